@@ -1,0 +1,56 @@
+# Short names for lines of venv and pip; README.md shows the lines themselves.
+# One environment, .venv, holds both sets: requirements-dev.txt contains requirements.txt.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header $(ARGS) pyproject.toml
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo run test lint types lock clean
+
+help: ## show this list
+	@echo 'make TARGET [ARGS="..."] [PYTHON=python3.12]'
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST)
+
+demo: .venv/.runtime ## stream through the proxy while its upstream is cut, and compare
+	$(BIN)/python -m gemproxy demo $(ARGS)
+
+run: .venv/.runtime ## serve on 127.0.0.1:8000
+	$(BIN)/python run.py $(ARGS)
+
+test: .venv/.dev ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.dev ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.dev ## check types
+	$(BIN)/mypy
+
+lock: .venv/.dev ## pin the dependencies anew (ARGS=--upgrade takes later versions)
+	$(COMPILE) --group dev --output-file requirements-dev.txt
+	$(COMPILE) --constraint requirements-dev.txt --output-file requirements.txt
+
+clean: ## remove what these commands made
+	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist tests/sdk/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip is the last thing that venv makes: an environment without it is begun again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	"gemproxy needs Python 3.11 or later: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+
+.venv/.runtime: requirements.txt | $(BIN)/pip
+	$(INSTALL) -r $<
+	@touch $@
+
+.venv/.dev: requirements-dev.txt | $(BIN)/pip
+	$(INSTALL) -r $<
+	@touch $@
