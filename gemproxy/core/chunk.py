@@ -1,0 +1,273 @@
+"""What one frame says.
+
+A frame is decoded once, and only for the fields that the machine decides by; what is
+forwarded are the frame's own bytes, so unknown fields travel untouched. The fast decoder
+(msgspec, typed) reads what Gemini sends; what it refuses and JSON allows (lone surrogates,
+enums as ints, a null where a flag belongs) is read by the standard library.
+
+Only the first candidate is read. Several candidates are marked as such: they can be
+passed on and replayed, never continued.
+"""
+
+import json
+from typing import Any
+
+import msgspec
+
+FINISH_REASONS = (
+    None,
+    "STOP",
+    "MAX_TOKENS",
+    "SAFETY",
+    "RECITATION",
+    "OTHER",
+    "LANGUAGE",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MALFORMED_FUNCTION_CALL",
+    "IMAGE_SAFETY",
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_OTHER",
+    "NO_IMAGE",
+    "IMAGE_RECITATION",
+)
+"""finishReason by its number in google.ai.generativelanguage.Candidate, for clients that
+ask for ``$alt=json;enum-encoding=int``. Zero is FINISH_REASON_UNSPECIFIED: no reason."""
+
+_UNSPECIFIED = frozenset({"FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED", "", 0})
+
+
+class Undecodable(ValueError):
+    """A frame's data is no JSON object."""
+
+
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    """The machine's view of one frame; a msgspec struct because one is made for each event.
+
+    ``plain`` is the hot case: visible text of a single candidate and nothing to decide.
+    ``news`` says that the frame brings content: text, a thought, a call or an opaque part.
+    """
+
+    plain: bool = False
+    news: bool = False
+    text: str = ""
+    thought: bool = False
+    call: bool = False
+    opaque: bool = False
+    several: bool = False
+    finish_reason: str | None = None
+    block_reason: str | None = None
+    token: str | None = None
+    error: dict[str, Any] | None = None
+    usage: msgspec.Raw = msgspec.Raw()
+    grounding: msgspec.Raw = msgspec.Raw()
+    response_id: str | None = None
+    model_version: str | None = None
+
+
+SILENT = Chunk()
+"""A frame that says nothing: a comment, a blank line."""
+
+
+class _Part(msgspec.Struct, gc=False, rename="camel"):
+    text: str | None = None
+    thought: bool = False
+    thought_signature: str | None = None
+    function_call: msgspec.Raw = msgspec.Raw()
+
+
+class _Content(msgspec.Struct, gc=False):
+    parts: list[_Part] = []
+
+
+class _Candidate(msgspec.Struct, gc=False, rename="camel"):
+    content: _Content | None = None
+    finish_reason: str | None = None
+    continuation_token: str | None = None
+    grounding_metadata: msgspec.Raw = msgspec.Raw()
+    index: int = 0
+
+
+class _Feedback(msgspec.Struct, gc=False, rename="camel"):
+    block_reason: str | None = None
+
+
+class _Response(msgspec.Struct, gc=False, rename="camel"):
+    candidates: list[_Candidate] = []
+    usage_metadata: msgspec.Raw = msgspec.Raw()
+    prompt_feedback: _Feedback | None = None
+    response_id: str | None = None
+    model_version: str | None = None
+    error: dict[str, Any] | None = None
+
+
+_decode = msgspec.json.Decoder(_Response).decode
+
+
+def read(data: bytes) -> Chunk:
+    """Return what ``data``, the JSON of one frame, says; raise Undecodable when it is none."""
+    try:
+        response = _decode(data)
+    except msgspec.DecodeError:
+        return _read_slowly(data)
+    candidates = response.candidates
+    if len(candidates) == 1 and response.prompt_feedback is None and response.error is None:
+        candidate = candidates[0]
+        content = candidate.content
+        if (
+            content is not None
+            and len(content.parts) == 1
+            and candidate.finish_reason is None
+            and candidate.continuation_token is None
+            and not candidate.grounding_metadata
+            and not candidate.index
+        ):
+            part = content.parts[0]
+            if part.text and not part.thought and not part.function_call:
+                return Chunk(
+                    True,
+                    True,
+                    part.text,
+                    usage=response.usage_metadata,
+                    response_id=response.response_id,
+                    model_version=response.model_version,
+                )
+    if len(data) < _SMALL and any(_is_opaque(p) for c in candidates for p in _parts(c)):
+        # The typed view cannot tell an empty part, which says nothing, from an unknown one.
+        return _read_slowly(data)
+    return _summary(response)
+
+
+_SMALL = 4096
+
+
+def _parts(candidate: _Candidate) -> list[_Part]:
+    return candidate.content.parts if candidate.content else []
+
+
+def _summary(response: _Response) -> Chunk:
+    candidate = response.candidates[0] if response.candidates else _Candidate()
+    several = len(response.candidates) > 1 or any(c.index for c in response.candidates)
+    parts = _parts(candidate)
+    text = "".join([p.text for p in parts if p.text and not p.thought])
+    thought = any(p.thought for p in parts)
+    call = any(p.function_call for p in parts)
+    opaque = several or any(_is_opaque(p) for p in parts)
+    feedback = response.prompt_feedback
+    return Chunk(
+        news=bool(text or thought or call or opaque),
+        text=text,
+        thought=thought,
+        call=call,
+        opaque=opaque,
+        several=several,
+        finish_reason=_specified(candidate.finish_reason),
+        block_reason=_specified(feedback.block_reason) if feedback else None,
+        token=candidate.continuation_token,
+        error=response.error,
+        usage=response.usage_metadata,
+        grounding=candidate.grounding_metadata,
+        response_id=response.response_id,
+        model_version=response.model_version,
+    )
+
+
+def _is_opaque(part: _Part) -> bool:
+    """Tell a part that text cannot carry on: an image, code, a server tool, the unknown."""
+    return (
+        part.text is None
+        and not part.thought
+        and not part.function_call
+        and part.thought_signature is None
+    )
+
+
+def _specified(reason: str | None) -> str | None:
+    return None if reason in _UNSPECIFIED else reason
+
+
+def _read_slowly(data: bytes) -> Chunk:
+    document = loads(data)
+    if isinstance(document, list) and document and "error" in _mapping(document[0]):
+        document = document[0]
+    if not isinstance(document, dict):
+        raise Undecodable("a frame's data is no JSON object")
+    return _summary(_tolerant(document))
+
+
+def loads(data: bytes) -> Any:  # noqa: ANN401 - JSON is any
+    """Decode JSON as RFC 8259 has it, lone surrogates allowed; raise Undecodable."""
+    try:
+        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as exc:
+        raise Undecodable(f"a frame's data is no JSON: {type(exc).__name__}") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _tolerant(document: dict[str, Any]) -> _Response:
+    feedback = _mapping(document.get("promptFeedback"))
+    error = document.get("error")
+    return _Response(
+        candidates=[_tolerant_candidate(_mapping(c)) for c in _sequence(document["candidates"])]
+        if "candidates" in document
+        else [],
+        usage_metadata=_raw(document.get("usageMetadata")),
+        prompt_feedback=_Feedback(_enum(feedback.get("blockReason"), ())) if feedback else None,
+        response_id=_text(document.get("responseId")),
+        model_version=_text(document.get("modelVersion")),
+        error=error if isinstance(error, dict) else {"message": str(error)} if error else None,
+    )
+
+
+def _tolerant_candidate(candidate: dict[str, Any]) -> _Candidate:
+    index = candidate.get("index")
+    return _Candidate(
+        content=_Content(
+            [
+                _tolerant_part(_mapping(p))
+                for p in _sequence(_mapping(candidate.get("content")).get("parts"))
+            ]
+        ),
+        finish_reason=_enum(candidate.get("finishReason"), FINISH_REASONS),
+        continuation_token=_text(candidate.get("continuationToken")),
+        grounding_metadata=_raw(candidate.get("groundingMetadata")),
+        index=index if isinstance(index, int) else 0,
+    )
+
+
+def _tolerant_part(part: dict[str, Any]) -> _Part:
+    return _Part(
+        text=_text(part.get("text")) if part else "",
+        thought=bool(part.get("thought")),
+        thought_signature=_text(part.get("thoughtSignature")),
+        function_call=_raw(part.get("functionCall")),
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _sequence(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps(value).encode()) if value is not None else msgspec.Raw()
+
+
+def _enum(value: object, names: tuple[str | None, ...]) -> str | None:
+    """Return the name of an enum value sent as a name or as a number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return names[value] if 0 <= value < len(names) else str(value) if value else None
+    return _text(value)

@@ -1,0 +1,178 @@
+"""The request body of the next attempt, made from the client's own and the Transcript.
+
+Nothing of the client's request is touched but ``contents``, which grows at its end, and
+``maxOutputTokens``, which shrinks by what is already delivered. systemInstruction, tools
+and cachedContent stay as they are, so that Google's implicit cache still knows the prefix.
+
+The form that every current model takes is a model turn with the exact text so far and a
+user turn that asks to go on ("Requests ending with a model turn are not supported", from
+gemini-3.6-flash on). The user turn shows the anchor, the last characters of that text, and
+asks to begin by repeating them, so that the seam can be found and not guessed. It speaks
+with the user's voice: notices in an operator's voice get refused as injections.
+
+What a model refuses with 400 is tried in the next form of the ladder.
+"""
+
+import enum
+import json
+from typing import Any
+
+from gemproxy.core.errors import NotContinuable
+from gemproxy.core.request import StreamRequest, look_up, spelling
+from gemproxy.core.usage import estimate_tokens
+
+
+class Form(enum.Enum):
+    """The ways to ask for the rest, in the order in which they are tried."""
+
+    ECHO = "echo"  # model turn, user turn with the anchor, output limit shrunk
+    UNCAPPED = "uncapped"  # the same with the client's own output limit
+    QUOTED = "quoted"  # no model turn: the text so far is quoted in the user turn
+    PREFILL = "prefill"  # no user turn: older models go on from a model turn
+
+
+_MARKS = (("<<<", ">>>"), ("[[[", "]]]"), ("\u27e6", "\u27e7"))
+_ENGLISH = (
+    "The connection broke and I did not get the end of your last reply. Please go on with that "
+    "same reply from exactly where it stopped, in the same language and format, as if it had "
+    "never been interrupted: no introduction, no comment, no recap."
+)
+_ENGLISH_ECHO = (
+    " Begin by repeating its last characters exactly, without the marks around them, then "
+    "continue directly after them: "
+)
+_CHINESE = (
+    "连接中断，我没有收到你上一条回复的结尾。请从断开的地方接着写完同一条回复，"
+    "语言和格式不变，就像从未中断一样：不要开场白，不要说明，不要重复前文。"
+)
+_CHINESE_ECHO = "请先原样重复最后这几个字符（不要带标记），然后紧接着往下写："
+_TAIL = 200
+_SOME_HAN = 10
+_QUOTE_OPEN, _QUOTE_CLOSE = "<reply_so_far>\n", "\n</reply_so_far>\n\n"
+_MIN_OUTPUT = 256
+
+
+def ladder(request: StreamRequest) -> tuple[Form, ...]:
+    """Return the forms worth trying for ``request``, first to last."""
+    capped = look_up(request.config, "maxOutputTokens") is not None
+    return tuple(form for form in Form if capped or form is not Form.UNCAPPED)
+
+
+def continue_text(  # noqa: PLR0913 - each is one fact of the attempt
+    request: StreamRequest,
+    text: str,
+    *,
+    anchor: str | None,
+    form: Form = Form.ECHO,
+    delivered_tokens: int = 0,
+    thought_tokens: int = 0,
+) -> bytes:
+    """Return the body that asks for what follows ``text``.
+
+    ``delivered_tokens`` and ``thought_tokens`` (both in tokens) say what the answer took so
+    far. Raises NotContinuable when the body cannot be rebuilt.
+    """
+    document = _rebuildable(request)
+    contents = _with_answer(request.contents, text, form)
+    if form is not Form.PREFILL:
+        contents.append(_user_turn(_notice(text, anchor, quoted=form is Form.QUOTED)))
+    document["contents"] = contents
+    if form is not Form.UNCAPPED:
+        spare = estimate_tokens(anchor or "")
+        _shrink_output(document, delivered_tokens - spare, thought_tokens)
+    return _dump(document)
+
+
+def continue_natively(request: StreamRequest, token: str) -> bytes:
+    """Return the same request with Gemini's own ``continuationToken`` (long decode)."""
+    document = _rebuildable(request)
+    document["continuationToken"] = token
+    return _dump(document)
+
+
+def find_anchor(notice: str) -> str | None:
+    """Return the anchor that a notice of ours shows, or None: how the fake Gemini reads one."""
+    for opening, closing in _MARKS:
+        _, found, rest = notice.rpartition(opening)
+        if found and rest.endswith(closing):
+            return rest[: -len(closing)]
+    return None
+
+
+def find_quote(notice: str) -> str | None:
+    """Return the text so far that a notice in the QUOTED form carries, or None."""
+    if not notice.startswith(_QUOTE_OPEN) or _QUOTE_CLOSE not in notice:
+        return None
+    return notice[len(_QUOTE_OPEN) : notice.rindex(_QUOTE_CLOSE)]
+
+
+def _rebuildable(request: StreamRequest) -> dict[str, Any]:
+    document = request.document
+    if document is None or not request.contents:
+        raise NotContinuable("The request body is no JSON that can be rebuilt.")
+    return dict(document)
+
+
+def _with_answer(contents: list[dict[str, Any]], text: str, form: Form) -> list[dict[str, Any]]:
+    """Put the answer so far behind the conversation; a trailing model turn takes it as a part."""
+    turns = list(contents)
+    if form is Form.QUOTED:
+        return turns
+    last = turns[-1]
+    if last.get("role") != "model":
+        return [*turns, {"role": "model", "parts": [{"text": text}]}]
+    parts = last.get("parts")
+    parts = parts if isinstance(parts, list) else [parts] if parts else []
+    return [*turns[:-1], {**last, "parts": [*parts, {"text": text}]}]
+
+
+def _user_turn(notice: str) -> dict[str, Any]:
+    return {"role": "user", "parts": [{"text": notice}]}
+
+
+def _notice(text: str, anchor: str | None, *, quoted: bool) -> str:
+    chinese = _is_chinese(text[-_TAIL:])
+    notice = _CHINESE if chinese else _ENGLISH
+    if anchor is not None:
+        opening, closing = _marks_around(anchor)
+        echo = _CHINESE_ECHO if chinese else _ENGLISH_ECHO
+        notice = f"{notice}{echo}{opening}{anchor}{closing}"
+    return f"{_QUOTE_OPEN}{text}{_QUOTE_CLOSE}{notice}" if quoted else notice
+
+
+def _marks_around(anchor: str) -> tuple[str, str]:
+    for opening, closing in _MARKS:
+        if opening[0] not in anchor and closing[0] not in anchor:
+            return opening, closing
+    return _MARKS[-1]
+
+
+def _is_chinese(tail: str) -> bool:
+    han = sum("\u4e00" <= character <= "\u9fff" for character in tail)
+    kana = any("\u3040" <= character <= "\u30ff" for character in tail)
+    return not kana and han >= min(_SOME_HAN, max(1, len(tail) // 4))
+
+
+def _shrink_output(document: dict[str, Any], used: int, thought_tokens: int) -> None:
+    """Lower maxOutputTokens by ``used``, leaving room to think and to say something."""
+    name = spelling(document, "generationConfig")
+    config = document.get(name)
+    if not isinstance(config, dict):
+        return
+    key = spelling(config, "maxOutputTokens")
+    cap = config.get(key)
+    if not isinstance(cap, int) or isinstance(cap, bool):
+        return
+    floor = min(cap, _MIN_OUTPUT + _thinking_budget(config, thought_tokens))
+    document[name] = {**config, key: min(cap, max(cap - used, floor))}
+
+
+def _thinking_budget(config: dict[str, Any], thought_tokens: int) -> int:
+    """Return the tokens that thinking may take: the set budget, else what it took so far."""
+    thinking = look_up(config, "thinkingConfig")
+    budget = look_up(thinking, "thinkingBudget") if isinstance(thinking, dict) else None
+    return budget if isinstance(budget, int) and budget > 0 else thought_tokens
+
+
+def _dump(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")

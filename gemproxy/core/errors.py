@@ -1,0 +1,154 @@
+"""Everything that can go wrong, as one tree.
+
+    GemproxyError                 500 INTERNAL
+    |- BadRequest                 400 INVALID_ARGUMENT      the client's request is not usable
+    |- TooLarge                   413 INVALID_ARGUMENT      a cap on size was passed
+    |- Busy                       503 UNAVAILABLE           a cap on concurrency was passed
+    |- NotContinuable             (never sent) this request or answer cannot be continued as text
+    `- UpstreamFailure            502 UNAVAILABLE           Gemini, or the way to it, failed
+       |- Unreachable             503 UNAVAILABLE           no connection could be made
+       |- NoFirstByte             504 DEADLINE_EXCEEDED     connected, then silence
+       |- Unrepaired              503 UNAVAILABLE           a broken stream that stays broken
+       `- UpstreamRejection       (Gemini's own status)     an error answer, passed on as it came
+
+Each class knows its HTTP status and its google.rpc code, so that every edge of the
+proxy can answer in the dialect of its route without a table of its own.
+"""
+
+import json
+from typing import Any, ClassVar
+
+import attrs
+
+RPC_CODES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    413: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+"""HTTP status -> google.rpc code, after google/rpc/code.proto."""
+
+
+class GemproxyError(Exception):
+    """The root; ``message`` is shown to the client, so it holds no secret and no content."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the google.rpc.Status body, with the request id among its details."""
+        return status_payload(self.status, self.message, code=self.code, request_id=request_id)
+
+
+class BadRequest(GemproxyError):
+    """The client's request cannot be used."""
+
+    status = 400
+    code = "INVALID_ARGUMENT"
+
+
+class TooLarge(GemproxyError):
+    """A cap on size was passed."""
+
+    status = 413
+    code = "INVALID_ARGUMENT"
+
+
+class Busy(GemproxyError):
+    """A cap on concurrency was passed; the client may come again."""
+
+    status = 503
+    code = "UNAVAILABLE"
+
+
+class NotContinuable(GemproxyError):
+    """This request or this answer cannot be continued as text."""
+
+
+class UpstreamFailure(GemproxyError):
+    """Gemini, or the way to it, failed."""
+
+    status = 502
+    code = "UNAVAILABLE"
+
+
+class Unreachable(UpstreamFailure):
+    """No connection to the upstream could be made."""
+
+    status = 503
+
+
+class NoFirstByte(UpstreamFailure):
+    """The upstream was connected and then stayed silent."""
+
+    status = 504
+    code = "DEADLINE_EXCEEDED"
+
+
+class Unrepaired(UpstreamFailure):
+    """The stream broke and could not be repaired."""
+
+    status = 503
+
+
+@attrs.define(eq=False, init=False)
+class UpstreamRejection(UpstreamFailure):
+    """The upstream's own error answer; ``body`` is what it sent, unchanged."""
+
+    rejected_with: int
+    body: bytes = attrs.field(repr=False)
+
+    def __init__(self, rejected_with: int, body: bytes) -> None:
+        super().__init__(f"The upstream answered with status {rejected_with}.")
+        self.rejected_with = rejected_with
+        self.body = body
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the upstream's error object when it sent one, else one of ours."""
+        error = upstream_error(self.body)
+        if error is None:
+            return status_payload(self.rejected_with, self.message, request_id=request_id)
+        return {"error": error}
+
+
+def upstream_error(body: bytes) -> dict[str, Any] | None:
+    """Return the ``error`` object of a Google error body, bare or wrapped in a list."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(document, list) and document:
+        document = document[0]
+    error = document.get("error") if isinstance(document, dict) else None
+    return error if isinstance(error, dict) else None
+
+
+def status_payload(
+    status: int, message: str, *, code: str | None = None, request_id: str | None = None
+) -> dict[str, Any]:
+    """Return a google.rpc.Status error body; the request id goes into its details."""
+    error: dict[str, Any] = {
+        "code": status,
+        "message": message,
+        "status": code or RPC_CODES.get(status, "UNKNOWN"),
+    }
+    if request_id is not None:
+        error["details"] = [
+            {
+                "@type": "type.googleapis.com/google.rpc.RequestInfo",
+                "requestId": request_id,
+            }
+        ]
+    return {"error": error}

@@ -1,0 +1,46 @@
+"""A frame: the unit in which Gemini streams, and in which we pass it on."""
+
+from typing import Protocol
+
+import attrs
+
+
+@attrs.frozen
+class Frame:
+    """One frame of a stream.
+
+    ``raw`` holds its exact bytes with all that belongs to it (the blank line that
+    ends an event, the comma before an array element): the raws of a stream, joined,
+    are the stream. ``data`` is the JSON text it carries, or None where it carries none
+    (a comment, a keep-alive, the closing bracket).
+    """
+
+    raw: bytes
+    data: bytes | None
+
+
+class Decoder(Protocol):
+    """Bytes of one attempt -> frames, whatever the chunking."""
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
+
+    def close(self) -> Frame | None:
+        """Return what is left at the end of the body, or None when nothing is."""
+
+
+class Encoder(Protocol):
+    """Frames of our own making, in the framing of the client's stream."""
+
+    def frame(self, payload: bytes, *, first: bool) -> bytes:
+        """Return the bytes that carry ``payload``; ``first`` when nothing went before it."""
+
+    def closing(self, *, first: bool) -> bytes:
+        """Return what a complete stream has to end with."""
+
+    def like(self, raw: bytes) -> "Encoder":
+        """Return an encoder with the line ends of ``raw``, a frame of the same stream."""
+
+
+class FrameTooLarge(ValueError):
+    """A frame passed the cap before its end was seen."""

@@ -1,0 +1,114 @@
+"""Bytes of the upstream in, bytes for the client and a verdict out: the core's front door.
+
+This is the hot path. What one read brought is decoded, judged and joined into one write:
+no await, no log call and no object beyond the frame, its chunk and its action per event.
+"""
+
+from collections.abc import Callable
+
+import attrs
+
+from gemproxy.core.chunk import SILENT, Undecodable, read
+from gemproxy.core.events import (
+    Emit,
+    Ended,
+    Fail,
+    Finish,
+    GaveUp,
+    How,
+    Input,
+    Opened,
+    Received,
+    Rejected,
+    Resume,
+)
+from gemproxy.core.frame import Decoder, Frame, FrameTooLarge
+from gemproxy.core.machine import StreamMachine
+
+Verdict = Resume | Finish | Fail
+
+
+@attrs.frozen
+class Step:
+    """What to do after an input: write ``raw`` if there is any, then act on the verdict."""
+
+    raw: bytes = b""
+    verdict: Verdict | None = None
+
+
+@attrs.define
+class Intake:
+    """Feeds one machine from the bytes of its attempts, each with a decoder of its own."""
+
+    machine: StreamMachine
+    new_decoder: Callable[[], Decoder]
+    _decoder: Decoder = attrs.field(init=False)
+
+    def opened(self) -> Step:
+        """Begin an attempt that was answered with 2xx."""
+        self._decoder = self.new_decoder()
+        return self._take(Opened())
+
+    def rejected(self, status: int, body: bytes, retry_after: float | None) -> Step:
+        """Take an error answer; ``retry_after`` is its Retry-After header in seconds."""
+        return self._take(Rejected(status, body, retry_after))
+
+    def gave_up(self, reason: str) -> Step:
+        """Take the pacing's word that there will be no further attempt."""
+        return self._take(GaveUp(reason))
+
+    def received(self, data: bytes) -> Step:
+        """Take what one read brought."""
+        try:
+            frames = self._decoder.feed(data)
+        except FrameTooLarge:
+            return self._take(Ended(How.OVERSIZED))
+        raws: list[bytes] = []
+        receive = self.machine.receive
+        for frame in frames:
+            try:
+                chunk = SILENT if frame.data is None else read(frame.data)
+                actions = receive(Received(frame, chunk))
+            except Undecodable:
+                actions = receive(Ended(How.GARBLED))
+            for action in actions:
+                if type(action) is Emit:
+                    raws.append(action.raw)
+                else:
+                    return Step(b"".join(raws), action)
+        return Step(b"".join(raws) if len(raws) != 1 else raws[0])
+
+    def ended(self, how: How) -> Step:
+        """Take the end of the body, and what the decoder still held."""
+        tail = self._decoder.close()
+        out = b""
+        if tail is not None and tail.data is not None:
+            step = self._last_frame(tail)
+            if step.verdict is not None:
+                return step
+            out, tail = step.raw, None
+        step = self._take(Ended(how, tail))
+        return Step(out + step.raw, step.verdict)
+
+    def failed_to_open(self, how: How) -> Step:
+        """Take the news that an attempt got no answer at all."""
+        return self._take(Ended(how))
+
+    def _last_frame(self, frame: Frame) -> Step:
+        """Take a frame that lacked only its end; half a frame says nothing."""
+        if frame.data is None:
+            return Step()
+        try:
+            chunk = read(frame.data)
+        except Undecodable:
+            return Step()
+        return self._take(Received(frame, chunk))
+
+    def _take(self, event: Input) -> Step:
+        raws, verdict = [], None
+        for action in self.machine.receive(event):
+            if isinstance(action, Emit):
+                raws.append(action.raw)
+            else:
+                verdict = action
+        return Step(b"".join(raws), verdict)

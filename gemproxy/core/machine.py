@@ -1,0 +1,656 @@
+"""The stream machine: whether a stream is whole, and what to do when it is not.
+
+Theory of operation
+===================
+
+One machine serves one client stream, which may take several upstream attempts. It is told
+what the world did (`Input`) and answers with what to do (`Action`); it never waits, reads a
+clock or rolls dice. It decides *whether* to try again; *when* is the pacing's affair.
+
+Everything that moves the machine stands in `TRANSITIONS`, the table at the end of this file:
+(State, type of Input) -> the handler, and the states it may lead to. A pair that is not
+there raises `IllegalInput`, and a handler that leads elsewhere raises `IllegalTransition`.
+The diagram in ARCHITECTURE.md is drawn from the table.
+
+    CONNECTING  an attempt is being made; nothing of it has come yet
+    STREAMING   its frames go to the client, raw in an undisturbed stream, rewritten after
+                an interruption
+    SPLICING    its first text is held until it is known how much of it the client has
+    DONE        the answer ended as the upstream ended it
+    FAILED      it could not be completed; the client was told loudly
+
+The end is judged when the body ends, not at the first finishReason: Gemini emits
+intermediate ones around its built-in tools. A frame that carries one is *held*, its reason
+is the *standing* one, and frames that bring no content queue behind it. Content that comes
+after it releases what is held, as it came, and clears the standing. A function call holds
+everything behind it until the end, so that a broken turn with calls can be asked for again
+and each call arrives once.
+
+At the end the standing reason is looked up in the finish table. Without one the stream was
+dropped, however politely it was closed. What then can be done depends only on what the
+client already has:
+
+    nothing visible         replay the request as it came
+    text                    continue it: natively from a checkpoint, else in the text form
+    anything else           nothing honest is left: fail
+"""
+
+import enum
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import msgspec
+
+from gemproxy.core import continuation
+from gemproxy.core.chunk import Chunk
+from gemproxy.core.document import is_document
+from gemproxy.core.errors import (
+    GemproxyError,
+    NoFirstByte,
+    NotContinuable,
+    Unreachable,
+    Unrepaired,
+    UpstreamRejection,
+)
+from gemproxy.core.events import (
+    Action,
+    Cause,
+    Emit,
+    Ended,
+    Fail,
+    Finish,
+    GaveUp,
+    How,
+    Input,
+    Opened,
+    Received,
+    Rejected,
+    Resume,
+)
+from gemproxy.core.frame import Encoder, Frame
+from gemproxy.core.request import StreamRequest
+from gemproxy.core.rewrite import Rewriter, without_reason
+from gemproxy.core.seam import Cut, Joint, Seam, choose_anchor
+from gemproxy.core.splice import Checkpoint, Decision, Document, Joiner
+from gemproxy.core.transcript import Transcript
+from gemproxy.core.usage import Ledger, parse_usage
+from gemproxy.core.verdict import (
+    FinishTable,
+    Verdict,
+    error_status,
+    is_transient,
+    retry_delay,
+    retry_delay_of_body,
+)
+
+Actions = tuple[Action, ...]
+
+_BAD_REQUEST = 400
+_TOO_MANY_REQUESTS = 429
+_CLIENT_ERRORS = range(400, 500)
+
+
+class State(enum.Enum):
+    """Where a stream stands."""
+
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    SPLICING = "splicing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Patience(enum.Enum):
+    """How long silence is normal at this moment; the relay knows the seconds."""
+
+    FIRST_BYTE = "first_byte"
+    THINKING = "thinking"
+    CHUNK = "chunk"
+    FINISH = "finish"
+    TOOL_FINISH = "tool_finish"
+
+
+class Plan(enum.Enum):
+    """What the present attempt is."""
+
+    FIRST = "first"
+    REPLAY = "replay"
+    TEXT = "text"
+    NATIVE = "native"
+
+
+class IllegalInput(RuntimeError):
+    """The world cannot do this in this state: a bug in the caller."""
+
+
+class IllegalTransition(RuntimeError):
+    """A handler led to a state that the table does not name: a bug in the machine."""
+
+
+@attrs.frozen
+class Policy:
+    """The choices that the operator has.
+
+    ``retry_after_limit`` is in seconds; ``max_extra_tokens`` caps the tokens that repair may
+    cost in one stream, None for no cap. ``first_form`` is the rung of the continuation
+    ladder to begin with, for models known to refuse the ones before it.
+    """
+
+    repair: bool = True
+    finish: FinishTable = attrs.field(factory=FinishTable)
+    swallow_thoughts: bool = True
+    hold_calls: bool = True
+    empty_stop_retries: int = 2
+    bad_finish_replays: int = 2
+    retry_after_limit: float = 30.0
+    max_extra_tokens: int | None = None
+    first_form: int = 0
+
+
+@attrs.frozen
+class Told:
+    """A received frame, of whose visible text the client already has ``drop`` characters."""
+
+    received: Received
+    drop: int = 0
+
+    @property
+    def text(self) -> str:
+        """The visible text that is new to the client."""
+        return self.received.chunk.text[self.drop :]
+
+
+@attrs.define
+class _Attempt:
+    """What belongs to one attempt and ends with it."""
+
+    body: bytes = attrs.field(repr=False)
+    plan: Plan = Plan.FIRST
+    rewriter: Rewriter | None = None
+    joiner: Joiner | None = None
+    begins_at: int = 0
+    held: list[Told] = attrs.field(factory=list)
+    pending: list[Received] = attrs.field(factory=list)
+    standing: str | None = None
+    blocked: bool = False
+    holds_calls: bool = False
+    spoke: bool = False
+    skip: int = 0
+    settled: bool = False
+    usage: msgspec.Raw = attrs.field(factory=msgspec.Raw)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the upstream has said that, and how, the answer ends."""
+        return self.blocked or self.standing is not None
+
+    @property
+    def raw(self) -> bool:
+        """Whether a plain frame can go out as it came, at once."""
+        return self.rewriter is None and not self.held
+
+    def undelivered(self) -> int:
+        """Return how many visible characters came and did not go out."""
+        held = sum(len(told.received.chunk.text) for told in self.held)
+        pending = sum(len(received.chunk.text) for received in self.pending)
+        return held + pending + (self.rewriter.dropped if self.rewriter else 0)
+
+
+@attrs.define
+class StreamMachine:
+    """One client stream; see the module's theory of operation."""
+
+    request: StreamRequest
+    encoder: Encoder
+    policy: Policy = attrs.field(factory=Policy)
+    state: State = State.CONNECTING
+    transcript: Transcript = attrs.field(factory=Transcript)
+    ledger: Ledger = attrs.field(factory=Ledger)
+    causes: list[Cause] = attrs.field(factory=list)
+    joints: list[Joint] = attrs.field(factory=list)
+    finish_reason: str | None = None
+    _attempt: _Attempt = attrs.field(init=False)
+    _form: int = attrs.field(init=False)
+    _natively: bool = True
+    _empty_stops: int = 0
+    _bad_finishes: int = 0
+    _waited: bool = False
+    _last_words: tuple[_Attempt, Ledger] | None = None
+    _error: GemproxyError | None = None
+    _sample: bytes = b""
+
+    def __attrs_post_init__(self) -> None:
+        self._attempt = _Attempt(self.request.body)
+        self._form = self.policy.first_form
+
+    # -- what the relay asks ---------------------------------------------------------------
+
+    def receive(self, event: Input) -> Actions:
+        """Take one input; return the actions, in the order in which to do them."""
+        before = self.state
+        transition = TRANSITIONS.get((before, type(event)))
+        if transition is None:
+            raise IllegalInput(f"can't take {type(event).__name__} when {before.name}")
+        actions = transition.handler(self, event)
+        if self.state is not before and self.state not in transition.targets:
+            raise IllegalTransition(f"{before.name} -> {self.state.name}")
+        return actions
+
+    def attempt_body(self) -> bytes:
+        """Return the request body of the present attempt."""
+        return self._attempt.body
+
+    @property
+    def plan(self) -> Plan:
+        """What the present attempt is."""
+        return self._attempt.plan
+
+    @property
+    def form(self) -> int:
+        """The rung of the continuation ladder in use: worth remembering for the model."""
+        return self._form
+
+    @property
+    def progress(self) -> int:
+        """A count that grows whenever the client gets something new and visible."""
+        return self.transcript.chars + self.transcript.opaque
+
+    @property
+    def patience(self) -> Patience:
+        """How long silence is normal now."""
+        attempt = self._attempt
+        if self.state is State.CONNECTING:
+            return Patience.FIRST_BYTE
+        if attempt.ended:
+            tools = self.request.server_tools or self.transcript.opaque
+            return Patience.TOOL_FINISH if tools else Patience.FINISH
+        return Patience.CHUNK if attempt.spoke else Patience.THINKING
+
+    # -- connecting ------------------------------------------------------------------------
+
+    def _open(self, _: Opened) -> Actions:
+        self.state = State.SPLICING if self._attempt.joiner else State.STREAMING
+        return ()
+
+    def _reject(self, event: Rejected) -> Actions:
+        plan, status = self._attempt.plan, event.status
+        if plan is Plan.TEXT and status == _BAD_REQUEST:
+            return self._next_form()
+        if plan is Plan.NATIVE and status in _CLIENT_ERRORS and not is_transient(status):
+            self._natively = False
+            return self._interrupt(Cause.REFUSED)
+        error = UpstreamRejection(status, event.body)
+        delay = retry_delay_of_body(event.body)
+        return self._upstream_error(
+            Cause.STATUS, error, event.retry_after if delay is None else delay
+        )
+
+    def _next_form(self) -> Actions:
+        self._form += 1
+        if self._form < len(continuation.ladder(self.request)):
+            return self._interrupt(Cause.REFUSED)
+        return self._fail(Unrepaired("The stream broke, and the model refuses to continue it."))
+
+    def _never_opened(self, event: Ended) -> Actions:
+        if event.how is How.NO_FIRST_BYTE:
+            return self._interrupt(Cause.STALL, error=NoFirstByte("The upstream did not answer."))
+        return self._interrupt(
+            Cause.UNREACHABLE, error=Unreachable("The upstream cannot be reached.")
+        )
+
+    def _give_up(self, event: GaveUp) -> Actions:
+        if self._last_words is not None and self.state is State.CONNECTING:
+            return self._pass_last_words(self._last_words)
+        return self._fail(self._error or Unrepaired(f"The stream broke: {event.reason}."))
+
+    # -- streaming -------------------------------------------------------------------------
+
+    def _stream(self, event: Received) -> Actions:
+        chunk, attempt = event.chunk, self._attempt
+        if chunk.plain and attempt.raw and not attempt.ended:
+            if not self.transcript.started:
+                self.transcript.begin(chunk)
+            self.transcript.add_text(chunk.text)
+            attempt.spoke = True
+            if chunk.usage:
+                attempt.usage = chunk.usage
+            return (Emit(event.frame.raw),)
+        if chunk.error is not None:
+            return self._error_frame(chunk.error)
+        return _emitting(self._weigh(event))
+
+    def _weigh(self, event: Received) -> bytes:
+        """Take a frame that may have to be held; return what goes out now."""
+        attempt, chunk = self._attempt, event.chunk
+        out = self._clear_standing() if chunk.news and attempt.ended else b""
+        self._note(chunk)
+        told = self._told(event)
+        holds = attempt.holds_calls or attempt.ended
+        if holds and self.policy.repair:
+            attempt.held.append(told)
+            return out
+        return out + self._tell(told)
+
+    def _clear_standing(self) -> bytes:
+        """Content after a finishReason: it was an intermediate one."""
+        self._attempt.standing = None
+        return b"" if self._attempt.holds_calls else self._release()
+
+    def _note(self, chunk: Chunk) -> None:
+        attempt = self._attempt
+        if chunk.usage:
+            attempt.usage = chunk.usage
+        attempt.spoke = bool(chunk.text) or (attempt.spoke and not chunk.thought)
+        attempt.standing = chunk.finish_reason or attempt.standing
+        attempt.blocked |= chunk.block_reason is not None
+        attempt.holds_calls |= chunk.call and self.policy.hold_calls
+
+    def _told(self, event: Received) -> Told:
+        drop = min(self._attempt.skip, len(event.chunk.text))
+        self._attempt.skip -= drop
+        return Told(event, drop)
+
+    def _release(self) -> bytes:
+        held, self._attempt.held = self._attempt.held, []
+        return b"".join(map(self._tell, held))
+
+    def _tell(self, told: Told, data: bytes | None = None) -> bytes:
+        """Note a frame as delivered and return its bytes; ``data`` replaces its JSON."""
+        frame, chunk = told.received.frame, told.received.chunk
+        rewriter = self._attempt.rewriter
+        if frame.data is None:
+            return frame.raw if rewriter is None else b""
+        if rewriter is not None:
+            data = rewriter.rewrite(data or frame.data, told.drop)
+        if data is not None:
+            raw = self._encode(data, frame)
+        else:
+            raw = frame.raw if rewriter is None else b""
+        self._sample = frame.raw
+        self.transcript.add(chunk, told.text)
+        return raw
+
+    def _encode(self, data: bytes, frame: Frame) -> bytes:
+        encoder = self.encoder.like(self._sample or frame.raw)
+        return encoder.frame(data, first=not self.transcript.started)
+
+    def _error_frame(self, error: Mapping[str, Any]) -> Actions:
+        if self._attempt.ended:
+            return self._judge(None)
+        status = error_status(error)
+        rejection = UpstreamRejection(status, json.dumps({"error": error}).encode())
+        return self._upstream_error(Cause.ERROR_FRAME, rejection, retry_delay(error))
+
+    # -- splicing --------------------------------------------------------------------------
+
+    def _splice(self, event: Received) -> Actions:
+        attempt, chunk = self._attempt, event.chunk
+        if chunk.error is not None and not attempt.ended:
+            return self._error_frame(chunk.error)
+        if chunk.news:
+            attempt.standing = None
+        self._note(chunk)
+        attempt.pending.append(event)
+        joiner = attempt.joiner
+        assert joiner is not None  # noqa: S101 - the state says so
+        decision = joiner.feed(chunk.text) if chunk.text else None
+        if decision is None and (chunk.call or chunk.opaque):
+            decision = joiner.close()
+        return self._join(decision) if decision is not None else ()
+
+    def _join(self, decision: Decision) -> Actions:
+        attempt = self._attempt
+        if not isinstance(decision, Cut):
+            self._natively &= attempt.plan is not Plan.NATIVE
+            invalid = isinstance(attempt.joiner, Document)
+            return self._interrupt(Cause.INVALID if invalid else Cause.DIVERGED)
+        self.joints.append(decision.kind)
+        self.state = State.STREAMING
+        pending, attempt.pending = attempt.pending, []
+        attempt.skip, attempt.joiner = decision.drop, None
+        attempt.standing, attempt.blocked, attempt.holds_calls = None, False, False
+        return _emitting(b"".join(map(self._weigh, pending)))
+
+    def _end_splicing(self, event: Ended) -> Actions:
+        joiner = self._attempt.joiner
+        if not self._attempt.ended or joiner is None:
+            return self._drop(event)
+        joined = self._join(joiner.close())
+        return joined + self._judge(event.tail) if self.state is State.STREAMING else joined
+
+    # -- the end of an attempt -------------------------------------------------------------
+
+    def _end(self, event: Ended) -> Actions:
+        return self._judge(event.tail) if self._attempt.ended else self._drop(event)
+
+    def _drop(self, event: Ended) -> Actions:
+        cause = _DROP_CAUSES.get(event.how, Cause.DROP)
+        return self._interrupt(cause)
+
+    def _judge(self, tail: Frame | None) -> Actions:
+        """Judge a body that is over and has said how the answer ends."""
+        attempt = self._attempt
+        reason = attempt.standing
+        verdict = self.policy.finish.of(reason) if reason else Verdict.POLICY
+        if attempt.blocked or not self.policy.repair:
+            verdict = Verdict.POLICY
+        if verdict is Verdict.ACCEPT and self._may_ask_again_after_nothing():
+            self._empty_stops += 1
+            return self._again(Cause.EMPTY)
+        if verdict in (Verdict.RESUME, Verdict.CONTINUE):
+            return self._go_on(verdict)
+        if verdict in (Verdict.REPLAY, Verdict.REROLL) and self._may_replay(verdict):
+            self._bad_finishes += 1
+            return self._again(Cause.BAD_FINISH)
+        return self._finish(tail)
+
+    def _may_ask_again_after_nothing(self) -> bool:
+        """Tell an empty STOP that is a fault: after a functionResponse it can be right."""
+        held = self._attempt.held
+        return (
+            self._attempt.standing == "STOP"
+            and not self.transcript.visible
+            and not any(t.text or t.received.chunk.call or t.received.chunk.opaque for t in held)
+            and self._empty_stops < self.policy.empty_stop_retries
+            and not self.request.answers_a_call
+        )
+
+    def _may_replay(self, verdict: Verdict) -> bool:
+        limit = 1 if verdict is Verdict.REROLL else self.policy.bad_finish_replays
+        return not self.transcript.visible and self._bad_finishes < limit
+
+    def _again(self, cause: Cause) -> Actions:
+        """Ask again, and keep this ending: it is passed on when no better one comes."""
+        ending = self._attempt, self.ledger
+        actions = self._interrupt(cause)
+        if self.state is State.FAILED:
+            return self._pass_last_words(ending)
+        self._last_words = ending
+        return actions
+
+    def _pass_last_words(self, ending: tuple[_Attempt, Ledger]) -> Actions:
+        self._attempt, self.ledger = ending
+        self._attempt.settled = False
+        return self._finish(None)
+
+    def _go_on(self, verdict: Verdict) -> Actions:
+        """Let the text of an ending that is none go out without its reason, and go on."""
+        attempt = self._attempt
+        calls = [i for i, told in enumerate(attempt.held) if told.received.chunk.call]
+        kept = attempt.held[: calls[0]] if calls else attempt.held
+        attempt.held = []
+        out = b"".join(
+            self._tell(told, without_reason(told.received.frame.data))
+            for told in kept
+            if told.received.frame.data is not None
+            and (told.received.chunk.news or told.received.chunk.token)
+        )
+        cause = Cause.CONTINUATION if verdict is Verdict.CONTINUE else Cause.BAD_FINISH
+        return _emitting(out) + self._interrupt(cause)
+
+    def _finish(self, tail: Frame | None) -> Actions:
+        attempt = self._attempt
+        out = self._release()
+        if attempt.rewriter is None and tail is not None:
+            out += tail.raw
+        else:
+            out += self.encoder.closing(first=not self.transcript.started)
+        self.finish_reason = attempt.standing
+        self._settle()
+        self.state = State.DONE
+        return (*_emitting(out), Finish())
+
+    # -- after an interruption -------------------------------------------------------------
+
+    def _upstream_error(
+        self, cause: Cause, error: UpstreamRejection, after: float | None
+    ) -> Actions:
+        """Try again after an error answer, before the stream or in it, or pass it on."""
+        status = error.rejected_with
+        worth_it = is_transient(status)
+        if status == _TOO_MANY_REQUESTS:
+            worth_it = self._may_wait(after)
+        return self._interrupt(cause, after=after, error=error) if worth_it else self._fail(error)
+
+    def _may_wait(self, after: float | None) -> bool:
+        """Wait for a quota once, when it says how long and that is not too long."""
+        if after is None:
+            return self.transcript.started
+        waited, self._waited = self._waited, True
+        return not waited and after <= self.policy.retry_after_limit
+
+    def _interrupt(
+        self, cause: Cause, *, after: float | None = None, error: GemproxyError | None = None
+    ) -> Actions:
+        """End the attempt and prepare the next one, or fail when there can be none."""
+        self.causes.append(cause)
+        self._error = error
+        self._last_words = None
+        if not self.policy.repair:
+            return self._fail(error or Unrepaired(f"The stream broke ({cause.value})."))
+        self._settle()
+        try:
+            self._check_cost()
+            self._attempt = self._next_attempt()
+        except NotContinuable as exc:
+            return self._fail(error or Unrepaired(f"The stream broke. {exc.message}"))
+        self.state = State.CONNECTING
+        return (Resume(cause, after),)
+
+    def _settle(self) -> None:
+        attempt = self._attempt
+        if attempt.settled:
+            return
+        attempt.settled = True
+        delivered = self.transcript.chars - attempt.begins_at
+        usage = parse_usage(attempt.usage)
+        text = "" if usage else self.transcript.text[attempt.begins_at :]
+        self.ledger = self.ledger.settled(
+            usage, received=delivered + attempt.undelivered(), delivered=delivered, text=text
+        )
+
+    def _check_cost(self) -> None:
+        cap = self.policy.max_extra_tokens
+        if cap is not None and self.ledger.extra() + self.ledger.expected_prompt() > cap:
+            raise NotContinuable("The cap on extra tokens for this stream is reached.")
+
+    def _next_attempt(self) -> _Attempt:
+        transcript = self.transcript
+        if not transcript.visible:
+            rewriter = self._rewriter(continued=False) if transcript.started else None
+            return _Attempt(self.request.body, Plan.REPLAY, rewriter)
+        if transcript.opaque or self.request.several:
+            raise NotContinuable("What the client already has cannot be continued as text.")
+        if transcript.checkpoint is not None and self._natively:
+            return self._native_attempt(transcript.checkpoint.token, transcript.checkpoint.at)
+        return self._text_attempt()
+
+    def _native_attempt(self, token: str, at: int) -> _Attempt:
+        since = self.transcript.text[at:]
+        return _Attempt(
+            continuation.continue_natively(self.request, token),
+            Plan.NATIVE,
+            self._rewriter(continued=False),
+            Checkpoint(since) if since else None,
+            begins_at=self.transcript.chars,
+        )
+
+    def _text_attempt(self) -> _Attempt:
+        self.transcript.forget_checkpoints()
+        text = self.transcript.text
+        forms = continuation.ladder(self.request)
+        form = forms[min(self._form, len(forms) - 1)]
+        anchor = None if form is continuation.Form.PREFILL else choose_anchor(text)
+        body = continuation.continue_text(
+            self.request,
+            text,
+            anchor=anchor,
+            form=form,
+            delivered_tokens=self.ledger.delivered_tokens,
+            thought_tokens=self.ledger.thought_tokens,
+        )
+        joiner: Joiner = Seam(text, anchor)
+        if self.request.wants_document:
+            joiner = Document(text, joiner, lambda t: is_document(t, self.request.schema))
+        rewriter = self._rewriter(continued=True)
+        return _Attempt(body, Plan.TEXT, rewriter, joiner, begins_at=self.transcript.chars)
+
+    def _rewriter(self, *, continued: bool) -> Rewriter:
+        transcript = self.transcript
+        swallow = self.policy.swallow_thoughts and (transcript.visible or transcript.thoughts)
+        return Rewriter(
+            self.ledger,
+            transcript.response_id,
+            transcript.model_version,
+            swallow_thoughts=swallow,
+            continued=continued,
+            base=len(transcript.text.encode("utf-8", "surrogatepass")),
+            grounding=transcript.grounding if continued else {},
+        )
+
+    def _fail(self, error: GemproxyError) -> Actions:
+        self._settle()
+        self._error = error
+        self.state = State.FAILED
+        return (Fail(error),)
+
+
+_DROP_CAUSES = {
+    How.STALLED: Cause.STALL,
+    How.GARBLED: Cause.GARBLED,
+    How.OVERSIZED: Cause.GARBLED,
+}
+
+
+def _emitting(raw: bytes) -> Actions:
+    return (Emit(raw),) if raw else ()
+
+
+@attrs.frozen
+class Transition:
+    """What happens on an input, and where it may lead; staying is always allowed."""
+
+    handler: Callable[[StreamMachine, Any], Actions]
+    targets: frozenset[State]
+
+
+def _to(handler: Callable[[StreamMachine, Any], Actions], *targets: State) -> Transition:
+    return Transition(handler, frozenset(targets))
+
+
+_AGAIN, _BAD, _OVER = State.CONNECTING, State.FAILED, State.DONE
+
+TRANSITIONS: Mapping[tuple[State, type[Input]], Transition] = {
+    (State.CONNECTING, Opened): _to(StreamMachine._open, State.STREAMING, State.SPLICING),
+    (State.CONNECTING, Rejected): _to(StreamMachine._reject, _AGAIN, _BAD),
+    (State.CONNECTING, Ended): _to(StreamMachine._never_opened, _AGAIN, _BAD),
+    (State.CONNECTING, GaveUp): _to(StreamMachine._give_up, _OVER, _BAD),
+    (State.STREAMING, Received): _to(StreamMachine._stream, _AGAIN, _OVER, _BAD),
+    (State.STREAMING, Ended): _to(StreamMachine._end, _AGAIN, _OVER, _BAD),
+    (State.STREAMING, GaveUp): _to(StreamMachine._give_up, _BAD),
+    (State.SPLICING, Received): _to(StreamMachine._splice, State.STREAMING, _AGAIN, _OVER, _BAD),
+    (State.SPLICING, Ended): _to(StreamMachine._end_splicing, _AGAIN, _OVER, _BAD),
+    (State.SPLICING, GaveUp): _to(StreamMachine._give_up, _BAD),
+}

@@ -1,0 +1,168 @@
+"""The client's request, read only when a decision needs it.
+
+The bytes go up as they came. Only after an interruption does the machine ask what they
+say, so a request that streams through undisturbed is never parsed. Google accepts both
+camelCase and snake_case; so does every look-up here.
+"""
+
+import functools
+import json
+import re
+from typing import Any
+
+import attrs
+
+_SERVER_TOOLS = frozenset(
+    {
+        "googlesearch",
+        "googlesearchretrieval",
+        "codeexecution",
+        "urlcontext",
+        "filesearch",
+        "googlemaps",
+        "computeruse",
+        "mcpservers",
+    }
+)
+
+
+class Unreadable(ValueError):
+    """The request body is no JSON that may be rebuilt."""
+
+
+@attrs.frozen(slots=False)
+class StreamRequest:
+    """The body of one generate request; ``body`` is never changed."""
+
+    body: bytes = attrs.field(repr=False)
+
+    @functools.cached_property
+    def document(self) -> dict[str, Any] | None:
+        """The parsed body, or None where it cannot be rebuilt faithfully."""
+        try:
+            return parse_strictly(self.body)
+        except Unreadable:
+            return None
+
+    @property
+    def contents(self) -> list[dict[str, Any]]:
+        """The turns; a lone Content object counts as one turn, a bare string as a user turn."""
+        return turns((self.document or {}).get("contents"))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The generationConfig, empty where there is none."""
+        value = look_up(self.document or {}, "generationConfig")
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def wants_document(self) -> bool:
+        """Whether the answer is one JSON document, by MIME type or by schema."""
+        mime = look_up(self.config, "responseMimeType")
+        return mime == "application/json" or self.schema is not None
+
+    @property
+    def schema(self) -> dict[str, Any] | None:
+        """The JSON Schema or OpenAPI schema asked for, if any."""
+        for name in ("responseJsonSchema", "responseSchema"):
+            value = look_up(self.config, name)
+            if isinstance(value, dict):
+                return value
+        return None
+
+    @property
+    def answers_a_call(self) -> bool:
+        """Whether the last turn is a functionResponse: then an empty STOP can be right."""
+        parts = _parts(self.contents[-1]) if self.contents else []
+        return any(look_up(part, "functionResponse") is not None for part in parts)
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one candidate was asked for."""
+        count = look_up(self.config, "candidateCount")
+        return isinstance(count, int) and count > 1
+
+    @property
+    def server_tools(self) -> bool:
+        """Whether Google's own tools may run, which pause a stream and end turns in between."""
+        tools = (self.document or {}).get("tools")
+        names = {
+            _plain(name)
+            for tool in (tools if isinstance(tools, list) else [tools])
+            if isinstance(tool, dict)
+            for name in tool
+        }
+        return bool(names & _SERVER_TOOLS)
+
+
+def look_up(mapping: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON is any
+    """Return the value under a camelCase ``name`` or its snake_case twin, else None."""
+    value = mapping.get(name)
+    return mapping.get(snake_case(name)) if value is None else value
+
+
+def spelling(mapping: dict[str, Any], name: str) -> str:
+    """Return the spelling of ``name`` that ``mapping`` uses; camelCase where it has neither."""
+    twin = snake_case(name)
+    return twin if twin in mapping and name not in mapping else name
+
+
+def snake_case(name: str) -> str:
+    """``maxOutputTokens`` -> ``max_output_tokens``."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def turns(contents: object) -> list[dict[str, Any]]:
+    """Return ``contents`` as a list of turns, in the forms that Google's API accepts."""
+    if isinstance(contents, str):
+        return [{"role": "user", "parts": [{"text": contents}]}]
+    if isinstance(contents, dict):
+        return [contents]
+    if isinstance(contents, list):
+        return [turn for turn in contents if isinstance(turn, dict)]
+    return []
+
+
+def parse_strictly(body: bytes) -> dict[str, Any]:
+    """Parse a JSON object that is to be written again; raise Unreadable."""
+    try:
+        document = loads_strictly(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Unreadable("not UTF-8") from None
+    if not isinstance(document, dict):
+        raise Unreadable("not an object")
+    return document
+
+
+def loads_strictly(text: str) -> Any:  # noqa: ANN401 - JSON is any
+    """Decode JSON that has one meaning only; raise Unreadable.
+
+    Refused, because a reader behind us could understand something else: duplicate keys,
+    NaN and Infinity, and nesting or numbers beyond what Python reads.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+    except (ValueError, RecursionError) as exc:
+        raise Unreadable(type(exc).__name__) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        raise ValueError("duplicate key")
+    return mapping
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _parts(turn: dict[str, Any]) -> list[dict[str, Any]]:
+    parts = turn.get("parts")
+    if isinstance(parts, dict):
+        parts = [parts]
+    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()

@@ -1,0 +1,112 @@
+"""The tables: what an ending, a status or an error means for the stream.
+
+Policy endings are not up for settings: to resume after SAFETY and its kin would be a way
+around a safety decision, so the table refuses to name them. Sources: finishReason and
+blockReason of the Gemini API reference (GenerateContentResponse), google.rpc.RetryInfo,
+and the threads listed in ARCHITECTURE.md for what OTHER and MALFORMED_* turn out to be.
+"""
+
+import enum
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from gemproxy.core.errors import upstream_error
+
+
+class Verdict(enum.Enum):
+    """What an attempt's finishReason means for the answer."""
+
+    ACCEPT = "accept"  # the answer ends here, as the upstream says
+    RESUME = "resume"  # keep the text, go on from it
+    REPLAY = "replay"  # ask again while nothing visible went out, else pass it on
+    REROLL = "reroll"  # the same, once
+    POLICY = "policy"  # a decision about content: passed on, never asked again
+    CONTINUE = "continue"  # Gemini's own request to be called again
+
+
+POLICY_REASONS = frozenset(
+    {
+        "SAFETY",
+        "PROHIBITED_CONTENT",
+        "BLOCKLIST",
+        "SPII",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",
+        "IMAGE_OTHER",
+        "MODEL_ARMOR",
+        "ESCALATION",
+        "PUP_LIMITED_DISABLED",
+    }
+)
+FIXED_REASONS = frozenset({"STOP", "MAX_TOKENS", "CONTINUATION"})
+"""Reasons whose meaning no setting changes."""
+
+DEFAULT_VERDICTS: Mapping[str, Verdict] = {
+    "OTHER": Verdict.RESUME,
+    "MALFORMED_RESPONSE": Verdict.RESUME,
+    "MALFORMED_FUNCTION_CALL": Verdict.REPLAY,
+    "UNEXPECTED_TOOL_CALL": Verdict.REPLAY,
+    "RECITATION": Verdict.ACCEPT,
+    "LANGUAGE": Verdict.ACCEPT,
+}
+
+
+@attrs.frozen
+class FinishTable:
+    """finishReason -> Verdict; ``configurable`` holds the reasons that a setting may name."""
+
+    configurable: Mapping[str, Verdict] = attrs.field(factory=lambda: dict(DEFAULT_VERDICTS))
+
+    @configurable.validator
+    def _only_what_may_be_set(self, _: object, value: Mapping[str, Verdict]) -> None:
+        for reason in value:
+            if reason in POLICY_REASONS or reason in FIXED_REASONS:
+                raise ValueError(f"{reason} is passed on as it is; no setting changes that")
+
+    def of(self, reason: str) -> Verdict:
+        """Return the verdict on ``reason``; the unknown is accepted."""
+        if reason in POLICY_REASONS:
+            return Verdict.POLICY
+        if reason == "CONTINUATION":
+            return Verdict.CONTINUE
+        return self.configurable.get(reason, Verdict.ACCEPT)
+
+
+_TOO_MANY = 429
+_SERVER_ERRORS = range(500, 600)
+_NOT_IMPLEMENTED = 501
+
+
+def is_transient(status: int) -> bool:
+    """Tell whether the same request may succeed when it is sent again."""
+    return status in (408, _TOO_MANY) or (status in _SERVER_ERRORS and status != _NOT_IMPLEMENTED)
+
+
+def error_status(error: Mapping[str, Any]) -> int:
+    """Return the HTTP status of an in-band error object; 500 where it names none."""
+    code = error.get("code")
+    return code if isinstance(code, int) and 400 <= code < 600 else 500  # noqa: PLR2004 - HTTP
+
+
+def retry_delay(error: Mapping[str, Any] | None) -> float | None:
+    """Return the seconds that google.rpc.RetryInfo asks to wait, or None where it is absent."""
+    details = (error or {}).get("details")
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and str(detail.get("@type", "")).endswith("RetryInfo"):
+            return _seconds(detail.get("retryDelay"))
+    return None
+
+
+def retry_delay_of_body(body: bytes) -> float | None:
+    """Return the RetryInfo delay of an error body, in seconds."""
+    return retry_delay(upstream_error(body))
+
+
+def _seconds(duration: object) -> float | None:
+    """Read a google.protobuf.Duration in its JSON form: ``"20.04s"``."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)s", str(duration))
+    return float(match[1]) if match else None
