@@ -258,6 +258,11 @@ class StreamMachine:
         return self.transcript.chars + self.transcript.opaque
 
     @property
+    def holding(self) -> bool:
+        """Whether text of a resumed attempt is held at the seam."""
+        return any(received.chunk.text for received in self._attempt.pending)
+
+    @property
     def patience(self) -> Patience:
         """How long silence is normal now."""
         attempt = self._attempt
@@ -310,7 +315,7 @@ class StreamMachine:
     def _stream(self, event: Received) -> Actions:
         chunk, attempt = event.chunk, self._attempt
         if chunk.plain and attempt.raw and not attempt.ended:
-            if not self.transcript.started:
+            if self.transcript.response_id is None:
                 self.transcript.begin(chunk)
             self.transcript.add_text(chunk.text)
             attempt.spoke = True
@@ -492,6 +497,8 @@ class StreamMachine:
 
     def _finish(self, tail: Frame | None) -> Actions:
         attempt = self._attempt
+        if attempt.rewriter is not None:
+            attempt.rewriter.last_usage = parse_usage(attempt.usage)
         out = self._release()
         if attempt.rewriter is None and tail is not None:
             out += tail.raw

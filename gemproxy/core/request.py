@@ -166,3 +166,13 @@ def _parts(turn: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _plain(name: str) -> str:
     return name.replace("_", "").lower()
+
+
+_SHOWS_FINISH = re.compile(r"\*|finish_?reason|(?:^|[,(])\s*candidates\s*(?:[,)]|$)", re.IGNORECASE)
+
+
+def hides_the_end(field_mask: str) -> bool:
+    """Tell whether a partial-response mask leaves out finishReason, without which a drop
+    cannot be told from an end. Masks: ``a,b/c`` and ``a(b,c)``, as in Google's ``fields``.
+    """  # noqa: D205 - one sentence
+    return bool(field_mask.strip()) and _SHOWS_FINISH.search(field_mask) is None

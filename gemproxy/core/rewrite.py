@@ -39,6 +39,8 @@ class Rewriter:
     ``swallow_thoughts`` drops thought parts. ``continued`` says that the attempt went on
     from delivered text: ``base`` is that text's length in UTF-8 bytes, and ``grounding`` the
     sources it already came with. ``received`` and ``dropped`` count visible characters.
+    ``last_usage`` is set when the attempt is over: it goes into its last frame, because a
+    frame that brings nothing but usage is not passed on.
     """
 
     ledger: Ledger
@@ -51,6 +53,7 @@ class Rewriter:
     received: int = 0
     dropped: int = 0
     dropped_bytes: int = 0
+    last_usage: Usage = attrs.field(factory=dict)
 
     def rewrite(self, data: bytes, drop: int) -> bytes | None:
         """Return the new JSON of a frame, or None when nothing is left to say.
@@ -63,8 +66,9 @@ class Rewriter:
             self._rewrite_candidate(candidate, drop)
         if not _says_something(document):
             return None
-        if isinstance(document.get("usageMetadata"), dict):
-            document["usageMetadata"] = self._usage(document["usageMetadata"])
+        usage = self.last_usage or document.get("usageMetadata")
+        if isinstance(usage, dict):
+            document["usageMetadata"] = self._usage(usage)
         return dump(document)
 
     def _rename(self, document: Json) -> None:

@@ -1,0 +1,593 @@
+"""Where a resumed answer joins the text that the client already has.
+
+A resumed attempt is asked to begin by repeating the end of the delivered text, the
+*anchor*, and then to go on. It may do so, repeat more or less than that, put something
+before it, begin the whole answer again, or simply go on. ``Seam`` reads the attempt's
+text as it arrives and says how many of its characters the client must not get again.
+
+Text is compared *folded*: a run of whitespace is one space, variants of quotes and of
+dashes are one. Offsets are always those of the raw text, so the cut is exact to the
+code point. The rule where the two disagree with each other: silent loss is worse than
+duplication, so text is dropped only when it cannot well be new text. From that follows:
+
+* What is dropped repeats the *end* of the delivered text, right up to its last character;
+  an anchor that turns up later in the attempt is a coincidence.
+* An end that is not *telling* proves nothing. A telling end occurs once in what was
+  delivered lately and reaches back beyond any repetition ("ha ha ha") that it ends with.
+* A short line that comes twice in a row is ordinary (tables, refrains, data), so a
+  repeated line on its own is kept unless it is what was asked for.
+* Whitespace after an echo is dropped only as far as the client has exactly the same.
+* Nothing is dropped for an echo that was not completed.
+
+Text is held only while some reading of it is still possible, in general for a few
+characters and never for more than ``HOLD_LIMIT``.
+"""
+
+import enum
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
+
+import attrs
+
+ANCHOR_LENGTH = 40
+"""Characters that an anchor has where nothing makes it longer."""
+
+ANCHOR_MIN = 6
+"""An anchor of fewer characters could be repeated by chance."""
+
+ANCHOR_MAX = 200
+"""An end of the text that tells only beyond this many characters has no anchor."""
+
+UNASKED_MIN = 12
+"""Characters that a repetition needs when it is not the anchor, or stands after something."""
+
+OVERLAP_MAX = 200
+"""The longest repetition that is looked for where there was no anchor to repeat."""
+
+REACH = 600
+"""How far back a repetition may begin, and how far back an end must be unique."""
+
+RESTART_MIN = 40
+"""Characters, equal to the beginning of the delivered text, that make a restart."""
+
+RESTART_MAX = 320
+"""A beginning that needs more than this to be unlike the rest of the text proves nothing."""
+
+PREAMBLE_MAX = 120
+"""Characters of a line like "Sure, here is the continuation:"."""
+
+LINE_MAX = 80
+"""A line shorter than this may well come twice in a row."""
+
+HOLD_LIMIT = PREAMBLE_MAX + REACH + 80
+"""Characters that may be held undecided: a preamble, an echo, and marks around them."""
+
+_WORD_REACH = 24  # how far back the start of a word is looked for
+
+
+class Joint(enum.Enum):
+    """What the beginning of an attempt was recognised as."""
+
+    ECHO = "echo"  # the anchor, or an end of the text that includes it
+    OVERLAP = "overlap"  # an end of the text that is shorter than the anchor
+    RESTART = "restart"  # the whole text
+    PLAIN = "plain"  # nothing: new text from its first character
+
+
+@attrs.frozen
+class Cut:
+    """The attempt goes on from the delivered text after its first ``drop`` characters."""
+
+    drop: int
+    kind: Joint
+
+
+@attrs.frozen
+class Diverged:
+    """The attempt began the whole answer again and tells it differently: it is of no use."""
+
+
+# --- Folding -----------------------------------------------------------------------------
+
+_VARIANTS = {
+    "'": "\u2018\u2019\u201a\u201b\u02bc\u2032\uff07",
+    '"': "\u201c\u201d\u201e\u201f\u2033\uff02",
+    "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d",
+}
+_ALIKE = {variant: plain for plain, variants in _VARIANTS.items() for variant in variants}
+_ALIKE_TABLE = str.maketrans(_ALIKE)
+
+
+def _fold(chars: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield the folded characters, each with the offset of the first raw one it stands for."""
+    before = ""
+    for offset, char in enumerate(chars):
+        plain = " " if char.isspace() else _ALIKE.get(char, char)
+        if plain != " " or before != " ":
+            yield offset, plain
+        before = plain
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+# --- The end of the delivered text -------------------------------------------------------
+
+
+def _agreements(text: str) -> list[int]:
+    """Return, for each offset, how many characters from there equal the text's beginning.
+
+    This is the Z array of the text, found in linear time; its first entry is 0.
+    """
+    lengths = [0] * len(text)
+    left = right = 0
+    for offset in range(1, len(text)):
+        length = min(right - offset, lengths[offset - left]) if offset < right else 0
+        while offset + length < len(text) and text[length] == text[offset + length]:
+            length += 1
+        lengths[offset] = length
+        if offset + length > right:
+            left, right = offset, offset + length
+    return lengths
+
+
+def _telling_length(folded: str) -> int:
+    """Return how long an end of ``folded`` must be to be telling; more than all of it: none is.
+
+    An end that agrees with the text ``period`` characters earlier must be longer than the
+    agreement to be unique. Where the agreement spans the period (give or take the separator
+    that the last item lacks), the text repeats itself and may go on to do so: then
+    the end must reach beyond the first of the repeated items.
+    """
+    needed = 1
+    for period, agreed in enumerate(_agreements(folded[::-1])[: REACH + 1]):
+        repeats = agreed >= period - 1 and period > 0
+        needed = max(needed, agreed + 1 + (period if repeats else 0))
+    return needed
+
+
+@attrs.frozen
+class _Tail:
+    """The end of the delivered text, up to its last character that is not whitespace.
+
+    ``start`` is where it begins in the delivered text, ``offsets`` gives for each folded
+    character the raw one in ``text``, ``telling`` is the latest index in ``folded`` from
+    which the rest is telling (negative: there is none).
+    """
+
+    start: int
+    text: str
+    folded: str
+    offsets: tuple[int, ...]
+    telling: int
+
+    @classmethod
+    def of(cls, text: str) -> "_Tail":
+        """Return the tail of ``text``, which does not end with whitespace."""
+        start = max(0, len(text) - 3 * REACH)
+        pairs = list(_fold(text[start:]))
+        folded = "".join(char for _, char in pairs)
+        offsets = tuple(offset for offset, _ in pairs)
+        return cls(start, text[start:], folded, offsets, len(folded) - _telling_length(folded))
+
+    @property
+    def earliest(self) -> int:
+        """Return the first index at which an echo may begin.
+
+        Where text before the tail was cut off, only half of it counts: a repetition shows
+        as one only when two periods of it are seen.
+        """
+        size = len(self.folded)
+        return max(0, size - REACH, size // 2 if self.start else 0)
+
+    def index_of(self, anchor: str | None) -> int:
+        """Return the index at which ``anchor`` begins, -1 when it is not the tail's end."""
+        wanted = (anchor or "").strip()
+        if not wanted or not self.text.endswith(wanted):
+            return -1
+        return bisect_left(self.offsets, len(self.text) - len(wanted))
+
+    def is_everything(self, index: int) -> bool:
+        """Return whether from ``index`` on there is all that was delivered."""
+        return not self.start and not self.folded[:index].strip()
+
+    def is_line_again(self, first: int) -> bool:
+        """Return whether ``text`` from ``first`` on could come a second time as its next line.
+
+        That is so when it is a whole line, and a short one, perhaps after the punctuation
+        that the lines around it end with: ")", a newline, and the line.
+        """
+        before, newline, line = self.text[first:].rpartition("\n")
+        if len(line) >= LINE_MAX:
+            return False
+        if newline:
+            return not any(map(str.isalnum, before))
+        return not self.text[self.text.rfind("\n", 0, first) + 1 : first].strip()
+
+
+# --- The anchor --------------------------------------------------------------------------
+
+
+def choose_anchor(delivered: str) -> str | None:
+    """Return the end of ``delivered`` that the next attempt is asked to begin with.
+
+    It is about 40 characters, from the start of a word, and longer where the text repeats
+    itself. None when the text is too short or too repetitive for any end of it to be telling.
+    """
+    tail = _Tail.of(delivered.rstrip())
+    size = len(tail.folded)
+    if size < ANCHOR_MIN or tail.telling < max(0, size - ANCHOR_MAX):
+        return None
+    latest = min(tail.offsets[tail.telling], max(0, len(tail.text) - ANCHOR_LENGTH))
+    start = _word_start(tail.text, latest)
+    if tail.is_line_again(start):
+        line_before = tail.text.rpartition("\n")[0].rstrip()
+        start = _word_start(tail.text, max(0, len(line_before) - UNASKED_MIN))
+    return delivered[tail.start + start :]
+
+
+def _word_start(text: str, at: int) -> int:
+    """Return the offset, ``at`` or a little before, where a word or else a character begins."""
+    characters = (place for place in range(at, -1, -1) if _begins_character(text, place))
+    near = range(at, max(-1, at - _WORD_REACH - 1), -1)
+    words = (place for place in near if place == 0 or text[place - 1].isspace())
+    return next(filter(lambda place: _begins_character(text, place), words), next(characters, 0))
+
+
+def _begins_character(text: str, at: int) -> bool:
+    """Return whether what a reader sees as one character begins at ``at``, and is no space.
+
+    The rules are those of grapheme clusters (Unicode Standard Annex 29) that matter here.
+    """
+    char = text[at]
+    if char.isspace() or _extends(char):
+        return False
+    if at == 0:
+        return True
+    if _is_flag_half(char):
+        flags = takewhile(_is_flag_half, reversed(text[:at]))
+        return sum(1 for _ in flags) % 2 == 0
+    return text[at - 1] != "\u200d"
+
+
+def _extends(char: str) -> bool:
+    """Return whether ``char`` belongs to the character before it."""
+    return (
+        unicodedata.category(char).startswith("M")  # combining marks, variation selectors
+        or char == "\u200d"  # zero-width joiner
+        or "\U0001f3fb" <= char <= "\U0001f3ff"  # skin tones
+        or "\U000e0020" <= char <= "\U000e007f"  # tags, in flags of regions
+        or "\udc00" <= char <= "\udfff"  # the second half of a surrogate pair
+        or "\u1160" <= char <= "\u11ff"  # Hangul vowels and finals
+    )
+
+
+def _is_flag_half(char: str) -> bool:
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
+
+
+# --- What may stand before an echo -------------------------------------------------------
+
+_PHRASES = (
+    *("Sure", "Certainly", "Of course", "Absolutely", "OK", "Okay", "Alright", "All right"),
+    *("Got it", "Understood", "No problem", "Apologies", "My apologies", "Sorry", "I apologize"),
+    *("Here is the cont", "Here is the re", "Here's the cont", "Here's the re", "Here is where"),
+    *("Here's where", "Continuing", "Continued", "Continuation", "(continu", "(Continu"),
+    *("To continue", "I'll continue", "I will continue", "Let me continue", "Let's continue"),
+    *("I'll pick up", "Picking up", "Resuming", "As requested", "From where"),
+    *("好的", "当然", "没问题", "明白", "收到", "抱歉", "对不起", "接着", "接上", "接续", "继续"),
+    *("续写", "续上", "以下是", "下面", "从上", "从中断", "我将继续", "我会继续", "我继续"),
+    *("让我继续", "當然", "沒問題", "接續", "繼續", "以下為", "(续", "(接", "\uff08续", "\uff08接"),
+)
+
+_PHRASE = f"(?:{'|'.join(map(re.escape, _PHRASES))})"
+_PREAMBLE = rf"(?:{_PHRASE}[^\n]{{0,{PREAMBLE_MAX}}}?(?:[:\uff1a\u2026\n]|\.\.\.))?\s*"
+_PREAMBLE_BEGUN = rf"{_PHRASE}[^\n]{{0,{PREAMBLE_MAX}}}"
+_FENCE = r"(?:(?:`{3,4}|~{3,4})[\w+#.-]{0,20}[ \t]*\n\s*)?"
+_FENCE_BEGUN = r"(?:`{1,4}|~{1,4})[\w+#.-]{0,20}[ \t]*"
+_ELLIPSIS = r"(?:(?:\.\.\.|\u2026)\s*)?"
+_MARK = r"[\"'`\u00ab\u2039\u300c\u300e]|``|<{2,4}|\[{2,3}"
+_MARKS = rf"{_ELLIPSIS}(?:(?P<mark>{_MARK})(?P<gap>\s*))?{_ELLIPSIS}"
+_MARK_BEGUN = r"(?:\.{1,2}|<|\[)?"
+
+_PAIRED = str.maketrans("\u00ab\u2039\u300c\u300e<[", "\u00bb\u203a\u300d\u300f>]")
+_FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})(.*)$", re.MULTILINE)
+
+
+@attrs.frozen
+class _Lead:
+    """The grammar of what may stand before an echo: a preamble, a fence, marks, whitespace.
+
+    A fence belongs to it only where the delivered text ends inside one, so that the
+    attempt opened it again. Both methods take the text with variants of quotes made plain.
+    """
+
+    whole: re.Pattern[str]
+    begun: re.Pattern[str]
+
+    @classmethod
+    def of(cls, *, fenced: bool) -> "_Lead":
+        """Return the grammar for a text that ends inside a fence, or outside of any."""
+        whole = _PREAMBLE + (_FENCE if fenced else "") + _MARKS
+        begun = [whole + _MARK_BEGUN, _PREAMBLE_BEGUN]
+        if fenced:
+            begun.append(_PREAMBLE + _FENCE_BEGUN)
+        return cls(re.compile(whole), re.compile("|".join(begun)))
+
+    def possible(self, text: str) -> bool:
+        """Return whether ``text`` is such a lead, or the beginning of one."""
+        begins_phrase = any(phrase.startswith(text) for phrase in _PHRASES)
+        return begins_phrase or self.begun.fullmatch(text) is not None
+
+
+_LEADS = {fenced: _Lead.of(fenced=fenced) for fenced in (False, True)}
+
+
+def _inside_fence(text: str) -> bool:
+    """Return whether ``text`` ends inside a fenced code block of Markdown."""
+    fence = ""
+    for line in _FENCE_LINE.finditer(text):
+        if not fence:
+            fence = line[1]
+        elif line[1].startswith(fence) and not line[2].strip():
+            fence = ""
+    return bool(fence)
+
+
+# --- Readings of an attempt --------------------------------------------------------------
+
+
+@attrs.define
+class _Echo:
+    """The reading that from ``start`` on the attempt repeats an end of the tail.
+
+    ``candidates`` are the indexes of the tail at which that end may begin; ``closing`` is
+    the mark that must follow the echo because its partner stood before it, and ``gap``
+    whether that partner stood apart.
+    """
+
+    start: int
+    candidates: list[int]
+    closing: str = ""
+    gap: bool = False
+    length: int = 0
+
+    def step(self, char: str, folded: str) -> int | None:
+        """Take the next folded character; return the candidate that it completed, if any."""
+        self.candidates = [
+            index for index in self.candidates if folded[index + self.length] == char
+        ]
+        self.length += 1
+        if self.candidates and self.candidates[-1] + self.length == len(folded):
+            return self.candidates.pop()
+        return None
+
+
+@attrs.define
+class _Restart:
+    """The reading that the attempt begins the whole answer again.
+
+    It is certain after ``enough`` equal characters; from then on the attempt is swallowed.
+    """
+
+    rest: Iterator[tuple[int, str]]
+    enough: int
+    after_newline: bool  # it may begin with one of its own
+    expected: str = ""
+    equal: int = 0
+    alive: bool = True
+
+    @classmethod
+    def of(cls, text: str, tail: _Tail) -> "_Restart":
+        """Return the reading for the delivered ``text``; dead where a restart would prove nothing.
+
+        So it is where the text is short, one repetition, or goes on as it began.
+        """
+        text = text.lstrip()
+        sizes = range(RESTART_MIN, RESTART_MAX + 1, RESTART_MIN)
+        enough = next((size for size in sizes if text.find(text[:size], 1) < 0), 0)
+        telling = enough > 0 and len(text) >= UNASKED_MIN and (tail.start > 0 or tail.telling >= 0)
+        several_lines = len(text) >= LINE_MAX or "\n" in text
+        restart = cls(_fold(text), enough, several_lines, alive=telling)
+        restart._advance()
+        return restart
+
+    @property
+    def certain(self) -> bool:
+        return 0 < self.enough <= self.equal
+
+    @property
+    def complete(self) -> bool:
+        return self.alive and not self.expected
+
+    def step(self, raw: str, folded: str) -> None:
+        """Take the next character; ``folded`` is empty inside a run of whitespace."""
+        if not self.alive:
+            return
+        if not self.equal and raw.isspace():
+            self.alive = self.after_newline or raw != "\n"
+        elif folded and folded == self.expected:
+            self.equal += 1
+            self._advance()
+        elif folded:
+            self.alive = False
+
+    def _advance(self) -> None:
+        _, self.expected = next(self.rest, (0, ""))
+
+
+@attrs.define
+class _Landing:
+    """A completed repetition: what follows may still be a mark or whitespace that belongs to it.
+
+    ``end`` counts the attempt's characters up to its last one, ``rest`` is what came after.
+    """
+
+    end: int
+    kind: Joint
+    closing: str = ""
+    gap: bool = False
+    rest: str = ""
+
+    def cut(self, trailing: str) -> tuple[Cut, bool]:
+        """Return the cut as things stand, and whether it stays whatever comes.
+
+        ``trailing`` is the whitespace that the delivered text ends with.
+        """
+        space = len(self.rest) - len(self.rest.lstrip())
+        mark = self.rest[space : space + len(self.closing)].translate(_ALIKE_TABLE)
+        fits = self.gap or trailing.startswith(self.rest[:space])
+        matched = _common(self.rest, trailing)
+        if self.closing and fits and mark == self.closing:
+            used = space + len(self.closing)
+            beyond = _Landing(self.end + used, self.kind, rest=self.rest[used:])
+            return beyond.cut(trailing[matched:])
+        mark_may_come = bool(self.closing) and fits and self.closing.startswith(mark)
+        space_may_come = matched == len(self.rest) < len(trailing)
+        return Cut(self.end + matched, self.kind), not (mark_may_come or space_may_come)
+
+
+class Seam:
+    """Finds where one attempt joins ``delivered``, the text that the client already has.
+
+    ``anchor`` is what the attempt was asked to begin with: an end of ``delivered``, or None.
+    The attempt's text goes into ``feed`` piece by piece until that answers; when the attempt
+    ends by itself before, ``close`` answers. The answer does not depend on the pieces.
+    """
+
+    def __init__(self, delivered: str, anchor: str | None) -> None:
+        text = delivered.rstrip()
+        self._trailing = delivered[len(text) :]
+        self._tail = _Tail.of(text)
+        self._anchor_at = self._tail.index_of(anchor)
+        self._restart = _Restart.of(text, self._tail)
+        self._echoes = [_Echo(0, [*self._echo_indexes(), *self._overlap_indexes()])]
+        self._lead = _LEADS[_inside_fence(text)]
+        self._leading = self._anchor_at >= 0  # what has come so far can stand before an echo
+        self._landing: _Landing | None = None
+        self._head = ""
+        self._seen = 0
+        self._last = ""
+
+    @property
+    def held(self) -> int:
+        """How many characters are held that may yet turn out to be new text.
+
+        None are while a restart is swallowed: of what has come until then nothing will be kept.
+        """
+        return 0 if self._restart.certain else self._seen
+
+    def feed(self, text: str) -> Cut | Diverged | None:
+        """Take more of the attempt's text; return the decision, None while it is open."""
+        for char in text:
+            decision = self._step(char)
+            if decision is not None:
+                return decision
+        return None
+
+    def close(self) -> Cut | Diverged:
+        """Return the decision for an attempt that has ended by itself with what was fed."""
+        if self._landing is not None:
+            return self._landing.cut(self._trailing)[0]
+        return Diverged() if self._restart.certain else Cut(0, Joint.PLAIN)
+
+    def _echo_indexes(self) -> range:
+        """Return where in the tail an echo may begin: with the anchor, or before it."""
+        first = max(0, min(self._tail.earliest, self._anchor_at))
+        return range(first, self._anchor_at + 1)
+
+    def _overlap_indexes(self) -> range:
+        """Return where in the tail a repetition may begin that is shorter than the anchor."""
+        size = len(self._tail.folded)
+        first = max(self._anchor_at + 1, self._tail.earliest, size - OVERLAP_MAX)
+        return range(first, min(self._tail.telling, size - UNASKED_MIN) + 1)
+
+    def _step(self, char: str) -> Cut | Diverged | None:
+        self._seen += 1
+        folded = self._fold_next(char)
+        self._restart.step(char, folded)
+        if not self._restart.certain:
+            self._begin_echo(char)
+            self._head += char
+            self._leading = self._leading and self._lead.possible(self._plain_head())
+        if self._landing is not None:
+            self._landing.rest += char
+        elif folded:
+            self._follow(folded)
+        return self._judge()
+
+    def _fold_next(self, char: str) -> str:
+        """Return the next folded character, nothing inside a run of whitespace."""
+        folded = " " if char.isspace() else _ALIKE.get(char, char)
+        inside = folded == " " == self._last
+        self._last = folded
+        return "" if inside else folded
+
+    def _plain_head(self) -> str:
+        return self._head.translate(_ALIKE_TABLE)
+
+    def _begin_echo(self, char: str) -> None:
+        """Start the reading that an echo begins with ``char``, if what is before it allows."""
+        lead = self._lead.whole.fullmatch(self._plain_head()) if self._leading else None
+        if lead is None or not self._head or char.isspace():
+            return
+        latest = len(self._tail.folded) - UNASKED_MIN
+        indexes = [index for index in self._echo_indexes() if index <= latest]
+        closing = (lead["mark"] or "").translate(_PAIRED)
+        self._echoes.append(_Echo(len(self._head), indexes, closing, gap=bool(lead["gap"])))
+
+    def _follow(self, folded: str) -> None:
+        """Go on with every reading as an echo; land where the first one is complete."""
+        for echo in self._echoes:
+            index = echo.step(folded, self._tail.folded)
+            if index is not None and self._landing is None and self._convinces(echo, index):
+                kind = Joint.ECHO if index <= self._anchor_at else Joint.OVERLAP
+                self._landing = _Landing(self._seen, kind, echo.closing, echo.gap)
+        self._echoes = [echo for echo in self._echoes if echo.candidates]
+
+    def _convinces(self, echo: _Echo, index: int) -> bool:
+        """Return whether a repetition of the tail from ``index`` on is no new text."""
+        if index == self._anchor_at and not echo.start:
+            return True
+        if index > self._anchor_at and not self._tail.text.endswith(self._head):
+            return False
+        return not self._may_be_next_line(echo, index)
+
+    def _may_be_next_line(self, echo: _Echo, index: int) -> bool:
+        """Return whether the repetition can be read as a new line that equals the last one."""
+        tail = self._tail
+        first = tail.offsets[index + (tail.folded[index] == " ")]
+        if self._head[: echo.start].strip() or not tail.is_line_again(first):
+            return False
+        indent = self._head[: len(self._head) - len(self._head.lstrip())]
+        if "\n" in indent or "\n" in tail.text[first:]:
+            return True
+        return "\n" in self._trailing and not tail.is_everything(index)
+
+    def _judge(self) -> Cut | Diverged | None:
+        """Return the decision that the readings allow by now, if any."""
+        restart = self._restart
+        if restart.complete:
+            restart.alive = False
+            asked = self._tail.is_everything(self._anchor_at)
+            self._landing = _Landing(self._seen, Joint.ECHO if asked else Joint.RESTART)
+        if restart.certain and restart.alive:
+            self._echoes, self._landing = [], None
+            return None
+        too_much = self.held > HOLD_LIMIT
+        if self._landing is not None:
+            cut, settled = self._landing.cut(self._trailing)
+            return cut if too_much or (settled and not restart.alive) else None
+        if restart.certain:
+            return Diverged()
+        return Cut(0, Joint.PLAIN) if too_much or not self._undecided() else None
+
+    def _undecided(self) -> bool:
+        """Return whether what has come may still be something else than new text."""
+        return bool(self._echoes) or self._leading or self._restart.alive

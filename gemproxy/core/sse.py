@@ -1,0 +1,212 @@
+"""Server-sent events, cut into frames without changing a byte.
+
+The line rules are those of the WHATWG HTML standard, section "Server-sent events":
+lines end in CR, LF or CRLF in any mixture, a blank line ends an event, one leading
+BOM is skipped, the values of the ``data`` lines are joined with LF. Two things differ
+from a browser, because a proxy has to pass on what it reads:
+
+- Every byte of the stream belongs to the ``raw`` of exactly one frame. A blank line
+  that ends no event is a frame of its own, with no data.
+- Gemini can end a stream with a bare JSON error outside SSE framing. A block without
+  a ``data`` line that starts with a brace or a bracket has this JSON as its data.
+
+Nothing is decoded to text: a chunk may end inside a character, a frame does not.
+
+Most frames are one ``data: `` line and the same blank line as the frame before. These
+are cut with ``bytes.find`` alone; everything else goes through the rules above. No byte
+is looked at more than a few times, whatever the stream looks like: unfinished frames
+are collected and searched from where the last search stopped, and the fast search for
+a blank line is only made right behind a frame that ended in this same blank line.
+"""
+
+import re
+from typing import Self
+
+import attrs
+
+from gemproxy.core.frame import Frame, FrameTooLarge
+
+_BOM = b"\xef\xbb\xbf"
+_CRLF = b"\r\n"
+_LF = 0x0A
+_CR = 0x0D
+_PLAIN_START = b"data: "
+
+# A CR with nothing behind it may be half of a CRLF: it is no line end yet.
+_LINE_END = re.compile(rb"\r?\n|\r(?=[^\n])")
+# A line end and the blank line behind it. Of a CRLF in the first place the LF is enough,
+# so the search may begin inside of it.
+_LINE_END_AND_BLANK_LINE = re.compile(rb"(?:\n|\r(?!\n))(?:\r?\n|\r(?=[^\n]))")
+# What a search has to see again: the last byte of a line end, and a CR in doubt behind it.
+_OVERLAP = 2
+
+
+@attrs.define(eq=False)
+class SSEDecoder:
+    """Cuts one SSE body into frames; see frame.Decoder.
+
+    ``max_frame`` is the cap on an unfinished frame in bytes. After FrameTooLarge the
+    decoder is of no further use.
+    """
+
+    max_frame: int = 64 << 20
+    # The unfinished frame; there is no blank line in it, save for a CR in doubt at its end.
+    _pending: bytearray = attrs.field(init=False, repr=False, factory=bytearray)
+    # The two line ends that end the next frame if it is like the last; empty: do not guess.
+    _separator: bytes = attrs.field(init=False, default=_CRLF + _CRLF)
+    # The line end of the first frame; empty until there was one.
+    _eol: bytes = attrs.field(init=False, default=b"")
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
+        if self._pending:
+            data = self._collect(data)
+        frames: list[Frame] = []
+        start = self._cut_plain(data, 0, frames)
+        if start < len(data):
+            self._cut(data, start, frames)
+        if frames and not self._eol:
+            self._eol = _last_line_end(frames[0].raw)
+        return frames
+
+    def close(self) -> Frame | None:
+        """Return what is left at the end of the body, or None when nothing is.
+
+        A rest that carries data, whole or cut, is completed with the line ends it lacks.
+        Whether the data is whole, only decoding it can tell. A rest without data comes as
+        it is and is not fit to be followed by another frame.
+        """
+        rest = bytes(self._pending)
+        self._pending.clear()
+        if not rest:
+            return None
+        data = _payload(rest[self._skip(rest, 0) :])
+        if data is None:
+            return Frame(rest, None)
+        return Frame(_completed(rest, self._eol or _first_line_end(rest)), data)
+
+    def _collect(self, data: bytes) -> bytes:
+        """Add ``data`` to the unfinished frame; return all of it once a blank line came."""
+        pending = self._pending
+        searched = max(len(pending) - _OVERLAP, 0)
+        in_doubt = pending.endswith(b"\r")
+        pending += data
+        # Spares the pieces of a long event the regex, which is a hundred times slower.
+        line_end_came = in_doubt or _LF in data or _CR in data
+        if line_end_came and self._end(pending, 0, searched) >= 0:
+            self._pending = bytearray()
+            return bytes(pending)
+        self._check_size()
+        return b""
+
+    def _check_size(self) -> None:
+        if len(self._pending) > self.max_frame:
+            raise FrameTooLarge(f"An event passed {self.max_frame} bytes without an end.")
+
+    def _cut(self, buffer: bytes, start: int, frames: list[Frame]) -> None:
+        """Append the frames from ``start`` on by the general rules; keep what has no end."""
+        while (end := self._end(buffer, start, start)) >= 0:
+            raw = buffer[start:end]
+            frames.append(Frame(raw, _payload(raw[self._skip(buffer, start) :])))
+            self._separator = _separator(raw)
+            start = self._cut_plain(buffer, end, frames)
+        self._pending += buffer[start:]
+        self._check_size()
+
+    def _cut_plain(self, buffer: bytes, start: int, frames: list[Frame]) -> int:
+        """Append frames while each is one ``data: `` line and the separator.
+
+        Returns the offset of the first byte that is left for the general rules.
+        """
+        separator = self._separator
+        if not separator:
+            return start
+        mark = separator[:1]
+        width = len(separator)
+        # ``in`` is several times faster with an integer than with bytes of length one.
+        while buffer.startswith(_PLAIN_START, start):
+            end = buffer.find(mark, start)
+            if not buffer.startswith(separator, end):  # nor at -1: it is longer than a byte
+                break
+            data = buffer[start + 6 : end]
+            if _LF in data or _CR in data:
+                break
+            end += width
+            frames.append(Frame(buffer[start:end], data))
+            start = end
+        return start
+
+    def _end(self, buffer: bytes | bytearray, start: int, searched: int) -> int:
+        """Return the offset behind the frame at ``start``, or -1 while it has no end.
+
+        ``searched`` is the offset before which no blank line is to be found.
+        """
+        found = _LINE_END.match(buffer, start + self._skip(buffer, start))
+        found = found or _LINE_END_AND_BLANK_LINE.search(buffer, searched)
+        return found.end() if found else -1
+
+    def _skip(self, buffer: bytes | bytearray, start: int) -> int:
+        """Return the length of the BOM at ``start``: one counts, at the start of the stream."""
+        at_start = start == 0 and not self._eol
+        return len(_BOM) if at_start and buffer.startswith(_BOM) else 0
+
+
+@attrs.frozen
+class SSEEncoder:
+    """Events of our own making, with ``eol`` as their line end; see frame.Encoder."""
+
+    eol: bytes = _CRLF
+
+    def frame(self, payload: bytes, *, first: bool) -> bytes:  # noqa: ARG002 - the protocol's
+        """Return the event that carries ``payload``, which has to be one line."""
+        return b"data: " + payload + self.eol + self.eol
+
+    def closing(self, *, first: bool) -> bytes:  # noqa: ARG002 - the protocol's
+        """Return nothing: an event stream has no end mark."""
+        return b""
+
+    def like(self, raw: bytes) -> Self:
+        """Return an encoder with the line end of ``raw``, or this one if it ends in none."""
+        return attrs.evolve(self, eol=_last_line_end(raw) or self.eol)
+
+
+def _payload(block: bytes) -> bytes | None:
+    """Return the data of the event in ``block``, or the JSON that stands there unframed."""
+    values = [
+        line[6:] if line.startswith(_PLAIN_START) else line[5:]
+        for line in block.splitlines()
+        if line.startswith(b"data:") or line == b"data"
+    ]
+    if values:
+        return b"\n".join(values)
+    text = block.strip()
+    return text if text.startswith((b"{", b"[")) else None
+
+
+def _separator(raw: bytes) -> bytes:
+    """Return the two line ends that end ``raw`` if the fast path can look for them."""
+    if raw.endswith(b"\r\n\r\n"):
+        return b"\r\n\r\n"
+    return b"\n\n" if raw.endswith(b"\n\n") else b""
+
+
+def _last_line_end(raw: bytes) -> bytes:
+    if raw.endswith(_CRLF):
+        return _CRLF
+    return raw[-1:] if raw.endswith((b"\n", b"\r")) else b""
+
+
+def _first_line_end(rest: bytes) -> bytes:
+    """Return the first line end of ``rest``, or Gemini's when there is none."""
+    found = _LINE_END.search(rest)
+    return found[0] if found else _CRLF
+
+
+def _completed(rest: bytes, eol: bytes) -> bytes:
+    """Return ``rest`` with what it lacks to end in a blank line."""
+    if rest.endswith(b"\r") and eol != b"\r":
+        rest += b"\n"  # the other half of a CRLF; behind a bare CR it would merge with an LF
+    last = rest.splitlines(keepends=True)[-1]
+    if not last.strip(b"\r\n"):
+        return rest
+    return rest + (eol if last.endswith((b"\n", b"\r")) else eol + eol)

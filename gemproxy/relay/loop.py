@@ -1,0 +1,224 @@
+"""The one loop: upstream -> machine -> sink.
+
+Each read of the upstream becomes at most one write to the client, in the same task: no
+queue, no hop. The machine says whether another attempt is made, tenacity when; a client
+that leaves cancels this task, and with it the attempt or the wait for the next one.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import attrs
+import tenacity
+
+from gemproxy.core.errors import GemproxyError, UpstreamRejection
+from gemproxy.core.events import Cause, Fail, Finish, How, Resume
+from gemproxy.core.intake import Intake, Step
+from gemproxy.core.machine import State, StreamMachine
+from gemproxy.relay.downstream import Sink
+from gemproxy.relay.pacing import Interrupted
+from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.watch import Timing, Watch
+
+log = logging.getLogger("gemproxy.relay")
+
+OpenAttempt = Callable[[bytes], AbstractAsyncContextManager[Attempt]]
+Headers = Mapping[str, str]
+
+_OK = 200
+_MULTIPLE_CHOICES = 300
+_ERROR_BODY_LIMIT = 1 << 20
+_FREE = frozenset({Cause.REFUSED, Cause.CONTINUATION})
+"""Causes that are answered at once: another form of the same request, or Gemini's own wish.
+Neither can repeat without end: the ladder is finite, and CONTINUATION brings text."""
+
+
+class Refused(Exception):
+    """The upstream refused before anything was sent; its answer is passed on as it came."""
+
+    def __init__(self, status: int, headers: Headers, error: UpstreamRejection) -> None:
+        super().__init__(f"the upstream answered with status {status}")
+        self.status = status
+        self.headers = headers
+        self.error = error
+
+
+@attrs.define
+class Account:
+    """What one stream's log line says about time; the rest is the machine's to tell."""
+
+    attempts: int = 0
+    began: float = attrs.field(factory=time.monotonic)
+    first_byte_ms: float | None = None
+    seam_seconds: list[float] = attrs.field(factory=list)
+
+
+@attrs.define(eq=False)
+class Relay:
+    """Runs one client stream to its end.
+
+    ``open_attempt`` makes one attempt with the given body. ``pacing`` is tenacity's loop for
+    this stream. ``response_headers`` turns an attempt's headers into the client's.
+    """
+
+    machine: StreamMachine
+    intake: Intake
+    sink: Sink
+    open_attempt: OpenAttempt
+    pacing: tenacity.AsyncRetrying
+    timing: Timing
+    response_headers: Callable[[Headers], Headers]
+    request_id: str | None = None
+    account: Account = attrs.field(factory=Account)
+    _opening: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    _headers: Headers = attrs.field(factory=dict)
+    _rejection: tuple[int, Headers] | None = None
+    _seam_since: float | None = None
+
+    async def run(self) -> None:
+        """Run attempts until the answer is complete or has failed.
+
+        Raises a GemproxyError, or Refused, when it failed before anything was sent: the
+        answer is then the caller's to give. Later failures are told to the client here.
+        """
+        with Watch(self.timing, self._commit, self.sink.heartbeat) as watch:
+            try:
+                async for paced in self.pacing:
+                    with paced:
+                        await self._attempts(watch)
+            except Interrupted as spent:
+                await self._act(self.intake.gave_up(spent.gave_up))
+
+    def report(self) -> dict[str, Any]:
+        """Return what the request's log line says about the stream; figures, no content."""
+        machine, account = self.machine, self.account
+        billed = machine.ledger.billed
+        return {
+            "ending": machine.state.value,
+            "finish_reason": machine.finish_reason,
+            "attempts": account.attempts,
+            "causes": [cause.value for cause in machine.causes],
+            "joints": [joint.value for joint in machine.joints],
+            "seam_ms": [round(seconds * 1000, 1) for seconds in account.seam_seconds],
+            "first_byte_ms": account.first_byte_ms,
+            "characters": machine.transcript.chars,
+            "tokens": attrs.asdict(billed),
+            "extra_tokens": machine.ledger.extra() if machine.causes else 0,
+            "repair": machine.policy.repair,
+        }
+
+    async def _attempts(self, watch: Watch) -> None:
+        """Make one attempt, and those that follow from it at once."""
+        while True:
+            resume = await self._act(await self._attempt(watch))
+            if resume is None:
+                return
+            if resume.cause not in _FREE:
+                raise Interrupted(resume.cause, resume.after)
+
+    async def _attempt(self, watch: Watch) -> Step:
+        self.account.attempts += 1
+        try:
+            async with self.open_attempt(self.machine.attempt_body()) as attempt:
+                if attempt.status >= _MULTIPLE_CHOICES:
+                    return await self._reject(attempt)
+                if not self._headers:
+                    self._headers = self.response_headers(attempt.headers)
+                self.intake.opened()
+                return await self._pump(attempt, watch)
+        except AttemptFailed as failure:
+            return self.intake.failed_to_open(failure.how)
+
+    async def _reject(self, attempt: Attempt) -> Step:
+        body = await attempt.read_error(_ERROR_BODY_LIMIT)
+        self._rejection = attempt.status, self.response_headers(attempt.headers)
+        return self.intake.rejected(attempt.status, body, _retry_after(attempt.headers))
+
+    async def _pump(self, attempt: Attempt, watch: Watch) -> Step:
+        """Move bytes until the machine has a verdict on the attempt."""
+        machine, intake = self.machine, self.intake
+        while True:
+            watch.wait_for(machine.patience, attempt.abort)
+            how = How.EOF
+            try:
+                data = await attempt.read()
+            except AttemptFailed as failure:
+                data, how = b"", failure.how
+            watch.heard()
+            step = intake.received(data) if data else intake.ended(how)
+            if machine.state is State.SPLICING or self._seam_since is not None:
+                self._time_the_seam()
+            if step.raw:
+                await self._emit(step.raw, watch)
+            if step.verdict is not None:
+                return Step(b"", step.verdict)
+
+    async def _emit(self, raw: bytes, watch: Watch) -> None:
+        watch.busy = True
+        if not self.sink.committed:
+            await self._commit()
+        self._note_first_byte()
+        await self.sink.emit(raw)
+        watch.busy = False
+        watch.wrote()
+
+    def _note_first_byte(self) -> None:
+        if self.account.first_byte_ms is None:
+            self.account.first_byte_ms = round((time.monotonic() - self.account.began) * 1000, 1)
+
+    async def _commit(self) -> None:
+        async with self._opening:
+            if not self.sink.committed:
+                await self.sink.open(_OK, self._headers)
+
+    def _time_the_seam(self) -> None:
+        """Measure how long the first text of a resumed attempt was held."""
+        now = time.monotonic()
+        if self.machine.state is State.SPLICING:
+            if self._seam_since is None and self.machine.holding:
+                self._seam_since = now
+        elif self._seam_since is not None:
+            self.account.seam_seconds.append(now - self._seam_since)
+            self._seam_since = None
+
+    async def _act(self, step: Step) -> Resume | None:
+        """Write what a step still has to say, and do what it decided."""
+        verdict = step.verdict
+        if step.raw:
+            await self._commit()
+            await self.sink.emit(step.raw)
+        if isinstance(verdict, Resume):
+            log.debug(
+                "attempt interrupted",
+                extra={
+                    "attempt": self.account.attempts,
+                    "cause": verdict.cause.value,
+                    "next": self.machine.plan.value,
+                    "characters": self.machine.transcript.chars,
+                },
+            )
+            return verdict
+        if isinstance(verdict, Finish):
+            await self._commit()
+            await self.sink.finish()
+        elif isinstance(verdict, Fail):
+            await self._fail(verdict.error)
+        return None
+
+    async def _fail(self, error: GemproxyError) -> None:
+        if self.sink.committed:
+            await self.sink.fail(error.payload(self.request_id))
+        elif self._rejection is not None and isinstance(error, UpstreamRejection):
+            raise Refused(*self._rejection, error)
+        else:
+            raise error
+
+
+def _retry_after(headers: Headers) -> float | None:
+    """Return a Retry-After header in seconds; the form with a date is not used by Google."""
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else None

@@ -1,0 +1,117 @@
+"""The clock of one stream: patience with the upstream, signs of life for the client.
+
+One timer handle per stream, set again only when it fires or when a nearer deadline comes
+up: a frame costs two assignments here, no timer. What the timer may find due:
+
+- the upstream has been silent for longer than the patience of the moment: the attempt is
+  aborted, and its reader sees a stall;
+- no frame has come yet, and the client has waited long enough for headers (Node's fetch
+  gives up after 300 s): they are committed;
+- the client has heard nothing for a while: a heartbeat is written.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+
+import attrs
+
+from gemproxy.core.machine import Patience
+
+_NEVER = float("inf")
+
+
+@attrs.frozen
+class Timing:
+    """Seconds: the patience for each moment, and when the client needs a sign of life."""
+
+    patience: Mapping[Patience, float]
+    heartbeat: float = 15.0
+    headers_after: float = 30.0
+
+
+@attrs.define(eq=False)
+class Watch:
+    """Watches one stream while it is entered.
+
+    ``commit`` sends the headers, ``beat`` writes a heartbeat; both are called from a task
+    of their own, between frames, and never while ``busy`` says that a frame is on its way.
+    """
+
+    timing: Timing
+    commit: Callable[[], Awaitable[object]]
+    beat: Callable[[], Awaitable[object]]
+    busy: bool = False
+    _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop)
+    _abort: Callable[[], None] | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _due: float = _NEVER
+    _stalls_at: float = _NEVER
+    _wrote_at: float = 0.0
+    _committed: bool = False
+    _sign: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> "Watch":
+        self._wrote_at = self._loop.time()
+        self._set(self._next_sign())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sign is not None:
+            self._sign.cancel()
+
+    def wait_for(self, patience: Patience, abort: Callable[[], None]) -> None:
+        """Begin to wait for the upstream's next bytes; ``abort`` is called when they are late."""
+        self._abort = abort
+        self._stalls_at = self._loop.time() + self.timing.patience[patience]
+        if self._stalls_at < self._due:
+            self._set(self._stalls_at)
+
+    def heard(self) -> None:
+        """Note that the wait is over."""
+        self._stalls_at = _NEVER
+
+    def wrote(self) -> None:
+        """Note that the client got a frame."""
+        self._committed = True
+        self._wrote_at = self._loop.time()
+
+    def _set(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = due
+        self._timer = self._loop.call_at(due, self._fire)
+
+    def _next_sign(self) -> float:
+        wait = self.timing.heartbeat if self._committed else self.timing.headers_after
+        return self._wrote_at + wait
+
+    def _fire(self) -> None:
+        now = self._loop.time()
+        if now >= self._stalls_at and self._abort is not None:
+            self._stalls_at = _NEVER
+            self._abort()
+        if now >= self._next_sign():
+            self._give_sign(now)
+        self._set(max(min(self._stalls_at, self._next_sign()), now + _GRAIN))
+
+    def _give_sign(self, now: float) -> None:
+        self._wrote_at = now
+        if self.busy or (self._sign is not None and not self._sign.done()):
+            return
+        sign = self.beat if self._committed else self.commit
+        self._committed = True
+        self._sign = self._loop.create_task(_quietly(sign))
+
+
+_GRAIN = 0.005
+
+
+async def _quietly(sign: Callable[[], Awaitable[object]]) -> None:
+    """Give a sign; a client that is gone is noticed by the loop, at its next frame."""
+    with contextlib.suppress(ConnectionError):
+        await sign()
+
+

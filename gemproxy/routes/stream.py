@@ -1,0 +1,157 @@
+"""``POST ...:streamGenerateContent``: the route that the proxy exists for.
+
+The handler only gathers what one stream needs, and hands it to the relay. Answers that
+cannot be judged (a field mask that hides finishReason, a binary ``alt``) are passed through.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import attrs
+from aiohttp import web
+from yarl import URL
+
+from gemproxy.core.errors import GemproxyError, UpstreamRejection
+from gemproxy.core.frame import Decoder, Encoder
+from gemproxy.core.intake import Intake
+from gemproxy.core.jsonarray import JSONArrayDecoder, JSONArrayEncoder
+from gemproxy.core.machine import Patience, Policy, StreamMachine
+from gemproxy.core.request import StreamRequest, hides_the_end
+from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from gemproxy.logs import request_id_var
+from gemproxy.relay import headers as rules
+from gemproxy.relay.bodies import Bodies, Body
+from gemproxy.relay.dialects import dialect_of
+from gemproxy.relay.downstream import ClientGone, client_sink
+from gemproxy.relay.lessons import Lessons
+from gemproxy.relay.loop import OpenAttempt, Refused, Relay
+from gemproxy.relay.pacing import Budget, pacing
+from gemproxy.relay.upstream import Attempt, Upstream
+from gemproxy.relay.watch import Timing
+from gemproxy.routes import passthrough
+
+REPAIR_HEADER = "X-Gemproxy-Repair"
+_MODEL = re.compile(r"/(?P<model>[^/]+):streamGenerateContent$")
+
+
+@attrs.frozen
+class Streaming:
+    """What every stream shares; plain values, made by the composition root."""
+
+    upstream: Upstream
+    base: URL
+    bodies: Bodies
+    timing: Timing
+    policy: Policy = attrs.field(factory=Policy)
+    budget: Budget = attrs.field(factory=Budget)
+    lessons: Lessons = attrs.field(factory=Lessons)
+    send_timeout: float = 120.0
+    max_frame: int = 64 << 20
+
+
+STREAMING = web.AppKey("streaming", Streaming)
+
+
+async def handle(request: web.Request) -> web.StreamResponse:
+    """Answer one streaming request."""
+    alt = request.query.get("alt") or request.query.get("$alt") or "json"
+    mask = request.query.get("fields") or request.query.get("$fields") or ""
+    mask = mask or request.headers.get("X-Goog-FieldMask", "")
+    if hides_the_end(mask) or not alt.startswith(("sse", "json")):
+        return await passthrough.handle(request)
+    streaming = request.app[STREAMING]
+    sse = alt == "sse"
+    async with streaming.bodies.receive(request) as body:
+        try:
+            return await _stream(request, streaming, body, sse=sse)
+        except Refused as refused:
+            return web.Response(
+                status=refused.status, headers=refused.headers, body=refused.error.body
+            )
+        except GemproxyError as error:
+            if sse:
+                raise
+            return _array_error(error)
+
+
+async def _stream(
+    request: web.Request, streaming: Streaming, body: Body, *, sse: bool
+) -> web.StreamResponse:
+    model = _model(request)
+    machine = _machine(request, streaming, body, model, sse=sse)
+    sink = client_sink(
+        request,
+        dialect_of(request.headers, sse=sse),
+        sse=sse,
+        send_timeout=streaming.send_timeout,
+    )
+    relay = Relay(
+        machine,
+        Intake(machine, _decoders(streaming.max_frame, sse=sse)),
+        sink,
+        _opener(request, streaming, body),
+        pacing(streaming.budget, lambda: machine.progress),
+        streaming.timing,
+        lambda headers: rules.downstream_headers(headers, rewritten=True),
+        request_id_var.get(),
+    )
+    account: dict[str, Any] = request.setdefault("account", {})
+    account["model"] = model
+    try:
+        await relay.run()
+    except ClientGone:
+        account["client"] = "gone"
+    finally:
+        account.update(relay.report())
+        if machine.form != machine.policy.first_form and machine.joints:
+            streaming.lessons.learn(model, machine.form)
+    return sink.response
+
+
+def _machine(
+    request: web.Request, streaming: Streaming, body: Body, model: str, *, sse: bool
+) -> StreamMachine:
+    off = request.headers.get(REPAIR_HEADER, "").strip().lower() == "off"
+    policy = attrs.evolve(
+        streaming.policy,
+        repair=streaming.policy.repair and not off and body.stream is None,
+        first_form=streaming.lessons.first_form(model),
+    )
+    encoder: Encoder = SSEEncoder() if sse else JSONArrayEncoder()
+    return StreamMachine(StreamRequest(body.kept), encoder, policy)
+
+
+def _decoders(max_frame: int, *, sse: bool) -> Callable[[], Decoder]:
+    kind = SSEDecoder if sse else JSONArrayDecoder
+    return lambda: kind(max_frame)
+
+
+def _opener(request: web.Request, streaming: Streaming, body: Body) -> OpenAttempt:
+    """Return what makes one attempt: the client's request, with one credential."""
+    target = rules.target(streaming.base, request.rel_url.raw_path_qs)
+    credential = rules.choose_credential(request.headers, target.credential)
+    headers = rules.upstream_headers(request.headers, credential, identity=True)
+    patience = streaming.timing.patience[Patience.FIRST_BYTE]
+
+    def open_attempt(data: bytes) -> AbstractAsyncContextManager[Attempt]:
+        if body.stream is not None:
+            return _forward(body.stream)
+        return streaming.upstream.attempt("POST", target.url, headers, data, patience)
+
+    def _forward(stream: AsyncIterator[bytes]) -> AbstractAsyncContextManager[Attempt]:
+        return streaming.upstream.forward("POST", target.url, headers, stream, patience)
+
+    return open_attempt
+
+
+def _model(request: web.Request) -> str:
+    found = _MODEL.search(request.path)
+    return found["model"] if found else ""
+
+
+def _array_error(error: GemproxyError) -> web.Response:
+    """Return an error as Google gives it without ``alt=sse``: in a list."""
+    status = error.rejected_with if isinstance(error, UpstreamRejection) else error.status
+    return web.json_response([error.payload(request_id_var.get())], status=status)

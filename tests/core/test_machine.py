@@ -1,0 +1,927 @@
+"""The stream machine, by playbooks: what it answers to what the world does."""
+
+import json
+from typing import Any
+
+import attrs
+import pytest
+
+from gemproxy.core.continuation import find_anchor
+from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired, UpstreamRejection
+from gemproxy.core.events import (
+    Action,
+    Cause,
+    Emit,
+    Ended,
+    Fail,
+    Finish,
+    GaveUp,
+    How,
+    Opened,
+    Rejected,
+    Resume,
+)
+from gemproxy.core.machine import (
+    TRANSITIONS,
+    IllegalInput,
+    Patience,
+    Plan,
+    Policy,
+    State,
+    StreamMachine,
+)
+from gemproxy.core.request import StreamRequest
+from gemproxy.core.sse import SSEEncoder
+from gemproxy.core.verdict import DEFAULT_VERDICTS, POLICY_REASONS, FinishTable, Verdict
+from tests.gemini import BODY, REQUEST, Json, chunk, documents, received, sse, text_of
+from tests.playbook import Playbook
+
+STORY = "Once upon a time there was a fox who lived at the edge of a deep green forest"
+REST = " and nobody had ever seen it."
+EOF = Ended(How.EOF)
+RESET = Ended(How.RESET)
+
+
+def machine(request: Json | None = None, **policy: Any) -> StreamMachine:
+    body = BODY if request is None else json.dumps(request).encode()
+    return StreamMachine(StreamRequest(body), SSEEncoder(), Policy(**policy))
+
+
+def emits(*responses: Json) -> Emit:
+    return Emit(sse(*responses))
+
+
+def says(text: str, **fields: Any) -> Any:
+    """Expect rewritten frames with this visible text and these fields in the last one."""
+
+    def check(action: Action) -> bool:
+        if not isinstance(action, Emit) or text_of(action.raw) != text:
+            return False
+        last = documents(action.raw)[-1]
+        return all(last.get(name) == value for name, value in fields.items())
+
+    check.__name__ = f"emit {text!r} {fields}"
+    return check
+
+
+def part_frame(*parts: Json, **fields: Any) -> Json:
+    return chunk(parts=list(parts), **fields)
+
+
+THOUGHT = {"text": "Let me think.", "thought": True}
+CALL = {"functionCall": {"name": "look", "args": {"at": "fox"}}, "thoughtSignature": "c2ln"}
+IMAGE = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+
+
+# -- nothing goes wrong --------------------------------------------------------------------
+
+
+def test_an_undisturbed_stream_goes_out_as_it_came() -> None:
+    first, last = chunk(STORY), chunk(REST, finish="STOP", usage=(3, 9))
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(first)
+        << emits(first)
+        >> received(last)
+        >> EOF
+        << emits(last)
+        << Finish()
+    )
+
+
+def test_frames_without_content_queue_behind_a_finish_reason() -> None:
+    last, usage = chunk(STORY, finish="STOP"), {"usageMetadata": {"promptTokenCount": 1}}
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(last)
+        >> received(usage)
+        >> EOF
+        << Emit(sse(last) + sse(usage))
+        << Finish()
+    )
+
+
+def test_an_intermediate_finish_reason_is_released_by_new_content() -> None:
+    middle, end = chunk("I look it up.", finish="STOP"), chunk(" Found.", finish="STOP")
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(middle)
+        >> received(end)
+        << emits(middle)
+        >> EOF
+        << emits(end)
+        << Finish()
+    )
+
+
+def test_a_stream_that_drops_after_an_intermediate_finish_reason_is_a_drop() -> None:
+    middle, more = chunk("I look it up.", finish="STOP"), chunk(" I have found")
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(middle)
+        >> received(more)
+        << Emit(sse(middle) + sse(more))
+        >> EOF
+        << Resume(Cause.DROP)
+    )
+
+
+@pytest.mark.parametrize("how", list(How)[:3])
+def test_any_end_after_an_accepted_reason_is_an_end(how: How) -> None:
+    last = chunk(STORY, finish="STOP")
+
+    assert Playbook(machine()) >> Opened() >> received(last) >> Ended(how) << emits(last) << Finish()
+
+
+def test_an_error_after_an_accepted_reason_is_an_end() -> None:
+    last = chunk(STORY, finish="STOP")
+    error = {"error": {"code": 503, "message": "overloaded"}}
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(last)
+        >> received(error)
+        << emits(last)
+        << Finish()
+    )
+
+
+@pytest.mark.parametrize("reason", ["MAX_TOKENS", "NEVER_HEARD_OF", *sorted(POLICY_REASONS)])
+@pytest.mark.parametrize("text", [STORY, ""])
+def test_these_reasons_pass_as_they_are_in_one_attempt(reason: str, text: str) -> None:
+    last = chunk(text, finish=reason)
+
+    assert Playbook(machine()) >> Opened() >> received(last) >> EOF << emits(last) << Finish()
+
+
+@pytest.mark.parametrize("reason", sorted(POLICY_REASONS))
+def test_no_setting_makes_a_policy_ending_resume(reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        FinishTable({**DEFAULT_VERDICTS, reason: Verdict.RESUME})
+
+
+def test_a_blocked_prompt_passes_in_one_attempt() -> None:
+    blocked = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
+
+    assert Playbook(machine()) >> Opened() >> received(blocked) >> EOF << emits(blocked) << Finish()
+
+
+# -- nothing visible yet: replay -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "cause"),
+    [
+        (Ended(How.UNREACHABLE), Cause.UNREACHABLE),
+        (Ended(How.RESET), Cause.UNREACHABLE),
+        (Ended(How.NO_FIRST_BYTE), Cause.STALL),
+        (Rejected(503, b"{}"), Cause.STATUS),
+        (Rejected(500, b"<html>"), Cause.STATUS),
+    ],
+)
+def test_an_attempt_that_never_began_is_made_again_as_it_was(event: Any, cause: Cause) -> None:
+    stream = machine()
+
+    assert Playbook(stream) >> event << Resume(cause)
+    assert stream.attempt_body() == BODY
+    assert stream.plan is Plan.REPLAY
+
+
+def test_a_replay_of_nothing_delivered_goes_out_raw() -> None:
+    last = chunk(STORY, finish="STOP", response_id="second")
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> EOF
+        << Resume(Cause.DROP)
+        >> Opened()
+        >> received(last)
+        >> EOF
+        << emits(last)
+        << Finish()
+    )
+
+
+def test_thoughts_that_the_client_saw_are_not_shown_again() -> None:
+    thought = part_frame(THOUGHT)
+    both = part_frame(THOUGHT, {"text": STORY}, response_id="second", finish="STOP")
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(thought)
+        << emits(thought)
+        >> EOF
+        << Resume(Cause.DROP)
+        >> Opened()
+        >> received(thought)
+        >> received(both)
+        >> EOF
+        << says(STORY, responseId="first")
+        << Finish()
+    )
+
+
+def test_thoughts_are_shown_again_when_the_setting_says_so() -> None:
+    thought = part_frame(THOUGHT)
+
+    assert (
+        Playbook(machine(swallow_thoughts=False))
+        >> Opened()
+        >> received(thought)
+        << emits(thought)
+        >> EOF
+        << Resume(Cause.DROP)
+        >> Opened()
+        >> received(part_frame(THOUGHT, response_id="second"))
+        << says("", responseId="first")
+    )
+
+
+@pytest.mark.parametrize("first", [chunk("", finish="STOP"), part_frame(THOUGHT, finish="STOP")])
+def test_a_stop_that_says_nothing_is_asked_again(first: Json) -> None:
+    last = chunk(STORY, finish="STOP")
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(first)
+        >> EOF
+        << Resume(Cause.EMPTY)
+        >> Opened()
+        >> received(last)
+        >> EOF
+        << emits(last)
+        << Finish()
+    )
+
+
+def test_an_empty_stop_passes_when_its_budget_is_spent() -> None:
+    empty = chunk("", finish="STOP")
+
+    assert (
+        Playbook(machine(empty_stop_retries=1))
+        >> Opened()
+        >> received(empty)
+        >> EOF
+        << Resume(Cause.EMPTY)
+        >> Opened()
+        >> received(empty)
+        >> EOF
+        << emits(empty)
+        << Finish()
+    )
+
+
+def test_an_empty_stop_passes_when_the_pacing_gives_up() -> None:
+    empty = chunk("", finish="STOP", usage=(4, 0))
+
+    stream = machine()
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(empty)
+        >> EOF
+        << Resume(Cause.EMPTY)
+        >> GaveUp("budget")
+        << emits(empty)
+        << Finish()
+    )
+    assert stream.ledger.billed.prompt == 4
+
+
+def test_an_empty_stop_after_a_function_response_is_an_answer() -> None:
+    answered = {
+        "contents": [
+            {"role": "model", "parts": [CALL]},
+            {"role": "user", "parts": [{"functionResponse": {"name": "look", "response": {}}}]},
+        ]
+    }
+    empty = chunk("", finish="STOP")
+
+    assert (
+        Playbook(machine(answered)) >> Opened() >> received(empty) >> EOF << emits(empty) << Finish()
+    )
+
+
+def test_a_malformed_call_is_replayed_twice_and_then_passed() -> None:
+    bad = chunk("", finish="MALFORMED_FUNCTION_CALL")
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(bad)
+        >> EOF
+        << Resume(Cause.BAD_FINISH)
+        >> Opened()
+        >> received(bad)
+        >> EOF
+        << Resume(Cause.BAD_FINISH)
+        >> Opened()
+        >> received(bad)
+        >> EOF
+        << emits(bad)
+        << Finish()
+    )
+
+
+def test_a_malformed_call_after_text_passes() -> None:
+    text, bad = chunk(STORY), chunk("", finish="MALFORMED_FUNCTION_CALL")
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(text)
+        << emits(text)
+        >> received(bad)
+        >> EOF
+        << emits(bad)
+        << Finish()
+    )
+
+
+def test_a_recitation_is_rolled_again_once_where_a_setting_asks_for_it() -> None:
+    table = FinishTable({"RECITATION": Verdict.REROLL})
+    bad = chunk("", finish="RECITATION")
+
+    assert (
+        Playbook(machine(finish=table))
+        >> Opened()
+        >> received(bad)
+        >> EOF
+        << Resume(Cause.BAD_FINISH)
+        >> Opened()
+        >> received(bad)
+        >> EOF
+        << emits(bad)
+        << Finish()
+    )
+
+
+# -- text: resume --------------------------------------------------------------------------
+
+
+def broken_after(stream: StreamMachine, text: str = STORY, **fields: Any) -> Playbook:
+    """Play a stream that is cut behind ``text``."""
+    first = chunk(text, **fields)
+    return (
+        Playbook(stream)
+        >> Opened()
+        >> received(first)
+        << emits(first)
+        >> RESET
+        << Resume(Cause.DROP)
+    )
+
+
+def anchor_of(stream: StreamMachine) -> str:
+    contents = json.loads(stream.attempt_body())["contents"]
+    return find_anchor(contents[-1]["parts"][0]["text"]) or ""
+
+
+def test_a_resumed_answer_that_echoes_is_joined_behind_the_anchor() -> None:
+    stream = machine()
+    assert broken_after(stream, usage=(4, 20))
+    assert stream.plan is Plan.TEXT
+    anchor = anchor_of(stream)
+    assert STORY.endswith(anchor)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(anchor[:10], response_id="second"))
+        >> received(chunk(anchor[10:] + REST, response_id="second"))
+        << says(REST, responseId="first")
+        >> received(chunk(" The end.", finish="STOP", usage=(60, 20), response_id="second"))
+        >> EOF
+        << says(" The end.", responseId="first")
+        << Finish()
+    )
+    assert stream.transcript.text == STORY + REST + " The end."
+
+
+def test_a_resumed_answer_that_just_goes_on_is_joined_at_once() -> None:
+    stream = machine()
+    assert broken_after(stream)
+
+    assert Playbook(stream) >> Opened() >> received(chunk(REST)) << says(REST)
+
+
+def test_the_continuation_adds_two_turns_and_touches_nothing_else() -> None:
+    request = {
+        **REQUEST,
+        "systemInstruction": "Be brief.",
+        "tools": [{"googleSearch": {}}],
+        "cachedContent": "cachedContents/1",
+        "generationConfig": {"temperature": 0.7, "maxOutputTokens": 1000},
+    }
+    stream = machine(request)
+    assert broken_after(stream, usage=(4, 20))
+
+    body = json.loads(stream.attempt_body())
+
+    assert body["contents"][:-2] == REQUEST["contents"]
+    assert body["contents"][-2] == {"role": "model", "parts": [{"text": STORY}]}
+    assert body["contents"][-1]["role"] == "user"
+    assert 980 <= body["generationConfig"].pop("maxOutputTokens") < 1000
+    assert body["generationConfig"] == {"temperature": 0.7}
+    for name in ("systemInstruction", "tools", "cachedContent"):
+        assert body[name] == request[name]
+
+
+def test_usage_is_merged_over_the_attempts() -> None:
+    stream = machine()
+    assert broken_after(stream, usage=(4, 20))
+    anchor = anchor_of(stream)
+    text = anchor + " " + anchor
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(text, finish="STOP", usage=(60, 20)))
+        >> EOF
+        << (lambda action: isinstance(action, Emit))
+        << Finish()
+    )
+    billed = stream.ledger.billed
+    assert (billed.prompt, billed.output, billed.total) == (64, 40, 104)
+
+
+def test_thoughts_of_a_resumed_attempt_are_swallowed_part_by_part() -> None:
+    stream = machine()
+    assert broken_after(stream)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(part_frame(THOUGHT))
+        >> received(part_frame(THOUGHT, {"text": REST}, THOUGHT))
+        << says(REST)
+    )
+
+
+def test_a_cut_while_the_seam_is_open_discards_what_is_held() -> None:
+    stream = machine()
+    assert broken_after(stream)
+    anchor = anchor_of(stream)
+
+    assert Playbook(stream) >> Opened() >> received(chunk(anchor[:20])) >> EOF << Resume(Cause.DROP)
+    assert stream.transcript.text == STORY
+
+
+def test_a_stop_without_new_text_completes_the_answer() -> None:
+    stream = machine()
+    assert broken_after(stream)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk("", finish="STOP"))
+        >> EOF
+        << says("")
+        << Finish()
+    )
+    assert stream.finish_reason == "STOP"
+
+
+def test_an_echo_and_nothing_else_completes_the_answer() -> None:
+    stream = machine()
+    assert broken_after(stream)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(anchor_of(stream), finish="STOP"))
+        >> EOF
+        << says("")
+        << Finish()
+    )
+
+
+def test_a_bad_finish_reason_lets_its_text_out_without_the_reason() -> None:
+    stream = machine()
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(STORY, finish="OTHER"))
+        >> EOF
+        << (lambda a: isinstance(a, Emit) and b"OTHER" not in a.raw and text_of(a.raw) == STORY)
+        << Resume(Cause.BAD_FINISH)
+        >> Opened()
+        >> received(chunk(REST, finish="STOP"))
+        >> EOF
+        << says(REST)
+        << Finish()
+    )
+
+
+def test_an_error_in_the_stream_resumes_it() -> None:
+    error = {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}
+
+    first = chunk(STORY)
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(first)
+        << emits(first)
+        >> received(error)
+        << Resume(Cause.ERROR_FRAME)
+    )
+
+
+def test_one_end_of_a_restart_that_differs_drops_the_attempt() -> None:
+    stream = machine()
+    assert broken_after(stream, STORY + REST)
+    other = STORY[:50] + " nothing like the other one, and so it goes"
+
+    assert Playbook(stream) >> Opened() >> received(chunk(other)) << Resume(Cause.DIVERGED)
+
+
+def test_the_ladder_of_forms_ends_loudly() -> None:
+    stream = machine()
+    refusal = Rejected(400, b'{"error":{"code":400,"message":"no"}}')
+    play = broken_after(stream)
+    for _ in range(2):
+        play = play >> refusal << Resume(Cause.REFUSED)
+
+    assert play >> refusal << Fail(Unrepaired(""))
+
+
+def test_a_model_is_asked_in_the_form_that_it_is_known_to_take() -> None:
+    stream = machine(first_form=1)
+    assert broken_after(stream)
+
+    assert [turn["role"] for turn in json.loads(stream.attempt_body())["contents"]] == [
+        "user",
+        "user",
+    ]
+
+
+def test_giving_up_after_text_is_loud() -> None:
+    stream = machine()
+
+    assert broken_after(stream) >> GaveUp("budget") << Fail(Unrepaired(""))
+    assert stream.state is State.FAILED
+
+
+# -- calls, images, documents --------------------------------------------------------------
+
+
+def test_a_call_is_held_until_the_turn_ends() -> None:
+    text, call, last = chunk(STORY), part_frame(CALL), chunk("", finish="STOP")
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(text)
+        << emits(text)
+        >> received(call)
+        >> received(last)
+        >> EOF
+        << Emit(sse(call) + sse(last))
+        << Finish()
+    )
+
+
+def test_a_cut_turn_with_a_held_call_is_repaired_as_if_none_was_made() -> None:
+    text = chunk(STORY)
+    call = part_frame(CALL, response_id="second", finish="STOP")
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(text)
+        << emits(text)
+        >> received(part_frame(CALL))
+        >> RESET
+        << Resume(Cause.DROP)
+        >> Opened()
+        >> received(call)
+        >> EOF
+        << (lambda a: isinstance(a, Emit) and a.raw.count(b"functionCall") == 1)
+        << Finish()
+    )
+
+
+def test_a_call_sent_at_once_makes_a_later_cut_loud() -> None:
+    call = part_frame(CALL)
+
+    assert (
+        Playbook(machine(hold_calls=False))
+        >> Opened()
+        >> received(call)
+        << emits(call)
+        >> RESET
+        << Fail(Unrepaired(""))
+    )
+
+
+@pytest.mark.parametrize(
+    "part", [IMAGE, {"executableCode": {"code": "1"}}, {"toolCall": {}}, {"unheardOf": 1}]
+)
+def test_what_text_cannot_continue_fails_loudly_once_it_is_out(part: Json) -> None:
+    frame = part_frame(part)
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(frame)
+        << emits(frame)
+        >> RESET
+        << Fail(Unrepaired(""))
+    )
+
+
+def test_several_candidates_fail_loudly_once_they_are_out() -> None:
+    frame = {"candidates": [*chunk("a")["candidates"], {"index": 1}]}
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(frame)
+        << emits(frame)
+        >> RESET
+        << Fail(Unrepaired(""))
+    )
+
+
+JSON_REQUEST = {**REQUEST, "generationConfig": {"responseMimeType": "application/json"}}
+HALF, WHOLE = '{"name": "fox", "home": "the for', '{"name": "fox", "home": "the forest"}'
+
+
+def test_a_resumed_document_is_held_to_its_end_and_checked() -> None:
+    stream = machine(JSON_REQUEST)
+    assert broken_after(stream, HALF)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk("est"))
+        >> received(chunk('"}', finish="STOP"))
+        >> EOF
+        << says('est"}')
+        << Finish()
+    )
+    assert stream.transcript.text == WHOLE
+
+
+def test_a_resumed_document_that_does_not_parse_is_dropped() -> None:
+    stream = machine(JSON_REQUEST)
+
+    assert (
+        broken_after(stream, HALF)
+        >> Opened()
+        >> received(chunk("est", finish="STOP"))
+        >> EOF
+        << Resume(Cause.INVALID)
+    )
+
+
+def test_a_body_that_is_no_json_can_be_replayed_but_not_resumed() -> None:
+    def stream() -> StreamMachine:
+        return StreamMachine(StreamRequest(b"{broken"), SSEEncoder())
+
+    first = chunk(STORY)
+    assert Playbook(stream()) >> Opened() >> EOF << Resume(Cause.DROP)
+    assert (
+        Playbook(stream())
+        >> Opened()
+        >> received(first)
+        << emits(first)
+        >> EOF
+        << Fail(Unrepaired(""))
+    )
+
+
+# -- Gemini's own continuation -------------------------------------------------------------
+
+
+def test_a_checkpoint_is_resumed_natively_and_what_the_client_has_is_swallowed() -> None:
+    stream = machine()
+    first, second = chunk(STORY, token="t1"), chunk(" and nobody")
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(first)
+        << emits(first)
+        >> received(second)
+        << emits(second)
+        >> RESET
+        << Resume(Cause.DROP)
+    )
+    assert json.loads(stream.attempt_body()) == {**REQUEST, "continuationToken": "t1"}
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(" and no"))
+        >> received(chunk("body had ever seen it.", finish="STOP"))
+        >> EOF
+        << says(" had ever seen it.", responseId="first")
+        << Finish()
+    )
+
+
+def test_a_native_continuation_that_differs_falls_back_to_text() -> None:
+    stream = machine()
+    first, second = chunk(STORY, token="t1"), chunk(" and nobody")
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(first)
+        << emits(first)
+        >> received(second)
+        << emits(second)
+        >> RESET
+        << Resume(Cause.DROP)
+        >> Opened()
+        >> received(chunk(" but everybody"))
+        << Resume(Cause.DIVERGED)
+    )
+    assert stream.plan is Plan.TEXT
+    assert "continuationToken" not in json.loads(stream.attempt_body())
+
+
+def test_tokens_after_a_text_resume_are_stripped() -> None:
+    stream = machine()
+    assert broken_after(stream)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(REST, token="t2"))
+        << (lambda a: isinstance(a, Emit) and b"continuationToken" not in a.raw)
+        >> RESET
+        << Resume(Cause.DROP)
+    )
+    assert stream.plan is Plan.TEXT
+
+
+def test_a_continuation_reason_is_followed_natively() -> None:
+    stream = machine()
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(STORY, finish="CONTINUATION", token="t1"))
+        >> EOF
+        << (lambda a: isinstance(a, Emit) and b"CONTINUATION" not in a.raw)
+        << Resume(Cause.CONTINUATION)
+        >> Opened()
+        >> received(chunk(REST, finish="STOP"))
+        >> EOF
+        << says(REST)
+        << Finish()
+    )
+    assert stream.transcript.text == STORY + REST
+
+
+# -- errors and quotas ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 501])
+def test_errors_that_will_not_change_are_passed_on_as_they_came(status: int) -> None:
+    stream = machine()
+
+    assert Playbook(stream) >> Rejected(status, b"{}") << Fail(UpstreamRejection(status, b"{}"))
+
+
+QUOTA = {
+    "error": {
+        "code": 429,
+        "details": [
+            {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "20.5s"}
+        ],
+    }
+}
+
+
+def test_a_quota_is_waited_for_once() -> None:
+    rejected = Rejected(429, json.dumps(QUOTA).encode())
+
+    assert (
+        Playbook(machine())
+        >> rejected
+        << Resume(Cause.STATUS, 20.5)
+        >> rejected
+        << Fail(UpstreamRejection(429, b""))
+    )
+
+
+@pytest.mark.parametrize("rejected", [Rejected(429, b"{}"), Rejected(429, b"{}", 31.0)])
+def test_a_quota_without_a_fitting_delay_is_passed_on(rejected: Rejected) -> None:
+    assert Playbook(machine()) >> rejected << Fail(UpstreamRejection(429, b""))
+
+
+def test_a_quota_in_the_middle_of_an_answer_is_tried_again() -> None:
+    stream = machine()
+
+    assert broken_after(stream) >> Rejected(429, b"{}") << Resume(Cause.STATUS)
+
+
+@pytest.mark.parametrize(
+    ("how", "error"), [(How.NO_FIRST_BYTE, NoFirstByte("")), (How.UNREACHABLE, Unreachable(""))]
+)
+def test_the_error_at_the_end_says_what_was_wrong(how: How, error: Any) -> None:
+    assert Playbook(machine()) >> Ended(how) << Resume >> GaveUp("budget") << Fail(error)
+
+
+def test_the_cap_on_extra_tokens_ends_a_stream_loudly() -> None:
+    stream = machine(max_extra_tokens=10)
+    first = chunk(STORY, usage=(40, 20))
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(first)
+        << emits(first)
+        >> EOF
+        << Fail(Unrepaired(""))
+    )
+
+
+# -- repair off ----------------------------------------------------------------------------
+
+
+def test_without_repair_nothing_is_held_and_a_drop_is_loud() -> None:
+    call = part_frame(CALL)
+
+    assert (
+        Playbook(machine(repair=False))
+        >> Opened()
+        >> received(call)
+        << emits(call)
+        >> EOF
+        << Fail(Unrepaired(""))
+    )
+
+
+def test_without_repair_a_bad_finish_passes() -> None:
+    last = chunk(STORY, finish="OTHER")
+
+    assert (
+        Playbook(machine(repair=False))
+        >> Opened()
+        >> received(last)
+        << emits(last)
+        >> EOF
+        << Finish()
+    )
+
+
+# -- patience and the table ----------------------------------------------------------------
+
+
+def test_patience_follows_what_the_stream_is_doing() -> None:
+    stream = machine()
+    seen = [stream.patience]
+    for event in (
+        Opened(),
+        received(part_frame(THOUGHT)),
+        received(chunk(STORY)),
+        received(chunk("", finish="STOP")),
+    ):
+        stream.receive(event)
+        seen.append(stream.patience)
+
+    assert seen == [
+        Patience.FIRST_BYTE,
+        Patience.THINKING,
+        Patience.THINKING,
+        Patience.CHUNK,
+        Patience.FINISH,
+    ]
+
+
+def test_a_stop_that_stays_open_has_longer_with_server_tools() -> None:
+    stream = machine({**REQUEST, "tools": [{"google_search": {}}]})
+    stream.receive(Opened())
+    stream.receive(received(chunk(STORY, finish="STOP")))
+
+    assert stream.patience is Patience.TOOL_FINISH
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_an_input_that_the_table_does_not_have_is_a_bug(state: State) -> None:
+    for event in (Opened(), received(chunk("a")), Rejected(500, b""), EOF, GaveUp("")):
+        stream = machine()
+        stream.state = state
+        if (state, type(event)) not in TRANSITIONS:
+            with pytest.raises(IllegalInput):
+                stream.receive(event)
+
+
+def test_attrs_values_are_frozen() -> None:
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        Emit(b"").raw = b"x"  # type: ignore[misc]
