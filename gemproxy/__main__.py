@@ -1,0 +1,130 @@
+"""The command line: finds the command, gives it its settings, returns its exit code.
+
+A command is imported when it is called, so that none pays for what another imports.
+"""
+
+import difflib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from gemproxy import __version__
+
+if TYPE_CHECKING:
+    from gemproxy.settings import Loaded
+
+COMMAND_LINE = """\
+gemproxy [serve] [flags]   run the proxy
+gemproxy check [flags]     show every setting and where it comes from
+gemproxy demo ...          watch a broken stream being repaired; needs no key
+gemproxy chaos ...         run a fake Gemini that breaks on purpose
+gemproxy probe ...         try out a proxy, or Gemini, from the outside
+gemproxy --version
+
+"gemproxy serve --help" lists the flags; demo, chaos and probe have a --help of their own.
+Exit codes: 0 success, 1 a failure at run time, 2 wrong settings or a wrong command line."""
+
+OK, USAGE = 0, 2
+HELP = {"-h", "--help"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that ``argv`` (None: the process's arguments) names; return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["--version"]:
+        return _say(f"gemproxy {__version__}")
+    if HELP.intersection(arguments[:1]):
+        return _say(COMMAND_LINE)
+    if not arguments or arguments[0].startswith("-"):
+        arguments.insert(0, "serve")
+    name, *rest = arguments
+    command = COMMANDS.get(name)
+    return command(rest) if command else _complain([_unknown(name)])
+
+
+def _serve(argv: Sequence[str]) -> int:
+    def run(loaded: "Loaded") -> int:
+        from gemproxy.server import serve  # noqa: PLC0415 (check does not need a server)
+
+        return serve(loaded.settings)
+
+    return _with_settings(argv, run)
+
+
+def _check(argv: Sequence[str]) -> int:
+    def run(loaded: "Loaded") -> int:
+        return _say(_table([("setting", "value", "from"), *loaded.rows()]))
+
+    return _with_settings(argv, run)
+
+
+def _demo(argv: Sequence[str]) -> int:
+    from gemproxy.demo import run  # noqa: PLC0415 (see the docstring of this module)
+
+    return run(argv)
+
+
+def _chaos(argv: Sequence[str]) -> int:
+    from gemproxy.chaos.__main__ import run  # noqa: PLC0415 (see the docstring of this module)
+
+    return run(argv)
+
+
+def _probe(argv: Sequence[str]) -> int:
+    from gemproxy.probe import run  # noqa: PLC0415 (see the docstring of this module)
+
+    return run(argv)
+
+
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "serve": _serve,
+    "check": _check,
+    "demo": _demo,
+    "chaos": _chaos,
+    "probe": _probe,
+}
+
+
+def _with_settings(argv: Sequence[str], run: Callable[["Loaded"], int]) -> int:
+    """Return what ``run`` returns for the loaded settings, or complain about them."""
+    from gemproxy.settings import (  # noqa: PLC0415 (see the docstring of this module)
+        Settings,
+        SettingsError,
+        usage,
+    )
+
+    if HELP.intersection(argv):
+        return _say(usage().rstrip())
+    try:
+        loaded = Settings.load(argv)
+    except SettingsError as error:
+        return _complain(error.problems)
+    return run(loaded)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows as lines of aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines)
+
+
+def _unknown(name: str) -> str:
+    guesses = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f"; did you mean {guesses[0]}?" if guesses else f", only {', '.join(COMMANDS)}"
+    return f"no command {name!r}{hint}"
+
+
+def _say(text: str) -> int:
+    sys.stdout.write(f"{text}\n")
+    return OK
+
+
+def _complain(problems: Sequence[str]) -> int:
+    for problem in problems:
+        sys.stderr.write(f"gemproxy: {problem}\n")
+    return USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

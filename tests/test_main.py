@@ -1,0 +1,159 @@
+"""The command line: which command runs, with what, and what it returns."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from gemproxy import __version__
+from gemproxy.__main__ import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _nothing_around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test in an empty directory, without settings in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOST", "PORT", "GEMPROXY_SETTINGS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[object]]:
+    """Put a module with one function in place; what it is called with is recorded."""
+
+    def put(module_name: str, function_name: str) -> list[object]:
+        calls: list[object] = []
+        module = ModuleType(module_name)
+
+        def record(argument: object) -> int:
+            calls.append(argument)
+            return 7
+
+        setattr(module, function_name, record)
+        monkeypatch.setitem(sys.modules, module_name, module)
+        return calls
+
+    return put
+
+
+@pytest.mark.parametrize("argv", [["serve", "--port", "9000"], ["--port", "9000"]])
+def test_serve_is_the_default_and_gets_the_settings(
+    stand_in: Callable[[str, str], list[object]], argv: list[str]
+) -> None:
+    from gemproxy.settings import Settings  # noqa: PLC0415 (as late as the command does)
+
+    calls = stand_in("gemproxy.server", "serve")
+
+    assert main(argv) == 7
+    (settings,) = calls
+    assert isinstance(settings, Settings)
+    assert settings.server.port == 9000
+
+
+def test_the_process_s_arguments_are_the_standard_ones(
+    stand_in: Callable[[str, str], list[object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = stand_in("gemproxy.server", "serve")
+    monkeypatch.setattr(sys, "argv", ["gemproxy"])
+
+    assert main() == 7
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [("demo", "gemproxy.demo"), ("chaos", "gemproxy.chaos.__main__"), ("probe", "gemproxy.probe")],
+)
+def test_the_other_commands_get_their_own_arguments(
+    stand_in: Callable[[str, str], list[object]], command: str, module: str
+) -> None:
+    calls = stand_in(module, "run")
+
+    assert main([command, "--help", "x"]) == 7
+    assert calls == [["--help", "x"]]
+
+
+def test_check_shows_every_setting_in_aligned_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--port", "9000", "--upstream.proxy=http://me:pw@proxy.test"]) == 0
+
+    head, *lines = capsys.readouterr().out.splitlines()
+    value, origin = head.index("value"), head.index("from")
+    rows = [
+        (text[:value].strip(), text[value:origin].strip(), text[origin:].strip()) for text in lines
+    ]
+    assert ("server.port", "9000", "flag --port") in rows
+    assert ("upstream.proxy", "http://***@proxy.test", "flag --upstream.proxy") in rows
+    assert all(all(row) for row in rows)
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_problems_are_lines_on_standard_error_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert main([command, "--port", "eighty", "--host", "0.0.0.0"]) == 2
+
+    captured = capsys.readouterr()
+    first, second = captured.err.splitlines()
+    assert captured.out == ""
+    assert first == "gemproxy: server.port: 'eighty' is not a whole number (from flag --port)"
+    assert second.startswith("gemproxy: server.host: '0.0.0.0' lets other machines in")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("serv", "did you mean serve?"), ("x", "only serve, check, demo, chaos, probe")],
+)
+def test_an_unknown_command_is_refused(
+    capsys: pytest.CaptureFixture[str], name: str, hint: str
+) -> None:
+    assert main([name]) == 2
+    assert hint in capsys.readouterr().err
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"gemproxy {__version__}\n"
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str], flag: str) -> None:
+    assert main([flag]) == 0
+
+    text = capsys.readouterr().out
+    assert all(command in text for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_the_help_of_a_command_lists_the_flags(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert main([command, "--help"]) == 0
+    assert "--max-connections" in capsys.readouterr().out
+
+
+def test_the_command_line_alone_imports_neither_server_nor_settings() -> None:
+    program = "import gemproxy.__main__, sys; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    heavy = {"aiohttp", "asyncio", "attrs", "cattrs", "typed_settings", "gemproxy.settings"}
+    assert not heavy & set(result.stdout.split())
+
+
+@pytest.mark.parametrize("program", [["-m", "gemproxy"], ["run.py"]])
+def test_both_programs_exit_with_the_code_of_the_command(program: list[str]) -> None:
+    command = [sys.executable, *program]
+
+    version = subprocess.run(
+        [*command, "--version"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    unknown = subprocess.run([*command, "unknown"], cwd=ROOT, capture_output=True, check=False)
+
+    assert (version.returncode, version.stdout) == (0, f"gemproxy {__version__}\n")
+    assert unknown.returncode == 2
