@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+LENGTH ?= 7
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
@@ -10,7 +11,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint types lock clean
+.PHONY: help demo run test explore diagram lint types lock clean
 
 help: ## show this list
 	@echo 'make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -24,6 +25,12 @@ run: .venv/.runtime ## serve on 127.0.0.1:8000
 
 test: .venv/.dev ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+explore: .venv/.dev ## explore the stream machine deeper than the tests do (LENGTH=7)
+	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/test_exploration.py
+
+diagram: .venv/.dev ## draw the machine's states into ARCHITECTURE.md
+	$(BIN)/python docs/state_diagram.py --write
 
 lint: .venv/.dev ## check style and format
 	$(BIN)/ruff check .

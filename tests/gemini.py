@@ -13,7 +13,7 @@ REQUEST: Json = {"contents": [{"role": "user", "parts": [{"text": "Tell me a sto
 BODY = json.dumps(REQUEST).encode()
 
 
-def chunk(  # noqa: PLR0913 - each names one field of the wire
+def chunk(
     text: str | None = None,
     *,
     finish: str | None = None,
@@ -21,7 +21,7 @@ def chunk(  # noqa: PLR0913 - each names one field of the wire
     usage: tuple[int, int] | None = None,
     response_id: str | None = "first",
     token: str | None = None,
-    **more: Any,  # noqa: ANN401 - any field of the response
+    **more: Any,
 ) -> Json:
     """Return one response object; ``usage`` is prompt and output tokens."""
     candidate: Json = {"index": 0}

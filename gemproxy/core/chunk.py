@@ -3,13 +3,17 @@
 A frame is decoded once, and only for the fields that the machine decides by; what is
 forwarded are the frame's own bytes, so unknown fields travel untouched. The fast decoder
 (msgspec, typed) reads what Gemini sends; what it refuses and JSON allows (lone surrogates,
-enums as ints, a null where a flag belongs) is read by the standard library.
+enums as ints, a null where a flag belongs) is read by the standard library. A null is read
+as an absent field, as protobuf has it.
 
 Only the first candidate is read. Several candidates are marked as such: they can be
 passed on and replayed, never continued.
 """
 
 import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,7 +41,14 @@ FINISH_REASONS = (
 """finishReason by its number in google.ai.generativelanguage.Candidate, for clients that
 ask for ``$alt=json;enum-encoding=int``. Zero is FINISH_REASON_UNSPECIFIED: no reason."""
 
-_UNSPECIFIED = frozenset({"FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED", "", 0})
+_UNSPECIFIED = frozenset(
+    {
+        "FINISH_REASON_UNSPECIFIED",
+        "BLOCK_REASON_UNSPECIFIED",
+        "BLOCKED_REASON_UNSPECIFIED",  # Vertex AI
+        "",
+    }
+)
 
 
 class Undecodable(ValueError):
@@ -104,58 +115,79 @@ class _Response(msgspec.Struct, gc=False, rename="camel"):
     error: dict[str, Any] | None = None
 
 
+class _KeyedContent(msgspec.Struct, gc=False):
+    parts: list[dict[str, msgspec.Raw]] = []
+
+
+class _KeyedCandidate(msgspec.Struct, gc=False):
+    content: _KeyedContent | None = None
+
+
+class _KeyedResponse(msgspec.Struct, gc=False):
+    candidates: list[_KeyedCandidate] = []
+
+
+_Keyed = Sequence[Mapping[str, object]]  # the parts of a candidate, with all their keys
+_NULL = msgspec.Raw(b"null")
+_UNDERSTOOD = frozenset({"text", "thought", "thoughtSignature", "functionCall"})
+
 _decode = msgspec.json.Decoder(_Response).decode
+_decode_keys = msgspec.json.Decoder(_KeyedResponse).decode
 
 
 def read(data: bytes) -> Chunk:
     """Return what ``data``, the JSON of one frame, says; raise Undecodable when it is none."""
     try:
         response = _decode(data)
-    except msgspec.DecodeError:
+        candidates = response.candidates
+        if len(candidates) == 1 and response.prompt_feedback is None and response.error is None:
+            candidate = candidates[0]
+            content = candidate.content
+            if (
+                content is not None
+                and len(content.parts) == 1
+                and candidate.finish_reason is None
+                and candidate.continuation_token is None
+                and not candidate.grounding_metadata
+                and not candidate.index
+            ):
+                part = content.parts[0]
+                if part.text and not part.thought and not part.function_call:
+                    return Chunk(
+                        True,
+                        True,
+                        part.text,
+                        usage=response.usage_metadata,
+                        response_id=response.response_id,
+                        model_version=response.model_version,
+                    )
+        data.decode()  # the typed decoder looks only at the strings that it wants
+        if any(map(_is_wordless, _parts(response))):
+            return _summary(response, _keyed_parts(data))
+        return _summary(response, ())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_slowly(data)
-    candidates = response.candidates
-    if len(candidates) == 1 and response.prompt_feedback is None and response.error is None:
-        candidate = candidates[0]
-        content = candidate.content
-        if (
-            content is not None
-            and len(content.parts) == 1
-            and candidate.finish_reason is None
-            and candidate.continuation_token is None
-            and not candidate.grounding_metadata
-            and not candidate.index
-        ):
-            part = content.parts[0]
-            if part.text and not part.thought and not part.function_call:
-                return Chunk(
-                    True,
-                    True,
-                    part.text,
-                    usage=response.usage_metadata,
-                    response_id=response.response_id,
-                    model_version=response.model_version,
-                )
-    if len(data) < _SMALL and any(_is_opaque(p) for c in candidates for p in _parts(c)):
-        # The typed view cannot tell an empty part, which says nothing, from an unknown one.
-        return _read_slowly(data)
-    return _summary(response)
 
 
-_SMALL = 4096
+def _parts(response: _Response) -> list[_Part]:
+    content = response.candidates[0].content if response.candidates else None
+    return content.parts if content else []
 
 
-def _parts(candidate: _Candidate) -> list[_Part]:
-    return candidate.content.parts if candidate.content else []
+def _keyed_parts(data: bytes) -> _Keyed:
+    content = _decode_keys(data).candidates[0].content
+    return content.parts if content else ()
 
 
-def _summary(response: _Response) -> Chunk:
+def _summary(response: _Response, keyed: _Keyed) -> Chunk:
+    """Return what a frame says; ``keyed`` is needed where one of its parts is wordless."""
     candidate = response.candidates[0] if response.candidates else _Candidate()
     several = len(response.candidates) > 1 or any(c.index for c in response.candidates)
-    parts = _parts(candidate)
+    parts = _parts(response)
     text = "".join([p.text for p in parts if p.text and not p.thought])
     thought = any(p.thought for p in parts)
-    call = any(p.function_call for p in parts)
-    opaque = several or any(_is_opaque(p) for p in parts)
+    call = any(_given(p.function_call) for p in parts)
+    opaque = several or _any_payload(parts, keyed)
     feedback = response.prompt_feedback
     return Chunk(
         news=bool(text or thought or call or opaque),
@@ -166,22 +198,36 @@ def _summary(response: _Response) -> Chunk:
         several=several,
         finish_reason=_specified(candidate.finish_reason),
         block_reason=_specified(feedback.block_reason) if feedback else None,
-        token=candidate.continuation_token,
+        token=candidate.continuation_token or None,
         error=response.error,
-        usage=response.usage_metadata,
-        grounding=candidate.grounding_metadata,
+        usage=_given(response.usage_metadata),
+        grounding=_given(candidate.grounding_metadata),
         response_id=response.response_id,
         model_version=response.model_version,
     )
 
 
-def _is_opaque(part: _Part) -> bool:
-    """Tell a part that text cannot carry on: an image, code, a server tool, the unknown."""
-    return (
-        part.text is None
-        and not part.thought
-        and not part.function_call
-        and part.thought_signature is None
+def _given(value: msgspec.Raw) -> msgspec.Raw:
+    return msgspec.Raw() if value == _NULL else value
+
+
+def _any_payload(parts: list[_Part], keyed: _Keyed) -> bool:
+    pairs = zip(parts, keyed, strict=True) if keyed else ()
+    return any(_is_wordless(part) and _has_payload(keys) for part, keys in pairs)
+
+
+def _is_wordless(part: _Part) -> bool:
+    return part.text is None and not part.thought and not _given(part.function_call)
+
+
+def _has_payload(part: Mapping[str, object]) -> bool:
+    """Tell what text cannot carry on: an image, code, a server tool, the unknown.
+
+    Any of them may be signed, so a signature does not tell them from an empty part.
+    """
+    return any(
+        name not in _UNDERSTOOD and value is not None and value != _NULL
+        for name, value in part.items()
     )
 
 
@@ -191,19 +237,31 @@ def _specified(reason: str | None) -> str | None:
 
 def _read_slowly(data: bytes) -> Chunk:
     document = loads(data)
-    if isinstance(document, list) and document and "error" in _mapping(document[0]):
+    if isinstance(document, list) and document and _mapping(document[0]).get("error"):
         document = document[0]
     if not isinstance(document, dict):
         raise Undecodable("a frame's data is no JSON object")
-    return _summary(_tolerant(document))
+    candidates = _sequence(document.get("candidates"))
+    keyed = _tolerant_parts(candidates[0]) if candidates else ()
+    return _summary(_tolerant(document), keyed)
 
 
-def loads(data: bytes) -> Any:  # noqa: ANN401 - JSON is any
-    """Decode JSON as RFC 8259 has it, lone surrogates allowed; raise Undecodable."""
+def loads(data: bytes, errors: str = "strict") -> Any:  # noqa: ANN401 - JSON is any
+    """Decode JSON as RFC 8259 has it, lone surrogates allowed; raise Undecodable.
+
+    A number beyond a double becomes the largest double: there is no JSON for infinity.
+    ``errors`` says what to do with bytes that are no UTF-8, as for ``bytes.decode``.
+    """
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        text = data.decode("utf-8", errors)
+        return json.loads(text, parse_float=_finite, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as exc:
         raise Undecodable(f"a frame's data is no JSON: {type(exc).__name__}") from None
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else math.copysign(sys.float_info.max, value)
 
 
 def _refuse_constant(name: str) -> None:
@@ -214,9 +272,9 @@ def _tolerant(document: dict[str, Any]) -> _Response:
     feedback = _mapping(document.get("promptFeedback"))
     error = document.get("error")
     return _Response(
-        candidates=[_tolerant_candidate(_mapping(c)) for c in _sequence(document["candidates"])]
-        if "candidates" in document
-        else [],
+        candidates=[
+            _tolerant_candidate(_mapping(c)) for c in _sequence(document.get("candidates"))
+        ],
         usage_metadata=_raw(document.get("usageMetadata")),
         prompt_feedback=_Feedback(_enum(feedback.get("blockReason"), ())) if feedback else None,
         response_id=_text(document.get("responseId")),
@@ -228,12 +286,7 @@ def _tolerant(document: dict[str, Any]) -> _Response:
 def _tolerant_candidate(candidate: dict[str, Any]) -> _Candidate:
     index = candidate.get("index")
     return _Candidate(
-        content=_Content(
-            [
-                _tolerant_part(_mapping(p))
-                for p in _sequence(_mapping(candidate.get("content")).get("parts"))
-            ]
-        ),
+        content=_Content([_tolerant_part(part) for part in _tolerant_parts(candidate)]),
         finish_reason=_enum(candidate.get("finishReason"), FINISH_REASONS),
         continuation_token=_text(candidate.get("continuationToken")),
         grounding_metadata=_raw(candidate.get("groundingMetadata")),
@@ -241,9 +294,14 @@ def _tolerant_candidate(candidate: dict[str, Any]) -> _Candidate:
     )
 
 
+def _tolerant_parts(candidate: object) -> list[dict[str, Any]]:
+    content = _mapping(_mapping(candidate).get("content"))
+    return [_mapping(part) for part in _sequence(content.get("parts"))]
+
+
 def _tolerant_part(part: dict[str, Any]) -> _Part:
     return _Part(
-        text=_text(part.get("text")) if part else "",
+        text=_text(part.get("text")),
         thought=bool(part.get("thought")),
         thought_signature=_text(part.get("thoughtSignature")),
         function_call=_raw(part.get("functionCall")),

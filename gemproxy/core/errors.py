@@ -33,8 +33,10 @@ RPC_CODES = {
     501: "UNIMPLEMENTED",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
+    502: "UNAVAILABLE",  # has no code of its own
 }
-"""HTTP status -> google.rpc code, after google/rpc/code.proto."""
+"""HTTP status -> google.rpc code, after google/rpc/code.proto. Of several statuses with one
+code the first is the one that the code stands for."""
 
 
 class GemproxyError(Exception):

@@ -72,7 +72,7 @@ class Intake:
             except Undecodable:
                 actions = receive(Ended(How.GARBLED))
             for action in actions:
-                if type(action) is Emit:
+                if isinstance(action, Emit):
                     raws.append(action.raw)
                 else:
                     return Step(b"".join(raws), action)

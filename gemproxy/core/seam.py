@@ -47,6 +47,9 @@ UNASKED_MIN = 12
 OVERLAP_MAX = 200
 """The longest repetition that is looked for where there was no anchor to repeat."""
 
+SAME_MIN = 6
+"""Characters that must agree before two places of a text to take them for a repetition."""
+
 REACH = 600
 """How far back a repetition may begin, and how far back an end must be unique."""
 
@@ -137,44 +140,55 @@ def _agreements(text: str) -> list[int]:
     return lengths
 
 
-def _telling_length(folded: str) -> int:
-    """Return how long an end of ``folded`` must be to be telling; more than all of it: none is.
+def _telling_length(agreed: list[int]) -> int:
+    """Return how long an end of a text must be to be telling; more than all of it: none is.
 
-    An end that agrees with the text ``period`` characters earlier must be longer than the
-    agreement to be unique. Where the agreement spans the period (give or take the separator
-    that the last item lacks), the text repeats itself and may go on to do so: then
-    the end must reach beyond the first of the repeated items.
+    ``agreed`` says for each distance how many of the text's last characters equal those
+    so far before them; an end must be longer to be unique. Where they span the distance (give or
+    take the separator that the last item lacks) the text repeats itself and may go on to
+    do so: then the end must reach beyond the first of the repeated items.
     """
     needed = 1
-    for period, agreed in enumerate(_agreements(folded[::-1])[: REACH + 1]):
-        repeats = agreed >= period - 1 and period > 0
-        needed = max(needed, agreed + 1 + (period if repeats else 0))
+    for distance, length in enumerate(agreed[: REACH + 1]):
+        repeats = length >= distance - 1 and distance > 0
+        needed = max(needed, length + 1 + (distance if repeats else 0))
     return needed
 
 
 @attrs.frozen
 class _Tail:
-    """The end of the delivered text, up to its last character that is not whitespace.
+    """The end of the delivered text: ``text`` and the whitespace ``trailing`` it.
 
     ``start`` is where it begins in the delivered text, ``offsets`` gives for each folded
-    character the raw one in ``text``, ``telling`` is the latest index in ``folded`` from
-    which the rest is telling (negative: there is none).
+    character the raw one in ``text``, ``agreed`` is as for ``_telling_length``, ``telling`` is
+    the latest index in ``folded`` from which the rest is telling (negative: there is none).
     """
 
     start: int
     text: str
+    trailing: str
     folded: str
     offsets: tuple[int, ...]
+    agreed: list[int]
     telling: int
 
     @classmethod
-    def of(cls, text: str) -> "_Tail":
-        """Return the tail of ``text``, which does not end with whitespace."""
+    def of(cls, delivered: str) -> "_Tail":
+        """Return the tail of the ``delivered`` text."""
+        text = delivered.rstrip()
         start = max(0, len(text) - 3 * REACH)
         pairs = list(_fold(text[start:]))
         folded = "".join(char for _, char in pairs)
-        offsets = tuple(offset for offset, _ in pairs)
-        return cls(start, text[start:], folded, offsets, len(folded) - _telling_length(folded))
+        agreed = _agreements(folded[::-1])
+        return cls(
+            start=start,
+            text=text[start:],
+            trailing=delivered[len(text) :],
+            folded=folded,
+            offsets=tuple(offset for offset, _ in pairs),
+            agreed=agreed,
+            telling=len(folded) - _telling_length(agreed),
+        )
 
     @property
     def earliest(self) -> int:
@@ -197,18 +211,39 @@ class _Tail:
         """Return whether from ``index`` on there is all that was delivered."""
         return not self.start and not self.folded[:index].strip()
 
-    def is_line_again(self, first: int) -> bool:
-        """Return whether ``text`` from ``first`` on could come a second time as its next line.
+    def may_recur(self, index: int, *, after_newline: bool) -> bool:
+        """Return whether what stands from ``index`` on may well be what the text goes on with.
 
-        That is so when it is a whole line, and a short one, perhaps after the punctuation
-        that the lines around it end with: ")", a newline, and the line.
+        ``after_newline``: the new text begins with a newline of its own.
+        """
+        first = self.offsets[index + (self.folded[index] == " ")]
+        new_line = after_newline or ("\n" in self.trailing and not self.is_everything(index))
+        return self._follows_the_same(index, first) or self._is_line_again(first, new_line=new_line)
+
+    def _follows_the_same(self, index: int, first: int) -> bool:
+        """Return whether the text before ``index`` ends as the whole text does.
+
+        Then the text may be on its way through a repetition, and go on as it did there. In
+        a line that has only begun, a few characters count.
+        """
+        spaced = index - 1 if self.trailing and self.folded[index - 1 : index] == " " else index
+        same = self.agreed[len(self.folded) - spaced] if 0 < spaced else 0
+        line = self.text[self.text.rfind("\n") + 1 :].strip()
+        again = "\n" in self.text[first:] and same > len(line)
+        return again or same >= SAME_MIN
+
+    def _is_line_again(self, first: int, *, new_line: bool) -> bool:
+        """Return whether ``text`` from ``first`` on is a line short enough to come twice.
+
+        Before it may stand the punctuation that ends the lines around it: ")", a newline,
+        and the line.
         """
         before, newline, line = self.text[first:].rpartition("\n")
         if len(line) >= LINE_MAX:
             return False
         if newline:
             return not any(map(str.isalnum, before))
-        return not self.text[self.text.rfind("\n", 0, first) + 1 : first].strip()
+        return new_line and not self.text[self.text.rfind("\n", 0, first) + 1 : first].strip()
 
 
 # --- The anchor --------------------------------------------------------------------------
@@ -220,15 +255,14 @@ def choose_anchor(delivered: str) -> str | None:
     It is about 40 characters, from the start of a word, and longer where the text repeats
     itself. None when the text is too short or too repetitive for any end of it to be telling.
     """
-    tail = _Tail.of(delivered.rstrip())
+    tail = _Tail.of(delivered)
     size = len(tail.folded)
     if size < ANCHOR_MIN or tail.telling < max(0, size - ANCHOR_MAX):
         return None
     latest = min(tail.offsets[tail.telling], max(0, len(tail.text) - ANCHOR_LENGTH))
     start = _word_start(tail.text, latest)
-    if tail.is_line_again(start):
-        line_before = tail.text.rpartition("\n")[0].rstrip()
-        start = _word_start(tail.text, max(0, len(line_before) - UNASKED_MIN))
+    while start and tail.may_recur(bisect_left(tail.offsets, start), after_newline=True):
+        start = _word_start(tail.text, start - 1)
     return delivered[tail.start + start :]
 
 
@@ -463,8 +497,7 @@ class Seam:
 
     def __init__(self, delivered: str, anchor: str | None) -> None:
         text = delivered.rstrip()
-        self._trailing = delivered[len(text) :]
-        self._tail = _Tail.of(text)
+        self._tail = _Tail.of(delivered)
         self._anchor_at = self._tail.index_of(anchor)
         self._restart = _Restart.of(text, self._tail)
         self._echoes = [_Echo(0, [*self._echo_indexes(), *self._overlap_indexes()])]
@@ -494,7 +527,7 @@ class Seam:
     def close(self) -> Cut | Diverged:
         """Return the decision for an attempt that has ended by itself with what was fed."""
         if self._landing is not None:
-            return self._landing.cut(self._trailing)[0]
+            return self._landing.cut(self._tail.trailing)[0]
         return Diverged() if self._restart.certain else Cut(0, Joint.PLAIN)
 
     def _echo_indexes(self) -> range:
@@ -557,18 +590,14 @@ class Seam:
             return True
         if index > self._anchor_at and not self._tail.text.endswith(self._head):
             return False
-        return not self._may_be_next_line(echo, index)
+        return not self._may_be_new(echo, index)
 
-    def _may_be_next_line(self, echo: _Echo, index: int) -> bool:
-        """Return whether the repetition can be read as a new line that equals the last one."""
-        tail = self._tail
-        first = tail.offsets[index + (tail.folded[index] == " ")]
-        if self._head[: echo.start].strip() or not tail.is_line_again(first):
+    def _may_be_new(self, echo: _Echo, index: int) -> bool:
+        """Return whether the repetition may well be what the text really goes on with."""
+        if self._head[: echo.start].strip():
             return False
         indent = self._head[: len(self._head) - len(self._head.lstrip())]
-        if "\n" in indent or "\n" in tail.text[first:]:
-            return True
-        return "\n" in self._trailing and not tail.is_everything(index)
+        return self._tail.may_recur(index, after_newline="\n" in indent)
 
     def _judge(self) -> Cut | Diverged | None:
         """Return the decision that the readings allow by now, if any."""
@@ -582,7 +611,7 @@ class Seam:
             return None
         too_much = self.held > HOLD_LIMIT
         if self._landing is not None:
-            cut, settled = self._landing.cut(self._trailing)
+            cut, settled = self._landing.cut(self._tail.trailing)
             return cut if too_much or (settled and not restart.alive) else None
         if restart.certain:
             return Diverged()

@@ -4,13 +4,14 @@ Every decision after an interruption rests on this and not on what the upstream 
 a frame that was held, or received and never forwarded, is not in the transcript.
 """
 
-import json
 from typing import Any
 
 import attrs
 import msgspec
 
-from gemproxy.core.chunk import Chunk
+from gemproxy.core.chunk import Chunk, loads
+
+_LOW_SURROGATES = "\udc00"  # where they begin
 
 
 @attrs.frozen
@@ -51,12 +52,13 @@ class Transcript:
         """The visible text, exact to the character."""
         if len(self._pieces) > 1:
             self._pieces[:] = ["".join(self._pieces)]
-        return join_surrogates(self._pieces[0]) if self._pieces else ""
+        return self._pieces[0] if self._pieces else ""
 
     @property
     def grounding(self) -> dict[str, Any]:
         """The last groundingMetadata that the client has seen; empty where there was none."""
-        return json.loads(bytes(self._grounding)) if self._grounding else {}
+        metadata = loads(bytes(self._grounding)) if self._grounding else None
+        return metadata if isinstance(metadata, dict) else {}
 
     def forget_checkpoints(self) -> None:
         """From now on the answer goes on from text: its tokens continue another request."""
@@ -72,7 +74,11 @@ class Transcript:
             self.model_version = chunk.model_version
 
     def add_text(self, text: str) -> None:
-        """Append visible text."""
+        """Append visible text; the halves of a character that two frames split are joined."""
+        if text >= _LOW_SURROGATES and self._pieces:
+            last = self._pieces.pop()
+            self.chars -= len(last)
+            text = join_surrogates(last + text)
         self._pieces.append(text)
         self.chars += len(text)
 
@@ -80,7 +86,7 @@ class Transcript:
         """Note a whole frame, of whose text ``text`` went out."""
         self.begin(chunk)
         if text:
-            self.add_text(text)
+            self.add_text(join_surrogates(text))
         self.thoughts |= chunk.thought
         self.opaque |= chunk.opaque or chunk.call
         if chunk.grounding:
@@ -90,7 +96,7 @@ class Transcript:
 
 
 def join_surrogates(text: str) -> str:
-    """Join surrogate pairs that JSON escapes split over two frames; lone ones stay."""
+    """Join surrogate pairs that JSON escapes split over two strings; lone ones stay."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

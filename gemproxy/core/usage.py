@@ -5,11 +5,12 @@ the answer is one generation: the prompt of the first attempt, the output that i
 all thoughts. What the attempts cost together is the other account, for the log.
 """
 
-import json
 from typing import Any
 
 import attrs
 import msgspec
+
+from gemproxy.core.chunk import Undecodable, loads
 
 Usage = dict[str, Any]
 
@@ -58,8 +59,11 @@ class Ledger:
         but not shown. ``text`` is what was delivered, from which the tokens are estimated
         when the attempt was cut before it counted them.
         """
-        output = _count(usage, "candidatesTokenCount") or estimate_tokens(text)
+        output = _count(usage, "candidatesTokenCount")
         shown = round(output * delivered / received) if received else 0
+        if not output:
+            shown = estimate_tokens(text)
+            output = round(shown * received / delivered) if delivered else 0
         return Ledger(
             billed=self.billed + billed(usage, output),
             delivered_tokens=self.delivered_tokens + shown,
@@ -72,7 +76,9 @@ class Ledger:
 
         ``dropped`` of the ``received`` visible characters so far were an echo.
         """
-        shown = {**usage, **self._first}
+        own_prompt = _PROMPT_FIELDS if self._first else ()
+        shown = {name: count for name, count in usage.items() if name not in own_prompt}
+        shown |= self._first
         own = _count(usage, "candidatesTokenCount")
         echo = round(own * dropped / received) if received else 0
         output = self.delivered_tokens + max(own - echo, 0)
@@ -112,8 +118,8 @@ def parse_usage(raw: msgspec.Raw) -> Usage:
     if not raw:
         return {}
     try:
-        usage = json.loads(bytes(raw))
-    except ValueError:
+        usage = loads(bytes(raw), "replace")
+    except Undecodable:
         return {}
     return usage if isinstance(usage, dict) else {}
 
@@ -132,5 +138,6 @@ def _count(usage: Usage, name: str) -> int:
 def _restate_details(shown: Usage, output: int) -> None:
     """Keep candidatesTokensDetails only where it can be made to agree with the sum."""
     details = shown.pop("candidatesTokensDetails", None)
-    if isinstance(details, list) and [d.get("modality") for d in details] == ["TEXT"]:
-        shown["candidatesTokensDetails"] = [{"modality": "TEXT", "tokenCount": output}]
+    match details:
+        case [{"modality": "TEXT" as text}]:
+            shown["candidatesTokensDetails"] = [{"modality": text, "tokenCount": output}]

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from gemproxy.core.errors import upstream_error
+from gemproxy.core.errors import RPC_CODES, upstream_error
 
 
 class Verdict(enum.Enum):
@@ -64,16 +64,21 @@ class FinishTable:
     @configurable.validator
     def _only_what_may_be_set(self, _: object, value: Mapping[str, Verdict]) -> None:
         for reason in value:
-            if reason in POLICY_REASONS or reason in FIXED_REASONS:
+            if is_policy(reason) or reason in FIXED_REASONS:
                 raise ValueError(f"{reason} is passed on as it is; no setting changes that")
 
     def of(self, reason: str) -> Verdict:
         """Return the verdict on ``reason``; the unknown is accepted."""
-        if reason in POLICY_REASONS:
+        if is_policy(reason):
             return Verdict.POLICY
         if reason == "CONTINUATION":
             return Verdict.CONTINUE
         return self.configurable.get(reason, Verdict.ACCEPT)
+
+
+def is_policy(reason: str) -> bool:
+    """Tell a decision about content; whatever IMAGE_ reason comes next will be one, too."""
+    return reason in POLICY_REASONS or reason.startswith("IMAGE_")
 
 
 _TOO_MANY = 429
@@ -87,9 +92,14 @@ def is_transient(status: int) -> bool:
 
 
 def error_status(error: Mapping[str, Any]) -> int:
-    """Return the HTTP status of an in-band error object; 500 where it names none."""
+    """Return the HTTP status of an in-band error object, by number or by google.rpc code;
+    500 where it names none.
+    """  # noqa: D205 - one sentence
     code = error.get("code")
-    return code if isinstance(code, int) and 400 <= code < 600 else 500  # noqa: PLR2004 - HTTP
+    if isinstance(code, int) and 400 <= code < 600:  # noqa: PLR2004 - HTTP
+        return code
+    names = (status for status, name in RPC_CODES.items() if name == error.get("status"))
+    return next(names, 500)
 
 
 def retry_delay(error: Mapping[str, Any] | None) -> float | None:

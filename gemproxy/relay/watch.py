@@ -13,6 +13,7 @@ up: a frame costs two assignments here, no timer. What the timer may find due:
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Self
 
 import attrs
 
@@ -51,7 +52,7 @@ class Watch:
     _committed: bool = False
     _sign: asyncio.Task[None] | None = None
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> Self:
         self._wrote_at = self._loop.time()
         self._set(self._next_sign())
         return self
@@ -113,5 +114,3 @@ async def _quietly(sign: Callable[[], Awaitable[object]]) -> None:
     """Give a sign; a client that is gone is noticed by the loop, at its next frame."""
     with contextlib.suppress(ConnectionError):
         await sign()
-
-

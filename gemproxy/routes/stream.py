@@ -7,7 +7,6 @@ cannot be judged (a field mask that hides finishReason, a binary ``alt``) are pa
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 import attrs
 from aiohttp import web
@@ -20,6 +19,7 @@ from gemproxy.core.jsonarray import JSONArrayDecoder, JSONArrayEncoder
 from gemproxy.core.machine import Patience, Policy, StreamMachine
 from gemproxy.core.request import StreamRequest, hides_the_end
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from gemproxy.keys import ACCOUNT
 from gemproxy.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Bodies, Body
@@ -97,7 +97,7 @@ async def _stream(
         lambda headers: rules.downstream_headers(headers, rewritten=True),
         request_id_var.get(),
     )
-    account: dict[str, Any] = request.setdefault("account", {})
+    account = request[ACCOUNT]
     account["model"] = model
     try:
         await relay.run()

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import attrs
 import pytest
@@ -115,10 +116,8 @@ def _says(finish: str | None = None, *, parts: bool = True) -> Callable[[World],
     return event
 
 
-def _parts(*parts: dict[str, object]) -> Callable[[World], Input]:
-    return lambda world: received(
-        chunk(parts=list(parts), response_id=f"attempt-{world.attempts}")
-    )
+def _parts(*parts: dict[str, Any]) -> Callable[[World], Input]:
+    return lambda world: received(chunk(parts=list(parts), response_id=f"attempt-{world.attempts}"))
 
 
 INPUTS: dict[str, Callable[[World], Input]] = {

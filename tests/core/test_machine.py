@@ -138,7 +138,9 @@ def test_a_stream_that_drops_after_an_intermediate_finish_reason_is_a_drop() -> 
 def test_any_end_after_an_accepted_reason_is_an_end(how: How) -> None:
     last = chunk(STORY, finish="STOP")
 
-    assert Playbook(machine()) >> Opened() >> received(last) >> Ended(how) << emits(last) << Finish()
+    assert (
+        Playbook(machine()) >> Opened() >> received(last) >> Ended(how) << emits(last) << Finish()
+    )
 
 
 def test_an_error_after_an_accepted_reason_is_an_end() -> None:
@@ -310,7 +312,12 @@ def test_an_empty_stop_after_a_function_response_is_an_answer() -> None:
     empty = chunk("", finish="STOP")
 
     assert (
-        Playbook(machine(answered)) >> Opened() >> received(empty) >> EOF << emits(empty) << Finish()
+        Playbook(machine(answered))
+        >> Opened()
+        >> received(empty)
+        >> EOF
+        << emits(empty)
+        << Finish()
     )
 
 
@@ -800,9 +807,7 @@ def test_errors_that_will_not_change_are_passed_on_as_they_came(status: int) -> 
 QUOTA = {
     "error": {
         "code": 429,
-        "details": [
-            {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "20.5s"}
-        ],
+        "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "20.5s"}],
     }
 }
 

@@ -1,0 +1,82 @@
+"""What the client received, compared with what it should have received.
+
+The stream is read here by a dozen lines of its own and not by the proxy's decoder: a judge
+does not borrow the eyes of the judged.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Verdict:
+    """The comparison; ``faults`` says what is wrong with the stream besides its text."""
+
+    received: str = attrs.field(repr=False)
+    uncut: str = attrs.field(repr=False)
+    frames: int
+    attempts: int
+    faults: tuple[str, ...]
+
+    @property
+    def exact(self) -> bool:
+        """Whether every character came once and the stream was one."""
+        return self.received == self.uncut and not self.faults
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """SHA-256 of the text that was received and of the uncut one."""
+        return _digest(self.received), _digest(self.uncut)
+
+    @property
+    def first_difference(self) -> int | None:
+        """The first character in which the texts differ, or None."""
+        if self.received == self.uncut:
+            return None
+        pairs = zip(self.received, self.uncut, strict=False)
+        shorter = min(len(self.received), len(self.uncut))
+        return next((i for i, (one, other) in enumerate(pairs) if one != other), shorter)
+
+
+def judge(stream: bytes, uncut: str, attempts: int) -> Verdict:
+    """Compare the bytes of an event stream with the answer that nobody cut."""
+    documents = read(stream)
+    text = "".join(text_of(document) for document in documents)
+    return Verdict(text, uncut, len(documents), attempts, tuple(_faults(documents)))
+
+
+def read(stream: bytes) -> list[dict[str, Any]]:
+    """Return the JSON of each complete event; a rest that is none counts as an empty one."""
+    events = stream.decode().split("\r\n\r\n")
+    return [json.loads(e.removeprefix("data: ")) for e in events if e.startswith("data: ")]
+
+
+def text_of(document: dict[str, Any]) -> str:
+    """Return the visible text of one response."""
+    return "".join(
+        part.get("text", "")
+        for candidate in document.get("candidates", [])
+        for part in candidate.get("content", {}).get("parts", [])
+        if not part.get("thought")
+    )
+
+
+def _faults(documents: list[dict[str, Any]]) -> list[str]:
+    candidates = [c for document in documents for c in document.get("candidates", [])]
+    reasons = [c["finishReason"] for c in candidates if "finishReason" in c]
+    ids = {document["responseId"] for document in documents if "responseId" in document}
+    faults = []
+    if reasons != ["STOP"]:
+        faults.append(f"finishReason should come once, as STOP; it came as {reasons}")
+    if len(ids) != 1:
+        faults.append(f"there should be one responseId; there are {len(ids)}")
+    if any("error" in document for document in documents):
+        faults.append("the stream carries an error")
+    return faults
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
