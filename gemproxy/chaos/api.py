@@ -1,0 +1,163 @@
+"""The routes of the fake Gemini, and Google's error bodies.
+
+Any version segment and any base path in front of it are taken, as a client's base URL may
+have one. What has no route gets Google's 404.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from gemproxy.chaos.conversation import texts_of, turns_of
+from gemproxy.chaos.delivery import Reply
+from gemproxy.chaos.frames import tokens
+from gemproxy.chaos.framing import Framing, Style
+from gemproxy.chaos.wire import Request
+from gemproxy.core.errors import status_payload
+from gemproxy.core.request import look_up
+
+_ROUTE = re.compile(
+    r"/(?P<version>v\d\w*)/(?:models|tunedModels|dynamic)"
+    r"(?:/(?P<model>[^/:]+)(?::(?P<method>\w+))?)?/?$"
+)
+_GENERATE = ("generateContent", "streamGenerateContent")
+
+
+@attrs.frozen
+class Route:
+    """What a request is for; ``model`` is empty for the list, ``method`` for a model's entry."""
+
+    version: str
+    model: str
+    method: str
+
+    @property
+    def generates(self) -> bool:
+        """Whether this is a generation, which follows the script."""
+        return self.method in _GENERATE
+
+
+def route_of(request: Request) -> Route | None:
+    """Return the route of the request, None where there is none."""
+    match = _ROUTE.search(request.path)
+    if match is None:
+        return None
+    route = Route(match["version"], match["model"] or "", match["method"] or "")
+    wanted = "POST" if route.method else "GET"
+    known = route.method in ("", "countTokens", *_GENERATE)
+    return route if known and request.method == wanted else None
+
+
+def framing_of(request: Request, route: Route | None, line_end: str = "\r\n") -> Framing:
+    """Return the form in which the request wants its answer."""
+    if route is None or route.method != "streamGenerateContent":
+        return Framing(Style.UNARY)
+    query = request.query
+    alt, *options = query.get("$alt", query.get("alt", "")).split(";")
+    style = Style.SSE if alt == "sse" else Style.ARRAY
+    return Framing(style, line_end, "enum-encoding=int" in options)
+
+
+class Refused(Exception):
+    """A request that gets an error; ``violation`` when a well-behaved client never sends it."""
+
+    def __init__(self, status: int, message: str, *, violation: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.violation = violation
+
+
+def checked_route(request: Request, is_known: Callable[[str], bool]) -> Route:
+    """Return the route of a request that can be answered; raise Refused.
+
+    ``is_known`` tells whether there is a script for a model.
+    """
+    route = route_of(request)
+    if route is None:
+        raise Refused(404, "The requested URL was not found on this server.")
+    check_credential(request)
+    if route.model and not is_known(route.model):
+        place = f"API version {route.version}"
+        raise Refused(404, f"models/{route.model} is not found for {place}.")
+    if route.method and not turns_of(inner_request(request.document)):
+        raise Refused(400, "The request has no contents.", violation=True)
+    return route
+
+
+def check_credential(request: Request) -> None:
+    """Raise Refused for a request that has not exactly one credential.
+
+    A key in the query is refused: it ends up in logs, so a client that is under test here
+    has to put it into the header.
+    """
+    if {"key", "access_token", "oauth_token"} & set(request.query):
+        message = "The credential came in the query; send it as x-goog-api-key."
+        raise Refused(400, message, violation=True)
+    count = len(request.values("x-goog-api-key")) + len(request.values("authorization"))
+    if count == 0:
+        raise Refused(403, "Method doesn't allow unregistered callers. Send x-goog-api-key.")
+    if count > 1:
+        message = "Multiple authentication credentials received. Send one."
+        raise Refused(400, message, violation=True)
+
+
+def unary_reply(route: Route, request: Request, models: Iterable[str]) -> Reply:
+    """Return the answer to what is no generation: a list, an entry, a count."""
+    if route.method:
+        return json_reply(token_count(request.document))
+    return json_reply(model_entry(route.model) if route.model else model_list(models))
+
+
+def error_reply(status: int, message: str, framing: Framing) -> Reply:
+    """Return an error as Google words it."""
+    body = framing.rejection(status_payload(status, message))
+    return Reply(status, (("Content-Type", framing.content_type),), (body,))
+
+
+def json_reply(document: Mapping[str, Any]) -> Reply:
+    """Return a unary answer."""
+    framing = Framing(Style.UNARY)
+    body = framing.frame(document, first=True)
+    return Reply(200, (("Content-Type", framing.content_type),), (body,))
+
+
+def inner_request(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the generateContentRequest that :countTokens may wrap, else the body itself."""
+    inner = look_up(dict(document), "generateContentRequest")
+    return inner if isinstance(inner, dict) else document
+
+
+def prompt_tokens(document: Mapping[str, Any]) -> int:
+    """Return the promptTokenCount of a request body: its text, at four characters a token."""
+    document = inner_request(document)
+    system = look_up(dict(document), "systemInstruction")
+    conversation = turns_of(document) + turns_of({"contents": system})
+    return max(1, tokens(len(texts_of(conversation))))
+
+
+def token_count(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the answer to :countTokens."""
+    count = prompt_tokens(document)
+    details = [{"modality": "TEXT", "tokenCount": count}]
+    return {"totalTokens": count, "promptTokensDetails": details}
+
+
+def model_list(names: Iterable[str]) -> Mapping[str, Any]:
+    """Return the answer to a list of models."""
+    return {"models": [model_entry(name) for name in names]}
+
+
+def model_entry(name: str) -> Mapping[str, Any]:
+    """Return what the API says of one model."""
+    return {
+        "name": f"models/{name}",
+        "version": "1",
+        "displayName": name,
+        "description": "Answers by script.",
+        "inputTokenLimit": 1048576,
+        "outputTokenLimit": 65536,
+        "supportedGenerationMethods": [*_GENERATE, "countTokens"],
+    }

@@ -1,0 +1,142 @@
+"""How a model takes up a text that it is asked to continue.
+
+Each behaviour was seen in models or is what a cautious client has to expect of one; a
+behaviour that starts with ECHO obeys the request to begin by repeating the anchor.
+"""
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+
+import attrs
+
+DIFFERENT_STORY = "Once more, from the top and in other words: "
+PREAMBLE = "Sure, continuing from where I left off:\n\n"
+
+
+class Behaviour(enum.Enum):
+    """What the model does at the seam, by the name that the command line gives it."""
+
+    ECHO = "echo"  # repeats the anchor, then goes on
+    ECHO_MORE = "echo-more"  # repeats the anchor and what stands before it
+    QUOTED_ECHO = "quoted-echo"  # repeats the anchor in quotation marks
+    ECHO_LOSE_SPACE = "echo-lose-space"  # repeats the anchor without the space at its ends
+    ECHO_DOUBLE_SPACE = "echo-double-space"  # a space, the anchor, and on
+    ECHO_PARAGRAPH_BREAK = "echo-paragraph-break"  # a blank line, the anchor, and on
+    ECHO_REOPEN_FENCE = "echo-reopen-fence"  # opens the code block again, the anchor, and on
+    ECHO_PREAMBLE = "echo-preamble"  # a polite sentence, the anchor, and on
+    THINK_FIRST = "think-first"  # thoughts, then as ECHO
+    PLAIN = "plain"  # just goes on
+    REPEAT = "repeat"  # repeats the last characters, without regard to the anchor
+    LOSE_SPACE = "lose-space"  # goes on without the space that was due
+    DOUBLE_SPACE = "double-space"  # goes on with one space too many
+    PARAGRAPH_BREAK = "paragraph-break"  # goes on in a new paragraph
+    REOPEN_FENCE = "reopen-fence"  # opens the code block again
+    PREAMBLE = "preamble"  # a polite sentence first
+    RESTART = "restart"  # the whole answer again
+    RESTART_DIFFERENT = "restart-different"  # the answer again, and soon another one
+    NOTHING = "nothing"  # STOP, at once
+    REFUSE_MODEL_TURN = "refuse-model-turn"  # 400 when the last turn is the model's, else ECHO
+    REFUSE_USER_TURN = "refuse-user-turn"  # 400 when it is the user's, else PLAIN
+    REFUSE = "refuse"  # 400, whatever the form
+
+
+REFUSE_ONCE = (Behaviour.REFUSE, Behaviour.ECHO)
+"""For a script: refuse the first continuation, take up the ones after it."""
+
+SCARRING = frozenset(
+    {
+        Behaviour.REPEAT,
+        Behaviour.LOSE_SPACE,
+        Behaviour.DOUBLE_SPACE,
+        Behaviour.PARAGRAPH_BREAK,
+        Behaviour.REOPEN_FENCE,
+        Behaviour.PREAMBLE,
+    }
+)
+"""Behaviours that nobody can tell from what the model meant to write: a client may
+rightly keep what they add or leave out, so a later continuation may quote it."""
+
+
+@attrs.frozen
+class Seam:
+    """The place to go on from.
+
+    ``full`` is the text as the model would tell it uncut, ``held`` the beginning of it
+    that the client has, ``anchor`` what the client asked to be repeated (empty: nothing),
+    ``amount`` how many characters REPEAT and ECHO_MORE repeat.
+    """
+
+    full: str
+    held: str
+    anchor: str = ""
+    amount: int = 40
+
+    @property
+    def rest(self) -> str:
+        """What is still to be told."""
+        return self.full[len(self.held) :]
+
+
+def resumed_text(behaviour: Behaviour, seam: Seam) -> str:
+    """Return the text that the model answers a continuation with."""
+    return _SAYS[behaviour](seam)
+
+
+def _echo(seam: Seam) -> str:
+    return seam.anchor + seam.rest
+
+
+def _plain(seam: Seam) -> str:
+    return seam.rest
+
+
+def _echo_more(seam: Seam) -> str:
+    length = len(seam.anchor) + seam.amount if seam.anchor else 0
+    return _tail(seam.held, length) + seam.rest
+
+
+def _quoted_echo(seam: Seam) -> str:
+    return f'"{seam.anchor}"{seam.rest}' if seam.anchor else seam.rest
+
+
+def _different(seam: Seam) -> str:
+    """Agree with the delivered text for a while, at most to its middle, then do not."""
+    agreed = min(len(seam.held) // 2, 200)
+    return seam.full[:agreed] + DIFFERENT_STORY + " ".join(reversed(seam.full.split()))
+
+
+def _reopened(seam: Seam) -> str:
+    """Return the line that opened the code block which the delivered text is in, if any."""
+    fences = re.findall(r"^```.*\n?", seam.held, re.MULTILINE)
+    return str(fences[-1]) if len(fences) % 2 else ""
+
+
+def _tail(text: str, length: int) -> str:
+    return text[max(0, len(text) - length) :]
+
+
+_SAYS: Mapping[Behaviour, Callable[[Seam], str]] = {
+    Behaviour.ECHO: _echo,
+    Behaviour.ECHO_MORE: _echo_more,
+    Behaviour.QUOTED_ECHO: _quoted_echo,
+    Behaviour.ECHO_LOSE_SPACE: lambda seam: seam.anchor.strip(" ") + seam.rest,
+    Behaviour.ECHO_DOUBLE_SPACE: lambda seam: " " + _echo(seam),
+    Behaviour.ECHO_PARAGRAPH_BREAK: lambda seam: "\n\n" + _echo(seam),
+    Behaviour.ECHO_REOPEN_FENCE: lambda seam: _reopened(seam) + _echo(seam),
+    Behaviour.ECHO_PREAMBLE: lambda seam: PREAMBLE + _echo(seam),
+    Behaviour.THINK_FIRST: _echo,
+    Behaviour.PLAIN: _plain,
+    Behaviour.REPEAT: lambda seam: _tail(seam.held, seam.amount) + seam.rest,
+    Behaviour.LOSE_SPACE: lambda seam: seam.rest.removeprefix(" "),
+    Behaviour.DOUBLE_SPACE: lambda seam: " " + seam.rest,
+    Behaviour.PARAGRAPH_BREAK: lambda seam: "\n\n" + seam.rest,
+    Behaviour.REOPEN_FENCE: lambda seam: _reopened(seam) + seam.rest,
+    Behaviour.PREAMBLE: lambda seam: PREAMBLE + seam.rest,
+    Behaviour.RESTART: lambda seam: seam.full,
+    Behaviour.RESTART_DIFFERENT: _different,
+    Behaviour.NOTHING: lambda _: "",
+    Behaviour.REFUSE_MODEL_TURN: _echo,
+    Behaviour.REFUSE_USER_TURN: _plain,
+    Behaviour.REFUSE: _plain,
+}

@@ -1,0 +1,110 @@
+"""Response documents -> the pieces of a body, in the three forms in which Gemini answers.
+
+    SSE    ``?alt=sse``: ``data: {one line}`` and a blank line, in CRLF
+    ARRAY  without it: one JSON array, pretty-printed, streamed element by element
+    UNARY  :generateContent: one pretty-printed document
+
+The pieces of a body, joined, are the body; each is what Gemini writes at once. JSON goes
+out as UTF-8, not as escapes, so that a cut can fall between the bytes of a character.
+"""
+
+import enum
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from gemproxy.core.chunk import FINISH_REASONS
+
+_BLOCK_REASONS = (None, "SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY")
+
+
+class Style(enum.Enum):
+    """The form of a body."""
+
+    SSE = "sse"
+    ARRAY = "array"
+    UNARY = "unary"
+
+
+@attrs.frozen
+class Framing:
+    """How documents become bytes; ``int_enums`` is ``$alt=json;enum-encoding=int``."""
+
+    style: Style = Style.SSE
+    line_end: str = "\r\n"
+    int_enums: bool = False
+
+    @property
+    def content_type(self) -> str:
+        """The media type that Gemini gives to this form."""
+        return "text/event-stream" if self.style is Style.SSE else "application/json; charset=UTF-8"
+
+    def frame(self, document: Mapping[str, Any], *, first: bool) -> bytes:
+        """Return the piece that carries ``document``; ``first`` when none went before it."""
+        if self.int_enums:
+            document = _numbered(document)
+        if self.style is Style.SSE:
+            return self.event(_compact(document))
+        text = pretty(document) + "\n"
+        if self.style is Style.ARRAY:
+            text = ("[" if first else ",\r\n") + text
+        return text.encode()
+
+    def event(self, data: str) -> bytes:
+        """Return one SSE event whose data is ``data``."""
+        return f"data: {data}{self.line_end}{self.line_end}".encode()
+
+    def closing(self, *, empty: bool) -> bytes:
+        """Return what stands after the last document; ``empty`` when there was none."""
+        if self.style is not Style.ARRAY:
+            return b""
+        return b"[]" if empty else b"]"
+
+    def garbage(self) -> bytes:
+        """Return a piece that has the form of a frame and holds no JSON."""
+        if self.style is Style.SSE:
+            return self.event('{"candidates": [{"content": {"parts": [{"text": "')
+        return b',\r\n{"candidates": [{"content": oops\n'
+
+    def line_without_end(self) -> bytes:
+        """Return the beginning of a frame whose text goes on for ever."""
+        opening = '{"candidates": [{"content": {"parts": [{"text": "'
+        return ("data: " + opening if self.style is Style.SSE else opening).encode()
+
+    def rejection(self, error: Mapping[str, Any]) -> bytes:
+        """Return the body of an HTTP error: bare, but in a list where an array was due."""
+        text = pretty([error] if self.style is Style.ARRAY else error)
+        return (text + "\n").encode()
+
+
+def pretty(document: object) -> str:
+    """Return JSON as Google prints it for people."""
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def _compact(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ": "))
+
+
+def _numbered(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with its reasons as proto numbers, where they have one."""
+    whole = dict(document)
+    if "candidates" in whole:
+        whole["candidates"] = [
+            _renumbered(candidate, "finishReason", FINISH_REASONS)
+            for candidate in whole["candidates"]
+        ]
+    if "promptFeedback" in whole:
+        whole["promptFeedback"] = _renumbered(
+            whole["promptFeedback"], "blockReason", _BLOCK_REASONS
+        )
+    return whole
+
+
+def _renumbered(
+    mapping: Mapping[str, Any], name: str, numbers: tuple[str | None, ...]
+) -> dict[str, Any]:
+    known = mapping.get(name) in numbers[1:]
+    return {**mapping, name: numbers.index(mapping[name])} if known else dict(mapping)

@@ -1,0 +1,81 @@
+"""One request for a generation -> what the script makes of it.
+
+The only randomness is the seed's: the number of an attempt decides where its text is cut
+into chunks, and with the conversation it decides the responseId.
+"""
+
+import random
+
+import attrs
+
+from gemproxy.chaos.api import error_reply, framing_of, prompt_tokens, route_of
+from gemproxy.chaos.conversation import first_user_text, turns_of
+from gemproxy.chaos.delivery import (
+    NoSuchPlace,
+    Step,
+    Transfer,
+    Wiring,
+    compose,
+    deliver,
+)
+from gemproxy.chaos.frames import Document, Envelope, merged, render
+from gemproxy.chaos.framing import Framing, Style
+from gemproxy.chaos.script import Conversation, Plan
+from gemproxy.chaos.wire import Request
+
+
+@attrs.frozen
+class Generation:
+    """What goes out for one attempt; ``violation`` is what the client did wrong, if anything."""
+
+    plan: Plan
+    steps: tuple[Step, ...] = attrs.field(repr=False)
+    violation: str | None = None
+
+
+def generate(request: Request, model: str, conversation: Conversation, seed: int) -> Generation:
+    """Return the next attempt of ``conversation``, and count it."""
+    document = request.document
+    plan = conversation.take(document)
+    framing = framing_of(request, route_of(request), conversation.script.line_end)
+    wiring = _wiring(request, conversation)
+    if plan.refusal is not None:
+        reply = error_reply(400, plan.refusal, framing)
+        violation = plan.refusal if plan.violation else None
+        return Generation(plan, tuple(deliver(reply, None, wiring)), violation)
+    documents = _documents(plan, document, model, seed, framing)
+    try:
+        reply = compose(documents, framing, plan.fault)
+        return Generation(plan, tuple(deliver(reply, plan.fault, wiring)))
+    except NoSuchPlace as exc:
+        return _misfit(plan, exc, framing, wiring)
+
+
+def _misfit(plan: Plan, exc: NoSuchPlace, framing: Framing, wiring: Wiring) -> Generation:
+    """Say loudly that the script's fault does not fit its answer."""
+    message = f"The chaos server cannot do {plan.fault}: {exc}."
+    return Generation(
+        plan, tuple(deliver(error_reply(500, message, framing), None, wiring)), message
+    )
+
+
+def _wiring(request: Request, conversation: Conversation) -> Wiring:
+    """Return how the body travels; HTTP/1.0 knows no chunks."""
+    wiring = conversation.script.wiring
+    if request.version == "HTTP/1.0" and wiring.transfer is Transfer.CHUNKED:
+        return attrs.evolve(wiring, transfer=Transfer.CLOSE)
+    return wiring
+
+
+def _documents(
+    plan: Plan, document: dict[str, object], model: str, seed: int, framing: Framing
+) -> list[Document]:
+    opening = first_user_text(turns_of(document))
+    envelope = Envelope(
+        prompt_tokens=prompt_tokens(document),
+        response_id=f"{random.Random(f'{seed}:{plan.number}:{opening}').getrandbits(88):022x}",
+        model=model,
+    )
+    rng = random.Random(f"{seed}:{plan.number}")
+    documents = render(plan.answer, plan.telling, envelope, rng)
+    return [merged(documents)] if framing.style is Style.UNARY else documents

@@ -1,0 +1,235 @@
+"""Which answer, which fault and which behaviour an attempt gets.
+
+A ``Script`` is what somebody wrote down; a ``Conversation`` is how far one client is in it.
+Conversations are told apart by their first user text, so streams that run at the same time
+do not take each other's faults. The same prompt sent twice is one conversation.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from gemproxy.chaos.answers import Answer, expected_text
+from gemproxy.chaos.behaviours import SCARRING, Behaviour, Seam, resumed_text
+from gemproxy.chaos.conversation import CONTINUATIONS, Asked, Form, Turn, recognise, turns_of
+from gemproxy.chaos.delivery import Wiring
+from gemproxy.chaos.faults import END, HARMLESS, Fault, Kind
+from gemproxy.chaos.frames import Telling, offset_of, tell_all
+
+_SECOND_THOUGHTS = "The reply broke off. I have to find where it stopped and go on from there."
+
+
+def _in_order(faults: Iterable[Fault | None]) -> tuple[Fault | None, ...]:
+    return tuple(faults)
+
+
+def _behaviours(value: Behaviour | Iterable[Behaviour]) -> tuple[Behaviour, ...]:
+    return (value,) if isinstance(value, Behaviour) else tuple(value)
+
+
+@attrs.frozen
+class Script:
+    """What the server says and what goes wrong.
+
+    ``faults`` are for the first, second, ... attempt of a conversation, None for a clean
+    one; after the last there are no more. A REFUSE_CONNECT stands between attempts: it
+    costs the next new connection of the whole server. ``behaviour`` is for the first,
+    second, ... continuation, and the last of several stays; ``amount`` is the number of
+    characters that some of them repeat. With ``rearm`` a conversation that was answered to
+    its end starts over with the first fault. ``line_end`` ends the lines of SSE.
+    """
+
+    answer: Answer
+    faults: tuple[Fault | None, ...] = attrs.field(default=(), converter=_in_order)
+    behaviour: tuple[Behaviour, ...] = attrs.field(
+        default=(Behaviour.ECHO,), converter=_behaviours, validator=attrs.validators.min_len(1)
+    )
+    amount: int = 40
+    rearm: bool = False
+    line_end: str = attrs.field(default="\r\n", validator=attrs.validators.in_(("\r\n", "\n")))
+    wiring: Wiring = attrs.field(factory=Wiring)
+
+    def refusals_at(self, position: int) -> int:
+        """Return how many connections are to be refused before the fault at ``position``."""
+        count = 0
+        for fault in self.faults[position:]:
+            if fault is None or fault.kind is not Kind.REFUSE_CONNECT:
+                break
+            count += 1
+        return count
+
+
+@attrs.frozen
+class Plan:
+    """What one attempt gets.
+
+    ``refusal`` is the message of a 400 and then nothing is told; ``violation`` says that
+    the client is to blame for it. ``number`` counts the attempts of the conversation from 0.
+    """
+
+    number: int
+    asked: Asked
+    answer: Answer
+    telling: Telling
+    behaviour: Behaviour | None = None
+    fault: Fault | None = None
+    refusal: str | None = None
+    violation: bool = False
+
+
+@attrs.define
+class Conversation:
+    """How far one client is in a script.
+
+    ``tellings`` are the texts that the client may rightly hold a beginning of: the answer,
+    and what became of it at a seam that nobody can repair.
+    """
+
+    script: Script
+    attempts: int = 0
+    _refusals: int = attrs.field(default=0, init=False)
+    _position: int = attrs.field(init=False)
+    _continuations: int = attrs.field(default=0, init=False)
+    _original: list[Turn] | None = attrs.field(default=None, init=False)
+    _tellings: list[str] = attrs.field(factory=list, init=False)
+    _answered: bool = attrs.field(default=False, init=False)
+
+    @_position.default
+    def _after_the_first_refusals(self) -> int:
+        return self.script.refusals_at(0)
+
+    def take(self, document: dict[str, Any]) -> Plan:
+        """Return what the request with this body gets, and count it."""
+        asked = recognise(document, self._original)
+        if self._begins_a_turn(asked):
+            self._begin(turns_of(document))
+            asked = asked if asked.form is Form.REPLAY else Asked(Form.NEW_TURN)
+        plan = self._plan(asked)
+        self.attempts += 1
+        self._answered = False
+        return plan if plan.refusal is not None else attrs.evolve(plan, fault=self._next_fault())
+
+    def told(self, plan: Plan) -> None:
+        """Note that what ``plan`` says went out as far as its fault lets it."""
+        fault = plan.fault
+        whole = fault is None or fault.kind in HARMLESS or fault.at == END
+        self._answered = whole and plan.behaviour is not Behaviour.RESTART_DIFFERENT
+
+    def take_refusals(self) -> int:
+        """Return how many connections are to be refused from now on; each is told once."""
+        refusals, self._refusals = self._refusals, 0
+        return refusals
+
+    def _begins_a_turn(self, asked: Asked) -> bool:
+        """Tell a turn of its own from another try at the one that is being answered.
+
+        Once the answer was told to its end, a request that shows no anchor is no try.
+        """
+        if self._original is None or asked.form is Form.NEW_TURN:
+            return True
+        return self._answered and asked.anchor is None and asked.form is not Form.TOKEN
+
+    def _begin(self, original: list[Turn]) -> None:
+        if self._answered and self.script.rearm:
+            self._position = self._skip_refusals(0)
+        self._original = original
+        self._tellings = [expected_text(self.script.answer)]
+        self._continuations = 0
+
+    def _next_fault(self) -> Fault | None:
+        faults = self.script.faults[self._position :]
+        self._position = self._skip_refusals(self._position + 1)
+        return faults[0] if faults else None
+
+    def _skip_refusals(self, position: int) -> int:
+        count = self.script.refusals_at(position)
+        self._refusals += count
+        return position + count
+
+    def _plan(self, asked: Asked) -> Plan:
+        answer = self.script.answer
+        plan = Plan(self.attempts, asked, answer, tell_all(answer))
+        if asked.form is Form.TOKEN:
+            return _from_checkpoint(plan)
+        if asked.form not in CONTINUATIONS:
+            return plan
+        return self._continued(plan)
+
+    def _continued(self, plan: Plan) -> Plan:
+        behaviour = self.script.behaviour[min(self._continuations, len(self.script.behaviour) - 1)]
+        self._continuations += 1
+        plan = attrs.evolve(plan, behaviour=behaviour)
+        held = plan.asked.held
+        full = next((text for text in self._tellings if text.startswith(held)), None)
+        if full is None:
+            return _violated(plan, "The text to continue is no beginning of the answer.")
+        if refusal := _refusal(behaviour, plan.asked.form):
+            return attrs.evolve(plan, refusal=refusal)
+        if behaviour is Behaviour.NOTHING:
+            return attrs.evolve(plan, answer=Answer(), telling=tell_all(Answer()))
+        said = resumed_text(
+            behaviour, Seam(full, held, plan.asked.anchor or "", self.script.amount)
+        )
+        if behaviour in SCARRING:
+            self._tellings.append(held + said)
+        return attrs.evolve(plan, telling=Telling(said, len(full), _thoughts(plan), resumed=True))
+
+
+def _thoughts(plan: Plan) -> str:
+    if plan.behaviour is Behaviour.THINK_FIRST:
+        return plan.answer.thoughts or _SECOND_THOUGHTS
+    return plan.answer.thoughts
+
+
+def _from_checkpoint(plan: Plan) -> Plan:
+    text = plan.answer.text
+    offset = offset_of(plan.asked.token)
+    if offset is None or offset > len(text):
+        return _violated(plan, "The continuationToken is none of this server's.")
+    return attrs.evolve(plan, telling=Telling(text[offset:], len(text), resumed=True))
+
+
+def _violated(plan: Plan, message: str) -> Plan:
+    return attrs.evolve(plan, refusal=message, violation=True)
+
+
+def _refusal(behaviour: Behaviour, form: Form) -> str | None:
+    model_turn = form is Form.PREFILL
+    if behaviour is Behaviour.REFUSE:
+        return "The chaos server refuses to continue, as told."
+    if behaviour is Behaviour.REFUSE_MODEL_TURN and model_turn:
+        return "Requests ending with a model turn are not supported."
+    if behaviour is Behaviour.REFUSE_USER_TURN and not model_turn:
+        return "The chaos server refuses a continuation that ends with a user turn, as told."
+    return None
+
+
+@attrs.define
+class Stage:
+    """The scripts by model name, and the conversations that are under way.
+
+    The name ``*`` is for models that have no script of their own.
+    """
+
+    scripts: Mapping[str, Script]
+    _conversations: dict[tuple[str, str], Conversation] = attrs.field(factory=dict, init=False)
+
+    def has_script(self, model: str) -> bool:
+        """Tell whether there is a script that requests for ``model`` use."""
+        return model in self.scripts or "*" in self.scripts
+
+    def conversation(self, model: str, opening: str) -> Conversation:
+        """Return the conversation that began with the user text ``opening``.
+
+        Raises KeyError for a model without a script.
+        """
+        name = model if model in self.scripts else "*"
+        key = (name, opening)
+        if key not in self._conversations:
+            self._conversations[key] = Conversation(self.scripts[name])
+        return self._conversations[key]
+
+    def connections_to_refuse_first(self) -> int:
+        """Return how many connections the scripts want refused before the first request."""
+        return sum(script.refusals_at(0) for script in self.scripts.values())

@@ -1,0 +1,288 @@
+"""The fake Gemini on real sockets.
+
+    async with ChaosServer(Script(answer, faults=[Fault(Kind.FIN, byte(120))])) as server:
+        ...  # point a client at server.url
+        assert [request.method for request in server.requests] == ["POST", "POST"]
+
+While it answers, the server waits for the first byte of the client's next request; an end
+of file there means that the client has left, and the answer is abandoned at once. So a
+client that shuts down its sending side early counts as gone.
+"""
+
+import asyncio
+import contextlib
+import enum
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+
+from gemproxy.chaos.api import (
+    Refused,
+    checked_route,
+    error_reply,
+    framing_of,
+    route_of,
+    unary_reply,
+)
+from gemproxy.chaos.conversation import first_user_text, turns_of
+from gemproxy.chaos.delivery import Close, Reply, Step, Transfer, Wiring, deliver
+from gemproxy.chaos.faults import Kind
+from gemproxy.chaos.framing import Framing, Style
+from gemproxy.chaos.generation import generate
+from gemproxy.chaos.script import Conversation, Plan, Script, Stage
+from gemproxy.chaos.wire import BadRequest, Request, close, perform, read_request, reset
+
+DEFAULT_MODEL = "gemini-chaos"
+"""The name under which a script for any model is listed."""
+
+
+class Outcome(enum.Enum):
+    """How far an attempt is."""
+
+    RUNNING = "running"
+    STALLED = "stalled"  # silent until the peer closes
+    TOLD = "told"  # everything went out, up to the fault if there is one
+    ABANDONED = "abandoned"  # the peer left first
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """One request for a generation and what became of it."""
+
+    request: Request
+    model: str
+    plan: Plan
+    conversation: Conversation = attrs.field(repr=False)
+    outcome: Outcome = Outcome.RUNNING
+
+
+@attrs.define(eq=False)
+class ChaosServer:
+    """A server that answers by script; an asynchronous context manager.
+
+    ``scripts`` is one Script for all models, or a mapping of model names to Scripts, with
+    ``*`` for the others. ``event_delay`` (seconds) passes between two frames, ``latency``
+    before the headers. ``observe`` is called whenever an attempt's outcome changes.
+
+    ``requests`` holds every request in the order in which they came, ``attempts`` the
+    generations among them, ``violations`` what clients did wrong. A server that runs for
+    long is told not to ``record`` the first two: they hold every body.
+    """
+
+    scripts: Script | Mapping[str, Script]
+    host: str = attrs.field(default="127.0.0.1", kw_only=True)
+    port: int = attrs.field(default=0, kw_only=True)
+    seed: int = attrs.field(default=0, kw_only=True)
+    event_delay: float = attrs.field(default=0.0, kw_only=True)
+    latency: float = attrs.field(default=0.0, kw_only=True)
+    observe: Callable[[Attempt], None] | None = attrs.field(default=None, kw_only=True)
+    record: bool = attrs.field(default=True, kw_only=True)
+    requests: list[Request] = attrs.field(factory=list, init=False)
+    attempts: list[Attempt] = attrs.field(factory=list, init=False)
+    violations: list[str] = attrs.field(factory=list, init=False)
+    _stage: Stage = attrs.field(init=False)
+    _refusals: int = attrs.field(init=False)
+    _connections: dict[asyncio.Task[None], asyncio.StreamWriter] = attrs.field(
+        factory=dict, init=False
+    )
+    _server: asyncio.Server | None = attrs.field(default=None, init=False)
+    _news: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    @_stage.default
+    def _stage_of_scripts(self) -> Stage:
+        return Stage({"*": self.scripts} if isinstance(self.scripts, Script) else self.scripts)
+
+    @_refusals.default
+    def _refusals_of_scripts(self) -> int:
+        return self._stage.connections_to_refuse_first()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, self.host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task, writer in self._connections.items():
+            writer.transport.abort()
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        """The base URL to give to a client."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open, idle ones among them."""
+        return len(self._connections)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until ``holds()``; it is asked whenever something happened on the server."""
+        while not holds():
+            await self._news.wait()
+
+    async def until_requests(self, count: int) -> None:
+        """Wait until ``count`` requests have come."""
+        await self.until(lambda: len(self.requests) >= count)
+
+    async def until_stalled(self) -> None:
+        """Wait until an attempt has reached its STALL."""
+        await self.until(lambda: any(map(_has_stalled, self.attempts)))
+
+    async def until_closed(self) -> None:
+        """Wait until no connection is open."""
+        await self.until(lambda: not self._connections)
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._talk(reader, writer))
+        self._connections[task] = writer
+        task.add_done_callback(self._closed)
+        self._tell()
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        del self._connections[task]
+        self._tell()
+        if not task.cancelled():
+            task.result()  # an error in this server is raised where the loop reports it
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusals:
+            self._refusals -= 1
+            await reset(writer)
+            return
+        writer.transport.set_write_buffer_limits(high=0)  # drain() is to mean: the kernel has it
+        try:
+            await self._serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            writer.transport.abort()  # nobody is there to take what is still unsent
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.read(1)
+        while first:
+            try:
+                request = await read_request(first, reader, writer)
+            except BadRequest as exc:
+                reply = error_reply(400, str(exc), Framing(Style.UNARY))
+                await perform(deliver(reply, None, Wiring()), writer)
+                return
+            next_byte = asyncio.create_task(reader.read(1))
+            try:
+                how = await _unless_gone(next_byte, self._respond(request, writer))
+                if how is not Close.KEEP or not request.keeps_alive:
+                    return
+                first = await next_byte
+            finally:
+                await _end(next_byte)
+
+    async def _respond(self, request: Request, writer: asyncio.StreamWriter) -> Close:
+        if self.record:
+            self.requests.append(request)
+        steps, attempt = self._answer(request)
+        self._tell()
+        try:
+            await asyncio.sleep(self.latency)
+            how = await perform(steps, writer, event_delay=self.event_delay)
+            how = self._told(attempt, how)
+            await close(how, writer)
+            return how
+        finally:
+            if attempt is not None and attempt.outcome is not Outcome.TOLD:
+                self._note(attempt, Outcome.ABANDONED)
+
+    def _told(self, attempt: Attempt | None, how: Close) -> Close:
+        """Note that an attempt went out; return how its connection ends."""
+        if attempt is None:
+            return how
+        attempt.conversation.told(attempt.plan)
+        self._note(attempt, Outcome.STALLED if how is Close.HANG else Outcome.TOLD)
+        refusals = attempt.conversation.take_refusals()
+        self._refusals += refusals
+        return Close.FIN if refusals and how is Close.KEEP else how
+
+    def _note(self, attempt: Attempt, outcome: Outcome) -> None:
+        attempt.outcome = outcome
+        if self.observe is not None:
+            self.observe(attempt)
+        self._tell()
+
+    def _answer(self, request: Request) -> tuple[Iterable[Step], Attempt | None]:
+        """Return what goes out for a request, and the attempt where it is a generation."""
+        try:
+            route = checked_route(request, self._stage.has_script)
+        except Refused as refusal:
+            if refusal.violation:
+                self.violations.append(refusal.message)
+            framing = framing_of(request, route_of(request))
+            return _steps(error_reply(refusal.status, refusal.message, framing)), None
+        if not route.generates:
+            return _steps(unary_reply(route, request, self._models())), None
+        return self._generation(request, route.model)
+
+    def _generation(self, request: Request, model: str) -> tuple[Iterable[Step], Attempt]:
+        opening = first_user_text(turns_of(request.document))
+        conversation = self._stage.conversation(model, opening)
+        generation = generate(request, model, conversation, self.seed)
+        if generation.violation is not None:
+            self.violations.append(generation.violation)
+        attempt = Attempt(request, model, generation.plan, conversation)
+        if self.record:
+            self.attempts.append(attempt)
+        return generation.steps, attempt
+
+    def _models(self) -> list[str]:
+        return [DEFAULT_MODEL if name == "*" else name for name in self._stage.scripts]
+
+
+def _steps(reply: Reply) -> Iterable[Step]:
+    return deliver(reply, None, Wiring(Transfer.LENGTH))
+
+
+def _has_stalled(attempt: Attempt) -> bool:
+    fault = attempt.plan.fault
+    stalls = fault is not None and fault.kind is Kind.STALL
+    return stalls and attempt.outcome is not Outcome.RUNNING
+
+
+async def _unless_gone(
+    next_byte: asyncio.Task[bytes], response: Coroutine[None, None, Close]
+) -> Close:
+    """Run ``response``, but no longer than the peer stays; raise ConnectionError if it left."""
+    task = asyncio.create_task(response)
+    try:
+        await asyncio.wait((task, next_byte), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done() and _has_left(next_byte):
+            raise ConnectionResetError("the peer left before the end of the response")
+        return await task
+    finally:
+        await _end(task)
+
+
+def _has_left(next_byte: asyncio.Task[bytes]) -> bool:
+    return next_byte.exception() is not None or not next_byte.result()
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    """Cancel ``task`` if it still runs, and take its result, whatever it is."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
