@@ -32,9 +32,6 @@ Headers = Mapping[str, str]
 _OK = 200
 _MULTIPLE_CHOICES = 300
 _ERROR_BODY_LIMIT = 1 << 20
-_FREE = frozenset({Cause.REFUSED, Cause.CONTINUATION})
-"""Causes that are answered at once: another form of the same request, or Gemini's own wish.
-Neither can repeat without end: the ladder is finite, and CONTINUATION brings text."""
 
 
 class Refused(Exception):
@@ -112,12 +109,18 @@ class Relay:
         }
 
     async def _attempts(self, watch: Watch) -> None:
-        """Make one attempt, and those that follow from it at once."""
+        """Make one attempt, and those that follow from it at once.
+
+        These are another form of the same request, of which there are few, and Gemini's own
+        wish to be called again, as long as it brings text.
+        """
         while True:
+            before = self.machine.progress
             resume = await self._act(await self._attempt(watch))
             if resume is None:
                 return
-            if resume.cause not in _FREE:
+            continues = resume.cause is Cause.CONTINUATION and self.machine.progress > before
+            if resume.cause is not Cause.REFUSED and not continues:
                 raise Interrupted(resume.cause, resume.after)
 
     async def _attempt(self, watch: Watch) -> Step:
@@ -126,6 +129,7 @@ class Relay:
             async with self.open_attempt(self.machine.attempt_body()) as attempt:
                 if attempt.status >= _MULTIPLE_CHOICES:
                     return await self._reject(attempt)
+                self._rejection = None
                 if not self._headers:
                     self._headers = self.response_headers(attempt.headers)
                 self.intake.opened()

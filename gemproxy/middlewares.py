@@ -1,0 +1,140 @@
+"""Around every handler: the request id, one line in the access log, errors as Google's JSON.
+
+From the outside in:
+
+    observe   gives the request its id and its line in the log
+    explain   turns what a handler raises into an answer
+    bound     counts the request, up to the limit; health checks are not counted
+
+``stamp`` is no middleware but a hook that runs just before headers are sent, which is the
+only moment that a streamed answer and an error have in common.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from gemproxy.core.errors import (
+    BadRequest,
+    Busy,
+    GemproxyError,
+    TooLarge,
+    UpstreamRejection,
+    status_payload,
+)
+from gemproxy.keys import ACCOUNT, IN_FLIGHT, SEND_TIMEOUT
+from gemproxy.logs import new_request_id, request_id_var, sane_request_id
+from gemproxy.relay.downstream import ClientGone, cut
+from gemproxy.relay.headers import without_query
+
+REQUEST_ID = "X-Request-Id"
+CLIENT_CLOSED_REQUEST = 499
+HEALTH = frozenset({"health", "healthz", "livez", "readyz"})
+"""The names of the routes that are neither counted nor worth a line in a log."""
+
+_access = logging.getLogger("gemproxy.access")
+_log = logging.getLogger(__name__)
+
+
+async def stamp(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the request id on the answer; during a shutdown, have the connection closed."""
+    response.headers[REQUEST_ID] = request_id_var.get() or new_request_id()
+    if request.app[IN_FLIGHT].draining:
+        response.headers["Connection"] = "close"
+        response.force_close()
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id, and write its line when it is over, however it ends."""
+    request_id_var.set(sane_request_id(request.headers.get(REQUEST_ID)) or new_request_id())
+    request[ACCOUNT] = {}
+    began = time.monotonic()
+    response: web.StreamResponse | None = None
+    try:
+        response = await handler(request)
+        return response
+    finally:
+        _write_line(request, response, time.monotonic() - began)
+
+
+def _write_line(request: web.Request, response: web.StreamResponse | None, seconds: float) -> None:
+    route = request.match_info.route.name or "none"
+    line = {
+        "route": route,
+        "method": request.method,
+        "path": without_query(request.rel_url.raw_path),
+        "status": CLIENT_CLOSED_REQUEST if response is None else response.status,
+        "bytes": _size(request, response),
+        "duration_ms": round(seconds * 1000, 1),
+    }
+    level = logging.DEBUG if route in HEALTH else logging.INFO
+    message = f"{line['method']} {line['path']} {line['status']}"
+    account: dict[str, Any] = request[ACCOUNT]
+    _access.log(level, message, extra=account | line)
+
+
+def _size(request: web.Request, response: web.StreamResponse | None) -> int:
+    """Return the bytes written, or, for an answer that is still to be, those of its body."""
+    written = request.writer.output_size
+    return written or (response.content_length if response is not None else None) or 0
+
+
+@web.middleware
+async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer for what the handler raised; an answer that has begun is cut short instead."""
+    try:
+        return await handler(request)
+    except asyncio.CancelledError:
+        if not request.app[IN_FLIGHT].expired or request.writer.output_size:
+            raise
+        return _answer(request, Busy("The proxy is shutting down."))
+    except ClientGone:
+        return web.Response(status=CLIENT_CLOSED_REQUEST)  # for the log: nobody reads it
+    except web.HTTPException as error:
+        if error.status < web.HTTPBadRequest.status_code:
+            raise
+        return _answer(request, error)
+    except Exception as error:  # noqa: BLE001 (the last place before the client)
+        return _answer(request, error)
+
+
+def _answer(request: web.Request, error: BaseException) -> web.Response:
+    """Return the error body for ``error``; a request that is being answered loses its rest."""
+    status, payload = _explained(error)
+    if request.writer.output_size:
+        cut(request, request.app[SEND_TIMEOUT])
+    return web.json_response(payload, status=status)
+
+
+def _explained(error: BaseException) -> tuple[int, Mapping[str, Any]]:
+    request_id = request_id_var.get()
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        error = TooLarge("The request body is larger than the proxy accepts.")
+    elif isinstance(error, web.RequestPayloadError):
+        error = BadRequest("The request body breaks off, or is not what its headers say.")
+    if isinstance(error, UpstreamRejection):
+        return error.rejected_with, error.payload(request_id)
+    if isinstance(error, GemproxyError):
+        return error.status, error.payload(request_id)
+    if isinstance(error, web.HTTPException):
+        return error.status, status_payload(error.status, error.reason, request_id=request_id)
+    _log.error("unexpected error", exc_info=error)
+    return 500, GemproxyError("The proxy failed unexpectedly.").payload(request_id)
+
+
+@web.middleware
+async def bound(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count the request, or refuse it when there are too many."""
+    if request.match_info.route.name in HEALTH:
+        return await handler(request)
+    with request.app[IN_FLIGHT].request():
+        return await handler(request)
+
+
+MIDDLEWARES: tuple[Middleware, ...] = (observe, explain, bound)

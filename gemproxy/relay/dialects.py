@@ -1,0 +1,100 @@
+r"""What each SDK tolerates on the wire, beyond what Gemini itself sends.
+
+Google's SDKs are no SSE parsers: comments, ``id:`` and ``event:`` lines break most of them,
+or make them lose text in silence. Two additions are left, and each has an exception.
+Measured with google-genai 1.10 to 3.4 (Python), @google/genai 0.8 to 3.1 and
+@google/generative-ai 0.24 (JavaScript), langchain and the Vercel AI SDK; read in the source
+of go-genai and java-genai:
+
+- *A blank line between two events* is skipped by all but @google/generative-ai (on which
+  @langchain/google-genai is built) and @google/genai before 1.30. It has to be the blank
+  line that ends an event, two line ends in the stream's own style: go-genai cuts its input
+  at ``\n\n`` or ``\r\n\r\n`` and refuses an event that begins with a lone line end. The
+  other clients that call themselves ``genai-<language>`` are of the same generation as the
+  one that breaks, and untested: they get no blank lines either.
+- *An error event*, ``data: {"error": ...}``, raises in all of them when the connection is then
+  cut short. go-genai logs the cut and yields an empty chunk for the event, but raises the
+  typed error for the bare JSON object, so that is what it gets.
+
+In the JSON array that Gemini sends without ``alt=sse``, white space is free once the opening
+bracket has gone out, and only then (measured with google-generativeai 0.8).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+DEFAULT_EOL = b"\r\n"
+"""Gemini's own line end."""
+
+_JS = re.compile(r"\bgoogle-genai-sdk/([0-9]{1,6})\.([0-9]{1,6})\S* gl-node/")
+_GO = re.compile(r"\bgl-go/")
+_FIRST_GENERATION = re.compile(r"(?:^|\s)genai-\w+/")
+_JS_SKIPS_BLANK_LINES = (1, 30)
+
+
+@attrs.frozen
+class Dialect:
+    """How to speak to one kind of client, besides passing on what Gemini says."""
+
+    name: str
+    blank_lines: bool = True
+    bare_errors: bool = False
+    array: bool = False
+
+    def heartbeat(self, eol: bytes | None) -> bytes | None:
+        """Return bytes that keep the connection warm between frames, or None for none.
+
+        ``eol`` is the line end of the frames sent so far; None when none was sent.
+        """
+        if not self.blank_lines:
+            return None
+        if self.array:
+            return None if eol is None else b"\n"
+        if eol is None and self.bare_errors:
+            return None  # go-genai: a blank line in the other style would glue events
+        return (eol or DEFAULT_EOL) * 2
+
+    def error_bytes(self, payload: Mapping[str, Any], eol: bytes | None) -> bytes:
+        """Return a google.rpc error body as the last thing that this client receives.
+
+        ``eol`` is as in ``heartbeat``. The array stays open: the cut that follows is what
+        the array's readers notice.
+        """
+        body = json.dumps(payload, separators=(",", ":")).encode()
+        if self.array:
+            return b"[" + body if eol is None else b",\r\n" + body
+        prefix = b"" if self.bare_errors else b"data: "
+        return prefix + body + (eol or DEFAULT_EOL) * 2
+
+
+STANDARD = Dialect("standard")
+GO = Dialect("go", bare_errors=True)
+FRAGILE = Dialect("fragile", blank_lines=False)
+ARRAY = Dialect("array", array=True)
+
+
+def dialect_of(headers: Mapping[str, str], *, sse: bool = True) -> Dialect:
+    """Return the dialect of the client that sent these request headers."""
+    if not sse:
+        return ARRAY
+    client = f"{headers.get('x-goog-api-client', '')} {headers.get('User-Agent', '')}"
+    if _GO.search(client):
+        return GO
+    if _FIRST_GENERATION.search(client):
+        return FRAGILE
+    js = _JS.search(client)
+    if js and (int(js[1]), int(js[2])) < _JS_SKIPS_BLANK_LINES:
+        return FRAGILE
+    return STANDARD
+
+
+def eol_of(raw: bytes) -> bytes:
+    """Return the line end of a frame: that of its last line, or Gemini's when it has none."""
+    for eol in (b"\r\n", b"\n", b"\r"):
+        if raw.endswith(eol):
+            return eol
+    return DEFAULT_EOL

@@ -1,0 +1,217 @@
+"""What crosses the proxy: headers both ways, the request target, the credential.
+
+Three rules live here and nowhere else:
+
+- *Hop-by-hop* (RFC 9110 section 7.6.1): ``Connection``, every header it names, and the
+  classic list end at each hop. Values with control characters never pass (RFC 9110
+  section 5.5), nor do values that are no valid Unicode, which could not be written again.
+- *One credential goes up*, in a header, whichever way it came. In this order: the
+  ``x-goog-api-key`` header, an OAuth ``Authorization``, the query (``key``,
+  ``access_token``, ``oauth_token``), an API key as a Bearer token, any other
+  ``Authorization``. Google answers 400 to two credentials, and 401 to an API key that is
+  sent as a Bearer token, except under ``/openai/``, where only Bearer is understood.
+- *The target* is forwarded byte for byte except for the credential in its query. It is
+  joined to the upstream base as text, so that nothing in it can name another host.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
+
+import attrs
+from multidict import CIMultiDict
+from yarl import URL
+
+from gemproxy.core.errors import BadRequest
+
+API_KEY = "x-goog-api-key"
+AUTHORIZATION = "Authorization"
+
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_REQUEST_ONLY_HERE = frozenset(
+    {
+        "authorization",  # the chosen credential is added again
+        "x-goog-api-key",
+        "host",  # both are written by the client library for the new hop
+        "content-length",
+        "expect",  # answered by our own server
+        "cookie",
+        "forwarded",  # these describe the way to us
+        "via",
+        "x-real-ip",
+    }
+)
+_OURS = ("x-gemproxy-", "x-forwarded-")
+_RESPONSE_ONLY_HERE = frozenset({"alt-svc", "set-cookie", "set-cookie2"})
+_OF_THE_EXACT_BODY = frozenset({"content-length", "content-encoding"})
+
+_UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_UNFIT_IN_TARGET = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
+_LOOKS_LIKE_API_KEY = re.compile(r"AIza|AQ\.")
+_SECRET = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "x-goog-api-key",
+        "cookie",
+        "set-cookie",
+        "idempotency-key",
+    }
+)
+_HOLDS_URL = frozenset({"location", "referer", "x-goog-upload-url", "x-goog-upload-control-url"})
+
+
+@attrs.frozen
+class Credential:
+    """One way to say who asks: the header that carries it and its whole value."""
+
+    header: str
+    value: str = attrs.field(repr=False)
+
+    @classmethod
+    def api_key(cls, key: str) -> "Credential":
+        """Return the credential for a Gemini API key."""
+        return cls(API_KEY, key)
+
+    def for_path(self, raw_path: str) -> "Credential":
+        """Return the form that the API at ``raw_path`` understands."""
+        if self.header == API_KEY and "/openai/" in raw_path:
+            return Credential(AUTHORIZATION, f"Bearer {self.value}")
+        return self
+
+
+@attrs.frozen
+class Target:
+    """Where a request goes; ``credential`` was in its query and is no longer."""
+
+    url: URL
+    credential: Credential | None = None
+
+
+def target(base: URL, raw_path_qs: str) -> Target:
+    """Return the upstream URL for a request target in origin form.
+
+    ``base`` is the upstream's base URL, whose path is put in front. A doubled leading
+    slash is collapsed: SDKs make it out of a base URL that ends with one. Raises
+    BadRequest for a target that is not a path, climbs with ``..``, or cannot be written.
+    """
+    path, mark, query = raw_path_qs.partition("?")
+    if not path.startswith("/") or _UNFIT_IN_TARGET.search(raw_path_qs):
+        raise BadRequest("The request target is not a path.")
+    if ".." in re.split(r"[/\\]", unquote(path)):
+        raise BadRequest("The request path must not contain '..'.")
+    query, credential = _take_credential(query)
+    mark = mark if query else ""
+    prefix = f"{base.origin()}{base.raw_path.rstrip('/')}"
+    url = URL(f"{prefix}/{path.lstrip('/')}{mark}{query}", encoded=True)
+    return Target(url, credential)
+
+
+def _take_credential(query: str) -> tuple[str, Credential | None]:
+    """Return ``query`` without its credential parameters, and the first of them."""
+    kept: list[str] = []
+    found: list[Credential] = []
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        name, value = unquote(name), unquote(value)
+        if name not in {"key", "access_token", "oauth_token"}:
+            kept.append(pair)
+        elif value and not _UNFIT.search(value):
+            oauth = name != "key" and not is_api_key(value)
+            found.append(
+                Credential(AUTHORIZATION, f"Bearer {value}") if oauth else Credential.api_key(value)
+            )
+    return "&".join(kept), found[0] if found else None
+
+
+def is_api_key(token: str) -> bool:
+    """Tell whether a Bearer token has the form of a Gemini API key."""
+    return _LOOKS_LIKE_API_KEY.match(token) is not None
+
+
+def choose_credential(headers: Mapping[str, str], in_query: Credential | None) -> Credential | None:
+    """Return the one credential to send up, or None when the client sent none."""
+    key = headers.get(API_KEY, "").strip()
+    authorization = headers.get(AUTHORIZATION, "").strip()
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
+    bearer = scheme.lower() in {"bearer", "token"} and bool(token)
+    if key:
+        return Credential.api_key(key)
+    if bearer and not is_api_key(token):
+        return Credential(AUTHORIZATION, authorization)
+    if in_query is not None:
+        return in_query
+    if bearer:
+        return Credential.api_key(token)
+    return Credential(AUTHORIZATION, authorization) if token else None
+
+
+def upstream_headers(
+    headers: Mapping[str, str], sent: Credential | None, *, identity: bool
+) -> CIMultiDict[str]:
+    """Return what a request sends up, in the client's order.
+
+    ``sent`` is the only credential among them. ``identity`` asks for an uncompressed
+    answer, which a route that reads the body needs; otherwise the client's own
+    Accept-Encoding passes.
+    """
+    passed = CIMultiDict(
+        (name, value)
+        for name, value in _end_to_end(headers)
+        if name.lower() not in _REQUEST_ONLY_HERE and not name.lower().startswith(_OURS)
+    )
+    if identity:
+        passed["Accept-Encoding"] = "identity"
+    if sent is not None and not _UNFIT.search(sent.value):
+        passed[sent.header] = sent.value
+    return passed
+
+
+def downstream_headers(headers: Mapping[str, str], *, rewritten: bool) -> CIMultiDict[str]:
+    """Return what an answer sends down; ``rewritten`` when its body is not the same bytes."""
+    dropped = _RESPONSE_ONLY_HERE | _OF_THE_EXACT_BODY if rewritten else _RESPONSE_ONLY_HERE
+    return CIMultiDict(
+        (name, value) for name, value in _end_to_end(headers) if name.lower() not in dropped
+    )
+
+
+def _end_to_end(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the headers that this hop does not end and that can be written."""
+    named = {
+        token.strip().lower()
+        for name, value in headers.items()
+        if name.lower() == "connection"
+        for token in value.split(",")
+    }
+    ended = _HOP_BY_HOP | named
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower in ended or lower.startswith("proxy-") or _UNFIT.search(name + value):
+            continue
+        yield name, value
+
+
+def describe(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as a log may hold them: secrets masked, URLs without their query."""
+    return {name: _described(name.lower(), value) for name, value in headers.items()}
+
+
+def _described(name: str, value: str) -> str:
+    if name in _SECRET:
+        return "***"
+    return without_query(value) if name in _HOLDS_URL else value
+
+
+def without_query(target: str) -> str:
+    """Return a request target or URL up to its query, which may hold a key."""
+    return target.partition("?")[0]

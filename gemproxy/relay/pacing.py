@@ -1,0 +1,135 @@
+"""When to try again: the tenacity policies of the repair loop.
+
+The machine says *whether* by asking for another attempt, which the loop turns into
+``Interrupted`` inside ``with attempt:``. Here it is decided *when*, and when no more:
+
+- The first retry after progress is immediate, because most cuts are accidents of one
+  connection. The next ones wait for a random time up to a bound that doubles (full jitter).
+- A wait that the upstream asks for (RetryInfo) is kept to the second, once in a request and
+  only within a limit: whoever asks for more, or asks again, means no.
+- Retries without progress are bounded in a row; progress is a new character that the
+  client can see. Retries of a request are bounded in all, in number and in time.
+
+When a bound is reached the last ``Interrupted`` comes out of the loop, and its ``gave_up``
+says which bound it was.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import attrs
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+)
+
+from gemproxy.core.events import Cause
+
+
+@attrs.frozen
+class Budget:
+    """What the repair of one request may cost."""
+
+    max_consecutive_retries: int = 5
+    retry_delay_ms: float = 1000
+    max_delay_ms: float = 30_000
+    max_resumes: int = 20
+    max_seconds: float = 3600
+    retry_after_limit: float = 30
+
+
+class Interrupted(Exception):
+    """An attempt ended and another is wanted; ``after`` is a wait the upstream asked for.
+
+    ``gave_up`` is empty, or, once no further attempt is made, the reason for people.
+    """
+
+    def __init__(self, cause: Cause, after: float | None = None) -> None:
+        super().__init__(cause.value)
+        self.cause = cause
+        self.after = after
+        self.gave_up = ""
+
+
+def pacing(
+    budget: Budget,
+    progress: Callable[[], int],
+    *,
+    sleep: Callable[[float], Awaitable[None]] | None = None,
+    rng: random.Random | None = None,
+) -> AsyncRetrying:
+    """Return the attempts of one request, for ``async for attempt`` and ``with attempt``.
+
+    ``progress`` returns a count that grows with every character the client can see. ``sleep``
+    and ``rng`` replace the clock and the dice in tests. Anything but Interrupted passes
+    through; Interrupted comes out when the budget is spent.
+    """
+    pace = _Pace(budget, progress, rng or random.SystemRandom(), seen=progress())
+    policy = AsyncRetrying(
+        retry=retry_if_exception_type(Interrupted),
+        wait=pace.wait,
+        stop=pace.stop,
+        reraise=True,
+    )
+    return policy if sleep is None else policy.copy(sleep=sleep)
+
+
+@attrs.define(eq=False)
+class _Pace:
+    """What the policies remember between the attempts of one request."""
+
+    _budget: Budget
+    _progress: Callable[[], int]
+    _rng: random.Random
+    _seen: int
+    _barren: int = 0  # retries in a row that brought nothing
+    _waited: bool = False  # for the upstream's own delay
+
+    def wait(self, state: RetryCallState) -> float:
+        """Return the seconds before the next attempt; tenacity asks once, before ``stop``."""
+        self._note_progress(state)
+        asked = _interruption(state).after
+        if asked is not None:
+            return asked
+        if self._barren == 0:
+            return 0.0
+        bound = self._budget.retry_delay_ms * 2 ** min(self._barren - 1, 30)
+        return self._rng.uniform(0, min(bound, self._budget.max_delay_ms)) / 1000
+
+    def stop(self, state: RetryCallState) -> bool:
+        """Tell whether the attempt that just ended was the last; the error says why."""
+        interrupted = _interruption(state)
+        interrupted.gave_up = self._spent(state, interrupted.after)
+        self._waited = self._waited or interrupted.after is not None
+        return bool(interrupted.gave_up)
+
+    def _note_progress(self, state: RetryCallState) -> None:
+        seen = self._progress()
+        if seen > self._seen:
+            self._barren = 0
+        elif state.attempt_number > 1:
+            self._barren += 1
+        self._seen = seen
+
+    def _spent(self, state: RetryCallState, asked: float | None) -> str:
+        budget = self._budget
+        if self._barren >= budget.max_consecutive_retries:
+            return f"{self._barren} retries in a row brought nothing new"
+        if stop_after_attempt(budget.max_resumes + 1)(state):
+            return f"{budget.max_resumes} retries did not complete the answer"
+        if asked is not None and asked > budget.retry_after_limit:
+            return f"the upstream asks to wait {asked:g} s"
+        if asked is not None and self._waited:
+            return "the upstream asks to wait again"
+        if stop_before_delay(budget.max_seconds)(state):
+            return f"{budget.max_seconds:g} s did not suffice to complete the answer"
+        return ""
+
+
+def _interruption(state: RetryCallState) -> Interrupted:
+    """Return how the attempt ended; ``retry`` sees to it that it is this and nothing else."""
+    return cast(Interrupted, state.outcome and state.outcome.exception())

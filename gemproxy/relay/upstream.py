@@ -1,0 +1,323 @@
+"""The upstream side of a request: one session, one attempt at a time.
+
+``Upstream`` owns the client session for the life of the process. ``attempt`` makes one
+request whose body is held in memory and whose answer is parsed; ``forward`` makes one whose
+bytes pass through. The exceptions of the client library are translated here and nowhere
+else: what leaves this module is ``AttemptFailed``.
+
+The session is built for long streams and many tenants: no total timeout, no connection limit
+(the proxy bounds its requests itself, visibly), no cookies, no redirects, no headers of its
+own, and no lookup of proxies per request. Connecting is timed as a whole, from the name
+lookup to the end of the TLS handshake and the proxy's answer to CONNECT.
+
+A server may close an idle connection just as a request is written to it. RFC 9112 section
+9.3.1 lets a client repeat such a request when it knows that to be safe; ``generateContent``
+changes nothing at the server, so a *reused* connection that dies before any byte of the
+answer is replaced once, at once. A fresh connection that dies is a failure like any other.
+"""
+
+import asyncio
+import contextlib
+import io
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
+from types import SimpleNamespace
+
+import aiohttp
+import attrs
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from gemproxy.core.events import How
+
+_ERROR_BODY_SECONDS = 10.0
+_LARGE_BODY = 2**20  # beyond it aiohttp wants a file-like body, written in slices
+_NO_OWN_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+_NO_CONNECTION = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.ServerFingerprintMismatch,
+)
+
+
+class AttemptFailed(Exception):
+    """An attempt could not be made, or broke; ``detail`` is for people and has no secret."""
+
+    def __init__(self, how: How, detail: str) -> None:
+        super().__init__(f"{how.value}: {detail}")
+        self.how = how
+        self.detail = detail
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """One answer of the upstream: its head, and its body as it comes."""
+
+    _response: aiohttp.ClientResponse
+    _aborted: How | None = None
+
+    @property
+    def status(self) -> int:
+        """Return the status code."""
+        return self._response.status
+
+    @property
+    def reason(self) -> str | None:
+        """Return the reason phrase, which HTTP/1.1 may leave empty."""
+        return self._response.reason
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """Return the headers as they came."""
+        return self._response.headers
+
+    async def read(self) -> bytes:
+        """Return the next bytes of the body as soon as there are any, and b"" at its end.
+
+        Raises AttemptFailed when the body breaks, or was aborted.
+        """
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            if self._aborted is not None:
+                raise AttemptFailed(self._aborted, "given up by the proxy") from None
+            raise _failure(error, timed_out=How.STALLED) from error
+
+    async def read_error(self, limit: int) -> bytes:
+        """Return up to ``limit`` bytes of an error body; what came, when it breaks or stalls."""
+        body = bytearray()
+        with contextlib.suppress(AttemptFailed, TimeoutError):
+            async with asyncio.timeout(_ERROR_BODY_SECONDS):
+                while len(body) < limit and (data := await self.read()):
+                    body += data
+        return bytes(body[:limit])
+
+    def abort(self, how: How = How.STALLED) -> None:
+        """Close the connection, from a timer too; a pending ``read`` raises with ``how``."""
+        self._aborted = how
+        self._response.close()
+
+
+@attrs.define
+class _Trail:
+    """What the session tells about one request while it runs."""
+
+    reused: bool = False
+
+
+@attrs.frozen(eq=False)
+class Upstream:
+    """The way to Gemini; made by ``open_upstream``."""
+
+    _session: aiohttp.ClientSession
+    _proxy: URL | None = attrs.field(repr=False)
+    _timeout: aiohttp.ClientTimeout
+
+    @contextlib.asynccontextmanager
+    async def attempt(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes,
+        first_byte_timeout: float,
+    ) -> AsyncIterator[Attempt]:
+        """Make one request and yield its answer; at the exit an unread body is abandoned.
+
+        ``first_byte_timeout`` counts seconds until the head of the answer has come. Raises
+        AttemptFailed with UNREACHABLE, NO_FIRST_BYTE, GARBLED or RESET.
+        """
+        response = await self._open_twice(method, url, headers, body, first_byte_timeout)
+        with _following(response) as attempt:
+            yield attempt
+
+    @contextlib.asynccontextmanager
+    async def forward(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: AsyncIterable[bytes] | None,
+        silence_timeout: float,
+    ) -> AsyncIterator[Attempt]:
+        """Make one request with a body that is streamed, and yield its raw answer.
+
+        Never repeated. A ``Content-Length`` among ``headers`` is kept, else a body is sent in
+        chunks. ``silence_timeout`` counts seconds without a byte once the request is sent.
+        Raises AttemptFailed like ``attempt``.
+        """
+        try:
+            response = await self._session.request(
+                method,
+                url,
+                headers=headers,
+                data=body,
+                proxy=self._proxy,
+                allow_redirects=False,
+                timeout=attrs.evolve(self._timeout, sock_read=silence_timeout),
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failure(error, timed_out=How.NO_FIRST_BYTE) from error
+        with _following(response) as attempt:
+            yield attempt
+
+    async def _open_twice(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes,
+        first_byte_timeout: float,
+    ) -> aiohttp.ClientResponse:
+        """Open an attempt, again when the first time met a connection that had gone stale."""
+        for last in (False, True):
+            trail = _Trail()
+            try:
+                async with asyncio.timeout(first_byte_timeout):
+                    return await self._session.request(
+                        method,
+                        url,
+                        headers=headers,
+                        data=io.BytesIO(body) if len(body) > _LARGE_BODY else body,
+                        proxy=self._proxy,
+                        allow_redirects=False,
+                        auto_decompress=True,
+                        timeout=self._timeout,
+                        trace_request_ctx=trail,
+                    )
+            except (aiohttp.ClientError, OSError) as error:
+                failure = _failure(error, timed_out=How.NO_FIRST_BYTE)
+                if last or not trail.reused or failure.how is not How.RESET:
+                    raise failure from error
+        raise AssertionError  # pragma: no cover - the second round returns or raises
+
+
+@contextlib.contextmanager
+def _following(response: aiohttp.ClientResponse) -> Iterator[Attempt]:
+    """Yield the attempt, and see to it that its body ends with the connection at the latest.
+
+    When the chunked coding is wrong, aiohttp closes the connection and tells nobody who
+    reads the body (3.14: the parser lets go of it before it raises).
+    """
+    connection = response.connection  # None when the body is complete by now
+    protocol = connection.protocol if connection is not None else None
+    closed = protocol.closed if protocol is not None else None
+
+    def end(_: object = None) -> None:
+        if not response.content.is_eof() and response.content.exception() is None:
+            response.content.set_exception(aiohttp.ClientPayloadError("the body breaks off"))
+
+    if closed is None:
+        end()
+    else:
+        closed.remove_done_callback(_look_at)  # once for each connection, however often it is used
+        closed.add_done_callback(_look_at)
+        closed.add_done_callback(end)
+    try:
+        yield Attempt(response)
+    finally:
+        if closed is not None:
+            closed.remove_done_callback(end)
+        response.close()
+
+
+def _look_at(closed: "asyncio.Future[None]") -> None:
+    """Take the exception of a connection that broke, or asyncio complains that nobody did."""
+    if not closed.cancelled():
+        closed.exception()
+
+
+@contextlib.asynccontextmanager
+async def open_upstream(*, connect_timeout: float, proxy: URL | None) -> AsyncIterator[Upstream]:
+    """Yield the Upstream of this process; its connections are closed at the exit.
+
+    ``connect_timeout`` counts seconds for one connection to be made. ``proxy`` comes from
+    ``resolve_proxy``.
+    """
+    # "connect" rather than "sock_connect" alone: it also covers the name lookup and the
+    # proxy's answer to CONNECT, and without a limit on connections there is no queue in it.
+    timeout = aiohttp.ClientTimeout(
+        total=None, connect=connect_timeout, sock_connect=connect_timeout, sock_read=None
+    )
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(_mark_reused)
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=_NO_OWN_HEADERS,
+        timeout=timeout,
+        trust_env=False,
+        trace_configs=[tracing],
+    ) as session:
+        yield Upstream(session=session, proxy=proxy, timeout=timeout)
+
+
+async def _mark_reused(
+    _session: aiohttp.ClientSession, context: SimpleNamespace, _params: object
+) -> None:
+    if isinstance(context.trace_request_ctx, _Trail):
+        context.trace_request_ctx.reused = True
+
+
+def resolve_proxy(setting: str, upstream: URL, environ: Mapping[str, str]) -> URL | None:
+    """Return the HTTP proxy on the way to ``upstream``, or None for a direct connection.
+
+    ``setting`` is a proxy URL, "" for none, or "env" to follow the environment: HTTPS_PROXY
+    or HTTP_PROXY by the upstream's scheme, then ALL_PROXY, unless NO_PROXY names the
+    upstream. Raises ValueError for a proxy that does not speak HTTP.
+    """
+    url = _proxy_of_environment(upstream, environ) if setting == "env" else setting
+    if not url:
+        return None
+    proxy = URL(url if "://" in url else f"http://{url}")
+    if proxy.scheme not in {"http", "https"} or not proxy.host:
+        raise ValueError("The proxy on the way to the upstream must be an http:// URL.")
+    return proxy
+
+
+def _proxy_of_environment(upstream: URL, environ: Mapping[str, str]) -> str:
+    def variable(name: str) -> str:
+        return environ.get(name) or environ.get(name.upper()) or ""
+
+    if _names(variable("no_proxy"), upstream):
+        return ""
+    return variable(f"{upstream.scheme}_proxy") or variable("all_proxy")
+
+
+def _names(no_proxy: str, upstream: URL) -> bool:
+    """Tell whether a NO_PROXY list (hosts, domains, with or without port) names ``upstream``."""
+    host = f".{(upstream.host or '').lower()}"
+    for entry in no_proxy.lower().split(","):
+        domain = entry.strip().removeprefix("*").lstrip(".")
+        if entry.strip() == "*":
+            return True
+        if domain and f"{host}:{upstream.port}".endswith(
+            (f".{domain}", f".{domain}:{upstream.port}")
+        ):
+            return True
+    return False
+
+
+def _failure(error: Exception, *, timed_out: How) -> AttemptFailed:
+    """Return what a client-library exception means for an attempt."""
+    if isinstance(error, _NO_CONNECTION):
+        how = How.UNREACHABLE
+    elif isinstance(error, TimeoutError):
+        how = timed_out
+    elif isinstance(error, aiohttp.ClientResponseError):
+        how = How.GARBLED
+    else:
+        how = How.RESET
+    return AttemptFailed(how, _detail(error))
+
+
+def _detail(error: Exception) -> str:
+    """Return the kind of an error and what the system says; never a URL, which may hold keys."""
+    said = ""
+    if isinstance(error, aiohttp.ClientResponseError):
+        said = f"{error.status} {error.message}"
+    elif isinstance(error, OSError) and error.strerror:
+        said = error.strerror
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

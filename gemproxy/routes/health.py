@@ -1,0 +1,28 @@
+"""Health: is the process alive, and does it want requests.
+
+Liveness says only that the event loop turns. Readiness turns off when a shutdown begins, so
+that a load balancer stops sending requests while the running ones finish. Neither asks the
+upstream: its bad minutes are no reason to restart the proxy.
+"""
+
+from aiohttp import web
+
+from gemproxy import __version__
+from gemproxy.keys import IN_FLIGHT
+
+
+async def health(_request: web.Request) -> web.Response:
+    """Answer for people and scripts: the status and the version."""
+    return web.json_response({"status": "ok", "version": __version__})
+
+
+async def live(_request: web.Request) -> web.Response:
+    """Answer 200 as long as the process can answer."""
+    return web.json_response({"status": "ok"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """Answer 200, or 503 once a shutdown has begun."""
+    if request.app[IN_FLIGHT].draining:
+        return web.json_response({"status": "draining"}, status=503)
+    return web.json_response({"status": "ok"})

@@ -1,0 +1,182 @@
+"""How the application is run: processes, the event loop, the socket, the way down.
+
+At SIGTERM or SIGINT readiness turns off, the socket closes, and running requests get the
+drain timeout to finish; what runs on after that is told so and cut. A second signal ends the
+wait at once.
+
+``handler_cancellation`` ends a handler with its client, so that nobody pays for an answer
+without a reader. aiohttp's access log is off, because it prints the query and with it the
+keys; the middleware writes ours. Its keep-alive timeout is also the only limit on a client
+that sends its request head drop by drop.
+
+Several workers share the port by SO_REUSEPORT. Each is a process of its own, started afresh:
+a fork would inherit the threads of the log as corpses. A worker that dies takes the others
+down in order, so that whoever supervises the service sees it and starts it again.
+"""
+
+import asyncio
+import contextlib
+import gc
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+
+from aiohttp import web
+
+from gemproxy import __version__, logs
+from gemproxy.app import create_app
+from gemproxy.inflight import InFlight
+from gemproxy.keys import IN_FLIGHT
+from gemproxy.settings import Settings
+
+_AFTER_DRAIN_SECONDS = 1.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_ORDERLY = (0, -signal.SIGTERM)
+"""Exit codes of a worker that was told to end: it may have been too young to say how."""
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal comes; return the exit status of the process.
+
+    0 after an orderly shutdown, 1 when the address cannot be listened on or a worker died.
+    """
+    if settings.server.workers > 1:
+        return _supervise(settings)
+    return _run(settings, announce=True)
+
+
+def _run(settings: Settings, *, announce: bool) -> int:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(settings, announce=announce))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's where it is installed: it halves the processor time of a frame."""
+    try:
+        import uvloop  # noqa: PLC0415 (not on every platform)
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def make_runner(app: web.Application, settings: Settings) -> web.AppRunner:
+    """Return the runner by which ``app`` is served; it listens nowhere yet."""
+    return web.AppRunner(
+        app,
+        handler_cancellation=True,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=settings.server.request_header_timeout,
+        shutdown_timeout=_AFTER_DRAIN_SECONDS,
+    )
+
+
+async def _serve(settings: Settings, *, announce: bool) -> int:
+    server = settings.server
+    app = create_app(settings)
+    runner = make_runner(app, settings)
+    await runner.setup()
+    try:
+        shared = True if server.workers > 1 else None
+        site = web.TCPSite(runner, server.host, server.port, reuse_port=shared)
+        await site.start()
+    except OSError as error:
+        sys.stderr.write(f"gemproxy cannot listen: {error.strerror or error}\n")
+        await runner.cleanup()
+        return 1
+    # What exists by now lives as long as the process: the collector need not walk it again.
+    gc.collect()
+    gc.freeze()
+    signals = _signals()
+    if announce:
+        sys.stdout.write(f"gemproxy {__version__} listens on {site.name}\n")
+        sys.stdout.flush()
+    await signals.get()
+    await site.stop()
+    await _drain(app[IN_FLIGHT], server.drain_timeout, signals)
+    await runner.cleanup()
+    return 0
+
+
+def _signals() -> "asyncio.Queue[int]":
+    """Return the queue of the signals from now on; one that is ignored stays so."""
+    came: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, came.put_nowait, number)
+    return came
+
+
+async def _drain(in_flight: InFlight, seconds: float, signals: "asyncio.Queue[int]") -> None:
+    """Let running requests finish, until the time is up or a second signal comes."""
+    draining = asyncio.create_task(in_flight.drain(seconds))
+    hurry = asyncio.create_task(signals.get())
+    await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    if not draining.done():
+        draining.cancel()
+        await in_flight.drain(0)
+
+
+def _supervise(settings: Settings) -> int:
+    """Run the workers until a signal comes or one of them ends."""
+    if settings.server.port == 0:
+        sys.stderr.write("gemproxy cannot listen: several workers need a port, not 0\n")
+        return 1
+    spawn = multiprocessing.get_context("spawn")
+    workers = [
+        spawn.Process(target=_work, args=(settings, number == 0), name=f"gemproxy-{number}")
+        for number in range(settings.server.workers)
+    ]
+    with _forwarding(workers) as signalled:
+        for worker in workers:
+            worker.start()
+        if not signalled:
+            wait([worker.sentinel for worker in workers])
+        _terminate(workers)
+        for worker in workers:
+            worker.join()
+    return 0 if all(worker.exitcode in _ORDERLY for worker in workers) else 1
+
+
+def _work(settings: Settings, announce: bool) -> None:  # noqa: FBT001 (arguments of a process)
+    """Be one worker; only the supervisor listens to the terminal's SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging = settings.logging
+    undo = logs.configure(
+        level=logging.level,
+        style=logging.format,
+        file=logging.file,
+        debug_mode=logging.debug_mode,
+    )
+    try:
+        sys.exit(_run(settings, announce=announce))
+    finally:
+        undo()
+
+
+@contextlib.contextmanager
+def _forwarding(workers: Sequence[SpawnProcess]) -> Iterator[list[int]]:
+    """Pass signals on to the workers, as SIGTERM; yield the list of those that came."""
+    came: list[int] = []
+
+    def forward(number: int, _frame: object) -> None:
+        came.append(number)
+        _terminate(workers)
+
+    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _terminate(workers: Sequence[SpawnProcess]) -> None:
+    for worker in workers:
+        if worker.pid is not None and worker.is_alive():
+            worker.terminate()

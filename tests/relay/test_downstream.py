@@ -1,0 +1,394 @@
+"""The client's connection, seen from a raw socket: every byte counts."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from unittest.mock import patch
+
+import attrs
+import pytest
+from aiohttp import web
+from multidict import CIMultiDict
+
+from gemproxy.relay.dialects import ARRAY, FRAGILE, GO, STANDARD, Dialect
+from gemproxy.relay.downstream import ClientGone, ClientSink, EventStream, Sink, client_sink, cut
+from tests import sockets
+from tests.sockets import END, chunk
+
+Script = Callable[[ClientSink], Awaitable[None]]
+
+POST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+LAST_POST = POST.replace(b"Host", b"Connection: close\r\nHost")
+HEADERS = CIMultiDict({"Content-Type": "text/event-stream"})
+FRAME = b'data: {"a":1}\r\n\r\n'
+ERROR = {"error": {"code": 503, "message": "gone", "status": "UNAVAILABLE"}}
+ERROR_JSON = b'{"error":{"code":503,"message":"gone","status":"UNAVAILABLE"}}'
+MEBIBYTE = b"x" * 2**20
+
+
+@attrs.define(eq=False)
+class Stage:
+    """A server with one route that runs ``script``, and how the runs ended."""
+
+    script: Script
+    dialect: Dialect = STANDARD
+    send_timeout: float = 30.0
+    cancels: bool = True
+    ends: "asyncio.Queue[BaseException | None]" = attrs.field(factory=asyncio.Queue)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        sink = client_sink(
+            request, self.dialect, sse=not self.dialect.array, send_timeout=self.send_timeout
+        )
+        try:
+            await self.script(sink)
+        except ClientGone as gone:
+            self.ends.put_nowait(gone)
+        except asyncio.CancelledError as cancelled:
+            self.ends.put_nowait(cancelled)
+            raise
+        else:
+            self.ends.put_nowait(None)
+        return sink.response
+
+
+@contextlib.asynccontextmanager
+async def connected(stage: Stage, request: bytes = LAST_POST) -> AsyncIterator[sockets.Client]:
+    """Serve the stage as production does, and send it one request."""
+    app = web.Application()
+    app.router.add_route("*", "/x", stage.handle)
+    async with (
+        sockets.running(app, cancels=stage.cancels) as port,
+        sockets.connected(port, request) as client,
+    ):
+        yield client
+
+
+async def received(stage: Stage, request: bytes = LAST_POST) -> tuple[bytes, bytes]:
+    """Return head and body of the answer of a stage."""
+    async with connected(stage, request) as client:
+        return await client.head(), await client.rest()
+
+
+async def test_frames_arrive_as_they_were_given() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        await sink.emit(FRAME)
+        await sink.emit(b"data: 2\n\n")
+        await sink.finish()
+
+    _, body = await received(Stage(script))
+
+    assert body == chunk(FRAME) + chunk(b"data: 2\n\n") + END
+
+
+@pytest.mark.parametrize("size", [1, 2**14, 2**18])
+async def test_a_frame_is_one_write_to_the_transport(size: int) -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        transport = sink._request.transport
+        assert transport is not None
+        with patch.object(transport, "write", wraps=transport.write) as write:
+            await sink.emit(b"x" * size)
+            assert write.call_count == 1
+        await sink.finish()
+
+    stage = Stage(script)
+
+    assert (await received(stage))[1] == chunk(b"x" * size) + END
+    assert stage.ends.get_nowait() is None
+
+
+async def test_the_head_is_out_before_the_first_frame() -> None:
+    go_on = asyncio.Event()
+
+    async def script(sink: ClientSink) -> None:
+        assert not sink.committed
+        await sink.open(200, HEADERS)
+        assert sink.committed
+        await go_on.wait()
+        await sink.finish()
+
+    async with connected(Stage(script)) as client:
+        assert (await client.head()).startswith(b"HTTP/1.1 200 OK\r\n")
+        go_on.set()
+        assert await client.rest() == END
+
+
+async def test_the_head_is_the_upstreams_and_keeps_the_stream_unbuffered() -> None:
+    async def script(sink: ClientSink) -> None:
+        pairs = [("content-type", "text/event-stream; x=y"), ("Vary", "a"), ("vary", "b")]
+        await sink.open(206, CIMultiDict(pairs))
+        await sink.finish()
+
+    head, _ = await received(Stage(script), POST.replace(b"1.1", b"1.0"))
+    lines = head.split(b"\r\n")
+
+    assert lines[0] == b"HTTP/1.0 206 Partial Content"
+    assert [line for line in lines if line.lower().startswith(b"content-type")] == [
+        b"content-type: text/event-stream; x=y"
+    ]
+    assert {b"Vary: a", b"vary: b"} <= set(lines)
+    assert {b"Cache-Control: no-cache, no-transform", b"X-Accel-Buffering: no"} <= set(lines)
+    assert b"keep-alive" not in head
+
+
+async def test_a_complete_answer_leaves_the_connection_open() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        await sink.finish()
+
+    async with connected(Stage(script), POST) as client:
+        await client.head()
+        assert await client.reader.readexactly(len(END)) == END
+        client.writer.write(LAST_POST)
+        await client.head()
+        assert await client.rest() == END
+
+
+async def test_no_ping_is_ever_sent() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        await asyncio.sleep(0)
+        assert isinstance(sink.response, EventStream)
+        assert not sink.response.is_connected()
+        await sink.finish()
+
+    stage = Stage(script)
+    await received(stage)
+
+    assert stage.ends.get_nowait() is None
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux only")
+async def test_the_kernel_looks_after_peers_that_hang() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        transport = sink._request.transport
+        assert transport is not None
+        option = socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT
+        assert transport.get_extra_info("socket").getsockopt(*option) == 30_000
+        await sink.finish()
+
+    stage = Stage(script)
+    await received(stage)
+
+    assert stage.ends.get_nowait() is None
+
+
+async def test_heartbeats_follow_the_line_ends_of_the_stream() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        await sink.heartbeat()
+        await sink.emit(b"data: 1\n\n")
+        await sink.heartbeat()
+        assert sink.sent == len(b"data: 1\n\n")
+        await sink.finish()
+
+    _, body = await received(Stage(script))
+
+    assert body == chunk(b"\r\n\r\n") + chunk(b"data: 1\n\n") + chunk(b"\n\n") + END
+
+
+async def test_a_client_that_breaks_on_heartbeats_gets_none() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        await sink.heartbeat()
+        await sink.emit(FRAME)
+        await sink.heartbeat()
+        await sink.finish()
+
+    assert (await received(Stage(script, FRAGILE)))[1] == chunk(FRAME) + END
+
+
+async def test_an_array_is_padded_only_between_its_brackets() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, CIMultiDict({"Content-Type": "application/json"}))
+        await sink.heartbeat()
+        await sink.emit(b"[{}\n")
+        await sink.heartbeat()
+        await sink.emit(b"]")
+        await sink.finish()
+
+    head, body = await received(Stage(script, ARRAY))
+
+    assert b"X-Accel-Buffering: no" in head
+    assert body == chunk(b"[{}\n") + chunk(b"\n") + chunk(b"]") + END
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expected"),
+    [
+        (STANDARD, b"data: " + ERROR_JSON + b"\r\n\r\n"),
+        (FRAGILE, b"data: " + ERROR_JSON + b"\r\n\r\n"),
+        (GO, ERROR_JSON + b"\r\n\r\n"),
+        (ARRAY, b",\r\n" + ERROR_JSON),
+    ],
+)
+@pytest.mark.parametrize("request_", [POST, LAST_POST])
+async def test_a_failed_answer_ends_with_the_error_and_without_an_end(
+    dialect: Dialect, expected: bytes, request_: bytes
+) -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        await sink.emit(FRAME)
+        await sink.fail(ERROR)
+
+    stage = Stage(script, dialect)
+
+    assert (await received(stage, request_))[1] == chunk(FRAME) + chunk(expected)
+    assert stage.ends.get_nowait() is None
+
+
+async def test_a_slow_client_still_gets_the_error() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        for _ in range(16):
+            await sink.emit(MEBIBYTE)
+        await sink.fail(ERROR)
+
+    async with connected(Stage(script)) as client:
+        await client.head()
+        assert (await client.rest()).endswith(ERROR_JSON + b"\r\n\r\n\r\n")
+
+
+async def test_what_a_client_leaves_unread_after_the_error_is_thrown_away() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        transport = sink._request.transport
+        assert transport is not None
+        transport.write(MEBIBYTE * 16)
+        cut(sink._request, linger=0)
+
+    stage = Stage(script)
+    async with connected(stage) as client:
+        await stage.ends.get()
+        await client.head()
+        assert len(await client.rest()) < len(MEBIBYTE) * 16
+
+
+async def test_a_cut_connection_may_be_gone_already() -> None:
+    async def script(sink: ClientSink) -> None:
+        await until_gone(sink)
+        cut(sink._request, linger=0)
+
+    stage = Stage(script, cancels=False)
+    async with connected(stage) as client:
+        client.writer.close()
+        assert await stage.ends.get() is None
+
+
+async def until_gone(sink: ClientSink) -> None:
+    while sink._request.transport is not None:  # noqa: ASYNC110 (nothing announces it)
+        await asyncio.sleep(0)
+
+
+async def test_emit_waits_while_the_client_does_not_read() -> None:
+    order: list[str] = []
+
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        for _ in range(32):
+            await sink.emit(MEBIBYTE)
+        order.append("sent")
+        await sink.finish()
+
+    async with connected(Stage(script)) as client:
+        await client.head()
+        order.append("read")
+        await client.rest()
+
+    assert order == ["read", "sent"]
+
+
+async def test_a_client_that_does_not_read_is_cut_off() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        while True:
+            await sink.emit(MEBIBYTE)
+
+    stage = Stage(script, send_timeout=0.05)
+    async with connected(stage) as client:
+        gone = await stage.ends.get()
+        assert isinstance(gone, ClientGone)
+        assert str(gone) == "the client does not read"
+        assert not (await client.rest()).endswith(END)
+
+
+async def test_small_frames_are_no_way_around_the_send_timeout() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        while True:
+            await sink.emit(FRAME)
+
+    stage = Stage(script, send_timeout=0.05)
+    async with connected(stage):
+        assert isinstance(await stage.ends.get(), ClientGone)
+
+
+async def test_the_end_waits_for_the_client_no_longer_than_a_frame() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        transport = sink._request.transport
+        assert transport is not None
+        transport.write(MEBIBYTE * 16)
+        await sink.finish()
+
+    stage = Stage(script, send_timeout=0.05)
+    async with connected(stage):
+        assert isinstance(await stage.ends.get(), ClientGone)
+
+
+@pytest.mark.parametrize("step", ["open", "emit", "heartbeat", "finish", "fail"])
+async def test_every_step_says_that_the_client_is_gone(step: str) -> None:
+    async def script(sink: ClientSink) -> None:
+        if step != "open":
+            await sink.open(200, HEADERS)
+        await until_gone(sink)
+        await take(step, sink)
+
+    stage = Stage(script, cancels=False)
+    async with connected(stage) as client:
+        client.writer.close()
+        assert isinstance(await stage.ends.get(), ClientGone)
+
+
+@pytest.mark.parametrize("step", ["open", "emit", "heartbeat", "finish", "fail"])
+async def test_a_closing_connection_counts_as_a_client_that_is_gone(step: str) -> None:
+    async def script(sink: ClientSink) -> None:
+        if step != "open":
+            await sink.open(200, HEADERS)
+        assert sink._request.transport is not None
+        sink._request.transport.close()
+        await take(step, sink)
+
+    stage = Stage(script)
+    async with connected(stage):
+        assert isinstance(await stage.ends.get(), ClientGone)
+
+
+async def take(step: str, sink: Sink) -> None:
+    match step:
+        case "open":
+            await sink.open(200, HEADERS)
+        case "emit":
+            await sink.emit(FRAME)
+        case "heartbeat":
+            await sink.heartbeat()
+        case "finish":
+            await sink.finish()
+        case "fail":
+            await sink.fail(ERROR)
+
+
+async def test_a_client_that_leaves_cancels_the_handler() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        await asyncio.Event().wait()
+
+    stage = Stage(script)
+    async with connected(stage) as client:
+        await client.head()
+        client.writer.close()
+        assert isinstance(await stage.ends.get(), asyncio.CancelledError)

@@ -1,0 +1,177 @@
+"""When to try again: no clock, no dice, only what the policies decide."""
+
+import random
+from collections.abc import Sequence
+from unittest.mock import Mock
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.core.events import Cause
+from gemproxy.relay.pacing import Budget, Interrupted, pacing
+
+
+@attrs.define
+class Course:
+    """What a request went through: the attempts made, the waits between, and the end."""
+
+    attempts: int = 0
+    delivered: int = attrs.field(default=0, eq=False)
+    waits: list[float] = attrs.field(factory=list)
+    gave_up: str | None = None
+
+
+async def run(
+    budget: Budget,
+    news: Sequence[int],
+    afters: Sequence[float | None] = (),
+    rng: random.Random | None = None,
+) -> Course:
+    """Fail one attempt for each of ``news``, the characters it brings; succeed after them."""
+    course = Course()
+
+    async def sleep(seconds: float) -> None:
+        course.waits.append(seconds)
+
+    def make_attempt(number: int) -> None:
+        course.attempts += 1
+        if number < len(news):
+            course.delivered += news[number]
+            raise Interrupted(Cause.DROP, afters[number] if number < len(afters) else None)
+
+    try:
+        async for attempt in pacing(budget, lambda: course.delivered, sleep=sleep, rng=rng):
+            with attempt:
+                make_attempt(course.attempts)
+    except Interrupted as spent:
+        course.gave_up = spent.gave_up
+    return course
+
+
+def highest() -> random.Random:
+    """Return dice that always fall on the upper bound."""
+    return Mock(spec=random.Random, uniform=Mock(side_effect=lambda _low, high: high))
+
+
+async def test_an_attempt_that_succeeds_is_the_only_one() -> None:
+    assert await run(Budget(), []) == Course(attempts=1)
+
+
+async def test_the_first_retry_is_immediate() -> None:
+    assert await run(Budget(), [0]) == Course(attempts=2, waits=[0.0])
+
+
+async def test_further_retries_wait_up_to_a_bound_that_doubles() -> None:
+    budget = Budget(max_consecutive_retries=9, retry_delay_ms=1000, max_delay_ms=5000)
+
+    course = await run(budget, [0] * 6, rng=highest())
+
+    assert course.waits == [0.0, 1.0, 2.0, 4.0, 5.0, 5.0]
+
+
+@given(st.integers(), st.integers(1, 40))
+async def test_a_wait_lies_between_nothing_and_its_bound(seed: int, retries: int) -> None:
+    budget = Budget(max_consecutive_retries=50, max_resumes=50)
+
+    waits = (await run(budget, [0] * retries, rng=random.Random(seed))).waits
+
+    assert waits[0] == 0.0
+    assert all(0 <= wait <= min(30, 2**number) for number, wait in enumerate(waits[1:]))
+
+
+async def test_progress_makes_the_next_retry_immediate_again() -> None:
+    course = await run(Budget(), [0, 0, 1, 0], rng=highest())
+
+    assert course.waits == [0.0, 1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3])
+async def test_retries_without_progress_are_bounded(limit: int) -> None:
+    course = await run(Budget(max_consecutive_retries=limit), [0] * 9)
+
+    assert course.attempts == 1 + limit
+    assert course.gave_up == f"{limit} retries in a row brought nothing new"
+
+
+async def test_one_new_character_gives_all_retries_back() -> None:
+    course = await run(Budget(max_consecutive_retries=2), [0, 0, 1, 0, 0, 0])
+
+    assert course.attempts == 5
+
+
+async def test_retries_are_bounded_in_all_however_much_they_bring() -> None:
+    course = await run(Budget(max_resumes=3), [5] * 9)
+
+    assert course.attempts == 4
+    assert course.gave_up == "3 retries did not complete the answer"
+
+
+async def test_the_time_is_bounded() -> None:
+    course = await run(Budget(max_seconds=0.0), [5])
+
+    assert course.attempts == 1
+    assert course.gave_up == "0 s did not suffice to complete the answer"
+
+
+async def test_a_wait_beyond_the_time_is_not_begun() -> None:
+    course = await run(Budget(max_seconds=20), [5], [25.0])
+
+    assert course.waits == []
+    assert course.gave_up == "20 s did not suffice to complete the answer"
+
+
+async def test_the_upstreams_own_delay_is_kept() -> None:
+    assert await run(Budget(), [0], [20.04]) == Course(attempts=2, waits=[20.04])
+
+
+async def test_a_delay_of_nothing_is_a_delay() -> None:
+    assert await run(Budget(), [0], [0.0]) == Course(attempts=2, waits=[0.0])
+
+
+async def test_a_delay_beyond_the_limit_is_a_refusal() -> None:
+    course = await run(Budget(retry_after_limit=30), [0], [30.5])
+
+    assert course.attempts == 1
+    assert course.gave_up == "the upstream asks to wait 30.5 s"
+
+
+async def test_the_upstream_is_waited_for_only_once() -> None:
+    course = await run(Budget(), [0, 3, 0], [5.0, None, 5.0])
+
+    assert course.waits == [5.0, 0.0]
+    assert course.gave_up == "the upstream asks to wait again"
+
+
+async def test_other_errors_pass_through_at_once() -> None:
+    attempts = 0
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 (the loop is what is tested)
+        async for attempt in pacing(Budget(), lambda: 0):
+            with attempt:
+                attempts += 1
+                raise ZeroDivisionError
+
+    assert attempts == 1
+
+
+async def test_the_last_interruption_comes_out_with_its_cause() -> None:
+    with pytest.raises(Interrupted) as caught:  # noqa: PT012 (the loop is what is tested)
+        async for attempt in pacing(Budget(max_consecutive_retries=0), lambda: 0):
+            with attempt:
+                raise Interrupted(Cause.STALL)
+
+    assert caught.value.cause is Cause.STALL
+    assert str(caught.value) == "stall"
+
+
+async def test_what_was_delivered_before_counts_as_no_progress() -> None:
+    policy = pacing(Budget(max_consecutive_retries=1, retry_delay_ms=0), lambda: 7)
+    attempts = 0
+    with pytest.raises(Interrupted):  # noqa: PT012 (the loop is what is tested)
+        async for attempt in policy:
+            with attempt:
+                attempts += 1
+                raise Interrupted(Cause.DROP)
+
+    assert attempts == 2

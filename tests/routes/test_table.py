@@ -1,0 +1,71 @@
+"""The route table: which requests are streams, and that nothing is left out."""
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.middlewares import HEALTH
+from gemproxy.routes import ROUTES
+
+SEGMENT = st.text("abcXYZ019-._~%", min_size=1, max_size=8)
+
+
+async def matched(method: str, path: str) -> str | None:
+    """Return the name of the route that takes a request."""
+    router = web.UrlDispatcher()
+    router.add_routes(ROUTES)
+    return (await router.resolve(make_mocked_request(method, path))).route.name
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1beta/models/gemini-2.5-flash:streamGenerateContent",
+        "/v1/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+        "/v1alpha/tunedModels/mine:streamGenerateContent",
+        "/v1beta/dynamic/0123:streamGenerateContent",
+        "//v1beta/models/m:streamGenerateContent",
+        "/team/gemini/v1beta/models/m:streamGenerateContent",
+        "/models/m:streamGenerateContent",
+        "/v1/projects/p/locations/l/publishers/google/models/m:streamGenerateContent",
+        "/v1beta/models/m%3AstreamGenerateContent",
+    ],
+)
+async def test_a_stream_is_recognised_by_its_end(path: str) -> None:
+    assert await matched("POST", path) == "stream"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1beta/models/m:streamGenerateContent"),
+        ("POST", "/v1beta/models/m:generateContent"),
+        ("POST", "/v1beta/models/m:streamGenerateContentX"),
+        ("POST", "/v1beta/models/m/x:streamGenerateContent"),
+        ("POST", "/v1beta/models/:streamGenerateContent"),
+        ("POST", "/v1beta/xmodels/m:streamGenerateContent"),
+        ("POST", "/v1beta/openai/chat/completions"),
+        ("PUT", "/upload/v1beta/files"),
+        ("PROPFIND", "/anything"),
+        ("POST", "/health"),
+        ("GET", "/"),
+    ],
+)
+async def test_everything_else_is_passed_through(method: str, path: str) -> None:
+    assert await matched(method, path) == "passthrough"
+
+
+@given(st.lists(SEGMENT, max_size=3), st.sampled_from(["models", "tunedModels"]), SEGMENT)
+async def test_any_prefix_may_stand_before_a_stream(
+    prefix: list[str], kind: str, model: str
+) -> None:
+    path = "/".join(["", *prefix, kind, f"{model}:streamGenerateContent"])
+
+    assert await matched("POST", path) == "stream"
+
+
+@pytest.mark.parametrize("name", sorted(HEALTH))
+async def test_health_routes_have_the_names_that_the_middlewares_know(name: str) -> None:
+    assert await matched("GET", f"/{name}") == name

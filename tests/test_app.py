@@ -1,0 +1,122 @@
+"""The composition root: every setting reaches the part that it is for."""
+
+import attrs
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from gemproxy import settings
+from gemproxy.app import create_app
+from gemproxy.core.machine import Patience
+from gemproxy.core.verdict import Verdict
+from gemproxy.keys import BASE_URL, FIRST_BYTE_TIMEOUT, IN_FLIGHT, SEND_TIMEOUT, UPSTREAM
+from gemproxy.relay.pacing import Budget
+from gemproxy.relay.watch import Timing
+from gemproxy.routes.stream import STREAMING, Streaming
+from gemproxy.settings import Settings
+from tests.sockets import running
+
+
+async def streaming(values: Settings) -> Streaming:
+    """Return what the streams of a running application share."""
+    app = create_app(values)
+    async with running(app):
+        return app[STREAMING]
+
+
+async def test_the_defaults_make_an_application() -> None:
+    app = create_app(Settings())
+
+    assert app[BASE_URL] == URL("https://generativelanguage.googleapis.com")
+    assert app[FIRST_BYTE_TIMEOUT] == 300
+    assert app[SEND_TIMEOUT] == 120
+    assert app[IN_FLIGHT].limit == 1000
+
+
+async def test_the_upstream_is_open_while_the_application_runs() -> None:
+    app = create_app(Settings())
+    assert UPSTREAM not in app
+
+    async with running(app):
+        assert app[STREAMING].upstream is app[UPSTREAM]
+
+
+async def test_repair_settings_reach_the_pacing_and_the_policy() -> None:
+    repair = settings.Repair(
+        enabled=False,
+        max_consecutive_retries=1,
+        retry_delay_ms=2,
+        max_delay_ms=3,
+        max_resumes=4,
+        max_seconds=5,
+        max_extra_tokens=6,
+        swallow_thoughts_after_retry=False,
+        hold_function_calls=False,
+        empty_stop_retries=7,
+        retry_after_limit_seconds=8,
+        keep_body_bytes=9,
+        keep_total_bytes=10,
+        max_frame_bytes=11,
+    )
+
+    shared = await streaming(Settings(repair=repair))
+
+    assert shared.budget == Budget(1, 2, 3, 4, 5, 8)
+    assert (shared.bodies.each, shared.bodies.total, shared.max_frame) == (9, 10, 11)
+    policy = shared.policy
+    assert (policy.repair, policy.swallow_thoughts, policy.hold_calls) == (False, False, False)
+    assert (policy.max_extra_tokens, policy.empty_stop_retries) == (6, 7)
+    assert policy.retry_after_limit == 8
+
+
+async def test_no_cap_on_extra_tokens_is_none() -> None:
+    assert (await streaming(Settings())).policy.max_extra_tokens is None
+
+
+async def test_the_settings_for_endings_reach_the_table() -> None:
+    shared = await streaming(Settings(finish_reasons={"OTHER": "accept", "LANGUAGE": "reroll"}))
+
+    assert shared.policy.finish.of("OTHER") is Verdict.ACCEPT
+    assert shared.policy.finish.of("LANGUAGE") is Verdict.REROLL
+
+
+async def test_timing_settings_reach_the_watch() -> None:
+    upstream = settings.Upstream(
+        first_byte_timeout_seconds=1,
+        thinking_timeout_seconds=2,
+        chunk_timeout_seconds=3,
+        finish_grace_seconds=4,
+        tool_finish_grace_seconds=5,
+    )
+    client = settings.Client(heartbeat_seconds=6, headers_after_seconds=7, send_timeout_seconds=8)
+
+    shared = await streaming(Settings(upstream=upstream, client=client))
+
+    patience = {
+        Patience.FIRST_BYTE: 1,
+        Patience.THINKING: 2,
+        Patience.CHUNK: 3,
+        Patience.FINISH: 4,
+        Patience.TOOL_FINISH: 5,
+    }
+    assert shared.timing == Timing(patience, 6, 7)
+    assert shared.send_timeout == 8
+
+
+async def test_the_environments_proxy_is_used_when_the_setting_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example")
+    upstream = settings.Upstream(proxy="env")
+
+    with pytest.raises(ValueError, match="proxy"):
+        await streaming(Settings(upstream=upstream))
+
+    await streaming(Settings(upstream=attrs.evolve(upstream, proxy="")))
+
+
+async def test_a_larger_body_than_the_settings_allow_is_refused() -> None:
+    app = create_app(Settings(server=settings.Server(max_body_bytes=1)))
+
+    assert isinstance(app, web.Application)
+    assert app._client_max_size == 1

@@ -1,0 +1,236 @@
+"""The process: how it starts, and how it goes down with streams running."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import attrs
+import pytest
+from yarl import URL
+
+from tests.sockets import (
+    CHUNKED,
+    END,
+    Client,
+    Reader,
+    Script,
+    Writer,
+    chunk,
+    connected,
+    exchange,
+    head,
+    scripted,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = """
+import json, sys
+from gemproxy.server import serve
+from gemproxy.settings import Server, Settings, Upstream
+server, url_base = json.loads(sys.argv[1])
+sys.exit(serve(Settings(server=Server(**server), upstream=Upstream(url_base=url_base))))
+"""
+GET = b"GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+
+
+@attrs.frozen
+class Process:
+    """A proxy in a process of its own."""
+
+    process: asyncio.subprocess.Process
+
+    async def url(self) -> URL:
+        """Return where it says that it listens."""
+        assert self.process.stdout is not None
+        line = (await self.process.stdout.readline()).decode()
+        assert line.startswith("gemproxy ")
+        return URL(line.split()[-1])
+
+    async def port(self) -> int:
+        return (await self.url()).port or 0
+
+    async def errors(self) -> str:
+        assert self.process.stderr is not None
+        return (await self.process.stderr.read()).decode()
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def exit_status(self) -> int:
+        return await self.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def started(
+    cwd: Path, port: int, url_base: str = "http://upstream.invalid", **server: float
+) -> AsyncIterator[Process]:
+    """Start a proxy with settings of its section ``server``; it is gone when this is left."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM, json.dumps([{"port": port, **server}, url_base])),
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Process(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port: int = bound.getsockname()[1]
+        return port
+
+
+async def status(port: int, path: str) -> int:
+    top, _ = await exchange(port, GET % path.encode())
+    return int(top.split()[1])
+
+
+async def until_refused(port: int) -> None:
+    """Return once nobody accepts connections on ``port``."""
+    refused = False
+    while not refused:
+        try:
+            async with connected(port, b""):
+                pass
+        except ConnectionRefusedError:
+            refused = True
+        except ConnectionResetError:
+            pass  # caught between accepting and closing
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_says_where_it_listens_and_ends_with_a_signal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    async with started(tmp_path, 0) as proxy:
+        url = await proxy.url()
+        assert url.host == "127.0.0.1"
+        assert url.port
+        assert await status(url.port, "/readyz") == 200
+
+        proxy.send(number)
+
+        assert await proxy.exit_status() == 0
+        assert await proxy.errors() == ""
+
+
+async def test_an_address_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with started(tmp_path, port) as proxy:
+            assert await proxy.exit_status() == 1
+            (line,) = (await proxy.errors()).splitlines()
+            assert line.startswith("gemproxy cannot listen: ")
+
+
+@attrs.define
+class Stream:
+    """A stream that runs through a proxy: its script, and the means to complete it."""
+
+    go_on: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def script(self, reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        writer.write(CHUNKED + chunk(b"one"))
+        await self.go_on.wait()
+        writer.write(chunk(b"two") + END)
+
+
+@contextlib.asynccontextmanager
+async def streaming(
+    cwd: Path, script: Script, drain: float
+) -> AsyncIterator[tuple[Process, int, Client]]:
+    """Yield a proxy, its port, and a client that has received the first chunk of a stream."""
+    async with (
+        scripted(script) as upstream,
+        started(cwd, 0, str(upstream), drain_timeout=drain) as proxy,
+    ):
+        port = await proxy.port()
+        async with connected(port, GET % b"/v1/x") as client:
+            await client.head()
+            await client.reader.readexactly(len(chunk(b"one")))
+            yield proxy, port, client
+
+
+async def test_a_running_stream_may_finish(tmp_path: Path) -> None:
+    stream = Stream()
+    async with streaming(tmp_path, stream.script, 60) as (proxy, port, client):
+        proxy.send(signal.SIGTERM)
+        await until_refused(port)
+        stream.go_on.set()
+
+        assert await client.rest() == chunk(b"two") + END
+        assert await proxy.exit_status() == 0
+
+
+async def test_readiness_is_off_for_connections_that_are_still_open(tmp_path: Path) -> None:
+    stream = Stream()
+    async with streaming(tmp_path, stream.script, 60) as (proxy, port, client):
+        ready = b"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n"
+        async with connected(port, ready) as probe:
+            assert (await probe.head()).startswith(b"HTTP/1.1 200 ")
+            proxy.send(signal.SIGTERM)
+            await until_refused(port)
+            probe.writer.write(ready)
+            assert b"503" in await probe.rest()
+        stream.go_on.set()
+
+        assert await client.rest() == chunk(b"two") + END
+        assert await proxy.exit_status() == 0
+
+
+async def test_a_stream_that_outlasts_the_drain_is_cut(tmp_path: Path) -> None:
+    async with streaming(tmp_path, Stream().script, 0.05) as (proxy, _, client):
+        proxy.send(signal.SIGTERM)
+
+        assert await client.rest() == b""
+        assert await proxy.exit_status() == 0
+
+
+async def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
+    async with streaming(tmp_path, Stream().script, 3600) as (proxy, port, client):
+        proxy.send(signal.SIGTERM)
+        await until_refused(port)
+        proxy.send(signal.SIGTERM)
+
+        assert await client.rest() == b""
+        assert await proxy.exit_status() == 0
+
+
+async def test_several_workers_share_the_port(tmp_path: Path) -> None:
+    port = free_port()
+    async with started(tmp_path, port, workers=2) as proxy:
+        assert await proxy.port() == port
+        assert await status(port, "/health") == 200
+
+        proxy.send(signal.SIGTERM)
+
+        assert await proxy.exit_status() == 0
+    with pytest.raises(ConnectionRefusedError):
+        await status(port, "/health")
+
+
+async def test_several_workers_need_a_port(tmp_path: Path) -> None:
+    async with started(tmp_path, 0, workers=2) as proxy:
+        assert await proxy.exit_status() == 1
+        assert "need a port" in await proxy.errors()
+
+
+async def test_workers_that_cannot_listen_are_a_failure(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with started(tmp_path, port, workers=2) as proxy:
+            assert await proxy.exit_status() == 1
+            assert "gemproxy cannot listen: " in await proxy.errors()
