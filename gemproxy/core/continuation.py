@@ -73,6 +73,8 @@ def continue_text(  # noqa: PLR0913 - each is one fact of the attempt
     far. Raises NotContinuable when the body cannot be rebuilt.
     """
     document = _rebuildable(request)
+    if request.continuation_token is not None:
+        raise NotContinuable("The request continues an answer whose beginning is not known.")
     contents = _with_answer(request.contents, text, form)
     if form is not Form.PREFILL:
         contents.append(_user_turn(_notice(text, anchor, quoted=form is Form.QUOTED)))
@@ -86,14 +88,22 @@ def continue_text(  # noqa: PLR0913 - each is one fact of the attempt
 def continue_natively(request: StreamRequest, token: str) -> bytes:
     """Return the same request with Gemini's own ``continuationToken`` (long decode)."""
     document = _rebuildable(request)
-    document["continuationToken"] = token
+    document[spelling(document, "continuationToken")] = token
     return _dump(document)
 
 
 def find_anchor(notice: str) -> str | None:
-    """Return the anchor that a notice of ours shows, or None: how the fake Gemini reads one."""
+    """Return the anchor that a notice shows, or None: how the fake Gemini reads one.
+
+    Exact for a notice of ours. In one of other words it stands between the last marks.
+    """
+    asked = notice[_end_of_quote(notice) :]
     for opening, closing in _MARKS:
-        _, found, rest = notice.rpartition(opening)
+        for words in (_ENGLISH + _ENGLISH_ECHO, _CHINESE + _CHINESE_ECHO):
+            if asked.startswith(words + opening) and asked.endswith(closing):
+                return asked[len(words + opening) : -len(closing)]
+    for opening, closing in _MARKS:
+        _, found, rest = asked.rpartition(opening)
         if found and rest.endswith(closing):
             return rest[: -len(closing)]
     return None
@@ -101,9 +111,19 @@ def find_anchor(notice: str) -> str | None:
 
 def find_quote(notice: str) -> str | None:
     """Return the text so far that a notice in the QUOTED form carries, or None."""
-    if not notice.startswith(_QUOTE_OPEN) or _QUOTE_CLOSE not in notice:
-        return None
-    return notice[len(_QUOTE_OPEN) : notice.rindex(_QUOTE_CLOSE)]
+    end = _end_of_quote(notice)
+    return notice[len(_QUOTE_OPEN) : end - len(_QUOTE_CLOSE)] if end else None
+
+
+def _end_of_quote(notice: str) -> int:
+    """Return where the quotation in a notice is over, zero where there is none."""
+    if not notice.startswith(_QUOTE_OPEN):
+        return 0
+    for words in (_ENGLISH, _CHINESE, ""):
+        end = notice.rfind(_QUOTE_CLOSE + words)
+        if end >= 0:
+            return end + len(_QUOTE_CLOSE)
+    return 0
 
 
 def _rebuildable(request: StreamRequest) -> dict[str, Any]:
@@ -175,4 +195,7 @@ def _thinking_budget(config: dict[str, Any], thought_tokens: int) -> int:
 
 
 def _dump(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
+    try:
+        return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
+    except (ValueError, RecursionError):
+        raise NotContinuable("The request body cannot be written again.") from None

@@ -332,11 +332,16 @@ class StreamMachine:
         out = self._clear_standing() if chunk.news and attempt.ended else b""
         self._note(chunk)
         told = self._told(event)
-        holds = attempt.holds_calls or attempt.ended
-        if holds and self.policy.repair:
+        if self.policy.repair and self._has_to_wait(event):
             attempt.held.append(told)
             return out
-        return out + self._tell(told)
+        return out + self._release() + self._tell(told)
+
+    def _has_to_wait(self, event: Received) -> bool:
+        """Tell a frame that is held; one without data is, while it may be a gateway's page."""
+        attempt = self._attempt
+        unproved = event.frame.data is None and not self.transcript.started
+        return attempt.holds_calls or attempt.ended or unproved
 
     def _clear_standing(self) -> bytes:
         """Content after a finishReason: it was an intermediate one."""
@@ -516,10 +521,13 @@ class StreamMachine:
     ) -> Actions:
         """Try again after an error answer, before the stream or in it, or pass it on."""
         status = error.rejected_with
-        worth_it = is_transient(status)
-        if status == _TOO_MANY_REQUESTS:
-            worth_it = self._may_wait(after)
-        return self._interrupt(cause, after=after, error=error) if worth_it else self._fail(error)
+        if status != _TOO_MANY_REQUESTS:
+            return (
+                self._interrupt(cause, error=error) if is_transient(status) else self._fail(error)
+            )
+        if not self._may_wait(after):
+            return self._fail(error)
+        return self._interrupt(cause, after=after, error=error)
 
     def _may_wait(self, after: float | None) -> bool:
         """Wait for a quota once, when it says how long and that is not too long."""

@@ -7,7 +7,9 @@ camelCase and snake_case; so does every look-up here.
 
 import functools
 import json
+import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -24,6 +26,9 @@ _SERVER_TOOLS = frozenset(
         "mcpservers",
     }
 )
+
+
+_JSON = ("application/json", "APPLICATION_JSON")
 
 
 class Unreadable(ValueError):
@@ -58,17 +63,34 @@ class StreamRequest:
     @property
     def wants_document(self) -> bool:
         """Whether the answer is one JSON document, by MIME type or by schema."""
-        mime = look_up(self.config, "responseMimeType")
-        return mime == "application/json" or self.schema is not None
+        mimes = (
+            look_up(self.config, "responseMimeType"),
+            *(look_up(text, "mimeType") for text in self._text_formats),
+        )
+        return self.schema is not None or any(mime in _JSON for mime in mimes)
 
     @property
     def schema(self) -> dict[str, Any] | None:
         """The JSON Schema or OpenAPI schema asked for, if any."""
-        for name in ("responseJsonSchema", "responseSchema"):
-            value = look_up(self.config, name)
-            if isinstance(value, dict):
-                return value
-        return None
+        schemas = (
+            look_up(self.config, "responseJsonSchema"),
+            look_up(self.config, "responseSchema"),
+            *(text.get("schema") for text in self._text_formats),
+        )
+        return next((schema for schema in schemas if isinstance(schema, dict)), None)
+
+    @property
+    def _text_formats(self) -> list[dict[str, Any]]:
+        """The text entries of responseFormat, the newer way to ask for a document."""
+        formats = look_up(self.config, "responseFormat")
+        entries = formats if isinstance(formats, list) else [formats]
+        texts = (entry.get("text") for entry in entries if isinstance(entry, dict))
+        return [text for text in texts if isinstance(text, dict)]
+
+    @property
+    def continuation_token(self) -> object:
+        """The continuationToken of a request that itself goes on with an answer, or None."""
+        return look_up(self.document or {}, "continuationToken")
 
     @property
     def answers_a_call(self) -> bool:
@@ -104,7 +126,7 @@ def look_up(mapping: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON i
 def spelling(mapping: dict[str, Any], name: str) -> str:
     """Return the spelling of ``name`` that ``mapping`` uses; camelCase where it has neither."""
     twin = snake_case(name)
-    return twin if twin in mapping and name not in mapping else name
+    return twin if twin in mapping and mapping.get(name) is None else name
 
 
 def snake_case(name: str) -> str:
@@ -141,7 +163,9 @@ def loads_strictly(text: str) -> Any:  # noqa: ANN401 - JSON is any
     NaN and Infinity, and nesting or numbers beyond what Python reads.
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse
+        )
     except (ValueError, RecursionError) as exc:
         raise Unreadable(type(exc).__name__) from None
 
@@ -151,6 +175,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(mapping) != len(pairs):
         raise ValueError("duplicate key")
     return mapping
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError(number)
+    return value
 
 
 def _refuse(constant: str) -> None:
@@ -168,11 +199,36 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-_SHOWS_FINISH = re.compile(r"\*|finish_?reason|(?:^|[,(])\s*candidates\s*(?:[,)]|$)", re.IGNORECASE)
+_MASK_SIGN = re.compile(r"[(),]|[^(),/.\s]+")
+_FINISH_PATH = ("candidates", "finishreason")
 
 
 def hides_the_end(field_mask: str) -> bool:
     """Tell whether a partial-response mask leaves out finishReason, without which a drop
-    cannot be told from an end. Masks: ``a,b/c`` and ``a(b,c)``, as in Google's ``fields``.
+    cannot be told from an end. Masks: ``a,b/c`` and ``a(b,c)``, as in Google's ``fields``,
+    and ``a.b``, as in X-Goog-FieldMask.
     """  # noqa: D205 - one sentence
-    return bool(field_mask.strip()) and _SHOWS_FINISH.search(field_mask) is None
+    paths = list(_mask_paths(field_mask))
+    return bool(paths) and not any(map(_shows_finish, paths))
+
+
+def _mask_paths(field_mask: str) -> Iterator[tuple[str, ...]]:
+    """Yield the paths that a mask names, without its brackets."""
+    groups: list[tuple[str, ...]] = [()]
+    path = groups[-1]
+    for sign in [*_MASK_SIGN.findall(field_mask), ","]:
+        if sign == "(":
+            groups.append(path)
+        elif sign not in (",", ")"):
+            path = (*path, _plain(sign))
+        else:
+            if path != groups[-1]:
+                yield path
+            if sign == ")" and len(groups) > 1:
+                groups.pop()
+            path = groups[-1]
+
+
+def _shows_finish(path: tuple[str, ...]) -> bool:
+    pairs = zip(path, _FINISH_PATH, strict=False)
+    return all(name in ("*", wanted) for name, wanted in pairs)

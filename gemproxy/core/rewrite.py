@@ -14,6 +14,7 @@ it, each frame is decoded, made to agree with what the client has, and written a
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -25,6 +26,7 @@ Json = dict[str, Any]
 
 _KEPT_WITHOUT_PARTS = (
     "finishReason",
+    "continuationToken",
     "groundingMetadata",
     "citationMetadata",
     "urlContextMetadata",
@@ -38,7 +40,8 @@ class Rewriter:
 
     ``swallow_thoughts`` drops thought parts. ``continued`` says that the attempt went on
     from delivered text: ``base`` is that text's length in UTF-8 bytes, and ``grounding`` the
-    sources it already came with. ``received`` and ``dropped`` count visible characters.
+    sources it already came with; ``shown`` are all that the client has seen by now.
+    ``received`` and ``dropped`` count visible characters.
     ``last_usage`` is set when the attempt is over: it goes into its last frame, because a
     frame that brings nothing but usage is not passed on.
     """
@@ -54,15 +57,19 @@ class Rewriter:
     dropped: int = 0
     dropped_bytes: int = 0
     last_usage: Usage = attrs.field(factory=dict)
+    shown: Json = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.shown = self.grounding
 
     def rewrite(self, data: bytes, drop: int) -> bytes | None:
         """Return the new JSON of a frame, or None when nothing is left to say.
 
         ``drop`` characters are cut from the front of the frame's visible text.
         """
-        document = loads(data)
+        document = loads(data, "replace")
         self._rename(document)
-        for candidate in document.get("candidates") or ():
+        for candidate in _candidates(document):
             self._rewrite_candidate(candidate, drop)
         if not _says_something(document):
             return None
@@ -95,7 +102,7 @@ class Rewriter:
 
     def _kept_parts(self, parts: list[Json], drop: int) -> list[Json]:
         kept = []
-        for part in parts:
+        for part in filter(_is_mapping, parts):
             if part.get("thought"):
                 if not self.swallow_thoughts:
                     kept.append(part)
@@ -104,10 +111,10 @@ class Rewriter:
             if isinstance(text, str):
                 cut, drop = text[drop:], max(drop - len(text), 0)
                 self._note_text(text, len(text) - len(cut))
-                part = self._text_part(part, cut)  # noqa: PLW2901 - the part as it will be
-                if part.keys() == {"text"} and not cut:
-                    continue
-            kept.append(part)
+                part = {**part, "text": cut}  # noqa: PLW2901 - the part as it will be
+            part = self._unsigned(part)  # noqa: PLW2901 - the same
+            if part.get("text") or part.keys() - {"text", "thought"}:
+                kept.append(part)
         return kept
 
     def _note_text(self, text: str, dropped: int) -> None:
@@ -115,11 +122,12 @@ class Rewriter:
         self.dropped += dropped
         self.dropped_bytes += len(text[:dropped].encode("utf-8", "surrogatepass"))
 
-    def _text_part(self, part: Json, text: str) -> Json:
-        part = {**part, "text": text}
-        if self.continued and "functionCall" not in part:
-            part.pop("thoughtSignature", None)
-        return part
+    def _unsigned(self, part: Json) -> Json:
+        """Return a part of an attempt that began in the middle without a signature on text."""
+        signs_text = "text" in part or part.keys() == {"thoughtSignature"}
+        if not self.continued or not signs_text or "functionCall" in part:
+            return part
+        return {name: value for name, value in part.items() if name != "thoughtSignature"}
 
     def _shift_grounding(self, candidate: Json) -> None:
         new = candidate.get("groundingMetadata")
@@ -128,24 +136,23 @@ class Rewriter:
         chunks = _list(self.grounding, "groundingChunks")
         supports = [
             _shifted_support(support, self.base - self.dropped_bytes, len(chunks))
-            for support in _list(new, "groundingSupports")
+            for support in filter(_is_mapping, _list(new, "groundingSupports"))
         ]
         merged = {
             "groundingChunks": chunks + _list(new, "groundingChunks"),
             "groundingSupports": _list(self.grounding, "groundingSupports") + supports,
-            "webSearchQueries": list(
-                dict.fromkeys(
-                    _list(self.grounding, "webSearchQueries") + _list(new, "webSearchQueries")
-                )
+            "webSearchQueries": _united(
+                _list(self.grounding, "webSearchQueries"), _list(new, "webSearchQueries")
             ),
         }
-        candidate["groundingMetadata"] = {**new, **{k: v for k, v in merged.items() if v}}
+        self.shown = {**new, **{name: value for name, value in merged.items() if value}}
+        candidate["groundingMetadata"] = self.shown
 
 
 def without_reason(data: bytes) -> bytes:
     """Return a frame's JSON without its finishReason: the text of an ending not accepted."""
-    document = loads(data)
-    for candidate in document.get("candidates") or ():
+    document = loads(data, "replace")
+    for candidate in _candidates(document):
         candidate.pop("finishReason", None)
         candidate.pop("finishMessage", None)
     return dump(document)
@@ -164,20 +171,15 @@ def dump(document: Json) -> bytes:
 def _says_something(document: Json) -> bool:
     if document.get("promptFeedback"):
         return True
-    return any(
-        (candidate.get("content") or {}).get("parts")
-        or any(candidate.get(name) for name in _KEPT_WITHOUT_PARTS)
-        for candidate in document.get("candidates") or ()
-    )
+    return any(_parts(c) or any(map(c.get, _KEPT_WITHOUT_PARTS)) for c in _candidates(document))
 
 
 def _shifted_support(support: Json, offset: int, chunks: int) -> Json:
-    shifted = dict(support)
-    if isinstance(support.get("segment"), dict):
-        shifted["segment"] = _shifted(support["segment"], offset)
-    if isinstance(support.get("groundingChunkIndices"), list):
-        shifted["groundingChunkIndices"] = [i + chunks for i in support["groundingChunkIndices"]]
-    return shifted
+    shifted = {**support, "segment": _shifted(support.get("segment"), offset)}
+    shifted["groundingChunkIndices"] = [
+        _plus(index, chunks) for index in _list(support, "groundingChunkIndices")
+    ]
+    return {name: value for name, value in shifted.items() if name in support}
 
 
 def _shift_citations(candidate: Json, offset: int) -> None:
@@ -187,13 +189,34 @@ def _shift_citations(candidate: Json, offset: int) -> None:
             metadata[name] = [_shifted(source, offset) for source in metadata[name]]
 
 
-def _shifted(span: Json, offset: int) -> Json:
+def _shifted(span: object, offset: int) -> object:
     """Move a span; an absent startIndex is protobuf's zero."""
-    moved = dict(span)
-    if "endIndex" in span:
-        moved["startIndex"] = span.get("startIndex", 0) + offset
-        moved["endIndex"] = span["endIndex"] + offset
-    return moved
+    if not isinstance(span, dict) or "endIndex" not in span:
+        return span
+    start, end = span.get("startIndex", 0), span["endIndex"]
+    return {**span, "startIndex": _plus(start, offset), "endIndex": _plus(end, offset)}
+
+
+def _plus(index: object, offset: int) -> object:
+    """Move an index; what stood in dropped text before any delivered moves to the beginning."""
+    return max(index + offset, 0) if isinstance(index, int) else index
+
+
+def _united(one: list[Any], other: list[Any]) -> list[Any]:
+    return one + [item for item in other if item not in one]
+
+
+def _candidates(document: Json) -> Iterator[Json]:
+    return filter(_is_mapping, _list(document, "candidates"))
+
+
+def _parts(candidate: Json) -> list[Any]:
+    content = candidate.get("content")
+    return _list(content, "parts") if isinstance(content, dict) else []
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _list(mapping: Json, name: str) -> list[Any]:

@@ -62,8 +62,8 @@ RESTART_MAX = 320
 PREAMBLE_MAX = 120
 """Characters of a line like "Sure, here is the continuation:"."""
 
-LINE_MAX = 80
-"""A line shorter than this may well come twice in a row."""
+LINES_MAX = 80
+"""Lines of together fewer characters than this may well come twice in a row."""
 
 HOLD_LIMIT = PREAMBLE_MAX + REACH + 80
 """Characters that may be held undecided: a preamble, an echo, and marks around them."""
@@ -218,7 +218,20 @@ class _Tail:
         """
         first = self.offsets[index + (self.folded[index] == " ")]
         new_line = after_newline or ("\n" in self.trailing and not self.is_everything(index))
-        return self._follows_the_same(index, first) or self._is_line_again(first, new_line=new_line)
+        return (
+            self._ends_as_it_begins(index)
+            or self._follows_the_same(index, first)
+            or self._is_line_again(first, new_line=new_line)
+        )
+
+    def _ends_as_it_begins(self, index: int) -> bool:
+        """Return whether an end of the text equals what stands at ``index``.
+
+        Then the new text may repeat that end only and go on through a repetition.
+        """
+        size = len(self.folded) - index
+        distances = range(1, size - SAME_MIN + 1)
+        return any(self.agreed[distance] >= size - distance for distance in distances)
 
     def _follows_the_same(self, index: int, first: int) -> bool:
         """Return whether the text before ``index`` ends as the whole text does.
@@ -226,24 +239,25 @@ class _Tail:
         Then the text may be on its way through a repetition, and go on as it did there. In
         a line that has only begun, a few characters count.
         """
-        spaced = index - 1 if self.trailing and self.folded[index - 1 : index] == " " else index
-        same = self.agreed[len(self.folded) - spaced] if 0 < spaced else 0
+        end = len(self.folded[:index].rstrip())
+        same = self.agreed[len(self.folded) - end] if end > 0 else 0
         line = self.text[self.text.rfind("\n") + 1 :].strip()
         again = "\n" in self.text[first:] and same > len(line)
         return again or same >= SAME_MIN
 
     def _is_line_again(self, first: int, *, new_line: bool) -> bool:
-        """Return whether ``text`` from ``first`` on is a line short enough to come twice.
+        """Return whether ``text`` from ``first`` on is lines that are short enough to come twice.
 
-        Before it may stand the punctuation that ends the lines around it: ")", a newline,
-        and the line.
+        ``new_line``: the new text begins one. Otherwise it ends the last line with the
+        punctuation that the line before ended with: ")", a newline, and the line.
         """
-        before, newline, line = self.text[first:].rpartition("\n")
-        if len(line) >= LINE_MAX:
+        lines = self.text[first:]
+        if len(lines) >= LINES_MAX:
             return False
-        if newline:
-            return not any(map(str.isalnum, before))
-        return new_line and not self.text[self.text.rfind("\n", 0, first) + 1 : first].strip()
+        if new_line and not self.text[self.text.rfind("\n", 0, first) + 1 : first].strip():
+            return True
+        before, newline, _ = lines.rpartition("\n")
+        return bool(newline) and not any(map(str.isalnum, before))
 
 
 # --- The anchor --------------------------------------------------------------------------
@@ -261,8 +275,9 @@ def choose_anchor(delivered: str) -> str | None:
         return None
     latest = min(tail.offsets[tail.telling], max(0, len(tail.text) - ANCHOR_LENGTH))
     start = _word_start(tail.text, latest)
-    while start and tail.may_recur(bisect_left(tail.offsets, start), after_newline=True):
-        start = _word_start(tail.text, start - 1)
+    first = len(tail.text) - len(tail.text.lstrip())
+    while start > first and tail.may_recur(bisect_left(tail.offsets, start), after_newline=True):
+        start = max(first, _word_start(tail.text, start - 1))
     return delivered[tail.start + start :]
 
 
@@ -427,7 +442,7 @@ class _Restart:
         sizes = range(RESTART_MIN, RESTART_MAX + 1, RESTART_MIN)
         enough = next((size for size in sizes if text.find(text[:size], 1) < 0), 0)
         telling = enough > 0 and len(text) >= UNASKED_MIN and (tail.start > 0 or tail.telling >= 0)
-        several_lines = len(text) >= LINE_MAX or "\n" in text
+        several_lines = len(text) >= LINES_MAX or "\n" in text
         restart = cls(_fold(text), enough, several_lines, alive=telling)
         restart._advance()
         return restart

@@ -11,7 +11,7 @@ import msgspec
 
 from gemproxy.core.chunk import Chunk, loads
 
-_LOW_SURROGATES = "\udc00"  # where they begin
+_LOW_SURROGATES, _BEYOND = "\udc00", "\ue000"
 
 
 @attrs.frozen
@@ -75,7 +75,7 @@ class Transcript:
 
     def add_text(self, text: str) -> None:
         """Append visible text; the halves of a character that two frames split are joined."""
-        if text >= _LOW_SURROGATES and self._pieces:
+        if _LOW_SURROGATES <= text < _BEYOND and self._pieces:
             last = self._pieces.pop()
             self.chars -= len(last)
             text = join_surrogates(last + text)

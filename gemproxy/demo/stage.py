@@ -150,7 +150,7 @@ class _Ear(logging.Handler):
         cause = getattr(record, "cause", None)
         if cause is None:
             return
-        fault = self._chaos.attempts[-1].generation.plan.fault
+        fault = self._chaos.attempts[-1].plan.fault
         self._repaired(
             Repair(
                 str(fault or ""),

@@ -49,9 +49,17 @@ def judge(stream: bytes, uncut: str, attempts: int) -> Verdict:
 
 
 def read(stream: bytes) -> list[dict[str, Any]]:
-    """Return the JSON of each complete event; a rest that is none counts as an empty one."""
-    events = stream.decode().split("\r\n\r\n")
-    return [json.loads(e.removeprefix("data: ")) for e in events if e.startswith("data: ")]
+    """Return the JSON of each complete event; what is none counts as an error."""
+    events = stream.decode().split("\r\n\r\n")[:-1]
+    return [_json(event.removeprefix("data: ")) for event in events if event]
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {"error": "an event without JSON"}
 
 
 def text_of(document: dict[str, Any]) -> str:

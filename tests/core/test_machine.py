@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import pytest
 
+from gemproxy.core.chunk import SILENT
 from gemproxy.core.continuation import find_anchor
 from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired, UpstreamRejection
 from gemproxy.core.events import (
@@ -18,9 +19,11 @@ from gemproxy.core.events import (
     GaveUp,
     How,
     Opened,
+    Received,
     Rejected,
     Resume,
 )
+from gemproxy.core.frame import Frame
 from gemproxy.core.machine import (
     TRANSITIONS,
     IllegalInput,
@@ -930,3 +933,22 @@ def test_an_input_that_the_table_does_not_have_is_a_bug(state: State) -> None:
 def test_attrs_values_are_frozen() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         Emit(b"").raw = b"x"  # type: ignore[misc]
+
+
+def test_a_page_of_a_gateway_never_reaches_the_client() -> None:
+    page = Received(Frame(b"<html>\r\n\r\n", None), SILENT)
+
+    assert Playbook(machine()) >> Opened() >> page >> EOF << Resume(Cause.DROP)
+
+
+def test_a_comment_before_the_first_frame_is_only_late() -> None:
+    comment = Received(Frame(b": hello\r\n\r\n", None), SILENT)
+    first = chunk(STORY)
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> comment
+        >> received(first)
+        << Emit(comment.frame.raw + sse(first))
+    )
