@@ -1,0 +1,68 @@
+"""The fixtures that every test over real sockets shares."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from gemproxy.chaos.server import ChaosServer
+from tests.running import PATIENCE, AccessLog, Proxy, StartProxy, running
+
+
+@pytest.fixture
+async def proxy(no_leaked_tasks: None) -> AsyncIterator[StartProxy]:
+    """Start proxies in front of an upstream, and end them with the test."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(upstream: ChaosServer | str, /, **sections: Mapping[str, Any]) -> Proxy:
+            return await stack.enter_async_context(running(upstream, **sections))
+
+        yield start
+
+
+@pytest.fixture
+async def no_leaked_tasks() -> AsyncIterator[None]:
+    """Assert that no task outlives the test that started it."""
+    before = asyncio.all_tasks()
+    yield
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        _, left = await asyncio.wait(left, timeout=PATIENCE)
+    assert not left
+
+
+@pytest.fixture
+def access_log() -> Iterator[AccessLog]:
+    """Collect the lines of the access log."""
+    logger = logging.getLogger("gemproxy.access")
+    lines = AccessLog()
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(lines)
+    yield lines
+    logger.removeHandler(lines)
+    logger.setLevel(level)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "production_loop: run on the event loop of production alone, for time's sake"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many cuts were tried, and how many of them no client could see."""
+    figures = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, value in report.user_properties
+        if name == "cuts"
+    ]
+    if figures:
+        tried, exact = map(sum, zip(*figures, strict=True))
+        terminalreporter.write_sep("-", f"cuts over real sockets: {tried} tried, {exact} exact")

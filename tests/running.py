@@ -1,0 +1,112 @@
+"""The whole proxy on a real socket, run as ``gemproxy.server`` runs it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+import attrs
+from aiohttp import web
+
+from gemproxy.app import create_app
+from gemproxy.chaos.server import ChaosServer
+from gemproxy.keys import IN_FLIGHT
+from gemproxy.settings import Settings
+from tests.gemini import BODY
+from tests.wire import STREAM, Answer, Connection, connect
+
+QUICK = {"retry_delay_ms": 1, "max_delay_ms": 1}
+"""Settings of the section ``repair`` by which no test waits for a back-off."""
+
+PATIENCE = 10.0
+"""Seconds after which what a test waits for is not going to happen."""
+
+
+@attrs.frozen
+class Proxy:
+    """A proxy that is serving."""
+
+    url: str
+    app: web.Application
+
+    def connect(
+        self, *, receive_buffer: int | None = None
+    ) -> contextlib.AbstractAsyncContextManager[Connection]:
+        """Return a raw connection to it, for ``async with``."""
+        return connect(self.url, receive_buffer=receive_buffer)
+
+    async def ask(
+        self,
+        target: str = STREAM,
+        body: bytes = BODY,
+        headers: Mapping[str, str] | None = None,
+        method: str = "POST",
+    ) -> Answer:
+        """Send one request on a connection of its own and read the answer to its end."""
+        async with self.connect() as connection:
+            return await connection.ask(target, body, headers, method)
+
+
+class StartProxy(Protocol):
+    """Starts a proxy in front of an upstream; further arguments override settings by section."""
+
+    async def __call__(
+        self, upstream: ChaosServer | str, /, **sections: Mapping[str, Any]
+    ) -> Proxy: ...
+
+
+@contextlib.asynccontextmanager
+async def running(
+    upstream: ChaosServer | str, /, **sections: Mapping[str, Any]
+) -> AsyncIterator[Proxy]:
+    """Run a proxy; at the exit every request must have ended by itself."""
+    url = upstream if isinstance(upstream, str) else upstream.url
+    app = create_app(settings(url, **sections))
+    runner = web.AppRunner(
+        app,
+        handler_cancellation=True,
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=PATIENCE,
+    )
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield Proxy(f"http://127.0.0.1:{site.port}", app)
+        await app[IN_FLIGHT].drain(PATIENCE)
+        assert not app[IN_FLIGHT].expired, "a request outlived its client and its upstream"
+    finally:
+        await runner.cleanup()
+
+
+def settings(url_base: str, /, **sections: Mapping[str, Any]) -> Settings:
+    """Return the default settings with some of them replaced, section by section."""
+    sections = {
+        **sections,
+        "upstream": {"url_base": url_base, **sections.get("upstream", {})},
+        "repair": {**QUICK, **sections.get("repair", {})},
+    }
+    defaults = Settings()
+    return attrs.evolve(
+        defaults,
+        **{name: attrs.evolve(getattr(defaults, name), **new) for name, new in sections.items()},
+    )
+
+
+class AccessLog(logging.Handler):
+    """Collects the lines of the access log, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: asyncio.Queue[logging.LogRecord] = asyncio.Queue()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record; logging calls this."""
+        self._records.put_nowait(record)
+
+    async def line(self) -> dict[str, Any]:
+        """Return the fields of the next line; it is written just after the answer's end."""
+        async with asyncio.timeout(PATIENCE):
+            return (await self._records.get()).__dict__
