@@ -7,7 +7,8 @@ from functools import partial
 from aiohttp import web
 from yarl import URL
 
-from gemproxy.core.machine import Patience, Policy
+from gemproxy.core.machine import Patience
+from gemproxy.core.policy import Policy
 from gemproxy.core.verdict import FinishTable, Verdict
 from gemproxy.inflight import InFlight
 from gemproxy.keys import BASE_URL, FIRST_BYTE_TIMEOUT, IN_FLIGHT, SEND_TIMEOUT, UPSTREAM

@@ -41,11 +41,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
-import msgspec
 
 from gemproxy.core import continuation
+from gemproxy.core.attempt import Attempt, Plan, Told, next_attempt
 from gemproxy.core.chunk import Chunk
-from gemproxy.core.document import is_document
 from gemproxy.core.errors import (
     GemproxyError,
     NoFirstByte,
@@ -70,14 +69,14 @@ from gemproxy.core.events import (
     Resume,
 )
 from gemproxy.core.frame import Encoder, Frame
+from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
-from gemproxy.core.rewrite import Rewriter, without_reason
-from gemproxy.core.seam import Cut, Joint, Seam, choose_anchor
-from gemproxy.core.splice import Checkpoint, Decision, Document, Joiner
+from gemproxy.core.rewrite import without_reason
+from gemproxy.core.seam import Cut, Joint
+from gemproxy.core.splice import Decision, Document
 from gemproxy.core.transcript import Transcript
 from gemproxy.core.usage import Ledger, parse_usage
 from gemproxy.core.verdict import (
-    FinishTable,
     Verdict,
     error_status,
     is_transient,
@@ -112,90 +111,12 @@ class Patience(enum.Enum):
     TOOL_FINISH = "tool_finish"
 
 
-class Plan(enum.Enum):
-    """What the present attempt is."""
-
-    FIRST = "first"
-    REPLAY = "replay"
-    TEXT = "text"
-    NATIVE = "native"
-
-
 class IllegalInput(RuntimeError):
     """The world cannot do this in this state: a bug in the caller."""
 
 
 class IllegalTransition(RuntimeError):
     """A handler led to a state that the table does not name: a bug in the machine."""
-
-
-@attrs.frozen
-class Policy:
-    """The choices that the operator has.
-
-    ``retry_after_limit`` is in seconds; ``max_extra_tokens`` caps the tokens that repair may
-    cost in one stream, None for no cap. ``first_form`` is the rung of the continuation
-    ladder to begin with, for models known to refuse the ones before it.
-    """
-
-    repair: bool = True
-    finish: FinishTable = attrs.field(factory=FinishTable)
-    swallow_thoughts: bool = True
-    hold_calls: bool = True
-    empty_stop_retries: int = 2
-    bad_finish_replays: int = 2
-    retry_after_limit: float = 30.0
-    max_extra_tokens: int | None = None
-    first_form: int = 0
-
-
-@attrs.frozen
-class Told:
-    """A received frame, of whose visible text the client already has ``drop`` characters."""
-
-    received: Received
-    drop: int = 0
-
-    @property
-    def text(self) -> str:
-        """The visible text that is new to the client."""
-        return self.received.chunk.text[self.drop :]
-
-
-@attrs.define
-class _Attempt:
-    """What belongs to one attempt and ends with it."""
-
-    body: bytes = attrs.field(repr=False)
-    plan: Plan = Plan.FIRST
-    rewriter: Rewriter | None = None
-    joiner: Joiner | None = None
-    begins_at: int = 0
-    held: list[Told] = attrs.field(factory=list)
-    pending: list[Received] = attrs.field(factory=list)
-    standing: str | None = None
-    blocked: bool = False
-    holds_calls: bool = False
-    spoke: bool = False
-    skip: int = 0
-    settled: bool = False
-    usage: msgspec.Raw = attrs.field(factory=msgspec.Raw)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the upstream has said that, and how, the answer ends."""
-        return self.blocked or self.standing is not None
-
-    @property
-    def raw(self) -> bool:
-        """Whether a plain frame can go out as it came, at once."""
-        return self.rewriter is None and not self.held
-
-    def undelivered(self) -> int:
-        """Return how many visible characters came and did not go out."""
-        held = sum(len(told.received.chunk.text) for told in self.held)
-        pending = sum(len(received.chunk.text) for received in self.pending)
-        return held + pending + (self.rewriter.dropped if self.rewriter else 0)
 
 
 @attrs.define
@@ -211,18 +132,18 @@ class StreamMachine:
     causes: list[Cause] = attrs.field(factory=list)
     joints: list[Joint] = attrs.field(factory=list)
     finish_reason: str | None = None
-    _attempt: _Attempt = attrs.field(init=False)
+    _attempt: Attempt = attrs.field(init=False)
     _form: int = attrs.field(init=False)
     _natively: bool = True
     _empty_stops: int = 0
     _bad_finishes: int = 0
     _waited: bool = False
-    _last_words: tuple[_Attempt, Ledger] | None = None
+    _last_words: tuple[Attempt, Ledger] | None = None
     _error: GemproxyError | None = None
     _sample: bytes = b""
 
     def __attrs_post_init__(self) -> None:
-        self._attempt = _Attempt(self.request.body)
+        self._attempt = Attempt(self.request.body)
         self._form = self.policy.first_form
 
     # -- what the relay asks ---------------------------------------------------------------
@@ -480,7 +401,7 @@ class StreamMachine:
         self._last_words = ending
         return actions
 
-    def _pass_last_words(self, ending: tuple[_Attempt, Ledger]) -> Actions:
+    def _pass_last_words(self, ending: tuple[Attempt, Ledger]) -> Actions:
         self._attempt, self.ledger = ending
         self._attempt.settled = False
         return self._finish(None)
@@ -547,8 +468,14 @@ class StreamMachine:
             return self._fail(error or Unrepaired(f"The stream broke ({cause.value})."))
         self._settle()
         try:
-            self._check_cost()
-            self._attempt = self._next_attempt()
+            self._attempt = next_attempt(
+                self.request,
+                self.transcript,
+                self.ledger,
+                self.policy,
+                form=self._form,
+                natively=self._natively,
+            )
         except NotContinuable as exc:
             return self._fail(error or Unrepaired(f"The stream broke. {exc.message}"))
         self.state = State.CONNECTING
@@ -564,65 +491,6 @@ class StreamMachine:
         text = "" if usage else self.transcript.text[attempt.begins_at :]
         self.ledger = self.ledger.settled(
             usage, received=delivered + attempt.undelivered(), delivered=delivered, text=text
-        )
-
-    def _check_cost(self) -> None:
-        cap = self.policy.max_extra_tokens
-        if cap is not None and self.ledger.extra() + self.ledger.expected_prompt() > cap:
-            raise NotContinuable("The cap on extra tokens for this stream is reached.")
-
-    def _next_attempt(self) -> _Attempt:
-        transcript = self.transcript
-        if not transcript.visible:
-            rewriter = self._rewriter(continued=False) if transcript.started else None
-            return _Attempt(self.request.body, Plan.REPLAY, rewriter)
-        if transcript.opaque or self.request.several:
-            raise NotContinuable("What the client already has cannot be continued as text.")
-        if transcript.checkpoint is not None and self._natively:
-            return self._native_attempt(transcript.checkpoint.token, transcript.checkpoint.at)
-        return self._text_attempt()
-
-    def _native_attempt(self, token: str, at: int) -> _Attempt:
-        since = self.transcript.text[at:]
-        return _Attempt(
-            continuation.continue_natively(self.request, token),
-            Plan.NATIVE,
-            self._rewriter(continued=False),
-            Checkpoint(since) if since else None,
-            begins_at=self.transcript.chars,
-        )
-
-    def _text_attempt(self) -> _Attempt:
-        self.transcript.forget_checkpoints()
-        text = self.transcript.text
-        forms = continuation.ladder(self.request)
-        form = forms[min(self._form, len(forms) - 1)]
-        anchor = None if form is continuation.Form.PREFILL else choose_anchor(text)
-        body = continuation.continue_text(
-            self.request,
-            text,
-            anchor=anchor,
-            form=form,
-            delivered_tokens=self.ledger.delivered_tokens,
-            thought_tokens=self.ledger.thought_tokens,
-        )
-        joiner: Joiner = Seam(text, anchor)
-        if self.request.wants_document:
-            joiner = Document(text, joiner, lambda t: is_document(t, self.request.schema))
-        rewriter = self._rewriter(continued=True)
-        return _Attempt(body, Plan.TEXT, rewriter, joiner, begins_at=self.transcript.chars)
-
-    def _rewriter(self, *, continued: bool) -> Rewriter:
-        transcript = self.transcript
-        swallow = self.policy.swallow_thoughts and (transcript.visible or transcript.thoughts)
-        return Rewriter(
-            self.ledger,
-            transcript.response_id,
-            transcript.model_version,
-            swallow_thoughts=swallow,
-            continued=continued,
-            base=len(transcript.text.encode("utf-8", "surrogatepass")),
-            grounding=transcript.grounding if continued else {},
         )
 
     def _fail(self, error: GemproxyError) -> Actions:

@@ -16,7 +16,8 @@ from gemproxy.core.errors import GemproxyError, UpstreamRejection
 from gemproxy.core.frame import Decoder, Encoder
 from gemproxy.core.intake import Intake
 from gemproxy.core.jsonarray import JSONArrayDecoder, JSONArrayEncoder
-from gemproxy.core.machine import Patience, Policy, StreamMachine
+from gemproxy.core.machine import Patience, StreamMachine
+from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest, hides_the_end
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
 from gemproxy.keys import ACCOUNT

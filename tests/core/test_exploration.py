@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
+from gemproxy.core.attempt import Plan
 from gemproxy.core.events import (
     Emit,
     Ended,
@@ -26,7 +27,7 @@ from gemproxy.core.events import (
     Rejected,
     Resume,
 )
-from gemproxy.core.machine import TRANSITIONS, Plan, State, StreamMachine
+from gemproxy.core.machine import TRANSITIONS, State, StreamMachine
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.sse import SSEEncoder
 from tests.gemini import BODY, chunk, documents, received, text_of

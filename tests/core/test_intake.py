@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gemproxy.core.attempt import Plan
 from gemproxy.core.continuation import find_anchor
 from gemproxy.core.events import Cause, Fail, Finish, How, Resume
 from gemproxy.core.frame import Decoder, Encoder
 from gemproxy.core.intake import Intake, Step, Verdict
 from gemproxy.core.jsonarray import JSONArrayDecoder, JSONArrayEncoder
-from gemproxy.core.machine import Plan, StreamMachine
+from gemproxy.core.machine import StreamMachine
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
 from tests.gemini import BODY, Json, chunk, documents, sse, text_of

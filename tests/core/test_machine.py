@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import pytest
 
+from gemproxy.core.attempt import Plan
 from gemproxy.core.chunk import SILENT
 from gemproxy.core.continuation import find_anchor
 from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired, UpstreamRejection
@@ -28,11 +29,10 @@ from gemproxy.core.machine import (
     TRANSITIONS,
     IllegalInput,
     Patience,
-    Plan,
-    Policy,
     State,
     StreamMachine,
 )
+from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.sse import SSEEncoder
 from gemproxy.core.verdict import DEFAULT_VERDICTS, POLICY_REASONS, FinishTable, Verdict

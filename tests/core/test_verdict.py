@@ -15,6 +15,7 @@ from gemproxy.core.verdict import (
     FinishTable,
     Verdict,
     error_status,
+    is_policy,
     is_transient,
     retry_delay,
     retry_delay_of_body,
@@ -91,9 +92,8 @@ def test_a_reason_that_is_not_set_is_accepted() -> None:
 
 @given(st.dictionaries(st.text(min_size=1), st.sampled_from(Verdict)), st.text())
 def test_no_table_takes_a_policy_reason_away(settings: dict[str, Verdict], reason: str) -> None:
-    table = FinishTable(
-        {name: verdict for name, verdict in settings.items() if not name.startswith("IMAGE_")}
-    )
+    taken = {name for name in settings if is_policy(name) or name in FIXED_REASONS}
+    table = FinishTable({name: settings[name] for name in settings.keys() - taken})
 
     assert {table.of(policy) for policy in POLICY_REASONS} == {Verdict.POLICY}
     assert table.of(f"IMAGE_{reason}") is Verdict.POLICY

@@ -1,0 +1,25 @@
+"""The choices that the operator has, as the machine takes them: plain values."""
+
+import attrs
+
+from gemproxy.core.verdict import FinishTable
+
+
+@attrs.frozen
+class Policy:
+    """The choices that the operator has.
+
+    ``retry_after_limit`` is in seconds; ``max_extra_tokens`` caps the tokens that repair may
+    cost in one stream, None for no cap. ``first_form`` is the rung of the continuation
+    ladder to begin with, for models known to refuse the ones before it.
+    """
+
+    repair: bool = True
+    finish: FinishTable = attrs.field(factory=FinishTable)
+    swallow_thoughts: bool = True
+    hold_calls: bool = True
+    empty_stop_retries: int = 2
+    bad_finish_replays: int = 2
+    retry_after_limit: float = 30.0
+    max_extra_tokens: int | None = None
+    first_form: int = 0
