@@ -51,7 +51,11 @@ def _streaming(settings: Settings, upstream: Upstream, base: URL) -> Streaming:
     return Streaming(
         upstream=upstream,
         base=base,
-        bodies=Bodies(each=repair.keep_body_bytes, total=repair.keep_total_bytes),
+        bodies=Bodies(
+            each=repair.keep_body_bytes,
+            total=repair.keep_total_bytes,
+            limit=settings.server.max_body_bytes,
+        ),
         timing=_timing(settings),
         policy=_policy(settings),
         budget=Budget(

@@ -45,7 +45,24 @@ def serve(settings: Settings) -> int:
     """
     if settings.server.workers > 1:
         return _supervise(settings)
-    return _run(settings, announce=True)
+    with _logging(settings):
+        return _run(settings, announce=True)
+
+
+@contextlib.contextmanager
+def _logging(settings: Settings) -> Iterator[None]:
+    """Write the log as the settings say; once in each process that serves."""
+    logging = settings.logging
+    undo = logs.configure(
+        level=logging.level,
+        style=logging.format,
+        file=logging.file,
+        debug_mode=logging.debug_mode,
+    )
+    try:
+        yield
+    finally:
+        undo()
 
 
 def _run(settings: Settings, *, announce: bool) -> int:
@@ -54,7 +71,7 @@ def _run(settings: Settings, *, announce: bool) -> int:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's where it is installed: it halves the processor time of a frame."""
+    """Return uvloop's where it is installed: a frame costs two fifths less time with it."""
     try:
         import uvloop  # noqa: PLC0415 (not on every platform)
     except ImportError:
@@ -146,17 +163,8 @@ def _supervise(settings: Settings) -> int:
 def _work(settings: Settings, announce: bool) -> None:  # noqa: FBT001 (arguments of a process)
     """Be one worker; only the supervisor listens to the terminal's SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging = settings.logging
-    undo = logs.configure(
-        level=logging.level,
-        style=logging.format,
-        file=logging.file,
-        debug_mode=logging.debug_mode,
-    )
-    try:
+    with _logging(settings):
         sys.exit(_run(settings, announce=announce))
-    finally:
-        undo()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ The handler only gathers what one stream needs, and hands it to the relay. Answe
 cannot be judged (a field mask that hides finishReason, a binary ``alt``) are passed through.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -12,7 +13,7 @@ import attrs
 from aiohttp import web
 from yarl import URL
 
-from gemproxy.core.errors import GemproxyError, UpstreamRejection
+from gemproxy.core.errors import Busy, GemproxyError, UpstreamRejection
 from gemproxy.core.frame import Decoder, Encoder
 from gemproxy.core.intake import Intake
 from gemproxy.core.jsonarray import JSONArrayDecoder, JSONArrayEncoder
@@ -20,7 +21,7 @@ from gemproxy.core.machine import Patience, StreamMachine
 from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest, hides_the_end
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
-from gemproxy.keys import ACCOUNT
+from gemproxy.keys import ACCOUNT, IN_FLIGHT
 from gemproxy.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Bodies, Body
@@ -104,6 +105,11 @@ async def _stream(
         await relay.run()
     except ClientGone:
         account["client"] = "gone"
+    except asyncio.CancelledError:
+        if not request.app[IN_FLIGHT].expired or not sink.committed:
+            raise
+        shutdown = Busy("The proxy is shutting down.")
+        await sink.fail(shutdown.payload(request_id_var.get()))
     finally:
         account.update(relay.report())
         if machine.form != machine.policy.first_form and machine.joints:
