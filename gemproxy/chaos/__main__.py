@@ -5,7 +5,8 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -17,17 +18,28 @@ from gemproxy.chaos.library import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import DEFAULT_MODEL, Attempt, ChaosServer, Outcome
 
+
+def _wrapped(names: Iterable[str], margin: int = 2) -> str:
+    """Return names as lines that fit a terminal, behind a margin of so many columns."""
+    text = textwrap.fill(", ".join(names), 88 - margin, break_on_hyphens=False)
+    return text.replace("\n", "\n" + " " * margin)
+
+
 _DESCRIPTION = """\
 A fake Gemini that answers by script and breaks on purpose, to see what your client makes
-of it. Point the base URL of any Gemini SDK at it; any key and any model name will do.
+of it. Point the base URL of any Gemini SDK at it; any key (in x-goog-api-key) and any
+model name will do.
 """
 _EPILOG = f"""\
+answers:
+  {_wrapped(BUILT_IN)}
+
 faults:
   --cut KIND[:ARGUMENT][@PLACE], once for each attempt of a conversation, 'none' for a
   clean one in between. After the last there are no more faults; when the answer was told
   to its end, the next request with the same prompt starts over (see --once).
 
-  kinds   {", ".join(kind.value for kind in Kind)}
+  kinds   {_wrapped((kind.value for kind in Kind), 10)}
   places  120       after 120 bytes of the body
           event:7   after 7 frames
           utf8      between the bytes of the first character that has several (utf8:3)
@@ -48,7 +60,8 @@ continuations:
   with or without a user turn after it, is answered with the rest of it. --behaviour says
   how the model takes it up; give it several times for several continuations.
 
-  behaviours  {", ".join(behaviour.value for behaviour in Behaviour)}
+  behaviours:
+    {_wrapped((behaviour.value for behaviour in Behaviour), 4)}
 
 example:
   gemproxy chaos --port 9000 --answer story --cut clean@900 --cut rst@event:7 --delay-ms 20
@@ -82,7 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=9000, help="0 for any free one (default: %(default)s)")
-    add("--answer", choices=BUILT_IN, default="story", help="default: %(default)s", metavar="NAME")
+    add(
+        "--answer",
+        choices=BUILT_IN,
+        default="story",
+        help="what it says (default: %(default)s)",
+        metavar="NAME",
+    )
     add("--answer-file", type=_text_file, metavar="FILE", help="answer with this UTF-8 text")
     add("--cut", type=_fault, action="append", default=[], metavar="FAULT", help="see below")
     add(
@@ -92,7 +111,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="how a continuation is taken up, see below (default: echo)",
     )
-    add("--repeat", type=int, default=40, metavar="N", help="characters that repeat repeats")
+    add(
+        "--repeat",
+        type=int,
+        default=40,
+        metavar="N",
+        help="how many characters repeat and echo-more repeat (default: %(default)s)",
+    )
     add("--once", action="store_true", help="a conversation gets its faults only once")
     add("--seed", type=int, default=0, metavar="N", help="decides the sizes of the chunks")
     add("--delay-ms", type=float, default=0.0, metavar="MS", help="between two frames")
@@ -106,7 +131,6 @@ def _parser() -> argparse.ArgumentParser:
         help="chunked, length or close (default: chunked)",
     )
     add("--write-size", type=_positive, metavar="BYTES", help="cut every frame into such writes")
-    parser.epilog = f"answers:\n  {', '.join(BUILT_IN)}\n\n{_EPILOG}"
     return parser
 
 
