@@ -18,7 +18,7 @@ gemproxy [serve] [flags]   run the proxy
 gemproxy check [flags]     show every setting and where it comes from
 gemproxy demo ...          watch a broken stream being repaired; needs no key
 gemproxy chaos ...         run a fake Gemini that breaks on purpose
-gemproxy probe ...         try out a proxy, or Gemini, from the outside
+gemproxy probe ...         try out with real models what gemproxy assumes of them
 gemproxy --version
 
 "gemproxy serve --help" lists the flags; demo, chaos and probe have a --help of their own.

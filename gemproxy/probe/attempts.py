@@ -1,0 +1,244 @@
+"""One answer cut, and one resumed, both with the core that the proxy uses.
+
+The first attempt is fed to a StreamMachine up to the cut, where it is told of a reset; the
+request body that the machine then asks for is sent as it is, and what comes back runs
+through the machine again. Only the form without an anchor is not one that the machine would
+choose for a text of this length: its request is made by ``continuation`` directly, and its
+answer is not joined.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import attrs
+
+from gemproxy.core import continuation
+from gemproxy.core.attempt import Plan
+from gemproxy.core.continuation import Form
+from gemproxy.core.events import Cause, Fail, How, Resume
+from gemproxy.core.intake import Intake, Step
+from gemproxy.core.machine import StreamMachine
+from gemproxy.core.policy import Policy
+from gemproxy.core.request import StreamRequest
+from gemproxy.core.seam import Joint, choose_anchor
+from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from gemproxy.probe.cutting import Broken, Cut, prefix_of
+from gemproxy.probe.gemini import CannotTell, Gemini, Rejection
+from gemproxy.probe.said import Said, listen
+from gemproxy.relay.upstream import Attempt, AttemptFailed
+
+_NOT_FOUND = 404
+_OF_ITS_OWN = frozenset({Cause.DROP, Cause.STALL, Cause.GARBLED, Cause.ERROR_FRAME})
+"""What can happen to the resumed answer by accident, and then says nothing about the model."""
+
+
+@attrs.frozen
+class Heard:
+    """An answer that was read to its end; ``how`` says how the body ended.
+
+    ``transfer`` is how HTTP told that end: chunked, length or close.
+    """
+
+    said: Said
+    how: How
+    transfer: str
+
+
+@attrs.frozen
+class Resumed:
+    """What became of a resumption.
+
+    ``body`` is the request that was sent, ``anchor`` what it asked to be repeated, ``after``
+    what the client would get, ``calls`` how many function calls are in it. ``joint`` is what
+    the core recognised, ``diverged`` why it would throw the attempt away, if it would.
+    """
+
+    said: Said
+    body: bytes = attrs.field(repr=False)
+    anchor: str | None
+    after: str
+    joint: Joint | None = None
+    calls: int = 0
+    diverged: Cause | None = None
+
+    @property
+    def dropped(self) -> int:
+        """How many characters of the attempt the client does not get."""
+        return 0 if self.joint is None else len(self.said.text) - len(self.after)
+
+
+async def hear(gemini: Gemini, model: str, body: bytes) -> Heard:
+    """Read an answer to its end. Raises Rejection."""
+    said, how, transfer = Said(), How.EOF, ""
+    try:
+        async with gemini.stream(model, body) as attempt:
+            transfer = _transfer(attempt)
+            decoder = SSEDecoder()
+            while data := await attempt.read():
+                for frame in decoder.feed(data):
+                    said.take(frame)
+    except AttemptFailed as failure:
+        how = failure.how
+    finally:
+        gemini.meter.add(said.billed)
+    return Heard(said, how, transfer)
+
+
+async def break_off(gemini: Gemini, model: str, body: bytes, cut: Cut) -> Broken:
+    """Stream an answer and abandon it at ``cut``.
+
+    Raises CannotTell when the request is refused, or when the answer is over before there
+    is such a place.
+    """
+    said = Said()
+    try:
+        async with gemini.stream(model, body) as attempt:
+            at = await _read_to(cut, attempt, said)
+    except Rejection as rejection:
+        raise CannotTell(f"the first request was refused: {rejection}") from rejection
+    except AttemptFailed as failure:
+        raise CannotTell(f"the first answer broke by itself ({failure.how.value})") from failure
+    finally:
+        gemini.meter.add(said.billed)
+    return Broken(model, body, prefix_of(said, at), said.text[:at], said.text[at:], said)
+
+
+async def resume(gemini: Gemini, broken: Broken, form: Form, *, natively: bool = False) -> Resumed:
+    """Resume a broken answer in ``form``, or else with Gemini's own continuationToken.
+
+    Raises Rejection when the API refuses that, CannotTell when it cannot be tried.
+    """
+    played = _Played.up_to_the_cut(broken, form)
+    if natively != (played.machine.plan is Plan.NATIVE):
+        if natively:
+            raise CannotTell("no continuationToken came before the cut")
+        played.refuse_the_token()
+    body = played.machine.attempt_body()
+    anchored = not natively and form is not Form.PREFILL
+    anchor = choose_anchor(broken.text) if anchored else None
+    said = await _listen(gemini, broken.model, body, played.run)
+    return played.outcome(said, body, anchor)
+
+
+async def resume_plainly(gemini: Gemini, broken: Broken) -> Resumed:
+    """Resume a broken answer without asking for an echo. Raises Rejection, CannotTell."""
+    ledger = _Played.up_to_the_cut(broken, Form.ECHO).machine.ledger
+    body = continuation.continue_text(
+        StreamRequest(broken.body),
+        broken.text,
+        anchor=None,
+        delivered_tokens=ledger.delivered_tokens,
+        thought_tokens=ledger.thought_tokens,
+    )
+    said = await _listen(gemini, broken.model, body, _read_all)
+    return Resumed(said, body, None, said.text)
+
+
+Reader = Callable[[Attempt, Said], Awaitable[None]]
+
+
+async def _listen(gemini: Gemini, model: str, body: bytes, read: Reader) -> Said:
+    """Make the request of a resumption and have its answer read."""
+    said = Said()
+    try:
+        async with gemini.stream(model, body) as attempt:
+            await read(attempt, said)
+    except AttemptFailed as failure:
+        raise CannotTell(f"the resumed answer broke by itself ({failure.how.value})") from failure
+    finally:
+        gemini.meter.add(said.billed)
+    return said
+
+
+async def _read_all(attempt: Attempt, said: Said) -> None:
+    decoder = SSEDecoder()
+    while data := await attempt.read():
+        for frame in decoder.feed(data):
+            said.take(frame)
+    if said.error is not None:
+        raise CannotTell(f"an error came inside the resumed answer ({said.error.get('code')})")
+
+
+async def _read_to(cut: Cut, attempt: Attempt, said: Said) -> int:
+    """Read until the answer has a place for ``cut``; return its offset."""
+    decoder = SSEDecoder()
+    while data := await attempt.read():
+        for frame in decoder.feed(data):
+            said.take(frame)
+            if said.error is not None or said.garbled:
+                raise CannotTell(_why_never_cut(said, cut))
+            at = cut.find(said.text)
+            if at is not None:
+                return at
+    raise CannotTell(_why_never_cut(said, cut))
+
+
+def _why_never_cut(said: Said, cut: Cut) -> str:
+    if said.error is not None:
+        return f"an error came inside the first answer ({said.error.get('code')})"
+    if said.garbled:
+        return "a frame of the first answer is no JSON"
+    if not said.text:
+        return f"the first answer has no text ({said.blocked or said.finish_reason})"
+    return f"the first answer has no place {cut.place.value} after {cut.least} characters"
+
+
+def _transfer(attempt: Attempt) -> str:
+    if "chunked" in attempt.headers.get("Transfer-Encoding", "").lower():
+        return "chunked"
+    return "length" if "Content-Length" in attempt.headers else "close"
+
+
+@attrs.define(eq=False)
+class _Played:
+    """A machine that was interrupted at the cut, and what it does with the next attempt."""
+
+    machine: StreamMachine
+    intake: Intake
+    emitted: bytes = b""
+    last: Step = attrs.field(factory=Step)
+
+    @classmethod
+    def up_to_the_cut(cls, broken: Broken, form: Form) -> "_Played":
+        """Feed the broken answer to a machine. Raises CannotTell when it sees no way on."""
+        request = StreamRequest(broken.body)
+        machine = StreamMachine(request, SSEEncoder(), Policy(first_form=form))
+        intake = Intake(machine, SSEDecoder)
+        intake.opened()
+        intake.received(broken.prefix)
+        step = intake.ended(How.RESET)
+        if not isinstance(step.verdict, Resume) or machine.transcript.text != broken.text:
+            raise CannotTell("the core does not resume such an answer from its text")
+        return cls(machine, intake)
+
+    def refuse_the_token(self) -> None:
+        """Make the machine go on from text, as it does when the API refuses a token."""
+        self.intake.rejected(_NOT_FOUND, b"", None)
+
+    async def run(self, attempt: Attempt, said: Said) -> None:
+        """Run the attempt through the machine until that has a verdict on it."""
+        self.intake.opened()
+        decoder = SSEDecoder()
+        while data := await attempt.read():
+            for frame in decoder.feed(data):
+                said.take(frame)
+            if self._take(self.intake.received(data)):
+                return
+        self._take(self.intake.ended(How.EOF))
+
+    def _take(self, step: Step) -> bool:
+        self.emitted += step.raw
+        self.last = step
+        return step.verdict is not None
+
+    def outcome(self, said: Said, body: bytes, anchor: str | None) -> Resumed:
+        """Return what became of the attempt. Raises CannotTell for an accident."""
+        verdict = self.last.verdict
+        if isinstance(verdict, Fail):
+            raise CannotTell(f"the resumed answer failed: {verdict.error.message}")
+        cause = verdict.cause if isinstance(verdict, Resume) else None
+        if cause in _OF_ITS_OWN:
+            raise CannotTell(f"the resumed answer broke by itself ({cause.value})")
+        client = listen(self.emitted)
+        joint = self.machine.joints[-1] if self.machine.joints else None
+        diverged = cause if cause in (Cause.DIVERGED, Cause.INVALID) else None
+        return Resumed(said, body, anchor, client.text, joint, len(client.calls), diverged)

@@ -1,0 +1,223 @@
+"""The API as the probe uses it: lists, streams, waits for a quota, a bound on all of it.
+
+The key stands in one header and is known to no other module; ``Scrubber`` takes it out of
+whatever is shown, should a server repeat it.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, cast
+
+import attrs
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from yarl import URL
+
+from gemproxy import __version__
+from gemproxy.core.errors import upstream_error
+from gemproxy.core.usage import Billed
+from gemproxy.core.verdict import is_transient, retry_delay_of_body
+from gemproxy.relay.headers import Credential
+from gemproxy.relay.upstream import Attempt, AttemptFailed, Upstream
+
+Json = dict[str, Any]
+
+_OK = range(200, 300)
+_ABOUT_THE_REQUEST = frozenset({400, 413, 422})
+_TRIES = 3
+_FIRST_WAIT = 5.0
+_ERROR_BODY_LIMIT = 1 << 16
+_MESSAGE_LIMIT = 300
+_MOST_PAGES = 10
+
+
+class CannotTell(Exception):
+    """A case has no verdict, for a reason that is for people."""
+
+
+class Unavailable(CannotTell):
+    """The same reason will keep every further case of this model from having one."""
+
+
+class Rejection(Exception):
+    """The API answered with an error status.
+
+    Its message is told only where it is about the request, which is ours. What is about the
+    user's key, project or quota can name them.
+    """
+
+    def __init__(self, status: int, body: bytes) -> None:
+        error = upstream_error(body) or {}
+        self.status = status
+        self.retry_after = retry_delay_of_body(body)
+        code = printable(str(error.get("status", "")))
+        self.message = printable(str(error.get("message", ""))) if self.is_about_request else ""
+        words = f"{status} {code}".rstrip()
+        super().__init__(f"{words}: {self.message}" if self.message else words)
+
+    @property
+    def is_about_request(self) -> bool:
+        """Whether another request may be accepted all the same."""
+        return self.status in _ABOUT_THE_REQUEST
+
+
+def printable(text: str) -> str:
+    """Return foreign text as one short line that a terminal can show."""
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(line.split())[:_MESSAGE_LIMIT]
+
+
+@attrs.frozen
+class Scrubber:
+    """Takes a key out of text."""
+
+    _key: str = attrs.field(repr=False)
+
+    def __call__(self, text: str) -> str:
+        """Return ``text`` with the key masked."""
+        return text.replace(self._key, "***")
+
+
+@attrs.define
+class Meter:
+    """What was spent, and how many requests may be made in all."""
+
+    most_requests: int
+    requests: int = 0
+    tokens: Billed = attrs.field(factory=Billed)
+
+    def count(self) -> None:
+        """Count one request; raise Unavailable when no more may be made."""
+        if self.requests >= self.most_requests:
+            raise Unavailable(f"the limit of {self.most_requests} requests is reached")
+        self.requests += 1
+
+    def add(self, tokens: Billed) -> None:
+        """Add what one stream cost."""
+        self.tokens += tokens
+
+
+@attrs.define(eq=False)
+class Gemini:
+    """One server of the Gemini API, with a key.
+
+    ``timeout`` is the seconds that one answer may take, ``longest_wait`` those that a
+    server may ask to wait before a request. ``notice`` is told, for people, of such waits.
+    """
+
+    base: URL
+    credential: Credential
+    upstream: Upstream
+    meter: Meter
+    timeout: float = 180.0
+    longest_wait: float = 65.0
+    notice: Callable[[str], object] = lambda _: None
+
+    async def models(self) -> list[Json]:
+        """Return the entries of models.list."""
+        entries: list[Json] = []
+        query = {"pageSize": "1000"}
+        for _ in range(_MOST_PAGES):
+            document = await self._get("models", query)
+            entries += document.get("models") or []
+            if not document.get("nextPageToken"):
+                break
+            query["pageToken"] = document["nextPageToken"]
+        return entries
+
+    async def model(self, name: str) -> Json:
+        """Return what the API says of one model."""
+        return await self._get(f"models/{name}", {})
+
+    @contextlib.asynccontextmanager
+    async def stream(self, model: str, body: bytes) -> AsyncIterator[Attempt]:
+        """Ask for a streamed answer and yield it; leaving early abandons it.
+
+        Raises Rejection, Unavailable, or AttemptFailed for a connection that broke, and
+        TimeoutError for an answer that took too long.
+        """
+        url = self._url(f"models/{model}:streamGenerateContent", {"alt": "sse"})
+        async with contextlib.AsyncExitStack() as stack:
+            attempt = await self._open(stack, "POST", url, body)
+            async with asyncio.timeout(self.timeout):
+                yield attempt
+
+    def _url(self, path: str, query: Mapping[str, str]) -> URL:
+        return URL(f"{str(self.base).rstrip('/')}/v1beta/{path}").with_query(query)
+
+    async def _get(self, path: str, query: Mapping[str, str]) -> Json:
+        body = bytearray()
+        async with contextlib.AsyncExitStack() as stack:
+            attempt = await self._open(stack, "GET", self._url(path, query), b"")
+            async with asyncio.timeout(self.timeout):
+                while data := await attempt.read():
+                    body += data
+        try:
+            document = json.loads(body)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise Unavailable("the server's answer is not that of the Gemini API")
+        return document
+
+    async def _open(
+        self, stack: contextlib.AsyncExitStack, method: str, url: URL, body: bytes
+    ) -> Attempt:
+        """Make a request, again after a wait where the server asks for one."""
+        patience = AsyncRetrying(
+            retry=retry_if_exception(self._is_worth_a_wait),
+            wait=_wait,
+            stop=stop_after_attempt(_TRIES),
+            before_sleep=self._tell_of_wait,
+            reraise=True,
+        )
+        try:
+            return await patience(self._open_once, stack, method, url, body)
+        except Rejection as rejection:
+            if rejection.is_about_request:
+                raise
+            raise Unavailable(f"the server answered {rejection}") from rejection
+
+    async def _open_once(
+        self, stack: contextlib.AsyncExitStack, method: str, url: URL, body: bytes
+    ) -> Attempt:
+        self.meter.count()
+        headers = {
+            self.credential.header: self.credential.value,
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"gemproxy-probe/{__version__}",
+        }
+        async with contextlib.AsyncExitStack() as own:
+            try:
+                attempt = await own.enter_async_context(
+                    self.upstream.attempt(method, url, headers, body, self.timeout)
+                )
+            except AttemptFailed as failure:
+                raise Unavailable(f"no answer from the server ({failure.how.value})") from failure
+            if attempt.status in _OK:
+                stack.push_async_exit(own.pop_all())
+                return attempt
+            raise Rejection(attempt.status, await attempt.read_error(_ERROR_BODY_LIMIT))
+
+    def _is_worth_a_wait(self, error: BaseException) -> bool:
+        return (
+            isinstance(error, Rejection)
+            and is_transient(error.status)
+            and (error.retry_after or 0.0) <= self.longest_wait
+        )
+
+    def _tell_of_wait(self, state: RetryCallState) -> None:
+        self.notice(f"the server answered {_rejection(state)}; waiting {state.upcoming_sleep:g} s")
+
+
+def _wait(state: RetryCallState) -> float:
+    """Return the seconds that the server asked for, else a growing number."""
+    asked = _rejection(state).retry_after
+    return float(_FIRST_WAIT * 2 ** (state.attempt_number - 1)) if asked is None else asked
+
+
+def _rejection(state: RetryCallState) -> Rejection:
+    """Return the error that a try ended with; only this kind is tried again."""
+    return cast(Rejection, state.outcome and state.outcome.exception())

@@ -1,0 +1,141 @@
+"""Whether a resumed text joins the delivered one, judged by what is next to the seam.
+
+A model does not say the same words twice, so the rest of an answer cannot be compared. What
+must agree is the boundary: a space that was due has to come, once, and a word that was
+begun has to be finished. Besides, nothing of the delivered text may come again.
+"""
+
+import enum
+import re
+
+import attrs
+
+from gemproxy.core.seam import Joint
+
+_REPETITION = range(200, 11, -1)  # characters; fewer can come again by chance
+_RESTART = 40
+_LETTERS = r"[A-Za-z\u00c0-\u024f]"
+_LAST_WORD = re.compile(f"{_LETTERS}+$")
+_FIRST_WORD = re.compile(f"{_LETTERS}+")
+_PREAMBLE = re.compile(
+    r"\s*(?:Sure|Certainly|Of course|Okay|OK|Here is|Here's|Continu|Sorry|Apologies|I apologi|"
+    "Picking up|Resuming|好的|当然|抱歉|以下是|继续|接着|接上)[^\n]{0,120}?[:：\n]"
+)
+
+
+class Echo(enum.Enum):
+    """What an attempt made of the request to begin with the anchor."""
+
+    EXACT = "exact"
+    NORMALISED = "normalised"  # with other spaces or quotes, or something before it
+    MORE = "more"  # and with what stands before the anchor
+    LESS = "less"  # only an end of the anchor
+    RESTART = "restart"  # the whole text
+    NONE = "none"
+
+
+@attrs.frozen
+class Seam:
+    """Both sides of a seam.
+
+    ``delivered`` is what the client had, ``ahead`` how the cut answer went on, ``attempt``
+    what the resumed one says, of which the first ``dropped`` characters are left out.
+    """
+
+    delivered: str
+    ahead: str
+    attempt: str
+    dropped: int = 0
+
+    @property
+    def after(self) -> str:
+        """What follows the delivered text."""
+        return self.attempt[self.dropped :]
+
+
+def echo_of(seam: Seam, anchor: str | None, joint: Joint | None) -> Echo:
+    """Return how the attempt took the request to begin with ``anchor``."""
+    if joint is Joint.RESTART:
+        return Echo.RESTART
+    if joint is Joint.OVERLAP:
+        return Echo.LESS
+    if joint is not Joint.ECHO or anchor is None:
+        return Echo.NONE
+    if seam.attempt.startswith(anchor.rstrip()):
+        return Echo.EXACT
+    echoed = seam.attempt[: seam.dropped].strip()
+    longer = len(echoed) > len(anchor.strip())
+    repeats = seam.delivered.rstrip().endswith(echoed)
+    return Echo.MORE if longer and repeats else Echo.NORMALISED
+
+
+def flaw_of(seam: Seam) -> str | None:
+    """Return what is wrong with a seam, in words, or None when it cannot be seen."""
+    return (
+        _nothing_new(seam)
+        or _comes_again(seam)
+        or _says_something_else(seam)
+        or _space_is_wrong(seam)
+        or _word_is_broken(seam)
+    )
+
+
+def _nothing_new(seam: Seam) -> str | None:
+    return None if seam.after.strip() else "nothing new came"
+
+
+def _comes_again(seam: Seam) -> str | None:
+    after, delivered = seam.after.lstrip(), seam.delivered
+    if len(delivered) > _RESTART and after.startswith(delivered.lstrip()[:_RESTART]):
+        return "the answer starts over"
+    for length in _REPETITION:
+        end = delivered[-length:].strip()
+        if len(end) >= _REPETITION[-1] and after.startswith(end):
+            return f"the last {len(end)} characters come again"
+    return None
+
+
+def _says_something_else(seam: Seam) -> str | None:
+    if _PREAMBLE.match(seam.after) and not _PREAMBLE.match(seam.ahead):
+        return "a preamble at the seam"
+    fence = seam.after.lstrip().startswith("```")
+    if fence and not seam.ahead.lstrip().startswith("```"):
+        return "a code fence opened at the seam"
+    return None
+
+
+def _space_is_wrong(seam: Seam) -> str | None:
+    due, came = _leading_space(seam.ahead), _leading_space(seam.after)
+    if not due:
+        return _no_space_was_due(seam.delivered, came)
+    if "\n" in due:
+        return None if "\n" in came else "the line break was lost"
+    if "\n" in came:
+        return "a line break came instead of the space"
+    if len(came) > len(due):
+        return "the space was doubled"
+    lost = not came and seam.after[:1].isalnum()
+    return "the space was lost" if lost else None
+
+
+def _no_space_was_due(delivered: str, came: str) -> str | None:
+    if not came:
+        return None
+    return "the space was doubled" if delivered[-1:].isspace() else "a space was put in"
+
+
+def _leading_space(text: str) -> str:
+    return text[: len(text) - len(text.lstrip())]
+
+
+def _word_is_broken(seam: Seam) -> str | None:
+    """Judge a cut inside a word; the end of the word is known where ``ahead`` goes beyond it."""
+    head, rest = _LAST_WORD.search(seam.delivered), _FIRST_WORD.match(seam.ahead)
+    if head is None or rest is None or rest.end() == len(seam.ahead):
+        return None
+    came = _FIRST_WORD.match(seam.after)
+    word = came[0] if came else ""
+    if word == rest[0]:
+        return None
+    again = word.casefold() == (head[0] + rest[0]).casefold()
+    return "the word was begun again" if again else "the word goes on differently"
