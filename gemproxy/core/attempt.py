@@ -10,7 +10,7 @@ import enum
 import attrs
 import msgspec
 
-from gemproxy.core import continuation
+from gemproxy.core.continuation import Form, continue_natively, continue_text
 from gemproxy.core.document import is_document
 from gemproxy.core.errors import NotContinuable
 from gemproxy.core.events import Received
@@ -18,8 +18,8 @@ from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.rewrite import Rewriter
 from gemproxy.core.seam import Seam, choose_anchor
-from gemproxy.core.splice import Checkpoint, Document, Joiner
-from gemproxy.core.transcript import Transcript
+from gemproxy.core.splice import Document, Joiner, Repetition
+from gemproxy.core.transcript import Checkpoint, Transcript
 from gemproxy.core.usage import Ledger
 
 
@@ -93,13 +93,13 @@ def next_attempt(  # noqa: PLR0913 - each is one side of the decision
     ledger: Ledger,
     policy: Policy,
     *,
-    form: int,
+    form: Form,
     natively: bool,
 ) -> Attempt:
     """Return the attempt that can complete what the client has.
 
-    ``form`` is the rung of the continuation ladder, ``natively`` whether checkpoints are of
-    use. Raises NotContinuable when there is no such attempt, or when it would cost too much.
+    ``form`` is how a text is continued, ``natively`` whether checkpoints are of use. Raises
+    NotContinuable when there is no such attempt, or when it would cost too much.
     """
     cap = policy.max_extra_tokens
     if cap is not None and ledger.extra() + ledger.expected_prompt() > cap:
@@ -109,36 +109,42 @@ def next_attempt(  # noqa: PLR0913 - each is one side of the decision
         return Attempt(request.body, Plan.REPLAY, rewriter)
     if transcript.opaque or request.several:
         raise NotContinuable("What the client already has cannot be continued as text.")
-    if transcript.checkpoint is not None and natively:
-        return _native(request, transcript, ledger, policy)
+    checkpoint = transcript.checkpoint or _own_checkpoint(request)
+    if checkpoint is not None and natively:
+        return _native(request, transcript, ledger, policy, checkpoint)
     return _textual(request, transcript, ledger, policy, form)
 
 
+def _own_checkpoint(request: StreamRequest) -> Checkpoint | None:
+    """Return where a request begins that itself goes on with an answer."""
+    token = request.continuation_token
+    return Checkpoint(token, 0) if isinstance(token, str) and token else None
+
+
 def _native(
-    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy
+    request: StreamRequest,
+    transcript: Transcript,
+    ledger: Ledger,
+    policy: Policy,
+    checkpoint: Checkpoint,
 ) -> Attempt:
-    checkpoint = transcript.checkpoint
-    if checkpoint is None:
-        raise NotContinuable("There is no checkpoint to continue from.")
     since = transcript.text[checkpoint.at :]
     return Attempt(
-        continuation.continue_natively(request, checkpoint.token),
+        continue_natively(request, checkpoint.token),
         Plan.NATIVE,
         _rewriter(transcript, ledger, policy),
-        Checkpoint(since) if since else None,
+        Repetition(since) if since else None,
         begins_at=transcript.chars,
     )
 
 
 def _textual(
-    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy, rung: int
+    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy, form: Form
 ) -> Attempt:
     transcript.forget_checkpoints()
     text = transcript.text
-    forms = continuation.ladder(request)
-    form = forms[min(rung, len(forms) - 1)]
-    anchor = None if form is continuation.Form.PREFILL else choose_anchor(text)
-    body = continuation.continue_text(
+    anchor = None if form is Form.PREFILL else choose_anchor(text)
+    body = continue_text(
         request,
         text,
         anchor=anchor,

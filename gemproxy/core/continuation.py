@@ -58,6 +58,13 @@ def ladder(request: StreamRequest) -> tuple[Form, ...]:
     return tuple(form for form in Form if capped or form is not Form.UNCAPPED)
 
 
+def next_form(form: Form, request: StreamRequest) -> Form | None:
+    """Return the form to try for ``request`` after ``form`` was refused, None after the last."""
+    forms = ladder(request)
+    later = [other for other in forms if list(Form).index(other) > list(Form).index(form)]
+    return later[0] if later else None
+
+
 def continue_text(  # noqa: PLR0913 - each is one fact of the attempt
     request: StreamRequest,
     text: str,

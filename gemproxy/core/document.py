@@ -3,11 +3,12 @@
 Schemas come in two dialects: ``responseJsonSchema`` is JSON Schema, ``responseSchema`` the
 OpenAPI subset with upper-case type names and ``nullable``. The second is turned into the
 first. Only the keywords that Gemini keeps to (structured output, in the API's guide) judge:
-an answer that passes undisturbed must pass after a repair. They hold no regular expression,
-so a schema cannot stall the process. A schema that cannot be understood does not judge:
-then the document has to parse.
+an answer that passes undisturbed must pass after a repair. A regular expression is none of
+them: it could stall the process. A schema that cannot be understood does not judge: then the
+document has to parse.
 """
 
+import re
 from typing import Any
 
 from gemproxy.core.request import Unreadable, loads_strictly
@@ -17,7 +18,8 @@ Schema = dict[str, Any]
 _MAPPINGS = frozenset({"properties", "$defs", "definitions"})
 _SCHEMAS = frozenset({"items", "additionalProperties", "prefixItems", "anyOf"})
 _COUNTS = frozenset({"minItems", "maxItems"})
-_VALUES = frozenset({"enum", "required", "minimum", "maximum", "$ref", "$anchor"})
+_VALUES = frozenset({"enum", "required", "minimum", "maximum", "$anchor"})
+_TO_A_SCHEMA = re.compile(r"#(?:[^/]*|/(?:\$defs|definitions)/[^/]*)")  # and to no value
 
 
 def is_document(text: str, schema: Schema | None) -> bool:
@@ -43,7 +45,7 @@ def as_json_schema(schema: Schema) -> Schema:
             converted["anyOf"] = _convert(value)
         elif key in _COUNTS:
             converted[key] = _count(value)
-        elif key in _VALUES:
+        elif key in _VALUES or (key == "$ref" and _TO_A_SCHEMA.fullmatch(str(value))):
             converted[key] = value
     return {"anyOf": [converted, {"type": "null"}]} if schema.get("nullable") else converted
 

@@ -106,7 +106,11 @@ class Intake:
 
     def _take(self, event: Input) -> Step:
         raws, verdict = [], None
-        for action in self.machine.receive(event):
+        try:
+            actions = self.machine.receive(event)
+        except Undecodable:  # what the fast decoder reads and the standard one refuses
+            actions = self.machine.receive(Ended(How.GARBLED))
+        for action in actions:
             if isinstance(action, Emit):
                 raws.append(action.raw)
             else:

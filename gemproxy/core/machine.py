@@ -42,9 +42,9 @@ from typing import Any
 
 import attrs
 
-from gemproxy.core import continuation
 from gemproxy.core.attempt import Attempt, Plan, Told, next_attempt
 from gemproxy.core.chunk import Chunk
+from gemproxy.core.continuation import Form, next_form
 from gemproxy.core.errors import (
     GemproxyError,
     NoFirstByte,
@@ -72,7 +72,7 @@ from gemproxy.core.frame import Encoder, Frame
 from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.rewrite import without_reason
-from gemproxy.core.seam import Cut, Joint
+from gemproxy.core.seam import Cut, Joint, Seam
 from gemproxy.core.splice import Decision, Document
 from gemproxy.core.transcript import Transcript
 from gemproxy.core.usage import Ledger, parse_usage
@@ -133,7 +133,7 @@ class StreamMachine:
     joints: list[Joint] = attrs.field(factory=list)
     finish_reason: str | None = None
     _attempt: Attempt = attrs.field(init=False)
-    _form: int = attrs.field(init=False)
+    _form: Form = attrs.field(init=False)
     _natively: bool = True
     _empty_stops: int = 0
     _bad_finishes: int = 0
@@ -169,8 +169,8 @@ class StreamMachine:
         return self._attempt.plan
 
     @property
-    def form(self) -> int:
-        """The rung of the continuation ladder in use: worth remembering for the model."""
+    def form(self) -> Form:
+        """The form of continuation in use: worth remembering for the model."""
         return self._form
 
     @property
@@ -214,10 +214,12 @@ class StreamMachine:
         )
 
     def _next_form(self) -> Actions:
-        self._form += 1
-        if self._form < len(continuation.ladder(self.request)):
-            return self._interrupt(Cause.REFUSED)
-        return self._fail(Unrepaired("The stream broke, and the model refuses to continue it."))
+        form = next_form(self._form, self.request)
+        if form is None:
+            refused = "The stream broke, and the model refuses to continue it."
+            return self._fail(Unrepaired(refused))
+        self._form = form
+        return self._interrupt(Cause.REFUSED)
 
     def _never_opened(self, event: Ended) -> Actions:
         if event.how is How.NO_FIRST_BYTE:
@@ -300,7 +302,8 @@ class StreamMachine:
         else:
             raw = frame.raw if rewriter is None else b""
         self._sample = frame.raw
-        self.transcript.add(chunk, told.text)
+        shown = rewriter.shown if rewriter is not None and rewriter.continued else None
+        self.transcript.add(chunk, told.text, shown)
         return raw
 
     def _encode(self, data: bytes, frame: Frame) -> bytes:
@@ -348,8 +351,16 @@ class StreamMachine:
         joiner = self._attempt.joiner
         if not self._attempt.ended or joiner is None:
             return self._drop(event)
-        joined = self._join(joiner.close())
+        decision = joiner.close()
+        if isinstance(joiner, Seam) and self._may_be_half_an_echo(decision):
+            return self._interrupt(Cause.BAD_FINISH)
+        joined = self._join(decision)
         return joined + self._judge(event.tail) if self.state is State.STREAMING else joined
+
+    def _may_be_half_an_echo(self, decision: Decision) -> bool:
+        """Tell text that was still undecided when its attempt broke off by a bad finishReason."""
+        undecided = isinstance(decision, Cut) and decision.kind is Joint.PLAIN
+        return undecided and self._verdict() in (Verdict.RESUME, Verdict.CONTINUE)
 
     # -- the end of an attempt -------------------------------------------------------------
 
@@ -362,11 +373,7 @@ class StreamMachine:
 
     def _judge(self, tail: Frame | None) -> Actions:
         """Judge a body that is over and has said how the answer ends."""
-        attempt = self._attempt
-        reason = attempt.standing
-        verdict = self.policy.finish.of(reason) if reason else Verdict.POLICY
-        if attempt.blocked or not self.policy.repair:
-            verdict = Verdict.POLICY
+        verdict = self._verdict()
         if verdict is Verdict.ACCEPT and self._may_ask_again_after_nothing():
             self._empty_stops += 1
             return self._again(Cause.EMPTY)
@@ -376,6 +383,13 @@ class StreamMachine:
             self._bad_finishes += 1
             return self._again(Cause.BAD_FINISH)
         return self._finish(tail)
+
+    def _verdict(self) -> Verdict:
+        """Return what the ending of this attempt means; a block means what a policy reason does."""
+        attempt = self._attempt
+        if attempt.standing is None or attempt.blocked or not self.policy.repair:
+            return Verdict.POLICY
+        return self.policy.finish.of(attempt.standing)
 
     def _may_ask_again_after_nothing(self) -> bool:
         """Tell an empty STOP that is a fault: after a functionResponse it can be right."""
@@ -426,10 +440,11 @@ class StreamMachine:
         if attempt.rewriter is not None:
             attempt.rewriter.last_usage = parse_usage(attempt.usage)
         out = self._release()
-        if attempt.rewriter is None and tail is not None:
+        closing = self.encoder.closing(first=not self.transcript.started)
+        if attempt.rewriter is None and tail is not None and _closes(tail.raw, closing):
             out += tail.raw
         else:
-            out += self.encoder.closing(first=not self.transcript.started)
+            out += closing
         self.finish_reason = attempt.standing
         self._settle()
         self.state = State.DONE
@@ -488,7 +503,7 @@ class StreamMachine:
         attempt.settled = True
         delivered = self.transcript.chars - attempt.begins_at
         usage = parse_usage(attempt.usage)
-        text = "" if usage else self.transcript.text[attempt.begins_at :]
+        text = self.transcript.text[attempt.begins_at :]
         self.ledger = self.ledger.settled(
             usage, received=delivered + attempt.undelivered(), delivered=delivered, text=text
         )
@@ -505,6 +520,11 @@ _DROP_CAUSES = {
     How.GARBLED: Cause.GARBLED,
     How.OVERSIZED: Cause.GARBLED,
 }
+
+
+def _closes(tail: bytes, closing: bytes) -> bool:
+    """Tell the end of a body from one that was cut short of it; white space apart."""
+    return tail.strip().endswith(closing.strip())
 
 
 def _emitting(raw: bytes) -> Actions:

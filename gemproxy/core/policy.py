@@ -2,6 +2,7 @@
 
 import attrs
 
+from gemproxy.core.continuation import Form
 from gemproxy.core.verdict import FinishTable
 
 
@@ -10,8 +11,8 @@ class Policy:
     """The choices that the operator has.
 
     ``retry_after_limit`` is in seconds; ``max_extra_tokens`` caps the tokens that repair may
-    cost in one stream, None for no cap. ``first_form`` is the rung of the continuation
-    ladder to begin with, for models known to refuse the ones before it.
+    cost in one stream, None for no cap. ``first_form`` is the form of continuation to begin
+    with, for models known to refuse the ones before it.
     """
 
     repair: bool = True
@@ -22,4 +23,4 @@ class Policy:
     bad_finish_replays: int = 2
     retry_after_limit: float = 30.0
     max_extra_tokens: int | None = None
-    first_form: int = 0
+    first_form: Form = Form.ECHO

@@ -4,7 +4,7 @@ A joiner holds the first text of a resumed attempt until it can say how many of 
 characters the client already has. What differs is how that is found out:
 
     Seam        a new answer to our notice: an echo, an overlap, a restart, or none (seam.py)
-    Checkpoint  Gemini's own continuation: what it generates again since the token must equal
+    Repetition  Gemini's own continuation: what it generates again since the token must equal
                 what the client has since then
     Document    a JSON answer: all of it is held, joined, parsed and checked
 """
@@ -30,7 +30,7 @@ class Joiner(Protocol):
 
 
 @attrs.define
-class Checkpoint:
+class Repetition:
     """Swallow what is generated again since a continuationToken, while it is the same."""
 
     expected: str

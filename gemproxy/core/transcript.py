@@ -4,6 +4,7 @@ Every decision after an interruption rests on this and not on what the upstream 
 a frame that was held, or received and never forwarded, is not in the transcript.
 """
 
+import json
 from typing import Any
 
 import attrs
@@ -82,15 +83,19 @@ class Transcript:
         self._pieces.append(text)
         self.chars += len(text)
 
-    def add(self, chunk: Chunk, text: str) -> None:
-        """Note a whole frame, of whose text ``text`` went out."""
+    def add(self, chunk: Chunk, text: str, grounding: dict[str, Any] | None = None) -> None:
+        """Note a whole frame, of whose text ``text`` went out.
+
+        ``grounding`` is its groundingMetadata where it did not go out as it came.
+        """
         self.begin(chunk)
         if text:
             self.add_text(join_surrogates(text))
         self.thoughts |= chunk.thought
         self.opaque |= chunk.opaque or chunk.call
         if chunk.grounding:
-            self._grounding = chunk.grounding
+            told = msgspec.Raw(json.dumps(grounding).encode()) if grounding is not None else None
+            self._grounding = told or chunk.grounding
         if chunk.token is not None and self._keeps_checkpoints:
             self.checkpoint = Checkpoint(chunk.token, self.chars)
 

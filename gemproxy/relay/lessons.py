@@ -10,21 +10,23 @@ import collections
 
 import attrs
 
+from gemproxy.core.continuation import Form
+
 _MODELS = 256
 
 
 @attrs.define
 class Lessons:
-    """Model name -> the rung of the continuation ladder to begin with."""
+    """Model name -> the form of continuation to begin with."""
 
-    _forms: collections.OrderedDict[str, int] = attrs.field(factory=collections.OrderedDict)
+    _forms: collections.OrderedDict[str, Form] = attrs.field(factory=collections.OrderedDict)
 
-    def first_form(self, model: str) -> int:
-        """Return the rung that this model last accepted, the first one by default."""
-        return self._forms.get(model, 0)
+    def first_form(self, model: str) -> Form:
+        """Return the form that this model last accepted, the first one by default."""
+        return self._forms.get(model, Form.ECHO)
 
-    def learn(self, model: str, form: int) -> None:
-        """Remember the rung that a model accepted; the oldest of many models is forgotten."""
+    def learn(self, model: str, form: Form) -> None:
+        """Remember the form that a model accepted; the oldest of many models is forgotten."""
         self._forms[model] = form
         self._forms.move_to_end(model)
         if len(self._forms) > _MODELS:

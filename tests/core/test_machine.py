@@ -8,7 +8,7 @@ import pytest
 
 from gemproxy.core.attempt import Plan
 from gemproxy.core.chunk import SILENT
-from gemproxy.core.continuation import find_anchor
+from gemproxy.core.continuation import Form, find_anchor
 from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired, UpstreamRejection
 from gemproxy.core.events import (
     Action,
@@ -569,7 +569,7 @@ def test_the_ladder_of_forms_ends_loudly() -> None:
 
 
 def test_a_model_is_asked_in_the_form_that_it_is_known_to_take() -> None:
-    stream = machine(first_form=1)
+    stream = machine(first_form=Form.QUOTED)
     assert broken_after(stream)
 
     assert [turn["role"] for turn in json.loads(stream.attempt_body())["contents"]] == [
@@ -952,3 +952,53 @@ def test_a_comment_before_the_first_frame_is_only_late() -> None:
         >> received(first)
         << Emit(comment.frame.raw + sse(first))
     )
+
+
+def test_a_request_with_a_token_of_its_own_is_continued_from_there() -> None:
+    stream = machine({**REQUEST, "continuationToken": "mine"})
+    assert broken_after(stream)
+
+    assert stream.plan is Plan.NATIVE
+    assert json.loads(stream.attempt_body())["continuationToken"] == "mine"
+
+
+def test_sources_of_all_attempts_are_kept_and_point_at_their_words() -> None:
+    def grounded(text: str, words: str, uri: str) -> Json:
+        start = len(text[: text.index(words)].encode())
+        frame = chunk(text)
+        frame["candidates"][0]["groundingMetadata"] = {
+            "groundingChunks": [{"web": {"uri": uri}}],
+            "groundingSupports": [
+                {
+                    "segment": {"startIndex": start, "endIndex": start + len(words.encode())},
+                    "groundingChunkIndices": [0],
+                }
+            ],
+        }
+        return frame
+
+    stream = machine()
+    stream.receive(Opened())
+    stream.receive(received(grounded(STORY, "fox", "one")))
+    sent: list[Json] = []
+    for text, words, uri in [
+        (" – größer than", "größer", "two"),
+        (" the café door", "café", "three"),
+    ]:
+        stream.receive(RESET)
+        stream.receive(Opened())
+        for action in stream.receive(received(grounded(text, words, uri))):
+            assert isinstance(action, Emit)
+            sent += documents(action.raw)
+
+    last = sent[-1]["candidates"][0]["groundingMetadata"]
+    said = stream.transcript.text.encode()
+    spans = [s["segment"] for s in last["groundingSupports"]]
+
+    assert [c["web"]["uri"] for c in last["groundingChunks"]] == ["one", "two", "three"]
+    assert [said[s["startIndex"] : s["endIndex"]].decode() for s in spans] == [
+        "fox",
+        "größer",
+        "café",
+    ]
+    assert [s["groundingChunkIndices"] for s in last["groundingSupports"]] == [[0], [1], [2]]

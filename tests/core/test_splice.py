@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gemproxy.core.seam import Cut, Diverged, Joint
-from gemproxy.core.splice import Checkpoint, Decision, Document, Joiner
+from gemproxy.core.splice import Decision, Document, Joiner, Repetition
 
 texts = st.text(min_size=1, max_size=30)
 json_values = st.recursive(
@@ -64,7 +64,7 @@ def play(joiner: Joiner, texts: Sequence[str]) -> Decision:
 def test_what_is_generated_again_is_swallowed_to_the_character(
     expected: str, new: str, data: st.DataObject
 ) -> None:
-    decision = play(Checkpoint(expected), pieces(expected + new, data))
+    decision = play(Repetition(expected), pieces(expected + new, data))
 
     assert decision == Cut(len(expected), Joint.ECHO)
 
@@ -73,32 +73,32 @@ def test_what_is_generated_again_is_swallowed_to_the_character(
 def test_an_attempt_that_only_repeats_is_accepted_at_its_end(
     expected: str, data: st.DataObject
 ) -> None:
-    assert play(Checkpoint(expected), pieces(expected, data)) == Cut(len(expected), Joint.ECHO)
+    assert play(Repetition(expected), pieces(expected, data)) == Cut(len(expected), Joint.ECHO)
 
 
 @given(expected=texts, other=texts, data=st.data())
 def test_a_different_text_is_dropped(expected: str, other: str, data: st.DataObject) -> None:
     assume(not other.startswith(expected))
 
-    assert play(Checkpoint(expected), pieces(other, data)) == Diverged()
+    assert play(Repetition(expected), pieces(other, data)) == Diverged()
 
 
 def test_a_difference_is_found_with_the_piece_that_brings_it() -> None:
-    checkpoint = Checkpoint("Once upon a time")
+    checkpoint = Repetition("Once upon a time")
 
     assert checkpoint.feed("Once ") is None
     assert checkpoint.feed("before") == Diverged()
 
 
 def test_nothing_is_accepted_before_all_that_the_client_has_came_again() -> None:
-    checkpoint = Checkpoint("Once upon a time")
+    checkpoint = Repetition("Once upon a time")
 
     assert checkpoint.feed("Once upon a tim") is None
     assert checkpoint.close() == Diverged()
 
 
 def test_a_cut_comes_as_soon_as_there_is_new_text() -> None:
-    checkpoint = Checkpoint("Once")
+    checkpoint = Repetition("Once")
 
     assert checkpoint.feed("On") is None
     assert checkpoint.feed("ce upon") == Cut(4, Joint.ECHO)

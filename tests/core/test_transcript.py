@@ -223,6 +223,15 @@ def test_the_last_grounding_counts() -> None:
     assert transcript.grounding == {"webSearchQueries": ["two"]}
 
 
+def test_grounding_counts_as_it_was_told_and_not_as_it_came() -> None:
+    transcript = Transcript()
+    told = {"webSearchQueries": ["one", "two"]}
+    transcript.add(Chunk(grounding=raw({"webSearchQueries": ["two"]})), "", told)
+    transcript.add(Chunk(text="a"), "a", told)
+
+    assert transcript.grounding == told
+
+
 @pytest.mark.parametrize("value", [None, "text", [], 3, True])
 def test_grounding_that_is_no_object_is_none(value: Any) -> None:
     transcript = Transcript()
