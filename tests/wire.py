@@ -11,7 +11,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import attrs
@@ -219,6 +219,8 @@ async def connect(url: str, *, receive_buffer: int | None = None) -> AsyncIterat
         connection.close()
 
 
-def prompt(text: str) -> bytes:
-    """Return a request body; streams that run side by side need prompts of their own."""
-    return json.dumps({"contents": [{"role": "user", "parts": [{"text": text}]}]}).encode()
+def body_of(request: Mapping[str, Any] | str) -> bytes:
+    """Return a request, or a prompt alone, as the bytes of a body."""
+    if isinstance(request, str):
+        request = {"contents": [{"role": "user", "parts": [{"text": request}]}]}
+    return json.dumps(request).encode()

@@ -5,6 +5,7 @@ every frame has usageMetadata with running totals, the same responseId and model
 and the last one with content has the finishReason.
 """
 
+import base64
 import itertools
 import json
 import random
@@ -121,15 +122,25 @@ def split(text: str, size: tuple[int, int], rng: random.Random) -> list[str]:
     return chunks
 
 
+_CHECKPOINT = "chaos checkpoint "
+
+
 def token_for(offset: int) -> str:
-    """Return the continuationToken that says: everything before ``offset`` was told."""
-    return f"chaos-checkpoint-{offset}"
+    """Return the continuationToken that says: everything before ``offset`` was told.
+
+    The API's tokens are bytes, so in JSON they are base64; the SDKs decode them.
+    """
+    return base64.b64encode(f"{_CHECKPOINT}{offset}".encode()).decode()
 
 
 def offset_of(token: object) -> int | None:
     """Return the offset in a token of ``token_for``, or None for a token of another maker."""
-    head, _, number = str(token).rpartition("-")
-    return int(number) if head == "chaos-checkpoint" and number.isdecimal() else None
+    try:
+        text = base64.b64decode(str(token), validate=True).decode()
+    except ValueError:
+        return None
+    number = text.removeprefix(_CHECKPOINT)
+    return int(number) if number != text and number.isdecimal() else None
 
 
 def merged(documents: list[Document]) -> Document:

@@ -67,8 +67,9 @@ class Watch:
         """Begin to wait for the upstream's next bytes; ``abort`` is called when they are late."""
         self._abort = abort
         self._stalls_at = self._loop.time() + self.timing.patience[patience]
-        if self._stalls_at < self._due:
-            self._set(self._stalls_at)
+        due = min(self._stalls_at, self._next_sign())
+        if due < self._due:
+            self._set(due)
 
     def heard(self) -> None:
         """Note that the wait is over."""

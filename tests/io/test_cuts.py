@@ -134,7 +134,9 @@ async def test_a_cut_at_any_byte_is_not_seen_when_the_model_goes_on_plainly(tria
 async def test_a_cut_at_any_place_is_not_seen_in_a_json_array(
     trial: Trial, behaviour: Behaviour
 ) -> None:
-    await trial(
-        ARRAY,
-        lambda size: [Cut(CUTS[at % 3], behaviour, at) for at in range(0, size + 1, 5)],
-    )
+    def choose(size: int) -> list[Cut]:
+        around_the_end = range(size - 50, size + 1)
+        every_fifth = range(0, size - 50, 5)
+        return [Cut(CUTS[at % 3], behaviour, at) for at in (*every_fifth, *around_the_end)]
+
+    await trial(ARRAY, choose)

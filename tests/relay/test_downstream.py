@@ -308,7 +308,7 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
         while True:
             await sink.emit(MEBIBYTE)
 
-    stage = Stage(script, send_timeout=0.05)
+    stage = Stage(script, ARRAY, send_timeout=0.05)  # an array: the kernel does not cut in
     async with connected(stage) as client:
         gone = await stage.ends.get()
         assert isinstance(gone, ClientGone)
@@ -322,7 +322,7 @@ async def test_small_frames_are_no_way_around_the_send_timeout() -> None:
         while True:
             await sink.emit(FRAME)
 
-    stage = Stage(script, send_timeout=0.05)
+    stage = Stage(script, ARRAY, send_timeout=0.05)  # an array: the kernel does not cut in
     async with connected(stage):
         assert isinstance(await stage.ends.get(), ClientGone)
 
@@ -335,7 +335,7 @@ async def test_the_end_waits_for_the_client_no_longer_than_a_frame() -> None:
         transport.write(MEBIBYTE * 16)
         await sink.finish()
 
-    stage = Stage(script, send_timeout=0.05)
+    stage = Stage(script, ARRAY, send_timeout=0.05)  # an array: the kernel does not cut in
     async with connected(stage):
         assert isinstance(await stage.ends.get(), ClientGone)
 

@@ -1,0 +1,113 @@
+"""Which request bodies are kept, and that what was taken for them is given back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import attrs
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.core.errors import TooLarge
+from gemproxy.relay.bodies import Bodies, Body
+
+
+@attrs.define
+class Content:
+    """A request's body as it comes."""
+
+    pieces: list[bytes]
+    broken: Exception | None = None
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        while self.pieces:
+            yield self.pieces.pop(0)
+        if self.broken is not None:
+            raise self.broken
+
+
+@attrs.define
+class Request:
+    """The part of a request that matters here."""
+
+    content: Content
+    content_length: int | None = None
+
+
+def request(*pieces: bytes, length: int | None = None, broken: Exception | None = None) -> Any:
+    return cast("web.BaseRequest", Request(Content(list(pieces), broken), length))
+
+
+async def whole(body: Body) -> bytes:
+    """Return what goes up: what is kept, or what the stream yields."""
+    if body.stream is None:
+        return body.kept
+    return b"".join([piece async for piece in body.stream])
+
+
+async def test_a_body_within_the_bounds_is_kept() -> None:
+    async with Bodies(each=10, total=100).receive(request(b"01234", b"56789")) as body:
+        assert body == Body(kept=b"0123456789")
+
+
+async def test_a_body_that_is_empty_is_kept() -> None:
+    async with Bodies(each=10, total=100).receive(request()) as body:
+        assert body == Body(kept=b"")
+
+
+async def test_a_body_beyond_the_bound_is_streamed_whole() -> None:
+    async with Bodies(each=10, total=100).receive(request(b"01234", b"567890", b"!")) as body:
+        assert body.kept == b""
+        assert body.stream is not None
+        assert await whole(body) == b"01234567890!"
+
+
+async def test_bodies_together_are_bounded() -> None:
+    bodies = Bodies(each=10, total=15)
+    async with bodies.receive(request(b"x" * 10)) as first:
+        async with bodies.receive(request(b"y" * 10)) as second:
+            assert first.stream is None
+            assert second.stream is not None
+        async with bodies.receive(request(b"z" * 5)) as third:
+            assert third.stream is None
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), asyncio.CancelledError()])
+async def test_a_body_that_breaks_off_gives_back_what_it_took(error: Exception) -> None:
+    bodies = Bodies(each=10, total=100)
+
+    with pytest.raises(type(error)):
+        async with bodies.receive(request(b"01234", broken=error)):
+            pytest.fail("there is no body")
+
+    assert bodies.held == 0
+
+
+async def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
+    with pytest.raises(TooLarge):
+        async with Bodies(each=10, total=100, limit=20).receive(request(b"x", length=21)):
+            pytest.fail("there is no body")
+
+
+async def test_a_body_that_turns_out_too_large_is_not_read_to_its_end() -> None:
+    bodies = Bodies(each=10, total=100, limit=20)
+    async with bodies.receive(request(b"x" * 15, b"x" * 5, b"x")) as body:
+        with pytest.raises(TooLarge):
+            await whole(body)
+
+
+@given(st.lists(st.lists(st.binary(max_size=20), max_size=5), max_size=5))
+async def test_every_body_goes_up_whole_and_all_is_given_back(contents: list[list[bytes]]) -> None:
+    bodies = Bodies(each=30, total=60)
+
+    async def serve(pieces: list[bytes]) -> bytes:
+        async with bodies.receive(request(*pieces)) as body:
+            assert len(body.kept) <= 30
+            return await whole(body)
+
+    sent = await asyncio.gather(*map(serve, contents))
+
+    assert sent == [b"".join(pieces) for pieces in contents]
+    assert bodies.held == 0

@@ -1,0 +1,320 @@
+"""The one loop, between an upstream and a client that are lists."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
+
+import attrs
+import pytest
+
+from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired
+from gemproxy.core.events import How
+from gemproxy.core.intake import Intake
+from gemproxy.core.machine import Patience, StreamMachine
+from gemproxy.core.request import StreamRequest
+from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from gemproxy.relay.downstream import ClientGone
+from gemproxy.relay.loop import Refused, Relay
+from gemproxy.relay.pacing import Budget, pacing
+from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.watch import Timing
+from tests.gemini import BODY, chunk, documents, sse, text_of
+
+HOUR = 3600.0
+DROP = AttemptFailed(How.RESET, "reset")
+ONE, TWO, END = (
+    sse(chunk("The lamp is never left alone, ")),
+    sse(chunk("and the keeper knows it well; ")),
+    sse(chunk("good night.", finish="STOP")),
+)
+SILENCE = None
+BUDGET = Budget(max_consecutive_retries=2, retry_delay_ms=0)
+Read = bytes | AttemptFailed | None
+
+
+@attrs.define(eq=False)
+class Scripted:
+    """An attempt that reads what the script says; SILENCE lasts until it is aborted."""
+
+    reads: list[Read]
+    status: int = 200
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    aborted: asyncio.Event = attrs.field(factory=asyncio.Event)
+    closed: bool = False
+
+    async def read(self) -> bytes:
+        read = self.reads.pop(0) if self.reads else b""
+        if read is SILENCE:
+            await self.aborted.wait()
+            raise AttemptFailed(How.STALLED, "given up")
+        if isinstance(read, AttemptFailed):
+            raise read
+        return read
+
+    async def read_error(self, limit: int) -> bytes:
+        return (await self.read())[:limit]
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+
+@attrs.define(eq=False)
+class ListSink:
+    """A client that keeps what it gets, until it is gone after so many writes."""
+
+    head: tuple[int, Mapping[str, str]] | None = None
+    writes: list[bytes] = attrs.field(factory=list)
+    ending: Mapping[str, Any] | str = "open"
+    leaves_after: int = 1000
+    written: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    @property
+    def committed(self) -> bool:
+        return self.head is not None
+
+    async def open(self, status: int, headers: Mapping[str, str]) -> None:
+        assert self.head is None
+        self.head = status, headers
+
+    async def emit(self, raw: bytes) -> None:
+        if len(self.writes) >= self.leaves_after:
+            raise ClientGone("the client closed the connection")
+        self.writes.append(raw)
+        self.written.set()
+
+    async def heartbeat(self) -> None:
+        self.writes.append(b"\r\n\r\n")
+
+    async def finish(self) -> None:
+        self.ending = "finished"
+
+    async def fail(self, payload: Mapping[str, Any]) -> None:
+        self.ending = payload
+
+
+@attrs.define(eq=False)
+class Stage:
+    """A relay with its upstream, its client, and the waits between attempts."""
+
+    attempts: list[Scripted | AttemptFailed]
+    sink: ListSink = attrs.field(factory=ListSink)
+    bodies: list[bytes] = attrs.field(factory=list)
+    waits: list[float] = attrs.field(factory=list)
+    made: list[Scripted] = attrs.field(factory=list)
+    relay: Relay = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        machine = StreamMachine(StreamRequest(BODY), SSEEncoder())
+        self.relay = Relay(
+            machine,
+            Intake(machine, SSEDecoder),
+            self.sink,
+            self.open_attempt,
+            pacing(BUDGET, lambda: machine.progress, sleep=self.sleep),
+            Timing(dict.fromkeys(Patience, HOUR), HOUR, HOUR),
+            lambda headers: {**headers, "X-Passed": "yes"},
+            "request-1",
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    @contextlib.asynccontextmanager
+    async def open_attempt(self, body: bytes) -> AsyncIterator[Attempt]:
+        self.bodies.append(body)
+        attempt = self.attempts.pop(0)
+        if isinstance(attempt, AttemptFailed):
+            raise attempt
+        self.made.append(attempt)
+        try:
+            yield cast(Attempt, attempt)
+        finally:
+            attempt.closed = True
+
+
+def stage(*attempts: list[Read] | Scripted | AttemptFailed, **more: Any) -> Stage:
+    return Stage([Scripted(a) if isinstance(a, list) else a for a in attempts], **more)
+
+
+async def test_a_stream_passes_read_by_read() -> None:
+    scene = stage([ONE, TWO + END])
+
+    await scene.relay.run()
+
+    assert scene.sink.writes == [ONE, TWO, END]
+    assert scene.sink.ending == "finished"
+    assert scene.bodies == [BODY]
+    assert scene.made[0].closed
+
+
+async def test_frames_that_come_in_one_read_go_out_in_one_write() -> None:
+    scene = stage([ONE + TWO, END])
+
+    await scene.relay.run()
+
+    assert scene.sink.writes == [ONE + TWO, END]
+
+
+async def test_half_a_frame_waits_for_the_other() -> None:
+    scene = stage([ONE[:20], ONE[20:] + TWO[:9], TWO[9:], END])
+
+    await scene.relay.run()
+
+    assert scene.sink.writes == [ONE, TWO, END]
+
+
+async def test_the_head_is_that_of_the_first_attempt_that_streamed() -> None:
+    scene = stage(
+        Scripted([b"{}"], status=503, headers={"X-A": "0"}),
+        Scripted([ONE, DROP], headers={"X-A": "1"}),
+        Scripted([TWO + END], headers={"X-A": "2"}),
+    )
+
+    await scene.relay.run()
+
+    assert scene.sink.head == (200, {"X-A": "1", "X-Passed": "yes"})
+
+
+async def test_after_a_drop_the_next_attempt_goes_on_from_the_text() -> None:
+    scene = stage([ONE, DROP], [TWO, END])
+
+    await scene.relay.run()
+
+    assert text_of(b"".join(scene.sink.writes)) == text_of(ONE + TWO + END)
+    assert scene.bodies[0] == BODY
+    assert b"The lamp is never left alone, " in scene.bodies[1]
+    assert scene.waits == [0.0]
+    assert all(attempt.closed for attempt in scene.made)
+
+
+async def test_a_form_that_is_refused_is_followed_by_the_next_at_once() -> None:
+    refused = Scripted([b'{"error": {"code": 400}}'], status=400)
+    scene = stage([ONE, DROP], refused, [TWO, END])
+
+    await scene.relay.run()
+
+    assert text_of(b"".join(scene.sink.writes)) == text_of(ONE + TWO + END)
+    assert scene.waits == [0.0]
+    assert scene.relay.report()["causes"] == ["drop", "refused"]
+
+
+async def test_a_retry_after_in_the_head_is_kept() -> None:
+    busy = Scripted([b"{}"], status=429, headers={"Retry-After": "7"})
+    scene = stage(busy, [ONE, END])
+
+    await scene.relay.run()
+
+    assert scene.waits == [7.0]
+
+
+async def test_a_refusal_before_anything_was_sent_is_the_callers_to_pass_on() -> None:
+    scene = stage(Scripted([b'{"error": {}}'], status=403, headers={"X-A": "1"}))
+
+    with pytest.raises(Refused) as caught:
+        await scene.relay.run()
+
+    assert caught.value.status == 403
+    assert caught.value.headers == {"X-A": "1", "X-Passed": "yes"}
+    assert caught.value.error.body == b'{"error": {}}'
+    assert scene.sink.head is None
+
+
+@pytest.mark.parametrize(
+    ("how", "error"), [(How.UNREACHABLE, Unreachable), (How.NO_FIRST_BYTE, NoFirstByte)]
+)
+async def test_attempts_that_never_open_end_in_an_error(how: How, error: type[Exception]) -> None:
+    scene = stage(*[AttemptFailed(how, "")] * 3)
+
+    with pytest.raises(error):
+        await scene.relay.run()
+
+    assert scene.relay.report()["attempts"] == 3
+    assert scene.sink.head is None
+
+
+async def test_an_answer_that_cannot_be_completed_fails_where_it_is() -> None:
+    scene = stage([ONE, DROP], [DROP], [DROP])
+
+    await scene.relay.run()
+
+    assert scene.sink.writes == [ONE]
+    assert isinstance(scene.sink.ending, Mapping)
+    error = scene.sink.ending["error"]
+    assert (error["code"], error["status"]) == (503, "UNAVAILABLE")
+    assert error["details"][0]["requestId"] == "request-1"
+    assert "2 retries in a row" in error["message"]
+
+
+async def test_nothing_at_all_is_an_error_of_ours() -> None:
+    with pytest.raises(Unrepaired):
+        await stage([], [], []).relay.run()
+
+
+async def test_an_old_refusal_is_not_what_a_later_failure_is_told_as() -> None:
+    scene = stage(Scripted([b'{"error": {}}'], status=503), [], [])
+
+    with pytest.raises(Unrepaired):
+        await scene.relay.run()
+
+
+async def test_a_client_that_is_gone_ends_the_attempt() -> None:
+    scene = stage([ONE, TWO, END], sink=ListSink(leaves_after=1))
+
+    with pytest.raises(ClientGone):
+        await scene.relay.run()
+
+    assert scene.made[0].closed
+    assert scene.sink.ending == "open"
+
+
+async def test_a_cancelled_handler_closes_the_attempt() -> None:
+    scene = stage([ONE, SILENCE])
+    running = asyncio.create_task(scene.relay.run())
+    await scene.sink.written.wait()
+
+    running.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert scene.made[0].closed
+
+
+async def test_silence_is_broken_off_by_the_clock() -> None:
+    scene = stage([ONE, SILENCE], [TWO, END])
+    scene.relay.timing = Timing({**dict.fromkeys(Patience, HOUR), Patience.CHUNK: 0.0}, HOUR, HOUR)
+
+    await scene.relay.run()
+
+    assert scene.relay.report()["causes"] == ["stall"]
+    assert text_of(b"".join(scene.sink.writes)) == text_of(ONE + TWO + END)
+
+
+async def test_the_report_tells_what_happened() -> None:
+    usage = sse(chunk("whatever may come, ", usage=(7, 5)))
+    scene = stage([ONE, DROP], [usage, END])
+
+    await scene.relay.run()
+
+    report = scene.relay.report()
+    assert report["ending"] == "done"
+    assert report["finish_reason"] == "STOP"
+    assert report["attempts"] == 2
+    assert report["causes"] == ["drop"]
+    assert report["joints"] == ["plain"]
+    assert all(milliseconds >= 0 for milliseconds in report["seam_ms"])
+    assert report["first_byte_ms"] >= 0
+    text = text_of(b"".join(scene.sink.writes))
+    assert report["characters"] == len(text)
+    assert report["repair"] is True
+    assert report["tokens"]["prompt"] == 7
+    assert report["extra_tokens"] >= 0
+
+
+async def test_an_undisturbed_stream_has_no_extra_tokens() -> None:
+    scene = stage([sse(chunk("All of it.", finish="STOP", usage=(7, 3)))])
+
+    await scene.relay.run()
+
+    assert scene.relay.report()["extra_tokens"] == 0
+    assert documents(scene.sink.writes[0])[0]["usageMetadata"]["totalTokenCount"] == 10
