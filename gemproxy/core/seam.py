@@ -6,16 +6,16 @@ before it, begin the whole answer again, or simply go on. ``Seam`` reads the att
 text as it arrives and says how many of its characters the client must not get again.
 
 Text is compared *folded*: a run of whitespace is one space, variants of quotes and of
-dashes are one. Offsets are always those of the raw text, so the cut is exact to the
-code point. The rule where the two disagree with each other: silent loss is worse than
-duplication, so text is dropped only when it cannot well be new text. From that follows:
+dashes are one. Offsets are those of the raw text, so the cut is exact to the code point.
+Silent loss is worse than duplication, so what may well be new text is kept. Hence:
 
 * What is dropped repeats the *end* of the delivered text, right up to its last character;
   an anchor that turns up later in the attempt is a coincidence.
 * An end that is not *telling* proves nothing. A telling end occurs once in what was
   delivered lately and reaches back beyond any repetition ("ha ha ha") that it ends with.
-* A short line that comes twice in a row is ordinary (tables, refrains, data), so a
-  repeated line on its own is kept unless it is what was asked for.
+* A short line or sentence that comes twice in a row is ordinary (tables, refrains, data),
+  and a repetition that has begun is often gone on with. Where the repeated text can be
+  read like that it is kept, unless it is what was asked for.
 * Whitespace after an echo is dropped only as far as the client has exactly the same.
 * Nothing is dropped for an echo that was not completed.
 
@@ -62,11 +62,16 @@ RESTART_MAX = 320
 PREAMBLE_MAX = 120
 """Characters of a line like "Sure, here is the continuation:"."""
 
-LINES_MAX = 80
-"""Lines of together fewer characters than this may well come twice in a row."""
+TWICE_MAX = 80
+"""Lines, or a sentence, of fewer characters may well come twice in a row."""
 
 HOLD_LIMIT = PREAMBLE_MAX + REACH + 80
 """Characters that may be held undecided: a preamble, an echo, and marks around them."""
+
+_ENDS = ".!?,;:\u2026\u3001\u3002\uff01\uff1f\uff0c\uff1b\uff1a"
+_ENDING = re.compile(rf"(?:^|[{_ENDS}][\"')\]*_\u201d\u2019\u300d\u300f]*)\s*$")
+_CLAUSE_END = re.compile(rf"[\n{_ENDS}]")
+_WIDE = "\u3000"  # from here on, punctuation is not followed by a space
 
 _WORD_REACH = 24  # how far back the start of a word is looked for
 
@@ -143,10 +148,10 @@ def _agreements(text: str) -> list[int]:
 def _telling_length(agreed: list[int]) -> int:
     """Return how long an end of a text must be to be telling; more than all of it: none is.
 
-    ``agreed`` says for each distance how many of the text's last characters equal those
-    so far before them; an end must be longer to be unique. Where they span the distance (give or
-    take the separator that the last item lacks) the text repeats itself and may go on to
-    do so: then the end must reach beyond the first of the repeated items.
+    ``agreed`` says for each distance how many of the text's last characters equal those so
+    far before them; an end must be longer than that to be unique. Where they span the
+    distance (give or take the separator that the last item lacks) the text repeats itself
+    and may go on so: then the end must reach beyond the first of the repeated items.
     """
     needed = 1
     for distance, length in enumerate(agreed[: REACH + 1]):
@@ -211,20 +216,15 @@ class _Tail:
         """Return whether from ``index`` on there is all that was delivered."""
         return not self.start and not self.folded[:index].strip()
 
-    def may_recur(self, index: int, *, after_newline: bool) -> bool:
+    def may_follow(self, index: int, indent: str) -> bool:
         """Return whether what stands from ``index`` on may well be what the text goes on with.
 
-        ``after_newline``: the new text begins with a newline of its own.
+        ``indent`` is the whitespace that the new text begins with.
         """
         first = self.offsets[index + (self.folded[index] == " ")]
-        new_line = after_newline or ("\n" in self.trailing and not self.is_everything(index))
-        return (
-            self._ends_as_it_begins(index)
-            or self._follows_the_same(index, first)
-            or self._is_line_again(first, new_line=new_line)
-        )
+        return self._follows_the_same(index, first) or self._may_come_twice(first, indent)
 
-    def _ends_as_it_begins(self, index: int) -> bool:
+    def ends_as_it_begins(self, index: int) -> bool:
         """Return whether an end of the text equals what stands at ``index``.
 
         Then the new text may repeat that end only and go on through a repetition.
@@ -237,27 +237,32 @@ class _Tail:
         """Return whether the text before ``index`` ends as the whole text does.
 
         Then the text may be on its way through a repetition, and go on as it did there. In
-        a line that has only begun, a few characters count.
+        a line or clause that has only begun, all of it counts, however little that is.
         """
         end = len(self.folded[:index].rstrip())
         same = self.agreed[len(self.folded) - end] if end > 0 else 0
-        line = self.text[self.text.rfind("\n") + 1 :].strip()
-        again = "\n" in self.text[first:] and same > len(line)
-        return again or same >= SAME_MIN
+        begun = len(_CLAUSE_END.split(self.text)[-1].strip())
+        begins = same >= begun > 0 and not self.folded[: end - begun][-1:].isalnum()
+        return same >= SAME_MIN or (begins and len(self.text) - first < TWICE_MAX)
 
-    def _is_line_again(self, first: int, *, new_line: bool) -> bool:
-        """Return whether ``text`` from ``first`` on is lines that are short enough to come twice.
+    def _may_come_twice(self, first: int, indent: str) -> bool:
+        """Return whether ``text`` from ``first`` on is a line or sentence that may come twice.
 
-        ``new_line``: the new text begins one. Otherwise it ends the last line with the
-        punctuation that the line before ended with: ")", a newline, and the line.
+        It is when both the text and what is before ``first`` end one, and so can the new
+        text begin one. Or the new text ends the last line with the punctuation that the
+        line before ended with: ")", a newline, and the line.
         """
-        lines = self.text[first:]
-        if len(lines) >= LINES_MAX:
+        again = self.text[first:]
+        before = self.text[:first].rstrip(" \t")
+        gap = indent + self.trailing if before.strip() else indent
+        if len(again) >= TWICE_MAX:
             return False
-        if new_line and not self.text[self.text.rfind("\n", 0, first) + 1 : first].strip():
+        if "\n" in gap and (not before or before.endswith("\n")):
             return True
-        before, newline, _ = lines.rpartition("\n")
-        return bool(newline) and not any(map(str.isalnum, before))
+        if (gap or again[-1] >= _WIDE) and _ENDING.search(again) and _ENDING.search(before):
+            return True
+        rest, newline, _ = again.rpartition("\n")
+        return bool(newline) and not any(map(str.isalnum, rest))
 
 
 # --- The anchor --------------------------------------------------------------------------
@@ -275,10 +280,11 @@ def choose_anchor(delivered: str) -> str | None:
         return None
     latest = min(tail.offsets[tail.telling], max(0, len(tail.text) - ANCHOR_LENGTH))
     start = _word_start(tail.text, latest)
-    first = len(tail.text) - len(tail.text.lstrip())
-    while start > first and tail.may_recur(bisect_left(tail.offsets, start), after_newline=True):
-        start = max(first, _word_start(tail.text, start - 1))
-    return delivered[tail.start + start :]
+    begin = len(tail.text) - len(tail.text.lstrip())
+    while start > begin and tail.may_follow(bisect_left(tail.offsets, start), "\n"):
+        start = max(begin, _word_start(tail.text, start - 1))
+    anchor = delivered[tail.start + max(begin, start) :]
+    return anchor if len(anchor) <= REACH else None
 
 
 def _word_start(text: str, at: int) -> int:
@@ -335,9 +341,8 @@ _PHRASES = (
     *("让我继续", "當然", "沒問題", "接續", "繼續", "以下為", "(续", "(接", "\uff08续", "\uff08接"),
 )
 
-_PHRASE = f"(?:{'|'.join(map(re.escape, _PHRASES))})"
-_PREAMBLE = rf"(?:{_PHRASE}[^\n]{{0,{PREAMBLE_MAX}}}?(?:[:\uff1a\u2026\n]|\.\.\.))?\s*"
-_PREAMBLE_BEGUN = rf"{_PHRASE}[^\n]{{0,{PREAMBLE_MAX}}}"
+_PREAMBLE_BEGUN = rf"[*_]*(?:{'|'.join(map(re.escape, _PHRASES))})[^\n]{{0,{PREAMBLE_MAX}}}"
+_PREAMBLE = rf"(?:{_PREAMBLE_BEGUN}?(?:[:\uff1a\u2026\n]|\.\.\.)[*_]*)?\s*"
 _FENCE = r"(?:(?:`{3,4}|~{3,4})[\w+#.-]{0,20}[ \t]*\n\s*)?"
 _FENCE_BEGUN = r"(?:`{1,4}|~{1,4})[\w+#.-]{0,20}[ \t]*"
 _ELLIPSIS = r"(?:(?:\.\.\.|\u2026)\s*)?"
@@ -371,8 +376,9 @@ class _Lead:
 
     def possible(self, text: str) -> bool:
         """Return whether ``text`` is such a lead, or the beginning of one."""
-        begins_phrase = any(phrase.startswith(text) for phrase in _PHRASES)
-        return begins_phrase or self.begun.fullmatch(text) is not None
+        phrase_begun = text.lstrip("*_")
+        begins = any(phrase.startswith(phrase_begun) for phrase in _PHRASES)
+        return begins or self.begun.fullmatch(text) is not None
 
 
 _LEADS = {fenced: _Lead.of(fenced=fenced) for fenced in (False, True)}
@@ -396,14 +402,13 @@ def _inside_fence(text: str) -> bool:
 class _Echo:
     """The reading that from ``start`` on the attempt repeats an end of the tail.
 
-    ``candidates`` are the indexes of the tail at which that end may begin; ``closing`` is
-    the mark that must follow the echo because its partner stood before it, and ``gap``
-    whether that partner stood apart.
+    ``candidates`` are the indexes of the tail at which that end may begin; ``mark`` is what
+    stood before it, so that its partner must follow, and ``gap`` whether it stood apart.
     """
 
     start: int
     candidates: list[int]
-    closing: str = ""
+    mark: str = ""
     gap: bool = False
     length: int = 0
 
@@ -427,7 +432,7 @@ class _Restart:
 
     rest: Iterator[tuple[int, str]]
     enough: int
-    after_newline: bool  # it may begin with one of its own
+    indented: bool  # it may begin with whitespace of its own
     expected: str = ""
     equal: int = 0
     alive: bool = True
@@ -442,8 +447,7 @@ class _Restart:
         sizes = range(RESTART_MIN, RESTART_MAX + 1, RESTART_MIN)
         enough = next((size for size in sizes if text.find(text[:size], 1) < 0), 0)
         telling = enough > 0 and len(text) >= UNASKED_MIN and (tail.start > 0 or tail.telling >= 0)
-        several_lines = len(text) >= LINES_MAX or "\n" in text
-        restart = cls(_fold(text), enough, several_lines, alive=telling)
+        restart = cls(_fold(text), enough, len(text) >= TWICE_MAX, alive=telling)
         restart._advance()
         return restart
 
@@ -460,7 +464,7 @@ class _Restart:
         if not self.alive:
             return
         if not self.equal and raw.isspace():
-            self.alive = self.after_newline or raw != "\n"
+            self.alive = self.indented
         elif folded and folded == self.expected:
             self.equal += 1
             self._advance()
@@ -540,7 +544,10 @@ class Seam:
         return None
 
     def close(self) -> Cut | Diverged:
-        """Return the decision for an attempt that has ended by itself with what was fed."""
+        """Return the decision for an attempt that has ended by itself with what was fed.
+
+        One that has begun the whole answer again, and stopped on the way, has diverged.
+        """
         if self._landing is not None:
             return self._landing.cut(self._tail.trailing)[0]
         return Diverged() if self._restart.certain else Cut(0, Joint.PLAIN)
@@ -587,8 +594,8 @@ class Seam:
             return
         latest = len(self._tail.folded) - UNASKED_MIN
         indexes = [index for index in self._echo_indexes() if index <= latest]
-        closing = (lead["mark"] or "").translate(_PAIRED)
-        self._echoes.append(_Echo(len(self._head), indexes, closing, gap=bool(lead["gap"])))
+        mark, gap = lead["mark"] or "", bool(lead["gap"])
+        self._echoes.append(_Echo(len(self._head), indexes, mark, gap))
 
     def _follow(self, folded: str) -> None:
         """Go on with every reading as an echo; land where the first one is complete."""
@@ -596,7 +603,8 @@ class Seam:
             index = echo.step(folded, self._tail.folded)
             if index is not None and self._landing is None and self._convinces(echo, index):
                 kind = Joint.ECHO if index <= self._anchor_at else Joint.OVERLAP
-                self._landing = _Landing(self._seen, kind, echo.closing, echo.gap)
+                closing = echo.mark.translate(_PAIRED)
+                self._landing = _Landing(self._seen, kind, closing, echo.gap)
         self._echoes = [echo for echo in self._echoes if echo.candidates]
 
     def _convinces(self, echo: _Echo, index: int) -> bool:
@@ -605,6 +613,8 @@ class Seam:
             return True
         if index > self._anchor_at and not self._tail.text.endswith(self._head):
             return False
+        if echo.mark and self._tail.folded[:index].rstrip().endswith(echo.mark):
+            return False  # it is part of the text, and another reading begins with it
         return not self._may_be_new(echo, index)
 
     def _may_be_new(self, echo: _Echo, index: int) -> bool:
@@ -612,7 +622,9 @@ class Seam:
         if self._head[: echo.start].strip():
             return False
         indent = self._head[: len(self._head) - len(self._head.lstrip())]
-        return self._tail.may_recur(index, after_newline="\n" in indent)
+        asked = index == self._anchor_at
+        cyclic = not asked and self._tail.ends_as_it_begins(index)
+        return cyclic or self._tail.may_follow(index, indent)
 
     def _judge(self) -> Cut | Diverged | None:
         """Return the decision that the readings allow by now, if any."""
