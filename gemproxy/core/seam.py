@@ -26,7 +26,7 @@ characters and never for more than ``HOLD_LIMIT``.
 import enum
 import re
 import unicodedata
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
@@ -61,6 +61,12 @@ RESTART_MAX = 320
 
 PREAMBLE_MAX = 120
 """Characters of a line like "Sure, here is the continuation:"."""
+
+BARE_MIN = 8
+"""The same without the whitespace around it."""
+
+ALIKE_MAX = 20
+"""Two lines may well begin with the same characters, up to this many, and then differ."""
 
 TWICE_MAX = 80
 """Lines, or a sentence, of fewer characters may well come twice in a row."""
@@ -205,6 +211,12 @@ class _Tail:
         size = len(self.folded)
         return max(0, size - REACH, size // 2 if self.start else 0)
 
+    @property
+    def latest(self) -> int:
+        """Return the last index at which a repetition that was not asked for may begin."""
+        raw = len(self.text) + len(self.trailing) - UNASKED_MIN
+        return min(bisect_right(self.offsets, raw) - 1, len(self.folded) - BARE_MIN)
+
     def index_of(self, anchor: str | None) -> int:
         """Return the index at which ``anchor`` begins, -1 when it is not the tail's end."""
         wanted = (anchor or "").strip()
@@ -221,8 +233,7 @@ class _Tail:
 
         ``indent`` is the whitespace that the new text begins with.
         """
-        first = self.offsets[index + (self.folded[index] == " ")]
-        return self._follows_the_same(index, first) or self._may_come_twice(first, indent)
+        return self.follows_the_same(index) or self.may_come_twice(index, indent)
 
     def ends_as_it_begins(self, index: int) -> bool:
         """Return whether an end of the text equals what stands at ``index``.
@@ -230,28 +241,30 @@ class _Tail:
         Then the new text may repeat that end only and go on through a repetition.
         """
         size = len(self.folded) - index
-        distances = range(1, size - SAME_MIN + 1)
+        distances = range(1, size - UNASKED_MIN + 1)
         return any(self.agreed[distance] >= size - distance for distance in distances)
 
-    def _follows_the_same(self, index: int, first: int) -> bool:
+    def follows_the_same(self, index: int) -> bool:
         """Return whether the text before ``index`` ends as the whole text does.
 
         Then the text may be on its way through a repetition, and go on as it did there. In
         a line or clause that has only begun, all of it counts, however little that is.
         """
+        first = self._first(index)
         end = len(self.folded[:index].rstrip())
         same = self.agreed[len(self.folded) - end] if end > 0 else 0
         begun = len(_CLAUSE_END.split(self.text)[-1].strip())
         begins = same >= begun > 0 and not self.folded[: end - begun][-1:].isalnum()
         return same >= SAME_MIN or (begins and len(self.text) - first < TWICE_MAX)
 
-    def _may_come_twice(self, first: int, indent: str) -> bool:
-        """Return whether ``text`` from ``first`` on is a line or sentence that may come twice.
+    def may_come_twice(self, index: int, indent: str) -> bool:
+        """Return whether from ``index`` on there is a line or sentence that may come twice.
 
-        It is when both the text and what is before ``first`` end one, and so can the new
+        It is when both the text and what is before ``index`` end one, and so can the new
         text begin one. Or the new text ends the last line with the punctuation that the
         line before ended with: ")", a newline, and the line.
         """
+        first = self._first(index)
         again = self.text[first:]
         before = self.text[:first].rstrip(" \t")
         gap = indent + self.trailing if before.strip() else indent
@@ -263,6 +276,15 @@ class _Tail:
             return True
         rest, newline, _ = again.rpartition("\n")
         return bool(newline) and not any(map(str.isalnum, rest))
+
+    def breaks_off(self, index: int) -> bool:
+        """Return whether the text from ``index`` on is long, and ends inside a line or clause."""
+        inside = "\n" not in self.trailing and not _ENDING.search(self.text)
+        return inside and len(self.folded) - index > ALIKE_MAX
+
+    def _first(self, index: int) -> int:
+        """Return the raw offset of the first character from ``index`` on that is no space."""
+        return self.offsets[index + (self.folded[index] == " ")]
 
 
 # --- The anchor --------------------------------------------------------------------------
@@ -346,11 +368,11 @@ _PREAMBLE = rf"(?:{_PREAMBLE_BEGUN}?(?:[:\uff1a\u2026\n]|\.\.\.)[*_]*)?\s*"
 _FENCE = r"(?:(?:`{3,4}|~{3,4})[\w+#.-]{0,20}[ \t]*\n\s*)?"
 _FENCE_BEGUN = r"(?:`{1,4}|~{1,4})[\w+#.-]{0,20}[ \t]*"
 _ELLIPSIS = r"(?:(?:\.\.\.|\u2026)\s*)?"
-_MARK = r"[\"'`\u00ab\u2039\u300c\u300e]|``|<{2,4}|\[{2,3}"
+_MARK = r"[\"'`\u00ab\u2039\u300c\u300e\u27e6]|``|<{2,4}|\[{2,3}"
 _MARKS = rf"{_ELLIPSIS}(?:(?P<mark>{_MARK})(?P<gap>\s*))?{_ELLIPSIS}"
 _MARK_BEGUN = r"(?:\.{1,2}|<|\[)?"
 
-_PAIRED = str.maketrans("\u00ab\u2039\u300c\u300e<[", "\u00bb\u203a\u300d\u300f>]")
+_PAIRED = str.maketrans("\u00ab\u2039\u300c\u300e\u27e6<[", "\u00bb\u203a\u300d\u300f\u27e7>]")
 _FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})(.*)$", re.MULTILINE)
 
 
@@ -480,6 +502,7 @@ class _Landing:
     """A completed repetition: what follows may still be a mark or whitespace that belongs to it.
 
     ``end`` counts the attempt's characters up to its last one, ``rest`` is what came after.
+    ``unless`` is what a line that came twice would begin the rest with.
     """
 
     end: int
@@ -487,6 +510,17 @@ class _Landing:
     closing: str = ""
     gap: bool = False
     rest: str = ""
+    unless: str = ""
+
+    @property
+    def void(self) -> bool:
+        """Whether it is none: the repeated line ends as the one before it, so it is the next."""
+        return bool(self.unless) and self.rest.startswith(self.unless)
+
+    @property
+    def open(self) -> bool:
+        """Whether the next character can still make it void."""
+        return bool(self.unless) and not self.rest
 
     def cut(self, trailing: str) -> tuple[Cut, bool]:
         """Return the cut as things stand, and whether it stays whatever comes.
@@ -548,7 +582,7 @@ class Seam:
 
         One that has begun the whole answer again, and stopped on the way, has diverged.
         """
-        if self._landing is not None:
+        if self._landing is not None and not self._landing.open:
             return self._landing.cut(self._tail.trailing)[0]
         return Diverged() if self._restart.certain else Cut(0, Joint.PLAIN)
 
@@ -561,7 +595,7 @@ class Seam:
         """Return where in the tail a repetition may begin that is shorter than the anchor."""
         size = len(self._tail.folded)
         first = max(self._anchor_at + 1, self._tail.earliest, size - OVERLAP_MAX)
-        return range(first, min(self._tail.telling, size - UNASKED_MIN) + 1)
+        return range(first, min(self._tail.telling, self._tail.latest) + 1)
 
     def _step(self, char: str) -> Cut | Diverged | None:
         self._seen += 1
@@ -601,30 +635,37 @@ class Seam:
         """Go on with every reading as an echo; land where the first one is complete."""
         for echo in self._echoes:
             index = echo.step(folded, self._tail.folded)
-            if index is not None and self._landing is None and self._convinces(echo, index):
-                kind = Joint.ECHO if index <= self._anchor_at else Joint.OVERLAP
-                closing = echo.mark.translate(_PAIRED)
-                self._landing = _Landing(self._seen, kind, closing, echo.gap)
+            if index is not None and self._landing is None:
+                self._landing = self._land(echo, index)
         self._echoes = [echo for echo in self._echoes if echo.candidates]
 
-    def _convinces(self, echo: _Echo, index: int) -> bool:
-        """Return whether a repetition of the tail from ``index`` on is no new text."""
+    def _land(self, echo: _Echo, index: int) -> _Landing | None:
+        """Return the landing of a repetition from ``index`` on, None where it may be new text."""
+        kind = Joint.ECHO if index <= self._anchor_at else Joint.OVERLAP
+        landing = _Landing(self._seen, kind, echo.mark.translate(_PAIRED), echo.gap)
         if index == self._anchor_at and not echo.start:
-            return True
-        if index > self._anchor_at and not self._tail.text.endswith(self._head):
-            return False
-        if echo.mark and self._tail.folded[:index].rstrip().endswith(echo.mark):
-            return False  # it is part of the text, and another reading begins with it
-        return not self._may_be_new(echo, index)
+            return landing
+        if self._is_chance(echo, index):
+            return None
+        return landing if self._head[: echo.start].strip() else self._unless_new(landing, index)
 
-    def _may_be_new(self, echo: _Echo, index: int) -> bool:
-        """Return whether the repetition may well be what the text really goes on with."""
-        if self._head[: echo.start].strip():
-            return False
-        indent = self._head[: len(self._head) - len(self._head.lstrip())]
-        asked = index == self._anchor_at
-        cyclic = not asked and self._tail.ends_as_it_begins(index)
-        return cyclic or self._tail.may_follow(index, indent)
+    def _is_chance(self, echo: _Echo, index: int) -> bool:
+        """Return whether a repetition from ``index`` on proves nothing."""
+        if index > self._anchor_at and not self._tail.text.endswith(self._head):
+            return True
+        if echo.mark and self._tail.folded[:index].rstrip().endswith(echo.mark):
+            return True  # the mark is part of the text, and another reading begins with it
+        return index != self._anchor_at and self._tail.ends_as_it_begins(index)
+
+    def _unless_new(self, landing: _Landing, index: int) -> _Landing | None:
+        """Return ``landing`` if the text does not go on with what stands from ``index`` on."""
+        head = self._head
+        indent = head[: len(head) - len(head.lstrip())]
+        if self._tail.follows_the_same(index):
+            return None
+        if not self._tail.may_come_twice(index, indent):
+            return landing
+        return attrs.evolve(landing, unless=head[0]) if self._tail.breaks_off(index) else None
 
     def _judge(self) -> Cut | Diverged | None:
         """Return the decision that the readings allow by now, if any."""
@@ -637,6 +678,10 @@ class Seam:
             self._echoes, self._landing = [], None
             return None
         too_much = self.held > HOLD_LIMIT
+        if self._landing is not None and self._landing.void:
+            self._landing, self._echoes, self._leading = None, [], False
+        if self._landing is not None and self._landing.open:
+            return None
         if self._landing is not None:
             cut, settled = self._landing.cut(self._tail.trailing)
             return cut if too_much or (settled and not restart.alive) else None

@@ -9,7 +9,7 @@ characters the client already has. What differs is how that is found out:
     Document    a JSON answer: all of it is held, joined, parsed and checked
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import attrs
@@ -17,6 +17,8 @@ import attrs
 from gemproxy.core.seam import Cut, Diverged, Joint
 
 Decision = Cut | Diverged
+
+_LONGEST_OVERLAP = 600
 
 
 class Joiner(Protocol):
@@ -67,11 +69,23 @@ class Document:
         return None
 
     def close(self) -> Decision:
-        """Take the seam's cut if it makes a document, else none, else the answer diverged."""
+        """Return the first cut that makes a valid document: the seam's, none, an overlap."""
         text = "".join(self._pieces)
         decided = self._decided or self.seam.close()
         cuts = [decided] if isinstance(decided, Cut) else []
-        for cut in [*cuts, Cut(0, Joint.PLAIN)]:
+        for cut in [*cuts, Cut(0, Joint.PLAIN), *_overlaps(self.delivered, text)]:
             if self.is_valid(self.delivered + text[cut.drop :]):
                 return cut
         return Diverged()
+
+
+def _overlaps(delivered: str, text: str) -> Iterator[Cut]:
+    """Yield the cuts where ``text`` begins as ``delivered`` ends, the longest first.
+
+    What no seam may trust to chance, a document decides: a wrong cut does not parse.
+    """
+    if text.startswith(delivered):
+        yield Cut(len(delivered), Joint.RESTART)
+    for length in range(min(len(delivered), _LONGEST_OVERLAP), 0, -1):
+        if text.startswith(delivered[-length:]):
+            yield Cut(length, Joint.OVERLAP)

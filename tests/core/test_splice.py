@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gemproxy.core.seam import Cut, Diverged, Joint
+from gemproxy.core.seam import Cut, Diverged, Joint, Seam
 from gemproxy.core.splice import Decision, Document, Joiner, Repetition
 
 texts = st.text(min_size=1, max_size=30)
@@ -142,7 +142,7 @@ def test_a_seam_that_spoils_the_document_is_not_followed(decision: Decision) -> 
 def test_text_that_makes_no_document_is_dropped() -> None:
     document = Document('{"a": 1', Fixed(Cut(0, Joint.PLAIN)), is_json)
 
-    assert play(document, ['{"a": 1, "b": 2}']) == Diverged()
+    assert play(document, ['{"b": 2, {}']) == Diverged()
 
 
 def test_a_resumed_attempt_without_text_can_complete_a_document_that_was_complete() -> None:
@@ -175,3 +175,16 @@ def test_a_joined_document_is_always_valid(
     decision = play(Document(delivered, Fixed(answer), is_json), [attempt])
 
     assert isinstance(decision, Diverged) or is_json(delivered + attempt[decision.drop :])
+
+
+@pytest.mark.parametrize("length", [1, 5, 12, 40])
+def test_a_document_that_repeats_its_end_is_joined_where_it_is_valid(length: int) -> None:
+    whole = json.dumps({"rows": [{"id": 1, "ok": True}] * 3 + [{"id": 2, "ok": False}]})
+    delivered, rest = whole[:45], whole[45:]
+    joiner = Document(delivered, Seam(delivered, None), lambda text: text == whole)
+
+    assert joiner.feed(delivered[-length:] + rest) is None
+    decision = joiner.close()
+
+    assert isinstance(decision, Cut)
+    assert decision.drop == length
