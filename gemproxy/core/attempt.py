@@ -10,6 +10,7 @@ import enum
 import attrs
 import msgspec
 
+from gemproxy.core.anchor import choose_anchor
 from gemproxy.core.continuation import Form, continue_natively, continue_text
 from gemproxy.core.document import is_document
 from gemproxy.core.errors import NotContinuable
@@ -17,7 +18,7 @@ from gemproxy.core.events import Received
 from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.rewrite import Rewriter
-from gemproxy.core.seam import Seam, choose_anchor
+from gemproxy.core.seam import Seam
 from gemproxy.core.splice import Document, Joiner, Repetition
 from gemproxy.core.transcript import Checkpoint, Transcript
 from gemproxy.core.usage import Ledger

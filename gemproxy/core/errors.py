@@ -4,6 +4,7 @@
     |- BadRequest                 400 INVALID_ARGUMENT      the client's request is not usable
     |- TooLarge                   413 INVALID_ARGUMENT      a cap on size was passed
     |- Busy                       503 UNAVAILABLE           a cap on concurrency was passed
+    |- DeadlinePassed             504 DEADLINE_EXCEEDED     the time that the client gives is over
     |- NotContinuable             (never sent) this request or answer cannot be continued as text
     `- UpstreamFailure            502 UNAVAILABLE           Gemini, or the way to it, failed
        |- Unreachable             503 UNAVAILABLE           no connection could be made
@@ -73,6 +74,13 @@ class Busy(GemproxyError):
 
     status = 503
     code = "UNAVAILABLE"
+
+
+class DeadlinePassed(GemproxyError):
+    """The time that the client gives for an answer is over."""
+
+    status = 504
+    code = "DEADLINE_EXCEEDED"
 
 
 class NotContinuable(GemproxyError):

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from gemproxy.core import continuation
+from gemproxy.core.anchor import choose_anchor
 from gemproxy.core.attempt import Plan
 from gemproxy.core.continuation import Form
 from gemproxy.core.events import Cause, Fail, How, Resume
@@ -19,7 +20,7 @@ from gemproxy.core.intake import Intake, Step
 from gemproxy.core.machine import StreamMachine
 from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
-from gemproxy.core.seam import Joint, choose_anchor
+from gemproxy.core.seam import Joint
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
 from gemproxy.probe.cutting import Broken, Cut, prefix_of
 from gemproxy.probe.gemini import CannotTell, Gemini, Rejection
