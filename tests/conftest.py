@@ -25,13 +25,16 @@ async def proxy(no_leaked_tasks: None) -> AsyncIterator[StartProxy]:
 
 @pytest.fixture
 async def no_leaked_tasks() -> AsyncIterator[None]:
-    """Assert that no task outlives the test that started it."""
+    """Assert that no task outlives the test that started it, and that the loop saw no error."""
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     before = asyncio.all_tasks()
     yield
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     if left:
         _, left = await asyncio.wait(left, timeout=PATIENCE)
     assert not left
+    assert errors == []
 
 
 @pytest.fixture

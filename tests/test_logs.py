@@ -29,7 +29,7 @@ LOGGER = logging.getLogger("gemproxy.test")
 KEY = "AIzaSyTest-key_of_no_one-0123456789abcd"
 
 
-def written(log: Callable[[], None], **options: Any) -> str:  # noqa: ANN401 (passed through)
+def written(log: Callable[[], None], **options: Any) -> str:
     """Return what ``log`` writes under a fresh configuration."""
     stream = io.StringIO()
     stop = configure(stream=stream, **options)
@@ -160,7 +160,7 @@ def test_other_handlers_see_the_record_as_it_was(caplog: pytest.LogCaptureFixtur
 )
 def test_the_level_decides_what_is_written(
     level: str,
-    debug_mode: bool,  # noqa: FBT001 (a parameter of the test)
+    debug_mode: bool,
     levels: list[str],
 ) -> None:
     def log() -> None:

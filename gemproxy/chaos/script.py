@@ -114,7 +114,8 @@ class Conversation:
         """Note that what ``plan`` says went out as far as its fault lets it."""
         fault = plan.fault
         whole = fault is None or fault.kind in HARMLESS or fault.at == END
-        self._answered = whole and plan.behaviour is not Behaviour.RESTART_DIFFERENT
+        told_it = plan.behaviour is not Behaviour.RESTART_DIFFERENT
+        self._answered = whole and told_it and plan.refusal is None
 
     def take_refusals(self) -> int:
         """Return how many connections are to be refused from now on; each is told once."""

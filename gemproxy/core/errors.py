@@ -130,7 +130,19 @@ class UpstreamRejection(UpstreamFailure):
         error = upstream_error(self.body)
         if error is None:
             return status_payload(self.rejected_with, self.message, request_id=request_id)
-        return {"error": error}
+        return {"error": _with_request_id(error, request_id)}
+
+
+def _with_request_id(error: dict[str, Any], request_id: str | None) -> dict[str, Any]:
+    if request_id is None:
+        return error
+    details = error.get("details")
+    info = _request_info(request_id)
+    return {**error, "details": [*(details if isinstance(details, list) else []), info]}
+
+
+def _request_info(request_id: str) -> dict[str, Any]:
+    return {"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id}
 
 
 def upstream_error(body: bytes) -> dict[str, Any] | None:
@@ -155,10 +167,5 @@ def status_payload(
         "status": code or RPC_CODES.get(status, "UNKNOWN"),
     }
     if request_id is not None:
-        error["details"] = [
-            {
-                "@type": "type.googleapis.com/google.rpc.RequestInfo",
-                "requestId": request_id,
-            }
-        ]
+        error["details"] = [_request_info(request_id)]
     return {"error": error}

@@ -294,7 +294,12 @@ class Seam:
             return landing
         if self._is_chance(echo, index):
             return None
-        return landing if self._head[: echo.start].strip() else self._unless_new(landing, index)
+        lead = self._head[: echo.start]
+        if not lead.strip():
+            return self._unless_new(landing, index)
+        indent = lead[len(lead.rstrip()) :]
+        whole_line = not self._tail.ends_inside and self._tail.may_follow(index, indent)
+        return None if whole_line else landing
 
     def _is_chance(self, echo: _Echo, index: int) -> bool:
         """Return whether a repetition from ``index`` on proves nothing."""

@@ -179,10 +179,14 @@ class Tail:
         rest, newline, _ = again.rpartition("\n")
         return bool(newline) and not any(map(str.isalnum, rest))
 
+    @property
+    def ends_inside(self) -> bool:
+        """Return whether the text ends inside a line or clause."""
+        return "\n" not in self.trailing and not _ENDING.search(self.text)
+
     def breaks_off(self, index: int) -> bool:
         """Return whether the text from ``index`` on is long, and ends inside a line or clause."""
-        inside = "\n" not in self.trailing and not _ENDING.search(self.text)
-        return inside and len(self.folded) - index > ALIKE_MAX
+        return self.ends_inside and len(self.folded) - index > ALIKE_MAX
 
     def _first(self, index: int) -> int:
         """Return the raw offset of the first character from ``index`` on that is no space."""

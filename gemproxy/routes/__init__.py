@@ -10,7 +10,7 @@ from aiohttp import web
 from gemproxy.routes import health, passthrough, stream
 
 STREAM = (
-    r"/{prefix:(?:.*/)?}{kind:models|tunedModels|dynamic}/{model:[^/:]+}"
+    r"/{prefix:(?s:.*/)?}{kind:models|tunedModels|dynamic}/{model:[^/:]+}"
     r"{method:(?::|%3[Aa])streamGenerateContent}"
 )
 
@@ -20,5 +20,5 @@ ROUTES = [
     web.get("/livez", health.live, name="livez"),
     web.get("/readyz", health.ready, name="readyz"),
     web.post(STREAM, stream.handle, name="stream"),
-    web.route("*", "/{path:.*}", passthrough.handle, name="passthrough"),
+    web.route("*", "/{path:(?s:.*)}", passthrough.handle, name="passthrough"),
 ]

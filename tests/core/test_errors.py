@@ -102,7 +102,16 @@ def test_a_status_that_the_table_does_not_have_is_unknown() -> None:
 def test_an_upstream_error_is_passed_on_as_it_came(document: object) -> None:
     rejection = UpstreamRejection(429, json.dumps(document).encode())
 
-    assert rejection.payload("req-1") == {"error": QUOTA}
+    assert rejection.payload() == {"error": QUOTA}
+
+
+def test_an_upstream_error_gains_the_request_id_among_its_details() -> None:
+    rejection = UpstreamRejection(429, json.dumps({"error": QUOTA}).encode())
+
+    error = rejection.payload("req-1")["error"]
+
+    assert {**error, "details": error["details"][:-1]} == QUOTA
+    assert error["details"][-1]["requestId"] == "req-1"
 
 
 @pytest.mark.parametrize(
