@@ -1,7 +1,7 @@
 """A fake Gemini that answers by script and breaks on purpose.
 
     answers       what it says: text, thoughts, calls, endings
-    library       answers that come with it, by name
+    repertoire    answers that come with it, by name
     frames        an answer -> the response documents of one attempt
     framing       documents -> the pieces of a body: SSE, JSON array, unary
     faults        what goes wrong and where, and the grammar that names it

@@ -14,7 +14,7 @@ from gemproxy.chaos.answers import Answer
 from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.delivery import Transfer, Wiring
 from gemproxy.chaos.faults import BadFault, Fault, Kind, parse_fault
-from gemproxy.chaos.library import BUILT_IN
+from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import DEFAULT_MODEL, Attempt, ChaosServer, Outcome
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from gemproxy.app import create_app
 from gemproxy.chaos.answers import Answer, expected_text
 from gemproxy.chaos.faults import parse_fault
-from gemproxy.chaos.library import BUILT_IN
+from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.server import make_runner

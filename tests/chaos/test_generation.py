@@ -7,7 +7,7 @@ from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.delivery import Close, Send, Transfer, Wiring
 from gemproxy.chaos.faults import THINKING, Fault, Kind, byte
 from gemproxy.chaos.generation import Generation, generate
-from gemproxy.chaos.library import BUILT_IN
+from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Conversation, Script
 from gemproxy.chaos.wire import Request
 from tests.chaos.client import HELLO, Seen, continuation

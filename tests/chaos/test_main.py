@@ -11,7 +11,7 @@ from gemproxy.chaos.__main__ import _parser, _server, run
 from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.delivery import Transfer, Wiring
 from gemproxy.chaos.faults import Fault, Kind, byte
-from gemproxy.chaos.library import BUILT_IN
+from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from tests.chaos.client import ask

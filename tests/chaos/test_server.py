@@ -11,7 +11,7 @@ from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.delivery import Wiring
 from gemproxy.chaos.faults import END, HEADERS, Fault, Kind, byte, event, parse_fault
 from gemproxy.chaos.framing import Style
-from gemproxy.chaos.library import BUILT_IN
+from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import Attempt, ChaosServer, Outcome
 from tests.chaos.client import (

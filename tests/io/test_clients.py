@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from gemproxy.chaos.faults import parse_fault
-from gemproxy.chaos.library import BUILT_IN
+from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer, Outcome
 from gemproxy.keys import IN_FLIGHT

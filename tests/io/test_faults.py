@@ -11,7 +11,7 @@ import pytest
 from gemproxy.chaos import answers
 from gemproxy.chaos.behaviours import REFUSE_ONCE, Behaviour
 from gemproxy.chaos.faults import CUTS, parse_fault
-from gemproxy.chaos.library import BUILT_IN
+from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from tests.gemini import REQUEST

@@ -9,7 +9,7 @@ import attrs
 from gemproxy.chaos.answers import Answer, Call
 from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.faults import Fault, Kind, event
-from gemproxy.chaos.library import BUILT_IN
+from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Conversation, Script, Stage
 from gemproxy.chaos.server import ChaosServer
 

@@ -9,7 +9,7 @@ import pytest
 
 from gemproxy.chaos.delivery import Transfer, Wiring
 from gemproxy.chaos.faults import parse_fault
-from gemproxy.chaos.library import BUILT_IN
+from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from tests.gemini import BODY, REQUEST

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gemproxy.chaos.answers import expected_text
-from gemproxy.chaos.library import BUILT_IN
+from gemproxy.chaos.repertoire import BUILT_IN
 
 
 def test_the_story_has_paragraphs_and_a_closed_code_fence() -> None:
