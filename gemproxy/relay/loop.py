@@ -154,7 +154,7 @@ class Relay:
                 data, how = b"", failure.how
             watch.heard()
             step = intake.received(data) if data else intake.ended(how)
-            if machine.state is State.SPLICING or self._seam_since is not None:
+            if machine.causes:
                 self._time_the_seam()
             if step.raw:
                 await self._emit(step.raw, watch)
@@ -180,14 +180,15 @@ class Relay:
                 await self.sink.open(_OK, self._headers)
 
     def _time_the_seam(self) -> None:
-        """Measure how long the first text of a resumed attempt was held."""
+        """Measure how long the first text of each resumed attempt was held."""
         now = time.monotonic()
         if self.machine.state is State.SPLICING:
             if self._seam_since is None and self.machine.holding:
                 self._seam_since = now
-        elif self._seam_since is not None:
-            self.account.seam_seconds.append(now - self._seam_since)
-            self._seam_since = None
+            return
+        if len(self.machine.joints) > len(self.account.seam_seconds):
+            self.account.seam_seconds.append(now - (self._seam_since or now))
+        self._seam_since = None
 
     async def _act(self, step: Step) -> Resume | None:
         """Write what a step still has to say, and do what it decided."""
