@@ -76,11 +76,6 @@ class Attempt:
         """Whether the upstream has said that, and how, the answer ends."""
         return self.blocked or self.standing is not None
 
-    @property
-    def raw(self) -> bool:
-        """Whether a plain frame can go out as it came, at once."""
-        return self.rewriter is None and not self.held
-
     def undelivered(self) -> int:
         """Return how many visible characters came and did not go out."""
         held = sum(len(told.received.chunk.text) for told in self.held)

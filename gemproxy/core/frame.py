@@ -2,12 +2,11 @@
 
 from typing import Protocol
 
-import attrs
+import msgspec
 
 
-@attrs.frozen
-class Frame:
-    """One frame of a stream.
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One frame of a stream; a msgspec struct like all that is made for each event.
 
     ``raw`` holds its exact bytes with all that belongs to it (the blank line that
     ends an event, the comma before an array element): the raws of a stream, joined,

@@ -100,6 +100,9 @@ class State(enum.Enum):
     DONE = "done"
     FAILED = "failed"
 
+    transitions: "Mapping[type[Input], Transition]"
+    """The state's row of `TRANSITIONS`: an enum hashes too slowly for a look-up per event."""
+
 
 class Patience(enum.Enum):
     """How long silence is normal at this moment; the relay knows the seconds."""
@@ -151,7 +154,7 @@ class StreamMachine:
     def receive(self, event: Input) -> Actions:
         """Take one input; return the actions, in the order in which to do them."""
         before = self.state
-        transition = TRANSITIONS.get((before, type(event)))
+        transition = before.transitions.get(type(event))
         if transition is None:
             raise IllegalInput(f"can't take {type(event).__name__} when {before.name}")
         actions = transition.handler(self, event)
@@ -237,7 +240,7 @@ class StreamMachine:
 
     def _stream(self, event: Received) -> Actions:
         chunk, attempt = event.chunk, self._attempt
-        if chunk.plain and attempt.raw and not attempt.ended:
+        if chunk.plain and attempt.rewriter is None and not attempt.held and not attempt.ended:
             if self.transcript.response_id is None:
                 self.transcript.begin(chunk)
             self.transcript.add_text(chunk.text)
@@ -557,3 +560,6 @@ TRANSITIONS: Mapping[tuple[State, type[Input]], Transition] = {
     (State.SPLICING, Ended): _to(StreamMachine._end_splicing, _AGAIN, _OVER, _BAD),
     (State.SPLICING, GaveUp): _to(StreamMachine._give_up, _BAD),
 }
+
+for _state in State:
+    _state.transitions = {kind: t for (state, kind), t in TRANSITIONS.items() if state is _state}

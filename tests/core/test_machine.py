@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import attrs
 import pytest
 
 from gemproxy.core.attempt import Plan
@@ -928,11 +927,6 @@ def test_an_input_that_the_table_does_not_have_is_a_bug(state: State) -> None:
         if (state, type(event)) not in TRANSITIONS:
             with pytest.raises(IllegalInput):
                 stream.receive(event)
-
-
-def test_attrs_values_are_frozen() -> None:
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        Emit(b"").raw = b"x"  # type: ignore[misc]
 
 
 def test_a_page_of_a_gateway_never_reaches_the_client() -> None:
