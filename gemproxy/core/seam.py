@@ -298,8 +298,8 @@ class Seam:
         if not lead.strip():
             return self._unless_new(landing, index)
         indent = lead[len(lead.rstrip()) :]
-        whole_line = not self._tail.ends_inside and self._tail.may_follow(index, indent)
-        return None if whole_line else landing
+        bare = not echo.mark and not self._tail.ends_inside
+        return None if bare and self._tail.may_follow(index, indent) else landing
 
     def _is_chance(self, echo: _Echo, index: int) -> bool:
         """Return whether a repetition from ``index`` on proves nothing."""
