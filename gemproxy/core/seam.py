@@ -30,7 +30,7 @@ import attrs
 
 from gemproxy.core.folding import ALIKE, ALIKE_TABLE, common_length, fold
 from gemproxy.core.lead import LEADS, PAIRED, PREAMBLE_MAX, inside_fence
-from gemproxy.core.tail import REACH, TWICE_MAX, UNASKED_MIN, Tail
+from gemproxy.core.tail import REACH, SAME_MIN, TWICE_MAX, UNASKED_MIN, Tail
 
 OVERLAP_MAX = 200
 """The longest repetition that is looked for where there was no anchor to repeat."""
@@ -149,7 +149,8 @@ class _Landing:
     """A completed repetition: what follows may still be a mark or whitespace that belongs to it.
 
     ``end`` counts the attempt's characters up to its last one, ``rest`` is what came after.
-    ``unless`` is what a line that came twice would begin the rest with.
+    ``unless`` is what the rest would begin with if this were the next of several repetitions:
+    they go on as they began.
     """
 
     end: int
@@ -159,15 +160,16 @@ class _Landing:
     rest: str = ""
     unless: str = ""
 
-    @property
-    def void(self) -> bool:
-        """Whether it is none: the repeated line ends as the one before it, so it is the next."""
-        return bool(self.unless) and self.rest.startswith(self.unless)
+    def is_void(self, trailing: str) -> bool:
+        """Return whether it is none, but new text; ``trailing`` is as for ``cut``."""
+        return bool(self.unless) and self._beyond(trailing).startswith(self.unless)
 
-    @property
-    def open(self) -> bool:
-        """Whether the next character can still make it void."""
-        return bool(self.unless) and not self.rest
+    def is_open(self, trailing: str) -> bool:
+        """Return whether the next characters can still make it void."""
+        return bool(self.unless) and self.unless.startswith(self._beyond(trailing))
+
+    def _beyond(self, trailing: str) -> str:
+        return self.rest[common_length(self.rest, trailing) :]
 
     def cut(self, trailing: str) -> tuple[Cut, bool]:
         """Return the cut as things stand, and whether it stays whatever comes.
@@ -229,7 +231,7 @@ class Seam:
 
         One that has begun the whole answer again, and stopped on the way, has diverged.
         """
-        if self._landing is not None and not self._landing.open:
+        if self._landing is not None and len(self._landing.unless) != 1:
             return self._landing.cut(self._tail.trailing)[0]
         return Diverged() if self._restart.certain else Cut(0, Joint.PLAIN)
 
@@ -316,7 +318,7 @@ class Seam:
         if self._tail.follows_the_same(index):
             return None
         if not self._tail.may_come_twice(index, indent):
-            return landing
+            return attrs.evolve(landing, unless=head[:SAME_MIN])
         return attrs.evolve(landing, unless=head[0]) if self._tail.breaks_off(index) else None
 
     def _judge(self) -> Cut | Diverged | None:
@@ -330,9 +332,9 @@ class Seam:
             self._echoes, self._landing = [], None
             return None
         too_much = self.held > HOLD_LIMIT
-        if self._landing is not None and self._landing.void:
+        if self._landing is not None and self._landing.is_void(self._tail.trailing):
             self._landing, self._echoes, self._leading = None, [], False
-        if self._landing is not None and self._landing.open:
+        if self._landing is not None and self._landing.is_open(self._tail.trailing):
             return None
         if self._landing is not None:
             cut, settled = self._landing.cut(self._tail.trailing)
