@@ -30,7 +30,7 @@ import attrs
 
 from gemproxy.core.folding import ALIKE, ALIKE_TABLE, common_length, fold
 from gemproxy.core.lead import LEADS, PAIRED, PREAMBLE_MAX, inside_fence
-from gemproxy.core.tail import REACH, SAME_MIN, TWICE_MAX, UNASKED_MIN, Tail
+from gemproxy.core.tail import ALIKE_MAX, REACH, SAME_MIN, TWICE_MAX, UNASKED_MIN, Tail
 
 OVERLAP_MAX = 200
 """The longest repetition that is looked for where there was no anchor to repeat."""
@@ -318,7 +318,8 @@ class Seam:
         if self._tail.follows_the_same(index):
             return None
         if not self._tail.may_come_twice(index, indent):
-            return attrs.evolve(landing, unless=head[:SAME_MIN])
+            alike = ALIKE_MAX if landing.kind is Joint.ECHO else SAME_MIN
+            return attrs.evolve(landing, unless=head[:alike])
         return attrs.evolve(landing, unless=head[0]) if self._tail.breaks_off(index) else None
 
     def _judge(self) -> Cut | Diverged | None:
