@@ -713,3 +713,23 @@ def test_what_is_held_is_bounded(case: tuple[str, str]) -> None:
         if seam.feed(char) is not None:
             break
         assert seam.held <= HOLD_LIMIT
+
+
+def test_a_mark_that_the_text_has_too_takes_no_partner_after_a_newline() -> None:
+    delivered = STORY + "a man.\n\n\u201cOver great models he went, bright as stone and copper"
+    attempt = "\n\u201cOver great models he went, bright as stone and copper\u201d! he said"
+    decision = decision_for(delivered, attempt)
+    assert isinstance(decision, Cut)
+    assert (delivered + attempt[decision.drop :]).endswith("copper\u201d! he said")
+
+
+def test_an_end_repeated_in_a_repetition_is_no_longer_echo() -> None:
+    verse = "the river runs to the wide grey sea, and the boats come home at night; "
+    delivered = f"{STORY}him: {verse}{verse[:30]}"
+    attempt = verse[12:30] + verse[30:] + verse + "so it goes."
+    assert decision_for(delivered, attempt) == Cut(0, Joint.PLAIN)
+
+
+@pytest.mark.parametrize("text", ["ha " * 6, "The cat. The cat.", "0, " * 9])
+def test_a_text_that_is_one_repetition_has_no_restart(text: str) -> None:
+    assert decision_for(text, text + "and so on") == Cut(0, Joint.PLAIN)

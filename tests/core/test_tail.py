@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.core.tail import REACH, Tail
+from gemproxy.core.tail import REACH, Tail, _agreements
 
 STORY = "Once upon a time, in a small town by the sea, there lived "
 
@@ -65,3 +65,19 @@ def test_a_line_that_is_not_yet_whole_breaks_off() -> None:
     tail = Tail.of(STORY + "\n| apple | 100 | red and green")
 
     assert tail.breaks_off(tail.folded.index("| apple"))
+
+
+@given(st.text("ab", max_size=40))
+def test_agreements_are_those_found_one_by_one(text: str) -> None:
+    slow = [0] * len(text)
+    for offset in range(1, len(text)):
+        rest = text[offset:]
+        while slow[offset] < len(rest) and rest.startswith(text[: slow[offset] + 1]):
+            slow[offset] += 1
+    assert _agreements(text) == slow
+
+
+def test_half_of_a_tail_that_was_cut_off_is_looked_at() -> None:
+    tail = Tail.of(" ".join(f"word{number}" + " " * 9 for number in range(400)))
+    assert tail.start > 0
+    assert tail.earliest >= len(tail.folded) // 2
