@@ -11,7 +11,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test explore diagram lint types lock clean
+.PHONY: help demo run test bench explore diagram lint types lock clean
 
 help: ## show this list
 	@echo 'make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -25,6 +25,9 @@ run: .venv/.runtime ## serve on 127.0.0.1:8000
 
 test: .venv/.dev ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: .venv/.runtime ## measure beside other proxies, after bench/setup (ARGS="--only S1b")
+	$(BIN)/python bench/compare.py $(ARGS)
 
 explore: .venv/.dev ## explore the stream machine deeper than the tests do (LENGTH=7)
 	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/test_exploration.py

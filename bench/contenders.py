@@ -1,0 +1,211 @@
+"""Who is compared: how each proxy is started, and how a request reaches Gemini through it.
+
+Each is run as its users run it, with its log at the usual level in a file. Limits that a
+scenario would only run into (connections, descriptors) are lifted for all.
+"""
+
+import contextlib
+import http.client
+import os
+import shutil
+import string
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import attrs
+
+from bench.scenarios import Scenario
+from bench.system import free_port, started
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "bench"
+PEERS = ROOT / "bench" / "peers"
+_START_SECONDS = 60.0
+_POLL_SECONDS = 0.005
+
+
+class NoAnswer(Exception):
+    """A proxy did not begin to answer."""
+
+
+@attrs.frozen
+class Site:
+    """Where a proxy is to be run: its ports, its processes, a folder for its files."""
+
+    port: int
+    upstream_port: int
+    cores: int
+    folder: Path
+
+    @property
+    def upstream(self) -> str:
+        """The upstream's URL."""
+        return f"http://127.0.0.1:{self.upstream_port}"
+
+
+@attrs.frozen(kw_only=True)
+class Contender:
+    """One proxy.
+
+    ``command`` returns the command for a site; ``missing`` says what has to be installed, or
+    is empty. ``prefix`` goes before Gemini's paths and ``headers`` are for it alone.
+    """
+
+    name: str
+    command: Callable[[Site], list[str]]
+    missing: Callable[[], str] = lambda: ""
+    environment: Callable[[Site], Mapping[str, str]] = lambda _: {}
+    prefix: str = ""
+    headers: tuple[str, ...] = ()
+    repairs: bool = False
+    several_processes: bool = False
+
+    def can_run(self, scenario: Scenario) -> bool:
+        """Tell whether the scenario says anything about this proxy."""
+        if scenario.cut_at and not self.repairs:
+            return False
+        return scenario.cores == 1 or self.several_processes
+
+
+@attrs.frozen
+class Running:
+    """A proxy that answers: its process, its port, and the seconds that it took to do so."""
+
+    pid: int
+    port: int
+    start_seconds: float
+
+
+@contextlib.contextmanager
+def run(contender: Contender, upstream_port: int, cores: frozenset[int]) -> Iterator[Running]:
+    """Run a proxy until the exit. Raises NoAnswer, with the end of its log."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # nginx's workers are another user when it is started by root
+        site = Site(free_port(), upstream_port, len(cores), folder)
+        environment = {**_clean(os.environ), **contender.environment(site)}
+        log = folder / "log"
+        began = time.monotonic()
+        with started(
+            contender.command(site), cores, folder=folder, environment=environment, log=log
+        ) as process:
+            try:
+                seconds = _first_answer(contender, site.port, began)
+            except NoAnswer as error:
+                raise NoAnswer(f"{error} Its log ends:\n{log.read_text()[-1000:]}") from None
+            yield Running(process.pid, site.port, seconds)
+
+
+def _clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what could be a setting of a proxy."""
+    return {name: environ[name] for name in ("HOME", "LANG", "PATH") if name in environ}
+
+
+def _first_answer(contender: Contender, port: int, began: float) -> float:
+    """Ask until the proxy has an answer of the upstream; return the seconds since ``began``."""
+    while (now := time.monotonic()) - began < _START_SECONDS:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if _ask(contender, port) == http.HTTPStatus.OK:
+                return time.monotonic() - began
+        time.sleep(max(0.0, now + _POLL_SECONDS - time.monotonic()))
+    raise NoAnswer(f"{contender.name} did not answer within {_START_SECONDS:g} s.")
+
+
+def _ask(contender: Contender, port: int) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    headers = dict(line.split(": ", 1) for line in contender.headers)
+    headers |= {"Content-Type": "application/json", "x-goog-api-key": "test-key"}
+    with contextlib.closing(connection):
+        path = f"{contender.prefix}/v1beta/models/bench:generateContent"
+        connection.request("POST", path, '{"contents":[]}', headers)
+        return connection.getresponse().status
+
+
+def _gemproxy(site: Site) -> list[str]:
+    values = {
+        "server.port": site.port,
+        "server.max_connections": 5000,
+        "server.workers": site.cores,
+        "upstream.url_base": site.upstream,
+        "repair.retry_delay_ms": 0,
+    }
+    given = [word for key, value in values.items() for word in (f"--{key}", str(value))]
+    return [sys.executable, str(ROOT / "run.py"), *given]
+
+
+def _pipe(site: Site) -> list[str]:
+    return [sys.executable, str(PEERS / "pipe.py"), *_ports(site)]
+
+
+def _fastapi(site: Site) -> list[str]:
+    return [str(BUILD / "peers/bin/python"), str(PEERS / "fastapi_relay.py"), *_ports(site)]
+
+
+def _ports(site: Site) -> list[str]:
+    return ["--port", str(site.port), "--upstream", site.upstream]
+
+
+def _nginx(site: Site) -> list[str]:
+    template = string.Template((PEERS / "nginx.conf").read_text())
+    conf = site.folder / "nginx.conf"
+    conf.write_text(
+        template.substitute(
+            PORT=site.port, UPSTREAM=site.upstream_port, CORES=site.cores, FOLDER=site.folder
+        )
+    )
+    return [_nginx_path(), "-e", "stderr", "-p", str(site.folder), "-c", str(conf)]
+
+
+def _nginx_path() -> str:
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
+
+
+def _litellm(site: Site) -> list[str]:
+    program = str(BUILD / "litellm/bin/litellm")
+    return [program, "--host", "127.0.0.1", "--port", str(site.port), "--telemetry", "False"]
+
+
+def _litellm_environment(site: Site) -> dict[str, str]:
+    return {
+        "GEMINI_API_BASE": site.upstream,
+        "GEMINI_API_KEY": "test-key",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it fetches one at each start
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # it listens on loopback
+    }
+
+
+def _unless(path: Path, advice: str) -> Callable[[], str]:
+    return lambda: "" if path.exists() else advice
+
+
+GEMPROXY = Contender(name="gemproxy", command=_gemproxy, repairs=True, several_processes=True)
+CONTENDERS = (
+    Contender(
+        name="nginx",
+        command=_nginx,
+        missing=lambda: "" if _nginx_path() else "nginx is not installed; run bench/setup",
+        several_processes=True,
+    ),
+    Contender(name="pipe", command=_pipe),
+    Contender(
+        name="fastapi",
+        command=_fastapi,
+        missing=_unless(BUILD / "peers/bin/python", "its environment is missing; run bench/setup"),
+    ),
+    GEMPROXY,
+)
+"""Those that are compared unless others are asked for."""
+
+OTHERS = (
+    Contender(
+        name="litellm",
+        command=_litellm,
+        missing=_unless(BUILD / "litellm/bin/litellm", "not installed; run bench/setup litellm"),
+        environment=_litellm_environment,
+        prefix="/gemini",
+    ),
+)
+"""Those that ``--peers all`` adds."""

@@ -1,0 +1,81 @@
+"""What gemproxy is meant to reach, as ratios to others in the same round."""
+
+import attrs
+
+from bench.contenders import GEMPROXY
+from bench.figures import Spread, Table, lines_of, number, span
+from bench.scenarios import CPU, DOWN, EVENTS, FIRST, GROWTH, MEMORY, P50, P99, REQUESTS, Metric
+
+
+@attrs.frozen
+class Goal:
+    """A bound for a ratio of gemproxy, and what to go for beyond it.
+
+    ``against`` is a contender in the same scenario, or gemproxy in the scenario ``beside``.
+    Whether a bound is an upper or a lower one follows from the metric. A bound that is not
+    ``relative`` is one for the figure itself.
+    """
+
+    scenario: str
+    metric: Metric
+    against: str
+    bound: float
+    aim: float
+    beside: str = ""
+    relative: bool = True
+
+    def value(self, table: Table) -> Spread | None:
+        """Return what was measured, or None where it was not."""
+        own = (self.scenario, GEMPROXY.name)
+        if not self.relative:
+            return table.figure(self.metric.key, own)
+        return table.ratio(self.metric.key, own, (self.beside or self.scenario, self.against))
+
+    def verdict(self, value: Spread) -> str:
+        """Return what the median says."""
+        if self._within(value.middle, self.aim):
+            return "aim"
+        return "met" if self._within(value.middle, self.bound) else "MISSED"
+
+    def _within(self, value: float, bound: float) -> bool:
+        return value >= bound if self.metric.more_is_better else value <= bound
+
+
+GOALS = (
+    Goal("S1b", EVENTS, "pipe", 0.5, 0.7),
+    Goal("S1b", EVENTS, "fastapi", 5, 7),
+    Goal("S2", CPU, "pipe", 1.2, 1.1),
+    Goal("S2", CPU, "nginx", 2.3, 1.5),
+    Goal("S2", CPU, "fastapi", 1 / 5, 1 / 7),
+    Goal("S2L", P50, "pipe", 1.2, 1.1),
+    Goal("S2L", P99, "pipe", 3, 1.5),
+    Goal("S3", MEMORY, "pipe", 1.6, 1.3),
+    Goal("S4", REQUESTS, "fastapi", 8, 12),
+    Goal("S5", FIRST, "pipe", 1.8, 1.3),
+    Goal("S6", DOWN, "pipe", 0.4, 0.8),
+    Goal("S6", GROWTH, "", 3, 3, relative=False),
+    Goal("S7", EVENTS, GEMPROXY.name, 0.65, 0.85, beside="S1b"),
+)
+
+
+def goals_report(table: Table) -> list[str]:
+    """Return the lines of all goals that were measured."""
+    rows = [["goal", "against", "ratio", "bound", "aim", ""]]
+    for goal in GOALS:
+        value = goal.value(table)
+        if value is not None:
+            rows.append(
+                [
+                    f"{goal.scenario} {goal.metric.title}",
+                    f"{goal.against} {goal.beside}".strip() or "the event",
+                    span(value, 2),
+                    _bound(goal, goal.bound),
+                    _bound(goal, goal.aim),
+                    goal.verdict(value),
+                ]
+            )
+    return lines_of(rows) if len(rows) > 1 else []
+
+
+def _bound(goal: Goal, bound: float) -> str:
+    return f"{'>=' if goal.metric.more_is_better else '<='} {number(bound, 2)}"
