@@ -10,27 +10,45 @@ from yarl import URL
 from gemproxy.core.machine import Patience
 from gemproxy.core.policy import Policy
 from gemproxy.core.verdict import FinishTable, Verdict
+from gemproxy.cors import Cors
 from gemproxy.inflight import InFlight
-from gemproxy.keys import BASE_URL, FIRST_BYTE_TIMEOUT, IN_FLIGHT, SEND_TIMEOUT, UPSTREAM
+from gemproxy.keys import (
+    BASE_URL,
+    FIRST_BYTE_TIMEOUT,
+    IN_FLIGHT,
+    PUBLIC_URL,
+    SEND_TIMEOUT,
+    UPLOADS,
+    UPSTREAM,
+)
 from gemproxy.middlewares import MIDDLEWARES, stamp
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.pacing import Budget
+from gemproxy.relay.sessions import UploadSessions, new_key
 from gemproxy.relay.upstream import Upstream, open_upstream, resolve_proxy
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import ROUTES
 from gemproxy.routes.stream import STREAMING, Streaming
+from gemproxy.routes.unary import UNARY, Unary
 from gemproxy.settings import Settings
 
 
-def create_app(settings: Settings) -> web.Application:
-    """Return the application that serves ``settings``; it connects nowhere before startup."""
+def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Application:
+    """Return the application that serves ``settings``; it connects nowhere before startup.
+
+    Applications with one ``upload_key`` go on with each other's uploads; None: a key of its own.
+    """
     app = web.Application(client_max_size=settings.server.max_body_bytes, middlewares=MIDDLEWARES)
     app[IN_FLIGHT] = InFlight(settings.server.max_connections)
     app[BASE_URL] = URL(settings.upstream.url_base)
+    app[PUBLIC_URL] = settings.server.public_url
+    app[UPLOADS] = UploadSessions(key=upload_key or new_key())
     app[FIRST_BYTE_TIMEOUT] = settings.upstream.first_byte_timeout_seconds
     app[SEND_TIMEOUT] = settings.client.send_timeout_seconds
     app.cleanup_ctx.append(partial(_connect, settings))
+    app[UNARY] = Unary(settings.repair.keep_answer_bytes, settings.repair.unary_via_stream)
     app.on_response_prepare.append(stamp)
+    Cors(settings.server.cors_origins).apply_to(app)
     app.add_routes(ROUTES)
     return app
 

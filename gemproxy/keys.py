@@ -10,11 +10,14 @@ from aiohttp import web
 from yarl import URL
 
 from gemproxy.inflight import InFlight
+from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.upstream import Upstream
 
 IN_FLIGHT = web.AppKey("in_flight", InFlight)
 UPSTREAM = web.AppKey("upstream", Upstream)
 BASE_URL = web.AppKey("base_url", URL)
+PUBLIC_URL = web.AppKey("public_url", str)
+UPLOADS = web.AppKey("uploads", UploadSessions)
 FIRST_BYTE_TIMEOUT = web.AppKey("first_byte_timeout", float)
 SEND_TIMEOUT = web.AppKey("send_timeout", float)
 

@@ -164,6 +164,25 @@ def _url_base(value: object) -> str:
     return url.rstrip("/")
 
 
+def _origins(value: object) -> tuple[str, ...]:
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, (list, tuple)):
+        raise ValueError("is not a list of origins")  # noqa: TRY004 - reported like any other
+    texts = [_text(item).lower().rstrip("/") for item in listed]
+    return tuple(_origin(text) for text in texts if text)
+
+
+def _origin(text: str) -> str:
+    if text != "*" and not (_is_http_url(text) and re.fullmatch(r"https?://[^/?#@\s]+", text)):
+        raise ValueError("is not a list of origins, such as 'https://example.org' or '*'")
+    return text
+
+
+def _public_url(value: object) -> str:
+    text = _text(value)
+    return _url_base(text) if text else ""
+
+
 def _proxy_url(value: object) -> str:
     text = _text(value)
     if text in {"", "env"}:
@@ -188,7 +207,9 @@ Switch = Annotated[bool, Kind(_switch, _show_switch)]
 Text = Annotated[str, Kind(_text)]
 Name = Annotated[str, Kind(_name)]
 Directory = Annotated[Path, Kind(_directory)]
+Origins = Annotated[tuple[str, ...], Kind(_origins, ", ".join)]
 UrlBase = Annotated[str, Kind(_url_base)]
+PublicUrl = Annotated[str, Kind(_public_url)]
 ProxyUrl = Annotated[str, Kind(_proxy_url, redact)]
 Level = Annotated[LevelName, _one_of(LevelName, also={"warn": "warning"})]
 Format = Annotated[FormatName, _one_of(FormatName)]

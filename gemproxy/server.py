@@ -11,7 +11,8 @@ that sends its request head drop by drop.
 
 Several workers share the port by SO_REUSEPORT. Each is a process of its own, started afresh:
 a fork would inherit the threads of the log as corpses. A worker that dies takes the others
-down in order, so that whoever supervises the service sees it and starts it again.
+down in order, so that whoever supervises the service sees it and starts it again. All of
+them get the key that seals upload sessions, since any of them may get the next piece.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from gemproxy import __version__, logs
 from gemproxy.app import create_app
 from gemproxy.inflight import InFlight
 from gemproxy.keys import IN_FLIGHT
+from gemproxy.relay.sessions import new_key
 from gemproxy.settings import Settings
 
 _AFTER_DRAIN_SECONDS = 1.0
@@ -65,9 +67,10 @@ def _logging(settings: Settings) -> Iterator[None]:
         undo()
 
 
-def _run(settings: Settings, *, announce: bool) -> int:
+def _run(settings: Settings, *, announce: bool, upload_key: bytes | None = None) -> int:
+    app = create_app(settings, upload_key)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(settings, announce=announce))
+        return runner.run(_serve(app, settings, announce=announce))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -91,9 +94,8 @@ def make_runner(app: web.Application, settings: Settings) -> web.AppRunner:
     )
 
 
-async def _serve(settings: Settings, *, announce: bool) -> int:
+async def _serve(app: web.Application, settings: Settings, *, announce: bool) -> int:
     server = settings.server
-    app = create_app(settings)
     runner = make_runner(app, settings)
     await runner.setup()
     try:
@@ -145,8 +147,9 @@ def _supervise(settings: Settings) -> int:
         sys.stderr.write("gemproxy cannot listen: several workers need a port, not 0\n")
         return 1
     spawn = multiprocessing.get_context("spawn")
+    key = new_key()
     workers = [
-        spawn.Process(target=_work, args=(settings, number == 0), name=f"gemproxy-{number}")
+        spawn.Process(target=_work, args=(settings, number == 0, key), name=f"gemproxy-{number}")
         for number in range(settings.server.workers)
     ]
     with _forwarding(workers) as signalled:
@@ -160,11 +163,11 @@ def _supervise(settings: Settings) -> int:
     return 0 if all(worker.exitcode in _ORDERLY for worker in workers) else 1
 
 
-def _work(settings: Settings, announce: bool) -> None:  # noqa: FBT001 (arguments of a process)
+def _work(settings: Settings, announce: bool, key: bytes) -> None:  # noqa: FBT001 (of a process)
     """Be one worker; only the supervisor listens to the terminal's SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with _logging(settings):
-        sys.exit(_run(settings, announce=announce))
+        sys.exit(_run(settings, announce=announce, upload_key=key))
 
 
 @contextlib.contextmanager

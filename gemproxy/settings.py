@@ -43,9 +43,11 @@ from gemproxy.kinds import (
     Format,
     Level,
     Name,
+    Origins,
     Port,
     Positive,
     ProxyUrl,
+    PublicUrl,
     Seconds,
     SecondsOrNone,
     Switch,
@@ -95,6 +97,8 @@ class Server:
     """Address to listen on; one that other machines reach needs allow_passthrough_keys."""
     port: Port = 8000
     """Port to listen on; 0 takes any free one."""
+    public_url: PublicUrl = ""
+    """Base URL by which clients reach the proxy; empty: the host that each of them names."""
     max_connections: Positive = 1000
     """Requests served at the same time; one more is answered with 503."""
     drain_timeout: SecondsOrNone = 30.0
@@ -106,9 +110,11 @@ class Server:
     workers: Positive = 1
     """Processes that share the port."""
     max_body_bytes: Bytes = 128 << 20
-    """Largest request body; a larger one is answered with 413."""
+    """Largest request body that is no upload; a larger one is answered with 413."""
     data_dir: Directory = Path("data")
     """Directory for the files that the proxy writes."""
+    cors_origins: Origins = ()
+    """Origins whose pages may call from a browser, * for any; none: CORS is not ours."""
 
 
 @attrs.frozen(kw_only=True)
@@ -165,6 +171,10 @@ class Repair:
     """Most bytes of kept request bodies in all; beyond, streams run unrepaired."""
     max_frame_bytes: Bytes = 64 << 20
     """Largest frame of a stream; a larger one counts as an interruption."""
+    keep_answer_bytes: Bytes = 8 << 20
+    """Largest unary answer that is read to its end first, so that a cut one is asked again."""
+    unary_via_stream: Switch = False
+    """Run generateContent upstream as a stream, so that a cut is resumed, not begun again."""
 
 
 @attrs.frozen(kw_only=True)

@@ -13,6 +13,7 @@ from gemproxy.keys import BASE_URL, FIRST_BYTE_TIMEOUT, IN_FLIGHT, SEND_TIMEOUT,
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.watch import Timing
 from gemproxy.routes.stream import STREAMING, Streaming
+from gemproxy.routes.unary import UNARY, Unary
 from gemproxy.settings import Settings
 from tests.sockets import running
 
@@ -67,6 +68,12 @@ async def test_repair_settings_reach_the_pacing_and_the_policy() -> None:
     assert (policy.repair, policy.swallow_thoughts, policy.hold_calls) == (False, False, False)
     assert (policy.max_extra_tokens, policy.empty_stop_retries) == (6, 7)
     assert policy.retry_after_limit == 8
+
+
+async def test_the_settings_for_unary_calls_reach_their_routes() -> None:
+    repair = settings.Repair(keep_answer_bytes=1, unary_via_stream=True)
+
+    assert create_app(Settings(repair=repair))[UNARY] == Unary(1, via_stream=True)
 
 
 async def test_no_cap_on_extra_tokens_is_none() -> None:

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from gemproxy import kinds
 from gemproxy.kinds import converter, kind_of
 
+B_TEST = "http://b.test:5173"
+NO_ORIGIN = "is not a list of origins, such as 'https://example.org' or '*'"
+
 
 def read(annotation: object, value: object) -> object:
     return converter().structure(value, cast("type[object]", annotation))
@@ -52,6 +55,11 @@ def show(annotation: object, value: object) -> str:
         (kinds.UrlBase, "http://[::1]:8080/gemini/", "http://[::1]:8080/gemini"),
         (kinds.ProxyUrl, "", ""),
         (kinds.ProxyUrl, "env", "env"),
+        (kinds.Origins, [], ()),
+        (kinds.Origins, "", ()),
+        (kinds.Origins, "*", ("*",)),
+        (kinds.Origins, "https://A.test/, http://b.test:5173", ("https://a.test", B_TEST)),
+        (kinds.Origins, ["https://a.test", B_TEST], ("https://a.test", B_TEST)),
         (kinds.ProxyUrl, "http://user:pass@proxy.test:3128", "http://user:pass@proxy.test:3128"),
         (kinds.Level, "WARN", "warning"),
         (kinds.Level, "Debug", "debug"),
@@ -98,6 +106,12 @@ def test_a_value_of_any_source_becomes_what_it_means(
         (kinds.UrlBase, "http://a/b?c=d", "must end with its path: no query, no fragment"),
         (kinds.UrlBase, "http://a/b#", "must end with its path: no query, no fragment"),
         (kinds.ProxyUrl, "socks5://a", "is not an http(s) URL, nor 'env', nor empty"),
+        (kinds.Origins, 5, "is not a list of origins"),
+        (kinds.Origins, [5], "is not one line of text"),
+        (kinds.Origins, "a.test", NO_ORIGIN),
+        (kinds.Origins, "https://*.a.test/path", NO_ORIGIN),
+        (kinds.Origins, "https://me@a.test", NO_ORIGIN),
+        (kinds.Origins, "https://a.test:0", NO_ORIGIN),
         (kinds.Level, "loud", "is not one of debug, info, warning, error, critical"),
         (kinds.Ending, 1, "is not one of accept, resume, replay, reroll"),
     ],
@@ -122,6 +136,8 @@ def test_a_wrong_value_is_refused_with_the_end_of_a_sentence(
         (kinds.Bytes, 1536, "1536B"),
         (kinds.Switch, True, "true"),
         (kinds.Switch, False, "false"),
+        (kinds.Origins, (), ""),
+        (kinds.Origins, ("https://a.test", B_TEST), f"https://a.test, {B_TEST}"),
         (kinds.ProxyUrl, "http://user:pass@proxy.test:3128", "http://***@proxy.test:3128"),
     ],
 )

@@ -11,6 +11,7 @@
     conversation  is this request a new turn, a replay or a continuation?
     script        which answer, which fault and which behaviour an attempt gets
     api           the routes, and Google's error bodies
+    files         the files API: uploads, downloads
     server        the sockets
 
 All but ``wire`` and ``server`` is free of I/O, and everything follows from the seed: the

@@ -29,6 +29,7 @@ from gemproxy.chaos.api import (
 from gemproxy.chaos.conversation import first_user_text, turns_of
 from gemproxy.chaos.delivery import Close, Reply, Step, Transfer, Wiring, deliver
 from gemproxy.chaos.faults import Kind
+from gemproxy.chaos.files import Files
 from gemproxy.chaos.framing import Framing, Style
 from gemproxy.chaos.generation import generate
 from gemproxy.chaos.script import Conversation, Plan, Script, Stage
@@ -67,8 +68,9 @@ class ChaosServer:
     before the headers. ``observe`` is called whenever an attempt's outcome changes.
 
     ``requests`` holds every request in the order in which they came, ``attempts`` the
-    generations among them, ``violations`` what clients did wrong. A server that runs for
-    long is told not to ``record`` the first two: they hold every body.
+    generations among them, ``files`` what was uploaded, ``violations`` what clients did
+    wrong. A server that runs for long is told not to ``record`` the first two: they hold
+    every body.
     """
 
     scripts: Script | Mapping[str, Script]
@@ -82,6 +84,7 @@ class ChaosServer:
     requests: list[Request] = attrs.field(factory=list, init=False)
     attempts: list[Attempt] = attrs.field(factory=list, init=False)
     violations: list[str] = attrs.field(factory=list, init=False)
+    files: Files = attrs.field(factory=Files, init=False)
     _stage: Stage = attrs.field(init=False)
     _refusals: int = attrs.field(init=False)
     _connections: dict[asyncio.Task[None], asyncio.StreamWriter] = attrs.field(
@@ -229,6 +232,9 @@ class ChaosServer:
     def _answer(self, request: Request) -> tuple[Iterable[Step], Attempt | None]:
         """Return what goes out for a request, and the attempt where it is a generation."""
         try:
+            of_files = self.files.answer(request)
+            if of_files is not None:
+                return _steps(of_files), None
             route = checked_route(request, self._stage.has_script)
         except Refused as refusal:
             if refusal.violation:

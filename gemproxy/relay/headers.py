@@ -133,6 +133,13 @@ def _take_credential(query: str) -> tuple[str, Credential | None]:
     return "&".join(kept), found[0] if found else None
 
 
+def without_credential(url: str) -> str:
+    """Return a URL or a target without the credential parameters of its query."""
+    path, _, query = url.partition("?")
+    kept, _ = _take_credential(query)
+    return f"{path}?{kept}" if kept else path
+
+
 def is_api_key(token: str) -> bool:
     """Tell whether a Bearer token has the form of a Gemini API key."""
     return _LOOKS_LIKE_API_KEY.match(token) is not None

@@ -138,10 +138,10 @@ class Upstream:
         method: str,
         url: URL,
         headers: Mapping[str, str],
-        body: AsyncIterable[bytes] | None,
+        body: AsyncIterable[bytes] | bytes | None,
         silence_timeout: float,
     ) -> AsyncIterator[Attempt]:
-        """Make one request with a body that is streamed, and yield its raw answer.
+        """Make one request with a body that may be streamed, and yield its raw answer.
 
         Never repeated. A ``Content-Length`` among ``headers`` is kept, else a body is sent in
         chunks. ``silence_timeout`` counts seconds without a byte once the request is sent.

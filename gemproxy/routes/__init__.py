@@ -7,12 +7,17 @@ route is recognised by its end.
 
 from aiohttp import web
 
-from gemproxy.routes import health, passthrough, stream
+from gemproxy.routes import health, models, passthrough, stream, unary, upload
 
 STREAM = (
     r"/{prefix:(?s:.*/)?}{kind:models|tunedModels|dynamic}/{model:[^/:]+}"
     r"{method:(?::|%3[Aa])streamGenerateContent}"
 )
+_MODEL = r"/{prefix:(?s:.*/)?}{kind:models|tunedModels|dynamic}/{model:[^/:]+}"
+GENERATE = _MODEL + r"{method:(?::|%3[Aa])generateContent}"
+COMPUTE = _MODEL + r"{method:(?::|%3[Aa])(?:countTokens|embedContent|batchEmbedContents|predict)}"
+MODELS = "/{slash:/*}v1/models"
+UPLOAD = r"/{prefix:(?s:.*/)?}upload/{version:v\d[^/]*}/{rest:(?s:.*)}"
 
 ROUTES = [
     web.get("/health", health.health, name="health"),
@@ -20,5 +25,11 @@ ROUTES = [
     web.get("/livez", health.live, name="livez"),
     web.get("/readyz", health.ready, name="readyz"),
     web.post(STREAM, stream.handle, name="stream"),
+    web.post(GENERATE, unary.generate, name="generate"),
+    web.post(COMPUTE, unary.compute, name="compute"),
+    web.get(MODELS, models.handle, name="models"),
+    web.get(MODELS + r"/{model:[^/:]+}", models.handle, name="model"),
+    web.route("*", UPLOAD, upload.handle, name="upload"),
+    web.get("/{path:(?s:.*)}", unary.fetch, name="fetch"),
     web.route("*", "/{path:(?s:.*)}", passthrough.handle, name="passthrough"),
 ]

@@ -1,62 +1,175 @@
 """Every route that is not repaired: bytes in, bytes out, streamed both ways.
 
-Method, path, body, status and headers pass as they come, redirects included. What changes is
-what a hop has to change: the hop-by-hop headers, and the place of the credential.
+Method, path, body, status and headers pass as they come. What changes is what a hop has to
+change: the hop-by-hop headers, the place of the credential, redirects of downloads, which
+are followed here, and the URIs of files in small JSON bodies (see ``relay.addresses``).
 """
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
 from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
 
 from gemproxy.core.errors import GemproxyError, NoFirstByte, Unreachable, UpstreamFailure
 from gemproxy.core.events import How
 from gemproxy.keys import ACCOUNT, BASE_URL, FIRST_BYTE_TIMEOUT, SEND_TIMEOUT, UPSTREAM
+from gemproxy.relay.addresses import LIMIT, Addresses, names_files
 from gemproxy.relay.dialects import STANDARD
 from gemproxy.relay.downstream import ClientSink, cut
 from gemproxy.relay.headers import (
+    Credential,
     choose_credential,
     downstream_headers,
     target,
     upstream_headers,
 )
+from gemproxy.relay.incoming import Incoming
+from gemproxy.relay.redirects import Hop, followed
 from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.routes.addressing import addresses_of, with_upstream_uris
+
+Headers = CIMultiDict[str]
+
+_OK = 200
 
 
 async def handle(request: web.Request) -> web.StreamResponse:
     """Send the request up and the answer down."""
+    url, sent = aim(request)
+    addresses = addresses_of(request)
+
+    def translate(headers: Headers) -> None:
+        if "Location" in headers:
+            headers["Location"] = addresses.location(headers["Location"])
+
+    limit = None if _is_form(request) else request.client_max_size
+    return await forward(request, url, sent, translate=translate, limit=limit)
+
+
+def aim(request: web.Request) -> tuple[URL, Credential | None]:
+    """Return the upstream URL for a request, and the one credential that goes with it."""
     goal = target(request.app[BASE_URL], request.rel_url.raw_path_qs)
     sent = choose_credential(request.headers, goal.credential)
-    if sent is not None:
-        sent = sent.for_path(goal.url.raw_path)
-    headers = upstream_headers(request.headers, sent, identity=False)
-    if request.body_exists and "Content-Length" in request.headers:
-        headers["Content-Length"] = request.headers["Content-Length"]
-    send_timeout = request.app[SEND_TIMEOUT]
-    sink = ClientSink(request, STANDARD, send_timeout, web.StreamResponse())
+    return goal.url, sent and sent.for_path(goal.url.raw_path)
+
+
+async def forward(
+    request: web.Request,
+    url: URL,
+    sent: Credential | None,
+    *,
+    translate: Callable[[Headers], None],
+    limit: int | None,
+) -> web.StreamResponse:
+    """Answer a request with what ``url`` answers to it.
+
+    ``translate`` edits the headers of the answer. ``limit`` caps the request's body (bytes;
+    None: no cap). Raises a GemproxyError while there is nothing to pass on.
+    """
+    app = request.app
+    naming = names_files(request.rel_url.raw_path_qs)
+    packed = naming and "Accept-Encoding" in request.headers
+    headers = upstream_headers(request.headers, sent, identity=packed)
+    body = await _body(request, limit, headers)
+    sink = ClientSink(request, STANDARD, app[SEND_TIMEOUT], web.StreamResponse())
+
+    def send(hop: Hop) -> AbstractAsyncContextManager[Attempt]:
+        patience = app[FIRST_BYTE_TIMEOUT]
+        return app[UPSTREAM].forward(request.method, hop.url, hop.headers, body, patience)
+
     try:
-        async with request.app[UPSTREAM].forward(
-            request.method,
-            goal.url,
-            headers,
-            request.content if request.body_exists else None,
-            request.app[FIRST_BYTE_TIMEOUT],
-        ) as attempt:
-            await _answer(attempt, sink)
+        async with followed(send, app[BASE_URL], request.method, Hop(url, headers)) as attempt:
+            head = downstream_headers(attempt.headers, rewritten=False)
+            translate(head)
+            await _answer(attempt, sink, head, addresses_of(request) if naming else None)
     except AttemptFailed as failure:
         request[ACCOUNT]["upstream"] = failure.how.value
         if not sink.committed:
-            raise _error(failure) from failure
-        cut(request, send_timeout)
+            raise _error(failure, body) from failure
+        cut(request, app[SEND_TIMEOUT])
     return sink.response
 
 
-async def _answer(attempt: Attempt, sink: ClientSink) -> None:
-    await sink.open(attempt.status, downstream_headers(attempt.headers, rewritten=False))
+async def _body(
+    request: web.Request, limit: int | None, headers: Headers
+) -> Incoming | bytes | None:
+    """Return what goes up as the request's body; ``headers`` get its length where it is known."""
+    if not request.body_exists:
+        return None
+    incoming = Incoming(request, limit)
+    if _may_hold_uris(request):
+        body = with_upstream_uris(request, await request.read())
+        headers["Content-Length"] = str(len(body))
+        return body
+    if "Content-Length" in request.headers:
+        headers["Content-Length"] = request.headers["Content-Length"]
+    return incoming
+
+
+def _may_hold_uris(request: web.Request) -> bool:
+    length = request.content_length
+    small = length is not None and length <= LIMIT
+    return small and _is_json(request.headers.get("Content-Type", "")) and _is_plain(request)
+
+
+async def _answer(
+    attempt: Attempt, sink: ClientSink, headers: Headers, addresses: Addresses | None
+) -> None:
+    """Pass an answer on; with ``addresses``, a small JSON answer gets our URIs."""
+    begun = b""
+    if addresses is not None and _may_name_files(attempt):
+        begun = await _beginning(attempt)
+        edited = addresses.outward(begun) if len(begun) <= LIMIT else None
+        if edited is not None:
+            begun = edited
+            headers["Content-Length"] = str(len(edited))
+    await sink.open(attempt.status, headers)
+    if begun:
+        await sink.emit(begun)
     while data := await attempt.read():
         await sink.emit(data)
     await sink.finish()
 
 
-def _error(failure: AttemptFailed) -> GemproxyError:
+def _may_name_files(attempt: Attempt) -> bool:
+    named = attempt.headers.get("Content-Length", "0")
+    small = named.isdecimal() and int(named) <= LIMIT
+    plain = "Content-Encoding" not in attempt.headers
+    json = _is_json(attempt.headers.get("Content-Type", ""))
+    return attempt.status == _OK and small and plain and json
+
+
+async def _beginning(attempt: Attempt) -> bytes:
+    """Return the whole body when it is small, else a beginning that is longer than LIMIT."""
+    begun = bytearray()
+    while len(begun) <= LIMIT and (data := await attempt.read()):
+        begun += data
+    return bytes(begun)
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+def _is_plain(request: web.Request) -> bool:
+    return "Content-Encoding" not in request.headers
+
+
+def _is_form(request: web.Request) -> bool:
+    """Tell a body that holds a file, as OpenAI's clients upload it."""
+    return request.content_type == "multipart/form-data"
+
+
+def _error(failure: AttemptFailed, body: Incoming | bytes | None) -> Exception:
     """Return what the client is told when there is no answer to pass on."""
+    if isinstance(body, Incoming) and body.fault is not None:
+        return body.fault
+    return _upstream_error(failure)
+
+
+def _upstream_error(failure: AttemptFailed) -> GemproxyError:
     if failure.how is How.UNREACHABLE:
         return Unreachable("The upstream cannot be reached.")
     if failure.how is How.NO_FIRST_BYTE:

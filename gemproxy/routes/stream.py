@@ -33,6 +33,7 @@ from gemproxy.relay.pacing import Budget, pacing
 from gemproxy.relay.upstream import Attempt, Upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough
+from gemproxy.routes.addressing import with_upstream_uris
 
 REPAIR_HEADER = "X-Gemproxy-Repair"
 _MODEL = re.compile(r"/(?P<model>[^/]+):streamGenerateContent$")
@@ -127,7 +128,7 @@ def _machine(
         first_form=streaming.lessons.first_form(model),
     )
     encoder: Encoder = SSEEncoder() if sse else JSONArrayEncoder()
-    return StreamMachine(StreamRequest(body.kept), encoder, policy)
+    return StreamMachine(StreamRequest(with_upstream_uris(request, body.kept)), encoder, policy)
 
 
 def _decoders(max_frame: int, *, sse: bool) -> Callable[[], Decoder]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator
 
 import attrs
@@ -12,6 +13,7 @@ from yarl import URL
 
 from gemproxy import settings
 from gemproxy.app import create_app
+from tests.chaos.client import dechunked
 from tests.sockets import (
     CHUNKED,
     END,
@@ -42,7 +44,8 @@ async def proxied(script: Script, base: str = "", patience: float = 30.0) -> Asy
 @contextlib.asynccontextmanager
 async def running_before(url: URL, patience: float = 30.0) -> AsyncIterator[int]:
     upstream = settings.Upstream(url_base=str(url), first_byte_timeout_seconds=patience)
-    async with running(create_app(settings.Settings(upstream=upstream))) as port:
+    repair = settings.Repair(retry_delay_ms=1, max_delay_ms=1)
+    async with running(create_app(settings.Settings(upstream=upstream, repair=repair))) as port:
         yield port
 
 
@@ -130,7 +133,7 @@ async def test_the_credential_goes_up_in_its_header(request_: bytes, credential:
 async def test_headers_go_up_as_they_came_and_nothing_is_added() -> None:
     sent = b"Accept-Encoding: br\r\nX-Many: 1\r\nX-Many: 2\r\nCookie: a=1\r\nX-Goog-User-Project: p"
 
-    seen = await passed(GET.replace(b"Host", sent + b"\r\nHost"))
+    seen = await passed(GET.replace(b"files", b"models").replace(b"Host", sent + b"\r\nHost"))
 
     assert seen.headers == [
         "Accept-Encoding: br",
@@ -184,7 +187,7 @@ async def test_a_body_is_streamed_before_it_is_complete() -> None:
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
-        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", b"302"),
+        (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", b"302"),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}", b"404"),
         (b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}", b"429"),
         (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", b"503"),
@@ -316,3 +319,231 @@ async def test_a_client_that_leaves_ends_the_upstream_request() -> None:
         await began.wait()
         client.writer.close()
         await ended.wait()
+
+
+async def test_a_range_and_a_condition_pass_both_ways() -> None:
+    sent = b'Range: bytes=2-4\r\nIf-Range: "e"\r\nIf-None-Match: "f"'
+    answer = (
+        b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-4/10\r\n"
+        b'ETag: "e"\r\nAccept-Ranges: bytes\r\nContent-Length: 3\r\n\r\n234'
+    )
+    target = GET.replace(b"files", b"files/a:download?alt=media")
+
+    seen = await passed(target.replace(b"Host", sent + b"\r\nHost"))
+    top, body = await answer_to(answering(answer), target)
+
+    assert seen.headers == sent.decode().split("\r\n")
+    assert top.startswith(b"HTTP/1.1 206 ")
+    assert b"Content-Range: bytes 2-4/10" in top
+    assert body == b"234"
+
+
+@pytest.mark.parametrize("status", [b"304 Not Modified", b"416 Range Not Satisfiable"])
+async def test_an_answer_without_content_passes(status: bytes) -> None:
+    sent = b'HTTP/1.1 %s\r\nETag: "e"\r\nContent-Length: 0\r\n\r\n' % status
+
+    top, body = await answer_to(answering(sent), GET.replace(b"files", b"files/a:download"))
+
+    assert top.split()[1] == status.split()[0]
+    assert body == b""
+
+
+DOWNLOAD = GET.replace(b"files", b"files/a:download?alt=media&key=test-key")
+
+
+async def test_a_redirect_within_the_upstream_is_followed_with_the_credential() -> None:
+    tops: list[bytes] = []
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        tops.append(await head(reader))
+        if len(tops) == 1:
+            writer.write(b"HTTP/1.1 302 Found\r\nLocation: /media/a\r\nContent-Length: 0\r\n\r\n")
+        else:
+            writer.write(OK)
+
+    top, body = await answer_to(script, DOWNLOAD.replace(b"Host", b"Range: bytes=0-1\r\nHost"))
+
+    assert top.startswith(b"HTTP/1.1 200 ")
+    assert body == b"ok"
+    assert tops[1].startswith(b"GET /media/a HTTP/1.1\r\n")
+    assert b"Range: bytes=0-1" in tops[1]
+    assert b"x-goog-api-key: test-key" in tops[1]
+
+
+@pytest.mark.parametrize("repair", [b"on", b"off"])
+async def test_a_redirect_to_another_host_is_the_clients_to_follow(repair: bytes) -> None:
+    sent = b"HTTP/1.1 302 Found\r\nLocation: http://localhost/a\r\nContent-Length: 0\r\n\r\n"
+    request = DOWNLOAD.replace(b"Host", b"X-Gemproxy-Repair: %s\r\nHost" % repair)
+
+    top, _ = await answer_to(answering(sent), request)
+
+    assert top.startswith(b"HTTP/1.1 302 ")
+    assert b"Location: http://localhost/a\r\n" in top
+
+
+async def test_a_redirect_that_is_not_followed_leads_to_our_base() -> None:
+    async def script(reader: Reader, writer: Writer) -> None:
+        host = (await head(reader)).partition(b"Host: ")[2].partition(b"\r\n")[0]
+        location = b"http://" + host + b"/v1/x?key=test-key"
+        writer.write(b"HTTP/1.1 307 Go\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % location)
+
+    top, _ = await answer_to(script, GET.replace(b"GET", b"POST"))
+
+    assert b"Location: http://h/v1/x\r\n" in top
+
+
+def json_answer(document: object, *headers: bytes) -> bytes:
+    body = json.dumps(document).encode()
+    named = b"".join(header + b"\r\n" for header in headers)
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=UTF-8\r\n"
+        b"%bContent-Length: %d\r\n\r\n%b" % (named, len(body), body)
+    )
+
+
+def naming_itself(*headers: bytes, padding: int = 0) -> Script:
+    """Return the script of an upstream that names a file of its own by its URI."""
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        host = (await head(reader)).partition(b"Host: ")[2].partition(b"\r\n")[0].decode()
+        document = {"uri": f"http://{host}/v1beta/files/abc", "x": "x" * padding}
+        writer.write(json_answer(document, *headers))
+
+    return script
+
+
+SECURE = GET.replace(b"Host", b"Accept-Encoding: gzip\r\nX-Forwarded-Proto: https\r\nHost")
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+async def test_over_https_an_answer_names_files_on_our_base(method: bytes) -> None:
+    top, body = await answer_to(naming_itself(), SECURE.replace(b"GET", method))
+
+    assert json.loads(body)["uri"] == "https://h/v1beta/files/abc"
+    assert b"Content-Length: %d" % len(body) in top
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+async def test_over_http_an_answer_passes_untouched(method: bytes) -> None:
+    _, body = await answer_to(naming_itself(), GET.replace(b"GET", method))
+
+    assert json.loads(body)["uri"].startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("script", "request_"),
+    [
+        (naming_itself(padding=2 << 20), SECURE.replace(b"GET", b"POST")),
+        (naming_itself(b"Content-Encoding: x-own"), SECURE),
+        (naming_itself(b"Content-Encoding: x-own"), SECURE.replace(b"GET", b"POST")),
+        (naming_itself(), SECURE.replace(b"files", b"models")),
+        (naming_itself(), SECURE.replace(b"files", b"models").replace(b"GET", b"POST")),
+    ],
+)
+async def test_a_large_a_packed_and_any_other_answer_pass_untouched(
+    script: Script, request_: bytes
+) -> None:
+    _, body = await answer_to(script, request_)
+
+    assert json.loads(body)["uri"].startswith("http://127.0.0.1:")
+
+
+async def test_a_large_answer_of_unknown_length_passes_whole() -> None:
+    large = json.dumps({"x": "y" * (3 << 20)}).encode()
+    sent = b"Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
+    script = answering(
+        b"HTTP/1.1 200 OK\r\n" + sent, chunk(large[: 2 << 20]), chunk(large[2 << 20 :]), END
+    )
+
+    _, body = await answer_to(script, GET.replace(b"GET", b"POST"))
+
+    assert dechunked(body) == large
+
+
+async def test_an_answer_that_may_be_packed_is_asked_for_unpacked_where_uris_are_read() -> None:
+    seen = await passed(SECURE.replace(b"GET", b"POST"))
+
+    assert "Accept-Encoding: identity" in seen.headers
+
+
+@pytest.mark.parametrize(
+    "path", [b"models/g:generateContent", b"models/g:countTokens", b"cachedContents"]
+)
+async def test_our_uri_in_a_request_becomes_the_upstreams(path: bytes) -> None:
+    body = b'{"contents":[{"parts":[{"fileData":{"fileUri":"https://h/v1beta/files/abc"}}]}]}'
+    top = GET.replace(b"GET", b"POST").replace(b"files", path)
+    lines = b"Content-Type: application/json\r\nContent-Length: %d\r\nHost" % len(body)
+    seen: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        start = await head(reader)
+        size = int(start.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+        seen.set_result(await reader.readexactly(size))
+        writer.write(json_answer({"candidates": [{"content": {"parts": [{"text": "x"}]}}]}))
+
+    await answer_to(script, top.replace(b"Host", lines) + body)
+
+    uri = json.loads(await seen)["contents"][0]["parts"][0]["fileData"]["fileUri"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1beta/files/abc", uri)
+
+
+POST = GET.replace(b"GET", b"POST").replace(b"files", b"cachedContents")
+
+
+@contextlib.asynccontextmanager
+async def capped(script: Script, limit: int = 10) -> AsyncIterator[int]:
+    """Run the proxy with a cap on request bodies; yield its port."""
+    async with scripted(script) as url:
+        made = settings.Settings(
+            upstream=settings.Upstream(url_base=str(url)),
+            server=settings.Server(max_body_bytes=limit),
+        )
+        async with running(create_app(made)) as port:
+            yield port
+
+
+async def taking_all(reader: Reader, writer: Writer) -> None:
+    """Answer a request when its body is complete, however that is told."""
+    start = await head(reader)
+    if b"chunked" in start:
+        await reader.readuntil(END)
+    else:
+        size = int(start.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+        await reader.readexactly(size)
+    writer.write(OK)
+
+
+@pytest.mark.parametrize(
+    ("lines", "body"),
+    [
+        (b"Content-Length: 11", b"x" * 11),
+        (b"Content-Length: 11\r\nContent-Type: application/json", b'"123456789"'),
+        (b"Transfer-Encoding: chunked", chunk(b"x" * 11) + END),
+    ],
+)
+async def test_a_body_beyond_the_cap_is_refused(lines: bytes, body: bytes) -> None:
+    async with capped(taking_all) as port:
+        top, answer = await exchange(port, POST.replace(b"Host", lines + b"\r\nHost") + body)
+
+    assert top.startswith(b"HTTP/1.1 413 ")
+    assert json.loads(answer)["error"]["status"] == "INVALID_ARGUMENT"
+
+
+async def test_a_form_with_a_file_has_no_cap() -> None:
+    lines = b"Content-Length: 11\r\nContent-Type: multipart/form-data; boundary=x\r\nHost"
+
+    async with capped(taking_all) as port:
+        top, _ = await exchange(port, POST.replace(b"Host", lines) + b"x" * 11)
+
+    assert top.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_an_answer_that_comes_before_the_body_is_complete_is_passed_on() -> None:
+    async def script(reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+
+    top = POST.replace(b"Host", b"Content-Length: 9\r\nHost")
+    async with proxied(script) as port, connected(port, top + b"one") as client:
+        assert (await client.head()).startswith(b"HTTP/1.1 403 ")
+        assert await client.reader.readexactly(2) == b"no"

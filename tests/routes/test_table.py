@@ -40,21 +40,47 @@ async def test_a_stream_is_recognised_by_its_end(path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/v1beta/models/m:streamGenerateContent"),
-        ("POST", "/v1beta/models/m:generateContent"),
+        ("PUT", "/v1beta/models/m:generateContent"),
+        ("POST", "/v1beta/models/m:batchGenerateContent"),
+        ("POST", "/v1beta/models/m:asyncBatchEmbedContent"),
+        ("POST", "/v1beta/models/m:predictLongRunning"),
+        ("POST", "/v1beta/cachedContents"),
+        ("POST", "/v1/models"),
+        ("DELETE", "/v1beta/tunedModels/m"),
         ("POST", "/v1beta/models/m:streamGenerateContentX"),
         ("POST", "/v1beta/models/m/x:streamGenerateContent"),
         ("POST", "/v1beta/models/:streamGenerateContent"),
         ("POST", "/v1beta/xmodels/m:streamGenerateContent"),
         ("POST", "/v1beta/openai/chat/completions"),
-        ("PUT", "/upload/v1beta/files"),
         ("PROPFIND", "/anything"),
         ("POST", "/health"),
-        ("GET", "/"),
     ],
 )
 async def test_everything_else_is_passed_through(method: str, path: str) -> None:
     assert await matched(method, path) == "passthrough"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("POST", "/v1beta/models/m:generateContent", "generate"),
+        ("POST", "//team/v1/tunedModels/m%3AgenerateContent", "generate"),
+        ("POST", "/v1beta/models/m:countTokens", "compute"),
+        ("POST", "/v1beta/models/m:embedContent", "compute"),
+        ("POST", "/v1beta/models/m:batchEmbedContents", "compute"),
+        ("POST", "/v1beta/models/m:predict", "compute"),
+        ("GET", "/v1/models", "models"),
+        ("GET", "/v1/models/m", "model"),
+        ("GET", "/v1beta/models", "fetch"),
+        ("GET", "/v1beta/models/m:streamGenerateContent", "fetch"),
+        ("HEAD", "/v1beta/files/f", "fetch"),
+        ("GET", "/", "fetch"),
+    ],
+)
+async def test_what_may_be_asked_again_has_routes_of_its_own(
+    method: str, path: str, name: str
+) -> None:
+    assert await matched(method, path) == name
 
 
 @given(st.lists(SEGMENT, max_size=3), st.sampled_from(["models", "tunedModels"]), SEGMENT)

@@ -1,14 +1,17 @@
 // Drives the stock @google/genai SDK as an application would, and prints what it saw.
 //
 // One argument, a JSON job:
-//   {baseUrl, apiKey, model, mode: "stream" | "chat" | "generate", prompts, config?, headers?}
+//   {baseUrl, apiKey, model, mode: "stream" | "chat" | "generate" | "files", prompts, config?,
+//    headers?}
+// In the mode "files" a prompt is the path of a file: it is uploaded, looked up, used in a prompt,
+// downloaded to the same path with ".back" after it, and deleted.
 // One JSON line on stdout for each response object the SDK yields:
 //   {turn, text, finishReason, chunk}
 // and a last line, {done: true, history, curated} or {error: {name, message, status}, history,
 // curated}. The histories are the chat's own, and empty in the other modes. An error that the
 // SDK raises is a result, so the exit status is 0; any other status is a fault of the job.
 
-import { GoogleGenAI } from "@google/genai";
+import { createPartFromUri, GoogleGenAI } from "@google/genai";
 
 const print = (line) => console.log(JSON.stringify(line));
 
@@ -27,6 +30,15 @@ const MODES = {
   },
   async *chat({ chat }, prompt) {
     yield* await chat.sendMessageStream({ message: prompt });
+  },
+  async *files({ ai, model, config }, path) {
+    const file = await ai.files.upload({ file: path, config: { mimeType: "text/plain" } });
+    yield file;
+    yield await ai.files.get({ name: file.name });
+    const part = createPartFromUri(file.uri, file.mimeType);
+    yield await ai.models.generateContent({ model, config, contents: [part] });
+    await ai.files.download({ file, downloadPath: `${path}.back` });
+    await ai.files.delete({ name: file.name });
   },
 };
 

@@ -1,0 +1,129 @@
+r"""The URIs of files: Google's for the upstream, ours for the client.
+
+Gemini names files by absolute URIs on its own host (``file.uri``, ``downloadUri``,
+``video.uri``, the results of operations). A client that GETs one goes past the proxy, and
+with a key that the proxy knows and Google does not, it fails. So URIs on the upstream's base
+become URIs on ours on the way down, and ours become Google's on the way up.
+
+Downwards only when our base is https: google-genai takes a URI for a file's name only when
+it begins with ``https://`` and holds ``files/<id>``, so an http URI would break
+``files.download``, and an id must never change. Upwards both kinds are understood always.
+
+A body is edited as bytes, inside the string of the URI and nowhere else. In JSON the bytes
+``"uri":`` can only be a key: within a string the quotes would be escaped.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+
+import attrs
+from yarl import URL
+
+from gemproxy.relay.headers import without_credential
+
+LIMIT = 1 << 20
+"""Largest body (bytes) that is held back so that URIs can be looked for in it."""
+
+_URI = re.compile(
+    rb'("(?:uri|fileUri|file_uri|downloadUri|download_uri)"\s*:\s*)'
+    rb'("https?:(?:/|\\/){2}[^"\\]*(?:\\.[^"\\]*)*")'
+)
+_NAMES_FILES = re.compile(r"/(?:files|generatedFiles|operations|interactions)(?:[/:]|$)|/upload/")
+_DOWNLOADS = re.compile(r":download$|(?:^|[?&])(?:%24|\$)?alt=media(?:&|$)")
+_HOST = re.compile(r"[A-Za-z0-9._\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+
+
+@attrs.frozen
+class Addresses:
+    """The upstream's base URL, and ours as one client knows it; both without a slash at the end.
+
+    ``ours`` is None where it cannot be told. ``also_ours`` are bases that are understood in
+    what the client sends.
+    """
+
+    upstream: str
+    ours: str | None
+    also_ours: tuple[str, ...] = ()
+
+    def outward(self, body: bytes) -> bytes | None:
+        """Return an answer's body with our URIs and without keys; None when nothing changes."""
+        return _edited(body, (self.upstream,), self._outward)
+
+    def _outward(self, uri: str) -> str:
+        own = self.ours if self.ours and self.ours.startswith("https://") else self.upstream
+        return without_credential(_moved(uri, self.upstream, own))
+
+    def inward(self, body: bytes) -> bytes | None:
+        """Return a request's body with Google's URIs; None when nothing changes."""
+        return _edited(body, self.also_ours, self._inward)
+
+    def _inward(self, uri: str) -> str:
+        for base in self.also_ours:
+            if uri.startswith(f"{base}/"):
+                return without_credential(_moved(uri, base, self.upstream))
+        return uri
+
+    def location(self, location: str) -> str:
+        """Return a redirect for the client: on our base when it was on the upstream's."""
+        ours = self.upstream if self.ours is None else self.ours
+        return without_credential(_moved(location, self.upstream, ours))
+
+
+def addresses(upstream: URL, public_url: str, scheme: str, headers: Mapping[str, str]) -> Addresses:
+    """Return the addresses for a client that came by ``scheme`` with these ``headers``.
+
+    ``public_url`` is the operator's word for our base. Without it the base is what the client
+    wrote: its Host, and https where a terminator of TLS says so in X-Forwarded-Proto. That
+    header is believed although anybody can send it, because the answer to whoever sends it is
+    all that it changes.
+    """
+    host = headers.get("Host", "")
+    secure = headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
+    derived = tuple(f"{name}://{host}" for name in ("https", "http") if _HOST.fullmatch(host))
+    named = public_url.rstrip("/")
+    by_host = next((base for base in derived if base.startswith(f"{scheme}:")), None)
+    if secure and derived:
+        by_host = derived[0]
+    return Addresses(
+        upstream=f"{upstream.origin()}{upstream.raw_path.rstrip('/')}",
+        ours=named or by_host,
+        also_ours=(named, *derived) if named else derived,
+    )
+
+
+def names_files(raw_target: str) -> bool:
+    """Tell a request whose JSON answer may hold the URIs of files."""
+    path = raw_target.partition("?")[0]
+    return bool(_NAMES_FILES.search(path)) and not downloads(raw_target)
+
+
+def downloads(raw_target: str) -> bool:
+    """Tell a request for the content of a file."""
+    path, _, query = raw_target.partition("?")
+    return bool(_DOWNLOADS.search(path) or _DOWNLOADS.search(query))
+
+
+def _edited(body: bytes, bases: tuple[str, ...], edit: Callable[[str], str]) -> bytes | None:
+    """Return ``body`` with its URIs edited, or None; the look for hosts spares most bodies."""
+    if not any(_authority(base) in body for base in bases):
+        return None
+
+    def replace(found: re.Match[bytes]) -> bytes:
+        try:
+            uri = json.loads(found[2])
+        except ValueError:
+            return found[0]
+        edited = edit(uri)
+        return found[0] if edited == uri else found[1] + json.dumps(edited).encode()
+
+    made = _URI.sub(replace, body)
+    return None if made == body else made
+
+
+def _authority(base: str) -> bytes:
+    return base.partition("://")[2].partition("/")[0].encode()
+
+
+def _moved(uri: str, source: str, goal: str) -> str:
+    return goal + uri.removeprefix(source) if uri.startswith(f"{source}/") else uri

@@ -1,0 +1,110 @@
+"""The sink that collects a stream and gives the client one JSON response at its end.
+
+While it collects, the client hears nothing, and some clients give up on a silent server
+(Node's fetch after 300 s). So after a while the head goes out, and then white space, which
+JSON allows before a value: google-genai, @google/genai, openai and the Vercel AI SDK read
+over it. The price is the status: from then on it is 200, and a failure has to be told by
+cutting the connection short.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import attrs
+from multidict import CIMultiDict
+
+from gemproxy.core.chunk import loads
+from gemproxy.core.collect import Collector
+from gemproxy.core.frame import Decoder, Frame
+from gemproxy.core.rewrite import dump
+from gemproxy.relay.dialects import Dialect
+from gemproxy.relay.downstream import ClientSink
+from gemproxy.relay.headers import downstream_headers
+
+_OK = 200
+_JSON = "application/json; charset=UTF-8"
+_WARMTH = b"\n"
+
+UNARY = Dialect("unary", bare_errors=True)
+"""How to speak to a client that waits for one JSON value."""
+
+
+@attrs.define(eq=False)
+class CollectingSink:
+    """A ``Sink`` in front of the ``client``'s; ``decoder`` takes the stream apart again."""
+
+    client: ClientSink
+    decoder: Decoder
+    _collector: Collector = attrs.field(factory=Collector)
+    _headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": _JSON})
+    _writing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+
+    @property
+    def committed(self) -> bool:
+        """Tell whether the client has the head of its answer."""
+        return self.client.committed
+
+    async def open(self, _status: int, headers: Mapping[str, str]) -> None:
+        """Note the headers of the answer that begins."""
+        self._headers = headers
+
+    async def emit(self, raw: bytes) -> None:
+        """Take frames of the stream."""
+        for frame in self.decoder.feed(raw):
+            self._add(frame)
+
+    async def heartbeat(self) -> None:
+        """Do nothing: the upstream's silence is none that the client can tell."""
+
+    async def finish(self) -> None:
+        """Give the client the whole answer."""
+        tail = self.decoder.close()
+        if tail is not None:
+            self._add(tail)
+        body = dump(self._collector.response())
+        async with self._writing:
+            if not self.committed:
+                await self.client.open(_OK, {**self._headers, "Content-Length": str(len(body))})
+            await self.client.emit(body)
+            await self.client.finish()
+
+    async def fail(self, payload: Mapping[str, Any]) -> None:
+        """Tell a client that has only white space so far, and cut its connection short."""
+        async with self._writing:
+            await self.client.fail(payload)
+
+    @contextlib.asynccontextmanager
+    async def kept_warm(self, after: float, every: float) -> AsyncIterator[None]:
+        """Keep the client waiting while entered: after some seconds, then every so many."""
+        warming = asyncio.create_task(self._warm(after, every))
+        try:
+            yield
+        finally:
+            warming.cancel()
+            await asyncio.wait([warming])
+
+    async def _warm(self, after: float, every: float) -> None:
+        await asyncio.sleep(after)
+        with contextlib.suppress(ConnectionError):  # whoever writes the answer will notice
+            async with self._writing:
+                if not self.committed:
+                    await self.client.open(_OK, self._headers)
+            while True:
+                async with self._writing:
+                    await self.client.emit(_WARMTH)
+                await asyncio.sleep(every)
+
+    def _add(self, frame: Frame) -> None:
+        document = None if frame.data is None else loads(frame.data, "replace")
+        if isinstance(document, dict):
+            self._collector.add(document)
+
+
+def json_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """Return the headers of a stream as those of the JSON response that is made of it."""
+    passed = downstream_headers(headers, rewritten=True)
+    if passed.get("Content-Type", "").startswith("text/event-stream"):
+        passed["Content-Type"] = _JSON
+    return passed

@@ -1,0 +1,113 @@
+"""Redirects of downloads, followed inside the proxy.
+
+Google answers some downloads with a redirect to its storage. A client whose base URL is the
+proxy may have no way there, so a GET or a HEAD is followed here, ``Range`` and conditions
+included. Only to where a Gemini API sends its clients: the upstream's own origin, and by
+https the hosts below googleapis.com and googleusercontent.com. Any other redirect is the
+client's to judge, and comes down as it is.
+
+The credential stays with the upstream's origin. What crosses to another origin is an
+allow-list of headers, because everything else was meant for the upstream, and because a
+signed storage URL breaks on ``x-goog-*`` headers that were not signed.
+"""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+
+import attrs
+from multidict import CIMultiDict
+from yarl import URL
+
+from gemproxy.relay.upstream import Attempt
+
+MOST_HOPS = 5
+
+_URL = re.compile(r"[!-\[\]-~]+")
+"""Visible ASCII but no backslash, which some parsers take for a slash."""
+
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_STATUSES = frozenset({301, 302, 303, 307, 308})
+_GOOGLE = (".googleapis.com", ".googleusercontent.com")
+_FOR_ANY_ORIGIN = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "range",
+        "user-agent",
+    }
+)
+
+
+@attrs.frozen
+class Hop:
+    """One request on the way to an answer: its URL, and its headers, a credential among them."""
+
+    url: URL
+    headers: Mapping[str, str] = attrs.field(repr=False)
+
+    def onward(self, base: URL, location: str) -> "Hop | None":
+        """Return the request to which ``location`` leads, or None where it must not be made.
+
+        ``base`` is the upstream's base URL.
+        """
+        url = resolved(self.url, location)
+        if url is None or not belongs_to(base, url):
+            return None
+        if url.origin() == self.url.origin():
+            return Hop(url, self.headers)
+        kept = [item for item in self.headers.items() if item[0].lower() in _FOR_ANY_ORIGIN]
+        return Hop(url, CIMultiDict(kept))
+
+
+Send = Callable[[Hop], AbstractAsyncContextManager[Attempt]]
+
+
+def resolved(url: URL, location: str) -> URL | None:
+    """Return the absolute URL that ``location`` names in an answer of ``url``; None for none."""
+    if not _URL.fullmatch(location):
+        return None
+    try:
+        found = url.join(URL(location, encoded=True)).with_fragment(None)
+        usable = found.scheme in {"http", "https"} and found.host and found.user is None
+    except ValueError:
+        return None
+    return found if usable else None
+
+
+def belongs_to(base: URL, url: URL) -> bool:
+    """Tell whether ``url`` is at the upstream's own origin, or at a host of Google's by https."""
+    if url.origin() == base.origin():
+        return True
+    host = (url.host or "").lower()
+    return url.scheme == "https" and url.port == 443 and host.endswith(_GOOGLE)  # noqa: PLR2004 (https's own port)
+
+
+@contextlib.asynccontextmanager
+async def followed(send: Send, base: URL, method: str, hop: Hop) -> AsyncIterator[Attempt]:
+    """Yield the answer where the redirects from ``hop`` end; ``send`` makes one request.
+
+    The answer may be a redirect nevertheless: one that is not followed, or one too many.
+    ``base`` is the upstream's base URL.
+    """
+    for left in reversed(range(MOST_HOPS + 1)):
+        async with send(hop) as attempt:
+            onward = _onward(base, method, hop, attempt) if left else None
+            if onward is None:
+                yield attempt
+                return
+        hop = onward
+
+
+def _onward(base: URL, method: str, hop: Hop, attempt: Attempt) -> Hop | None:
+    if method not in _SAFE_METHODS or attempt.status not in _STATUSES:
+        return None
+    location = attempt.headers.get("Location")
+    return hop.onward(base, location) if location else None

@@ -1,0 +1,264 @@
+"""One unary call: attempts upstream until there is an answer to pass on.
+
+An answer of moderate size is read to its end before its head goes out. Until then nothing
+is lost by asking again, so a 5xx, a reset in the middle or an empty reply is made good. A
+larger answer, and one that is no JSON (a download, an event stream), is passed on as it
+comes; when it breaks, the client's connection is to be cut short.
+
+The bytes that are passed on are the upstream's, compression and all.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Self
+
+import attrs
+import tenacity
+from multidict import CIMultiDict
+
+from gemproxy.core.errors import (
+    DeadlinePassed,
+    GemproxyError,
+    NoFirstByte,
+    Unreachable,
+    UpstreamFailure,
+)
+from gemproxy.core.events import How, Resume
+from gemproxy.core.unary import Judge
+from gemproxy.relay.bodies import Bodies
+from gemproxy.relay.deadline import Deadline
+from gemproxy.relay.downstream import ClientSink
+from gemproxy.relay.headers import downstream_headers
+from gemproxy.relay.pacing import Interrupted
+from gemproxy.relay.upstream import Attempt, AttemptFailed
+
+OpenAttempt = Callable[[], AbstractAsyncContextManager[Attempt]]
+Headers = Mapping[str, str]
+Rewrite = Callable[[bytes], bytes | None]
+Translate = Callable[[CIMultiDict[str]], None]
+
+_OK = 200
+_ERRORS = 400
+_SLICE = 1 << 18
+_ERROR_TEXT_LIMIT = 1 << 20
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+@attrs.frozen
+class Answer:
+    """A whole answer of the upstream, its body as it came."""
+
+    status: int
+    headers: Headers
+    body: bytes = attrs.field(repr=False)
+
+    @property
+    def document(self) -> bytes | None:
+        """The JSON in the body; None for another type and for a coding that is not undone here."""
+        if not is_json(self.headers):
+            return None
+        coding = self.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding == "identity":
+            return self.body
+        return _unzipped(self.body) if coding == "gzip" and self.status >= _ERRORS else None
+
+
+@attrs.define(eq=False)
+class Shelf:
+    """Room for one answer of up to ``each`` bytes, in the space that ``bodies`` shares."""
+
+    bodies: Bodies
+    each: int
+    taken: int = 0
+
+    def takes(self, size: int) -> bool:
+        """Take ``size`` more bytes, and tell whether they still fit."""
+        self.taken += size
+        self.bodies.held += size
+        return self.taken <= self.each and self.bodies.held <= self.bodies.total
+
+    def clear(self) -> None:
+        """Give back what was taken."""
+        self.bodies.held -= self.taken
+        self.taken = 0
+
+
+@attrs.define
+class Slices:
+    """A kept request body, sent up slice by slice; an iterator that needs no closing."""
+
+    body: bytes = attrs.field(repr=False)
+    _at: int = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._at >= len(self.body):
+            raise StopAsyncIteration
+        begin, self._at = self._at, self._at + _SLICE
+        return self.body[begin : self._at]
+
+
+@attrs.define(eq=False)
+class Call:
+    """Runs one unary call to its end.
+
+    ``open_attempt`` makes one attempt, ``pacing`` is tenacity's loop, ``judge`` says after
+    which answers it goes on. ``rewrite`` returns another body for a JSON answer with 200, or
+    None to leave it as it came. ``translate`` edits the headers of whatever is passed on.
+    """
+
+    judge: Judge
+    open_attempt: OpenAttempt
+    pacing: tenacity.AsyncRetrying
+    sink: ClientSink
+    shelf: Shelf
+    deadline: Deadline
+    rewrite: Rewrite | None = None
+    translate: Translate | None = None
+    attempts: int = 0
+    _last: Answer | None = None
+    _failure: AttemptFailed | None = None
+    _limit: asyncio.Timeout = attrs.field(init=False)
+
+    async def run(self) -> None:
+        """Make attempts until one is answered, and pass that answer on.
+
+        Raises a GemproxyError when there is none; AttemptFailed when an answer breaks whose
+        beginning the client has; ClientGone.
+        """
+        try:
+            async with asyncio.timeout_at(self.deadline.at) as self._limit:
+                answer = await self._answer()
+            if answer is not None:
+                await self._pass_on(answer)
+        except TimeoutError:
+            raise DeadlinePassed("There was no answer within X-Server-Timeout.") from None
+        finally:
+            self.shelf.clear()
+
+    def report(self) -> dict[str, Any]:
+        """Return what the request's log line says about the call; figures, no content."""
+        failed = {"upstream": self._failure.how.value} if self._failure else {}
+        return {"attempts": self.attempts, **self.judge.report(), **failed}
+
+    async def _answer(self) -> Answer | None:
+        """Return the answer to pass on, or None when it was passed on as it came.
+
+        When the retries are used up that is the last one, or an earlier one that was no
+        error: an empty reply tells more than the failure to get a better one.
+        """
+        try:
+            async for paced in self.pacing:
+                with paced:
+                    return await self._attempt()
+        except Interrupted:
+            pass
+        if self._last is None:
+            raise self._no_answer()
+        return self._last
+
+    async def _attempt(self) -> Answer | None:
+        self.attempts += 1
+        self.shelf.clear()
+        try:
+            async with self.open_attempt() as attempt:
+                body = await self._read(attempt)
+                if body is None:
+                    return None
+                answer = Answer(attempt.status, attempt.headers, body)
+        except AttemptFailed as failure:
+            self._failure = failure
+            if self.sink.committed:
+                raise
+            self._go_on(self.judge.broke(failure.how))
+            raise self._no_answer() from failure
+        self._failure = None
+        resume = self.judge.answered(answer.status, answer.document, _retry_after(answer.headers))
+        if resume is not None and (self._last is None or self._last.status >= _ERRORS):
+            self._last = answer
+        self._go_on(resume)
+        return answer
+
+    def _go_on(self, resume: Resume | None) -> None:
+        if resume is not None:
+            raise Interrupted(resume.cause, resume.after)
+
+    async def _read(self, attempt: Attempt) -> bytes | None:
+        """Return the whole body, or None when it was passed on because it does not fit."""
+        pieces: list[bytes] = []
+        if self._may_fit(attempt):
+            while data := await attempt.read():
+                pieces.append(data)
+                if not self.shelf.takes(len(data)):
+                    break
+            else:
+                return b"".join(pieces)
+        await self._stream(attempt, pieces)
+        return None
+
+    def _may_fit(self, attempt: Attempt) -> bool:
+        length = attempt.headers.get("Content-Length", "0")
+        fits = length.isdecimal() and int(length) <= self.shelf.each
+        return fits and (attempt.status >= _ERRORS or is_json(attempt.headers))
+
+    async def _stream(self, attempt: Attempt, pieces: list[bytes]) -> None:
+        self._limit.reschedule(None)  # the deadline is for an answer to begin
+        await self.sink.open(attempt.status, self._headers(attempt.headers))
+        for piece in pieces:
+            await self.sink.emit(piece)
+        pieces.clear()
+        while data := await attempt.read():
+            await self.sink.emit(data)
+        await self.sink.finish()
+
+    async def _pass_on(self, answer: Answer) -> None:
+        body = None
+        if self.rewrite is not None and answer.status == _OK and answer.document is not None:
+            body = self.rewrite(answer.document)
+        headers = self._headers(answer.headers, rewritten=body is not None)
+        if body is None:
+            body = answer.body
+        else:
+            headers["Content-Length"] = str(len(body))
+        await self.sink.open(answer.status, headers)
+        if body:
+            await self.sink.emit(body)
+        await self.sink.finish()
+
+    def _headers(self, headers: Headers, *, rewritten: bool = False) -> CIMultiDict[str]:
+        passed = downstream_headers(headers, rewritten=rewritten)
+        if self.translate is not None:
+            self.translate(passed)
+        return passed
+
+    def _no_answer(self) -> GemproxyError:
+        """Return what the client is told when there is no answer to pass on."""
+        how = self._failure.how if self._failure else None
+        if how is How.UNREACHABLE:
+            return Unreachable("The upstream cannot be reached.")
+        if how in (How.NO_FIRST_BYTE, How.STALLED):
+            return NoFirstByte("The upstream did not answer in time.")
+        return UpstreamFailure("The upstream closed the connection without a whole answer.")
+
+
+def is_json(headers: Headers) -> bool:
+    """Tell an answer whose body is JSON, by its type."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+def _retry_after(headers: Headers) -> float | None:
+    """Return a Retry-After header in seconds; the form with a date is not used by Google."""
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+def _unzipped(body: bytes) -> bytes | None:
+    """Return what a gzip body holds, as far as an error has to be read."""
+    try:
+        return zlib.decompressobj(_GZIP).decompress(body, _ERROR_TEXT_LIMIT)
+    except zlib.error:
+        return None

@@ -1,0 +1,134 @@
+"""``:generateContent`` run upstream as a stream, for those who switch it on.
+
+A unary answer that is cut is lost, however long it took; a stream is resumed. So the call
+goes up as ``:streamGenerateContent``, with all the repair of a stream, and the client gets
+one JSON response, as it expects.
+
+Nothing is gained where a cut could not be resumed (images, audio, several candidates), so
+those calls stay what they are; so does one that turns out to be of that kind, and one whose
+model does not stream.
+"""
+
+import asyncio
+import re
+from typing import Any
+
+import attrs
+from aiohttp import web
+
+from gemproxy.core.errors import DeadlinePassed, UpstreamFailure
+from gemproxy.core.intake import Intake
+from gemproxy.core.machine import Patience, StreamMachine
+from gemproxy.core.request import StreamRequest
+from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.unary import gains_by_streaming
+from gemproxy.keys import ACCOUNT
+from gemproxy.logs import request_id_var
+from gemproxy.relay import headers as rules
+from gemproxy.relay.bodies import Body
+from gemproxy.relay.collecting import UNARY, CollectingSink, json_headers
+from gemproxy.relay.deadline import Deadline
+from gemproxy.relay.downstream import ClientSink
+from gemproxy.relay.loop import OpenAttempt, Refused, Relay
+from gemproxy.relay.pacing import pacing
+from gemproxy.routes.stream import STREAMING, Streaming
+
+_NOT_FOUND = 404
+_METHOD = re.compile(r"(:|%3[Aa])generateContent$")
+
+
+async def gather(request: web.Request, body: Body, deadline: Deadline) -> web.StreamResponse | None:
+    """Return the answer to a generation, or None where it is to be a plain unary call."""
+    generation = StreamRequest(body.kept)
+    target = stream_target(request.rel_url.raw_path_qs)
+    masked = "X-Goog-FieldMask" in request.headers
+    if target is None or masked or not gains_by_streaming(generation):
+        return None
+    streaming = request.app[STREAMING]
+    model = request.match_info["model"]
+    policy = attrs.evolve(streaming.policy, first_form=streaming.lessons.first_form(model))
+    machine = StreamMachine(generation, SSEEncoder(), policy)
+    account: dict[str, Any] = request[ACCOUNT].copy()
+    try:
+        return await _run(request, streaming, machine, target, deadline)
+    except Refused as refused:
+        if refused.status != _NOT_FOUND:
+            return _refusal(refused)
+    except UpstreamFailure:
+        if not machine.transcript.opaque:
+            raise
+    finally:
+        if machine.form != machine.policy.first_form and machine.joints:
+            streaming.lessons.learn(model, machine.form)
+    request[ACCOUNT] = account  # the plain call tells its own story
+    return None
+
+
+def _refusal(refused: Refused) -> web.Response:
+    return web.Response(status=refused.status, headers=refused.headers, body=refused.error.body)
+
+
+async def _run(
+    request: web.Request,
+    streaming: Streaming,
+    machine: StreamMachine,
+    target: str,
+    deadline: Deadline,
+) -> web.StreamResponse:
+    def decoder() -> SSEDecoder:
+        return SSEDecoder(streaming.max_frame)
+
+    most = deadline.within(streaming.budget.max_seconds)
+    client = ClientSink(request, UNARY, streaming.send_timeout, web.StreamResponse())
+    sink = CollectingSink(client, decoder())
+    relay = Relay(
+        machine,
+        Intake(machine, decoder),
+        sink,
+        _opener(request, streaming, deadline, target),
+        pacing(attrs.evolve(streaming.budget, max_seconds=most), lambda: machine.progress),
+        streaming.timing,
+        json_headers,
+        request_id_var.get(),
+    )
+    timing = streaming.timing
+    try:
+        async with (
+            asyncio.timeout_at(deadline.at),
+            sink.kept_warm(timing.headers_after, timing.heartbeat),
+        ):
+            await relay.run()
+    except TimeoutError:
+        late = DeadlinePassed("There was no whole answer within X-Server-Timeout.")
+        if not sink.committed:
+            raise late from None
+        await sink.fail(late.payload(request_id_var.get()))
+    finally:
+        request[ACCOUNT].update(relay.report())
+    return client.response
+
+
+def _opener(
+    request: web.Request, streaming: Streaming, deadline: Deadline, target: str
+) -> OpenAttempt:
+    goal = rules.target(streaming.base, target)
+    credential = rules.choose_credential(request.headers, goal.credential)
+    headers = rules.upstream_headers(request.headers, credential, identity=True)
+    patience = streaming.timing.patience[Patience.FIRST_BYTE]
+    return lambda body: streaming.upstream.attempt(
+        "POST", goal.url, deadline.stamped(headers), body, patience
+    )
+
+
+def stream_target(raw_target: str) -> str | None:
+    """Return the target of the stream that says what this call says.
+
+    None where there is none: a call whose query asks for another form, or for some fields.
+    """
+    path, _, query = raw_target.partition("?")
+    pairs = [pair for pair in query.split("&") if pair and pair != "alt=json"]
+    names = {pair.partition("=")[0].removeprefix("$").removeprefix("%24") for pair in pairs}
+    if names & {"alt", "fields"} or not _METHOD.search(path):
+        return None
+    path = _METHOD.sub(r"\1streamGenerateContent", path)
+    return f"{path}?{'&'.join([*pairs, 'alt=sse'])}"

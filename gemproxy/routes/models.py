@@ -1,0 +1,82 @@
+"""``GET /v1/models`` and ``/v1/models/{m}``, in one form that Gemini and OpenAI clients read.
+
+Both kinds ask for the same path: Google's SDKs from major version 3 on, and OpenAI's with a
+base URL that ends in ``/v1``. Each entry gets the fields of both, and the list its two names,
+``models`` and ``data``; the SDKs of either side read theirs and leave the rest. What is no
+such answer, an error or a partial one, passes as it came, and so does ``/v1beta/models``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from gemproxy.core.chunk import Undecodable, loads
+from gemproxy.core.rewrite import dump
+from gemproxy.core.unary import Look
+from gemproxy.relay.bodies import Body
+from gemproxy.relay.headers import API_KEY, AUTHORIZATION
+from gemproxy.routes.unary import call
+
+Json = dict[str, Any]
+
+_PAGE = 1000
+"""The largest page that Google gives."""
+
+
+async def handle(request: web.Request) -> web.StreamResponse:
+    """Answer with the merged form of what the upstream says."""
+    rewrite = merged_entry if "model" in request.match_info else merged_list
+    target = request.rel_url.raw_path_qs
+    if "model" not in request.match_info and is_openai(request.headers):
+        target = whole_list(target)
+    return await call(request, Body(), Look.STATUS, rewrite=rewrite, target=target)
+
+
+def is_openai(headers: Mapping[str, str]) -> bool:
+    """Tell a request that an OpenAI client makes."""
+    stainless = any(name.lower().startswith("x-stainless-") for name in headers)
+    return stainless or (AUTHORIZATION in headers and API_KEY not in headers)
+
+
+def whole_list(raw_target: str) -> str:
+    """Return the target that asks for all models at once: OpenAI's list has no pages."""
+    path, _, query = raw_target.partition("?")
+    if any(pair.startswith(("pageSize=", "pageToken=")) for pair in query.split("&")):
+        return raw_target
+    return f"{path}?{query}&pageSize={_PAGE}" if query else f"{path}?pageSize={_PAGE}"
+
+
+def merged_list(body: bytes) -> bytes | None:
+    """Return a list of models for both kinds of clients, or None where ``body`` is none.
+
+    The token of the next page stays where Gemini clients look for it.
+    """
+    document = _object(body)
+    models = document.get("models") if document else None
+    if document is None or not isinstance(models, list):
+        return None
+    entries = [_merged(model) for model in models if isinstance(model, dict)]
+    return dump({"object": "list", "data": entries, **document, "models": entries})
+
+
+def merged_entry(body: bytes) -> bytes | None:
+    """Return one model for both kinds of clients, or None where ``body`` is none."""
+    model = _object(body)
+    if model is None or not isinstance(model.get("name"), str):
+        return None
+    return dump(_merged(model))
+
+
+def _merged(model: Json) -> Json:
+    """Return an entry with OpenAI's fields; Google does not tell when a model was created."""
+    name = str(model.get("name", "")).removeprefix("models/")
+    return {"id": name, "object": "model", "created": 0, "owned_by": "google", **model}
+
+
+def _object(body: bytes) -> Json | None:
+    try:
+        document = loads(body)
+    except Undecodable:
+        return None
+    return document if isinstance(document, dict) else None

@@ -1,0 +1,174 @@
+"""Unary methods of models, and every GET: asked again while the client has nothing yet.
+
+Only what changes nothing upstream is asked again: GET and HEAD, and the POSTs that compute
+an answer. Uploads, creations, deletions, batches and long-running operations are none of
+these, and go through once.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import attrs
+from aiohttp import web
+from multidict import CIMultiDict
+
+from gemproxy.core.machine import Patience
+from gemproxy.core.request import StreamRequest
+from gemproxy.core.unary import Judge, Look
+from gemproxy.keys import ACCOUNT
+from gemproxy.relay import headers as rules
+from gemproxy.relay.addresses import Addresses, names_files
+from gemproxy.relay.bodies import Body
+from gemproxy.relay.deadline import Deadline
+from gemproxy.relay.dialects import STANDARD
+from gemproxy.relay.downstream import ClientSink, cut
+from gemproxy.relay.pacing import pacing
+from gemproxy.relay.redirects import Hop, followed
+from gemproxy.relay.unary import Call, OpenAttempt, Rewrite, Shelf, Slices
+from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.routes import passthrough
+from gemproxy.routes.addressing import addresses_of, with_upstream_uris
+from gemproxy.routes.gathered import gather
+from gemproxy.routes.stream import REPAIR_HEADER, STREAMING
+
+
+@attrs.frozen
+class Unary:
+    """What unary calls share beyond what they share with streams.
+
+    ``keep_answer`` is the largest answer (bytes) that is read to its end before it is passed
+    on; ``via_stream`` runs a generation upstream as a stream.
+    """
+
+    keep_answer: int = 8 << 20
+    via_stream: bool = False
+
+
+UNARY = web.AppKey("unary", Unary)
+_DEADLINE = web.RequestKey("deadline", Deadline)
+
+
+async def generate(request: web.Request) -> web.StreamResponse:
+    """Answer ``:generateContent``."""
+    if not repairs(request):
+        return await passthrough.handle(request)
+    async with _received(request) as body:
+        if request.app[UNARY].via_stream and body.stream is None:
+            gathered = await gather(request, body, _deadline(request))
+            if gathered is not None:
+                return gathered
+        look = Look.DOCUMENT if _is_masked(request) else Look.GENERATION
+        return await call(request, body, look)
+
+
+async def compute(request: web.Request) -> web.StreamResponse:
+    """Answer a POST that only computes: a count, an embedding, a prediction."""
+    if not repairs(request):
+        return await passthrough.handle(request)
+    async with _received(request) as body:
+        return await call(request, body, Look.DOCUMENT)
+
+
+async def fetch(request: web.Request) -> web.StreamResponse:
+    """Answer a GET or a HEAD."""
+    if request.body_exists or "Upgrade" in request.headers or not repairs(request):
+        return await passthrough.handle(request)
+    naming = names_files(request.rel_url.raw_path_qs)
+    rewrite = addresses_of(request).outward if naming else None
+    return await call(request, Body(), Look.STATUS, rewrite=rewrite)
+
+
+def repairs(request: web.Request) -> bool:
+    """Tell whether anything may be asked again for this request."""
+    off = request.headers.get(REPAIR_HEADER, "").strip().lower() == "off"
+    return request.app[STREAMING].policy.repair and not off
+
+
+async def call(
+    request: web.Request,
+    body: Body,
+    look: Look,
+    *,
+    rewrite: Rewrite | None = None,
+    target: str | None = None,
+) -> web.StreamResponse:
+    """Run one unary call; see ``relay.unary.Call`` for ``rewrite``.
+
+    ``target`` replaces the path and query that the client sent.
+    """
+    streaming = request.app[STREAMING]
+    policy = attrs.evolve(streaming.policy, repair=repairs(request) and body.stream is None)
+    deadline = _deadline(request)
+    most = deadline.within(streaming.budget.max_seconds)
+    sink = ClientSink(request, STANDARD, streaming.send_timeout, web.StreamResponse())
+    reads = look is not Look.STATUS or rewrite is not None
+    identity = reads and "Accept-Encoding" in request.headers
+    run = Call(
+        Judge(StreamRequest(body.kept), policy, look),
+        _opener(request, body, deadline, target or request.rel_url.raw_path_qs, identity=identity),
+        pacing(attrs.evolve(streaming.budget, max_seconds=most), lambda: 0),
+        sink,
+        Shelf(streaming.bodies, request.app[UNARY].keep_answer),
+        deadline,
+        rewrite,
+        partial(_translate, addresses_of(request)),
+    )
+    try:
+        await run.run()
+    except AttemptFailed:
+        cut(request, streaming.send_timeout)
+    finally:
+        request[ACCOUNT].update(run.report())
+    return sink.response
+
+
+@contextlib.asynccontextmanager
+async def _received(request: web.Request) -> AsyncIterator[Body]:
+    """Yield the body of a call to a model, with the upstream's URIs for files."""
+    request[ACCOUNT]["model"] = request.match_info["model"]
+    async with request.app[STREAMING].bodies.receive(request) as body:
+        yield attrs.evolve(body, kept=with_upstream_uris(request, body.kept))
+
+
+def _deadline(request: web.Request) -> Deadline:
+    """Return the deadline of the request, which runs from the first time that it is asked for."""
+    if _DEADLINE not in request:
+        request[_DEADLINE] = Deadline.of(request.headers)
+    return request[_DEADLINE]
+
+
+def _opener(
+    request: web.Request, body: Body, deadline: Deadline, raw_target: str, *, identity: bool
+) -> OpenAttempt:
+    """Return what makes one attempt: the client's request, with one credential."""
+    streaming = request.app[STREAMING]
+    goal = rules.target(streaming.base, raw_target)
+    sent = rules.choose_credential(request.headers, goal.credential)
+    sent = sent and sent.for_path(goal.url.raw_path)
+    headers = rules.upstream_headers(request.headers, sent, identity=identity)
+    if body.kept:
+        headers["Content-Length"] = str(len(body.kept))
+    elif body.stream is not None and "Content-Length" in request.headers:
+        headers["Content-Length"] = request.headers["Content-Length"]
+    patience = streaming.timing.patience[Patience.FIRST_BYTE]
+
+    def send(hop: Hop) -> AbstractAsyncContextManager[Attempt]:
+        data = body.stream or (Slices(body.kept) if body.kept else None)
+        return streaming.upstream.forward(request.method, hop.url, hop.headers, data, patience)
+
+    return lambda: followed(
+        send, streaming.base, request.method, Hop(goal.url, deadline.stamped(headers))
+    )
+
+
+def _translate(addresses: Addresses, headers: CIMultiDict[str]) -> None:
+    if "Location" in headers:
+        headers["Location"] = addresses.location(headers["Location"])
+
+
+def _is_masked(request: web.Request) -> bool:
+    """Tell an answer that is shown in part: what it does not say may have been left out."""
+    masks = (request.query.get("fields"), request.query.get("$fields"))
+    return any((*masks, request.headers.get("X-Goog-FieldMask")))

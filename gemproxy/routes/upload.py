@@ -1,0 +1,58 @@
+"""Uploads: ``/upload/{version}/...``, begun and gone on with.
+
+A request that begins an upload, or is all of it (the protocols ``raw`` and ``multipart``,
+``uploadType=media``, the PUT of an environment's file), is passed through. A request to a URL
+that we gave out is sent to where its session says, with the credential in it: google-genai
+sends none there. Commands, offsets and sizes are headers, and pass.
+
+Nothing is ever sent twice: only the client can know, after a ``query``, where to go on. Nor
+is a body capped; it is streamed, and Google says when a file is too large.
+"""
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from gemproxy.core.errors import BadRequest
+from gemproxy.keys import BASE_URL, UPLOADS
+from gemproxy.relay.sessions import UPLOAD_ID, UnknownSession, UploadSession, is_session
+from gemproxy.routes import passthrough
+from gemproxy.routes.addressing import addresses_of
+
+
+async def handle(request: web.Request) -> web.StreamResponse:
+    """Send a piece of an upload, or the start of one, up and the answer down."""
+    client_url = _client_url(request)
+    session = _session(request)
+
+    def translate(headers: CIMultiDict[str]) -> None:
+        request.app[UPLOADS].translate(
+            headers,
+            base=request.app[BASE_URL],
+            asked=session.url,
+            sent=session.credential,
+            client_url=client_url,
+        )
+
+    return await passthrough.forward(
+        request, session.url, session.credential, translate=translate, limit=None
+    )
+
+
+def _client_url(request: web.Request) -> str:
+    """Return the URL by which the client asked, without its query."""
+    ours = addresses_of(request).ours
+    if ours is None:
+        raise BadRequest("The Host header names no host.")
+    return ours + request.rel_url.raw_path
+
+
+def _session(request: web.Request) -> UploadSession:
+    """Return where a request goes: where its session says, or where it would go without one."""
+    upload_id = request.query.get(UPLOAD_ID, "")
+    if not is_session(upload_id):
+        return UploadSession(*passthrough.aim(request))
+    try:
+        return request.app[UPLOADS].open(upload_id)
+    except UnknownSession:
+        reason = "The upload session is unknown or has expired."
+        raise web.HTTPNotFound(reason=reason) from None

@@ -1,0 +1,66 @@
+"""X-Server-Timeout: one limit for all attempts, and what each attempt is told of it."""
+
+import asyncio
+
+import pytest
+from multidict import CIMultiDict
+
+from gemproxy.relay.deadline import HEADER, Deadline
+
+
+def given(value: str) -> CIMultiDict[str]:
+    return CIMultiDict({"x-server-timeout": value, "X-Other": "1"})
+
+
+def begun(seconds: float, ago: float) -> Deadline:
+    """Return a deadline whose time has been running for a while."""
+    return Deadline(seconds, asyncio.get_running_loop().time() - ago)
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("60", 60), (" 7 ", 7), ("2.5", 2.5)])
+async def test_the_seconds_count_from_the_request(value: str, seconds: float) -> None:
+    now = asyncio.get_running_loop().time()
+
+    deadline = Deadline.of(given(value))
+
+    assert deadline.at is not None
+    assert deadline.seconds == seconds
+    assert deadline.at >= now + seconds
+
+
+@pytest.mark.parametrize("value", ["", "0", "-1", "1e3", "nan", "inf", "1 s", "²", "1" * 99])
+async def test_what_is_no_number_of_seconds_limits_nothing(value: str) -> None:
+    headers = given(value)
+    deadline = Deadline.of(headers)
+
+    assert deadline.at is None
+    assert deadline.stamped(headers) is headers
+    assert deadline.within(5) == 5
+
+
+async def test_no_header_limits_nothing() -> None:
+    assert Deadline.of({}).at is None
+
+
+async def test_the_budget_shrinks_to_the_deadline() -> None:
+    assert Deadline(3).within(5) == 3
+    assert Deadline(7).within(5) == 5
+
+
+@pytest.mark.parametrize("value", ["60", "59.5"])
+async def test_the_first_attempt_is_told_what_the_client_said(value: str) -> None:
+    headers = given(value)
+
+    assert Deadline.of(headers).stamped(headers) is headers
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ago", "left"), [(60, 10.5, "50"), (2.5, 0.75, "2"), (5, 4.5, "1"), (5, 99, "1")]
+)
+async def test_a_later_attempt_is_told_what_is_left(seconds: float, ago: float, left: str) -> None:
+    headers = given(str(seconds))
+
+    stamped = begun(seconds, ago).stamped(headers)
+
+    assert stamped.getall(HEADER) == [left]
+    assert headers[HEADER] == str(seconds)

@@ -1,0 +1,250 @@
+"""The pieces of a unary call: what is kept of an answer, and what can be read in it."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from gemproxy.core.errors import DeadlinePassed, GemproxyError
+from gemproxy.core.events import How
+from gemproxy.core.policy import Policy
+from gemproxy.core.request import StreamRequest
+from gemproxy.core.unary import Judge
+from gemproxy.relay.bodies import Bodies
+from gemproxy.relay.deadline import Deadline
+from gemproxy.relay.downstream import ClientSink
+from gemproxy.relay.pacing import Budget, pacing
+from gemproxy.relay.unary import Answer, Call, Shelf, Slices, is_json
+from gemproxy.relay.upstream import Attempt, AttemptFailed
+
+JSON = {"Content-Type": "application/json; charset=UTF-8"}
+PACKED = {**JSON, "Content-Encoding": "gzip"}
+
+
+@attrs.define
+class Told:
+    """A sink that notes what it is told."""
+
+    committed: bool = False
+    status: int = 0
+    headers: CIMultiDict[str] = attrs.field(factory=CIMultiDict)
+    body: bytes = b""
+    finished: bool = False
+
+    async def open(self, status: int, headers: CIMultiDict[str]) -> None:
+        self.committed, self.status, self.headers = True, status, headers
+
+    async def emit(self, raw: bytes) -> None:
+        self.body += raw
+
+    async def finish(self) -> None:
+        self.finished = True
+
+
+@attrs.define
+class Said:
+    """One answer of an upstream: pieces of a body, and how it breaks or hangs, if it does."""
+
+    pieces: list[bytes]
+    status: int = 200
+    headers: dict[str, str] = attrs.field(factory=lambda: dict(JSON))
+    breaks: How | None = None
+    hangs: bool = False
+
+    async def read(self) -> bytes:
+        if self.pieces:
+            return self.pieces.pop(0)
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.breaks is not None:
+            raise AttemptFailed(self.breaks, "scripted")
+        return b""
+
+
+def opening(*answers: Said | How) -> Callable[[], AbstractAsyncContextManager[Attempt]]:
+    left = list(answers)
+
+    @asynccontextmanager
+    async def attempt() -> AsyncIterator[Attempt]:
+        answer = left.pop(0)
+        if isinstance(answer, How):
+            raise AttemptFailed(answer, "scripted")
+        yield cast(Attempt, answer)
+
+    return attempt
+
+
+async def no_sleep(_seconds: float) -> None:
+    pass
+
+
+def calling(sink: Told, *answers: Said | How, each: int = 100, **more: Any) -> Call:
+    retries = Budget(max_consecutive_retries=len(answers) - 1)
+    return Call(
+        Judge(StreamRequest(b""), Policy()),
+        opening(*answers),
+        pacing(retries, lambda: 0, sleep=no_sleep),
+        cast(ClientSink, sink),
+        Shelf(Bodies(each=1, total=1000), each),
+        **{"deadline": Deadline(), **more},
+    )
+
+
+async def test_an_answer_is_told_when_it_is_whole() -> None:
+    sink = Told()
+    call = calling(sink, Said([b"a"], breaks=How.RESET), Said([b"b", b"c"]))
+
+    await call.run()
+
+    assert (sink.status, sink.body, sink.finished) == (200, b"bc", True)
+    assert call.report() == {"attempts": 2, "causes": ["drop"], "repair": True}
+    assert call.shelf.bodies.held == 0
+
+
+async def test_an_answer_that_outgrows_the_shelf_is_told_from_its_beginning() -> None:
+    sink = Told()
+
+    await calling(sink, Said([b"a" * 60, b"b" * 60, b"c" * 60])).run()
+
+    assert sink.body == b"a" * 60 + b"b" * 60 + b"c" * 60
+    assert sink.finished
+
+
+async def test_an_answer_that_breaks_after_its_beginning_is_raised() -> None:
+    sink = Told()
+    call = calling(sink, Said([b"a" * 200], breaks=How.STALLED), Said([b"never"]))
+
+    with pytest.raises(AttemptFailed):
+        await call.run()
+
+    assert not sink.finished
+    assert call.report()["upstream"] == "stalled"
+
+
+@pytest.mark.parametrize("length", ["101", "many", "²"])
+async def test_an_answer_that_says_it_is_too_large_is_told_as_it_comes(length: str) -> None:
+    sink = Told()
+    said = Said([b"a"], headers={**JSON, "Content-Length": length}, breaks=How.RESET)
+
+    with pytest.raises(AttemptFailed):
+        await calling(sink, said).run()
+
+    assert sink.body == b"a"
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [
+        (How.UNREACHABLE, 503),
+        (How.NO_FIRST_BYTE, 504),
+        (How.STALLED, 504),
+        (How.RESET, 502),
+        (How.GARBLED, 502),
+    ],
+)
+async def test_no_answer_is_explained_by_the_last_failure(how: How, status: int) -> None:
+    call = calling(Told(), How.RESET, how)
+
+    with pytest.raises(GemproxyError) as caught:
+        await call.run()
+
+    assert caught.value.status == status
+    assert call.report()["upstream"] == how.value
+
+
+async def test_the_deadline_is_over_before_the_answer_is() -> None:
+    sink = Told()
+
+    with pytest.raises(DeadlinePassed):
+        await calling(sink, Said([], hangs=True), deadline=Deadline(1, began=-1)).run()
+
+    assert not sink.committed
+
+
+@pytest.mark.parametrize(
+    ("said", "body"),
+    [
+        (Said([b"{}"]), b"other"),
+        (Said([b"{}"], status=201), b"{}"),
+        (Said([b"{}"], headers={}), b"{}"),
+        (Said([b"{}"], headers=PACKED), b"{}"),
+    ],
+)
+async def test_a_plain_json_answer_can_be_rewritten(said: Said, body: bytes) -> None:
+    sink = Told()
+    said.headers |= {"Content-Length": "2"}
+
+    await calling(sink, said, rewrite=lambda _: b"other").run()
+
+    assert sink.body == body
+    assert sink.headers["Content-Length"] == str(len(body))
+
+
+async def test_what_is_not_rewritten_is_told_as_it_came() -> None:
+    sink = Told()
+
+    await calling(sink, Said([b"{ }"]), rewrite=lambda _: None).run()
+
+    assert sink.body == b"{ }"
+
+
+@pytest.mark.parametrize("size", [1, 200])
+async def test_the_headers_of_every_answer_are_translated(size: int) -> None:
+    sink = Told()
+
+    def translate(headers: CIMultiDict[str]) -> None:
+        headers["X-New"] = "1"
+
+    await calling(sink, Said([b"a" * size]), translate=translate).run()
+
+    assert sink.headers["X-New"] == "1"
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON ; charset=UTF-8"])
+def test_json_is_known_by_its_type(kind: str) -> None:
+    assert is_json({"Content-Type": kind})
+
+
+@pytest.mark.parametrize("kind", ["", "text/event-stream", "application/jsonl", "json"])
+def test_everything_else_is_no_json(kind: str) -> None:
+    assert not is_json({"Content-Type": kind})
+
+
+def test_a_packed_error_can_be_read_and_a_packed_answer_is_left_alone() -> None:
+    packed = gzip.compress(b"{}")
+
+    assert Answer(429, PACKED, packed).document == b"{}"
+    assert Answer(429, PACKED, b"nonsense").document is None
+    assert Answer(429, {**JSON, "Content-Encoding": "br"}, packed).document is None
+    assert Answer(200, PACKED, packed).document is None
+
+
+def test_no_more_of_a_packed_error_is_unpacked_than_an_error_needs() -> None:
+    bomb = gzip.compress(bytes(50 << 20))
+
+    assert len(Answer(503, PACKED, bomb).document or b"") == 1 << 20
+
+
+def test_a_shelf_has_room_for_one_answer_and_shares_the_space_of_all() -> None:
+    bodies = Bodies(each=1, total=100, held=50)
+    shelf = Shelf(bodies, each=30)
+
+    assert shelf.takes(30)
+    assert not shelf.takes(1)
+    shelf.clear()
+    assert bodies.held == 50
+    assert not Shelf(bodies, each=99).takes(51)
+
+
+@given(st.binary(max_size=40), st.sampled_from([1, 2, 7, 1 << 18]))
+async def test_slices_are_the_body(body: bytes, times: int) -> None:
+    whole = body * times
+
+    assert b"".join([piece async for piece in Slices(whole)]) == whole

@@ -1,0 +1,186 @@
+"""/v1/models, in one form for the clients of two APIs; everything else about models untouched."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.chaos.api import model_entry, model_list
+from gemproxy.routes.models import is_openai, merged_entry, merged_list, whole_list
+from tests.gemini import Json
+from tests.replies import DEAD, Reply, cut, error_reply, json_reply, reply, replying
+from tests.running import AccessLog, StartProxy
+from tests.wire import KEY, Answer
+
+NAMES = ("gemini-x", "gemini-y")
+LIST = json_reply({**model_list(NAMES), "nextPageToken": "more"}, 200, "X-Goog-Some: 1")
+ENTRY = json_reply(model_entry("gemini-x"))
+OPENAI = {"Authorization": "Bearer AQ.test-key"}
+
+
+def openai_fields(name: str) -> Json:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "google"}
+
+
+async def got(
+    proxy: StartProxy, target: str, *replies: Reply, headers: dict[str, str] | None = None
+) -> Answer:
+    async with replying(*replies) as upstream:
+        return await (await proxy(upstream.url)).ask(target, b"", headers or KEY, "GET")
+
+
+@pytest.mark.parametrize("headers", [KEY, OPENAI])
+@pytest.mark.parametrize("target", ["/v1/models", "//v1/models?pageSize=2"])
+async def test_the_list_has_the_form_of_both(
+    proxy: StartProxy, target: str, headers: dict[str, str]
+) -> None:
+    answer = await got(proxy, target, LIST, headers=headers)
+
+    document = json.loads(answer.body)
+    entries = [{**openai_fields(name), **model_entry(name)} for name in NAMES]
+    assert document == {
+        "object": "list",
+        "data": entries,
+        "models": entries,
+        "nextPageToken": "more",
+    }
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+    assert answer.headers["X-Goog-Some"] == "1"
+
+
+async def test_an_entry_has_the_form_of_both(proxy: StartProxy) -> None:
+    answer = await got(proxy, "/v1/models/gemini-x", ENTRY, headers=OPENAI)
+
+    assert json.loads(answer.body) == {**openai_fields("gemini-x"), **model_entry("gemini-x")}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1beta/models",
+        "/v1beta/models/gemini-x",
+        "/v1alpha/models",
+        "/v1beta/openai/models",
+        "/team/v1/models",
+        "/v1/models/gemini-x/operations",
+    ],
+)
+async def test_other_paths_pass_byte_for_byte(proxy: StartProxy, target: str) -> None:
+    answer = await got(proxy, target, LIST)
+
+    assert answer.body == LIST.raw.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        error_reply(400),
+        error_reply(404),
+        json_reply({}),
+        json_reply([]),
+        json_reply({"models": "x"}),
+        reply(b"{"),
+        reply(b"models", kind="text/plain"),
+        reply(b"\x1f\x8b", 200, "Content-Encoding: gzip"),
+        reply(b'{"models": []}', 206),
+    ],
+)
+@pytest.mark.parametrize("target", ["/v1/models", "/v1/models/m"])
+async def test_what_is_no_model_passes_as_it_came(
+    proxy: StartProxy, target: str, given: Reply
+) -> None:
+    answer = await got(proxy, target, given)
+
+    assert answer.body == given.raw.partition(b"\r\n\r\n")[2]
+
+
+async def test_a_list_beyond_the_cap_passes_as_it_came(proxy: StartProxy) -> None:
+    async with replying(LIST) as upstream:
+        running = await proxy(upstream.url, repair={"keep_answer_bytes": 100})
+        answer = await running.ask("/v1/models", b"", KEY, "GET")
+
+        assert answer.body == LIST.raw.partition(b"\r\n\r\n")[2]
+
+
+async def test_a_list_is_asked_for_again_and_in_plain_text(
+    proxy: StartProxy, access_log: AccessLog
+) -> None:
+    async with replying(error_reply(503), cut(LIST), DEAD, LIST) as upstream:
+        running = await proxy(upstream.url)
+        headers = {**KEY, "Accept-Encoding": "gzip, br"}
+        answer = await running.ask("/v1/models", b"", headers, "GET")
+
+        assert json.loads(answer.body)["object"] == "list"
+        assert upstream.seen[0].headers["Accept-Encoding"] == "identity"
+        line = await access_log.line()
+        assert (line["route"], line["causes"][:2]) == ("models", ["status", "drop"])
+
+
+async def test_switching_repair_off_leaves_the_form_and_ends_the_retries(
+    proxy: StartProxy,
+) -> None:
+    headers = {**KEY, "X-Gemproxy-Repair": "off"}
+
+    assert b'"data"' in (await got(proxy, "/v1/models", LIST, headers=headers)).body
+    assert (await got(proxy, "/v1/models", error_reply(503), LIST, headers=headers)).status == 503
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent", "target"),
+    [
+        (KEY, "/v1/models", "/v1/models"),
+        (OPENAI, "/v1/models", "/v1/models?pageSize=1000"),
+        (OPENAI, "/v1/models?pageToken=t", "/v1/models?pageToken=t"),
+        (OPENAI, "/v1/models/m", "/v1/models/m"),
+    ],
+)
+async def test_openai_clients_get_all_models_at_once(
+    proxy: StartProxy, headers: dict[str, str], sent: str, target: str
+) -> None:
+    async with replying(LIST) as upstream:
+        await (await proxy(upstream.url)).ask(sent, b"", headers, "GET")
+
+        assert upstream.seen[0].target == target
+        assert upstream.seen[0].headers["x-goog-api-key"].endswith("test-key")
+
+
+@pytest.mark.parametrize(
+    ("headers", "openai"),
+    [
+        ({}, False),
+        ({"x-goog-api-key": "k"}, False),
+        ({"x-goog-api-key": "k", "Authorization": "Token t"}, False),
+        ({"Authorization": "Bearer t"}, True),
+        ({"x-goog-api-key": "k", "X-Stainless-Lang": "python"}, True),
+    ],
+)
+def test_an_openai_client_is_known_by_its_headers(headers: dict[str, str], openai: bool) -> None:
+    assert is_openai(headers) is openai
+
+
+@pytest.mark.parametrize(
+    ("target", "whole"),
+    [
+        ("/v1/models", "/v1/models?pageSize=1000"),
+        ("/v1/models?a=b", "/v1/models?a=b&pageSize=1000"),
+        ("/v1/models?pageSize=5", "/v1/models?pageSize=5"),
+    ],
+)
+def test_the_target_of_the_whole_list(target: str, whole: str) -> None:
+    assert whole_list(target) == whole
+
+
+def test_a_tuned_model_keeps_its_name_as_its_id() -> None:
+    merged = merged_entry(b'{"name": "tunedModels/mine", "extra": 1}')
+
+    assert merged is not None
+    assert json.loads(merged)["id"] == "tunedModels/mine"
+    assert json.loads(merged)["extra"] == 1
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_merged_or_left_alone(body: bytes) -> None:
+    for merge in (merged_list, merged_entry):
+        merged = merge(body)
+        assert merged is None or isinstance(json.loads(merged), dict)
