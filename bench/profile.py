@@ -35,7 +35,7 @@ PY_SPY = BUILD / "peers/bin/py-spy"
 SAMPLES = BUILD / "profile.txt"
 STATISTICS = BUILD / "profile.pstats"
 _RATE = 500  # samples per second
-_WAITING = "QueueListener.dequeue"  # the log's thread; py-spy takes its waiting for work
+_WRITER = "QueueListener._monitor"  # the log's thread: py-spy takes its waiting for work
 _LINE = re.compile(r":\d+\)$")
 _BEFORE_PACKAGE = re.compile(
     rf"(?<=\()(?:.*site-packages/|.*/lib/python[\d.]+/|{re.escape(str(ROOT))}/)"
@@ -58,7 +58,7 @@ def shares_of_stacks(lines: Iterable[str]) -> list[Share]:
     for line in lines:
         stack, _, count = line.rstrip().rpartition(" ")
         frames = [short_name(_LINE.sub(")", frame)) for frame in stack.split(";")]
-        if frames[-1].startswith(_WAITING):
+        if any(frame.startswith(_WRITER) for frame in frames):
             continue
         own[frames[-1]] += int(count)
         for frame in set(frames):

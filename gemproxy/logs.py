@@ -4,23 +4,29 @@ The thread that logs finishes the record: message and traceback become text, key
 are masked, the request's id is added. Then a queue in memory hands it to a thread of its
 own that formats and writes it. So a slow disk or terminal never stops a stream, and what
 reaches a formatter has no secret left in it.
+
+The writer works in spells: what a spell has gathered is one write. A thread that wakes for
+every line takes the interpreter from the event loop thousands of times a second.
 """
 
 import contextvars
 import copy
+import functools
 import logging
+import random
 import re
-import secrets
 import sys
+import threading
 import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from queue import SimpleQueue
 from typing import Any, TextIO
 
+import attrs
 from pythonjsonlogger.core import RESERVED_ATTRS, merge_record_extra
 from pythonjsonlogger.json import JsonFormatter
 
@@ -31,6 +37,9 @@ request_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 
 QUEUE_LIMIT = 10_000
 """Most records that may wait for the writer; beyond, new ones are dropped and counted."""
+
+SPELL_SECONDS = 0.02
+"""How long the writer lets records gather; a line is as much later in the log."""
 
 FILE_BYTES = 10 << 20
 FILE_COUNT = 5
@@ -52,6 +61,9 @@ _SECRETS = [
         r"(://)[^\s/\"']+(?=@)",
     )
 ]
+_SIGNS = ("key", "token", "bearer", "authorization", "://", "aiza", "aq.", "ya29.")
+"""Every secret that is looked for has one of these in it, and most texts have none."""
+
 _SECRET_NAMES = {
     "access_token",
     "api_key",
@@ -61,14 +73,20 @@ _SECRET_NAMES = {
     "proxy_authorization",
     "x_goog_api_key",
 }
+_HARMLESS = frozenset({bool, int, float})
+_RESERVED = frozenset(RESERVED_ATTRS)
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+# The system's own dice cost a system call, and nobody gains by guessing a request id.
+_dice = random.Random()  # noqa: S311 (the reason above)
 
 
 def new_request_id() -> str:
     """Return a UUID of version 7 as 32 hex digits: later ones sort after earlier ones."""
     milliseconds = time.time_ns() // 1_000_000
-    fields = milliseconds << 80 | secrets.randbits(80)
+    fields = milliseconds << 80 | _dice.getrandbits(80)
     fields = fields & ~(0xF << 76) | 0x7 << 76  # version, RFC 9562 section 5.7
     fields = fields & ~(0x3 << 62) | 0x2 << 62  # variant
     return uuid.UUID(int=fields).hex
@@ -81,6 +99,14 @@ def sane_request_id(value: str | None) -> str | None:
 
 def redact(text: str) -> str:
     """Return ``text`` with everything that looks like a key, token or password masked."""
+    lower = text.lower()
+    for sign in _SIGNS:  # a loop and not any(): this is most of what a log line costs
+        if sign in lower:
+            return _masked(text)
+    return text
+
+
+def _masked(text: str) -> str:
     for pattern in _SECRETS:
         text = pattern.sub(rf"\1{MASK}", text)
     return text
@@ -88,15 +114,22 @@ def redact(text: str) -> str:
 
 def _redact_value(name: object, value: object) -> object:
     """Return an extra field's value as plain data without secrets."""
-    if isinstance(name, str) and name.lower().replace("-", "_") in _SECRET_NAMES:
+    if isinstance(name, str) and _names_a_secret(name):
         return MASK
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or type(value) in _HARMLESS:
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict | Mapping):
         return {redact(str(key)): _redact_value(key, item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_redact_value(None, item) for item in value]
     return redact(str(value))
+
+
+@functools.lru_cache
+def _names_a_secret(name: str) -> bool:
+    return name.lower().replace("-", "_") in _SECRET_NAMES
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -115,7 +148,7 @@ def _finish(record: logging.LogRecord) -> logging.LogRecord:
     done.exc_info = None
     done.exc_text = redact(done.exc_text) if done.exc_text else None
     done.stack_info = redact(done.stack_info) if done.stack_info else None
-    extras = merge_record_extra(record, {}, reserved=RESERVED_ATTRS)
+    extras = merge_record_extra(record, {}, reserved=_RESERVED)
     done.__dict__.update({name: _redact_value(name, value) for name, value in extras.items()})
     return done
 
@@ -159,6 +192,61 @@ class Handover(QueueHandler):
         return logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, None, None)
 
 
+@attrs.define(eq=False)
+class _Lines:
+    """A text stream that gathers what is written; ``pass_on`` writes it as one text."""
+
+    _stream: TextIO
+    _gathered: list[str] = attrs.field(factory=list)
+
+    def write(self, text: str) -> None:
+        """Gather ``text``."""
+        self._gathered.append(text)
+
+    def pass_on(self) -> None:
+        """Write what has been gathered; what cannot be written is lost."""
+        text = "".join(self._gathered)
+        self._gathered.clear()
+        with suppress(OSError, ValueError):  # ValueError: the stream is closed
+            self._stream.write(text)
+            self._stream.flush()
+
+
+class _Writer(QueueListener):
+    """Writes records in spells, in a thread of its own."""
+
+    def __init__(
+        self, records: "SimpleQueue[Any]", lines: _Lines, *handlers: logging.Handler
+    ) -> None:
+        super().__init__(records, *handlers)
+        self._records = records
+        self._lines = lines
+        self._stopping = threading.Event()
+
+    def dequeue(self, block: bool) -> logging.LogRecord:  # noqa: FBT001 (the name logging calls)
+        """Return the next record; when there was none, let some gather behind it."""
+        if not self._records.empty():
+            return self._taken(block)
+        self._lines.pass_on()
+        record = self._taken(block)
+        self._stopping.wait(SPELL_SECONDS)
+        return record
+
+    def enqueue_sentinel(self) -> None:
+        """Let the thread end, and at once."""
+        self._stopping.set()
+        super().enqueue_sentinel()
+
+    def stop(self) -> None:
+        """Write what is queued, and end the thread."""
+        super().stop()
+        self._lines.pass_on()
+
+    def _taken(self, block: bool) -> logging.LogRecord:  # noqa: FBT001 (as above)
+        record: logging.LogRecord = self._records.get(block)
+        return record
+
+
 class TextFormatter(logging.Formatter):
     """Lines for a terminal; extra fields follow the message as ``name=value``."""
 
@@ -172,7 +260,7 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name logging calls)
         """Return the line; control characters are escaped, so that no record forges another."""
-        extras = merge_record_extra(record, {}, reserved=[*RESERVED_ATTRS, "request_id"])
+        extras = merge_record_extra(record, {}, reserved=_RESERVED | {"request_id"})
         fields = [record.message, *(f"{name}={value}" for name, value in extras.items())]
         record.message = " ".join(fields).translate(_CONTROL)
         return super().formatMessage(record)
@@ -188,8 +276,8 @@ def _formatter(style: str) -> logging.Formatter:
     )
 
 
-def _writers(style: str, file: str, stream: TextIO) -> list[logging.Handler]:
-    writers: list[logging.Handler] = [logging.StreamHandler(stream)]
+def _writers(style: str, file: str, lines: _Lines) -> list[logging.Handler]:
+    writers: list[logging.Handler] = [logging.StreamHandler(lines)]
     if file:
         writers.append(
             RotatingFileHandler(
@@ -218,13 +306,14 @@ def configure(
     root = logging.getLogger()
     records: SimpleQueue[Any] = SimpleQueue()
     handover = Handover(records)
-    writers = _writers(style, file, stream or sys.stderr)
-    listener = QueueListener(records, *writers)
+    lines = _Lines(stream or sys.stderr)
+    writers = _writers(style, file, lines)
+    writer = _Writer(records, lines, *writers)
     undo = ExitStack()
-    for writer in writers:
-        undo.callback(writer.close)
-    listener.start()
-    undo.callback(listener.stop)
+    for handler in writers:
+        undo.callback(handler.close)
+    writer.start()
+    undo.callback(writer.stop)
     undo.callback(root.setLevel, root.level)
     root.setLevel("DEBUG" if debug_mode else level.upper())
     undo.callback(root.removeHandler, handover)

@@ -34,6 +34,7 @@ from gemproxy.keys import IN_FLIGHT
 from gemproxy.relay.sessions import new_key
 from gemproxy.settings import Settings
 
+_COLLECT_AFTER = 10_000  # new containers
 _AFTER_DRAIN_SECONDS = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _ORDERLY = (0, -signal.SIGTERM)
@@ -106,9 +107,11 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
         sys.stderr.write(f"gemproxy cannot listen: {error.strerror or error}\n")
         await runner.cleanup()
         return 1
-    # What exists by now lives as long as the process: the collector need not walk it again.
+    # What exists by now lives as long as the process: the collector need not walk it again. And
+    # it need not look for cycles after every few requests: next to nothing here makes any.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 50)
     signals = _signals()
     if announce:
         sys.stdout.write(f"gemproxy {__version__} listens on {site.name}\n")

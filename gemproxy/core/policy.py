@@ -24,3 +24,10 @@ class Policy:
     retry_after_limit: float = 30.0
     max_extra_tokens: int | None = None
     first_form: Form = Form.ECHO
+
+    def for_request(self, *, repair: bool, first_form: Form = Form.ECHO) -> "Policy":
+        """Return the policy of one request: this one, unless the request changes it."""
+        repair = repair and self.repair
+        if repair == self.repair and first_form == self.first_form:
+            return self
+        return attrs.evolve(self, repair=repair, first_form=first_form)

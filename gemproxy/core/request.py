@@ -107,6 +107,8 @@ class StreamRequest:
     @property
     def server_tools(self) -> bool:
         """Whether Google's own tools may run, which pause a stream and end turns in between."""
+        if b"tools" not in self.body:  # spares most requests the parser
+            return False
         tools = (self.document or {}).get("tools")
         names = {
             _plain(name)

@@ -98,7 +98,7 @@ class Judge:
         }
         if self.look is Look.GENERATION:
             report["finish_reason"] = self.finish_reason
-            report["tokens"] = attrs.asdict(self.billed)
+            report["tokens"] = self.billed.report()
             report["extra_tokens"] = self.extra_tokens
         return report
 

@@ -32,6 +32,15 @@ class Billed:
     thoughts: int = 0
     total: int = 0
 
+    def report(self) -> dict[str, int]:
+        """Return the figures by name, for a log line."""
+        return {
+            "prompt": self.prompt,
+            "output": self.output,
+            "thoughts": self.thoughts,
+            "total": self.total,
+        }
+
     def __add__(self, other: "Billed") -> "Billed":
         """Add two accounts, field by field."""
         return Billed(

@@ -92,6 +92,11 @@ def addresses(upstream: URL, public_url: str, scheme: str, headers: Mapping[str,
     )
 
 
+def may_hold_uris(body: bytes) -> bool:
+    """Tell cheaply whether a body may hold a URI that ``Addresses`` would edit."""
+    return b'Uri"' in body or b'uri"' in body
+
+
 def names_files(raw_target: str) -> bool:
     """Tell a request whose JSON answer may hold the URIs of files."""
     path = raw_target.partition("?")[0]

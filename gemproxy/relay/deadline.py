@@ -36,10 +36,6 @@ class Deadline:
         """The loop's time at which the answer is due, None for never."""
         return None if self.seconds is None else self.began + self.seconds
 
-    def within(self, seconds: float) -> float:
-        """Return ``seconds``, or less where less was given."""
-        return seconds if self.seconds is None else min(seconds, self.seconds)
-
     def stamped(self, headers: CIMultiDict[str]) -> CIMultiDict[str]:
         """Return the headers of an attempt, with what is left once that is less."""
         if self.seconds is None:

@@ -13,14 +13,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import attrs
-import tenacity
 
 from gemproxy.core.errors import GemproxyError, UpstreamRejection
 from gemproxy.core.events import Cause, Fail, Finish, How, Resume
 from gemproxy.core.intake import Intake, Step
 from gemproxy.core.machine import State, StreamMachine
 from gemproxy.relay.downstream import Sink
-from gemproxy.relay.pacing import Interrupted
+from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing, Watch
 
@@ -58,15 +57,15 @@ class Account:
 class Relay:
     """Runs one client stream to its end.
 
-    ``open_attempt`` makes one attempt with the given body. ``pacing`` is tenacity's loop for
-    this stream. ``response_headers`` turns an attempt's headers into the client's.
+    ``open_attempt`` makes one attempt with the given body. ``pacing`` says when the
+    next one is made. ``response_headers`` turns an attempt's headers into the client's.
     """
 
     machine: StreamMachine
     intake: Intake
     sink: Sink
     open_attempt: OpenAttempt
-    pacing: tenacity.AsyncRetrying
+    pacing: Pacing
     timing: Timing
     response_headers: Callable[[Headers], Headers]
     request_id: str | None = None
@@ -84,9 +83,7 @@ class Relay:
         """
         with Watch(self.timing, self._commit, self.sink.heartbeat) as watch:
             try:
-                async for paced in self.pacing:
-                    with paced:
-                        await self._attempts(watch)
+                await self.pacing.run(lambda: self._attempts(watch))
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up))
 
@@ -103,7 +100,7 @@ class Relay:
             "seam_ms": [round(seconds * 1000, 1) for seconds in account.seam_seconds],
             "first_byte_ms": account.first_byte_ms,
             "characters": machine.transcript.chars,
-            "tokens": attrs.asdict(billed),
+            "tokens": billed.report(),
             "extra_tokens": machine.ledger.extra() if machine.causes else 0,
             "repair": machine.policy.repair,
         }

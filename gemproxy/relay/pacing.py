@@ -12,11 +12,14 @@ The machine says *whether* by asking for another attempt, which the loop turns i
 
 When a bound is reached the last ``Interrupted`` comes out of the loop, and its ``gave_up``
 says which bound it was.
+
+Policies are made after the first interruption: nearly all requests never meet one.
 """
 
 import random
+import time
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import TypeVar, cast
 
 import attrs
 from tenacity import (
@@ -29,6 +32,8 @@ from tenacity import (
 
 from gemproxy.core.events import Cause
 
+T = TypeVar("T")
+
 
 @attrs.frozen
 class Budget:
@@ -40,6 +45,12 @@ class Budget:
     max_resumes: int = 20
     max_seconds: float = 3600
     retry_after_limit: float = 30
+
+    def within(self, seconds: float | None) -> "Budget":
+        """Return the budget for an answer that is due in ``seconds``; None: at any time."""
+        if seconds is None or seconds >= self.max_seconds:
+            return self
+        return attrs.evolve(self, max_seconds=seconds)
 
 
 class Interrupted(Exception):
@@ -55,20 +66,56 @@ class Interrupted(Exception):
         self.gave_up = ""
 
 
+@attrs.frozen(eq=False)
+class Pacing:
+    """The pace of one request; the fields are the arguments of ``pacing``."""
+
+    budget: Budget
+    progress: Callable[[], int]
+    sleep: Callable[[float], Awaitable[None]] | None = None
+    rng: random.Random | None = None
+
+    async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Call ``attempt`` until it is not Interrupted, and return what it returned.
+
+        Raises the last Interrupted when the budget is spent, and whatever else it raised.
+        """
+        began = time.monotonic()
+        try:
+            return await attempt()
+        except Interrupted as first:
+            interrupted: Interrupted | None = first
+        policies = pacing(
+            self.budget,
+            self.progress,
+            elapsed=time.monotonic() - began,
+            sleep=self.sleep,
+            rng=self.rng,
+        )
+        async for paced in policies:
+            with paced:
+                if interrupted is not None:  # tenacity waits after an attempt that it has seen
+                    seen, interrupted = interrupted, None
+                    raise seen
+                return await attempt()
+        raise AssertionError  # pragma: no cover - tenacity ends with a result or an exception
+
+
 def pacing(
     budget: Budget,
     progress: Callable[[], int],
     *,
+    elapsed: float = 0.0,
     sleep: Callable[[float], Awaitable[None]] | None = None,
     rng: random.Random | None = None,
 ) -> AsyncRetrying:
     """Return the attempts of one request, for ``async for attempt`` and ``with attempt``.
 
-    ``progress`` returns a count that grows with every character the client can see. ``sleep``
-    and ``rng`` replace the clock and the dice in tests. Anything but Interrupted passes
+    ``progress`` returns a count that grows with every character the client can see. ``elapsed``
+    are the seconds that the request has taken so far. ``sleep`` and ``rng`` replace the clock and the dice in tests. Anything but Interrupted passes
     through; Interrupted comes out when the budget is spent.
     """
-    pace = _Pace(budget, progress, rng or random.SystemRandom(), seen=progress())
+    pace = _Pace(budget, progress, rng or random.SystemRandom(), elapsed, seen=progress())
     policy = AsyncRetrying(
         retry=retry_if_exception_type(Interrupted),
         wait=pace.wait,
@@ -85,6 +132,7 @@ class _Pace:
     _budget: Budget
     _progress: Callable[[], int]
     _rng: random.Random
+    _elapsed: float
     _seen: int
     _barren: int = 0  # retries in a row that brought nothing
     _waited: bool = False  # for the upstream's own delay
@@ -125,7 +173,7 @@ class _Pace:
             return f"the upstream asks to wait {asked:g} s"
         if asked is not None and self._waited:
             return "the upstream asks to wait again"
-        if stop_before_delay(budget.max_seconds)(state):
+        if stop_before_delay(budget.max_seconds - self._elapsed)(state):
             return f"{budget.max_seconds:g} s did not suffice to complete the answer"
         return ""
 

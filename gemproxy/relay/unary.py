@@ -15,7 +15,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
 
 import attrs
-import tenacity
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import (
@@ -31,7 +30,7 @@ from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers
-from gemproxy.relay.pacing import Interrupted
+from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 
 OpenAttempt = Callable[[], AbstractAsyncContextManager[Attempt]]
@@ -85,6 +84,11 @@ class Shelf:
         self.taken = 0
 
 
+def in_slices(body: bytes) -> "Slices | bytes | None":
+    """Return a kept request body as it is best sent: a small one whole."""
+    return body or None if len(body) <= _SLICE else Slices(body)
+
+
 @attrs.define
 class Slices:
     """A kept request body, sent up slice by slice; an iterator that needs no closing."""
@@ -106,14 +110,14 @@ class Slices:
 class Call:
     """Runs one unary call to its end.
 
-    ``open_attempt`` makes one attempt, ``pacing`` is tenacity's loop, ``judge`` says after
+    ``open_attempt`` makes one attempt, ``pacing`` says when, ``judge`` says after
     which answers it goes on. ``rewrite`` returns another body for a JSON answer with 200, or
     None to leave it as it came. ``translate`` edits the headers of whatever is passed on.
     """
 
     judge: Judge
     open_attempt: OpenAttempt
-    pacing: tenacity.AsyncRetrying
+    pacing: Pacing
     sink: ClientSink
     shelf: Shelf
     deadline: Deadline
@@ -152,9 +156,7 @@ class Call:
         error: an empty reply tells more than the failure to get a better one.
         """
         try:
-            async for paced in self.pacing:
-                with paced:
-                    return await self._attempt()
+            return await self.pacing.run(self._attempt)
         except Interrupted:
             pass
         if self._last is None:

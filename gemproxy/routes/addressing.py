@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from gemproxy.keys import BASE_URL, PUBLIC_URL
-from gemproxy.relay.addresses import Addresses, addresses
+from gemproxy.relay.addresses import Addresses, addresses, may_hold_uris
 
 
 def addresses_of(request: web.Request) -> Addresses:
@@ -14,5 +14,7 @@ def addresses_of(request: web.Request) -> Addresses:
 
 def with_upstream_uris(request: web.Request, body: bytes) -> bytes:
     """Return a request body in memory with Google's URIs for files in place of ours."""
+    if not may_hold_uris(body):
+        return body
     edited = addresses_of(request).inward(body)
     return body if edited is None else edited

@@ -13,7 +13,6 @@ import asyncio
 import re
 from typing import Any
 
-import attrs
 from aiohttp import web
 
 from gemproxy.core.errors import DeadlinePassed, UpstreamFailure
@@ -30,7 +29,7 @@ from gemproxy.relay.collecting import UNARY, CollectingSink, json_headers
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
-from gemproxy.relay.pacing import pacing
+from gemproxy.relay.pacing import Pacing
 from gemproxy.routes.stream import STREAMING, Streaming
 
 _NOT_FOUND = 404
@@ -46,7 +45,8 @@ async def gather(request: web.Request, body: Body, deadline: Deadline) -> web.St
         return None
     streaming = request.app[STREAMING]
     model = request.match_info["model"]
-    policy = attrs.evolve(streaming.policy, first_form=streaming.lessons.first_form(model))
+    first_form = streaming.lessons.first_form(model)
+    policy = streaming.policy.for_request(repair=True, first_form=first_form)
     machine = StreamMachine(generation, SSEEncoder(), policy)
     account: dict[str, Any] = request[ACCOUNT].copy()
     try:
@@ -78,7 +78,6 @@ async def _run(
     def decoder() -> SSEDecoder:
         return SSEDecoder(streaming.max_frame)
 
-    most = deadline.within(streaming.budget.max_seconds)
     client = ClientSink(request, UNARY, streaming.send_timeout, web.StreamResponse())
     sink = CollectingSink(client, decoder())
     relay = Relay(
@@ -86,7 +85,7 @@ async def _run(
         Intake(machine, decoder),
         sink,
         _opener(request, streaming, deadline, target),
-        pacing(attrs.evolve(streaming.budget, max_seconds=most), lambda: machine.progress),
+        Pacing(streaming.budget.within(deadline.seconds), lambda: machine.progress),
         streaming.timing,
         json_headers,
         request_id_var.get(),

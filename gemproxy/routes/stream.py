@@ -29,7 +29,7 @@ from gemproxy.relay.dialects import dialect_of
 from gemproxy.relay.downstream import ClientGone, client_sink
 from gemproxy.relay.lessons import Lessons
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
-from gemproxy.relay.pacing import Budget, pacing
+from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import Attempt, Upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough
@@ -95,7 +95,7 @@ async def _stream(
         Intake(machine, _decoders(streaming.max_frame, sse=sse)),
         sink,
         _opener(request, streaming, body),
-        pacing(streaming.budget, lambda: machine.progress),
+        Pacing(streaming.budget, lambda: machine.progress),
         streaming.timing,
         lambda headers: rules.downstream_headers(headers, rewritten=True),
         request_id_var.get(),
@@ -122,10 +122,8 @@ def _machine(
     request: web.Request, streaming: Streaming, body: Body, model: str, *, sse: bool
 ) -> StreamMachine:
     off = request.headers.get(REPAIR_HEADER, "").strip().lower() == "off"
-    policy = attrs.evolve(
-        streaming.policy,
-        repair=streaming.policy.repair and not off and body.stream is None,
-        first_form=streaming.lessons.first_form(model),
+    policy = streaming.policy.for_request(
+        repair=not off and body.stream is None, first_form=streaming.lessons.first_form(model)
     )
     encoder: Encoder = SSEEncoder() if sse else JSONArrayEncoder()
     return StreamMachine(StreamRequest(with_upstream_uris(request, body.kept)), encoder, policy)

@@ -19,14 +19,14 @@ from gemproxy.core.request import StreamRequest
 from gemproxy.core.unary import Judge, Look
 from gemproxy.keys import ACCOUNT
 from gemproxy.relay import headers as rules
-from gemproxy.relay.addresses import Addresses, names_files
+from gemproxy.relay.addresses import names_files
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import STANDARD
 from gemproxy.relay.downstream import ClientSink, cut
-from gemproxy.relay.pacing import pacing
+from gemproxy.relay.pacing import Pacing
 from gemproxy.relay.redirects import Hop, followed
-from gemproxy.relay.unary import Call, OpenAttempt, Rewrite, Shelf, Slices
+from gemproxy.relay.unary import Call, OpenAttempt, Rewrite, Shelf, in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import addresses_of, with_upstream_uris
@@ -99,21 +99,21 @@ async def call(
     ``target`` replaces the path and query that the client sent.
     """
     streaming = request.app[STREAMING]
-    policy = attrs.evolve(streaming.policy, repair=repairs(request) and body.stream is None)
+    policy = streaming.policy.for_request(repair=repairs(request) and body.stream is None)
     deadline = _deadline(request)
-    most = deadline.within(streaming.budget.max_seconds)
+    budget = streaming.budget.within(deadline.seconds)
     sink = ClientSink(request, STANDARD, streaming.send_timeout, web.StreamResponse())
     reads = look is not Look.STATUS or rewrite is not None
     identity = reads and "Accept-Encoding" in request.headers
     run = Call(
         Judge(StreamRequest(body.kept), policy, look),
         _opener(request, body, deadline, target or request.rel_url.raw_path_qs, identity=identity),
-        pacing(attrs.evolve(streaming.budget, max_seconds=most), lambda: 0),
+        Pacing(budget, lambda: 0),
         sink,
         Shelf(streaming.bodies, request.app[UNARY].keep_answer),
         deadline,
         rewrite,
-        partial(_translate, addresses_of(request)),
+        partial(_translate, request),
     )
     try:
         await run.run()
@@ -155,7 +155,7 @@ def _opener(
     patience = streaming.timing.patience[Patience.FIRST_BYTE]
 
     def send(hop: Hop) -> AbstractAsyncContextManager[Attempt]:
-        data = body.stream or (Slices(body.kept) if body.kept else None)
+        data = body.stream or in_slices(body.kept)
         return streaming.upstream.forward(request.method, hop.url, hop.headers, data, patience)
 
     return lambda: followed(
@@ -163,9 +163,9 @@ def _opener(
     )
 
 
-def _translate(addresses: Addresses, headers: CIMultiDict[str]) -> None:
+def _translate(request: web.Request, headers: CIMultiDict[str]) -> None:
     if "Location" in headers:
-        headers["Location"] = addresses.location(headers["Location"])
+        headers["Location"] = addresses_of(request).location(headers["Location"])
 
 
 def _is_masked(request: web.Request) -> bool:

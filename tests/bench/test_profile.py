@@ -21,7 +21,7 @@ def test_a_function_that_calls_itself_is_counted_once_for_a_stack() -> None:
 
 
 def test_the_waiting_of_the_log_is_no_work() -> None:
-    waiting = "run (a.py:1);QueueListener.dequeue (logging/handlers.py:1570) 99"
+    waiting = "run (a.py:1);QueueListener._monitor (logging/handlers.py:1570);get (x.py:1) 99"
 
     assert shares_of_stacks([waiting, "run (a.py:1) 1"]) == [Share("run (a.py)", 1.0, 1.0)]
 

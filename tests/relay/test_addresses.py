@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from gemproxy.relay.addresses import Addresses, addresses, downloads, names_files
+from gemproxy.relay.addresses import Addresses, addresses, downloads, may_hold_uris, names_files
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 OURS = "https://proxy.example/gemini"
@@ -206,3 +206,9 @@ def test_these_do_not(target: str) -> None:
 def test_a_download_is_known_by_its_target() -> None:
     assert downloads("/v1/files/a:download")
     assert not downloads("/v1/files/a?malt=media")
+
+
+@pytest.mark.parametrize("name", ["uri", "fileUri", "file_uri", "downloadUri", "download_uri"])
+def test_a_body_that_may_hold_uris_is_known_by_their_names(name: str) -> None:
+    assert may_hold_uris(b'{"%s" : "x"}' % name.encode())
+    assert not may_hold_uris(b'{"contents":[]}')

@@ -35,16 +35,10 @@ async def test_what_is_no_number_of_seconds_limits_nothing(value: str) -> None:
 
     assert deadline.at is None
     assert deadline.stamped(headers) is headers
-    assert deadline.within(5) == 5
 
 
 async def test_no_header_limits_nothing() -> None:
     assert Deadline.of({}).at is None
-
-
-async def test_the_budget_shrinks_to_the_deadline() -> None:
-    assert Deadline(3).within(5) == 3
-    assert Deadline(7).within(5) == 5
 
 
 @pytest.mark.parametrize("value", ["60", "59.5"])

@@ -16,7 +16,7 @@ from gemproxy.core.request import StreamRequest
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.loop import Refused, Relay
-from gemproxy.relay.pacing import Budget, pacing
+from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing
 from tests.gemini import BODY, chunk, documents, sse, text_of
@@ -111,7 +111,7 @@ class Stage:
             Intake(machine, SSEDecoder),
             self.sink,
             self.open_attempt,
-            pacing(BUDGET, lambda: machine.progress, sleep=self.sleep),
+            Pacing(BUDGET, lambda: machine.progress, sleep=self.sleep),
             Timing(dict.fromkeys(Patience, HOUR), HOUR, HOUR),
             lambda headers: {**headers, "X-Passed": "yes"},
             "request-1",

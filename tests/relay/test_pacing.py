@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.core.events import Cause
-from gemproxy.relay.pacing import Budget, Interrupted, pacing
+from gemproxy.relay.pacing import Budget, Interrupted, Pacing, pacing
 
 
 @attrs.define
@@ -35,16 +35,15 @@ async def run(
     async def sleep(seconds: float) -> None:
         course.waits.append(seconds)
 
-    def make_attempt(number: int) -> None:
+    async def make_attempt() -> None:
+        number = course.attempts
         course.attempts += 1
         if number < len(news):
             course.delivered += news[number]
             raise Interrupted(Cause.DROP, afters[number] if number < len(afters) else None)
 
     try:
-        async for attempt in pacing(budget, lambda: course.delivered, sleep=sleep, rng=rng):
-            with attempt:
-                make_attempt(course.attempts)
+        await Pacing(budget, lambda: course.delivered, sleep, rng).run(make_attempt)
     except Interrupted as spent:
         course.gave_up = spent.gave_up
     return course
@@ -175,3 +174,11 @@ async def test_what_was_delivered_before_counts_as_no_progress() -> None:
                 raise Interrupted(Cause.DROP)
 
     assert attempts == 2
+
+
+def test_a_budget_fits_into_the_time_that_is_left() -> None:
+    budget = Budget(max_seconds=5)
+
+    assert budget.within(3).max_seconds == 3
+    assert budget.within(7) is budget
+    assert budget.within(None) is budget

@@ -20,8 +20,8 @@ from gemproxy.core.unary import Judge
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
-from gemproxy.relay.pacing import Budget, pacing
-from gemproxy.relay.unary import Answer, Call, Shelf, Slices, is_json
+from gemproxy.relay.pacing import Budget, Pacing
+from gemproxy.relay.unary import Answer, Call, Shelf, Slices, in_slices, is_json
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 
 JSON = {"Content-Type": "application/json; charset=UTF-8"}
@@ -90,7 +90,7 @@ def calling(sink: Told, *answers: Said | How, each: int = 100, **more: Any) -> C
     return Call(
         Judge(StreamRequest(b""), Policy()),
         opening(*answers),
-        pacing(retries, lambda: 0, sleep=no_sleep),
+        Pacing(retries, lambda: 0, sleep=no_sleep),
         cast(ClientSink, sink),
         Shelf(Bodies(each=1, total=1000), each),
         **{"deadline": Deadline(), **more},
@@ -248,3 +248,9 @@ async def test_slices_are_the_body(body: bytes, times: int) -> None:
     whole = body * times
 
     assert b"".join([piece async for piece in Slices(whole)]) == whole
+
+
+def test_only_a_large_body_is_sliced() -> None:
+    assert in_slices(b"") is None
+    assert in_slices(b"x") == b"x"
+    assert isinstance(in_slices(bytes(1 << 19)), Slices)
