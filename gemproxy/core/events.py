@@ -4,6 +4,7 @@ Inputs say what the world did:
 
     Opened    an attempt was answered with 2xx; its stream begins
     Received  one frame of that stream, with what it says
+    Flow      a run of its frames that are plain text, while it runs undisturbed
     Rejected  an attempt was answered with an error status, before any frame
     Ended     an attempt's stream (or the try to open it) is over, and how
     GaveUp    the pacing will not make another attempt
@@ -15,8 +16,8 @@ Actions say what to do:
     Finish    the answer is complete: end the client's stream cleanly
     Fail      end it loudly: an error status before the first byte, an error frame after
 
-Received and Emit are made for each event and are msgspec structs, which cost a sixth of a
-frozen attrs class to make (``python bench/core.py``).
+Received, Flow and Emit are made on the hot path and are msgspec structs, which cost a sixth of
+a frozen attrs class to make (``python bench/core.py``).
 """
 
 import enum
@@ -26,6 +27,7 @@ import msgspec
 
 from gemproxy.core.chunk import Chunk
 from gemproxy.core.errors import GemproxyError
+from gemproxy.core.flow import Flow
 from gemproxy.core.frame import Frame
 
 
@@ -94,7 +96,7 @@ class GaveUp:
     reason: str
 
 
-Input = Opened | Received | Rejected | Ended | GaveUp
+Input = Opened | Received | Flow | Rejected | Ended | GaveUp
 
 
 class Emit(msgspec.Struct, frozen=True, gc=False):

@@ -4,6 +4,8 @@ from typing import Protocol
 
 import msgspec
 
+from gemproxy.core.flow import Flow
+
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
     """One frame of a stream; a msgspec struct like all that is made for each event.
@@ -20,6 +22,9 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
 class Decoder(Protocol):
     """Bytes of one attempt -> frames, whatever the chunking."""
+
+    def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
+        """Take the plain events that come first, if any; return them and what is to be fed."""
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""

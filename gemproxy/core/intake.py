@@ -7,6 +7,7 @@ no await, no log call and no object beyond the frame, its chunk and its action p
 from collections.abc import Callable
 
 import attrs
+import msgspec
 
 from gemproxy.core.chunk import SILENT, Undecodable, read
 from gemproxy.core.events import (
@@ -28,8 +29,7 @@ from gemproxy.core.machine import StreamMachine
 Verdict = Resume | Finish | Fail
 
 
-@attrs.frozen
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What to do after an input: write ``raw`` if there is any, then act on the verdict."""
 
     raw: bytes = b""
@@ -59,6 +59,21 @@ class Intake:
 
     def received(self, data: bytes) -> Step:
         """Take what one read brought."""
+        if not self.machine.flowing:
+            return self._frames(data)
+        try:
+            flow, data = self._decoder.flow(data)
+        except FrameTooLarge:
+            return self._take(Ended(How.OVERSIZED))
+        if flow is None:
+            return self._frames(data)
+        self.machine.receive(flow)
+        if not data:
+            return Step(flow.raw)
+        step = self._frames(data)
+        return Step(flow.raw + step.raw, step.verdict)
+
+    def _frames(self, data: bytes) -> Step:
         try:
             frames = self._decoder.feed(data)
         except FrameTooLarge:

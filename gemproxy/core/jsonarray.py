@@ -15,6 +15,7 @@ from typing import Self
 
 import attrs
 
+from gemproxy.core.flow import Flow
 from gemproxy.core.frame import Frame, FrameTooLarge
 
 _NO_SEPARATOR = re.compile(rb"[^\[, \t\r\n]")
@@ -43,6 +44,10 @@ class JSONArrayDecoder:
     _in_string: bool = attrs.field(init=False, default=False)
     # The closing bracket was seen, or garbage: there are no more elements.
     _over: bool = attrs.field(init=False, default=False)
+
+    def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
+        """Take nothing: this framing is too rare for a hot path."""
+        return None, data
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the elements that ``data`` completes; raise FrameTooLarge beyond the cap."""

@@ -68,6 +68,7 @@ from gemproxy.core.events import (
     Rejected,
     Resume,
 )
+from gemproxy.core.flow import Flow
 from gemproxy.core.frame import Encoder, Frame
 from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
@@ -177,6 +178,18 @@ class StreamMachine:
         return self._form
 
     @property
+    def flowing(self) -> bool:
+        """Whether plain events may come as a Flow: nothing is held, rewritten or unknown."""
+        attempt = self._attempt
+        return (
+            self.state is State.STREAMING
+            and attempt.rewriter is None
+            and not attempt.held
+            and not attempt.ended
+            and self.transcript.response_id is not None
+        )
+
+    @property
     def progress(self) -> int:
         """A count that grows whenever the client gets something new and visible."""
         return self.transcript.chars + self.transcript.opaque
@@ -251,6 +264,15 @@ class StreamMachine:
         if chunk.error is not None:
             return self._error_frame(chunk.error)
         return _emitting(self._weigh(event))
+
+    def _flow(self, event: Flow) -> Actions:
+        if not self.flowing:
+            raise IllegalInput("can't take Flow in a stream that is disturbed")
+        attempt = self._attempt
+        attempt.spoke = True
+        attempt.usage = event.usage or attempt.usage
+        self.transcript.add_texts(event.texts)
+        return (Emit(event.raw),)
 
     def _weigh(self, event: Received) -> bytes:
         """Take a frame that may have to be held; return what goes out now."""
@@ -554,6 +576,7 @@ TRANSITIONS: Mapping[tuple[State, type[Input]], Transition] = {
     (State.CONNECTING, Ended): _to(StreamMachine._never_opened, _AGAIN, _BAD),
     (State.CONNECTING, GaveUp): _to(StreamMachine._give_up, _OVER, _BAD),
     (State.STREAMING, Received): _to(StreamMachine._stream, _AGAIN, _OVER, _BAD),
+    (State.STREAMING, Flow): _to(StreamMachine._flow),
     (State.STREAMING, Ended): _to(StreamMachine._end, _AGAIN, _OVER, _BAD),
     (State.STREAMING, GaveUp): _to(StreamMachine._give_up, _BAD),
     (State.SPLICING, Received): _to(StreamMachine._splice, State.STREAMING, _AGAIN, _OVER, _BAD),

@@ -24,6 +24,7 @@ from typing import Self
 
 import attrs
 
+from gemproxy.core.flow import Flow, take
 from gemproxy.core.frame import Frame, FrameTooLarge
 
 _BOM = b"\xef\xbb\xbf"
@@ -56,6 +57,15 @@ class SSEDecoder:
     _separator: bytes = attrs.field(init=False, default=_CRLF + _CRLF)
     # The line end of the first frame; empty until there was one.
     _eol: bytes = attrs.field(init=False, default=b"")
+
+    def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
+        """Take the plain events that come first, if any; return them and what is to be fed."""
+        if not self._separator or not self._eol:
+            return None, data
+        if self._pending:
+            data = self._collect(data)
+        taken = take(data, self._separator)
+        return taken, data[len(taken.raw) :] if taken is not None else data
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""

@@ -83,6 +83,11 @@ class Transcript:
         self._pieces.append(text)
         self.chars += len(text)
 
+    def add_texts(self, texts: list[str]) -> None:
+        """Append the visible texts of frames that hold no halves of characters."""
+        self._pieces += texts
+        self.chars += sum(map(len, texts))
+
     def add(self, chunk: Chunk, text: str, grounding: dict[str, Any] | None = None) -> None:
         """Note a whole frame, of whose text ``text`` went out.
 

@@ -112,8 +112,9 @@ def pacing(
     """Return the attempts of one request, for ``async for attempt`` and ``with attempt``.
 
     ``progress`` returns a count that grows with every character the client can see. ``elapsed``
-    are the seconds that the request has taken so far. ``sleep`` and ``rng`` replace the clock and the dice in tests. Anything but Interrupted passes
-    through; Interrupted comes out when the budget is spent.
+    are the seconds that the request has taken so far. ``sleep`` and ``rng`` replace the clock
+    and the dice in tests. Anything but Interrupted passes through; Interrupted comes out when
+    the budget is spent.
     """
     pace = _Pace(budget, progress, rng or random.SystemRandom(), elapsed, seen=progress())
     policy = AsyncRetrying(

@@ -27,10 +27,11 @@ from gemproxy.core.events import (
     Rejected,
     Resume,
 )
+from gemproxy.core.flow import Flow, take
 from gemproxy.core.machine import TRANSITIONS, State, StreamMachine
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.sse import SSEEncoder
-from tests.gemini import BODY, chunk, documents, received, text_of
+from tests.gemini import BODY, chunk, documents, received, sse, text_of
 
 LENGTH = int(os.environ.get("GEMPROXY_EXPLORE", "5"))
 """How long the explored sequences are; ``make explore`` goes further."""
@@ -57,7 +58,9 @@ class World:
     reasons: list[str] = attrs.field(factory=list)
 
     def legal(self, name: str) -> bool:
-        return (self.machine.state, type(INPUTS[name](self))) in TRANSITIONS
+        kind = type(INPUTS[name](self))
+        flows = kind is not Flow or self.machine.flowing
+        return flows and (self.machine.state, kind) in TRANSITIONS
 
     def play(self, name: str) -> None:
         event = INPUTS[name](self)
@@ -78,6 +81,10 @@ class World:
             self.at = len(self.machine.transcript.text) if self.machine.plan is Plan.TEXT else 0
             self.reasons = []
             self.calls = 0
+        if isinstance(event, Flow):
+            self.upstream += event.raw
+            self.at += len("".join(event.texts))
+            self.reasons = []
         if isinstance(event, Received):
             self.calls += event.chunk.call
             self.upstream += event.frame.raw
@@ -121,9 +128,19 @@ def _parts(*parts: dict[str, Any]) -> Callable[[World], Input]:
     return lambda world: received(chunk(parts=list(parts), response_id=f"attempt-{world.attempts}"))
 
 
+def _flow(world: World) -> Input:
+    half = STEP // 2
+    texts = [STORY[at : at + half] or " " for at in (world.at, world.at + half)]
+    answer = f"attempt-{world.attempts}"
+    flow = take(sse(*(chunk(text, response_id=answer) for text in texts)), b"\r\n\r\n")
+    assert flow is not None
+    return flow
+
+
 INPUTS: dict[str, Callable[[World], Input]] = {
     "opened": lambda _: Opened(),
     "text": _says(),
+    "flow": _flow,
     "text and stop": _says("STOP"),
     "text and other": _says("OTHER"),
     "empty stop": _says("STOP", parts=False),

@@ -1,10 +1,12 @@
 """What an undisturbed event may cost, counted and not timed."""
 
+import sys
 from collections import Counter
 
 import pytest
 
 from gemproxy.core import chunk as chunk_module
+from gemproxy.core import flow as flow_module
 from gemproxy.core import intake as intake_module
 from gemproxy.core.intake import Intake
 from gemproxy.core.machine import StreamMachine
@@ -14,6 +16,7 @@ from gemproxy.core.sse import SSEDecoder, SSEEncoder
 from tests.gemini import BODY, chunk, sse
 
 EVENTS = 50
+FIRST = sse(chunk("A beginning. "))
 BLOCK = sse(*(chunk(f"word {number} ", usage=(3, number)) for number in range(EVENTS)))
 
 
@@ -31,36 +34,68 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(owner, name, wrapper)
 
-    counting(intake_module, "read", "decodes")
+    counting(flow_module, "_decode", "decodes")
+    counting(intake_module, "read", "general decodes")
     counting(chunk_module, "_read_slowly", "slow decodes")
     counting(StreamMachine, "receive", "inputs")
     counting(Rewriter, "rewrite", "rewrites")
     return counted
 
 
-def test_each_event_is_decoded_and_judged_once_and_a_read_becomes_one_write(
+def begun() -> Intake:
+    """Return the intake of a stream that runs undisturbed."""
+    intake = Intake(StreamMachine(StreamRequest(BODY), SSEEncoder()), SSEDecoder)
+    intake.opened()
+    intake.received(FIRST)
+    return intake
+
+
+def test_each_event_is_decoded_once_and_a_read_is_one_input_and_one_write(
     work: Counter[str],
 ) -> None:
-    machine = StreamMachine(StreamRequest(BODY), SSEEncoder())
-    intake = Intake(machine, SSEDecoder)
-    intake.opened()
+    intake = begun()
     work.clear()
 
     step = intake.received(BLOCK)
 
     assert step.raw == BLOCK
-    assert work == {"decodes": EVENTS, "inputs": EVENTS}
-    assert "document" not in vars(machine.request), "the request is not parsed"
+    assert work == {"decodes": EVENTS, "inputs": 1}
+    assert "document" not in vars(intake.machine.request), "the request is not parsed"
 
 
-def test_a_frame_is_a_slice_of_the_read_and_is_not_copied_again() -> None:
+def test_a_read_that_ends_within_an_event_is_one_write_too(work: Counter[str]) -> None:
+    intake = begun()
+    half = BLOCK[: len(BLOCK) - 20]
+    work.clear()
+
+    assert intake.received(half).raw == BLOCK[: BLOCK.rindex(b"data: ")]
+    assert intake.received(BLOCK[len(half) :]).raw == BLOCK[BLOCK.rindex(b"data: ") :]
+    assert work == {"decodes": EVENTS, "inputs": 2}
+
+
+def test_no_python_function_is_called_for_an_event() -> None:
+    """Calls are what time is made of here; a run may make a few, whatever its length."""
+    calls: Counter[int] = Counter()
+    for length in (1, EVENTS):
+        intake, block = begun(), sse(*[chunk("word ")] * length)
+
+        def count(_: object, event: str, __: object, length: int = length) -> None:
+            calls[length] += event == "call"
+
+        sys.setprofile(count)
+        intake.received(block)
+        sys.setprofile(None)
+
+    assert calls[EVENTS] == calls[1]
+    assert calls[1] < 15
+
+
+def test_what_goes_out_is_the_read_and_no_copy_of_it() -> None:
+    assert begun().received(BLOCK).raw is BLOCK
+
+
+def test_a_frame_is_a_slice_of_the_read() -> None:
     frames = SSEDecoder().feed(BLOCK)
 
     assert len(frames) == EVENTS
     assert all(frame.data is not None for frame in frames)
-    machine = StreamMachine(StreamRequest(BODY), SSEEncoder())
-    intake = Intake(machine, SSEDecoder)
-    intake.opened()
-    one = sse(chunk("word", usage=(1, 1)))
-
-    assert intake.received(one).raw == one

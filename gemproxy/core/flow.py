@@ -1,0 +1,94 @@
+"""The hot path: events of an undisturbed stream, taken as many at a time as a read brought.
+
+Nearly all events are visible text of one candidate and nothing else. While a stream runs
+undisturbed, nothing has to be decided about such an event: its bytes go out as they came,
+its text is noted. So a run of them is one input for the machine and not one for each, and
+there is no object for a frame, its chunk and its action, which cost more than the decoding.
+
+What is plain is said by the decoder's types: an event is decoded once, and one that has a
+finishReason, a thought, a call, an error, several candidates or anything else to decide by
+is no `_Plain`. The run ends before it, and ``chunk.read`` has the say.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+_START = b"data: "
+_LF, _CR = 0x0A, 0x0D
+
+
+class _Part(msgspec.Struct, gc=False, rename="camel"):
+    text: Annotated[str, msgspec.Meta(min_length=1)]
+    thought: None = None
+    function_call: None = None
+
+
+class _Content(msgspec.Struct, gc=False):
+    parts: tuple[_Part]
+
+
+class _Candidate(msgspec.Struct, gc=False, rename="camel"):
+    content: _Content
+    finish_reason: None = None
+    continuation_token: None = None
+    grounding_metadata: None = None
+    index: Literal[0] = 0
+
+
+class _Plain(msgspec.Struct, gc=False, rename="camel"):
+    candidates: tuple[_Candidate]
+    usage_metadata: msgspec.Raw = msgspec.Raw()
+    prompt_feedback: None = None
+    error: None = None
+
+
+_decode = msgspec.json.Decoder(_Plain).decode
+
+
+class Flow(msgspec.Struct, frozen=True, gc=False):
+    """A run of plain events: their bytes, and what they say, event by event.
+
+    Who the answer says it is (responseId, modelVersion) is not read: streams begin before
+    they flow.
+    """
+
+    raw: bytes
+    events: list[_Plain]
+
+    @property
+    def texts(self) -> list[str]:
+        """The visible text of each event."""
+        return [event.candidates[0].content.parts[0].text for event in self.events]
+
+    @property
+    def usage(self) -> msgspec.Raw:
+        """The last usageMetadata; empty where there is none."""
+        for event in reversed(self.events):
+            if event.usage_metadata:
+                return event.usage_metadata
+        return msgspec.Raw()
+
+
+def take(data: bytes, separator: bytes) -> Flow | None:
+    """Return the plain events that ``data`` begins with, or None where it begins otherwise.
+
+    Each is one ``data: `` line and ``separator``, the two line ends that end an event.
+    """
+    events: list[_Plain] = []
+    mark, width = separator[:1], len(separator)
+    other = _LF if mark == b"\r" else _CR  # found as an integer several times faster
+    start = 0
+    while data.startswith(_START, start):
+        end = data.find(mark, start)
+        if not data.startswith(separator, end):  # nor at -1: it is longer than a byte
+            break
+        text = data[start + 6 : end]
+        if other in text:
+            break
+        try:
+            events.append(_decode(text))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            break
+        start = end + width
+    return Flow(data[:start], events) if events else None

@@ -1,0 +1,175 @@
+"""Runs of plain events: what is one, and that taking them in runs changes nothing."""
+
+import json
+from unittest.mock import PropertyMock, patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.core.chunk import read
+from gemproxy.core.events import Finish, How, Opened
+from gemproxy.core.flow import Flow, take
+from gemproxy.core.intake import Intake
+from gemproxy.core.machine import IllegalInput, StreamMachine
+from gemproxy.core.request import StreamRequest
+from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from tests.gemini import BODY, Json, chunk, received, sse
+
+CRLF = b"\r\n\r\n"
+PLAIN = chunk("a word ", usage=(3, 4))
+UNPLAIN: dict[str, Json] = {
+    "a finishReason": chunk("a", finish="STOP"),
+    "a checkpoint": chunk("a", token="t"),
+    "a thought": chunk(parts=[{"text": "a", "thought": True}]),
+    "a call": chunk(parts=[{"functionCall": {"name": "f"}}]),
+    "a call beside text": chunk(parts=[{"text": "a", "functionCall": {"name": "f"}}]),
+    "an image": chunk(parts=[{"inlineData": {"data": "AAAA"}}]),
+    "two parts": chunk(parts=[{"text": "a"}, {"text": "b"}]),
+    "no part": chunk(parts=[]),
+    "no content": chunk(),
+    "an empty text": chunk(""),
+    "a null text": chunk(parts=[{"text": None}]),
+    "grounding": {"candidates": [{**PLAIN["candidates"][0], "groundingMetadata": {"a": 1}}]},
+    "two candidates": {"candidates": PLAIN["candidates"] * 2},
+    "a second candidate": {"candidates": [{**PLAIN["candidates"][0], "index": 1}]},
+    "no candidate": {"candidates": []},
+    "a blocked prompt": {**PLAIN, "promptFeedback": {"blockReason": "SAFETY"}},
+    "an error": {"error": {"code": 503}},
+    "a lone surrogate": chunk("\ud800"),
+}
+
+
+def texts(flow: Flow | None) -> list[str]:
+    return [] if flow is None else flow.texts
+
+
+@pytest.mark.parametrize("eol", ["\r\n", "\n"])
+def test_plain_events_are_one_run(eol: str) -> None:
+    stream = sse(chunk("one "), chunk("two", usage=(1, 2)), chunk("three"), eol=eol)
+
+    flow = take(stream, 2 * eol.encode())
+
+    assert flow is not None
+    assert flow.raw == stream
+    assert flow.texts == ["one ", "two", "three"]
+    assert json.loads(bytes(flow.usage))["candidatesTokenCount"] == 2
+
+
+def test_a_run_without_usage_says_so() -> None:
+    flow = take(sse(chunk("one")), CRLF)
+
+    assert flow is not None
+    assert not flow.usage
+
+
+@pytest.mark.parametrize("what", UNPLAIN)
+def test_a_run_ends_before_an_event_with(what: str) -> None:
+    plain, other = sse(PLAIN), f"data: {json.dumps(UNPLAIN[what])}\r\n\r\n".encode()
+
+    flow = take(plain + other + plain, CRLF)
+
+    assert flow is not None
+    assert flow.raw == plain
+    assert take(other + plain, CRLF) is None
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b": a comment" + CRLF,
+        CRLF,
+        b"event: x\r\n" + sse(PLAIN),
+        b"data:" + sse(PLAIN)[6:],
+        sse(PLAIN)[:-1],
+        sse(PLAIN)[:-2] + b"id: 1" + CRLF,
+        sse(PLAIN, eol="\n"),
+        sse(PLAIN).replace(b", ", b",\n", 1),
+        b"data: " + CRLF,
+        b"data: [1]" + CRLF,
+        b"data: " + b"[" * 100_000 + CRLF,
+        b"",
+    ],
+)
+def test_what_is_no_plain_frame_is_left_to_the_general_rules(block: bytes) -> None:
+    assert take(block, CRLF) is None
+    flow = take(sse(PLAIN) + block, CRLF)
+    assert flow is not None
+    assert flow.raw == sse(PLAIN)
+
+
+def test_a_carriage_return_within_a_line_is_no_plain_frame() -> None:
+    assert take(sse(PLAIN, eol="\n").replace(b", ", b",\r", 1), b"\n\n") is None
+
+
+@given(st.text(min_size=1).filter(lambda text: text.isprintable()), st.booleans())
+def test_a_plain_event_says_what_the_general_reader_reads(text: str, escaped: bool) -> None:
+    event = json.dumps(chunk(text, usage=(1, 2)), ensure_ascii=escaped).encode()
+
+    flow = take(b"data: " + event + CRLF, CRLF)
+
+    assert flow is not None
+    said = read(event)
+    assert said.plain
+    assert (said.text, said.usage) == (flow.texts[0], flow.usage)
+
+
+events = st.lists(
+    st.sampled_from([PLAIN, PLAIN, PLAIN, chunk("ö😀"), *UNPLAIN.values()])
+    | st.sampled_from([b": comment\r\n\r\n", b"\r\n\r\n", b"data: x\r\n\r\n"]),
+    max_size=12,
+)
+
+
+def run(pieces: list[bytes]) -> tuple[bytes, object, str, object, object]:
+    """Play an attempt to its end; return what went out, the last verdict, and what is known."""
+    machine = StreamMachine(StreamRequest(BODY), SSEEncoder())
+    intake = Intake(machine, SSEDecoder)
+    intake.opened()
+    out = b""
+    for piece in pieces:
+        step = intake.received(piece)
+        out += step.raw
+        if step.verdict is not None:
+            break
+    else:
+        step = intake.ended(How.EOF)
+        out += step.raw
+    verdict = step.verdict if isinstance(step.verdict, Finish) else type(step.verdict)
+    return out, verdict, machine.transcript.text, machine.ledger, machine.causes
+
+
+@given(events, st.lists(st.integers(1, 400), min_size=1), st.booleans())
+def test_a_stream_is_the_same_with_and_without_runs(
+    written: list[Json | bytes], sizes: list[int], ends: bool
+) -> None:
+    told = [*written, *([chunk("end", finish="STOP")] if ends else [])]
+    stream = sse(PLAIN) + b"".join(
+        one if isinstance(one, bytes) else f"data: {json.dumps(one)}\r\n\r\n".encode()
+        for one in told
+    )
+    pieces: list[bytes] = []
+    while stream:
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(stream[:size])
+        stream = stream[size:]
+
+    with patch.object(StreamMachine, "flowing", PropertyMock(return_value=False)):
+        expected = run(pieces)
+
+    assert run(pieces) == expected
+
+
+def test_a_disturbed_stream_takes_no_run() -> None:
+    machine = StreamMachine(StreamRequest(BODY), SSEEncoder())
+    machine.receive(Opened())
+    flow = take(sse(PLAIN), CRLF)
+    assert flow is not None
+
+    assert not machine.flowing, "nobody knows yet who answers"
+    with pytest.raises(IllegalInput):
+        machine.receive(flow)
+    machine.receive(received(PLAIN))
+    assert machine.flowing
+    machine.receive(received(UNPLAIN["a finishReason"]))
+    assert not machine.flowing, "a frame is held"
