@@ -41,17 +41,15 @@ class _Plain(msgspec.Struct, gc=False, rename="camel"):
     usage_metadata: msgspec.Raw = msgspec.Raw()
     prompt_feedback: None = None
     error: None = None
+    response_id: str | None = None
+    model_version: str | None = None
 
 
 _decode = msgspec.json.Decoder(_Plain).decode
 
 
 class Flow(msgspec.Struct, frozen=True, gc=False):
-    """A run of plain events: their bytes, and what they say, event by event.
-
-    Who the answer says it is (responseId, modelVersion) is not read: streams begin before
-    they flow.
-    """
+    """A run of plain events: their bytes, and what they say, event by event."""
 
     raw: bytes
     events: list[_Plain]

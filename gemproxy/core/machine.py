@@ -179,14 +179,13 @@ class StreamMachine:
 
     @property
     def flowing(self) -> bool:
-        """Whether plain events may come as a Flow: nothing is held, rewritten or unknown."""
+        """Whether plain events may come as a Flow: nothing is held or rewritten."""
         attempt = self._attempt
         return (
             self.state is State.STREAMING
             and attempt.rewriter is None
             and not attempt.held
             and not attempt.ended
-            and self.transcript.response_id is not None
         )
 
     @property
@@ -255,7 +254,7 @@ class StreamMachine:
         chunk, attempt = event.chunk, self._attempt
         if chunk.plain and attempt.rewriter is None and not attempt.held and not attempt.ended:
             if self.transcript.response_id is None:
-                self.transcript.begin(chunk)
+                self.transcript.begin(chunk.response_id, chunk.model_version)
             self.transcript.add_text(chunk.text)
             attempt.spoke = True
             if chunk.usage:
@@ -271,6 +270,9 @@ class StreamMachine:
         attempt = self._attempt
         attempt.spoke = True
         attempt.usage = event.usage or attempt.usage
+        if self.transcript.response_id is None:
+            for plain in event.events:
+                self.transcript.begin(plain.response_id, plain.model_version)
         self.transcript.add_texts(event.texts)
         return (Emit(event.raw),)
 

@@ -60,12 +60,15 @@ class SSEDecoder:
 
     def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
         """Take the plain events that come first, if any; return them and what is to be fed."""
-        if not self._separator or not self._eol:
+        if not self._separator:
             return None, data
         if self._pending:
             data = self._collect(data)
         taken = take(data, self._separator)
-        return taken, data[len(taken.raw) :] if taken is not None else data
+        if taken is None:
+            return None, data
+        self._eol = self._eol or _last_line_end(self._separator)
+        return taken, data[len(taken.raw) :]
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""

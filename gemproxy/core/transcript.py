@@ -66,13 +66,13 @@ class Transcript:
         self.checkpoint = None
         self._keeps_checkpoints = False
 
-    def begin(self, chunk: Chunk) -> None:
+    def begin(self, response_id: str | None, model_version: str | None) -> None:
         """Note that a frame went out, and who it says it is."""
         self.started = True
         if self.response_id is None:
-            self.response_id = chunk.response_id
+            self.response_id = response_id
         if self.model_version is None:
-            self.model_version = chunk.model_version
+            self.model_version = model_version
 
     def add_text(self, text: str) -> None:
         """Append visible text; the halves of a character that two frames split are joined."""
@@ -93,7 +93,7 @@ class Transcript:
 
         ``grounding`` is its groundingMetadata where it did not go out as it came.
         """
-        self.begin(chunk)
+        self.begin(chunk.response_id, chunk.model_version)
         if text:
             self.add_text(join_surrogates(text))
         self.thoughts |= chunk.thought

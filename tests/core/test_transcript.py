@@ -166,7 +166,7 @@ def test_a_frame_without_content_is_noted_and_not_visible(chunk: Chunk) -> None:
 def test_the_first_frame_that_names_an_id_names_it_for_all() -> None:
     transcript = Transcript()
     for response_id, version in [(None, "v1"), ("first", None), ("second", "v2")]:
-        transcript.begin(Chunk(response_id=response_id, model_version=version))
+        transcript.begin(response_id, version)
 
     assert transcript.response_id == "first"
     assert transcript.model_version == "v1"
