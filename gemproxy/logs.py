@@ -10,7 +10,6 @@ every line takes the interpreter from the event loop thousands of times a second
 """
 
 import contextvars
-import copy
 import functools
 import logging
 import random
@@ -59,6 +58,7 @@ _SECRETS = [
         # A header in any notation: HTTP, JSON, the repr of a pair or of a dict.
         rf"(?i)((?:x-goog-api-key|authorization){_COLON}(?:(?:basic|bearer)\s+)?){_VALUE}",
         r"(://)[^\s/\"']+(?=@)",
+        r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]+",
     )
 ]
 _SIGNS = ("key", "token", "bearer", "authorization", "://", "aiza", "aq.", "ya29.")
@@ -73,7 +73,7 @@ _SECRET_NAMES = {
     "proxy_authorization",
     "x_goog_api_key",
 }
-_HARMLESS = frozenset({bool, int, float})
+_HARMLESS = frozenset({bool, int, float, type(None)})
 _RESERVED = frozenset(RESERVED_ATTRS)
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -116,15 +116,25 @@ def _redact_value(name: object, value: object) -> object:
     """Return an extra field's value as plain data without secrets."""
     if isinstance(name, str) and _names_a_secret(name):
         return MASK
-    if value is None or type(value) in _HARMLESS:
+    if type(value) in _HARMLESS:
         return value
-    if isinstance(value, str):
+    if type(value) is str:  # the rest of this takes time, and texts are most of it
         return redact(value)
-    if isinstance(value, dict | Mapping):
-        return {redact(str(key)): _redact_value(key, item) for key, item in value.items()}
+    if isinstance(value, Mapping):
+        return _redact_items({redact(str(key)): item for key, item in value.items()})
     if isinstance(value, list | tuple | set | frozenset):
         return [_redact_value(None, item) for item in value]
     return redact(str(value))
+
+
+def _redact_items(items: dict[str, object]) -> dict[str, object]:
+    """Return extra fields as ``_redact_value`` does; plain figures need no call."""
+    return {
+        name: value
+        if type(value) in _HARMLESS and not _names_a_secret(name)
+        else _redact_value(name, value)
+        for name, value in items.items()
+    }
 
 
 @functools.lru_cache
@@ -141,7 +151,8 @@ def _message(record: logging.LogRecord) -> str:
 
 def _finish(record: logging.LogRecord) -> logging.LogRecord:
     """Return a copy of ``record`` that holds text only: nothing to mask, nothing to mutate."""
-    done = copy.copy(record)
+    done = logging.LogRecord.__new__(logging.LogRecord)
+    done.__dict__.update(record.__dict__)
     done.msg, done.args = redact(_message(record)), None
     if record.exc_info and not record.exc_text:
         done.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip()
@@ -149,7 +160,7 @@ def _finish(record: logging.LogRecord) -> logging.LogRecord:
     done.exc_text = redact(done.exc_text) if done.exc_text else None
     done.stack_info = redact(done.stack_info) if done.stack_info else None
     extras = merge_record_extra(record, {}, reserved=_RESERVED)
-    done.__dict__.update({name: _redact_value(name, value) for name, value in extras.items()})
+    done.__dict__.update(_redact_items(extras))
     return done
 
 

@@ -271,8 +271,10 @@ class StreamMachine:
         attempt.spoke = True
         attempt.usage = event.usage or attempt.usage
         if self.transcript.response_id is None:
-            for plain in event.events:
-                self.transcript.begin(plain.response_id, plain.model_version)
+            for said in event.events:
+                self.transcript.begin(said.response_id, said.model_version)
+                if said.response_id is not None:
+                    break
         self.transcript.add_texts(event.texts)
         return (Emit(event.raw),)
 

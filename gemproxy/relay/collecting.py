@@ -58,8 +58,9 @@ class CollectingSink:
     async def heartbeat(self) -> None:
         """Do nothing: the upstream's silence is none that the client can tell."""
 
-    async def finish(self) -> None:
+    async def finish(self, last: bytes = b"") -> None:
         """Give the client the whole answer."""
+        await self.emit(last)
         tail = self.decoder.close()
         if tail is not None:
             self._add(tail)

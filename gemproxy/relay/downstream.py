@@ -16,7 +16,7 @@ comments, which Google's SDKs take for broken JSON, and are stopped before the f
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import attrs
@@ -50,8 +50,8 @@ class Sink(Protocol):
     async def heartbeat(self) -> None:
         """Show between two frames that the answer is still alive, where that is tolerated."""
 
-    async def finish(self) -> None:
-        """End the answer as a complete one."""
+    async def finish(self, last: bytes = b"") -> None:
+        """End the answer as a complete one, after its ``last`` frame."""
 
     async def fail(self, payload: Mapping[str, Any]) -> None:
         """End the answer with a google.rpc error body, so that every reader notices."""
@@ -119,14 +119,22 @@ class ClientSink:
         if raw is not None:
             await self._write(raw)
 
-    async def finish(self) -> None:
-        """Complete the body."""
+    async def finish(self, last: bytes = b"") -> None:
+        """Complete the body; its last frame and its end are one write."""
+        await self._within(self.response.write_eof, last)
+        self.sent += len(last)
+
+    async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Send a whole answer, head and body, in one write."""
+        response = web.Response(status=status, headers=headers, body=body)
+        self.response = response
         transport = self._transport()
         try:
-            async with asyncio.timeout(self._send_timeout):
-                await self.response.write_eof()
-        except (ConnectionError, TimeoutError) as error:
+            await response.prepare(self._request)
+        except ConnectionError as error:
             raise _gone(transport, error) from None
+        await self._within(response.write_eof, b"")
+        self.sent += len(body)
 
     async def fail(self, payload: Mapping[str, Any]) -> None:
         """Write the error in a write of its own and close without completing the body."""
@@ -134,14 +142,18 @@ class ClientSink:
         cut(self._request, self._send_timeout)
 
     async def _write(self, raw: bytes) -> None:
+        await self._within(self.response.write, raw)
+
+    async def _within(self, write: Callable[[bytes], Awaitable[object]], raw: bytes) -> None:
+        """Write within the send timeout; when nothing can block, without a timer."""
         transport = self._transport()
         calm = transport.get_write_buffer_size() < _CALM and len(raw) < _CALM
         try:
-            if calm:  # the hot path: a timer per frame would cost more than the write
-                await self.response.write(raw)
+            if calm:  # the hot path: a timer would cost more than the write
+                await write(raw)
             else:
                 async with asyncio.timeout(self._send_timeout):
-                    await self.response.write(raw)
+                    await write(raw)
         except (ConnectionError, TimeoutError) as error:
             raise _gone(transport, error) from None
 

@@ -9,13 +9,15 @@ Three rules live here and nowhere else:
   ``x-goog-api-key`` header, an OAuth ``Authorization``, the query (``key``,
   ``access_token``, ``oauth_token``), an API key as a Bearer token, any other
   ``Authorization``. Google answers 400 to two credentials, and 401 to an API key that is
-  sent as a Bearer token, except under ``/openai/``, where only Bearer is understood.
+  sent as a Bearer token, except under ``/openai/``, where only Bearer is understood. The
+  ephemeral tokens of Live have a scheme of their own, ``Token``; google-genai sends one in
+  the place of a key too, @google/genai in the query.
 - *The target* is forwarded byte for byte except for the credential in its query. It is
   joined to the upstream base as text, so that nothing in it can name another host.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 import attrs
@@ -52,10 +54,11 @@ _REQUEST_ONLY_HERE = frozenset(
 )
 _OURS = ("x-gemproxy-", "x-forwarded-")
 _RESPONSE_ONLY_HERE = frozenset({"alt-svc", "set-cookie", "set-cookie2"})
-_OF_THE_EXACT_BODY = frozenset({"content-length", "content-encoding"})
+_REWRITTEN_ONLY_HERE = _RESPONSE_ONLY_HERE | {"content-length", "content-encoding"}
 
 _UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _UNFIT_IN_TARGET = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
+_EPHEMERAL = "auth_tokens/"
 _LOOKS_LIKE_API_KEY = re.compile(r"AIza|AQ\.")
 _SECRET = frozenset(
     {
@@ -84,6 +87,9 @@ class Credential:
 
     def for_path(self, raw_path: str) -> "Credential":
         """Return the form that the API at ``raw_path`` understands."""
+        token = self.value.rpartition(" ")[2]
+        if token.startswith(_EPHEMERAL):
+            return Credential(AUTHORIZATION, f"Token {token}")
         if self.header == API_KEY and "/openai/" in raw_path:
             return Credential(AUTHORIZATION, f"Bearer {self.value}")
         return self
@@ -172,11 +178,7 @@ def upstream_headers(
     answer, which a route that reads the body needs; otherwise the client's own
     Accept-Encoding passes.
     """
-    passed = CIMultiDict(
-        (name, value)
-        for name, value in _end_to_end(headers)
-        if name.lower() not in _REQUEST_ONLY_HERE and not name.lower().startswith(_OURS)
-    )
+    passed = CIMultiDict(_end_to_end(headers, _REQUEST_ONLY_HERE, _OURS))
     if identity:
         passed["Accept-Encoding"] = "identity"
     if sent is not None and not _UNFIT.search(sent.value):
@@ -186,26 +188,35 @@ def upstream_headers(
 
 def downstream_headers(headers: Mapping[str, str], *, rewritten: bool) -> CIMultiDict[str]:
     """Return what an answer sends down; ``rewritten`` when its body is not the same bytes."""
-    dropped = _RESPONSE_ONLY_HERE | _OF_THE_EXACT_BODY if rewritten else _RESPONSE_ONLY_HERE
-    return CIMultiDict(
-        (name, value) for name, value in _end_to_end(headers) if name.lower() not in dropped
-    )
+    dropped = _REWRITTEN_ONLY_HERE if rewritten else _RESPONSE_ONLY_HERE
+    return CIMultiDict(_end_to_end(headers, dropped, ()))
 
 
-def _end_to_end(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the headers that this hop does not end and that can be written."""
-    named = {
-        token.strip().lower()
+def _end_to_end(
+    headers: Mapping[str, str], only_here: frozenset[str], prefixes: tuple[str, ...]
+) -> list[tuple[str, str]]:
+    """Return the headers that this hop does not end and that can be written.
+
+    ``only_here`` and ``prefixes`` are the lower-case names that do not pass either.
+    """
+    ended = only_here | _HOP_BY_HOP | _named_by_connection(headers)
+    prefixes = (*prefixes, "proxy-")
+    passed = [
+        (name, value)
         for name, value in headers.items()
-        if name.lower() == "connection"
-        for token in value.split(",")
-    }
-    ended = _HOP_BY_HOP | named
-    for name, value in headers.items():
-        lower = name.lower()
-        if lower in ended or lower.startswith("proxy-") or _UNFIT.search(name + value):
-            continue
-        yield name, value
+        if (lower := name.lower()) not in ended and not lower.startswith(prefixes)
+    ]
+    if _UNFIT.search("".join([part for pair in passed for part in pair])):
+        return [pair for pair in passed if not _UNFIT.search("".join(pair))]
+    return passed
+
+
+def _named_by_connection(headers: Mapping[str, str]) -> set[str]:
+    """Return the lower-case names of the headers that ``Connection`` ends with this hop."""
+    if "Connection" not in headers:
+        return set()
+    values = [value for name, value in headers.items() if name.lower() == "connection"]
+    return {token.strip().lower() for value in values for token in value.split(",")}
 
 
 def describe(headers: Mapping[str, str]) -> dict[str, str]:

@@ -85,7 +85,7 @@ class Relay:
             try:
                 await self.pacing.run(lambda: self._attempts(watch))
             except Interrupted as spent:
-                await self._act(self.intake.gave_up(spent.gave_up))
+                await self._act(self.intake.gave_up(spent.gave_up), watch)
 
     def report(self) -> dict[str, Any]:
         """Return what the request's log line says about the stream; figures, no content."""
@@ -113,7 +113,7 @@ class Relay:
         """
         while True:
             before = self.machine.progress
-            resume = await self._act(await self._attempt(watch))
+            resume = await self._act(await self._attempt(watch), watch)
             if resume is None:
                 return
             continues = resume.cause is Cause.CONTINUATION and self.machine.progress > before
@@ -153,10 +153,10 @@ class Relay:
             step = intake.received(data) if data else intake.ended(how)
             if machine.causes:
                 self._time_the_seam()
+            if step.verdict is not None:
+                return step
             if step.raw:
                 await self._emit(step.raw, watch)
-            if step.verdict is not None:
-                return Step(b"", step.verdict)
 
     async def _emit(self, raw: bytes, watch: Watch) -> None:
         watch.busy = True
@@ -187,12 +187,14 @@ class Relay:
             self.account.seam_seconds.append(now - (self._seam_since or now))
         self._seam_since = None
 
-    async def _act(self, step: Step) -> Resume | None:
+    async def _act(self, step: Step, watch: Watch) -> Resume | None:
         """Write what a step still has to say, and do what it decided."""
         verdict = step.verdict
+        if isinstance(verdict, Finish):
+            await self._finish(step.raw, watch)
+            return None
         if step.raw:
-            await self._commit()
-            await self.sink.emit(step.raw)
+            await self._emit(step.raw, watch)
         if isinstance(verdict, Resume):
             log.debug(
                 "attempt interrupted",
@@ -204,12 +206,17 @@ class Relay:
                 },
             )
             return verdict
-        if isinstance(verdict, Finish):
-            await self._commit()
-            await self.sink.finish()
-        elif isinstance(verdict, Fail):
+        if isinstance(verdict, Fail):
+            watch.busy = True
             await self._fail(verdict.error)
         return None
+
+    async def _finish(self, last: bytes, watch: Watch) -> None:
+        watch.busy = True  # a heartbeat behind the end would belong to the next answer
+        await self._commit()
+        if last:
+            self._note_first_byte()
+        await self.sink.finish(last)
 
     async def _fail(self, error: GemproxyError) -> None:
         if self.sink.committed:

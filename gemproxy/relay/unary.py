@@ -226,9 +226,10 @@ class Call:
             body = answer.body
         else:
             headers["Content-Length"] = str(len(body))
-        await self.sink.open(answer.status, headers)
         if body:
-            await self.sink.emit(body)
+            await self.sink.answer(answer.status, headers, body)
+            return
+        await self.sink.open(answer.status, headers)
         await self.sink.finish()
 
     def _headers(self, headers: Headers, *, rewritten: bool = False) -> CIMultiDict[str]:

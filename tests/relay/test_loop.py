@@ -86,7 +86,9 @@ class ListSink:
     async def heartbeat(self) -> None:
         self.writes.append(b"\r\n\r\n")
 
-    async def finish(self) -> None:
+    async def finish(self, last: bytes = b"") -> None:
+        if last:
+            await self.emit(last)
         self.ending = "finished"
 
     async def fail(self, payload: Mapping[str, Any]) -> None:

@@ -44,6 +44,11 @@ class Told:
     async def emit(self, raw: bytes) -> None:
         self.body += raw
 
+    async def answer(self, status: int, headers: CIMultiDict[str], body: bytes) -> None:
+        await self.open(status, headers)
+        await self.emit(body)
+        await self.finish()
+
     async def finish(self) -> None:
         self.finished = True
 
