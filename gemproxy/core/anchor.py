@@ -22,13 +22,14 @@ ANCHOR_MAX = 200
 _WORD_REACH = 24  # how far back the start of a word is looked for
 
 
-def choose_anchor(delivered: str) -> str | None:
+def choose_anchor(delivered: str, tail: Tail | None = None) -> str | None:
     """Return the end of ``delivered`` that the next attempt is asked to begin with.
 
     It is about 40 characters, from the start of a word, and longer where the text repeats
     itself. None when the text is too short or too repetitive for any end of it to be telling.
+    ``tail`` is that of the text where it is known.
     """
-    tail = Tail.of(delivered)
+    tail = tail or Tail.of(delivered)
     size = len(tail.folded)
     if size < ANCHOR_MIN or tail.telling < max(0, size - ANCHOR_MAX):
         return None

@@ -20,6 +20,7 @@ from gemproxy.core.request import StreamRequest
 from gemproxy.core.rewrite import Rewriter
 from gemproxy.core.seam import Seam
 from gemproxy.core.splice import Document, Joiner, Repetition
+from gemproxy.core.tail import Tail
 from gemproxy.core.transcript import Checkpoint, Transcript
 from gemproxy.core.usage import Ledger
 
@@ -139,7 +140,8 @@ def _textual(
 ) -> Attempt:
     transcript.forget_checkpoints()
     text = transcript.text
-    anchor = None if form is Form.PREFILL else choose_anchor(text)
+    tail = Tail.of(text)
+    anchor = None if form is Form.PREFILL else choose_anchor(text, tail)
     body = continue_text(
         request,
         text,
@@ -148,7 +150,7 @@ def _textual(
         delivered_tokens=ledger.delivered_tokens,
         thought_tokens=ledger.thought_tokens,
     )
-    joiner: Joiner = Seam(text, anchor)
+    joiner: Joiner = Seam(text, anchor, tail)
     if request.wants_document:
         joiner = Document(text, joiner, lambda joined: is_document(joined, request.schema))
     rewriter = _rewriter(transcript, ledger, policy, continued=True)

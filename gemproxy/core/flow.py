@@ -53,6 +53,12 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
 
     raw: bytes
     events: list[_Plain]
+    separator: bytes
+
+    def frames(self) -> list[tuple[bytes, bytes]]:
+        """Return the bytes and the JSON of each event."""
+        lines = self.raw.split(self.separator)[:-1]
+        return [(line + self.separator, line[len(_START) :]) for line in lines]
 
     @property
     def texts(self) -> list[str]:
@@ -89,4 +95,4 @@ def take(data: bytes, separator: bytes) -> Flow | None:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             break
         start = end + width
-    return Flow(data[:start], events) if events else None
+    return Flow(data[:start], events, separator) if events else None

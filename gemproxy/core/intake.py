@@ -4,6 +4,7 @@ This is the hot path. What one read brought is decoded, judged and joined into o
 no await, no log call and no object beyond the frame, its chunk and its action per event.
 """
 
+import collections
 from collections.abc import Callable
 
 import attrs
@@ -67,11 +68,11 @@ class Intake:
             return self._take(Ended(How.OVERSIZED))
         if flow is None:
             return self._frames(data)
-        self.machine.receive(flow)
+        raw = b"".join([a.raw for a in self.machine.receive(flow) if isinstance(a, Emit)])
         if not data:
-            return Step(flow.raw)
+            return Step(raw)
         step = self._frames(data)
-        return Step(flow.raw + step.raw, step.verdict)
+        return Step(raw + step.raw, step.verdict)
 
     def _frames(self, data: bytes) -> Step:
         try:
@@ -79,19 +80,33 @@ class Intake:
         except FrameTooLarge:
             return self._take(Ended(How.OVERSIZED))
         raws: list[bytes] = []
-        receive = self.machine.receive
-        for frame in frames:
+        flowed = self.machine.flowing
+        left = collections.deque(frames)
+        while left:
+            frame = left.popleft()
             try:
                 chunk = SILENT if frame.data is None else read(frame.data)
-                actions = receive(Received(frame, chunk))
+                actions = self.machine.receive(Received(frame, chunk))
             except Undecodable:
-                actions = receive(Ended(How.GARBLED))
+                actions = self.machine.receive(Ended(How.GARBLED))
             for action in actions:
                 if isinstance(action, Emit):
                     raws.append(action.raw)
                 else:
                     return Step(b"".join(raws), action)
+            if left and not flowed and self.machine.flowing:
+                flowed = True  # once in a read: what is no run is soon looked at for nothing
+                raws.append(self._run(left))
         return Step(b"".join(raws) if len(raws) != 1 else raws[0])
+
+    def _run(self, left: collections.deque[Frame]) -> bytes:
+        """Take the run that the frames that are ``left`` begin with; return its bytes."""
+        flow = self._decoder.run(list(left))
+        if flow is None:
+            return b""
+        for _ in flow.events:
+            left.popleft()
+        return b"".join([a.raw for a in self.machine.receive(flow) if isinstance(a, Emit)])
 
     def ended(self, how: How) -> Step:
         """Take the end of the body, and what the decoder still held."""

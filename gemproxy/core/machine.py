@@ -43,7 +43,7 @@ from typing import Any
 import attrs
 
 from gemproxy.core.attempt import Attempt, Plan, Told, next_attempt
-from gemproxy.core.chunk import Chunk
+from gemproxy.core.chunk import Chunk, read
 from gemproxy.core.continuation import Form, next_form
 from gemproxy.core.errors import (
     GemproxyError,
@@ -72,7 +72,7 @@ from gemproxy.core.flow import Flow
 from gemproxy.core.frame import Encoder, Frame
 from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
-from gemproxy.core.rewrite import without_reason
+from gemproxy.core.rewrite import Rewriter, without_reason
 from gemproxy.core.seam import Cut, Joint, Seam
 from gemproxy.core.splice import Decision, Document
 from gemproxy.core.transcript import Transcript
@@ -179,12 +179,12 @@ class StreamMachine:
 
     @property
     def flowing(self) -> bool:
-        """Whether plain events may come as a Flow: nothing is held or rewritten."""
+        """Whether plain events may come as a Flow: nothing is held, nothing left to drop."""
         attempt = self._attempt
         return (
             self.state is State.STREAMING
-            and attempt.rewriter is None
             and not attempt.held
+            and not attempt.skip
             and not attempt.ended
         )
 
@@ -268,6 +268,10 @@ class StreamMachine:
         if not self.flowing:
             raise IllegalInput("can't take Flow in a stream that is disturbed")
         attempt = self._attempt
+        rewriter = attempt.rewriter
+        raw = event.raw if rewriter is None else self._retold(event, rewriter)
+        if raw is None:
+            return _emitting(b"".join(map(self._weigh, _one_by_one(event))))
         attempt.spoke = True
         attempt.usage = event.usage or attempt.usage
         if self.transcript.response_id is None:
@@ -276,7 +280,13 @@ class StreamMachine:
                 if said.response_id is not None:
                     break
         self.transcript.add_texts(event.texts)
-        return (Emit(event.raw),)
+        return (Emit(raw),)
+
+    def _retold(self, flow: Flow, rewriter: Rewriter) -> bytes | None:
+        """Return a run as the client should see it, or None where each frame is to be weighed."""
+        like = self.encoder.like
+        same_framing = not self._sample or like(self._sample) == like(flow.raw)
+        return rewriter.flow(flow) if same_framing else None
 
     def _weigh(self, event: Received) -> bytes:
         """Take a frame that may have to be held; return what goes out now."""
@@ -554,6 +564,10 @@ _DROP_CAUSES = {
 def _closes(tail: bytes, closing: bytes) -> bool:
     """Tell the end of a body from one that was cut short of it; white space apart."""
     return tail.strip().endswith(closing.strip())
+
+
+def _one_by_one(flow: Flow) -> list[Received]:
+    return [Received(Frame(raw, data), read(data)) for raw, data in flow.frames()]
 
 
 def _emitting(raw: bytes) -> Actions:

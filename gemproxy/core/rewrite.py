@@ -20,7 +20,8 @@ from typing import Any
 import attrs
 
 from gemproxy.core.chunk import loads
-from gemproxy.core.usage import Ledger, Usage
+from gemproxy.core.flow import Flow
+from gemproxy.core.usage import Ledger, Usage, parse_usage
 
 Json = dict[str, Any]
 
@@ -31,6 +32,9 @@ _KEPT_WITHOUT_PARTS = (
     "citationMetadata",
     "urlContextMetadata",
 )
+_OF_ANOTHER_PROMPT = (b"thoughtSignature", b"citationMetadata")
+"""What in plain events is more than text, when their attempt began in the middle."""
+
 _LINE_SEPARATORS = re.compile("[\u0085\u2028\u2029]")
 
 
@@ -77,6 +81,38 @@ class Rewriter:
         if isinstance(usage, dict):
             document["usageMetadata"] = self._usage(usage)
         return dump(document)
+
+    def flow(self, flow: Flow) -> bytes | None:
+        """Return the bytes of a run of plain events as the client should see them, or None.
+
+        None where that takes more than other names and another usage: then each frame is to
+        be rewritten by itself. All events of a run get the usage as of its end: the counts
+        are running totals, and a run came with one read.
+        """
+        raw = flow.raw
+        if self.continued and any(mark in raw for mark in _OF_ANOTHER_PROMPT):
+            return None
+        renamed = self._renamed(raw, flow)
+        if renamed is None:
+            return None
+        for text in flow.texts:
+            self.received += len(text)
+        usage = parse_usage(flow.usage)
+        return _with_usage(renamed, flow, dump(self._usage(usage))) if usage else renamed
+
+    def _renamed(self, raw: bytes, flow: Flow) -> bytes | None:
+        """Return the bytes with the names of the first attempt, if they can be told apart."""
+        own = {(event.response_id, event.model_version) for event in flow.events}
+        response_id, version = own.pop()
+        same_version = self.model_version in (None, version)
+        if own or not same_version or response_id is None:
+            return None
+        if self.response_id in (None, response_id):
+            return raw
+        name = dump(response_id)
+        if raw.count(name) != len(flow.events):
+            return None
+        return raw.replace(name, dump(self.response_id))
 
     def _rename(self, document: Json) -> None:
         if self.response_id is not None:
@@ -149,6 +185,18 @@ class Rewriter:
         candidate["groundingMetadata"] = self.shown
 
 
+def _with_usage(raw: bytes, flow: Flow, usage: bytes) -> bytes:
+    """Return the bytes of a run with another usageMetadata in each event that has one."""
+    pieces: list[bytes] = []
+    at = 0
+    for event in flow.events:
+        if event.usage_metadata:
+            found = raw.index(event.usage_metadata, at)
+            pieces += (raw[at:found], usage)
+            at = found + len(event.usage_metadata)
+    return b"".join([*pieces, raw[at:]])
+
+
 def without_reason(data: bytes) -> bytes:
     """Return a frame's JSON without its finishReason: the text of an ending not accepted."""
     document = loads(data, "replace")
@@ -158,7 +206,7 @@ def without_reason(data: bytes) -> bytes:
     return dump(document)
 
 
-def dump(document: Json) -> bytes:
+def dump(document: Json | str) -> bytes:
     """Write JSON on one line; line separators that old SDKs split at are escaped."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     text = _LINE_SEPARATORS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

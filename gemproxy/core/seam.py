@@ -193,13 +193,14 @@ class Seam:
     """Finds where one attempt joins ``delivered``, the text that the client already has.
 
     ``anchor`` is what the attempt was asked to begin with: an end of ``delivered``, or None.
+    ``tail`` is that of ``delivered`` where it is known.
     The attempt's text goes into ``feed`` piece by piece until that answers; when the attempt
     ends by itself before, ``close`` answers. The answer does not depend on the pieces.
     """
 
-    def __init__(self, delivered: str, anchor: str | None) -> None:
+    def __init__(self, delivered: str, anchor: str | None, tail: Tail | None = None) -> None:
         text = delivered.rstrip()
-        self._tail = Tail.of(delivered)
+        self._tail = tail or Tail.of(delivered)
         self._anchor_at = self._tail.index_of(anchor)
         self._restart = _Restart.of(text, self._tail)
         self._echoes = [_Echo(0, [*self._echo_indexes(), *self._overlap_indexes()])]

@@ -70,6 +70,12 @@ class SSEDecoder:
         self._eol = self._eol or _last_line_end(self._separator)
         return taken, data[len(taken.raw) :]
 
+    def run(self, frames: list[Frame]) -> Flow | None:
+        """Return the plain events that ``frames``, which were cut here, begin with, if any."""
+        if not self._separator:
+            return None
+        return take(b"".join([frame.raw for frame in frames]), self._separator)
+
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
         if self._pending:

@@ -7,10 +7,11 @@ with. A short line that comes twice in a row is ordinary (tables, refrains, data
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 
 import attrs
 
-from gemproxy.core.folding import fold
+from gemproxy.core.folding import folded
 
 REACH = 600
 """How far back a repetition may begin, and how far back an end must be unique."""
@@ -41,15 +42,18 @@ def _agreements(text: str) -> list[int]:
 
     This is the Z array of the text, found in linear time; its first entry is 0.
     """
-    lengths = [0] * len(text)
+    size = len(text)
+    lengths = [0] * size
     left = right = 0
-    for offset in range(1, len(text)):
-        length = min(right - offset, lengths[offset - left]) if offset < right else 0
-        while offset + length < len(text) and text[length] == text[offset + length]:
+    offset = text.find(text[:1], 1)  # elsewhere not even one character agrees
+    while 0 < offset < size:
+        length = min(right - offset, lengths[offset - left]) if offset < right else 1
+        while offset + length < size and text[length] == text[offset + length]:
             length += 1
         lengths[offset] = length
         if offset + length > right:
             left, right = offset, offset + length
+        offset = text.find(text[0], offset + 1)
     return lengths
 
 
@@ -63,8 +67,9 @@ def _telling_length(agreed: list[int]) -> int:
     """
     needed = 1
     for distance, length in enumerate(agreed[: REACH + 1]):
-        repeats = length >= distance - 1 and distance > 0
-        needed = max(needed, length + 1 + (distance if repeats else 0))
+        if length or distance == 1:
+            repeats = length >= distance - 1
+            needed = max(needed, length + 1 + (distance if repeats else 0))
     return needed
 
 
@@ -81,7 +86,7 @@ class Tail:
     text: str
     trailing: str
     folded: str
-    offsets: tuple[int, ...]
+    offsets: Sequence[int]
     agreed: list[int]
     telling: int
 
@@ -90,17 +95,16 @@ class Tail:
         """Return the tail of the ``delivered`` text."""
         text = delivered.rstrip()
         start = max(0, len(text) - 3 * REACH)
-        pairs = list(fold(text[start:]))
-        folded = "".join(char for _, char in pairs)
-        agreed = _agreements(folded[::-1])
+        plain, offsets = folded(text[start:])
+        agreed = _agreements(plain[::-1])
         return cls(
             start=start,
             text=text[start:],
             trailing=delivered[len(text) :],
-            folded=folded,
-            offsets=tuple(offset for offset, _ in pairs),
+            folded=plain,
+            offsets=offsets,
             agreed=agreed,
-            telling=len(folded) - _telling_length(agreed),
+            telling=len(plain) - _telling_length(agreed),
         )
 
     @property

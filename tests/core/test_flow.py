@@ -11,10 +11,10 @@ from gemproxy.core.chunk import read
 from gemproxy.core.events import Finish, How, Opened
 from gemproxy.core.flow import Flow, take
 from gemproxy.core.intake import Intake
-from gemproxy.core.machine import IllegalInput, StreamMachine
+from gemproxy.core.machine import IllegalInput, State, StreamMachine
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
-from tests.gemini import BODY, Json, chunk, received, sse
+from tests.gemini import BODY, Json, chunk, documents, received, sse, text_of
 
 CRLF = b"\r\n\r\n"
 PLAIN = chunk("a word ", usage=(3, 4))
@@ -176,3 +176,59 @@ def test_a_disturbed_stream_takes_no_run() -> None:
     assert not machine.flowing, "a frame is held"
     with pytest.raises(IllegalInput):
         machine.receive(flow)
+
+
+STORY = " ".join(f"Then the {n}th traveller told what had befallen." for n in range(40))
+
+
+def resumed(cut: int, size: int, second: list[Json], reads: int) -> list[Json]:
+    """Return what the client reads when a stream is cut and its ``second`` attempt follows."""
+    machine = StreamMachine(StreamRequest(BODY), SSEEncoder())
+    intake = Intake(machine, SSEDecoder)
+    intake.opened()
+    first = [STORY[at : at + size] for at in range(0, cut, size)]
+    out = intake.received(sse(*(chunk(text, usage=(9, 1)) for text in first))).raw
+    intake.ended(How.RESET)
+    intake.opened()
+    stream = sse(*second)
+    step = -(-len(stream) // reads)
+    for at in range(0, len(stream), step):
+        out += intake.received(stream[at : at + step]).raw
+    out += intake.ended(How.EOF).raw
+    assert machine.state is State.DONE
+    return documents(out)
+
+
+def without_usage(told: list[Json]) -> list[Json]:
+    return [{**one, "usageMetadata": None} for one in told]
+
+
+@given(
+    st.integers(100, 900),
+    st.integers(10, 60),
+    st.integers(1, 9),
+    st.sampled_from(["other", "first", 'a "quoted" one', None]),
+    st.sampled_from(["gemini-test", "gemini-next"]),
+    st.sampled_from([{}, {"thoughtSignature": "c2ln"}]),
+)
+def test_a_run_after_an_interruption_is_told_like_its_frames(
+    cut: int, size: int, reads: int, answer: str | None, version: str, more: Json
+) -> None:
+    cut -= cut % size
+    pieces = [STORY[at : at + size] for at in range(cut, len(STORY), size)]
+    second = [
+        chunk(parts=[{"text": text, **more}], usage=(30, number), response_id=answer)
+        for number, text in enumerate(pieces, 1)
+    ]
+    second = [{**one, "modelVersion": version} for one in second]
+    second.append(chunk("", finish="STOP", usage=(30, 500), response_id=answer))
+
+    with patch.object(StreamMachine, "flowing", PropertyMock(return_value=False)):
+        expected = resumed(cut, size, second, reads)
+    told = resumed(cut, size, second, reads)
+
+    assert without_usage(told) == without_usage(expected)
+    assert told[-1] == expected[-1]
+    assert text_of(sse(*told)) == STORY
+    counts = [one["usageMetadata"]["candidatesTokenCount"] for one in told]
+    assert counts == sorted(counts)

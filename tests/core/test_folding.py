@@ -3,26 +3,26 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.core.folding import common_length, fold
+from gemproxy.core.folding import common_length, fold, folded
 
 
-def folded(text: str) -> str:
+def plain(text: str) -> str:
     return "".join(char for _, char in fold(text))
 
 
 def test_whitespace_quotes_and_dashes_are_one_of_each() -> None:
-    assert folded("a \n\t b \u201cc\u201d \u2013 it\u2019s") == 'a b "c" - it\'s'
+    assert plain("a \n\t b \u201cc\u201d \u2013 it\u2019s") == 'a b "c" - it\'s'
 
 
 @given(st.text())
 def test_offsets_are_those_of_the_raw_text(text: str) -> None:
     for offset, char in fold(text):
-        assert folded(text[offset]) == char
+        assert plain(text[offset]) == char
 
 
 @given(st.text())
 def test_folding_what_is_folded_changes_nothing(text: str) -> None:
-    assert folded(folded(text)) == folded(text)
+    assert plain(plain(text)) == plain(text)
 
 
 @given(st.text(), st.text(), st.text())
@@ -36,3 +36,12 @@ def test_the_common_length_is_that_of_the_longest_common_beginning(
     assert length >= len(same)
     assert one[:length] == other[:length]
     assert length == min(len(one), len(other)) or one[length] != other[length]
+
+
+@given(
+    st.text(alphabet=st.sampled_from("ab \t\n\x1c\u3000\xa0\u2028\u201c\u2014\ud800")) | st.text()
+)
+def test_a_whole_text_is_folded_like_its_characters(text: str) -> None:
+    one, offsets = folded(text)
+
+    assert list(zip(offsets, one, strict=True)) == list(fold(text))

@@ -8,6 +8,7 @@ import pytest
 from gemproxy.core import chunk as chunk_module
 from gemproxy.core import flow as flow_module
 from gemproxy.core import intake as intake_module
+from gemproxy.core.events import How
 from gemproxy.core.intake import Intake
 from gemproxy.core.machine import StreamMachine
 from gemproxy.core.request import StreamRequest
@@ -99,3 +100,17 @@ def test_a_frame_is_a_slice_of_the_read() -> None:
 
     assert len(frames) == EVENTS
     assert all(frame.data is not None for frame in frames)
+
+
+def test_after_an_interruption_a_read_is_rewritten_at_once(work: Counter[str]) -> None:
+    intake = begun()
+    intake.received(BLOCK)
+    intake.ended(How.RESET)
+    intake.opened()
+    intake.received(sse(*(chunk(f"and {number} on ", response_id="other") for number in range(40))))
+    work.clear()
+
+    step = intake.received(sse(*[chunk("and on ", response_id="other", usage=(3, 4))] * EVENTS))
+
+    assert step.raw.count(b'"responseId": "first"') == EVENTS
+    assert work == {"decodes": EVENTS, "inputs": 1}
