@@ -23,11 +23,13 @@ from gemproxy.keys import (
 )
 from gemproxy.middlewares import MIDDLEWARES, stamp
 from gemproxy.relay.bodies import Bodies
+from gemproxy.relay.handshake import Sockets, open_sockets
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.sessions import UploadSessions, new_key
 from gemproxy.relay.upstream import Upstream, open_upstream, resolve_proxy
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import ROUTES
+from gemproxy.routes.live import LIVE, Live
 from gemproxy.routes.stream import STREAMING, Streaming
 from gemproxy.routes.unary import UNARY, Unary
 from gemproxy.settings import Settings
@@ -56,10 +58,14 @@ def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Appli
 async def _connect(settings: Settings, app: web.Application) -> AsyncIterator[None]:
     """Keep the upstream session open between startup and cleanup."""
     proxy = resolve_proxy(settings.upstream.proxy, app[BASE_URL], os.environ)
-    async with open_upstream(
-        connect_timeout=settings.upstream.connect_timeout_seconds, proxy=proxy
-    ) as upstream:
+    patience = settings.upstream.connect_timeout_seconds
+    largest = settings.repair.max_frame_bytes
+    async with (
+        open_upstream(connect_timeout=patience, proxy=proxy) as upstream,
+        open_sockets(connect_timeout=patience, proxy=proxy, max_message=largest) as sockets,
+    ):
         app[UPSTREAM] = upstream
+        app[LIVE] = _live(settings, sockets)
         app[STREAMING] = _streaming(settings, upstream, app[BASE_URL])
         yield
 
@@ -86,6 +92,16 @@ def _streaming(settings: Settings, upstream: Upstream, base: URL) -> Streaming:
         ),
         send_timeout=settings.client.send_timeout_seconds,
         max_frame=repair.max_frame_bytes,
+    )
+
+
+def _live(settings: Settings, sockets: Sockets) -> Live:
+    return Live(
+        sockets=sockets,
+        patience=settings.upstream.first_byte_timeout_seconds,
+        heartbeat=settings.client.heartbeat_seconds,
+        send_timeout=settings.client.send_timeout_seconds,
+        max_message=settings.repair.max_frame_bytes,
     )
 
 

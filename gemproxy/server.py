@@ -33,6 +33,7 @@ from gemproxy.inflight import InFlight
 from gemproxy.keys import IN_FLIGHT
 from gemproxy.relay.sessions import new_key
 from gemproxy.settings import Settings
+from gemproxy.tls import TlsError, server_context
 
 _COLLECT_AFTER = 10_000  # new containers
 _AFTER_DRAIN_SECONDS = 1.0
@@ -101,10 +102,11 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
     await runner.setup()
     try:
         shared = True if server.workers > 1 else None
-        site = web.TCPSite(runner, server.host, server.port, reuse_port=shared)
+        tls = server_context(server.tls_cert, server.tls_key) if server.tls_cert else None
+        site = web.TCPSite(runner, server.host, server.port, reuse_port=shared, ssl_context=tls)
         await site.start()
-    except OSError as error:
-        sys.stderr.write(f"gemproxy cannot listen: {error.strerror or error}\n")
+    except (OSError, TlsError) as error:
+        sys.stderr.write(f"gemproxy cannot listen: {_said(error)}\n")
         await runner.cleanup()
         return 1
     # What exists by now lives as long as the process: the collector need not walk it again. And
@@ -121,6 +123,12 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
     await _drain(app[IN_FLIGHT], server.drain_timeout, signals)
     await runner.cleanup()
     return 0
+
+
+def _said(error: OSError | TlsError) -> str:
+    if isinstance(error, TlsError):
+        return f"the file of server.{error.setting} {error}"
+    return error.strerror or str(error)
 
 
 def _signals() -> "asyncio.Queue[int]":

@@ -58,6 +58,7 @@ from gemproxy.kinds import (
 )
 from gemproxy.logs import MASK, redact
 from gemproxy.sources import Catalogue, Sources, flag_help, problem
+from gemproxy.tls import TlsError, server_context
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -97,6 +98,10 @@ class Server:
     """Address to listen on; one that other machines reach needs allow_passthrough_keys."""
     port: Port = 8000
     """Port to listen on; 0 takes any free one."""
+    tls_cert: Text = ""
+    """PEM file with the certificate chain by which the port speaks TLS; empty: no TLS."""
+    tls_key: Text = ""
+    """PEM file with the certificate's private key, which has no passphrase."""
     public_url: PublicUrl = ""
     """Base URL by which clients reach the proxy; empty: the host that each of them names."""
     max_connections: Positive = 1000
@@ -170,7 +175,7 @@ class Repair:
     keep_total_bytes: Bytes = 512 << 20
     """Most bytes of kept request bodies in all; beyond, streams run unrepaired."""
     max_frame_bytes: Bytes = 64 << 20
-    """Largest frame of a stream; a larger one counts as an interruption."""
+    """Largest frame of a stream or Live message; a larger one counts as an interruption."""
     keep_answer_bytes: Bytes = 8 << 20
     """Largest unary answer that is read to its end first, so that a cut one is asked again."""
     unary_via_stream: Switch = False
@@ -182,7 +187,7 @@ class Client:
     """What a waiting client gets."""
 
     heartbeat_seconds: Seconds = 15.0
-    """Seconds of silence after which a blank line keeps the connection alive."""
+    """Seconds of silence after which a blank line, or a ping in Live, keeps it alive."""
     headers_after_seconds: Seconds = 30.0
     """Seconds after which the response headers go out although no frame has come."""
     send_timeout_seconds: Seconds = 120.0
@@ -363,6 +368,26 @@ def _conflicts(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterato
             "standard error alone",
             origins["logging.file"],
         )
+    files = ("server.tls_cert", "server.tls_key")
+    if values.keys() >= set(files) and (wrong := _tls_problem(*(values[path] for path in files))):
+        path = f"server.{wrong.setting}"
+        yield problem(path, f"{redact(repr(values[path]))} {wrong}", origins[path])
+
+
+def _tls_problem(cert: str, key: str) -> TlsError | None:
+    """Return what keeps the port from speaking TLS with these files; two empty names ask for none.
+
+    A certificate without a key would start a server without TLS, or none at all.
+    """
+    if bool(cert) != bool(key):
+        missing, given = ("tls_key", "tls_cert") if cert else ("tls_cert", "tls_key")
+        return TlsError(missing, f"is no file, and server.{given} alone is not enough")
+    try:
+        if cert:
+            server_context(cert, key)
+    except TlsError as error:
+        return error
+    return None
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,27 +6,32 @@ as a diff of the whole conversation. A playbook that is not asserted complains w
 
 import difflib
 from collections.abc import Callable, Iterable
-from typing import Self
+from typing import Any, Protocol, Self
 
 import attrs
 
-from gemproxy.core.events import Action, Emit, Fail, Input
-from gemproxy.core.machine import StreamMachine
+from gemproxy.core.events import Action, Emit, Fail
 
 Expected = Action | Callable[[Action], bool] | type
+
+
+class Machine(Protocol):
+    """What answers inputs with actions."""
+
+    def receive(self, event: Any, /) -> Iterable[Action]: ...
 
 
 @attrs.define(eq=False)
 class Playbook:
     """``>>`` feeds an input, ``<<`` expects an action; truth is that all agreed."""
 
-    machine: StreamMachine
+    machine: Machine
     _expected: list[str] = attrs.field(factory=list)
     _seen: list[str] = attrs.field(factory=list)
     _due: list[Action] = attrs.field(factory=list)
     _asserted: bool = False
 
-    def __rshift__(self, event: Input) -> Self:
+    def __rshift__(self, event: Any) -> Self:
         self._flush()
         self._note(f">> {event!r}", f">> {event!r}")
         self._due = _merged(self.machine.receive(event))

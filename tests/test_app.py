@@ -12,6 +12,7 @@ from gemproxy.core.verdict import Verdict
 from gemproxy.keys import BASE_URL, FIRST_BYTE_TIMEOUT, IN_FLIGHT, SEND_TIMEOUT, UPSTREAM
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.watch import Timing
+from gemproxy.routes.live import LIVE, Live
 from gemproxy.routes.stream import STREAMING, Streaming
 from gemproxy.routes.unary import UNARY, Unary
 from gemproxy.settings import Settings
@@ -108,6 +109,19 @@ async def test_timing_settings_reach_the_watch() -> None:
     }
     assert shared.timing == Timing(patience, 6, 7)
     assert shared.send_timeout == 8
+
+
+async def test_the_settings_for_live_reach_its_route() -> None:
+    values = Settings(
+        upstream=settings.Upstream(first_byte_timeout_seconds=1),
+        client=settings.Client(heartbeat_seconds=2, send_timeout_seconds=3),
+        repair=settings.Repair(max_frame_bytes=4),
+    )
+    app = create_app(values)
+    async with running(app):
+        live = app[LIVE]
+
+    assert live == Live(live.sockets, 1, 2, 3, 4)
 
 
 async def test_the_environments_proxy_is_used_when_the_setting_says_so(

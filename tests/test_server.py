@@ -6,14 +6,19 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
+import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import attrs
 import pytest
 from yarl import URL
 
+from tests.certificates import make
+from tests.live_upstream import LIVE, live_upstream, silent
 from tests.sockets import (
     CHUNKED,
     END,
@@ -68,7 +73,7 @@ class Process:
 
 @contextlib.asynccontextmanager
 async def started(
-    cwd: Path, port: int, url_base: str = "http://upstream.invalid", **server: float
+    cwd: Path, port: int, url_base: str = "http://upstream.invalid", **server: float | str
 ) -> AsyncIterator[Process]:
     """Start a proxy with settings of its section ``server``; it is gone when this is left."""
     process = await asyncio.create_subprocess_exec(
@@ -220,6 +225,61 @@ async def test_several_workers_share_the_port(tmp_path: Path) -> None:
         assert await proxy.exit_status() == 0
     with pytest.raises(ConnectionRefusedError):
         await status(port, "/health")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_it_speaks_tls_with_the_files_of_the_settings(tmp_path: Path, workers: int) -> None:
+    files = make(tmp_path)
+    port = free_port()
+    tls = {"tls_cert": files.cert, "tls_key": files.key}
+    async with started(tmp_path, port, workers=workers, **tls) as proxy:
+        url = await proxy.url()
+        assert url == URL(f"https://127.0.0.1:{port}")
+        assert await tls_version(port, files.trusting()) in {"TLSv1.2", "TLSv1.3"}
+        old = files.trusting()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old.maximum_version = ssl.TLSVersion.TLSv1_1
+            old.minimum_version = ssl.TLSVersion.TLSv1
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await tls_version(port, old)
+
+        proxy.send(signal.SIGTERM)
+
+        assert await proxy.exit_status() == 0
+
+
+async def tls_version(port: int, context: ssl.SSLContext) -> str:
+    """Return the version of TLS that is spoken on a port."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    version: str = writer.get_extra_info("ssl_object").version()
+    writer.transport.abort()
+    return version
+
+
+async def test_files_of_tls_that_cannot_be_used_are_one_clear_line(tmp_path: Path) -> None:
+    files = make(tmp_path)
+    async with started(tmp_path, 0, tls_cert=files.cert, tls_key=files.cert) as proxy:
+        assert await proxy.exit_status() == 1
+        (line,) = (await proxy.errors()).splitlines()
+        assert line == (
+            "gemproxy cannot listen: the file of server.tls_key is no private key in PEM form"
+        )
+
+
+async def test_a_live_session_that_outlasts_the_drain_is_told_so(tmp_path: Path) -> None:
+    async with (
+        live_upstream(silent) as upstream,
+        started(tmp_path, 0, upstream.url, drain_timeout=0.05) as proxy,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(await proxy.url() / LIVE.lstrip("/")) as client,
+    ):
+        proxy.send(signal.SIGTERM)
+        message = await client.receive()
+
+        assert (message.data, message.extra) == (1001, "The proxy is shutting down.")
+        assert await upstream.closed() == (1001, "The proxy is shutting down.")
+        assert await proxy.exit_status() == 0
 
 
 async def test_several_workers_need_a_port(tmp_path: Path) -> None:

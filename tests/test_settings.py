@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gemproxy.core.verdict import POLICY_REASONS, FinishTable, Verdict
 from gemproxy.settings import ALIASES, Settings, SettingsError, catalogue, usage
+from tests.certificates import make
 
 
 def problems(
@@ -163,6 +164,33 @@ def test_several_processes_cannot_share_a_log_file(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, ["--workers", "2", "--logging.file", "a.log"])
 
     assert problem.startswith("logging.file: cannot be rotated by several processes")
+
+
+def test_the_files_of_tls_are_looked_at(tmp_path: Path) -> None:
+    files = make(tmp_path)
+    loaded = Settings.load(["--tls-cert", files.cert, "--tls-key", files.key], {}, tmp_path)
+    assert loaded.settings.server.tls_key == files.key
+
+    (problem,) = problems(tmp_path, ["--tls-cert", files.cert, "--tls-key", files.cert])
+
+    assert problem.startswith(f"server.tls_key: {files.cert!r} is no private key in PEM form")
+    assert problem.endswith("(from flag --tls-key)")
+
+
+@pytest.mark.parametrize(("given", "missing"), [("cert", "key"), ("key", "cert")])
+def test_one_file_of_tls_is_not_enough(tmp_path: Path, given: str, missing: str) -> None:
+    (problem,) = problems(tmp_path, [f"--tls-{given}", "a.pem"])
+
+    assert problem.startswith(f"server.tls_{missing}: '' is no file, and server.tls_{given} alone")
+
+
+@pytest.mark.parametrize("end", ["\n", "\\n"])
+def test_a_key_in_the_place_of_its_file_is_not_shown(tmp_path: Path, end: str) -> None:
+    pem = f"-----BEGIN PRIVATE KEY-----{end}hunter2{end}-----END PRIVATE KEY-----"
+
+    for problem in problems(tmp_path, ["--tls-cert", make(tmp_path).cert, "--tls-key", pem]):
+        assert problem.startswith("server.tls_key: ")
+        assert "hunter2" not in problem
 
 
 def test_one_finish_reason_is_set_without_losing_the_others(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@
     script        which answer, which fault and which behaviour an attempt gets
     api           the routes, and Google's error bodies
     files         the files API: uploads, downloads
+    interactions  the Interactions API: streams that can be told again
     server        the sockets
 
 All but ``wire`` and ``server`` is free of I/O, and everything follows from the seed: the

@@ -220,6 +220,10 @@ class Stage:
         """Tell whether there is a script that requests for ``model`` use."""
         return model in self.scripts or "*" in self.scripts
 
+    def script(self, model: str) -> Script | None:
+        """Return the script for ``model``, None where there is none."""
+        return self.scripts.get(model, self.scripts.get("*"))
+
     def conversation(self, model: str, opening: str) -> Conversation:
         """Return the conversation that began with the user text ``opening``.
 

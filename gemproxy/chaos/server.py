@@ -32,6 +32,7 @@ from gemproxy.chaos.faults import Kind
 from gemproxy.chaos.files import Files
 from gemproxy.chaos.framing import Framing, Style
 from gemproxy.chaos.generation import generate
+from gemproxy.chaos.interactions import Interactions
 from gemproxy.chaos.script import Conversation, Plan, Script, Stage
 from gemproxy.chaos.wire import BadRequest, Request, close, perform, read_request, reset
 
@@ -68,9 +69,9 @@ class ChaosServer:
     before the headers. ``observe`` is called whenever an attempt's outcome changes.
 
     ``requests`` holds every request in the order in which they came, ``attempts`` the
-    generations among them, ``files`` what was uploaded, ``violations`` what clients did
-    wrong. A server that runs for long is told not to ``record`` the first two: they hold
-    every body.
+    generations among them, ``files`` what was uploaded, ``interactions`` what was created,
+    ``violations`` what clients did wrong. A server that runs for long is told not to
+    ``record`` the first two: they hold every body.
     """
 
     scripts: Script | Mapping[str, Script]
@@ -86,6 +87,7 @@ class ChaosServer:
     violations: list[str] = attrs.field(factory=list, init=False)
     files: Files = attrs.field(factory=Files, init=False)
     _stage: Stage = attrs.field(init=False)
+    interactions: Interactions = attrs.field(init=False)
     _refusals: int = attrs.field(init=False)
     _connections: dict[asyncio.Task[None], asyncio.StreamWriter] = attrs.field(
         factory=dict, init=False
@@ -96,6 +98,10 @@ class ChaosServer:
     @_stage.default
     def _stage_of_scripts(self) -> Stage:
         return Stage({"*": self.scripts} if isinstance(self.scripts, Script) else self.scripts)
+
+    @interactions.default
+    def _interactions_of_scripts(self) -> Interactions:
+        return Interactions(self._stage.script, self.seed)
 
     @_refusals.default
     def _refusals_of_scripts(self) -> int:
@@ -235,6 +241,9 @@ class ChaosServer:
             of_files = self.files.answer(request)
             if of_files is not None:
                 return _steps(of_files), None
+            of_interactions = self.interactions.answer(request)
+            if of_interactions is not None:
+                return of_interactions, None
             route = checked_route(request, self._stage.has_script)
         except Refused as refusal:
             if refusal.violation:

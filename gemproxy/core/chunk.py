@@ -10,6 +10,7 @@ Only the first candidate is read. Several candidates are marked as such: they ca
 passed on and replayed, never continued.
 """
 
+import codecs
 import json
 import math
 import sys
@@ -88,6 +89,7 @@ class _Part(msgspec.Struct, gc=False, rename="camel"):
     thought: bool = False
     thought_signature: str | None = None
     function_call: msgspec.Raw = msgspec.Raw()
+    inline_data: msgspec.Raw = msgspec.Raw()
 
 
 class _Content(msgspec.Struct, gc=False):
@@ -129,6 +131,7 @@ class _KeyedResponse(msgspec.Struct, gc=False):
 
 _Keyed = Sequence[Mapping[str, object]]  # the parts of a candidate, with all their keys
 _NULL = msgspec.Raw(b"null")
+_SLICE = 1 << 16
 _UNDERSTOOD = frozenset({"text", "thought", "thoughtSignature", "functionCall"})
 
 _decode = msgspec.json.Decoder(_Response).decode
@@ -161,12 +164,22 @@ def read(data: bytes) -> Chunk:
                         response_id=response.response_id,
                         model_version=response.model_version,
                     )
-        data.decode()  # the typed decoder looks only at the strings that it wants
-        if any(map(_is_wordless, _parts(response))):
+        _check_characters(data)  # the typed decoder looks only at the strings that it wants
+        if any(_is_wordless(part) and not _given(part.inline_data) for part in _parts(response)):
             return _summary(response, _keyed_parts(data))
         return _summary(response, ())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_slowly(data)
+
+
+def _check_characters(data: bytes) -> None:
+    """Raise UnicodeDecodeError where ``data`` is no UTF-8; without a copy of an image."""
+    if data.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(data), _SLICE):
+        decoder.decode(data[start : start + _SLICE])
+    decoder.decode(b"", final=True)
 
 
 def _parts(response: _Response) -> list[_Part]:
@@ -187,7 +200,8 @@ def _summary(response: _Response, keyed: _Keyed) -> Chunk:
     text = "".join([p.text for p in parts if p.text and not p.thought])
     thought = any(p.thought for p in parts)
     call = any(_given(p.function_call) for p in parts)
-    opaque = several or _any_payload(parts, keyed)
+    inline = any(_is_wordless(part) and _given(part.inline_data) for part in parts)
+    opaque = several or inline or _any_payload(parts, keyed)
     feedback = response.prompt_feedback
     return Chunk(
         news=bool(text or thought or call or opaque),
@@ -200,8 +214,8 @@ def _summary(response: _Response, keyed: _Keyed) -> Chunk:
         block_reason=_specified(feedback.block_reason) if feedback else None,
         token=candidate.continuation_token or None,
         error=response.error,
-        usage=_given(response.usage_metadata),
-        grounding=_given(candidate.grounding_metadata),
+        usage=_kept(response.usage_metadata),
+        grounding=_kept(candidate.grounding_metadata),
         response_id=response.response_id,
         model_version=response.model_version,
     )
@@ -209,6 +223,12 @@ def _summary(response: _Response, keyed: _Keyed) -> Chunk:
 
 def _given(value: msgspec.Raw) -> msgspec.Raw:
     return msgspec.Raw() if value == _NULL else value
+
+
+def _kept(value: msgspec.Raw) -> msgspec.Raw:
+    """Return a value that does not keep the frame in memory from which it was decoded."""
+    given = _given(value)
+    return given.copy() if given else given
 
 
 def _any_payload(parts: list[_Part], keyed: _Keyed) -> bool:

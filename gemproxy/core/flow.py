@@ -15,6 +15,9 @@ from typing import Annotated, Literal
 import msgspec
 
 _START = b"data: "
+_LONG = 1 << 16
+"""An event of more bytes is no plain text, and too long to be decoded in vain."""
+
 _LF, _CR = 0x0A, 0x0D
 
 
@@ -86,6 +89,8 @@ def take(data: bytes, separator: bytes) -> Flow | None:
     while data.startswith(_START, start):
         end = data.find(mark, start)
         if not data.startswith(separator, end):  # nor at -1: it is longer than a byte
+            break
+        if end - start > _LONG:
             break
         text = data[start + 6 : end]
         if other in text:

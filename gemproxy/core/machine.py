@@ -144,7 +144,7 @@ class StreamMachine:
     _waited: bool = False
     _last_words: tuple[Attempt, Ledger] | None = None
     _error: GemproxyError | None = None
-    _sample: bytes = b""
+    _framed: bool = False
 
     def __attrs_post_init__(self) -> None:
         self._attempt = Attempt(self.request.body)
@@ -255,6 +255,8 @@ class StreamMachine:
         if chunk.plain and attempt.rewriter is None and not attempt.held and not attempt.ended:
             if self.transcript.response_id is None:
                 self.transcript.begin(chunk.response_id, chunk.model_version)
+            if not self._framed:
+                self._frame_like(event.frame.raw)
             self.transcript.add_text(chunk.text)
             attempt.spoke = True
             if chunk.usage:
@@ -269,6 +271,8 @@ class StreamMachine:
             raise IllegalInput("can't take Flow in a stream that is disturbed")
         attempt = self._attempt
         rewriter = attempt.rewriter
+        if not self._framed:
+            self._frame_like(event.raw)
         raw = event.raw if rewriter is None else self._retold(event, rewriter)
         if raw is None:
             return _emitting(b"".join(map(self._weigh, _one_by_one(event))))
@@ -284,9 +288,13 @@ class StreamMachine:
 
     def _retold(self, flow: Flow, rewriter: Rewriter) -> bytes | None:
         """Return a run as the client should see it, or None where each frame is to be weighed."""
-        like = self.encoder.like
-        same_framing = not self._sample or like(self._sample) == like(flow.raw)
+        same_framing = self.encoder.like(flow.raw) == self.encoder
         return rewriter.flow(flow) if same_framing else None
+
+    def _frame_like(self, raw: bytes) -> None:
+        """From now on frames of our own making look like ``raw``, the client's first frame."""
+        self.encoder = self.encoder.like(raw)
+        self._framed = True
 
     def _weigh(self, event: Received) -> bytes:
         """Take a frame that may have to be held; return what goes out now."""
@@ -334,20 +342,17 @@ class StreamMachine:
         rewriter = self._attempt.rewriter
         if frame.data is None:
             return frame.raw if rewriter is None else b""
+        if not self._framed:
+            self._frame_like(frame.raw)
         if rewriter is not None:
             data = rewriter.rewrite(data or frame.data, told.drop)
         if data is not None:
-            raw = self._encode(data, frame)
+            raw = self.encoder.frame(data, first=not self.transcript.started)
         else:
             raw = frame.raw if rewriter is None else b""
-        self._sample = frame.raw
         shown = rewriter.shown if rewriter is not None and rewriter.continued else None
         self.transcript.add(chunk, told.text, shown)
         return raw
-
-    def _encode(self, data: bytes, frame: Frame) -> bytes:
-        encoder = self.encoder.like(self._sample or frame.raw)
-        return encoder.frame(data, first=not self.transcript.started)
 
     def _error_frame(self, error: Mapping[str, Any]) -> Actions:
         if self._attempt.ended:

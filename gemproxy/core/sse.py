@@ -40,6 +40,10 @@ _LINE_END = re.compile(rb"\r?\n|\r(?=[^\n])")
 _LINE_END_AND_BLANK_LINE = re.compile(rb"(?:\n|\r(?!\n))(?:\r?\n|\r(?=[^\n]))")
 # What a search has to see again: the last byte of a line end, and a CR in doubt behind it.
 _OVERLAP = 2
+# An unfinished frame of no more bytes is searched from its beginning.
+_SHORT = 4096
+# An unfinished frame of more bytes is no plain text.
+_LARGE = 1 << 18
 
 
 @attrs.define(eq=False)
@@ -51,8 +55,11 @@ class SSEDecoder:
     """
 
     max_frame: int = 64 << 20
-    # The unfinished frame; there is no blank line in it, save for a CR in doubt at its end.
-    _pending: bytearray = attrs.field(init=False, repr=False, factory=bytearray)
+    # The unfinished frame as it came; there is no blank line in it, save for a CR in doubt at
+    # its end. In pieces, which are joined once.
+    _pending: list[bytes] = attrs.field(init=False, repr=False, factory=list)
+    _size: int = attrs.field(init=False, default=0)
+    _last: bytes = attrs.field(init=False, repr=False, default=b"")
     # The two line ends that end the next frame if it is like the last; empty: do not guess.
     _separator: bytes = attrs.field(init=False, default=_CRLF + _CRLF)
     # The line end of the first frame; empty until there was one.
@@ -62,7 +69,9 @@ class SSEDecoder:
         """Take the plain events that come first, if any; return them and what is to be fed."""
         if not self._separator:
             return None, data
-        if self._pending:
+        if self._size > _LARGE:
+            return None, self._collect(data)
+        if self._size:
             data = self._collect(data)
         taken = take(data, self._separator)
         if taken is None:
@@ -78,7 +87,7 @@ class SSEDecoder:
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
-        if self._pending:
+        if self._size:
             data = self._collect(data)
         frames: list[Frame] = []
         start = self._cut_plain(data, 0, frames)
@@ -95,8 +104,7 @@ class SSEDecoder:
         Whether the data is whole, only decoding it can tell. A rest without data comes as
         it is and is not fit to be followed by another frame.
         """
-        rest = bytes(self._pending)
-        self._pending.clear()
+        rest = self._joined()
         if not rest:
             return None
         data = _payload(rest[self._skip(rest, 0) :])
@@ -106,31 +114,47 @@ class SSEDecoder:
 
     def _collect(self, data: bytes) -> bytes:
         """Add ``data`` to the unfinished frame; return all of it once a blank line came."""
-        pending = self._pending
-        searched = max(len(pending) - _OVERLAP, 0)
-        in_doubt = pending.endswith(b"\r")
-        pending += data
-        # Spares the pieces of a long event the regex, which is a hundred times slower.
-        line_end_came = in_doubt or _LF in data or _CR in data
-        if line_end_came and self._end(pending, 0, searched) >= 0:
-            self._pending = bytearray()
-            return bytes(pending)
-        self._check_size()
+        if self._size <= _SHORT:
+            whole = self._joined() + data
+            if self._end(whole, 0) >= 0:
+                return whole
+            self._keep(whole)
+            return b""
+        breaks = _first_break(data, 0)
+        begun = self._last + data if breaks >= 0 or self._last.endswith(b"\r") else b""
+        if _LINE_END_AND_BLANK_LINE.search(begun, max(breaks, 0)):
+            self._pending.append(data)
+            return self._joined()
+        self._keep(data)
         return b""
 
-    def _check_size(self) -> None:
-        if len(self._pending) > self.max_frame:
+    def _keep(self, data: bytes) -> None:
+        """Add to the unfinished frame; raise FrameTooLarge beyond the cap."""
+        if self._pending and len(self._pending[-1]) < _SHORT:
+            self._pending[-1] += data
+        else:
+            self._pending.append(data)
+        self._last = (self._last + data[-_OVERLAP:])[-_OVERLAP:]
+        self._size += len(data)
+        if self._size > self.max_frame:
             raise FrameTooLarge(f"An event passed {self.max_frame} bytes without an end.")
+
+    def _joined(self) -> bytes:
+        """Take all of the unfinished frame."""
+        whole = b"".join(self._pending)
+        self._pending.clear()
+        self._last, self._size = b"", 0
+        return whole
 
     def _cut(self, buffer: bytes, start: int, frames: list[Frame]) -> None:
         """Append the frames from ``start`` on by the general rules; keep what has no end."""
-        while (end := self._end(buffer, start, start)) >= 0:
+        while (end := self._end(buffer, start)) >= 0:
             raw = buffer[start:end]
             frames.append(Frame(raw, _payload(raw[self._skip(buffer, start) :])))
             self._separator = _separator(raw)
             start = self._cut_plain(buffer, end, frames)
-        self._pending += buffer[start:]
-        self._check_size()
+        if start < len(buffer):
+            self._keep(buffer[start:])
 
     def _cut_plain(self, buffer: bytes, start: int, frames: list[Frame]) -> int:
         """Append frames while each is one ``data: `` line and the separator.
@@ -142,29 +166,29 @@ class SSEDecoder:
             return start
         mark = separator[:1]
         width = len(separator)
-        # ``in`` is several times faster with an integer than with bytes of length one.
+        other = _LF if mark == b"\r" else _CR  # found as an integer several times faster
         while buffer.startswith(_PLAIN_START, start):
             end = buffer.find(mark, start)
             if not buffer.startswith(separator, end):  # nor at -1: it is longer than a byte
                 break
             data = buffer[start + 6 : end]
-            if _LF in data or _CR in data:
+            if other in data:
                 break
             end += width
             frames.append(Frame(buffer[start:end], data))
             start = end
         return start
 
-    def _end(self, buffer: bytes | bytearray, start: int, searched: int) -> int:
-        """Return the offset behind the frame at ``start``, or -1 while it has no end.
-
-        ``searched`` is the offset before which no blank line is to be found.
-        """
+    def _end(self, buffer: bytes, start: int) -> int:
+        """Return the offset behind the frame at ``start``, or -1 while it has no end."""
+        breaks = _first_break(buffer, start)
+        if breaks < 0:
+            return -1
         found = _LINE_END.match(buffer, start + self._skip(buffer, start))
-        found = found or _LINE_END_AND_BLANK_LINE.search(buffer, searched)
+        found = found or _LINE_END_AND_BLANK_LINE.search(buffer, breaks)
         return found.end() if found else -1
 
-    def _skip(self, buffer: bytes | bytearray, start: int) -> int:
+    def _skip(self, buffer: bytes, start: int) -> int:
         """Return the length of the BOM at ``start``: one counts, at the start of the stream."""
         at_start = start == 0 and not self._eol
         return len(_BOM) if at_start and buffer.startswith(_BOM) else 0
@@ -187,6 +211,15 @@ class SSEEncoder:
     def like(self, raw: bytes) -> Self:
         """Return an encoder with the line end of ``raw``, or this one if it ends in none."""
         return attrs.evolve(self, eol=_last_line_end(raw) or self.eol)
+
+
+def _first_break(buffer: bytes, start: int) -> int:
+    """Return the offset of the first CR or LF from ``start`` on, or -1.
+
+    Spares the pieces of a large event the regex, which is a hundred times slower.
+    """
+    newline, carriage = buffer.find(b"\n", start), buffer.find(b"\r", start)
+    return max(newline, carriage) if newline < 0 or carriage < 0 else min(newline, carriage)
 
 
 def _payload(block: bytes) -> bytes | None:

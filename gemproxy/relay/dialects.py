@@ -16,6 +16,10 @@ of go-genai and java-genai:
   cut short. go-genai logs the cut and yields an empty chunk for the event, but raises the
   typed error for the bare JSON object, so that is what it gets.
 
+The streams of interactions are read by other code, a whole SSE parser (google-genai 3.4,
+@google/genai 2.32): blank lines of any style are skipped, and an error event is an event like
+any other. What raises is the cut behind it.
+
 In the JSON array that Gemini sends without ``alt=sse``, white space is free once the opening
 bracket has gone out, and only then (measured with google-generativeai 0.8).
 """
@@ -44,6 +48,7 @@ class Dialect:
     blank_lines: bool = True
     bare_errors: bool = False
     array: bool = False
+    interactions: bool = False
 
     def heartbeat(self, eol: bytes | None) -> bytes | None:
         """Return bytes that keep the connection warm between frames, or None for none.
@@ -64,6 +69,8 @@ class Dialect:
         ``eol`` is as in ``heartbeat``. The array stays open: the cut that follows is what
         the array's readers notice.
         """
+        if self.interactions:
+            return _error_event(payload["error"], eol or b"\n")
         body = json.dumps(payload, separators=(",", ":")).encode()
         if self.array:
             return b"[" + body if eol is None else b",\r\n" + body
@@ -75,6 +82,16 @@ STANDARD = Dialect("standard")
 GO = Dialect("go", bare_errors=True)
 FRAGILE = Dialect("fragile", blank_lines=False)
 ARRAY = Dialect("array", array=True)
+INTERACTIONS = Dialect("interactions", interactions=True)
+
+
+def _error_event(error: Mapping[str, Any], eol: bytes) -> bytes:
+    """Return an error of ours as the Interactions API words its own: codes are words there."""
+    code = error.get("code")
+    word = code if isinstance(code, str) else str(error.get("status", "unknown")).lower()
+    event = {"error": {**error, "code": word}, "event_type": "error"}
+    data = json.dumps(event, separators=(",", ":")).encode()
+    return eol.join((b"event: error", b"data: " + data, b"", b""))
 
 
 def dialect_of(headers: Mapping[str, str], *, sse: bool = True) -> Dialect:

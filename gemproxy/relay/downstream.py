@@ -30,6 +30,10 @@ _CALM = 16 * 1024
 """Below asyncio's low-water mark a transport is never paused, so that a write cannot block."""
 
 
+_SLICE = 1 << 18
+"""A frame of more bytes is written in slices, each when the client has taken the one before."""
+
+
 class ClientGone(ConnectionError):
     """The client closed its connection, or does not read."""
 
@@ -110,7 +114,10 @@ class ClientSink:
         """Write one frame to the transport at once; wait while the client is slow."""
         if self._eol is None:
             self._eol = eol_of(raw)
-        await self._write(raw)
+        if len(raw) <= _SLICE:
+            await self._write(raw)
+        else:
+            await self._write_slices(raw)
         self.sent += len(raw)
 
     async def heartbeat(self) -> None:
@@ -140,6 +147,11 @@ class ClientSink:
         """Write the error in a write of its own and close without completing the body."""
         await self._write(self._dialect.error_bytes(payload, self._eol))
         cut(self._request, self._send_timeout)
+
+    async def _write_slices(self, raw: bytes) -> None:
+        """Write an image and its like: whole, it would be copied, and wait for the client."""
+        for start in range(0, len(raw), _SLICE):
+            await self._write(raw[start : start + _SLICE])
 
     async def _write(self, raw: bytes) -> None:
         await self._within(self.response.write, raw)
@@ -191,6 +203,7 @@ def cut(request: web.BaseRequest, linger: float) -> None:
     transport = request.transport
     if transport is None:
         return
+    unsent = not transport.is_closing() and transport.get_write_buffer_size()
     transport.close()
-    if transport.get_write_buffer_size():
+    if unsent:  # asked before: a TLS transport that is closed twice cannot tell
         asyncio.get_running_loop().call_later(linger, transport.abort)

@@ -157,6 +157,7 @@ class Relay:
                 return step
             if step.raw:
                 await self._emit(step.raw, watch)
+            del step, data  # an image would otherwise be kept until the next one is whole
 
     async def _emit(self, raw: bytes, watch: Watch) -> None:
         watch.busy = True

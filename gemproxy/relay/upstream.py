@@ -31,7 +31,7 @@ from gemproxy.core.events import How
 
 _ERROR_BODY_SECONDS = 10.0
 _LARGE_BODY = 2**20  # beyond it aiohttp wants a file-like body, written in slices
-_NO_OWN_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+NO_OWN_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _NO_CONNECTION = (
     aiohttp.ClientConnectorError,
     aiohttp.ClientHttpProxyError,
@@ -82,7 +82,7 @@ class Attempt:
         except (aiohttp.ClientError, OSError) as error:
             if self._aborted is not None:
                 raise AttemptFailed(self._aborted, "given up by the proxy") from None
-            raise _failure(error, timed_out=How.STALLED) from error
+            raise failure_of(error, timed_out=How.STALLED) from error
 
     async def read_error(self, limit: int) -> bytes:
         """Return up to ``limit`` bytes of an error body; what came, when it breaks or stalls."""
@@ -158,7 +158,7 @@ class Upstream:
                 timeout=attrs.evolve(self._timeout, sock_read=silence_timeout),
             )
         except (aiohttp.ClientError, OSError) as error:
-            raise _failure(error, timed_out=How.NO_FIRST_BYTE) from error
+            raise failure_of(error, timed_out=How.NO_FIRST_BYTE) from error
         with _following(response) as attempt:
             yield attempt
 
@@ -187,7 +187,7 @@ class Upstream:
                         trace_request_ctx=trail,
                     )
             except (aiohttp.ClientError, OSError) as error:
-                failure = _failure(error, timed_out=How.NO_FIRST_BYTE)
+                failure = failure_of(error, timed_out=How.NO_FIRST_BYTE)
                 if last or not trail.reused or failure.how is not How.RESET:
                     raise failure from error
         raise AssertionError  # pragma: no cover - the second round returns or raises
@@ -246,7 +246,7 @@ async def open_upstream(*, connect_timeout: float, proxy: URL | None) -> AsyncIt
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        skip_auto_headers=_NO_OWN_HEADERS,
+        skip_auto_headers=NO_OWN_HEADERS,
         timeout=timeout,
         trust_env=False,
         trace_configs=[tracing],
@@ -300,8 +300,8 @@ def _names(no_proxy: str, upstream: URL) -> bool:
     return False
 
 
-def _failure(error: Exception, *, timed_out: How) -> AttemptFailed:
-    """Return what a client-library exception means for an attempt."""
+def failure_of(error: Exception, *, timed_out: How) -> AttemptFailed:
+    """Return what a client-library exception means for an attempt, of a WebSocket too."""
     if isinstance(error, _NO_CONNECTION):
         how = How.UNREACHABLE
     elif isinstance(error, TimeoutError):

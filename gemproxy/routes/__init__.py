@@ -7,7 +7,7 @@ route is recognised by its end.
 
 from aiohttp import web
 
-from gemproxy.routes import health, models, passthrough, stream, unary, upload
+from gemproxy.routes import health, interactions, live, models, passthrough, stream, unary, upload
 
 STREAM = (
     r"/{prefix:(?s:.*/)?}{kind:models|tunedModels|dynamic}/{model:[^/:]+}"
@@ -17,6 +17,8 @@ _MODEL = r"/{prefix:(?s:.*/)?}{kind:models|tunedModels|dynamic}/{model:[^/:]+}"
 GENERATE = _MODEL + r"{method:(?::|%3[Aa])generateContent}"
 COMPUTE = _MODEL + r"{method:(?::|%3[Aa])(?:countTokens|embedContent|batchEmbedContents|predict)}"
 MODELS = "/{slash:/*}v1/models"
+INTERACTIONS = r"/{prefix:(?s:.*/)?}interactions"
+LIVE = r"/{prefix:(?s:.*/)?}ws/{rest:(?s:.*)}"
 UPLOAD = r"/{prefix:(?s:.*/)?}upload/{version:v\d[^/]*}/{rest:(?s:.*)}"
 
 ROUTES = [
@@ -29,7 +31,10 @@ ROUTES = [
     web.post(COMPUTE, unary.compute, name="compute"),
     web.get(MODELS, models.handle, name="models"),
     web.get(MODELS + r"/{model:[^/:]+}", models.handle, name="model"),
+    web.post(INTERACTIONS, interactions.create, name="interactions"),
+    web.get(INTERACTIONS + r"/{interaction:[^/:]+}", interactions.read, name="interaction"),
     web.route("*", UPLOAD, upload.handle, name="upload"),
-    web.get("/{path:(?s:.*)}", unary.fetch, name="fetch"),
+    web.get(LIVE, live.handle, name="live"),
+    web.get("/{path:(?s:.*)}", live.handle, name="fetch"),
     web.route("*", "/{path:(?s:.*)}", passthrough.handle, name="passthrough"),
 ]

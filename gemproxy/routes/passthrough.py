@@ -83,7 +83,7 @@ async def forward(
         async with followed(send, app[BASE_URL], request.method, Hop(url, headers)) as attempt:
             head = downstream_headers(attempt.headers, rewritten=False)
             translate(head)
-            await _answer(attempt, sink, head, addresses_of(request) if naming else None)
+            await answer(attempt, sink, head, addresses_of(request) if naming else None)
     except AttemptFailed as failure:
         request[ACCOUNT]["upstream"] = failure.how.value
         if not sink.committed:
@@ -114,7 +114,7 @@ def _may_hold_uris(request: web.Request) -> bool:
     return small and _is_json(request.headers.get("Content-Type", "")) and _is_plain(request)
 
 
-async def _answer(
+async def answer(
     attempt: Attempt, sink: ClientSink, headers: Headers, addresses: Addresses | None
 ) -> None:
     """Pass an answer on; with ``addresses``, a small JSON answer gets our URIs."""
@@ -166,10 +166,11 @@ def _error(failure: AttemptFailed, body: Incoming | bytes | None) -> Exception:
     """Return what the client is told when there is no answer to pass on."""
     if isinstance(body, Incoming) and body.fault is not None:
         return body.fault
-    return _upstream_error(failure)
+    return no_answer(failure)
 
 
-def _upstream_error(failure: AttemptFailed) -> GemproxyError:
+def no_answer(failure: AttemptFailed) -> GemproxyError:
+    """Return what a client is told of an upstream that gave no answer at all."""
     if failure.how is How.UNREACHABLE:
         return Unreachable("The upstream cannot be reached.")
     if failure.how is How.NO_FIRST_BYTE:

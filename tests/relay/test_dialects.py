@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from gemproxy.relay.dialects import ARRAY, FRAGILE, GO, STANDARD, Dialect, dialect_of, eol_of
+from gemproxy.relay.dialects import (
+    ARRAY,
+    FRAGILE,
+    GO,
+    INTERACTIONS,
+    STANDARD,
+    Dialect,
+    dialect_of,
+    eol_of,
+)
 
 ERROR = {"error": {"code": 503, "message": "broken \u2028 stream", "status": "UNAVAILABLE"}}
 
@@ -88,6 +97,26 @@ def test_go_gets_the_bare_error() -> None:
 def test_an_error_in_an_array_is_an_element_and_leaves_the_array_open() -> None:
     assert json.loads(b"[{}" + ARRAY.error_bytes(ERROR, b"\r\n") + b"]") == [{}, ERROR]
     assert json.loads(ARRAY.error_bytes(ERROR, None) + b"]") == [ERROR]
+
+
+@pytest.mark.parametrize(("eol", "end"), [(b"\r\n", b"\r\n"), (b"\n", b"\n"), (None, b"\n")])
+def test_an_error_in_an_interaction_is_one_of_its_events(eol: bytes | None, end: bytes) -> None:
+    name, data, *rest = INTERACTIONS.error_bytes(ERROR, eol).split(end)
+
+    assert (name, rest) == (b"event: error", [b"", b""])
+    event = json.loads(data.removeprefix(b"data: "))
+    assert event == {"error": {**ERROR["error"], "code": "unavailable"}, "event_type": "error"}
+
+
+def test_a_code_that_is_a_word_stays_one() -> None:
+    raw = INTERACTIONS.error_bytes({"error": {"code": "gateway_timeout"}}, None)
+
+    assert b'"code":"gateway_timeout"' in raw
+
+
+def test_an_interaction_is_kept_warm_by_blank_lines() -> None:
+    assert INTERACTIONS.heartbeat(b"\n") == b"\n\n"
+    assert INTERACTIONS.heartbeat(None) == b"\r\n\r\n"
 
 
 @given(st.text(), st.sampled_from([STANDARD, GO, FRAGILE]))

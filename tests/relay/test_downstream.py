@@ -9,6 +9,7 @@ from unittest.mock import patch
 import attrs
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from gemproxy.relay.dialects import ARRAY, FRAGILE, GO, STANDARD, Dialect
@@ -392,3 +393,17 @@ async def test_a_client_that_leaves_cancels_the_handler() -> None:
         await client.head()
         client.writer.close()
         assert isinstance(await stage.ends.get(), asyncio.CancelledError)
+
+
+async def test_a_connection_that_is_closing_is_not_asked_what_is_unsent() -> None:
+    class Closing(asyncio.Transport):
+        """A TLS transport after its close, which cannot tell."""
+
+        def is_closing(self) -> bool:
+            return True
+
+        def close(self) -> None: ...
+
+    request = make_mocked_request("GET", "/", transport=Closing())
+
+    cut(request, 0)  # the base class raises for everything else

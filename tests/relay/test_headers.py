@@ -165,6 +165,20 @@ def test_an_oauth_token_stays_what_it_is_on_every_route() -> None:
     assert token == token.for_path("/v1beta/openai/models")
 
 
+@pytest.mark.parametrize(
+    "credential",
+    [
+        Credential.api_key("auth_tokens/t"),
+        Credential("Authorization", "Bearer auth_tokens/t"),
+        Credential("Authorization", "Token auth_tokens/t"),
+    ],
+)
+def test_an_ephemeral_token_has_its_own_scheme(credential: Credential) -> None:
+    expected = Credential("Authorization", "Token auth_tokens/t")
+
+    assert credential.for_path("/ws/any") == expected
+
+
 def test_a_credential_does_not_print_its_value() -> None:
     assert "test-key" not in repr(Target(BASE, Credential.api_key("test-key")))
 

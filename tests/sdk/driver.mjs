@@ -1,10 +1,13 @@
 // Drives the stock @google/genai SDK as an application would, and prints what it saw.
 //
 // One argument, a JSON job:
-//   {baseUrl, apiKey, model, mode: "stream" | "chat" | "generate" | "files", prompts, config?,
-//    headers?}
+//   {baseUrl, apiKey, model, prompts, config?, headers?, apiVersion?,
+//    mode: "stream" | "chat" | "generate" | "files" | "interactions" | "live" | "music"}
 // In the mode "files" a prompt is the path of a file: it is uploaded, looked up, used in a prompt,
-// downloaded to the same path with ".back" after it, and deleted.
+// downloaded to the same path with ".back" after it, and deleted. In the mode "interactions" a
+// prompt is the input of one, or, as "id after event", one that is read on; the chunks are events.
+// In the mode "live" one session serves all prompts, and the chunks are its messages; an end is
+// one too, {closed: {code, reason}}. "music" sends a prompt and yields the first message.
 // One JSON line on stdout for each response object the SDK yields:
 //   {turn, text, finishReason, chunk}
 // and a last line, {done: true, history, curated} or {error: {name, message, status}, history,
@@ -31,6 +34,12 @@ const MODES = {
   async *chat({ chat }, prompt) {
     yield* await chat.sendMessageStream({ message: prompt });
   },
+  async *interactions({ ai, model, config }, prompt) {
+    const [id, last_event_id] = prompt.split(" after ");
+    yield* last_event_id
+      ? await ai.interactions.get(id, { stream: true, last_event_id })
+      : await ai.interactions.create({ model, input: prompt, stream: true, ...config });
+  },
   async *files({ ai, model, config }, path) {
     const file = await ai.files.upload({ file: path, config: { mimeType: "text/plain" } });
     yield file;
@@ -40,11 +49,58 @@ const MODES = {
     await ai.files.download({ file, downloadPath: `${path}.back` });
     await ai.files.delete({ name: file.name });
   },
+  async *live({ live }, prompt) {
+    live.session ??= await live.open();
+    live.session.sendClientContent({ turns: [{ role: "user", parts: [{ text: prompt }] }] });
+    yield* live.turn();
+  },
+  async *music({ music }, prompt) {
+    music.session ??= await music.open();
+    await music.session.setWeightedPrompts({ weightedPrompts: [{ text: prompt, weight: 1 }] });
+    yield await music.next();
+  },
 };
 
-function open({ baseUrl, apiKey, model, config = {}, headers = {} }) {
-  const ai = new GoogleGenAI({ apiKey, vertexai: false, httpOptions: { baseUrl, headers } });
-  return { ai, model, config, chat: ai.chats.create({ model, config }) };
+// Connects with callbacks, and turns what they are told into values that can be waited for.
+function listening(connect) {
+  const told = [];
+  let wake = () => {};
+  const tell = (item) => {
+    told.push(item);
+    wake();
+  };
+  const callbacks = {
+    onmessage: tell,
+    onerror: ({ message }) => tell(new Error(message)),
+    onclose: ({ code, reason }) => tell({ closed: { code, reason } }),
+  };
+  const next = async () => {
+    while (told.length === 0) await new Promise((resolve) => (wake = resolve));
+    const item = told.shift();
+    if (item instanceof Error) throw item;
+    return item;
+  };
+  async function* turn() {
+    for (let over = false; !over; ) {
+      const item = await next();
+      over = item.closed || item.serverContent?.turnComplete;
+      yield item;
+    }
+  }
+  // The SDK waits for ever for a socket that does not open.
+  const refused = () =>
+    new Promise((_, reject) => {
+      wake = () => told[0] instanceof Error && reject(told[0]);
+    });
+  return { next, turn, open: () => Promise.race([connect(callbacks), refused()]) };
+}
+
+function open({ baseUrl, apiKey, model, config = {}, headers = {}, apiVersion }) {
+  const httpOptions = { baseUrl, headers, ...(apiVersion && { apiVersion }) };
+  const ai = new GoogleGenAI({ apiKey, vertexai: false, httpOptions });
+  const live = listening((callbacks) => ai.live.connect({ model, config, callbacks }));
+  const music = listening((callbacks) => ai.live.music.connect({ model, callbacks }));
+  return { ai, model, config, chat: ai.chats.create({ model, config }), live, music };
 }
 
 async function play(session, answers, prompts) {
@@ -64,6 +120,8 @@ const histories = () => ({
 });
 try {
   await play(session, answers, job.prompts);
+  session.live.session?.close();
+  session.music.session?.close();
   print({ done: true, ...histories() });
 } catch ({ name, message, status = null }) {
   print({ error: { name, message, status }, ...histories() });

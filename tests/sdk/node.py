@@ -17,7 +17,7 @@ DRIVER = HERE / "driver.mjs"
 OLDEST_NODE = 20
 """The oldest Node that the SDK pinned in package.json supports."""
 
-Mode = Literal["stream", "chat", "generate", "files"]
+Mode = Literal["stream", "chat", "generate", "files", "interactions", "live", "music"]
 
 
 class DriverError(Exception):
@@ -72,12 +72,15 @@ class NodeDriver:
         api_key: str = "test-key",
         config: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        api_version: str | None = None,
+        authority: str | None = None,
         patience: float = 60.0,
     ) -> NodeRun:
         """Send the prompts one after another and return what the SDK made of the answers.
 
-        ``config`` is the SDK's GenerateContentConfig in its own camelCase. Raises TimeoutError
-        after ``patience`` seconds, with the process killed, and DriverError for a bad job.
+        ``config`` is the SDK's GenerateContentConfig in its own camelCase. ``authority`` is a
+        PEM file of an authority that Node is to trust. Raises TimeoutError after ``patience``
+        seconds, with the process killed, and DriverError for a bad job.
         """
         job = {
             "baseUrl": base_url,
@@ -87,17 +90,18 @@ class NodeDriver:
             "prompts": prompts,
             "config": config or {},
             "headers": headers or {},
+            "apiVersion": api_version,
         }
-        return _read(await self._run(json.dumps(job), patience))
+        return _read(await self._run(json.dumps(job), patience, _environment(authority)))
 
-    async def _run(self, job: str, patience: float) -> bytes:
+    async def _run(self, job: str, patience: float, environment: Mapping[str, str]) -> bytes:
         process = await asyncio.create_subprocess_exec(
             self.node,
             str(DRIVER),
             job,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=_environment(),
+            env=environment,
         )
         try:
             async with asyncio.timeout(patience):
@@ -111,9 +115,10 @@ class NodeDriver:
         return output
 
 
-def _environment() -> dict[str, str]:
+def _environment(authority: str | None) -> dict[str, str]:
     """Return no more than Node needs: the SDK and fetch() also read keys and proxies from it."""
-    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    needed = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return needed | ({"NODE_EXTRA_CA_CERTS": authority} if authority else {})
 
 
 def _read(output: bytes) -> NodeRun:

@@ -1,0 +1,139 @@
+"""The upstream's half of a WebSocket: its handshake, or why there was none.
+
+A client learns how Gemini answered only while its own handshake is still open, so this one is
+made first. Whatever is not 101 is looked at before the client library does: it would follow a
+redirect with the credential in hand, and throw away the body of a refusal.
+
+Compression is not offered. Frames would have to be inflated and deflated again here, a small
+one can inflate to any size, and Live's audio and video are compressed by their own formats.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Literal
+
+import aiohttp
+import attrs
+from multidict import CIMultiDict
+from yarl import URL
+
+from gemproxy.core.errors import UpstreamFailure, UpstreamRejection
+from gemproxy.core.events import How
+from gemproxy.relay.upstream import NO_OWN_HEADERS, Attempt, failure_of
+
+UpstreamSocket = aiohttp.ClientWebSocketResponse[Literal[False]]
+
+_SWITCHING_PROTOCOLS = 101
+_ERRORS = 400
+_ERROR_BODY_LIMIT = 1 << 20
+_HANDSHAKE = "sec-websocket-"
+"""What the headers of a handshake begin with; each hop has its own."""
+
+
+@attrs.frozen(eq=False)
+class Dialled:
+    """An open WebSocket to the upstream, and the transport under it."""
+
+    socket: UpstreamSocket
+    transport: asyncio.Transport
+
+
+@attrs.frozen(eq=False)
+class Sockets:
+    """The way to Gemini by WebSocket; made by ``open_sockets``."""
+
+    _connector: aiohttp.BaseConnector
+    _timeout: aiohttp.ClientTimeout
+    _proxy: URL | None = attrs.field(repr=False)
+    _max_message: int
+
+    async def connect(
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        protocols: Iterable[str],
+        patience: float,
+    ) -> Dialled:
+        """Make one handshake and return the open socket, which answers neither ping nor close.
+
+        ``headers`` are the client's for the upstream; those of its own handshake are left out.
+        ``protocols`` are the subprotocols that it offers. ``patience`` counts seconds. Raises
+        UpstreamRejection for an error status, UpstreamFailure for any other answer than a
+        handshake, AttemptFailed for none.
+        """
+        look = _Look()
+        try:
+            async with asyncio.timeout(patience), self._session(look) as session:
+                socket = await session.ws_connect(
+                    url,
+                    headers=_of_the_request(headers),
+                    protocols=protocols,
+                    proxy=self._proxy,
+                    autoclose=False,
+                    autoping=False,
+                    max_msg_size=self._max_message,
+                    decode_text=False,
+                )
+        except (aiohttp.ClientError, OSError) as error:
+            raise failure_of(error, timed_out=How.NO_FIRST_BYTE) from error
+        assert look.transport is not None  # noqa: S101 (seen by now, with the 101)
+        return Dialled(socket, look.transport)
+
+    def _session(self, look: "_Look") -> aiohttp.ClientSession:
+        """Return a session for one handshake; the socket that comes of it needs it no longer."""
+        return aiohttp.ClientSession(
+            connector=self._connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=NO_OWN_HEADERS,
+            timeout=self._timeout,
+            trust_env=False,
+            middlewares=(look,),
+        )
+
+
+@contextlib.asynccontextmanager
+async def open_sockets(
+    *, connect_timeout: float, proxy: URL | None, max_message: int
+) -> AsyncIterator[Sockets]:
+    """Yield the Sockets of this process.
+
+    ``connect_timeout`` counts seconds for one connection to be made. ``proxy`` comes from
+    ``resolve_proxy``. A message of more than ``max_message`` bytes ends its session.
+    """
+    timeout = aiohttp.ClientTimeout(
+        total=None, connect=connect_timeout, sock_connect=connect_timeout
+    )
+    async with aiohttp.TCPConnector(limit=0, force_close=True) as connector:
+        yield Sockets(connector, timeout, proxy, max_message)
+
+
+def _of_the_request(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """Return the headers that are not those of a handshake."""
+    return CIMultiDict(
+        (name, value) for name, value in headers.items() if not name.lower().startswith(_HANDSHAKE)
+    )
+
+
+@attrs.define(eq=False)
+class _Look:
+    """Looks at the answer to one handshake: lets 101 pass, and raises any other."""
+
+    transport: asyncio.Transport | None = None
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        if response.status == _SWITCHING_PROTOCOLS and response.connection is not None:
+            self.transport = response.connection.transport
+            return response
+        try:
+            if response.status < _ERRORS:
+                raise UpstreamFailure("The upstream did not switch to a WebSocket.")
+            body = await Attempt(response).read_error(_ERROR_BODY_LIMIT)
+            raise UpstreamRejection(response.status, body)
+        finally:
+            response.close()

@@ -1,0 +1,244 @@
+"""WebSockets both ways: one session is a socket to the client and one to the upstream.
+
+Messages pass as they are, text and binary, unread; a message that came in fragments goes on in
+one frame (RFC 6455 section 5.4 leaves that to intermediaries). Each direction has one task that
+reads a message and writes it before it reads the next, so a reader that is slow slows its
+writer down, and one that takes nothing for the send timeout ends the session.
+
+Ping and pong belong to each hop. A peer that is silent is pinged; one that stays silent is
+gone. Silence counts only while the peer is listened to: the time that a message of its own
+waits for a slow reader is not its fault.
+
+A close passes with its code and its reason. The codes that must not be written (RFC 6455
+section 7.4.1) become 1000 where a peer closed without a code, and 1011 otherwise. An end
+without a close frame is told to the other peer as what it is: 1011 to the client when the
+upstream is gone, 1001 to the upstream when the client is.
+"""
+
+import asyncio
+import contextlib
+import enum
+from collections.abc import Awaitable
+from typing import Any, Literal
+
+import attrs
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
+from aiohttp.http import WSMessageNoDecodeText
+
+from gemproxy.relay.handshake import UpstreamSocket
+
+ClientSocket = web.WebSocketResponse[Literal[False]]
+
+_NO_CODE = 1005
+_NO_CLOSE_FRAME = 1006
+_WRITTEN = {*WSCloseCode} - {WSCloseCode.ABNORMAL_CLOSURE} | {*range(3000, 5000)}
+_UPSTREAM_LOST = "The connection to the upstream was lost."
+_UNFIT = "The upstream sent what cannot be passed on."
+_UPSTREAM_CLOSE_SECONDS = 5.0
+_HURRIED_CLOSE_SECONDS = 0.8
+"""Two of these fit into what a shutdown leaves a request for its last words."""
+
+
+class End(enum.Enum):
+    """How a session ended; the log's word for it."""
+
+    CLOSED = "closed"  # by a close frame
+    LOST = "lost"  # the connection ended without one
+    SILENT = "silent"  # no sign of life, not even an answer to a ping
+    UNREAD = "unread"  # the peer takes nothing in
+    GARBLED = "garbled"  # no WebSocket frame, or a message beyond the cap
+    SHUTDOWN = "shutdown"  # the proxy itself goes down
+
+
+@attrs.define(eq=False)
+class Peer:
+    """One end of a session, and what came from it."""
+
+    name: Literal["client", "upstream"]
+    socket: ClientSocket | UpstreamSocket
+    transport: asyncio.Transport
+    frames: int = 0
+    bytes: int = 0
+    _heard_at: float = attrs.field(factory=lambda: asyncio.get_running_loop().time())
+    _listening: bool = True
+
+    def heard(self, *, listening: bool) -> None:
+        """Note a sign of life, and whether the peer is listened to from now on."""
+        self._heard_at = asyncio.get_running_loop().time()
+        self._listening = listening
+
+    def silence(self) -> float:
+        """Return the seconds for which the peer could have been heard and was not."""
+        return asyncio.get_running_loop().time() - self._heard_at if self._listening else 0.0
+
+    def cut(self, linger: float) -> None:
+        """Throw away what is not sent ``linger`` seconds from now; the library has closed.
+
+        Without a look at what is unsent: a TLS transport that is closing cannot tell.
+        """
+        asyncio.get_running_loop().call_later(linger, self.transport.abort)
+
+
+@attrs.frozen
+class Ending:
+    """Who ended a session and how; ``code`` is that of the close frame, or says that none came."""
+
+    by: Literal["client", "upstream", "proxy"]
+    end: End
+    code: int = _NO_CLOSE_FRAME
+    reason: str = attrs.field(default="", repr=False)
+
+    @property
+    def farewell(self) -> tuple[int, str]:
+        """The code and the reason of the close frames that are written now."""
+        if self.end is End.CLOSED:
+            return sendable(self.code), self.reason
+        if self.end is End.SHUTDOWN:
+            return WSCloseCode.GOING_AWAY, "The proxy is shutting down."
+        if self.by == "upstream":
+            garbled = self.end is End.GARBLED
+            return WSCloseCode.INTERNAL_ERROR, _UNFIT if garbled else _UPSTREAM_LOST
+        return WSCloseCode.GOING_AWAY, "The client is gone."
+
+    def hurries(self, peer: str) -> bool:
+        """Tell whether no answer of this peer to a close frame is worth waiting for."""
+        return self.end is not End.CLOSED and (self.by != "upstream" or peer == "upstream")
+
+
+CLIENT_LOST = Ending("client", End.LOST)
+SHUTDOWN = Ending("proxy", End.SHUTDOWN, WSCloseCode.GOING_AWAY)
+
+
+def sendable(code: int) -> int:
+    """Return the code that passes a received one on; 0 is none."""
+    if code in {0, _NO_CODE}:
+        return WSCloseCode.OK
+    return code if code in _WRITTEN else WSCloseCode.INTERNAL_ERROR
+
+
+@attrs.define(eq=False)
+class Session:
+    """One session; ``ending`` is set once it is over.
+
+    ``heartbeat`` counts the seconds of silence after which a peer is pinged, ``send_timeout``
+    those for which it may leave a ping unanswered or what is written to it unread.
+    """
+
+    client: Peer
+    upstream: Peer
+    heartbeat: float
+    send_timeout: float
+    ending: Ending | None = None
+
+    async def run(self) -> None:
+        """Pass messages on until either peer ends the session, then close the other's end."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._noted(self._pump(self.client, self.upstream))),
+                group.create_task(self._noted(self._pump(self.upstream, self.client))),
+                group.create_task(self._noted(self._watch())),
+            ]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if self.ending is not None:
+                await self.end(self.ending)
+            for task in tasks:
+                task.cancel()
+
+    async def _noted(self, over: Awaitable[Ending]) -> None:
+        """Keep the first ending; whoever waits for it may be cancelled before hearing of it."""
+        ending = await over
+        self.ending = self.ending or ending
+
+    async def end(self, ending: Ending) -> None:
+        """Close both sockets; an ending that came before is the one that counts.
+
+        The upstream's comes first: when the client's connection ends, so does its handler.
+        """
+        ending = self.ending = self.ending or ending
+        for peer, usual in (
+            (self.upstream, _UPSTREAM_CLOSE_SECONDS),
+            (self.client, self.send_timeout),
+        ):
+            hurried = ending.hurries(peer.name)
+            patience = min(usual, _HURRIED_CLOSE_SECONDS) if hurried else usual
+            await say_farewell(peer.socket, ending, patience)
+            peer.cut(0 if hurried else self.send_timeout)
+
+    async def _pump(self, source: Peer, sink: Peer) -> Ending:
+        """Pass on what comes from ``source``; return how that came to an end."""
+        while True:
+            message = await source.socket.receive()
+            source.heard(listening=False)
+            ending = await self._handle(message, source, sink)
+            if ending is not None:
+                return ending
+            source.heard(listening=True)
+
+    async def _handle(
+        self, message: WSMessageNoDecodeText, source: Peer, sink: Peer
+    ) -> Ending | None:
+        kind, data = message.type, message.data
+        match kind:
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                source.frames += 1
+                source.bytes += len(data)
+                return await self._write(sink, sink.socket.send_frame(data, kind))
+            case WSMsgType.PING:
+                return await self._write(source, source.socket.pong(data))
+            case WSMsgType.PONG:
+                return None
+            case WSMsgType.CLOSE:
+                return Ending(source.name, End.CLOSED, data or _NO_CODE, message.extra or "")
+        if isinstance(data, WebSocketError):
+            return Ending(source.name, End.GARBLED, data.code)
+        return Ending(source.name, End.LOST)
+
+    async def _write(self, peer: Peer, writing: Awaitable[None]) -> Ending | None:
+        """Await one write to a peer; return the ending that it is when it fails."""
+        try:
+            async with asyncio.timeout(self.send_timeout):
+                await writing
+        except TimeoutError:
+            return Ending(peer.name, End.UNREAD)
+        except ConnectionError:
+            return Ending(peer.name, End.LOST)
+        return None
+
+    async def _watch(self) -> Ending:
+        """Ping whoever is silent; return when one of them stays so."""
+        while True:
+            await asyncio.sleep(self.heartbeat)
+            for peer in (self.client, self.upstream):
+                silence = peer.silence()
+                if silence >= self.heartbeat + self.send_timeout:
+                    return Ending(peer.name, End.SILENT)
+                if silence >= self.heartbeat:
+                    ending = await self._write(peer, peer.socket.ping())
+                    if ending is not None:
+                        return ending
+
+    def report(self) -> dict[str, Any]:
+        """Return what the access log tells of the session: no content, no reason."""
+        told: dict[str, Any] = {
+            "frames_up": self.client.frames,
+            "bytes_up": self.client.bytes,
+            "frames_down": self.upstream.frames,
+            "bytes_down": self.upstream.bytes,
+        }
+        if self.ending is not None:
+            told |= {
+                "ended": self.ending.end.value,
+                "ended_by": self.ending.by,
+                "close_code": self.ending.code,
+            }
+        return told
+
+
+async def say_farewell(
+    socket: ClientSocket | UpstreamSocket, ending: Ending, patience: float
+) -> None:
+    """Write a close frame, unless one is out, and wait ``patience`` seconds for the peer's."""
+    code, reason = ending.farewell
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(patience):
+            await socket.close(code=code, message=reason.encode())

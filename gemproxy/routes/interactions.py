@@ -1,0 +1,153 @@
+"""``/interactions``: Google's own streams with event ids, which are read on when they break.
+
+    POST   .../interactions                     creates one, answered as JSON or as a stream
+    GET    .../interactions/{id}?stream=true    tells it again, from last_event_id on
+
+Whether an answer is a stream is seen when it comes, so one handler serves both kinds of
+creation. Cancelling, deleting and the plain GET are nothing special and go their usual ways.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import attrs
+from aiohttp import web
+from yarl import URL
+
+from gemproxy.core.errors import Busy, UpstreamFailure
+from gemproxy.core.events import How
+from gemproxy.core.interactions import InteractionIntake, InteractionMachine, Origin, Point
+from gemproxy.core.machine import Patience
+from gemproxy.keys import ACCOUNT, IN_FLIGHT
+from gemproxy.logs import request_id_var
+from gemproxy.relay import headers as rules
+from gemproxy.relay.bodies import Body
+from gemproxy.relay.dialects import INTERACTIONS, STANDARD
+from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink, cut
+from gemproxy.relay.interactions import InteractionRelay, OpenAttempt, target_from
+from gemproxy.relay.pacing import Pacing
+from gemproxy.relay.unary import in_slices
+from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.routes import passthrough, unary
+from gemproxy.routes.addressing import addresses_of, with_upstream_uris
+from gemproxy.routes.stream import STREAMING, Streaming
+
+_OF_A_BODY = ("Content-Type", "Content-Length", "Content-Encoding")
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Answer a request that creates an interaction."""
+    async with request.app[STREAMING].bodies.receive(request) as received:
+        body = attrs.evolve(received, kept=with_upstream_uris(request, received.kept))
+        origin = attrs.evolve(Origin.of_body(body.kept), again=body.stream is None)
+        return await _run(request, body, origin)
+
+
+async def read(request: web.Request) -> web.StreamResponse:
+    """Answer a GET for one interaction."""
+    streams = request.query.get("stream", "").lower() in {"true", "1"}
+    if request.method != "GET" or request.body_exists or not streams:
+        return await unary.fetch(request)
+    after = request.query.get("last_event_id") or request.query.get("lastEventId")
+    origin = Origin(
+        creates=False,
+        interaction_id=request.match_info["interaction"],
+        last_event_id=after or None,
+    )
+    return await _run(request, Body(), origin)
+
+
+async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamResponse:
+    streaming = request.app[STREAMING]
+    sink = client_sink(request, INTERACTIONS, sse=True, send_timeout=streaming.send_timeout)
+    plain = ClientSink(request, STANDARD, streaming.send_timeout, web.StreamResponse())
+    machine = InteractionMachine(origin, unary.repairs(request), streaming.budget.retry_after_limit)
+    relay = InteractionRelay(
+        InteractionIntake(machine, streaming.max_frame),
+        sink,
+        _opener(request, streaming, body, origin),
+        partial(_pass_on, request, plain),
+        Pacing(streaming.budget, lambda: machine.progress),
+        streaming.timing,
+        lambda headers: rules.downstream_headers(headers, rewritten=True),
+        request_id_var.get(),
+    )
+    account = request[ACCOUNT]
+    if origin.name:
+        account["model"] = origin.name
+    try:
+        refusal = await relay.run()
+        if refusal is not None:
+            return web.Response(status=refusal.status, headers=refusal.headers, body=refusal.body)
+    except ClientGone:
+        account["client"] = "gone"
+    except AttemptFailed as failure:
+        if not (plain.committed or sink.committed):
+            broken = "The upstream closed the connection without a whole answer."
+            raise UpstreamFailure(broken) from failure
+        cut(request, streaming.send_timeout)
+    except asyncio.CancelledError:
+        if not request.app[IN_FLIGHT].expired or not sink.committed:
+            raise
+        shutdown = Busy("The proxy is shutting down.")
+        await sink.fail(shutdown.payload(request_id_var.get()))
+    finally:
+        account.update(relay.report())
+    return plain.response if plain.committed else sink.response
+
+
+async def _pass_on(request: web.Request, sink: ClientSink, attempt: Attempt) -> None:
+    """Pass on an answer that is no event stream, as every other one is passed on."""
+    head = rules.downstream_headers(attempt.headers, rewritten=False)
+    await passthrough.answer(attempt, sink, head, addresses_of(request))
+
+
+def _opener(request: web.Request, streaming: Streaming, body: Body, origin: Origin) -> OpenAttempt:
+    """Return what makes one attempt: the client's request, or one that reads on."""
+    own = rules.target(streaming.base, request.rel_url.raw_path_qs)
+    sent = rules.choose_credential(request.headers, own.credential)
+    sent = sent and sent.for_path(own.url.raw_path)
+    headers = rules.upstream_headers(request.headers, sent, identity=True)
+    reading = headers.copy()
+    for name in _OF_A_BODY:
+        reading.popall(name, None)
+    if body.kept:
+        headers["Content-Length"] = str(len(body.kept))
+    elif body.stream is not None and "Content-Length" in request.headers:
+        headers["Content-Length"] = request.headers["Content-Length"]
+
+    def open_attempt(point: Point | None) -> AbstractAsyncContextManager[Attempt]:
+        if point is None:
+            return _attempt(streaming, request.method, own.url, headers, body)
+        raw_target = target_from(request.rel_url.raw_path_qs, point, created=origin.creates)
+        url = rules.target(streaming.base, raw_target).url
+        return _attempt(streaming, "GET", url, reading, Body())
+
+    return open_attempt
+
+
+@contextlib.asynccontextmanager
+async def _attempt(
+    streaming: Streaming, method: str, url: URL, headers: Mapping[str, str], body: Body
+) -> AsyncIterator[Attempt]:
+    """Make one request, never twice, and yield its answer.
+
+    The client library's own limit on silence is the longest one that may be asked for; the
+    watch keeps the shorter ones. A body that the client still sends may take its time.
+    """
+    patience = streaming.timing.patience
+    first_byte = patience[Patience.FIRST_BYTE] if body.stream is None else None
+    data = body.stream or in_slices(body.kept)
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(first_byte):
+                made = streaming.upstream.forward(
+                    method, url, headers, data, max(patience.values())
+                )
+                attempt = await stack.enter_async_context(made)
+        except TimeoutError:
+            raise AttemptFailed(How.NO_FIRST_BYTE, "no answer in time") from None
+        yield attempt

@@ -1,0 +1,130 @@
+"""Live: ``/ws/...BidiGenerateContent`` and every other WebSocket, passed through both ways.
+
+The upstream's handshake is made first, so that its refusal is the answer to the client's: with
+its status, and its error. Then nothing is read of what the peers say to each other. A browser's
+``Origin`` goes up like any header: there is nothing here that a page could use without a key
+of its own.
+"""
+
+import asyncio
+import logging
+from typing import Literal
+
+import attrs
+from aiohttp import web
+
+from gemproxy.core.errors import BadRequest, Busy
+from gemproxy.keys import ACCOUNT, IN_FLIGHT
+from gemproxy.relay.downstream import ClientGone
+from gemproxy.relay.handshake import Dialled, Sockets
+from gemproxy.relay.headers import upstream_headers
+from gemproxy.relay.sockets import (
+    CLIENT_LOST,
+    SHUTDOWN,
+    ClientSocket,
+    Peer,
+    Session,
+    say_farewell,
+)
+from gemproxy.relay.upstream import AttemptFailed
+from gemproxy.routes import passthrough, unary
+
+_PROTOCOLS = "Sec-WebSocket-Protocol"
+
+# aiohttp writes the subprotocols down that a handshake offers, and some clients put keys there.
+logging.getLogger("aiohttp.websocket").disabled = True
+
+
+@attrs.frozen
+class Live:
+    """What every session shares; seconds and bytes, made by the composition root."""
+
+    sockets: Sockets
+    patience: float
+    heartbeat: float
+    send_timeout: float
+    max_message: int
+
+
+LIVE = web.AppKey("live", Live)
+
+
+async def handle(request: web.Request) -> web.StreamResponse:
+    """Serve a WebSocket; a GET that asks for none is fetched like any other."""
+    upgrade = request.headers.get("Upgrade", "").strip().lower()
+    if request.method != "GET" or upgrade != "websocket":
+        return await unary.fetch(request)
+    if not web.WebSocketResponse().can_prepare(request):
+        raise BadRequest("This is no WebSocket handshake: a header of it is missing or wrong.")
+    _refuse_while_draining(request)
+    upstream = await _connect(request)
+    try:
+        return await _serve(request, upstream)
+    finally:
+        await say_farewell(upstream.socket, CLIENT_LOST, 0)
+
+
+def _refuse_while_draining(request: web.Request) -> None:
+    if request.app[IN_FLIGHT].draining:
+        raise Busy("The proxy is shutting down.")
+
+
+async def _connect(request: web.Request) -> Dialled:
+    url, sent = passthrough.aim(request)
+    live = request.app[LIVE]
+    headers = upstream_headers(request.headers, sent, identity=True)
+    try:
+        return await live.sockets.connect(url, headers, _offered(request), live.patience)
+    except AttemptFailed as failure:
+        request[ACCOUNT]["upstream"] = failure.how.value
+        raise passthrough.no_answer(failure) from failure
+
+
+def _offered(request: web.Request) -> list[str]:
+    """Return the subprotocols that the client offers, in its order."""
+    names = (name.strip() for name in request.headers.get(_PROTOCOLS, "").split(","))
+    return [name for name in names if name]
+
+
+async def _serve(request: web.Request, upstream: Dialled) -> web.StreamResponse:
+    """Open the client's half, and keep the session until it ends."""
+    live = request.app[LIVE]
+    _refuse_while_draining(request)  # the upstream took its time
+    client = await _accept(request, live, upstream.socket.protocol)
+    if request.transport is None:
+        raise ClientGone("the client closed the connection")
+    session = Session(
+        Peer("client", client, request.transport),
+        Peer("upstream", upstream.socket, upstream.transport),
+        live.heartbeat,
+        live.send_timeout,
+    )
+    try:
+        await session.run()
+    except asyncio.CancelledError:
+        # Also how a session is left whose last step, closing the client's connection, is done.
+        over, expired = session.ending is not None, request.app[IN_FLIGHT].expired
+        await session.end(SHUTDOWN if expired else CLIENT_LOST)
+        if not over and not expired:
+            raise
+    finally:
+        request[ACCOUNT].update(session.report())
+    return client
+
+
+async def _accept(request: web.Request, live: Live, protocol: str | None) -> ClientSocket:
+    """Answer the client's handshake with 101 and the subprotocol that the upstream chose."""
+    client: ClientSocket = web.WebSocketResponse[Literal[False]](
+        timeout=live.send_timeout,
+        autoclose=False,
+        autoping=False,
+        protocols=[protocol] if protocol else [],
+        compress=False,
+        max_msg_size=live.max_message,
+        decode_text=False,
+    )
+    try:
+        await client.prepare(request)
+    except ConnectionError:
+        raise ClientGone("the client closed the connection") from None
+    return client

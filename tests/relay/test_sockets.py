@@ -1,0 +1,139 @@
+"""The words of a session's end; that it passes messages is tested over sockets, in tests/io."""
+
+import asyncio
+
+import pytest
+from aiohttp import WSCloseCode
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.relay.sockets import (
+    CLIENT_LOST,
+    SHUTDOWN,
+    ClientSocket,
+    End,
+    Ending,
+    Peer,
+    Session,
+    sendable,
+)
+from tests.running import PATIENCE
+
+
+class Transport(asyncio.Transport):
+    """A transport that tells when it is aborted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aborted = asyncio.Event()
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, *range(1007, 1015), 3000, 4999])
+def test_a_code_that_may_be_written_passes(code: int) -> None:
+    assert sendable(code) == code
+
+
+@pytest.mark.parametrize("code", [0, 1005])
+def test_a_close_without_a_code_is_a_normal_one(code: int) -> None:
+    assert sendable(code) == 1000
+
+
+@pytest.mark.parametrize("code", [1004, 1006, 1015, 1016, 2999, 5000, 65535])
+def test_any_other_code_becomes_an_internal_error(code: int) -> None:
+    assert sendable(code) == 1011
+
+
+@given(st.integers(0, 65535))
+def test_a_code_that_is_written_is_one_that_may_be(code: int) -> None:
+    assert sendable(sendable(code)) == sendable(code)
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "word"),
+    [
+        (Ending("client", End.CLOSED, 4001, "bye"), 4001, "bye"),
+        (Ending("upstream", End.CLOSED, 1005), 1000, ""),
+        (Ending("upstream", End.LOST), 1011, "lost"),
+        (Ending("upstream", End.SILENT), 1011, "lost"),
+        (Ending("upstream", End.GARBLED, 1009), 1011, "cannot be passed on"),
+        (Ending("client", End.UNREAD), 1001, "gone"),
+        (Ending("client", End.GARBLED, 1009), 1001, "gone"),
+        (CLIENT_LOST, 1001, "gone"),
+        (SHUTDOWN, 1001, "shutting down"),
+    ],
+)
+def test_the_other_peer_is_told_how_it_ended(ending: Ending, code: int, word: str) -> None:
+    assert ending.farewell[0] == code
+    assert word in ending.farewell[1]
+
+
+@pytest.mark.parametrize("end", End)
+def test_what_is_said_at_the_end_fits_into_a_close_frame(end: End) -> None:
+    _, reason = Ending("upstream", end).farewell
+
+    assert len(reason.encode()) <= 123
+
+
+def test_only_who_can_still_answer_a_close_is_waited_for() -> None:
+    assert not Ending("client", End.CLOSED, 1000).hurries("client")
+    assert not Ending("upstream", End.LOST).hurries("client")
+    assert Ending("upstream", End.LOST).hurries("upstream")
+    assert Ending("client", End.UNREAD).hurries("client")
+    assert Ending("client", End.UNREAD).hurries("upstream")
+    assert SHUTDOWN.hurries("client")
+    assert SHUTDOWN.hurries("upstream")
+
+
+def test_a_reason_is_in_no_repr() -> None:
+    assert "secret" not in repr(Ending("client", End.CLOSED, 1000, "secret"))
+
+
+async def test_a_peer_is_not_silent_while_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    peer = Peer("client", ClientSocket(decode_text=False), Transport())
+    now += 5
+    assert peer.silence() == 5
+
+    peer.heard(listening=False)
+    now += 5
+    assert peer.silence() == 0
+
+    peer.heard(listening=True)
+    assert peer.silence() == 0
+    now += 1
+    assert peer.silence() == 1
+
+
+def session() -> Session:
+    """Return a session whose sockets are not open."""
+    socket = ClientSocket(decode_text=False)
+    client, upstream = Peer("client", socket, Transport()), Peer("upstream", socket, Transport())
+    return Session(client, upstream, 15, 120)
+
+
+async def test_a_report_counts_both_ways_and_names_no_reason() -> None:
+    told = session()
+    told.client.frames, told.client.bytes, told.upstream.frames, told.upstream.bytes = 1, 2, 3, 4
+    counted = {"frames_up": 1, "bytes_up": 2, "frames_down": 3, "bytes_down": 4}
+    assert told.report() == counted
+
+    told.ending = Ending("upstream", End.CLOSED, 1008, "secret")
+
+    ended = {"ended": "closed", "ended_by": "upstream", "close_code": 1008}
+    assert told.report() == counted | ended
+
+
+async def test_what_cannot_be_sent_is_thrown_away() -> None:
+    transport = Transport()
+    Peer("client", ClientSocket(decode_text=False), transport).cut(0)
+
+    async with asyncio.timeout(PATIENCE):
+        await transport.aborted.wait()
+
+
+def test_the_library_s_codes_are_those_that_were_thought_of() -> None:
+    assert {*WSCloseCode} == {1000, 1001, 1002, 1003, *range(1006, 1015)}
