@@ -195,12 +195,12 @@ def _keyed_parts(data: bytes) -> _Keyed:
 def _summary(response: _Response, keyed: _Keyed) -> Chunk:
     """Return what a frame says; ``keyed`` is needed where one of its parts is wordless."""
     candidate = response.candidates[0] if response.candidates else _Candidate()
-    several = len(response.candidates) > 1 or any(c.index for c in response.candidates)
+    several = len(response.candidates) > 1 or bool(candidate.index)
     parts = _parts(response)
     text = "".join([p.text for p in parts if p.text and not p.thought])
     thought = any(p.thought for p in parts)
     call = any(_given(p.function_call) for p in parts)
-    inline = any(_is_wordless(part) and _given(part.inline_data) for part in parts)
+    inline = any(p.inline_data and _is_wordless(p) and _given(p.inline_data) for p in parts)
     opaque = several or inline or _any_payload(parts, keyed)
     feedback = response.prompt_feedback
     return Chunk(
@@ -232,7 +232,9 @@ def _kept(value: msgspec.Raw) -> msgspec.Raw:
 
 
 def _any_payload(parts: list[_Part], keyed: _Keyed) -> bool:
-    pairs = zip(parts, keyed, strict=True) if keyed else ()
+    if not keyed:
+        return False
+    pairs = zip(parts, keyed, strict=True)
     return any(_is_wordless(part) and _has_payload(keys) for part, keys in pairs)
 
 

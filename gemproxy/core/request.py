@@ -131,6 +131,7 @@ def spelling(mapping: dict[str, Any], name: str) -> str:
     return twin if twin in mapping and mapping.get(name) is None else name
 
 
+@functools.lru_cache
 def snake_case(name: str) -> str:
     """``maxOutputTokens`` -> ``max_output_tokens``."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()

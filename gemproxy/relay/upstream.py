@@ -18,6 +18,7 @@ answer is replaced once, at once. A fresh connection that dies is a failure like
 
 import asyncio
 import contextlib
+import functools
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from types import SimpleNamespace
@@ -155,7 +156,7 @@ class Upstream:
                 data=body,
                 proxy=self._proxy,
                 allow_redirects=False,
-                timeout=attrs.evolve(self._timeout, sock_read=silence_timeout),
+                timeout=_with_silence(self._timeout, silence_timeout),
             )
         except (aiohttp.ClientError, OSError) as error:
             raise failure_of(error, timed_out=How.NO_FIRST_BYTE) from error
@@ -191,6 +192,11 @@ class Upstream:
                 if last or not trail.reused or failure.how is not How.RESET:
                     raise failure from error
         raise AssertionError  # pragma: no cover - the second round returns or raises
+
+
+@functools.lru_cache(maxsize=16)
+def _with_silence(timeout: aiohttp.ClientTimeout, seconds: float) -> aiohttp.ClientTimeout:
+    return attrs.evolve(timeout, sock_read=seconds)
 
 
 @contextlib.contextmanager

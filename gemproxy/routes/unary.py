@@ -129,7 +129,8 @@ async def _received(request: web.Request) -> AsyncIterator[Body]:
     """Yield the body of a call to a model, with the upstream's URIs for files."""
     request[ACCOUNT]["model"] = request.match_info["model"]
     async with request.app[STREAMING].bodies.receive(request) as body:
-        yield attrs.evolve(body, kept=with_upstream_uris(request, body.kept))
+        kept = with_upstream_uris(request, body.kept)
+        yield body if kept is body.kept else attrs.evolve(body, kept=kept)
 
 
 def _deadline(request: web.Request) -> Deadline:
@@ -158,9 +159,13 @@ def _opener(
         data = body.stream or in_slices(body.kept)
         return streaming.upstream.forward(request.method, hop.url, hop.headers, data, patience)
 
-    return lambda: followed(
-        send, streaming.base, request.method, Hop(goal.url, deadline.stamped(headers))
-    )
+    def open_attempt() -> AbstractAsyncContextManager[Attempt]:
+        hop = Hop(goal.url, deadline.stamped(headers))
+        if request.method == "POST":
+            return send(hop)
+        return followed(send, streaming.base, request.method, hop)
+
+    return open_attempt
 
 
 def _translate(request: web.Request, headers: CIMultiDict[str]) -> None:
