@@ -92,6 +92,7 @@ def _streaming(settings: Settings, upstream: Upstream, base: URL) -> Streaming:
         ),
         send_timeout=settings.client.send_timeout_seconds,
         max_frame=repair.max_frame_bytes,
+        max_stream=repair.max_stream_bytes,
     )
 
 

@@ -18,7 +18,6 @@ import sys
 import threading
 import time
 import traceback
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
@@ -89,7 +88,7 @@ def new_request_id() -> str:
     fields = milliseconds << 80 | _dice.getrandbits(80)
     fields = fields & ~(0xF << 76) | 0x7 << 76  # version, RFC 9562 section 5.7
     fields = fields & ~(0x3 << 62) | 0x2 << 62  # variant
-    return uuid.UUID(int=fields).hex
+    return f"{fields:032x}"
 
 
 def sane_request_id(value: str | None) -> str | None:
@@ -159,7 +158,8 @@ def _finish(record: logging.LogRecord) -> logging.LogRecord:
     done.exc_info = None
     done.exc_text = redact(done.exc_text) if done.exc_text else None
     done.stack_info = redact(done.stack_info) if done.stack_info else None
-    extras = merge_record_extra(record, {}, reserved=_RESERVED)
+    fields = record.__dict__.items()
+    extras = {name: value for name, value in fields if name not in _RESERVED}
     done.__dict__.update(_redact_items(extras))
     return done
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import ipaddress
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -34,8 +35,10 @@ class Files:
         return ssl.create_default_context(cafile=self.authority)
 
 
-def make(folder: Path) -> Files:
-    """Make an authority and a certificate for 127.0.0.1 in ``folder``."""
+def make(
+    folder: Path, *, hosts: Sequence[x509.GeneralName] = _HOSTS, expired: bool = False
+) -> Files:
+    """Make an authority and a certificate for 127.0.0.1, or other ``hosts``, in ``folder``."""
     authority_key, server_key = new_key(), new_key()
     names = [_name("gemproxy's tests"), _name("127.0.0.1")]
     authority = _builder(names[0], names[0], authority_key).add_extension(
@@ -43,8 +46,8 @@ def make(folder: Path) -> Files:
     )
     identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
     authority = authority.add_extension(identifier, critical=False)
-    server = _builder(names[1], names[0], server_key)
-    server = server.add_extension(x509.SubjectAlternativeName(_HOSTS), critical=False)
+    server = _builder(names[1], names[0], server_key, age=dt.timedelta(days=9 if expired else 0))
+    server = server.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
     issued = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     server = server.add_extension(issued, critical=False)
     return Files(
@@ -71,9 +74,12 @@ def _name(text: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    age: dt.timedelta = dt.timedelta(),
 ) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
+    now = dt.datetime.now(dt.UTC) - age
     day = dt.timedelta(days=1)
     builder = x509.CertificateBuilder(subject_name=subject, issuer_name=issuer)
     builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())

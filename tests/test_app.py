@@ -59,12 +59,14 @@ async def test_repair_settings_reach_the_pacing_and_the_policy() -> None:
         keep_body_bytes=9,
         keep_total_bytes=10,
         max_frame_bytes=11,
+        max_stream_bytes=12,
     )
 
     shared = await streaming(Settings(repair=repair))
 
     assert shared.budget == Budget(1, 2, 3, 4, 5, 8)
     assert (shared.bodies.each, shared.bodies.total, shared.max_frame) == (9, 10, 11)
+    assert shared.max_stream == 12
     policy = shared.policy
     assert (policy.repair, policy.swallow_thoughts, policy.hold_calls) == (False, False, False)
     assert (policy.max_extra_tokens, policy.empty_stop_retries) == (6, 7)

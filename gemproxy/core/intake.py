@@ -10,7 +10,7 @@ from collections.abc import Callable
 import attrs
 import msgspec
 
-from gemproxy.core.chunk import SILENT, Undecodable, read
+from gemproxy.core.chunk import SILENT, Chunk, Undecodable, read
 from gemproxy.core.events import (
     Emit,
     Ended,
@@ -29,6 +29,9 @@ from gemproxy.core.machine import StreamMachine
 
 Verdict = Resume | Finish | Fail
 
+_MOST_SILENT = 100_000
+"""Frames without data in one attempt: the pings of a day, or a flood."""
+
 
 class Step(msgspec.Struct, frozen=True):
     """What to do after an input: write ``raw`` if there is any, then act on the verdict."""
@@ -44,10 +47,12 @@ class Intake:
     machine: StreamMachine
     new_decoder: Callable[[], Decoder]
     _decoder: Decoder = attrs.field(init=False)
+    _silent: int = attrs.field(default=0, init=False)
 
     def opened(self) -> Step:
         """Begin an attempt that was answered with 2xx."""
         self._decoder = self.new_decoder()
+        self._silent = 0
         return self._take(Opened())
 
     def rejected(self, status: int, body: bytes, retry_after: float | None) -> Step:
@@ -85,10 +90,12 @@ class Intake:
         while left:
             frame = left.popleft()
             try:
-                chunk = SILENT if frame.data is None else read(frame.data)
+                chunk = self._silence() if frame.data is None else read(frame.data)
                 actions = self.machine.receive(Received(frame, chunk))
             except Undecodable:
                 actions = self.machine.receive(Ended(How.GARBLED))
+            except FrameTooLarge:
+                actions = self.machine.receive(Ended(How.OVERSIZED))
             for action in actions:
                 if isinstance(action, Emit):
                     raws.append(action.raw)
@@ -98,6 +105,16 @@ class Intake:
                 flowed = True  # once in a read: what is no run is soon looked at for nothing
                 raws.append(self._run(left))
         return Step(b"".join(raws) if len(raws) != 1 else raws[0])
+
+    def _silence(self) -> Chunk:
+        """Return what a frame without data says; raise FrameTooLarge when they do not end.
+
+        They weigh little, but some are held, each for itself.
+        """
+        self._silent += 1
+        if self._silent > _MOST_SILENT:
+            raise FrameTooLarge(f"An attempt brought {_MOST_SILENT} frames that say nothing.")
+        return SILENT
 
     def _run(self, left: collections.deque[Frame]) -> bytes:
         """Take the run that the frames that are ``left`` begin with; return its bytes."""

@@ -24,6 +24,7 @@ In the JSON array that Gemini sends without ``alt=sse``, white space is free onc
 bracket has gone out, and only then (measured with google-generativeai 0.8).
 """
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -98,7 +99,11 @@ def dialect_of(headers: Mapping[str, str], *, sse: bool = True) -> Dialect:
     """Return the dialect of the client that sent these request headers."""
     if not sse:
         return ARRAY
-    client = f"{headers.get('x-goog-api-client', '')} {headers.get('User-Agent', '')}"
+    return _dialect(f"{headers.get('x-goog-api-client', '')} {headers.get('User-Agent', '')}")
+
+
+@functools.lru_cache
+def _dialect(client: str) -> Dialect:
     if _GO.search(client):
         return GO
     if _FIRST_GENERATION.search(client):

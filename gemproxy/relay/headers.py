@@ -16,6 +16,7 @@ Three rules live here and nowhere else:
   joined to the upstream base as text, so that nothing in it can name another host.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from urllib.parse import unquote
@@ -60,6 +61,7 @@ _UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _UNFIT_IN_TARGET = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _EPHEMERAL = "auth_tokens/"
 _LOOKS_LIKE_API_KEY = re.compile(r"AIza|AQ\.")
+_MAY_HOLD_CREDENTIAL = re.compile(r"key|token|%")
 _SECRET = frozenset(
     {
         "authorization",
@@ -117,13 +119,19 @@ def target(base: URL, raw_path_qs: str) -> Target:
         raise BadRequest("The request path must not contain '..'.")
     query, credential = _take_credential(query)
     mark = mark if query else ""
-    prefix = f"{base.origin()}{base.raw_path.rstrip('/')}"
-    url = URL(f"{prefix}/{path.lstrip('/')}{mark}{query}", encoded=True)
+    url = URL(f"{_prefix(base)}/{path.lstrip('/')}{mark}{query}", encoded=True)
     return Target(url, credential)
+
+
+@functools.lru_cache(maxsize=16)
+def _prefix(base: URL) -> str:
+    return f"{base.origin()}{base.raw_path.rstrip('/')}"
 
 
 def _take_credential(query: str) -> tuple[str, Credential | None]:
     """Return ``query`` without its credential parameters, and the first of them."""
+    if not _MAY_HOLD_CREDENTIAL.search(query):
+        return query, None
     kept: list[str] = []
     found: list[Credential] = []
     for pair in query.split("&"):

@@ -59,6 +59,7 @@ class Relay:
 
     ``open_attempt`` makes one attempt with the given body. ``pacing`` says when the
     next one is made. ``response_headers`` turns an attempt's headers into the client's.
+    ``max_bytes`` is what all attempts together may bring: the text is kept to be resumed.
     """
 
     machine: StreamMachine
@@ -69,11 +70,13 @@ class Relay:
     timing: Timing
     response_headers: Callable[[Headers], Headers]
     request_id: str | None = None
+    max_bytes: int = 256 << 20
     account: Account = attrs.field(factory=Account)
     _opening: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     _headers: Headers = attrs.field(factory=dict)
     _rejection: tuple[int, Headers] | None = None
     _seam_since: float | None = None
+    _received: int = 0
 
     async def run(self) -> None:
         """Run attempts until the answer is complete or has failed.
@@ -150,6 +153,9 @@ class Relay:
             except AttemptFailed as failure:
                 data, how = b"", failure.how
             watch.heard()
+            self._received += len(data)
+            if self._received > self.max_bytes:
+                return intake.gave_up(f"it is larger than {self.max_bytes} bytes")
             step = intake.received(data) if data else intake.ended(how)
             if machine.causes:
                 self._time_the_seam()

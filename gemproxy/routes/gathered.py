@@ -89,6 +89,7 @@ async def _run(
         streaming.timing,
         json_headers,
         request_id_var.get(),
+        streaming.max_stream,
     )
     timing = streaming.timing
     try:

@@ -52,6 +52,7 @@ class Streaming:
     lessons: Lessons = attrs.field(factory=Lessons)
     send_timeout: float = 120.0
     max_frame: int = 64 << 20
+    max_stream: int = 256 << 20
 
 
 STREAMING = web.AppKey("streaming", Streaming)
@@ -99,6 +100,7 @@ async def _stream(
         streaming.timing,
         lambda headers: rules.downstream_headers(headers, rewritten=True),
         request_id_var.get(),
+        streaming.max_stream,
     )
     account = request[ACCOUNT]
     account["model"] = model

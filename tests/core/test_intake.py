@@ -230,6 +230,16 @@ def test_a_frame_beyond_the_cap_interrupts() -> None:
     assert intake.received(b"data: " + b"x" * 200).verdict == Resume(Cause.GARBLED)
 
 
+def test_frames_that_say_nothing_and_do_not_end_interrupt_each_attempt_anew() -> None:
+    intake = opened()
+    pings = b":\n\n" * 100_000
+
+    assert intake.received(pings).verdict is None
+    assert intake.received(b":\n\n").verdict == Resume(Cause.GARBLED)
+    intake.opened()
+    assert intake.received(pings).verdict is None
+
+
 def test_an_unframed_error_at_the_end_of_a_stream_interrupts_it() -> None:
     intake = opened()
     good = sse(chunk("Some text that is long enough to go on from."))

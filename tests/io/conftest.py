@@ -1,22 +1,6 @@
-"""These tests run on both event loops: asyncio's own, and uvloop, which production takes."""
+"""These tests run on both event loops, and no proxy of theirs may keep what a test made it take."""
 
-import asyncio
-from collections.abc import Callable, Mapping
+from tests.loops import pytest_asyncio_loop_factories
+from tests.resting import proxy
 
-import pytest
-
-LoopFactory = Callable[[], asyncio.AbstractEventLoop]
-
-
-def pytest_asyncio_loop_factories(
-    config: pytest.Config, item: pytest.Item
-) -> Mapping[str, LoopFactory]:
-    """Name the loops; a test that is to run on one of them says so with a mark."""
-    asyncios: LoopFactory = asyncio.new_event_loop
-    try:
-        import uvloop  # noqa: PLC0415 (not on every platform)
-    except ImportError:
-        return {"asyncio": asyncios}
-    if item.get_closest_marker("production_loop"):
-        return {"uvloop": uvloop.new_event_loop}
-    return {"asyncio": asyncios, "uvloop": uvloop.new_event_loop}
+__all__ = ["proxy", "pytest_asyncio_loop_factories"]

@@ -166,6 +166,17 @@ async def test_half_a_frame_waits_for_the_other() -> None:
     assert scene.sink.writes == [ONE, TWO, END]
 
 
+async def test_attempts_that_bring_more_than_a_stream_may_are_the_last() -> None:
+    scene = stage([ONE, DROP], [TWO, TWO, END])
+    scene.relay.max_bytes = len(ONE + TWO)
+
+    await scene.relay.run()
+
+    assert scene.sink.writes[0] == ONE
+    assert "larger than" in str(scene.sink.ending)
+    assert len(scene.bodies) == 2
+
+
 async def test_the_head_is_that_of_the_first_attempt_that_streamed() -> None:
     scene = stage(
         Scripted([b"{}"], status=503, headers={"X-A": "0"}),
