@@ -11,11 +11,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test bench explore diagram lint types lock clean
+.PHONY: help demo run test bench sdk-table explore diagram lint types lock clean
 
 help: ## show this list
 	@echo 'make TARGET [ARGS="..."] [PYTHON=python3.12]'
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST)
 
 demo: .venv/.runtime ## stream through the proxy while its upstream is cut, and compare
 	$(BIN)/python -m gemproxy demo $(ARGS)
@@ -28,6 +28,9 @@ test: .venv/.dev ## run the tests
 
 bench: .venv/.runtime ## measure beside other proxies, after bench/setup (ARGS="--only S1b")
 	$(BIN)/python bench/compare.py $(ARGS)
+
+sdk-table: .venv/.dev ## run the SDKs' tests and write docs/sdks.md
+	GEMPROXY_SDK_TABLE=1 $(BIN)/python -m pytest tests/sdk
 
 explore: .venv/.dev ## explore the stream machine deeper than the tests do (LENGTH=7)
 	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/test_exploration.py

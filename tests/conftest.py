@@ -54,6 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "production_loop: run on the event loop of production alone, for time's sake"
     )
+    config.addinivalue_line(
+        "markers", "sdk(sdk, capability): proves a cell of the table in docs/sdks.md"
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -114,10 +114,10 @@ class ClientSink:
         """Write one frame to the transport at once; wait while the client is slow."""
         if self._eol is None:
             self._eol = eol_of(raw)
-        if len(raw) <= _SLICE:
-            await self._write(raw)
-        else:
+        if len(raw) > _SLICE:
             await self._write_slices(raw)
+        else:
+            await self._within(self.response.write, raw)
         self.sent += len(raw)
 
     async def heartbeat(self) -> None:

@@ -167,16 +167,15 @@ class Relay:
 
     async def _emit(self, raw: bytes, watch: Watch) -> None:
         watch.busy = True
-        if not self.sink.committed:
+        if self.account.first_byte_ms is None:
             await self._commit()
-        self._note_first_byte()
+            self._note_first_byte()
         await self.sink.emit(raw)
         watch.busy = False
         watch.wrote()
 
     def _note_first_byte(self) -> None:
-        if self.account.first_byte_ms is None:
-            self.account.first_byte_ms = round((time.monotonic() - self.account.began) * 1000, 1)
+        self.account.first_byte_ms = round((time.monotonic() - self.account.began) * 1000, 1)
 
     async def _commit(self) -> None:
         async with self._opening:
@@ -221,7 +220,7 @@ class Relay:
     async def _finish(self, last: bytes, watch: Watch) -> None:
         watch.busy = True  # a heartbeat behind the end would belong to the next answer
         await self._commit()
-        if last:
+        if last and self.account.first_byte_ms is None:
             self._note_first_byte()
         await self.sink.finish(last)
 

@@ -45,6 +45,8 @@ class Watch:
     busy: bool = False
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop)
     _abort: Callable[[], None] | None = None
+    _patience: Patience | None = None
+    _seconds: float = _NEVER
     _timer: asyncio.TimerHandle | None = None
     _due: float = _NEVER
     _stalls_at: float = _NEVER
@@ -66,7 +68,10 @@ class Watch:
     def wait_for(self, patience: Patience, abort: Callable[[], None]) -> None:
         """Begin to wait for the upstream's next bytes; ``abort`` is called when they are late."""
         self._abort = abort
-        self._stalls_at = self._loop.time() + self.timing.patience[patience]
+        if patience is not self._patience:  # an enum hashes too slowly for a look-up per event
+            self._patience = patience
+            self._seconds = self.timing.patience[patience]
+        self._stalls_at = self._loop.time() + self._seconds
         due = min(self._stalls_at, self._next_sign())
         if due < self._due:
             self._set(due)

@@ -1,12 +1,14 @@
-"""Sets up the stock SDKs that the tests of this folder stream with."""
+"""Sets up the stock SDKs that the tests of this folder stream with; writes their table."""
 
 import fcntl
+import os
 import shutil
 import subprocess
 
 import pytest
 
 from tests.sdk.node import HERE, OLDEST_NODE, NodeDriver
+from tests.sdk.table import PAGE, check, page
 
 LOCK = HERE / "package-lock.json"
 INSTALLED = HERE / "node_modules" / ".package-lock.json"
@@ -47,3 +49,24 @@ def _install(npm: str) -> None:
 
 def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each report say which cells of the table its test proves."""
+    for item in items:
+        for mark in item.iter_markers("sdk"):
+            item.user_properties.append(("sdk", check(*mark.args)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write the table of SDKs where ``make sdk-table`` wants it."""
+    if not os.environ.get("GEMPROXY_SDK_TABLE"):
+        return
+    outcomes: dict[tuple[str, str], list[str]] = {}
+    for outcome, reports in terminalreporter.stats.items():
+        for report in reports:
+            for name, cell in getattr(report, "user_properties", ()):
+                if name == "sdk" and (report.when == "call" or outcome != "passed"):
+                    outcomes.setdefault((cell[0], cell[1]), []).append(outcome)
+    PAGE.write_text(page(outcomes))
+    terminalreporter.write_line(f"written: {PAGE.name}")
