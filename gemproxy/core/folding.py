@@ -19,7 +19,7 @@ ALIKE_TABLE = str.maketrans(ALIKE)
 
 _SPACES = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
 _FOLDING = str.maketrans(ALIKE | dict.fromkeys(_SPACES, " "))
-_RUN = re.compile(r"(?<=\s)\s+")
+_RUN = re.compile(r"\s\s+")
 
 
 def folded(text: str) -> tuple[str, Sequence[int]]:
@@ -31,8 +31,9 @@ def folded(text: str) -> tuple[str, Sequence[int]]:
     offsets: list[int] = []
     start = 0
     for run in _RUN.finditer(text):
-        pieces.append(text[start : run.start()])
-        offsets += range(start, run.start())
+        end = run.start() + 1
+        pieces.append(text[start:end])
+        offsets += range(start, end)
         start = run.end()
     if not pieces:
         return text.translate(_FOLDING), range(len(text))
