@@ -11,6 +11,7 @@ from gemproxy.core.machine import Patience
 from gemproxy.core.policy import Policy
 from gemproxy.core.verdict import FinishTable, Verdict
 from gemproxy.cors import Cors
+from gemproxy.framing import answering_expectations
 from gemproxy.inflight import InFlight
 from gemproxy.keys import (
     BASE_URL,
@@ -51,7 +52,7 @@ def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Appli
     app[UNARY] = Unary(settings.repair.keep_answer_bytes, settings.repair.unary_via_stream)
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
-    app.add_routes(ROUTES)
+    app.add_routes(answering_expectations(ROUTES))
     return app
 
 

@@ -3,7 +3,7 @@
 From the outside in:
 
     observe   gives the request its id and its line in the log
-    explain   turns what a handler raises into an answer
+    explain   turns what a handler raises into an answer, and refuses what is ambiguous
     bound     counts the request, up to the limit; health checks are not counted
 
 ``stamp`` is no middleware but a hook that runs just before headers are sent, which is the
@@ -27,6 +27,7 @@ from gemproxy.core.errors import (
     UpstreamRejection,
     status_payload,
 )
+from gemproxy.framing import ambiguity, is_unknown_expectation, stops_the_parser
 from gemproxy.keys import ACCOUNT, IN_FLIGHT, SEND_TIMEOUT
 from gemproxy.logs import new_request_id, request_id_var, sane_request_id
 from gemproxy.relay.downstream import ClientGone, cut
@@ -42,9 +43,9 @@ _log = logging.getLogger(__name__)
 
 
 async def stamp(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the request id on the answer; during a shutdown, have the connection closed."""
+    """Put the request id on the answer; have the connection closed that cannot be used again."""
     response.headers[REQUEST_ID] = request_id_var.get() or new_request_id()
-    if request.app[IN_FLIGHT].draining:
+    if stops_the_parser(request) or request.app[IN_FLIGHT].draining:
         response.headers["Connection"] = "close"
         response.force_close()
 
@@ -88,6 +89,9 @@ def _size(request: web.Request, response: web.StreamResponse | None) -> int:
 @web.middleware
 async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer for what the handler raised; an answer that has begun is cut short instead."""
+    refusal = _refusal(request)
+    if refusal is not None:
+        return refusal
     try:
         return await handler(request)
     except asyncio.CancelledError:
@@ -102,6 +106,18 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _answer(request, error)
     except Exception as error:  # noqa: BLE001 (the last place before the client)
         return _answer(request, error)
+
+
+def _refusal(request: web.Request) -> web.Response | None:
+    """Return the answer to a request that must not reach a handler."""
+    unclear = ambiguity(request)
+    if unclear is not None:
+        response = _answer(request, BadRequest(unclear))
+        response.force_close()  # nobody knows where the next request begins
+        return response
+    if is_unknown_expectation(request):
+        return _answer(request, web.HTTPExpectationFailed())
+    return None
 
 
 def _answer(request: web.Request, error: BaseException) -> web.Response:
