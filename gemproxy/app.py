@@ -15,6 +15,7 @@ from gemproxy.framing import answering_expectations
 from gemproxy.inflight import InFlight
 from gemproxy.keys import (
     BASE_URL,
+    BODY_TIMEOUT,
     FIRST_BYTE_TIMEOUT,
     IN_FLIGHT,
     PUBLIC_URL,
@@ -47,6 +48,7 @@ def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Appli
     app[PUBLIC_URL] = settings.server.public_url
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
     app[FIRST_BYTE_TIMEOUT] = settings.upstream.first_byte_timeout_seconds
+    app[BODY_TIMEOUT] = settings.server.request_body_timeout
     app[SEND_TIMEOUT] = settings.client.send_timeout_seconds
     app.cleanup_ctx.append(partial(_connect, settings))
     app[UNARY] = Unary(settings.repair.keep_answer_bytes, settings.repair.unary_via_stream)
@@ -80,6 +82,7 @@ def _streaming(settings: Settings, upstream: Upstream, base: URL) -> Streaming:
             each=repair.keep_body_bytes,
             total=repair.keep_total_bytes,
             limit=settings.server.max_body_bytes,
+            patience=settings.server.request_body_timeout,
         ),
         timing=_timing(settings),
         policy=_policy(settings),

@@ -112,6 +112,8 @@ class Server:
     """Serve other machines, whose requests bring their own Gemini keys."""
     request_header_timeout: Seconds = 30.0
     """Seconds that a client may take to send the head of a request."""
+    request_body_timeout: Seconds = 60.0
+    """Seconds that a client may let the body of a request wait."""
     workers: Positive = 1
     """Processes that share the port."""
     max_body_bytes: Bytes = 128 << 20

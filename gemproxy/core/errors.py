@@ -2,7 +2,9 @@
 
     GemproxyError                 500 INTERNAL
     |- BadRequest                 400 INVALID_ARGUMENT      the client's request is not usable
+    |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends nothing more
     |- TooLarge                   413 INVALID_ARGUMENT      a cap on size was passed
+    |- Encoded                    415 INVALID_ARGUMENT      a body that has to be read is compressed
     |- Busy                       503 UNAVAILABLE           a cap on concurrency was passed
     |- DeadlinePassed             504 DEADLINE_EXCEEDED     the time that the client gives is over
     |- NotContinuable             (never sent) this request or answer cannot be continued as text
@@ -59,6 +61,20 @@ class BadRequest(GemproxyError):
     """The client's request cannot be used."""
 
     status = 400
+    code = "INVALID_ARGUMENT"
+
+
+class TooSlow(GemproxyError):
+    """The client let its request body wait for too long."""
+
+    status = 408
+    code = "DEADLINE_EXCEEDED"
+
+
+class Encoded(GemproxyError):
+    """A request body that has to be read came with a Content-Encoding."""
+
+    status = 415
     code = "INVALID_ARGUMENT"
 
 

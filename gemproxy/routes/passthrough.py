@@ -14,7 +14,14 @@ from yarl import URL
 
 from gemproxy.core.errors import GemproxyError, NoFirstByte, Unreachable, UpstreamFailure
 from gemproxy.core.events import How
-from gemproxy.keys import ACCOUNT, BASE_URL, FIRST_BYTE_TIMEOUT, SEND_TIMEOUT, UPSTREAM
+from gemproxy.keys import (
+    ACCOUNT,
+    BASE_URL,
+    BODY_TIMEOUT,
+    FIRST_BYTE_TIMEOUT,
+    SEND_TIMEOUT,
+    UPSTREAM,
+)
 from gemproxy.relay.addresses import LIMIT, Addresses, names_files
 from gemproxy.relay.dialects import STANDARD
 from gemproxy.relay.downstream import ClientSink, cut
@@ -98,9 +105,9 @@ async def _body(
     """Return what goes up as the request's body; ``headers`` get its length where it is known."""
     if not request.body_exists:
         return None
-    incoming = Incoming(request, limit)
+    incoming = Incoming(request, limit, request.app[BODY_TIMEOUT])
     if _may_hold_uris(request):
-        body = with_upstream_uris(request, await request.read())
+        body = with_upstream_uris(request, b"".join([piece async for piece in incoming]))
         headers["Content-Length"] = str(len(body))
         return body
     if "Content-Length" in request.headers:

@@ -1,7 +1,6 @@
 """Which request bodies are kept, and that what was taken for them is given back."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import attrs
@@ -10,7 +9,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.core.errors import TooLarge
+from gemproxy.core.errors import Encoded, TooLarge
 from gemproxy.relay.bodies import Bodies, Body
 
 
@@ -21,11 +20,16 @@ class Content:
     pieces: list[bytes]
     broken: Exception | None = None
 
-    async def iter_any(self) -> AsyncIterator[bytes]:
+    async def readany(self) -> bytes:
         while self.pieces:
-            yield self.pieces.pop(0)
+            if piece := self.pieces.pop(0):
+                return piece
         if self.broken is not None:
             raise self.broken
+        return b""
+
+    def is_eof(self) -> bool:
+        return False
 
 
 @attrs.define
@@ -34,6 +38,7 @@ class Request:
 
     content: Content
     content_length: int | None = None
+    headers: dict[str, str] = attrs.field(factory=dict)
 
 
 def request(*pieces: bytes, length: int | None = None, broken: Exception | None = None) -> Any:
@@ -111,3 +116,13 @@ async def test_every_body_goes_up_whole_and_all_is_given_back(contents: list[lis
 
     assert sent == [b"".join(pieces) for pieces in contents]
     assert bodies.held == 0
+
+
+async def test_a_compressed_body_is_refused_before_it_is_read() -> None:
+    packed = request(b"x")
+    packed.headers["Content-Encoding"] = "gzip"
+
+    with pytest.raises(Encoded):
+        async with Bodies(each=10, total=100).receive(packed):
+            pytest.fail("it was taken")
+    assert packed.content.pieces == [b"x"]
