@@ -1,0 +1,56 @@
+"""Every route has been thought about: one that is not in this table is one too many."""
+
+import attrs
+
+from gemproxy.app import create_app
+from gemproxy.middlewares import HEALTH
+from gemproxy.settings import Settings
+
+
+@attrs.frozen
+class Decision:
+    """Who answers a route, and whether its body is read."""
+
+    methods: str
+    answered_by: str
+    reads_body: bool = False
+
+
+OURSELVES, UPSTREAM = "ourselves", "the upstream"
+
+DECISIONS = {
+    "health": Decision("GET HEAD", OURSELVES),
+    "healthz": Decision("GET HEAD", OURSELVES),
+    "livez": Decision("GET HEAD", OURSELVES),
+    "readyz": Decision("GET HEAD", OURSELVES),
+    "stream": Decision("POST", UPSTREAM, reads_body=True),
+    "generate": Decision("POST", UPSTREAM, reads_body=True),
+    "compute": Decision("POST", UPSTREAM, reads_body=True),
+    "models": Decision("GET HEAD", UPSTREAM),
+    "model": Decision("GET HEAD", UPSTREAM),
+    "interactions": Decision("POST", UPSTREAM, reads_body=True),
+    "interaction": Decision("GET HEAD", UPSTREAM),
+    "upload": Decision("*", UPSTREAM),
+    "live": Decision("GET HEAD", UPSTREAM),
+    "fetch": Decision("GET HEAD", UPSTREAM),
+    "passthrough": Decision("*", UPSTREAM),
+}
+
+
+def methods() -> dict[str | None, set[str]]:
+    found: dict[str | None, set[str]] = {}
+    for route in create_app(Settings()).router.routes():
+        found.setdefault(route.name, set()).add(route.method)
+    return found
+
+
+def test_every_route_of_the_router_has_its_decision() -> None:
+    decided = {name: set(one.methods.split()) for name, one in DECISIONS.items()}
+
+    assert methods() == decided
+
+
+def test_only_what_we_answer_ourselves_is_not_counted() -> None:
+    ours = {name for name, one in DECISIONS.items() if one.answered_by == OURSELVES}
+
+    assert ours == HEALTH

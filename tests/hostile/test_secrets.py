@@ -1,0 +1,181 @@
+"""A canary key and a canary prompt go through everything; no sink may sing."""
+
+import contextlib
+import io
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+import attrs
+import pytest
+from yarl import URL
+
+from gemproxy import logs
+from gemproxy.chaos.answers import Answer
+from gemproxy.chaos.faults import parse_fault
+from gemproxy.chaos.script import Script
+from gemproxy.chaos.server import ChaosServer
+from gemproxy.core.request import StreamRequest
+from gemproxy.relay.headers import Credential, choose_credential, target
+from gemproxy.relay.sessions import UploadSession
+from tests.running import StartProxy
+from tests.sockets import Reader, Writer, head, scripted
+from tests.wire import STREAM
+
+KEYS = ("AIzaSyCanary-0123456789abcdefghijklmno", "canary.key-0123456789")
+"""One that looks like Google's, and one that no pattern could know."""
+
+PROMPT = "the-canary-sings-at-midnight"
+UNARY = "/v1beta/models/gemini-test:generateContent"
+BODY = json.dumps(
+    {
+        "systemInstruction": {"parts": [{"text": f"{PROMPT} 1"}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": f"{PROMPT} 2"}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
+            {
+                "role": "user",
+                "parts": [{"functionResponse": {"name": "f", "response": {"r": f"{PROMPT} 3"}}}],
+            },
+        ],
+    }
+).encode()
+
+
+@attrs.define
+class Sinks:
+    """Everything that is written: the log's stream and its file."""
+
+    stream: io.StringIO
+    file: Path
+
+    def read(self) -> str:
+        return self.stream.getvalue() + (self.file.read_text() if self.file.exists() else "")
+
+
+@pytest.fixture(params=["info json", "debug json", "debug text"])
+def sinks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sinks]:
+    """Log as a user might have it, into a place where one can look."""
+    level, style = request.param.split()
+    sinks = Sinks(io.StringIO(), tmp_path / "app.log")
+    undo = logs.configure(
+        level=level,
+        style=style,
+        file=str(sinks.file),
+        debug_mode=level == "debug",
+        stream=sinks.stream,
+    )
+    yield sinks
+    undo()
+    written = sinks.read()
+    assert written, "nothing was logged: the test looks at the wrong place"
+    assert PROMPT not in written
+    assert not [key for key in KEYS if key in written]
+
+
+PLACES: dict[str, tuple[Mapping[str, str], str]] = {
+    "x-goog-api-key": ({"x-goog-api-key": "{}"}, ""),
+    "Bearer": ({"Authorization": "Bearer {}"}, ""),
+    "query": ({}, "key={}"),
+    "access_token": ({}, "access_token={}"),
+    "two at once": ({"x-goog-api-key": "{}"}, "key={}"),
+}
+
+
+def sent(place: str, key: str, path: str) -> tuple[str, dict[str, str]]:
+    headers, query = PLACES[place]
+    mark = "&" if "?" in path else "?"
+    asked = f"{path}{mark}{query.format(key)}" if query else path
+    return asked, {name: value.format(key) for name, value in headers.items()}
+
+
+CUTS = ("rst@event:3", "clean@200", "status:503", "error:500@event:2", "finish:OTHER@event:3")
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("place", PLACES)
+async def test_no_sink_shows_a_key_or_a_prompt(
+    place: str, key: str, proxy: StartProxy, sinks: Sinks
+) -> None:
+    faults = [None, *map(parse_fault, CUTS)]
+    async with ChaosServer(Script(Answer("A story. " * 60), faults, rearm=True)) as server:
+        calm = await proxy(server, repair={"retry_delay_ms": 1})
+        strict = await proxy(server, repair={"max_consecutive_retries": 0})
+        streamed = await proxy(server, repair={"unary_via_stream": True, "retry_delay_ms": 1})
+        for served, path in (
+            (calm, STREAM),
+            (calm, STREAM),
+            (calm, UNARY),
+            (strict, STREAM),
+            (streamed, UNARY),
+            (calm, "/v1beta/models/gemini-test:countTokens"),
+            (calm, f"/upload/v1beta/files?name={PROMPT}"),
+            (calm, "/v1beta/nothing"),
+            (calm, "/v1beta/../climbing"),
+        ):
+            asked, headers = sent(place, key, path)
+            async with served.connect() as connection:
+                with contextlib.suppress(ConnectionError, EOFError):
+                    answer = await connection.ask(asked, BODY, headers)
+                    assert key not in str(answer.headers)
+
+
+@contextlib.asynccontextmanager
+async def telling_all() -> AsyncIterator[str]:
+    """Run an upstream that says back what it was sent, where one does not expect it."""
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        start = await head(reader)
+        size = int(start.partition(b"Content-Length: ")[2].split(b"\r\n")[0] or 0)
+        body = await reader.readexactly(size)
+        key = start.partition(b"x-goog-api-key: ")[2].split(b"\r\n")[0]
+        message = f"API key not valid: {key.decode()}. You said: {body.decode()}"
+        told = json.dumps({"error": {"code": 400, "message": message}}).encode()
+        writer.write(
+            b"HTTP/1.1 400 Bad\r\nContent-Type: application/json\r\nLocation: https://x/?key=%b\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (key, len(told), told)
+        )
+
+    async with scripted(script) as url:
+        yield str(url)
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("path", [STREAM, UNARY, "/v1beta/corpora", "/upload/v1beta/files"])
+async def test_what_the_upstream_says_back_reaches_the_client_and_no_sink(
+    path: str, key: str, proxy: StartProxy, sinks: Sinks
+) -> None:
+    """The key is the client's own, and Google's words are passed on; the log gets neither."""
+    async with telling_all() as url:
+        answer = await (await proxy(url)).ask(path, BODY, {"x-goog-api-key": key})
+
+    assert answer.status == 400
+    assert key.encode() in answer.body
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_a_bug_is_told_without_what_it_was_about(
+    key: str, proxy: StartProxy, sinks: Sinks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError(f"x-goog-api-key: {key}")
+
+    async with telling_all() as url:
+        served = await proxy(url)
+        monkeypatch.setattr("gemproxy.routes.stream.dialect_of", broken)
+        answer = await served.ask(STREAM, b"{}", {"x-goog-api-key": key})
+
+    assert answer.status == 500
+    assert b"Traceback" not in answer.body
+    assert key.encode() not in answer.body
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_value_of_ours_shows_what_it_holds(key: str) -> None:
+    credential = choose_credential({"x-goog-api-key": key}, None)
+    goal = target(URL("https://upstream.test"), f"/v1beta/files?key={key}")
+
+    assert credential == Credential.api_key(key)
+    for value in (credential, UploadSession(goal.url, credential), goal, StreamRequest(BODY)):
+        assert key not in repr(value)
+        assert PROMPT not in repr(value)
