@@ -12,6 +12,8 @@
     script        which answer, which fault and which behaviour an attempt gets
     api           the routes, and Google's error bodies
     files         the files API: uploads, downloads
+    resources     caches, batches, embeddings
+    openai        Google's OpenAI layer
     interactions  the Interactions API: streams that can be told again
     server        the sockets
 

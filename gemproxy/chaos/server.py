@@ -33,6 +33,8 @@ from gemproxy.chaos.files import Files
 from gemproxy.chaos.framing import Framing, Style
 from gemproxy.chaos.generation import generate
 from gemproxy.chaos.interactions import Interactions
+from gemproxy.chaos.openai import OpenAI
+from gemproxy.chaos.resources import Resources
 from gemproxy.chaos.script import Conversation, Plan, Script, Stage
 from gemproxy.chaos.wire import BadRequest, Request, close, perform, read_request, reset
 
@@ -86,6 +88,7 @@ class ChaosServer:
     attempts: list[Attempt] = attrs.field(factory=list, init=False)
     violations: list[str] = attrs.field(factory=list, init=False)
     files: Files = attrs.field(factory=Files, init=False)
+    resources: Resources = attrs.field(factory=Resources, init=False)
     _stage: Stage = attrs.field(init=False)
     interactions: Interactions = attrs.field(init=False)
     _refusals: int = attrs.field(init=False)
@@ -241,6 +244,9 @@ class ChaosServer:
             of_files = self.files.answer(request)
             if of_files is not None:
                 return _steps(of_files), None
+            kept = self.resources.answer(request) or OpenAI(tuple(self._models())).answer(request)
+            if kept is not None:
+                return _steps(kept), None
             of_interactions = self.interactions.answer(request)
             if of_interactions is not None:
                 return of_interactions, None

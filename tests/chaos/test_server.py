@@ -190,7 +190,7 @@ async def test_what_clients_do_wrong_is_recorded() -> None:
 
 async def test_an_unknown_path_gets_googles_404() -> None:
     async with ChaosServer(Script(STORY)) as server:
-        seen = await ask(server.url, target="/v1/cachedContents", method="GET", document=b"")
+        seen = await ask(server.url, target="/v1/corpora", method="GET", document=b"")
     assert seen.status == 404
     assert json.loads(seen.body)["error"]["status"] == "NOT_FOUND"
 

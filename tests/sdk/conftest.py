@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import venv
 
 import pytest
 
@@ -11,6 +12,8 @@ from tests.sdk.node import HERE, OLDEST_NODE, NodeDriver
 from tests.sdk.table import PAGE, check, page
 
 LOCK = HERE / "package-lock.json"
+LANGCHAIN_LOCK = HERE / "langchain.txt"
+LANGCHAIN = HERE.parent.parent / "build" / "langchain"
 INSTALLED = HERE / "node_modules" / ".package-lock.json"
 """npm writes it when an installation is complete."""
 
@@ -34,6 +37,21 @@ def node() -> str:
 def node_driver(node: str) -> NodeDriver:
     """Return the callable that runs one job through @google/genai; see its docstring."""
     return NodeDriver(node)
+
+
+@pytest.fixture(scope="session")
+def langchain() -> str:
+    """Return a Python that has langchain-google-genai, with the google-genai that it wants."""
+    python = LANGCHAIN / "bin" / "python"
+    done = LANGCHAIN / "installed"
+    with LANGCHAIN_LOCK.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists() or done.stat().st_mtime < LANGCHAIN_LOCK.stat().st_mtime:
+            venv.create(LANGCHAIN, clear=True, with_pip=True)
+            install = ("install", "--quiet", "--require-hashes", "-r", str(LANGCHAIN_LOCK))
+            _output(str(python), "-m", "pip", "--disable-pip-version-check", *install)
+            done.touch()
+    return str(python)
 
 
 def _install(npm: str) -> None:
@@ -66,7 +84,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for outcome, reports in terminalreporter.stats.items():
         for report in reports:
             for name, cell in getattr(report, "user_properties", ()):
-                if name == "sdk" and (report.when == "call" or outcome != "passed"):
+                # An empty outcome is that of a set-up or a tear-down in which all went well.
+                if name == "sdk" and outcome:
                     outcomes.setdefault((cell[0], cell[1]), []).append(outcome)
     PAGE.write_text(page(outcomes))
     terminalreporter.write_line(f"written: {PAGE.name}")

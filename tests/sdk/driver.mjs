@@ -2,7 +2,9 @@
 //
 // One argument, a JSON job:
 //   {baseUrl, apiKey, model, prompts, config?, headers?, apiVersion?,
-//    mode: "stream" | "chat" | "generate" | "files" | "interactions" | "live" | "music"}
+//    mode: "stream" | "chat" | "generate" | "surface" | "files" | "interactions" | "live" |
+//    "music"}
+// In the mode "surface" everything small that the SDK offers is done once with the prompt.
 // In the mode "files" a prompt is the path of a file: it is uploaded, looked up, used in a prompt,
 // downloaded to the same path with ".back" after it, and deleted. In the mode "interactions" a
 // prompt is the input of one, or, as "id after event", one that is read on; the chunks are events.
@@ -48,6 +50,33 @@ const MODES = {
     yield await ai.models.generateContent({ model, config, contents: [part] });
     await ai.files.download({ file, downloadPath: `${path}.back` });
     await ai.files.delete({ name: file.name });
+  },
+  async *surface({ ai, model, config }, prompt) {
+    const all = async (pages) => {
+      const found = [];
+      for await (const item of pages) found.push(item);
+      return found;
+    };
+    const generated = await ai.models.generateContent({ model, config, contents: prompt });
+    yield { generated: generated.text };
+    yield { counted: (await ai.models.countTokens({ model, contents: prompt })).totalTokens };
+    const { embeddings } = await ai.models.embedContent({ model, contents: [prompt] });
+    yield { embedded: embeddings.map(({ values }) => values) };
+    yield { listed: (await all(await ai.models.list())).map(({ name }) => name) };
+    const cache = await ai.caches.create({ model, config: { contents: prompt, displayName: "mine" } });
+    const cachedContent = cache.name;
+    const answer = await ai.models.generateContent({
+      model,
+      contents: prompt,
+      config: { ...config, cachedContent },
+    });
+    await ai.caches.delete({ name: cache.name });
+    yield { cached: [cache.displayName, answer.text, (await all(await ai.caches.list())).length] };
+    const batch = await ai.batches.create({ model, src: [{ contents: prompt }] });
+    await ai.batches.cancel({ name: batch.name });
+    const { state } = await ai.batches.get({ name: batch.name });
+    await ai.batches.delete({ name: batch.name });
+    yield { batched: [batch.state, state, (await all(await ai.batches.list())).length] };
   },
   async *live({ live }, prompt) {
     live.session ??= await live.open();

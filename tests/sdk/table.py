@@ -52,11 +52,23 @@ class Sdk:
     @property
     def version(self) -> str:
         """The version that the tests run with."""
+        if self.package == _APART:
+            return _pinned(self.package)
         if not self.javascript:
             return importlib.metadata.version(self.package)
         lock = json.loads((HERE / "package-lock.json").read_text())
         version: str = lock["packages"][f"node_modules/{self.package}"]["version"]
         return version
+
+
+_APART = "langchain-google-genai"
+"""It has an environment of its own, and a google-genai of its own in it."""
+
+
+def _pinned(package: str) -> str:
+    lines = (HERE / "langchain.txt").read_text().splitlines()
+    line = next(line for line in lines if line.startswith(f"{package}=="))
+    return line.removeprefix(f"{package}==").split()[0]
 
 
 _OF_GOOGLE = frozenset({"files", "caches", "batches", "Live", "interactions"})

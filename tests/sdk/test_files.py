@@ -107,7 +107,13 @@ def pieces(server: ChaosServer) -> list[Request]:
     return [request for request in server.requests if request.header("x-goog-upload-offset")]
 
 
-@pytest.mark.parametrize("travel", [sync, asynchronous])
+@pytest.mark.parametrize(
+    "travel",
+    [
+        pytest.param(sync, marks=pytest.mark.sdk("google-genai (sync)", "files")),
+        pytest.param(asynchronous, marks=pytest.mark.sdk("google-genai (async)", "files")),
+    ],
+)
 async def test_google_genai_has_its_file(proxy: StartProxy, path: Path, travel: Travel) -> None:
     async with ChaosServer(Script(Answer("It has lines."))) as server:
         async with client_of((await proxy(server)).url) as client:
@@ -144,6 +150,7 @@ async def test_over_https_google_genai_knows_the_file_by_our_uri(
         assert_whole(server)
 
 
+@pytest.mark.sdk("@google/genai", "files")
 @pytest.mark.parametrize("public_url", ["", "https://proxy.example"])
 async def test_google_genai_js_has_its_file(
     proxy: StartProxy, node_driver: NodeDriver, path: Path, public_url: str

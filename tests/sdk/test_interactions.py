@@ -69,7 +69,13 @@ async def asynchronous(client: genai.Client, seen: Seen, verb: str, asked: dict[
             seen.events.append(event)
 
 
-BOTH = pytest.mark.parametrize("stream", [sync, asynchronous])
+BOTH = pytest.mark.parametrize(
+    "stream",
+    [
+        pytest.param(sync, marks=pytest.mark.sdk("google-genai (sync)", "interactions")),
+        pytest.param(asynchronous, marks=pytest.mark.sdk("google-genai (async)", "interactions")),
+    ],
+)
 
 
 @contextlib.asynccontextmanager
@@ -202,6 +208,7 @@ def raws(run: NodeRun) -> list[dict[str, Any]]:
     return [chunk.raw for chunk in run.chunks]
 
 
+@pytest.mark.sdk("@google/genai", "interactions")
 @pytest.mark.parametrize("specs", [(), BREAKS])
 async def test_google_genai_js_sees_every_event_once(
     proxy: StartProxy, node_driver: NodeDriver, specs: tuple[str, ...]

@@ -93,6 +93,7 @@ def text_of(messages: list[types.LiveServerMessage]) -> str:
     return "".join(message.text or "" for message in messages)
 
 
+@pytest.mark.sdk("google-genai (async)", "Live")
 @VERSIONS
 async def test_python_talks_in_turns(
     files: Files, monkeypatch: pytest.MonkeyPatch, version: str
@@ -209,6 +210,7 @@ async def test_javascript_talks_in_turns_without_tls(
         assert (seen.query_string, seen.headers["x-goog-api-key"]) == ("", "test-key")
 
 
+@pytest.mark.sdk("@google/genai", "Live")
 async def test_javascript_talks_over_tls(files: Files, node_driver: NodeDriver) -> None:
     async with over_tls(files) as (url, _):
         run = await node_driver(url, "Hello", mode="live", authority=files.authority)
