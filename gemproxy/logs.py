@@ -200,7 +200,7 @@ class Handover(QueueHandler):
 
     def _gap(self) -> logging.LogRecord:
         message = f"{self._dropped} log records were dropped: the log could not be written in time"
-        return logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, None, None)
+        return _own_record(logging.WARNING, message)
 
 
 @attrs.define(eq=False)
@@ -258,6 +258,44 @@ class _Writer(QueueListener):
         return record
 
 
+class _LogFile(RotatingFileHandler):
+    """A file that may fail: what its disk does not take is lost here, which is said ``beside``.
+
+    The stock handler prints a traceback for each record, and raises when it is closed.
+    """
+
+    def __init__(self, file: str, beside: logging.Handler) -> None:
+        super().__init__(
+            file, maxBytes=FILE_BYTES, backupCount=FILE_COUNT, encoding="utf-8", delay=True
+        )
+        self._beside = beside
+        self._failing = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name logging calls)
+        """Say once that records get lost."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._failing:
+            self._failing = True
+            self._beside.handle(_own_record(logging.ERROR, f"the log file fails: {error.strerror}"))
+
+    def flush(self) -> None:
+        """Pass on what is buffered; a disk that takes it fails no longer."""
+        super().flush()
+        self._failing = False
+
+    def close(self) -> None:
+        """Close the file, whatever its disk says."""
+        with suppress(OSError):
+            super().close()
+
+
+def _own_record(level: int, message: str) -> logging.LogRecord:
+    """Return a record of the log about itself."""
+    return logging.LogRecord(__name__, level, __file__, 0, message, None, None)
+
+
 class TextFormatter(logging.Formatter):
     """Lines for a terminal; extra fields follow the message as ``name=value``."""
 
@@ -288,13 +326,10 @@ def _formatter(style: str) -> logging.Formatter:
 
 
 def _writers(style: str, file: str, lines: _Lines) -> list[logging.Handler]:
-    writers: list[logging.Handler] = [logging.StreamHandler(lines)]
+    shown = logging.StreamHandler(lines)
+    writers: list[logging.Handler] = [shown]
     if file:
-        writers.append(
-            RotatingFileHandler(
-                file, maxBytes=FILE_BYTES, backupCount=FILE_COUNT, encoding="utf-8", delay=True
-            )
-        )
+        writers.append(_LogFile(file, beside=shown))
     for writer in writers:
         writer.setFormatter(_formatter(style))
     return writers

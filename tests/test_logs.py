@@ -232,6 +232,24 @@ def test_a_full_file_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.log", "a.log.1"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device is always full here")
+def test_a_file_whose_disk_is_full_is_told_of_once_and_costs_no_line() -> None:
+    stream = io.StringIO()
+    stop = configure(stream=stream, file="/dev/full")
+    for number in range(3):
+        logging.getLogger("some.part").info("line %d", number)
+    stop()
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    said = [line["message"] for line in lines]
+    assert [message for message in said if message.startswith("line")] == [
+        "line 0",
+        "line 1",
+        "line 2",
+    ]
+    assert said.count("the log file fails: No space left on device") == 1
+
+
 def test_standard_error_is_the_standard_stream(capsys: pytest.CaptureFixture[str]) -> None:
     stop = configure()
     LOGGER.info("to stderr")
