@@ -97,6 +97,7 @@ class Attempt:
     def abort(self, how: How = How.STALLED) -> None:
         """Close the connection, from a timer too; a pending ``read`` raises with ``how``."""
         self._aborted = how
+        _break_off(self._response)
         self._response.close()
 
 
@@ -211,8 +212,7 @@ def _following(response: aiohttp.ClientResponse) -> Iterator[Attempt]:
     closed = protocol.closed if protocol is not None else None
 
     def end(_: object = None) -> None:
-        if not response.content.is_eof() and response.content.exception() is None:
-            response.content.set_exception(aiohttp.ClientPayloadError("the body breaks off"))
+        _break_off(response)
 
     if closed is None:
         end()
@@ -226,6 +226,16 @@ def _following(response: aiohttp.ClientResponse) -> Iterator[Attempt]:
         if closed is not None:
             closed.remove_done_callback(end)
         response.close()
+
+
+def _break_off(response: aiohttp.ClientResponse) -> None:
+    """Let whoever reads a body that is not complete find an exception of its own.
+
+    The one that ``ClientResponse.close`` would put there is shared by the whole process: each
+    time that it is raised its traceback grows, and keeps all that the frames in it held.
+    """
+    if not response.content.is_eof() and response.content.exception() is None:
+        response.content.set_exception(aiohttp.ClientPayloadError("the body breaks off"))
 
 
 def _look_at(closed: "asyncio.Future[None]") -> None:
