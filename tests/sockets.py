@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import attrs
@@ -29,8 +30,11 @@ def chunk(data: bytes) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def scripted(script: Script) -> AsyncIterator[URL]:
-    """Serve connections that each run ``script`` and are then closed; yield the origin."""
+async def scripted(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[URL]:
+    """Serve connections that each run ``script`` and are then closed; yield the origin.
+
+    With ``tls`` a script runs once the handshake is over.
+    """
     runs: set[asyncio.Task[None]] = set()
 
     async def run(reader: Reader, writer: Writer) -> None:
@@ -44,9 +48,10 @@ async def scripted(script: Script) -> AsyncIterator[URL]:
     def accept(reader: Reader, writer: Writer) -> None:
         runs.add(asyncio.create_task(run(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    scheme = "https" if tls else "http"
     try:
-        yield URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        yield URL(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     finally:
         server.close()
         for task in runs:

@@ -1,0 +1,450 @@
+"""The fault table: each fault, how a test makes it happen, what the client sees, and which test.
+
+``python -m tests.faults.page`` writes it into docs/faults.md. A row without a test says why.
+"""
+
+import attrs
+
+IO = "tests/io"
+HERE = "tests/faults"
+HOSTILE = "tests/hostile"
+CUTS = f"{IO}/test_cuts.py"
+FAULTS = f"{IO}/test_faults.py"
+ENDINGS = f"{IO}/test_endings.py"
+CLIENTS = f"{IO}/test_clients.py"
+
+
+@attrs.frozen
+class Row:
+    """One fault; ``tests`` are ids of tests, ``left`` is why there is none (yet)."""
+
+    fault: str
+    injected: str
+    seen: str
+    tests: tuple[str, ...] = ()
+    left: str = ""
+
+
+@attrs.frozen
+class Section:
+    """Rows that belong together."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+_BREAKS = Section(
+    "The upstream breaks off",
+    (
+        Row(
+            "FIN or a clean end at every byte",
+            "the fake Gemini ends the first attempt after each number of bytes",
+            "one whole answer: every character once, one id, one STOP",
+            (
+                f"{CUTS}::test_a_cut_at_any_byte_is_not_seen_when_the_model_echoes",
+                f"{CUTS}::test_a_cut_at_any_byte_is_not_seen_when_the_model_goes_on_plainly",
+                f"{CUTS}::test_a_cut_at_any_place_is_not_seen_in_a_json_array",
+            ),
+        ),
+        Row(
+            "RST at every byte",
+            "the same, with SO_LINGER 0",
+            "the same",
+            (f"{CUTS}::test_a_cut_at_any_byte_is_not_seen_when_the_model_echoes",),
+        ),
+        Row(
+            "truncated chunk, bad chunk size, short Content-Length",
+            "at eight places of an answer each, SSE and array",
+            "one whole answer",
+            (f"{FAULTS}::test_a_fault_is_not_seen",),
+        ),
+        Row(
+            "many faults in a row",
+            "by scripts, and by scripts that are drawn",
+            "one whole answer",
+            (
+                f"{FAULTS}::test_many_faults_in_a_row_are_not_seen",
+                f"{FAULTS}::test_any_succession_of_faults_is_not_seen",
+            ),
+        ),
+        Row(
+            "a break that cannot be repaired",
+            "text that nothing can continue, or retries used up",
+            "an error frame, then the end of the connection without a last chunk",
+            (
+                f"{ENDINGS}::test_the_last_words_are_in_the_clients_dialect",
+                f"{ENDINGS}::test_what_text_cannot_continue_fails_loudly",
+                f"{ENDINGS}::test_without_repair_a_break_is_still_loud",
+            ),
+        ),
+        Row(
+            "a body that passes through breaks off",
+            "Content-Length 100, then 4 bytes, and the like",
+            "the bytes that came, and no proper end",
+            ("tests/routes/test_passthrough.py::test_an_answer_that_breaks_off_is_not_completed",),
+        ),
+    ),
+)
+
+_SILENCE = Section(
+    "The upstream is silent or slow",
+    (
+        Row(
+            "stall after k bytes",
+            "40 places of an answer; the client's heartbeat is shorter than the patience",
+            "blank lines between frames meanwhile, then one whole answer",
+            (
+                f"{HERE}/test_stalls.py::test_a_stall_after_any_number_of_bytes_is_resumed_and_the_client_kept_warm",
+                f"{CLIENTS}::test_heartbeats_stand_only_between_frames",
+                f"{FAULTS}::test_every_moment_has_a_patience_of_its_own",
+            ),
+        ),
+        Row(
+            "stalls without an end",
+            "every attempt stalls",
+            "a loud end after the retries",
+            (f"{HERE}/test_stalls.py::test_a_stream_that_stalls_for_ever_ends_loudly",),
+        ),
+        Row(
+            "stall before the headers",
+            "the request is read and nothing comes",
+            "504 DEADLINE_EXCEEDED; 1 + max_consecutive_retries attempts, one where it may not "
+            "be repeated",
+            (
+                f"{HERE}/test_stalls.py::test_an_upstream_that_never_answers_is_asked_a_few_times_and_is_too_late",
+                f"{HERE}/test_stalls.py::test_what_may_not_be_repeated_is_asked_once_and_is_too_late",
+            ),
+        ),
+        Row(
+            "one byte at a time, latency, jitter, 1 kB/s",
+            "a line that carries the answer so, four kinds of request",
+            "the upstream's bytes, exactly, by one attempt",
+            (
+                f"{HERE}/test_networks.py::test_what_comes_over_a_bad_line_is_passed_on_byte_for_byte",
+            ),
+        ),
+    ),
+)
+
+_CONNECTING = Section(
+    "There is no way to the upstream",
+    (
+        Row(
+            "the name does not resolve",
+            "a resolver that fails",
+            "503 UNAVAILABLE, one look-up for each attempt; the next request tries again",
+            (
+                f"{HERE}/test_connecting.py::test_a_name_that_nobody_knows",
+                f"{HERE}/test_connecting.py::test_a_name_that_is_known_again_serves_the_next_request",
+            ),
+        ),
+        Row(
+            "connection refused",
+            "a port that nobody listens on",
+            "the same",
+            (
+                f"{HERE}/test_connecting.py::test_a_port_that_refuses",
+                f"{HERE}/test_connecting.py::test_a_port_that_opens_again_serves_the_next_request",
+            ),
+        ),
+        Row(
+            "handshake that is never answered",
+            "the port accepts and says nothing",
+            "503 after connect_timeout_seconds, one connection for each attempt",
+            (f"{HERE}/test_connecting.py::test_a_handshake_that_is_never_answered",),
+        ),
+        Row(
+            "certificate expired, of another name, of an unknown authority",
+            "certificates made for the test, a process that trusts one authority (SSL_CERT_FILE)",
+            "503; no request is sent, in the clear least of all; one connection for each attempt",
+            (
+                f"{HERE}/test_tls.py::test_a_certificate_that_is_wrong_ends_the_attempt_before_a_request",
+                f"{HERE}/test_tls.py::test_an_upstream_with_a_certificate_of_a_trusted_authority_is_spoken_to",
+            ),
+        ),
+        Row(
+            "a port that does not speak TLS",
+            "an https URL that leads to plain HTTP",
+            "the same",
+            (
+                f"{HERE}/test_tls.py::test_a_port_that_does_not_speak_tls_gets_no_request_in_the_clear",
+            ),
+        ),
+    ),
+)
+
+_ANSWERS = Section(
+    "The upstream answers with something else",
+    (
+        Row(
+            "429 with Retry-After or RetryInfo",
+            "longer and shorter than retry_after_limit_seconds",
+            "a short wait is kept once; else the answer as it came, Retry-After with it",
+            (
+                f"{HERE}/test_answers.py::test_an_error_answer_passes_as_it_came_after_a_few_attempts",
+                f"{HERE}/test_answers.py::test_a_retry_after_that_fits_is_waited_for_once",
+                f"{ENDINGS}::test_an_error_answer_passes_as_it_came",
+            ),
+        ),
+        Row(
+            "400, 403",
+            "every route",
+            "the answer as it came, at once",
+            (
+                f"{HERE}/test_answers.py::test_an_error_answer_passes_as_it_came_after_a_few_attempts",
+            ),
+        ),
+        Row(
+            "500, 503, a page of HTML",
+            "every route, again and again",
+            "the answer as it came, after 1 + max_consecutive_retries attempts",
+            (
+                f"{HERE}/test_answers.py::test_an_error_answer_passes_as_it_came_after_a_few_attempts",
+            ),
+        ),
+        Row(
+            "200 with nothing, with HTML, with gzip that is none, half a document; no HTTP",
+            "streams, again and again",
+            "502 or 503 in Google's form, without a word of our code",
+            (
+                f"{HERE}/test_answers.py::test_a_stream_that_cannot_be_read_is_asked_for_again_and_then_unavailable",
+            ),
+        ),
+        Row(
+            "the same for calls and all else",
+            "plain calls and a path that passes through",
+            "no answer: 502; an answer that means nothing: as it came",
+            (
+                f"{HERE}/test_answers.py::test_a_call_without_an_answer_is_unavailable",
+                f"{HERE}/test_answers.py::test_a_call_whose_answer_means_nothing_gets_it_as_it_came",
+            ),
+        ),
+        Row(
+            "200, then an error inside the stream",
+            "framed and not, in four places",
+            "one whole answer; a quota error that does not fit as a typed error",
+            (
+                f"{FAULTS}::test_a_fault_is_not_seen",
+                f"{ENDINGS}::test_a_quota_error_in_the_stream_is_passed_on",
+            ),
+        ),
+    ),
+)
+
+_FLOODS = Section(
+    "The upstream does not end",
+    (
+        Row(
+            "a frame of 1 GiB",
+            "a process whose memory is watched; SSE and array",
+            "503, or after text an error frame; memory bounded by max_frame_bytes",
+            (
+                f"{HERE}/test_floods.py::test_a_frame_of_a_gibibyte_is_given_up_at_the_cap",
+                f"{HERE}/test_floods.py::test_a_frame_of_a_gibibyte_after_text_ends_the_answer_loudly",
+            ),
+        ),
+        Row(
+            "a stream without an end",
+            "good frames, 1 GiB of them",
+            "an error frame at max_stream_bytes; memory bounded",
+            (f"{HERE}/test_floods.py::test_a_stream_without_an_end_is_given_up_at_the_cap",),
+        ),
+        Row(
+            "comments and blank lines without an end",
+            "1 GiB of comments",
+            "503; memory bounded",
+            (f"{HERE}/test_floods.py::test_signs_of_life_without_an_end_are_given_up",),
+        ),
+        Row(
+            "a head or an error page without an end",
+            "a header of 1 GiB; a status 500 with 1 GiB",
+            "502 or 503; the first MiB of the page",
+            (
+                f"{HERE}/test_floods.py::test_a_head_without_an_end_is_no_answer",
+                f"{HERE}/test_floods.py::test_an_error_without_an_end_is_read_no_further_than_needed",
+            ),
+        ),
+    ),
+)
+
+_CLIENTS = Section(
+    "The client",
+    (
+        Row(
+            "FIN or RST at every frame",
+            "each stream of an answer stalls behind the frame that its client reads last",
+            "(gone) the upstream connection is closed at once, tasks and descriptors are back",
+            (
+                f"{HERE}/test_leaving.py::test_after_any_frame",
+                f"{CLIENTS}::test_a_client_that_leaves_in_the_stream_ends_the_attempt",
+                f"{CLIENTS}::test_a_client_that_leaves_during_a_back_off_ends_the_request",
+            ),
+        ),
+        Row(
+            "FIN or RST before an answer, in a download, in its own body",
+            "five kinds of request",
+            "(gone) the same",
+            (
+                f"{HERE}/test_leaving.py::test_before_an_answer",
+                f"{HERE}/test_leaving.py::test_in_a_body_that_passes_through",
+                f"{HERE}/test_leaving.py::test_in_the_middle_of_its_own_body",
+            ),
+        ),
+        Row(
+            "a client that never reads",
+            "24 of them with answers of 256 MiB each, in a process whose memory is watched",
+            "(cut) after send_timeout_seconds; others are served; memory bounded by the sockets",
+            (
+                f"{HERE}/test_readers.py::test_clients_that_never_read_cost_little_and_are_cut",
+                f"{CLIENTS}::test_a_client_that_does_not_read_stops_the_upstream",
+                f"{CLIENTS}::test_a_client_that_never_reads_is_given_up",
+            ),
+        ),
+        Row(
+            "a client that reads byte by byte",
+            "a socket with a small buffer",
+            "everything; others are not held up",
+            (
+                f"{HERE}/test_readers.py::test_a_client_that_reads_byte_by_byte_gets_all_and_holds_up_nobody",
+            ),
+        ),
+        Row(
+            "slow head, or none",
+            "a head byte by byte; a connection that asks nothing",
+            "hung up on after request_header_timeout",
+            (
+                f"{HERE}/test_heads.py::test_a_head_that_comes_drop_by_drop",
+                f"{HERE}/test_heads.py::test_connections_without_a_request",
+            ),
+        ),
+        Row(
+            "slow body",
+            "Content-Length 100, then two bytes; the same in chunks",
+            "408 DEADLINE_EXCEEDED",
+            (f"{HOSTILE}/test_caps.py::test_a_body_that_comes_to_a_halt_is_given_up",),
+        ),
+        Row(
+            "body too large",
+            "one byte beyond max_body_bytes, with and without a length",
+            "413 in Google's form",
+            ("tests/routes/test_passthrough.py::test_a_body_beyond_the_cap_is_refused",),
+        ),
+        Row(
+            "header too large, 130 headers",
+            "raw sockets, among the probes of docs/hostile.md",
+            "400",
+            (f"{HOSTILE}/test_probes.py::test_a_probe_is_refused_or_read_alike_on_both_sides",),
+        ),
+        Row(
+            "gzip bombs, 40,000 empty gzip members",
+            "a compressed body that would have to be unpacked",
+            "415: none is unpacked",
+            (f"{HOSTILE}/test_caps.py::test_a_compressed_body_that_has_to_be_read_is_refused",),
+        ),
+    ),
+)
+
+_MACHINE = Section(
+    "The machine and the process",
+    (
+        Row(
+            "no descriptors left",
+            "a process with 128 of them, and connections until there are none",
+            "open connections are served, 503 where one to the upstream is needed; others are "
+            "turned away; no spinning; all is well when there are some again",
+            (
+                f"{HERE}/test_descriptors.py::test_a_connection_that_is_open_is_served_and_another_is_turned_away",
+                f"{HERE}/test_descriptors.py::test_a_request_that_finds_no_descriptor_for_the_upstream_is_unavailable",
+                f"{HERE}/test_descriptors.py::test_it_waits_without_spinning_and_recovers",
+            ),
+        ),
+        Row(
+            "500 streams at once",
+            "each with trouble of its own; and all in step, a frame when everybody has the last",
+            "each whole; nobody is left behind",
+            (
+                f"{HERE}/test_crowds.py::test_of_many_streams_with_all_kinds_of_trouble_each_is_exact",
+                f"{HERE}/test_crowds.py::test_no_stream_is_left_behind_by_the_others",
+            ),
+        ),
+        Row(
+            "more requests than max_connections",
+            "one more",
+            "503 at once, never a queue",
+            (f"{HERE}/test_crowds.py::test_one_too_many_is_told_so_at_once",),
+        ),
+        Row(
+            "SIGTERM, streams finish in time",
+            "a process, SIGTERM in the middle of an answer that also breaks",
+            "one whole answer; readiness is off, nobody new is let in; status 0",
+            (
+                f"{HERE}/test_shutdown.py::test_a_stream_finishes_within_the_drain_and_is_repaired_meanwhile",
+                f"{HERE}/test_shutdown.py::test_nobody_new_is_let_in_while_streams_finish",
+                "tests/test_server.py::test_readiness_is_off_for_connections_that_are_still_open",
+            ),
+        ),
+        Row(
+            "SIGTERM, a stream outlasts drain_timeout",
+            "stalled, waiting for its next attempt, without an answer yet; a second signal",
+            "an error frame and no last chunk, or 503; never a clean end; status 0",
+            (
+                f"{HERE}/test_shutdown.py::test_a_stream_that_outlasts_the_drain_ends_with_an_error_and_no_last_chunk",
+                f"{HERE}/test_shutdown.py::test_an_array_that_outlasts_the_drain_stays_open",
+                f"{HERE}/test_shutdown.py::test_a_stream_between_two_attempts_is_told_too",
+                f"{HERE}/test_shutdown.py::test_a_request_without_an_answer_yet_is_unavailable",
+                f"{HERE}/test_shutdown.py::test_a_second_signal_does_not_wait_for_the_drain",
+            ),
+        ),
+        Row(
+            "the clock jumps an hour, forward or back",
+            "the time of day is replaced while a stream runs",
+            "nothing: patience, heartbeats and figures go by the monotonic clock",
+            (
+                f"{HERE}/test_clocks.py::test_a_jump_disturbs_no_stream",
+                f"{HERE}/test_clocks.py::test_patience_and_heartbeats_go_on_after_a_jump",
+                f"{HERE}/test_clocks.py::test_nothing_but_what_people_read_looks_at_the_time_of_day",
+            ),
+        ),
+        Row(
+            "the disk of the log is full",
+            "/dev/full as the log file",
+            "nothing; standard error has the lines, and one that says it",
+            (f"{HERE}/test_disks.py::test_a_log_that_cannot_be_written_stops_nobody",),
+        ),
+        Row(
+            "memory after all of that",
+            "every fault of a stream, then a look at what is still there",
+            "nothing is left of a request that is over",
+            (
+                f"{HERE}/test_forgetting.py::test_a_stream_is_forgotten_whatever_went_wrong_with_it",
+                f"{HERE}/test_forgetting.py::test_a_request_whose_client_left_is_forgotten",
+            ),
+        ),
+        Row(
+            "random faults for hours",
+            "`make soak`",
+            "slopes of memory, descriptors and tasks; every answer checked",
+            left="takes hours: bench/soak.py, tried by tests/bench/test_soak.py for seconds",
+        ),
+        Row(
+            "SIGKILL at random points",
+            "",
+            "",
+            left="there is no ledger yet that could lose a row",
+        ),
+        Row("disk of the ledger full", "", "", left="there is no ledger yet"),
+        Row("SQLite locked by another process", "", "", left="there is no ledger yet"),
+        Row("Redis down, slow, MOVED, OOM", "", "", left="there is no Redis yet"),
+        Row(
+            "settings reloaded from a bad file",
+            "",
+            "",
+            left="settings are read once, at the start",
+        ),
+        Row("key pool empty, or all keys cooling", "", "", left="there is no key pool yet"),
+    ),
+)
+
+SECTIONS = (_BREAKS, _SILENCE, _CONNECTING, _ANSWERS, _FLOODS, _CLIENTS, _MACHINE)
+
+ROWS = tuple(row for section in SECTIONS for row in section.rows)

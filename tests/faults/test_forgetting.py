@@ -1,0 +1,53 @@
+"""What is over is forgotten: no request, answer or stream is held in memory by a trace of it."""
+
+import asyncio
+import gc
+from collections import Counter
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from gemproxy.chaos.server import ChaosServer
+from gemproxy.core.machine import StreamMachine
+from tests.faults.upstreams import UNARY, is_whole, model, script
+from tests.io.test_faults import AT_PLACES, HASTY, OF_THE_WHOLE, TIRELESS, TOLD
+from tests.replies import SILENT, replying
+from tests.running import StartProxy
+from tests.wire import STREAM
+
+pytestmark = pytest.mark.production_loop
+
+KINDS = (web.Request, aiohttp.ClientResponse, StreamMachine)
+
+
+def remembered() -> Counter[str]:
+    """Count what belongs to one request, after all that is garbage was collected."""
+    gc.collect()
+    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, KINDS))
+
+
+async def test_a_stream_is_forgotten_whatever_went_wrong_with_it(proxy: StartProxy) -> None:
+    scripts = {
+        f"model-{number}": script(spec, answer=TOLD)
+        for number, spec in enumerate([*AT_PLACES, *OF_THE_WHOLE])
+    }
+    async with ChaosServer(scripts, record=False) as server:
+        running = await proxy(server, upstream=HASTY, repair=TIRELESS)
+
+        answers = await asyncio.gather(*(running.ask(model(name)) for name in scripts))
+
+        assert all(is_whole(answer, TOLD) for answer in answers)
+    assert remembered() == {}
+
+
+@pytest.mark.parametrize("target", [STREAM, UNARY])
+async def test_a_request_whose_client_left_is_forgotten(proxy: StartProxy, target: str) -> None:
+    async with replying(SILENT) as upstream:
+        running = await proxy(upstream.url)
+        for _ in range(5):
+            async with running.connect() as connection:
+                await connection.send(target)
+                await asyncio.wait_for(upstream.stalled.wait(), 10)
+                upstream.stalled.clear()
+    assert remembered() == {}
