@@ -4,6 +4,7 @@
 PYTHON ?= python3
 ARGS ?=
 LENGTH ?= 7
+MINUTES ?= 20
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
@@ -11,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test bench sdk-table explore diagram lint types lock clean
+.PHONY: help demo run test bench soak sdk-table explore diagram lint types lock clean
 
 help: ## show this list
 	@echo 'make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -29,8 +30,11 @@ test: .venv/.dev ## run the tests
 bench: .venv/.runtime ## measure beside other proxies, after bench/setup (ARGS="--only S1b")
 	$(BIN)/python bench/compare.py $(ARGS)
 
+soak: .venv/.runtime ## serve for MINUTES=20 while everything goes wrong, and see what grows
+	$(BIN)/python bench/soak.py --minutes $(MINUTES) $(ARGS)
+
 sdk-table: .venv/.dev ## run the SDKs' tests and write docs/sdks.md
-	GEMPROXY_SDK_TABLE=1 $(BIN)/python -m pytest tests/sdk
+	GEMPROXY_SDK_TABLE=1 $(BIN)/python -m pytest tests/sdk --deselect tests/sdk/test_table.py
 
 explore: .venv/.dev ## explore the stream machine deeper than the tests do (LENGTH=7)
 	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/test_exploration.py
