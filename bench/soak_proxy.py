@@ -4,8 +4,7 @@
 
 Every SECONDS a line of JSON is added to the file REPORT: what the process holds, and what it
 has counted since its start. LOG is its log file, the rest are flags of gemproxy. Only from
-inside can the tasks
-of the loop be counted, and no user wants a route that tells them.
+inside can the tasks of the loop be counted, and no user wants a route that tells them.
 """
 
 import asyncio

@@ -9,18 +9,26 @@ ends, chunk sizes that are none. What it lets through and we do not:
 - a Host that is more than a host and a port (RFC 9110 section 7.2): ``x/?`` makes some
   libraries read another path than the one that was routed;
 - CONNECT: this is no tunnel.
+
+All of this is true of aiohttp's parser in C. The one in Python, which takes its place where the
+extension is missing or AIOHTTP_NO_EXTENSIONS is set, has let requests be smuggled before
+(CVE-2023-47627, CVE-2025-69224) and is slow, so that nothing is served with it.
 """
 
 import re
 from collections.abc import Iterable
 
 from aiohttp import hdrs, web
-from aiohttp.http import HttpVersion10, HttpVersion11
+from aiohttp.http import HttpRequestParser, HttpVersion10, HttpVersion11
+from aiohttp.http_parser import HttpRequestParserPy
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
-
-
 _CONTINUE = "100-continue"
+
+
+def parses_in_c() -> bool:
+    """Tell whether aiohttp reads requests with its extension, and not with Python."""
+    return HttpRequestParser is not HttpRequestParserPy
 
 
 def ambiguity(request: web.BaseRequest) -> str | None:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from gemproxy.core.errors import (
@@ -125,7 +125,13 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
     status, payload = _explained(error)
     if request.writer.output_size:
         cut(request, request.app[SEND_TIMEOUT])
-    return web.json_response(payload, status=status)
+    return web.json_response(payload, status=status, headers=_headers(error))
+
+
+def _headers(error: BaseException) -> Mapping[str, str]:
+    if isinstance(error, GemproxyError) and error.retry_after is not None:
+        return {hdrs.RETRY_AFTER: str(error.retry_after)}
+    return {}
 
 
 def _explained(error: BaseException) -> tuple[int, Mapping[str, Any]]:

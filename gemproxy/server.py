@@ -29,6 +29,7 @@ from aiohttp import web
 
 from gemproxy import __version__, logs
 from gemproxy.app import create_app
+from gemproxy.framing import parses_in_c
 from gemproxy.inflight import InFlight
 from gemproxy.keys import IN_FLIGHT
 from gemproxy.relay.sessions import new_key
@@ -38,6 +39,10 @@ from gemproxy.tls import TlsError, server_context
 _COLLECT_AFTER = 10_000  # new containers
 _AFTER_DRAIN_SECONDS = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_NO_PARSER = (
+    "gemproxy serves with aiohttp's parser in C only: unset AIOHTTP_NO_EXTENSIONS, or install a"
+    " build of aiohttp that has its extensions\n"
+)
 _ORDERLY = (0, -signal.SIGTERM)
 """Exit codes of a worker that was told to end: it may have been too young to say how."""
 
@@ -45,8 +50,12 @@ _ORDERLY = (0, -signal.SIGTERM)
 def serve(settings: Settings) -> int:
     """Serve until a signal comes; return the exit status of the process.
 
-    0 after an orderly shutdown, 1 when the address cannot be listened on or a worker died.
+    0 after an orderly shutdown, 1 when the address cannot be listened on or a worker died,
+    2 when there is no parser to be trusted.
     """
+    if not parses_in_c():
+        sys.stderr.write(_NO_PARSER)
+        return 2
     if settings.server.workers > 1:
         return _supervise(settings)
     with _logging(settings):

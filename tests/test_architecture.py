@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "middlewares",
         "settings",
     },
-    "server": {"app", "keys", "logs", "relay", "settings", "inflight", "tls"},
+    "server": {"app", "framing", "keys", "logs", "relay", "settings", "inflight", "tls"},
     "chaos": {"core"},
     "demo": {"app", "chaos", "server", "settings"},
     "probe": {"core", "relay", "chaos", "logs"},

@@ -297,6 +297,7 @@ async def test_a_request_beyond_the_limit_is_refused_and_health_is_not() -> None
         healthy, _ = await exchange(port, REQUEST.replace(b"/x", b"/health"))
 
     assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nRetry-After: 1\r\n" in head
     assert json.loads(body)["error"]["status"] == "UNAVAILABLE"
     assert healthy.startswith(b"HTTP/1.1 200 ")
 

@@ -131,6 +131,17 @@ async def test_it_says_where_it_listens_and_ends_with_a_signal(
         assert await proxy.errors() == ""
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_nothing_is_served_with_the_parser_in_python(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIOHTTP_NO_EXTENSIONS", "1")
+    async with started(tmp_path, 0, workers=workers) as proxy:
+        assert await proxy.exit_status() == 2
+        (line,) = (await proxy.errors()).splitlines()
+        assert "unset AIOHTTP_NO_EXTENSIONS" in line
+
+
 async def test_an_address_in_use_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

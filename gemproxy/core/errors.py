@@ -36,7 +36,10 @@ RPC_CODES = {
     501: "UNIMPLEMENTED",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
-    502: "UNAVAILABLE",  # has no code of its own
+    502: "UNAVAILABLE",  # has no code of its own, nor have those below
+    408: "DEADLINE_EXCEEDED",
+    415: "INVALID_ARGUMENT",
+    417: "INVALID_ARGUMENT",
 }
 """HTTP status -> google.rpc code, after google/rpc/code.proto. Of several statuses with one
 code the first is the one that the code stands for."""
@@ -47,6 +50,8 @@ class GemproxyError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "INTERNAL"
+    retry_after: ClassVar[int | None] = None
+    """In how many seconds it is worth while to ask again, where that can be told."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -90,6 +95,7 @@ class Busy(GemproxyError):
 
     status = 503
     code = "UNAVAILABLE"
+    retry_after = 1
 
 
 class DeadlinePassed(GemproxyError):

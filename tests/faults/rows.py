@@ -370,7 +370,7 @@ _MACHINE = Section(
         Row(
             "more requests than max_connections",
             "one more",
-            "503 at once, never a queue",
+            "503 with Retry-After at once, never a queue",
             (f"{HERE}/test_crowds.py::test_one_too_many_is_told_so_at_once",),
         ),
         Row(

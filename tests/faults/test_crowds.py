@@ -92,5 +92,6 @@ async def test_one_too_many_is_told_so_at_once(proxy: StartProxy) -> None:
             answer = await running.ask()
 
             assert (answer.status, answer.error["status"]) == (503, "UNAVAILABLE")
+            assert answer.headers["Retry-After"] == "1"
             assert answer.ending is Ending.COMPLETE
         await server.until_closed()
