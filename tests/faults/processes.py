@@ -66,6 +66,10 @@ class ProxyProcess:
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
         return stat.rpartition(")")[2].split()[0] == "S"
 
+    def descriptor_links(self) -> list[Path]:
+        """Return a link for each descriptor that it has open, named by its number."""
+        return list(Path(f"/proc/{self.process.pid}/fd").iterdir())
+
     def open_descriptors(self) -> int:
         return descriptors_of(self.process.pid)
 
