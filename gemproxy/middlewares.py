@@ -75,9 +75,14 @@ def _write_line(request: web.Request, response: web.StreamResponse | None, secon
         "duration_ms": round(seconds * 1000, 1),
     }
     level = logging.DEBUG if route in HEALTH else logging.INFO
-    message = f"{line['method']} {line['path']} {line['status']}"
+    if not _access.isEnabledFor(level):
+        return
     account: dict[str, Any] = request[ACCOUNT]
-    _access.log(level, message, extra=account | line)
+    message = f"{line['method']} {line['path']} {line['status']}"
+    # Logger.log would search the stack for this line of code, which is always this one.
+    record = logging.LogRecord(_access.name, level, __file__, 0, message, None, None)
+    record.__dict__.update(account, **line)
+    _access.handle(record)
 
 
 def _size(request: web.Request, response: web.StreamResponse | None) -> int:

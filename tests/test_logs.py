@@ -71,11 +71,43 @@ def test_a_record_is_one_json_object_with_its_fields() -> None:
     document = line(lambda: LOGGER.info("took %d ms", 5, extra={"model": "gemini", "ms": 5}))
 
     assert list(document) == ["timestamp", "level", "logger", "message", "model", "ms"]
-    assert document["timestamp"].endswith("+00:00")
+    assert document["timestamp"].endswith("Z")
     assert document["level"] == "INFO"
     assert document["logger"] == "gemproxy.test"
     assert document["message"] == "took 5 ms"
     assert document["ms"] == 5
+
+
+@pytest.mark.parametrize("path", ["/\u9f20", "/\x9b31m", "/\udc80", "/\x1b[31m\n"])
+def test_what_a_terminal_would_obey_or_cannot_show_is_escaped(path: str) -> None:
+    text = written(lambda: LOGGER.info("path", extra={"path": path}))
+
+    assert text.endswith("\n")
+    assert text.isascii()
+    assert text.strip().isprintable()
+    assert json.loads(text)["path"] == path
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"tokens": {KEY: 1}},
+        {"tokens": {"prompt": KEY}},
+        {"tokens": {"prompt": {"key": "test-secret"}}},
+        {"tokens": {1: KEY}},
+        {"causes": [KEY]},
+        {"causes": (KEY,)},
+        {"Authorization": "test-secret"},
+        {"error": ValueError(KEY)},
+        {"model": "a", "path": f"/{KEY}"},
+    ],
+)
+def test_a_secret_is_found_however_deep_it_stands(extra: dict[str, object]) -> None:
+    text = written(lambda: LOGGER.info("said", extra=extra))
+
+    assert "***" in text
+    assert KEY not in text
+    assert "test-secret" not in text
 
 
 def test_a_traceback_is_a_field_of_its_own() -> None:
