@@ -12,6 +12,7 @@ import msgspec
 
 from gemproxy.core.chunk import SILENT, Chunk, Undecodable, read
 from gemproxy.core.events import (
+    Action,
     Emit,
     Ended,
     Fail,
@@ -73,7 +74,7 @@ class Intake:
             return self._take(Ended(How.OVERSIZED))
         if flow is None:
             return self._frames(data)
-        raw = b"".join([a.raw for a in self.machine.receive(flow) if isinstance(a, Emit)])
+        raw = _emitted(self.machine.receive(flow))
         if not data:
             return Step(raw)
         step = self._frames(data)
@@ -123,7 +124,7 @@ class Intake:
             return b""
         for _ in flow.events:
             left.popleft()
-        return b"".join([a.raw for a in self.machine.receive(flow) if isinstance(a, Emit)])
+        return _emitted(self.machine.receive(flow))
 
     def ended(self, how: How) -> Step:
         """Take the end of the body, and what the decoder still held."""
@@ -163,3 +164,11 @@ class Intake:
             else:
                 verdict = action
         return Step(b"".join(raws), verdict)
+
+
+def _emitted(actions: tuple[Action, ...]) -> bytes:
+    """Return what a run emits: one action, or none."""
+    for action in actions:
+        if isinstance(action, Emit):
+            return action.raw
+    return b""

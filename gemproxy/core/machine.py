@@ -181,11 +181,8 @@ class StreamMachine:
     def flowing(self) -> bool:
         """Whether plain events may come as a Flow: nothing is held, nothing left to drop."""
         attempt = self._attempt
-        return (
-            self.state is State.STREAMING
-            and not attempt.held
-            and not attempt.skip
-            and not attempt.ended
+        return self.state is State.STREAMING and not (
+            attempt.held or attempt.skip or attempt.blocked or attempt.standing
         )
 
     @property

@@ -10,12 +10,12 @@ the end of the connection without the chunk that would complete the body (RFC 91
 7.1), which every HTTP client reports. The connection is *closed*, not aborted: an abort throws
 away what the transport still has to send, and with it the error.
 
-The SSE response is aiohttp-sse's. It finds peers that hang by TCP_USER_TIMEOUT; its pings are
-comments, which Google's SDKs take for broken JSON, and are stopped before the first one.
+The SSE response is aiohttp-sse's, without its pings: they are comments, which Google's SDKs take
+for broken JSON. A peer that hangs is found by TCP_USER_TIMEOUT.
 """
 
 import asyncio
-import math
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
@@ -29,6 +29,10 @@ from gemproxy.relay.dialects import Dialect, eol_of
 _CALM = 16 * 1024
 """Below asyncio's low-water mark a transport is never paused, so that a write cannot block."""
 
+
+_TCP = (socket.AF_INET, socket.AF_INET6)
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+"""Linux only."""
 
 _SLICE = 1 << 18
 """A frame of more bytes is written in slices, each when the client has taken the one before."""
@@ -65,16 +69,12 @@ class EventStream(EventSourceResponse):
     """aiohttp-sse's response for a POST, without pings and without hop-by-hop headers."""
 
     def __init__(self, send_timeout: float) -> None:
-        super().__init__(allow_all_methods=True, ping_interval=math.inf, send_timeout=send_timeout)
+        super().__init__(allow_all_methods=True, send_timeout=send_timeout)
         del self.headers["Connection"]
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send the head; the task that would send pings ends before its first one."""
-        started = self.prepared
-        writer = await super().prepare(request)
-        if not started:
-            self.stop_streaming()
-        return writer
+        """Send the head, and start no task for pings: one that is stopped stays as a cycle."""
+        return await web.StreamResponse.prepare(self, request)
 
 
 @attrs.define(eq=False)
@@ -105,6 +105,7 @@ class ClientSink:
             self.response.headers.popall(name, None)
         self.response.headers.extend(headers)
         transport = self._transport()
+        _notice_a_hung_peer(transport, self._send_timeout)
         try:
             await self.response.prepare(self._request)
         except ConnectionError as error:
@@ -114,11 +115,18 @@ class ClientSink:
         """Write one frame to the transport at once; wait while the client is slow."""
         if self._eol is None:
             self._eol = eol_of(raw)
-        if len(raw) > _SLICE:
+        size = len(raw)
+        transport = self._transport()
+        if size > _SLICE:
             await self._write_slices(raw)
-        else:
-            await self._within(self.response.write, raw)
-        self.sent += len(raw)
+        elif size + transport.get_write_buffer_size() >= _CALM:
+            await self._write(raw)
+        else:  # the hot path: nothing can block, and a timer would cost more than the write
+            try:
+                await self.response.write(raw)
+            except ConnectionError as error:
+                raise _gone(transport, error) from None
+        self.sent += size
 
     async def heartbeat(self) -> None:
         """Write what the client's SDK skips between two frames; nothing where it skips none."""
@@ -161,7 +169,7 @@ class ClientSink:
         transport = self._transport()
         calm = transport.get_write_buffer_size() < _CALM and len(raw) < _CALM
         try:
-            if calm:  # the hot path: a timer would cost more than the write
+            if calm:
                 await write(raw)
             else:
                 async with asyncio.timeout(self._send_timeout):
@@ -174,6 +182,16 @@ class ClientSink:
         if transport is None:
             raise ClientGone("the client closed the connection")
         return transport
+
+
+def _notice_a_hung_peer(transport: asyncio.Transport, seconds: float) -> None:
+    """Have the kernel end a connection on which nothing is acknowledged for ``seconds``.
+
+    An answer of a few bytes now and then would not fill the buffers for days.
+    """
+    connection = transport.get_extra_info("socket")
+    if _USER_TIMEOUT is not None and connection is not None and connection.family in _TCP:
+        connection.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(seconds * 1000))
 
 
 def _gone(transport: asyncio.Transport, error: OSError) -> ClientGone:

@@ -144,12 +144,12 @@ class Relay:
 
     async def _pump(self, attempt: Attempt, watch: Watch) -> Step:
         """Move bytes until the machine has a verdict on the attempt."""
-        machine, intake = self.machine, self.intake
+        machine, intake, read, abort = self.machine, self.intake, attempt.read, attempt.abort
         while True:
-            watch.wait_for(machine.patience, attempt.abort)
+            watch.wait_for(machine.patience, abort)
             how = How.EOF
             try:
-                data = await attempt.read()
+                data = await read()
             except AttemptFailed as failure:
                 data, how = b"", failure.how
             watch.heard()

@@ -51,6 +51,7 @@ class Watch:
     _due: float = _NEVER
     _stalls_at: float = _NEVER
     _wrote_at: float = 0.0
+    _wrote: bool = False
     _committed: bool = False
     _sign: asyncio.Task[None] | None = None
 
@@ -71,8 +72,11 @@ class Watch:
         if patience is not self._patience:  # an enum hashes too slowly for a look-up per event
             self._patience = patience
             self._seconds = self.timing.patience[patience]
-        self._stalls_at = self._loop.time() + self._seconds
-        due = min(self._stalls_at, self._next_sign())
+        now = self._loop.time()
+        self._stalls_at = due = now + self._seconds
+        if self._wrote:
+            self._wrote_at, self._wrote = now, False
+            due = min(due, self._next_sign())
         if due < self._due:
             self._set(due)
 
@@ -81,9 +85,8 @@ class Watch:
         self._stalls_at = _NEVER
 
     def wrote(self) -> None:
-        """Note that the client got a frame."""
-        self._committed = True
-        self._wrote_at = self._loop.time()
+        """Note that the client got a frame, at the time when the next wait begins."""
+        self._committed = self._wrote = True
 
     def _set(self, due: float) -> None:
         if self._timer is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections import Counter
+from collections.abc import Callable
 
 import aiohttp
 import pytest
@@ -21,13 +22,21 @@ pytestmark = pytest.mark.production_loop
 KINDS = (web.Request, aiohttp.ClientResponse, StreamMachine)
 
 
-def remembered() -> Counter[str]:
-    """Count what belongs to one request, after all that is garbage was collected."""
-    gc.collect()
-    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, KINDS))
+@pytest.fixture(name="remembered")
+def count_remembered() -> Callable[[], Counter[str]]:
+    """Return what counts the traces of requests, other than those that other tests left."""
+
+    def count() -> Counter[str]:
+        gc.collect()
+        return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, KINDS))
+
+    before = count()
+    return lambda: count() - before
 
 
-async def test_a_stream_is_forgotten_whatever_went_wrong_with_it(proxy: StartProxy) -> None:
+async def test_a_stream_is_forgotten_whatever_went_wrong_with_it(
+    proxy: StartProxy, remembered: Callable[[], Counter[str]]
+) -> None:
     scripts = {
         f"model-{number}": script(spec, answer=TOLD)
         for number, spec in enumerate([*AT_PLACES, *OF_THE_WHOLE])
@@ -42,7 +51,9 @@ async def test_a_stream_is_forgotten_whatever_went_wrong_with_it(proxy: StartPro
 
 
 @pytest.mark.parametrize("target", [STREAM, UNARY])
-async def test_a_request_whose_client_left_is_forgotten(proxy: StartProxy, target: str) -> None:
+async def test_a_request_whose_client_left_is_forgotten(
+    proxy: StartProxy, remembered: Callable[[], Counter[str]], target: str
+) -> None:
     async with replying(SILENT) as upstream:
         running = await proxy(upstream.url)
         for _ in range(5):

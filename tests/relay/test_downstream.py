@@ -163,7 +163,8 @@ async def test_no_ping_is_ever_sent() -> None:
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux only")
-async def test_the_kernel_looks_after_peers_that_hang() -> None:
+@pytest.mark.parametrize("dialect", [STANDARD, ARRAY])
+async def test_the_kernel_looks_after_peers_that_hang(dialect: Dialect) -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
         transport = sink._request.transport
@@ -172,7 +173,7 @@ async def test_the_kernel_looks_after_peers_that_hang() -> None:
         assert transport.get_extra_info("socket").getsockopt(*option) == 30_000
         await sink.finish()
 
-    stage = Stage(script)
+    stage = Stage(script, dialect)
     await received(stage)
 
     assert stage.ends.get_nowait() is None
