@@ -131,8 +131,7 @@ async def _soak(options: argparse.Namespace) -> Soak:
         base, watched = stack.enter_context(
             _proxy(folder, upstream_port, shared.proxy, options.every)
         )
-        await _until_it_serves(watched)
-        _warm_up(base)
+        await _warm_up(base)
         before = await watched.next_sample()
         first = len(watched.lines())
         await run_clients(base, options.clients, options.minutes * 60, options.seed, totals)
@@ -186,19 +185,20 @@ def _proxy(
         yield f"http://127.0.0.1:{port}", Watched(lines)
 
 
-def _warm_up(base: str) -> None:
+async def _warm_up(base: str) -> None:
     """Have the proxy log a request, by which it opens its log file; the upstream gets none."""
-    connection = http.client.HTTPConnection(base.removeprefix("http://"))
-    with contextlib.closing(connection):
-        connection.request("GET", "/v1beta/../models")
-        connection.getresponse().read()
-
-
-async def _until_it_serves(watched: Watched) -> None:
-    """Wait for the first sample, which is taken when the proxy starts."""
     async with asyncio.timeout(_START_SECONDS):
-        while not watched.lines():  # noqa: ASYNC110 (a file has no events)
+        while not _asked(base):  # noqa: ASYNC110 (nobody tells that the proxy listens)
             await asyncio.sleep(0.1)
+
+
+def _asked(base: str) -> bool:
+    """Make a request that goes no further than the proxy; tell whether it could be made."""
+    connection = http.client.HTTPConnection(base.removeprefix("http://"))
+    with contextlib.closing(connection), contextlib.suppress(ConnectionRefusedError):
+        connection.request("GET", "/v1beta/../models")
+        return bool(connection.getresponse().read())
+    return False
 
 
 if __name__ == "__main__":

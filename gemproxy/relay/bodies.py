@@ -5,8 +5,8 @@ bounded, for one body and for all of them together. A body beyond the bounds is 
 once instead: the request is served, its stream is not repaired, and the log says so.
 """
 
-import contextlib
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 import attrs
 from aiohttp import web
@@ -38,38 +38,56 @@ class Bodies:
     patience: float = 60.0
     held: int = 0
 
-    @contextlib.asynccontextmanager
-    async def receive(self, request: web.BaseRequest) -> AsyncIterator[Body]:
+    def receive(self, request: web.BaseRequest) -> AbstractAsyncContextManager[Body]:
         """Yield the body of ``request``; what it took is given back at the exit.
 
         Raises TooLarge and TooSlow, also out of the stream of a body that is not kept, and
         Encoded: what is compressed cannot be asked again in other words.
         """
+        return _Received(self, request)
+
+
+@attrs.define(eq=False)
+class _Received:
+    """A request body as a context; a class, because a generator would cost more than the body."""
+
+    _bodies: Bodies
+    _request: web.BaseRequest
+    _taken: int = 0
+
+    async def __aenter__(self) -> Body:
+        try:
+            return await self._receive()
+        except BaseException:
+            self._give_back()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._give_back()
+
+    def _give_back(self) -> None:
+        self._bodies.held -= self._taken
+
+    async def _receive(self) -> Body:
+        bodies, request = self._bodies, self._request
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Encoded("Send the request body without a Content-Encoding.")
-        pieces: list[bytes] = []
-        taken = 0
-        if (request.content_length or 0) > self.limit:
+        if (request.content_length or 0) > bodies.limit:
             raise TooLarge(_TOO_LARGE)
-        try:
-            while piece := await read_piece(request, self.patience):
-                pieces.append(piece)
-                taken += len(piece)
-                self.held += len(piece)
-                if taken > self.each or self.held > self.total:
-                    yield Body(stream=self._rest(pieces, request, self.limit - taken))
-                    return
-            yield Body(kept=b"".join(pieces))
-        finally:
-            self.held -= taken
+        pieces: list[bytes] = []
+        while piece := await read_piece(request, bodies.patience):
+            pieces.append(piece)
+            self._taken += len(piece)
+            bodies.held += len(piece)
+            if self._taken > bodies.each or bodies.held > bodies.total:
+                return Body(stream=self._rest(pieces, bodies.limit - self._taken))
+        return Body(kept=b"".join(pieces))
 
-    async def _rest(
-        self, pieces: list[bytes], request: web.BaseRequest, allowance: int
-    ) -> AsyncIterator[bytes]:
+    async def _rest(self, pieces: list[bytes], allowance: int) -> AsyncIterator[bytes]:
         for piece in pieces:
             yield piece
         pieces.clear()
-        while piece := await read_piece(request, self.patience):
+        while piece := await read_piece(self._request, self._bodies.patience):
             allowance -= len(piece)
             if allowance < 0:
                 raise TooLarge(_TOO_LARGE)

@@ -18,10 +18,12 @@ answer is replaced once, at once. A fresh connection that dies is a failure like
 
 import asyncio
 import contextlib
+import contextvars
 import functools
 import io
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
-from types import SimpleNamespace
+import socket
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 import attrs
@@ -102,10 +104,25 @@ class Attempt:
 
 
 @attrs.define
-class _Trail:
-    """What the session tells about one request while it runs."""
+class _Way:
+    """What is known of the connection of one request: whether it was made for it."""
 
-    reused: bool = False
+    fresh: bool = False
+
+
+_way: contextvars.ContextVar[_Way | None] = contextvars.ContextVar("way", default=None)
+
+
+def _make_socket(address: "aiohttp.AddrInfoType") -> socket.socket:
+    """Make the socket for a connection; a request that needs none goes on one that was left.
+
+    The session's tracing tells the same at ten times the cost, in each request.
+    """
+    way = _way.get()
+    if way is not None:
+        way.fresh = True
+    family, kind, protocol, *_ = address
+    return socket.socket(family, kind, protocol)
 
 
 @attrs.frozen(eq=False)
@@ -116,41 +133,47 @@ class Upstream:
     _proxy: URL | None = attrs.field(repr=False)
     _timeout: aiohttp.ClientTimeout
 
-    @contextlib.asynccontextmanager
-    async def attempt(
+    def attempt(
         self,
         method: str,
         url: URL,
         headers: Mapping[str, str],
         body: bytes,
         first_byte_timeout: float,
-    ) -> AsyncIterator[Attempt]:
+    ) -> AbstractAsyncContextManager[Attempt]:
         """Make one request and yield its answer; at the exit an unread body is abandoned.
 
         ``first_byte_timeout`` counts seconds until the head of the answer has come. Raises
         AttemptFailed with UNREACHABLE, NO_FIRST_BYTE, GARBLED or RESET.
         """
-        response = await self._open_twice(method, url, headers, body, first_byte_timeout)
-        with _following(response) as attempt:
-            yield attempt
+        return _Followed(self._open_twice(method, url, headers, body, first_byte_timeout))
 
-    @contextlib.asynccontextmanager
-    async def forward(
+    def forward(
         self,
         method: str,
         url: URL,
         headers: Mapping[str, str],
         body: AsyncIterable[bytes] | bytes | None,
         silence_timeout: float,
-    ) -> AsyncIterator[Attempt]:
+    ) -> AbstractAsyncContextManager[Attempt]:
         """Make one request with a body that may be streamed, and yield its raw answer.
 
         Never repeated. A ``Content-Length`` among ``headers`` is kept, else a body is sent in
         chunks. ``silence_timeout`` counts seconds without a byte once the request is sent.
         Raises AttemptFailed like ``attempt``.
         """
+        return _Followed(self._open_once(method, url, headers, body, silence_timeout))
+
+    async def _open_once(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: AsyncIterable[bytes] | bytes | None,
+        silence_timeout: float,
+    ) -> aiohttp.ClientResponse:
         try:
-            response = await self._session.request(
+            return await self._session.request(
                 method,
                 url,
                 headers=headers,
@@ -161,8 +184,6 @@ class Upstream:
             )
         except (aiohttp.ClientError, OSError) as error:
             raise failure_of(error, timed_out=How.NO_FIRST_BYTE) from error
-        with _following(response) as attempt:
-            yield attempt
 
     async def _open_twice(
         self,
@@ -174,7 +195,8 @@ class Upstream:
     ) -> aiohttp.ClientResponse:
         """Open an attempt, again when the first time met a connection that had gone stale."""
         for last in (False, True):
-            trail = _Trail()
+            way = _Way()
+            _way.set(way)
             try:
                 async with asyncio.timeout(first_byte_timeout):
                     return await self._session.request(
@@ -186,11 +208,10 @@ class Upstream:
                         allow_redirects=False,
                         auto_decompress=True,
                         timeout=self._timeout,
-                        trace_request_ctx=trail,
                     )
             except (aiohttp.ClientError, OSError) as error:
                 failure = failure_of(error, timed_out=How.NO_FIRST_BYTE)
-                if last or not trail.reused or failure.how is not How.RESET:
+                if last or way.fresh or failure.how is not How.RESET:
                     raise failure from error
         raise AssertionError  # pragma: no cover - the second round returns or raises
 
@@ -200,32 +221,41 @@ def _with_silence(timeout: aiohttp.ClientTimeout, seconds: float) -> aiohttp.Cli
     return attrs.evolve(timeout, sock_read=seconds)
 
 
-@contextlib.contextmanager
-def _following(response: aiohttp.ClientResponse) -> Iterator[Attempt]:
-    """Yield the attempt, and see to it that its body ends with the connection at the latest.
+@attrs.define(eq=False)
+class _Followed:
+    """An attempt as a context; its body ends with the connection at the latest.
 
     When the chunked coding is wrong, aiohttp closes the connection and tells nobody who
-    reads the body (3.14: the parser lets go of it before it raises).
+    reads the body (3.14: the parser lets go of it before it raises). A class, because a
+    generator costs as much as the rest of an attempt that is ours.
     """
-    connection = response.connection  # None when the body is complete by now
-    protocol = connection.protocol if connection is not None else None
-    closed = protocol.closed if protocol is not None else None
 
-    def end(_: object = None) -> None:
-        _break_off(response)
+    _opening: Awaitable[aiohttp.ClientResponse]
+    _response: aiohttp.ClientResponse | None = None
+    _closed: "asyncio.Future[None] | None" = None
 
-    if closed is None:
-        end()
-    else:
-        closed.remove_done_callback(_look_at)  # once for each connection, however often it is used
-        closed.add_done_callback(_look_at)
-        closed.add_done_callback(end)
-    try:
-        yield Attempt(response)
-    finally:
-        if closed is not None:
-            closed.remove_done_callback(end)
-        response.close()
+    async def __aenter__(self) -> Attempt:
+        response = self._response = await self._opening
+        connection = response.connection  # None when the body is complete by now
+        protocol = connection.protocol if connection is not None else None
+        closed = self._closed = protocol.closed if protocol is not None else None
+        if closed is None:
+            _break_off(response)
+        else:
+            closed.remove_done_callback(_look_at)  # once for each connection, not each use of it
+            closed.add_done_callback(_look_at)
+            closed.add_done_callback(self._end)
+        return Attempt(response)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._end)
+        if self._response is not None:
+            self._response.close()
+
+    def _end(self, _: object) -> None:
+        if self._response is not None:
+            _break_off(self._response)
 
 
 def _break_off(response: aiohttp.ClientResponse) -> None:
@@ -256,25 +286,15 @@ async def open_upstream(*, connect_timeout: float, proxy: URL | None) -> AsyncIt
     timeout = aiohttp.ClientTimeout(
         total=None, connect=connect_timeout, sock_connect=connect_timeout, sock_read=None
     )
-    tracing = aiohttp.TraceConfig()
-    tracing.on_connection_reuseconn.append(_mark_reused)
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, socket_factory=_make_socket),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=NO_OWN_HEADERS,
         timeout=timeout,
         trust_env=False,
-        trace_configs=[tracing],
     ) as session:
         yield Upstream(session=session, proxy=proxy, timeout=timeout)
-
-
-async def _mark_reused(
-    _session: aiohttp.ClientSession, context: SimpleNamespace, _params: object
-) -> None:
-    if isinstance(context.trace_request_ctx, _Trail):
-        context.trace_request_ctx.reused = True
 
 
 def resolve_proxy(setting: str, upstream: URL, environ: Mapping[str, str]) -> URL | None:
