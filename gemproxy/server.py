@@ -122,7 +122,7 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
     # it need not look for cycles after every few requests: next to nothing here makes any.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 50)
+    gc.set_threshold(_COLLECT_AFTER, 5, 10)
     signals = _signals()
     if announce:
         sys.stdout.write(f"gemproxy {__version__} listens on {site.name}\n")

@@ -227,6 +227,12 @@ def _named_by_connection(headers: Mapping[str, str]) -> set[str]:
     return {token.strip().lower() for value in values for token in value.split(",")}
 
 
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return a Retry-After header in seconds; the form with a date is not used by Google."""
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
 def describe(headers: Mapping[str, str]) -> dict[str, str]:
     """Return headers as a log may hold them: secrets masked, URLs without their query."""
     return {name: _described(name.lower(), value) for name, value in headers.items()}

@@ -21,6 +21,7 @@ from gemproxy.core.events import Fail, Finish, How, Resume
 from gemproxy.core.intake import Step
 from gemproxy.core.interactions import InteractionIntake, InteractionMachine, Point, State
 from gemproxy.relay.downstream import Sink
+from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing, Watch
@@ -126,7 +127,7 @@ class InteractionRelay:
             return self.intake.failed_to_open(How.GARBLED)
         body = await attempt.read_error(_ERROR_BODY_LIMIT)
         self._refusal = Refusal(attempt.status, self.response_headers(attempt.headers), body)
-        return self.intake.rejected(attempt.status, body, _retry_after(attempt.headers))
+        return self.intake.rejected(attempt.status, body, retry_after(attempt.headers))
 
     async def _pump(self, attempt: Attempt, watch: Watch) -> Step:
         """Move bytes until the machine has a verdict on the attempt."""
@@ -216,9 +217,3 @@ def target_from(raw_target: str, point: Point, *, created: bool) -> str:
 
 def _name(pair: str) -> str:
     return unquote(pair.partition("=")[0])
-
-
-def _retry_after(headers: Headers) -> float | None:
-    """Return a Retry-After header in seconds; the form with a date is not used by Google."""
-    value = headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() else None

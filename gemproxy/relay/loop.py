@@ -19,6 +19,7 @@ from gemproxy.core.events import Cause, Fail, Finish, How, Resume
 from gemproxy.core.intake import Intake, Step
 from gemproxy.core.machine import State, StreamMachine
 from gemproxy.relay.downstream import Sink
+from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing, Watch
@@ -140,7 +141,7 @@ class Relay:
     async def _reject(self, attempt: Attempt) -> Step:
         body = await attempt.read_error(_ERROR_BODY_LIMIT)
         self._rejection = attempt.status, self.response_headers(attempt.headers)
-        return self.intake.rejected(attempt.status, body, _retry_after(attempt.headers))
+        return self.intake.rejected(attempt.status, body, retry_after(attempt.headers))
 
     async def _pump(self, attempt: Attempt, watch: Watch) -> Step:
         """Move bytes until the machine has a verdict on the attempt."""
@@ -231,9 +232,3 @@ class Relay:
             raise Refused(*self._rejection, error)
         else:
             raise error
-
-
-def _retry_after(headers: Headers) -> float | None:
-    """Return a Retry-After header in seconds; the form with a date is not used by Google."""
-    value = headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() else None

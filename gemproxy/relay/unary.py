@@ -29,7 +29,7 @@ from gemproxy.core.unary import Judge
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
-from gemproxy.relay.headers import downstream_headers
+from gemproxy.relay.headers import downstream_headers, retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 
@@ -179,7 +179,7 @@ class Call:
             self._go_on(self.judge.broke(failure.how))
             raise self._no_answer() from failure
         self._failure = None
-        resume = self.judge.answered(answer.status, answer.document, _retry_after(answer.headers))
+        resume = self.judge.answered(answer.status, answer.document, retry_after(answer.headers))
         if resume is not None and (self._last is None or self._last.status >= _ERRORS):
             self._last = answer
         self._go_on(resume)
@@ -251,12 +251,6 @@ class Call:
 def is_json(headers: Headers) -> bool:
     """Tell an answer whose body is JSON, by its type."""
     return headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
-
-
-def _retry_after(headers: Headers) -> float | None:
-    """Return a Retry-After header in seconds; the form with a date is not used by Google."""
-    value = headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() else None
 
 
 def _unzipped(body: bytes) -> bytes | None:

@@ -5,8 +5,6 @@ an answer. Uploads, creations, deletions, batches and long-running operations ar
 these, and go through once.
 """
 
-import contextlib
-from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
@@ -54,7 +52,8 @@ async def generate(request: web.Request) -> web.StreamResponse:
     """Answer ``:generateContent``."""
     if not repairs(request):
         return await passthrough.handle(request)
-    async with _received(request) as body:
+    async with request.app[STREAMING].bodies.receive(request) as received:
+        body = _of_a_model(request, received)
         if request.app[UNARY].via_stream and body.stream is None:
             gathered = await gather(request, body, _deadline(request))
             if gathered is not None:
@@ -67,8 +66,8 @@ async def compute(request: web.Request) -> web.StreamResponse:
     """Answer a POST that only computes: a count, an embedding, a prediction."""
     if not repairs(request):
         return await passthrough.handle(request)
-    async with _received(request) as body:
-        return await call(request, body, Look.DOCUMENT)
+    async with request.app[STREAMING].bodies.receive(request) as received:
+        return await call(request, _of_a_model(request, received), Look.DOCUMENT)
 
 
 async def fetch(request: web.Request) -> web.StreamResponse:
@@ -124,13 +123,11 @@ async def call(
     return sink.response
 
 
-@contextlib.asynccontextmanager
-async def _received(request: web.Request) -> AsyncIterator[Body]:
-    """Yield the body of a call to a model, with the upstream's URIs for files."""
+def _of_a_model(request: web.Request, body: Body) -> Body:
+    """Return the body of a call to a model, with the upstream's URIs for files."""
     request[ACCOUNT]["model"] = request.match_info["model"]
-    async with request.app[STREAMING].bodies.receive(request) as body:
-        kept = with_upstream_uris(request, body.kept)
-        yield body if kept is body.kept else attrs.evolve(body, kept=kept)
+    kept = with_upstream_uris(request, body.kept)
+    return body if kept is body.kept else attrs.evolve(body, kept=kept)
 
 
 def _deadline(request: web.Request) -> Deadline:
