@@ -276,7 +276,7 @@ def loads(data: bytes, errors: str = "strict") -> Any:  # noqa: ANN401 - JSON is
     """
     try:
         text = data.decode("utf-8", errors)
-        return json.loads(text, parse_float=_finite, parse_constant=_refuse_constant)
+        return _decoder.decode(text)
     except (ValueError, RecursionError) as exc:
         raise Undecodable(f"a frame's data is no JSON: {type(exc).__name__}") from None
 
@@ -288,6 +288,9 @@ def _finite(number: str) -> float:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+_decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
 
 
 def _tolerant(document: dict[str, Any]) -> _Response:

@@ -76,7 +76,7 @@ from gemproxy.core.rewrite import Rewriter, without_reason
 from gemproxy.core.seam import Cut, Joint, Seam
 from gemproxy.core.splice import Decision, Document
 from gemproxy.core.transcript import Transcript
-from gemproxy.core.usage import Ledger, parse_usage
+from gemproxy.core.usage import Ledger, counts_output, parse_usage
 from gemproxy.core.verdict import (
     Verdict,
     error_status,
@@ -544,7 +544,7 @@ class StreamMachine:
         attempt.settled = True
         delivered = self.transcript.chars - attempt.begins_at
         usage = parse_usage(attempt.usage)
-        text = self.transcript.text[attempt.begins_at :]
+        text = "" if counts_output(usage) else self.transcript.text[attempt.begins_at :]
         self.ledger = self.ledger.settled(
             usage, received=delivered + attempt.undelivered(), delivered=delivered, text=text
         )

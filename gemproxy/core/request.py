@@ -166,9 +166,7 @@ def loads_strictly(text: str) -> Any:  # noqa: ANN401 - JSON is any
     NaN and Infinity, and nesting or numbers beyond what Python reads.
     """
     try:
-        return json.loads(
-            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse
-        )
+        return _decoder.decode(text)
     except (ValueError, RecursionError) as exc:
         raise Unreadable(type(exc).__name__) from None
 
@@ -189,6 +187,9 @@ def _finite(number: str) -> float:
 
 def _refuse(constant: str) -> None:
     raise ValueError(constant)
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)
 
 
 def _parts(turn: dict[str, Any]) -> list[dict[str, Any]]:

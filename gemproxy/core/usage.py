@@ -66,7 +66,7 @@ class Ledger:
         It brought ``received`` visible characters and delivered some. Output is counted by
         the share that the client got: an echo, or text that was held and dropped, is billed
         but not shown. ``text`` is what was delivered, from which the tokens are estimated
-        when the attempt was cut before it counted them.
+        when the attempt was cut before it counted them; else it is not looked at.
         """
         output = _count(usage, "candidatesTokenCount")
         shown = round(output * delivered / received) if received else 0
@@ -131,6 +131,11 @@ def parse_usage(raw: msgspec.Raw) -> Usage:
     except Undecodable:
         return {}
     return usage if isinstance(usage, dict) else {}
+
+
+def counts_output(usage: Usage) -> bool:
+    """Tell a usageMetadata that counts the tokens of the answer: an attempt that is cut has none."""
+    return _count(usage, "candidatesTokenCount") > 0
 
 
 def estimate_tokens(text: str) -> int:
