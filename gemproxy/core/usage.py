@@ -134,7 +134,7 @@ def parse_usage(raw: msgspec.Raw) -> Usage:
 
 
 def counts_output(usage: Usage) -> bool:
-    """Tell a usageMetadata that counts the tokens of the answer: an attempt that is cut has none."""
+    """Tell a usageMetadata that counts the answer's tokens: an attempt that is cut has none."""
     return _count(usage, "candidatesTokenCount") > 0
 
 
