@@ -19,6 +19,8 @@ from typing import Any
 
 import msgspec
 
+from gemproxy.core.frame import Data
+
 FINISH_REASONS = (
     None,
     "STOP",
@@ -138,7 +140,7 @@ _decode = msgspec.json.Decoder(_Response).decode
 _decode_keys = msgspec.json.Decoder(_KeyedResponse).decode
 
 
-def read(data: bytes) -> Chunk:
+def read(data: Data) -> Chunk:
     """Return what ``data``, the JSON of one frame, says; raise Undecodable when it is none."""
     try:
         response = _decode(data)
@@ -172,9 +174,10 @@ def read(data: bytes) -> Chunk:
         return _read_slowly(data)
 
 
-def _check_characters(data: bytes) -> None:
+def _check_characters(data: Data) -> None:
     """Raise UnicodeDecodeError where ``data`` is no UTF-8; without a copy of an image."""
-    if data.isascii():
+    whole = data.obj if isinstance(data, memoryview) else data
+    if isinstance(whole, bytes) and whole.isascii():
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
     for start in range(0, len(data), _SLICE):
@@ -187,7 +190,7 @@ def _parts(response: _Response) -> list[_Part]:
     return content.parts if content else []
 
 
-def _keyed_parts(data: bytes) -> _Keyed:
+def _keyed_parts(data: Data) -> _Keyed:
     content = _decode_keys(data).candidates[0].content
     return content.parts if content else ()
 
@@ -257,7 +260,7 @@ def _specified(reason: str | None) -> str | None:
     return None if reason in _UNSPECIFIED else reason
 
 
-def _read_slowly(data: bytes) -> Chunk:
+def _read_slowly(data: Data) -> Chunk:
     document = loads(data)
     if isinstance(document, list) and document and _mapping(document[0]).get("error"):
         document = document[0]
@@ -268,15 +271,14 @@ def _read_slowly(data: bytes) -> Chunk:
     return _summary(_tolerant(document), keyed)
 
 
-def loads(data: bytes, errors: str = "strict") -> Any:  # noqa: ANN401 - JSON is any
+def loads(data: Data, errors: str = "strict") -> Any:  # noqa: ANN401 - JSON is any
     """Decode JSON as RFC 8259 has it, lone surrogates allowed; raise Undecodable.
 
     A number beyond a double becomes the largest double: there is no JSON for infinity.
     ``errors`` says what to do with bytes that are no UTF-8, as for ``bytes.decode``.
     """
     try:
-        text = data.decode("utf-8", errors)
-        return _decoder.decode(text)
+        return _decoder.decode(str(data, "utf-8", errors))
     except (ValueError, RecursionError) as exc:
         raise Undecodable(f"a frame's data is no JSON: {type(exc).__name__}") from None
 

@@ -6,6 +6,9 @@ import msgspec
 
 from gemproxy.core.flow import Flow
 
+Data = bytes | memoryview
+"""JSON text; in a large frame a view of its bytes, which are not copied."""
+
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
     """One frame of a stream; a msgspec struct like all that is made for each event.
@@ -17,7 +20,7 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     """
 
     raw: bytes
-    data: bytes | None
+    data: Data | None
 
 
 class Decoder(Protocol):

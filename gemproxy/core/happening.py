@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from gemproxy.core.chunk import Undecodable, loads
+from gemproxy.core.frame import Data
 
 CREATED = frozenset({"interaction.created", "interaction.start"})
 COMPLETED = frozenset({"interaction.completed", "interaction.complete"})
@@ -21,6 +22,7 @@ STATUS = "interaction.status_update"
 ERROR = "error"
 
 _DONE = b"[DONE]"
+_SHORT = 64
 _FAILS_FOR_NOW = frozenset(
     {
         "deadline_exceeded",
@@ -94,11 +96,11 @@ class _Event(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Event).decode
 
 
-def read(data: bytes | None) -> Happening:
+def read(data: Data | None) -> Happening:
     """Return what ``data``, the data of one frame, says; raise Undecodable when it is no event."""
     if not data:
         return SILENT
-    if data.strip() == _DONE:
+    if len(data) < _SHORT and bytes(data).strip() == _DONE:
         return DONE
     try:
         return _summary(_decode(data))
@@ -119,7 +121,7 @@ def _summary(event: _Event) -> Happening:
     )
 
 
-def _read_slowly(data: bytes) -> _Event:
+def _read_slowly(data: Data) -> _Event:
     """Read what the typed decoder refuses: other types, lone surrogates, an error in a list."""
     document = loads(data)
     if isinstance(document, list) and document:
@@ -162,7 +164,7 @@ def _is_passing(error: dict[str, Any]) -> bool:
     return str(code or error.get("status")).rpartition("/")[2].lower() in _FAILS_FOR_NOW
 
 
-def fingerprint(data: bytes) -> bytes:
+def fingerprint(data: Data) -> bytes:
     """Return what is the same for one event in every replay: a digest without its event_id."""
     try:
         document = msgspec.json.decode(data, type=dict[str, Any])

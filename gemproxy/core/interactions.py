@@ -50,7 +50,7 @@ from gemproxy.core.events import (
     Rejected,
     Resume,
 )
-from gemproxy.core.frame import Frame, FrameTooLarge
+from gemproxy.core.frame import Data, Frame, FrameTooLarge
 from gemproxy.core.happening import COMPLETED, CREATED, ERROR, STATUS, Happening, read
 from gemproxy.core.intake import Step
 from gemproxy.core.machine import IllegalInput, IllegalTransition, Patience
@@ -294,7 +294,7 @@ class InteractionMachine:
             self._erred = event.type == ERROR
         return (Emit(frame.raw),)
 
-    def _note(self, event: Happening, data: bytes) -> None:
+    def _note(self, event: Happening, data: Data) -> None:
         self.delivered.add(event, data)
         self._interaction_id = self._interaction_id or event.interaction_id
         self.status = event.status or self.status

@@ -22,6 +22,7 @@ import enum
 
 import attrs
 
+from gemproxy.core.frame import Data
 from gemproxy.core.happening import COMPLETED, CREATED, Happening, fingerprint
 
 
@@ -47,7 +48,7 @@ class Delivered:
     _behind: bool = False
     _skipped: bool = False
 
-    def add(self, event: Happening, data: bytes) -> None:
+    def add(self, event: Happening, data: Data) -> None:
         """Note an event that went out."""
         self.count += 1
         self._created |= event.type in CREATED
@@ -78,7 +79,7 @@ class Delivered:
         """Tell whether the client has an event with this id."""
         return event.id is not None and event.id in self._ids
 
-    def judge(self, event: Happening, data: bytes) -> News:
+    def judge(self, event: Happening, data: Data) -> News:
         """Return what an event of a replay is; one that is NEW has still to be added."""
         if self.has(event):
             self._behind, self._skipped = event.id != self.last_id, False
@@ -97,11 +98,11 @@ class Delivered:
             return News.NEW
         return self._compare(event, data)
 
-    def _knows(self, event: Happening, data: bytes) -> bool:
+    def _knows(self, event: Happening, data: Data) -> bool:
         again = self._created and event.type in CREATED
         return again or (event.id is None and fingerprint(data) in self._lifecycle)
 
-    def _compare(self, event: Happening, data: bytes) -> News:
+    def _compare(self, event: Happening, data: Data) -> News:
         if fingerprint(data) != self._since[self._told_again]:
             return News.ASTRAY
         self._told_again += 1

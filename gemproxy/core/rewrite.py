@@ -21,6 +21,7 @@ import attrs
 
 from gemproxy.core.chunk import loads
 from gemproxy.core.flow import Flow
+from gemproxy.core.frame import Data
 from gemproxy.core.usage import Ledger, Usage, parse_usage
 
 Json = dict[str, Any]
@@ -66,7 +67,7 @@ class Rewriter:
     def __attrs_post_init__(self) -> None:
         self.shown = self.grounding
 
-    def rewrite(self, data: bytes, drop: int) -> bytes | None:
+    def rewrite(self, data: Data, drop: int) -> bytes | None:
         """Return the new JSON of a frame, or None when nothing is left to say.
 
         ``drop`` characters are cut from the front of the frame's visible text.
@@ -197,7 +198,7 @@ def _with_usage(raw: bytes, flow: Flow, usage: bytes) -> bytes:
     return b"".join([*pieces, raw[at:]])
 
 
-def without_reason(data: bytes) -> bytes:
+def without_reason(data: Data) -> bytes:
     """Return a frame's JSON without its finishReason: the text of an ending not accepted."""
     document = loads(data, "replace")
     for candidate in _candidates(document):

@@ -19,6 +19,7 @@ are collected and searched from where the last search stopped, and the fast sear
 a blank line is only made right behind a frame that ended in this same blank line.
 """
 
+import io
 import re
 from typing import Self
 
@@ -57,7 +58,7 @@ class SSEDecoder:
     max_frame: int = 64 << 20
     # The unfinished frame as it came; there is no blank line in it, save for a CR in doubt at
     # its end. In pieces, which are joined once.
-    _pending: list[bytes] = attrs.field(init=False, repr=False, factory=list)
+    _pending: io.BytesIO = attrs.field(init=False, repr=False, factory=io.BytesIO)
     _size: int = attrs.field(init=False, default=0)
     _last: bytes = attrs.field(init=False, repr=False, default=b"")
     # The two line ends that end the next frame if it is like the last; empty: do not guess.
@@ -123,17 +124,14 @@ class SSEDecoder:
         breaks = _first_break(data, 0)
         begun = self._last + data if breaks >= 0 or self._last.endswith(b"\r") else b""
         if _LINE_END_AND_BLANK_LINE.search(begun, max(breaks, 0)):
-            self._pending.append(data)
+            self._pending.write(data)
             return self._joined()
         self._keep(data)
         return b""
 
     def _keep(self, data: bytes) -> None:
         """Add to the unfinished frame; raise FrameTooLarge beyond the cap."""
-        if self._pending and len(self._pending[-1]) < _SHORT:
-            self._pending[-1] += data
-        else:
-            self._pending.append(data)
+        self._pending.write(data)
         self._last = (self._last + data[-_OVERLAP:])[-_OVERLAP:]
         self._size += len(data)
         if self._size > self.max_frame:
@@ -141,8 +139,8 @@ class SSEDecoder:
 
     def _joined(self) -> bytes:
         """Take all of the unfinished frame."""
-        whole = b"".join(self._pending)
-        self._pending.clear()
+        whole = self._pending.getvalue()
+        self._pending = io.BytesIO()
         self._last, self._size = b"", 0
         return whole
 
@@ -171,11 +169,10 @@ class SSEDecoder:
             end = buffer.find(mark, start)
             if not buffer.startswith(separator, end):  # nor at -1: it is longer than a byte
                 break
-            data = buffer[start + 6 : end]
-            if other in data:
+            if buffer.find(other, start, end) >= 0:
                 break
             end += width
-            frames.append(Frame(buffer[start:end], data))
+            frames.append(_plain(buffer[start:end], width))
             start = end
         return start
 
@@ -213,6 +210,13 @@ class SSEEncoder:
         return attrs.evolve(self, eol=_last_line_end(raw) or self.eol)
 
 
+def _plain(raw: bytes, width: int) -> Frame:
+    """Return the frame of one ``data: `` line, behind which ``width`` bytes of line ends stand."""
+    if len(raw) > _LARGE:
+        return Frame(raw, memoryview(raw)[len(_PLAIN_START) : -width])
+    return Frame(raw, raw[len(_PLAIN_START) : -width])
+
+
 def _first_break(buffer: bytes, start: int) -> int:
     """Return the offset of the first CR or LF from ``start`` on, or -1.
 
@@ -224,6 +228,10 @@ def _first_break(buffer: bytes, start: int) -> int:
 
 def _payload(block: bytes) -> bytes | None:
     """Return the data of the event in ``block``, or the JSON that stands there unframed."""
+    if block.startswith(_PLAIN_START):
+        end = _first_break(block, 0)
+        if not block[end:].strip(b"\r\n"):  # one line: an image is spared the search for others
+            return block[len(_PLAIN_START) : end]
     values = [
         line[6:] if line.startswith(_PLAIN_START) else line[5:]
         for line in block.splitlines()

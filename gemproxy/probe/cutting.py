@@ -102,7 +102,7 @@ def _shortened(frame: Frame, keep: int) -> bytes:
 
     What the API says of the whole frame (a reason, a token, grounding) would be untrue.
     """
-    document = json.loads(frame.data or b"{}")
+    document = json.loads(bytes(frame.data or b"{}"))
     candidate = document["candidates"][0]
     parts = _first_characters(candidate["content"]["parts"], keep)
     short = {"index": candidate.get("index", 0), "content": {"role": "model", "parts": parts}}

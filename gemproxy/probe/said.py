@@ -57,7 +57,7 @@ class Said:
             self.garbled += 1
             self.lengths.append(0)
             return
-        for part in _parts(frame.data):
+        for part in _parts(bytes(frame.data)):
             self._take_part(part)
         self._take(chunk)
 

@@ -26,6 +26,8 @@ from aiohttp_sse import EventSourceResponse
 
 from gemproxy.relay.dialects import Dialect, eol_of
 
+_Bytes = bytes | memoryview
+
 _CALM = 16 * 1024
 """Below asyncio's low-water mark a transport is never paused, so that a write cannot block."""
 
@@ -158,13 +160,14 @@ class ClientSink:
 
     async def _write_slices(self, raw: bytes) -> None:
         """Write an image and its like: whole, it would be copied, and wait for the client."""
+        view = memoryview(raw)
         for start in range(0, len(raw), _SLICE):
-            await self._write(raw[start : start + _SLICE])
+            await self._write(view[start : start + _SLICE])
 
-    async def _write(self, raw: bytes) -> None:
+    async def _write(self, raw: _Bytes) -> None:
         await self._within(self.response.write, raw)
 
-    async def _within(self, write: Callable[[bytes], Awaitable[object]], raw: bytes) -> None:
+    async def _within(self, write: Callable[[Any], Awaitable[object]], raw: _Bytes) -> None:
         """Write within the send timeout; when nothing can block, without a timer."""
         transport = self._transport()
         calm = transport.get_write_buffer_size() < _CALM and len(raw) < _CALM

@@ -197,7 +197,7 @@ def test_each_object_of_an_array_is_one_frame(
 
     frames, rest = decode(chunked(text.encode(), sizes))
 
-    assert [json.loads(frame.data or b"") for frame in frames] == objects
+    assert [json.loads(bytes(frame.data or b"")) for frame in frames] == objects
     assert rest is not None
     assert rest.data is None
 

@@ -47,7 +47,7 @@ def decode(chunks: Iterable[bytes]) -> tuple[list[Frame], Frame | None]:
 
 def data_of(stream: bytes) -> list[bytes]:
     """Return the data of all complete events of ``stream``."""
-    return [frame.data for frame in decode([stream])[0] if frame.data is not None]
+    return [bytes(frame.data) for frame in decode([stream])[0] if frame.data is not None]
 
 
 def by_the_book(stream: bytes) -> list[bytes]:
@@ -314,7 +314,8 @@ def test_the_raw_bytes_joined_are_the_stream(stream: bytes, sizes: list[int]) ->
 def test_events_are_those_of_the_standard(stream: bytes) -> None:
     frames, rest = decode([stream])
 
-    found = [frame.data for frame in [*frames, *([rest] if rest else [])] if frame.data is not None]
+    whole = [*frames, *([rest] if rest else [])]
+    found = [bytes(frame.data) for frame in whole if frame.data is not None]
     framed = [data for data in found if not data.startswith((b"{", b"["))]
     expected = [data for data in by_the_book(stream) if not data.startswith((b"{", b"["))]
     assert framed == expected
@@ -364,3 +365,15 @@ def test_bytes_without_a_line_end_change_no_encoder(raw: bytes) -> None:
 def test_an_encoder_is_a_value() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         SSEEncoder().eol = b"\n"  # type: ignore[misc]
+
+
+def test_the_data_of_a_large_frame_is_a_view_of_it_and_reads_the_same() -> None:
+    large = b'{"a":"' + b"x" * (1 << 19) + b'"}'
+    stream = b"".join(b"data: " + data + b"\r\n\r\n" for data in (b"{}", large, b"{}"))
+
+    frames, rest = decode(chunked(stream, [70_000]))
+
+    assert rest is None
+    assert b"".join(frame.raw for frame in frames) == stream
+    assert [type(frame.data) for frame in frames] == [bytes, memoryview, bytes]
+    assert [bytes(frame.data or b"") for frame in frames] == [b"{}", large, b"{}"]
