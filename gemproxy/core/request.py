@@ -28,6 +28,8 @@ _SERVER_TOOLS = frozenset(
 )
 
 
+_WINDOW = 1 << 16
+_LONGEST = 16
 _JSON = ("application/json", "APPLICATION_JSON")
 
 
@@ -104,10 +106,10 @@ class StreamRequest:
         count = look_up(self.config, "candidateCount")
         return isinstance(count, int) and count > 1
 
-    @property
+    @functools.cached_property
     def server_tools(self) -> bool:
         """Whether Google's own tools may run, which pause a stream and end turns in between."""
-        if b"tools" not in self.body:  # spares most requests the parser
+        if not mentions(self.body, b'tools"'):  # spares most requests the parser
             return False
         tools = (self.document or {}).get("tools")
         names = {
@@ -117,6 +119,24 @@ class StreamRequest:
             for name in tool
         }
         return bool(names & _SERVER_TOOLS)
+
+
+def mentions(body: bytes, *ends: bytes) -> bool:
+    """Tell whether one of ``ends``, each of up to 16 bytes with a quote last, is in a JSON text.
+
+    What has no quote for long is one string, an image, and is jumped over: a single character is
+    found fifty times faster than several.
+    """
+    start = 0
+    while 0 <= start < len(body):
+        window = body[start : start + _WINDOW]
+        if any(end in window for end in ends):
+            return True
+        if start + _WINDOW >= len(body):
+            return False
+        quote = body.find(b'"', start + _WINDOW - _LONGEST)
+        start = quote - _LONGEST if quote >= 0 else -1
+    return False
 
 
 def look_up(mapping: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON is any

@@ -57,7 +57,7 @@ class SSEDecoder:
 
     max_frame: int = 64 << 20
     # The unfinished frame as it came; there is no blank line in it, save for a CR in doubt at
-    # its end. In pieces, which are joined once.
+    # its end. A buffer that grows in place, and gives away what it holds without a copy.
     _pending: io.BytesIO = attrs.field(init=False, repr=False, factory=io.BytesIO)
     _size: int = attrs.field(init=False, default=0)
     _last: bytes = attrs.field(init=False, repr=False, default=b"")

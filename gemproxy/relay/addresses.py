@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 import attrs
 from yarl import URL
 
+from gemproxy.core.request import mentions
 from gemproxy.relay.headers import without_credential
 
 LIMIT = 1 << 20
@@ -94,7 +95,7 @@ def addresses(upstream: URL, public_url: str, scheme: str, headers: Mapping[str,
 
 def may_hold_uris(body: bytes) -> bool:
     """Tell cheaply whether a body may hold a URI that ``Addresses`` would edit."""
-    return b'Uri"' in body or b'uri"' in body
+    return mentions(body, b'Uri"', b'uri"')
 
 
 def names_files(raw_target: str) -> bool:

@@ -14,6 +14,7 @@ from gemproxy.core.request import (
     hides_the_end,
     loads_strictly,
     look_up,
+    mentions,
     parse_strictly,
     snake_case,
     spelling,
@@ -388,3 +389,14 @@ def test_grouped_and_listed_masks_are_judged_alike(fields: list[str]) -> None:
     listed = ",".join(f"candidates/{field}" for field in fields)
 
     assert hides_the_end(grouped) is hides_the_end(listed) is ("finishReason" not in fields)
+
+
+LONG = st.sampled_from([0, 10, 65_500, 65_536, 65_550, 131_060, 200_000]).map(lambda n: b"x" * n)
+BITS = st.sampled_from([b'"', b'tools"', b'"tools":', b'ools"', b"tools", b'Uri"', b"\\", b"{"])
+
+
+@given(st.lists(LONG | BITS, max_size=12).map(b"".join))
+def test_a_name_is_found_wherever_it_stands(body: bytes) -> None:
+    found = mentions(body, b'tools"', b'Uri"')
+
+    assert found == (b'tools"' in body or b'Uri"' in body)
