@@ -175,6 +175,8 @@ def _marks_around(anchor: str) -> tuple[str, str]:
 
 
 def _is_chinese(tail: str) -> bool:
+    if tail.isascii():
+        return False
     han = sum("\u4e00" <= character <= "\u9fff" for character in tail)
     kana = any("\u3040" <= character <= "\u30ff" for character in tail)
     return not kana and han >= min(_SOME_HAN, max(1, len(tail) // 4))

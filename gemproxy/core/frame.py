@@ -29,9 +29,6 @@ class Decoder(Protocol):
     def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
         """Take the plain events that come first, if any; return them and what is to be fed."""
 
-    def run(self, frames: list[Frame]) -> Flow | None:
-        """Return the plain events that ``frames``, which were cut here, begin with, if any."""
-
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
 

@@ -4,7 +4,6 @@ This is the hot path. What one read brought is decoded, judged and joined into o
 no await, no log call and no object beyond the frame, its chunk and its action per event.
 """
 
-import collections
 from collections.abc import Callable
 
 import attrs
@@ -29,6 +28,9 @@ from gemproxy.core.frame import Decoder, Frame, FrameTooLarge
 from gemproxy.core.machine import StreamMachine
 
 Verdict = Resume | Finish | Fail
+
+_FEW = 512
+"""Bytes that are taken first while it is not known where an attempt joins."""
 
 _MOST_SILENT = 100_000
 """Frames without data in one attempt: the pings of a day, or a flood."""
@@ -67,7 +69,8 @@ class Intake:
     def received(self, data: bytes) -> Step:
         """Take what one read brought."""
         if not self.machine.flowing:
-            return self._frames(data)
+            little = len(data) <= _FEW or not self.machine.joining
+            return self._frames(data) if little else self._join(data)
         try:
             flow, data = self._decoder.flow(data)
         except FrameTooLarge:
@@ -80,16 +83,28 @@ class Intake:
         step = self._frames(data)
         return Step(raw + step.raw, step.verdict)
 
+    def _join(self, data: bytes) -> Step:
+        """Take a little, and then more, until it is known where the attempt joins.
+
+        The rest may flow.
+        """
+        raw, few = b"", _FEW
+        while data:
+            joining = self.machine.joining
+            step = self._frames(data[:few]) if joining else self.received(data)
+            raw += step.raw
+            if step.verdict is not None or not joining:
+                return Step(raw, step.verdict)
+            data, few = data[few:], 2 * few
+        return Step(raw)
+
     def _frames(self, data: bytes) -> Step:
         try:
             frames = self._decoder.feed(data)
         except FrameTooLarge:
             return self._take(Ended(How.OVERSIZED))
         raws: list[bytes] = []
-        flowed = self.machine.flowing
-        left = collections.deque(frames)
-        while left:
-            frame = left.popleft()
+        for frame in frames:
             try:
                 chunk = self._silence() if frame.data is None else read(frame.data)
                 actions = self.machine.receive(Received(frame, chunk))
@@ -102,9 +117,6 @@ class Intake:
                     raws.append(action.raw)
                 else:
                     return Step(b"".join(raws), action)
-            if left and not flowed and self.machine.flowing:
-                flowed = True  # once in a read: what is no run is soon looked at for nothing
-                raws.append(self._run(left))
         return Step(b"".join(raws) if len(raws) != 1 else raws[0])
 
     def _silence(self) -> Chunk:
@@ -116,15 +128,6 @@ class Intake:
         if self._silent > _MOST_SILENT:
             raise FrameTooLarge(f"An attempt brought {_MOST_SILENT} frames that say nothing.")
         return SILENT
-
-    def _run(self, left: collections.deque[Frame]) -> bytes:
-        """Take the run that the frames that are ``left`` begin with; return its bytes."""
-        flow = self._decoder.run(list(left))
-        if flow is None:
-            return b""
-        for _ in flow.events:
-            left.popleft()
-        return _emitted(self.machine.receive(flow))
 
     def ended(self, how: How) -> Step:
         """Take the end of the body, and what the decoder still held."""

@@ -49,10 +49,6 @@ class JSONArrayDecoder:
         """Take nothing: this framing is too rare for a hot path."""
         return None, data
 
-    def run(self, frames: list[Frame]) -> Flow | None:  # noqa: ARG002 - the protocol's
-        """Return nothing, as above."""
-        return None
-
     def feed(self, data: bytes) -> list[Frame]:
         """Return the elements that ``data`` completes; raise FrameTooLarge beyond the cap."""
         self._pending += data

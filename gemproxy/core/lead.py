@@ -33,6 +33,8 @@ _MARKS = rf"{_ELLIPSIS}(?:(?P<mark>{_MARK})(?P<gap>\s*))?{_ELLIPSIS}"
 _MARK_BEGUN = r"(?:\.{1,2}|<|\[)?"
 
 PAIRED = str.maketrans("\u00ab\u2039\u300c\u300e\u27e6<[", "\u00bb\u203a\u300d\u300f\u27e7>]")
+OPENING = ("\u201c", "\u2018", "\u201e", "\u201a")
+"""Quotation marks that only open; folded, they look like those that close."""
 _FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})(.*)$", re.MULTILINE)
 
 

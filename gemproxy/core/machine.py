@@ -186,6 +186,11 @@ class StreamMachine:
         )
 
     @property
+    def joining(self) -> bool:
+        """Whether it is not yet known where the attempt joins what the client has."""
+        return self.state is State.SPLICING
+
+    @property
     def progress(self) -> int:
         """A count that grows whenever the client gets something new and visible."""
         return self.transcript.chars + self.transcript.opaque

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 import attrs
 
 from gemproxy.core.folding import ALIKE, ALIKE_TABLE, common_length, fold
-from gemproxy.core.lead import LEADS, PAIRED, PREAMBLE_MAX, inside_fence
+from gemproxy.core.lead import LEADS, OPENING, PAIRED, PREAMBLE_MAX, inside_fence
 from gemproxy.core.tail import ALIKE_MAX, REACH, SAME_MIN, TWICE_MAX, UNASKED_MIN, Tail
 
 OVERLAP_MAX = 200
@@ -73,12 +73,14 @@ class _Echo:
 
     ``candidates`` are the indexes of the tail at which that end may begin; ``mark`` is what
     stood before it, so that its partner must follow, and ``gap`` whether it stood apart.
+    ``opening`` is the mark as it came where it only opens: it is not its own partner.
     """
 
     start: int
     candidates: list[int]
     mark: str = ""
     gap: bool = False
+    opening: str = ""
     length: int = 0
 
     def step(self, char: str, folded: str) -> int | None:
@@ -157,6 +159,7 @@ class _Landing:
     kind: Joint
     closing: str = ""
     gap: bool = False
+    opening: str = ""
     rest: str = ""
     unless: str = ""
 
@@ -177,7 +180,8 @@ class _Landing:
         ``trailing`` is the whitespace that the delivered text ends with.
         """
         space = len(self.rest) - len(self.rest.lstrip())
-        mark = self.rest[space : space + len(self.closing)].translate(ALIKE_TABLE)
+        mark = self.rest[space : space + len(self.closing)]
+        mark = mark if mark == self.opening else mark.translate(ALIKE_TABLE)
         fits = self.gap or trailing.startswith(self.rest[:space])
         matched = common_length(self.rest, trailing)
         if self.closing and fits and mark == self.closing:
@@ -279,7 +283,9 @@ class Seam:
         latest = len(self._tail.folded) - UNASKED_MIN
         indexes = [index for index in self._echo_indexes() if index <= latest]
         mark, gap = lead["mark"] or "", bool(lead["gap"])
-        self._echoes.append(_Echo(len(self._head), indexes, mark, gap))
+        raw = self._head[slice(*lead.span("mark"))] if mark else ""
+        opening = raw if raw in OPENING else ""
+        self._echoes.append(_Echo(len(self._head), indexes, mark, gap, opening))
 
     def _follow(self, folded: str) -> None:
         """Go on with every reading as an echo; land where the first one is complete."""
@@ -292,7 +298,8 @@ class Seam:
     def _land(self, echo: _Echo, index: int) -> _Landing | None:
         """Return the landing of a repetition from ``index`` on, None where it may be new text."""
         kind = Joint.ECHO if index <= self._anchor_at else Joint.OVERLAP
-        landing = _Landing(self._seen, kind, echo.mark.translate(PAIRED), echo.gap)
+        closing = echo.mark.translate(PAIRED)
+        landing = _Landing(self._seen, kind, closing, echo.gap, echo.opening)
         if index == self._anchor_at and not echo.start:
             return landing
         if self._is_chance(echo, index):

@@ -80,12 +80,6 @@ class SSEDecoder:
         self._eol = self._eol or _last_line_end(self._separator)
         return taken, data[len(taken.raw) :]
 
-    def run(self, frames: list[Frame]) -> Flow | None:
-        """Return the plain events that ``frames``, which were cut here, begin with, if any."""
-        if not self._separator:
-            return None
-        return take(b"".join([frame.raw for frame in frames]), self._separator)
-
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
         if self._size:
@@ -172,7 +166,9 @@ class SSEDecoder:
             if buffer.find(other, start, end) >= 0:
                 break
             end += width
-            frames.append(_plain(buffer[start:end], width))
+            raw = buffer[start:end]
+            data = raw[6:-width] if len(raw) <= _LARGE else memoryview(raw)[6:-width]
+            frames.append(Frame(raw, data))
             start = end
         return start
 
@@ -208,13 +204,6 @@ class SSEEncoder:
     def like(self, raw: bytes) -> Self:
         """Return an encoder with the line end of ``raw``, or this one if it ends in none."""
         return attrs.evolve(self, eol=_last_line_end(raw) or self.eol)
-
-
-def _plain(raw: bytes, width: int) -> Frame:
-    """Return the frame of one ``data: `` line, behind which ``width`` bytes of line ends stand."""
-    if len(raw) > _LARGE:
-        return Frame(raw, memoryview(raw)[len(_PLAIN_START) : -width])
-    return Frame(raw, raw[len(_PLAIN_START) : -width])
 
 
 def _first_break(buffer: bytes, start: int) -> int:

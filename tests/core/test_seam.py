@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from gemproxy.core.anchor import ANCHOR_LENGTH, choose_anchor
@@ -671,6 +671,7 @@ def attempts(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @given(attempts())
+@example(("vig zgdrg eww mpu orpbr: \u201c", " \u201c\nvig zgdrg eww mpu orpbr: \u201c \u201c"))
 def test_nothing_is_dropped_but_what_the_client_has(case: tuple[str, str]) -> None:
     delivered, attempt = case
     decision = decision_for(delivered, attempt)
