@@ -65,11 +65,12 @@ def _telling_length(agreed: list[int]) -> int:
     distance (give or take the separator that the last item lacks) the text repeats itself
     and may go on so: then the end must reach beyond the first of the repeated items.
     """
-    needed = 1
-    for distance, length in enumerate(agreed[: REACH + 1]):
-        if length or distance == 1:
-            repeats = length >= distance - 1
-            needed = max(needed, length + 1 + (distance if repeats else 0))
+    near = agreed[: REACH + 1]
+    needed = 2 if len(near) > 1 else 1  # at distance 1 even nothing spans it
+    for distance in [distance for distance, length in enumerate(near) if length]:
+        length = near[distance]
+        repeats = length >= distance - 1
+        needed = max(needed, length + 1 + (distance if repeats else 0))
     return needed
 
 
