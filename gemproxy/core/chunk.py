@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from gemproxy.core.frame import Data
+from gemproxy.core.image import without_images
 
 FINISH_REASONS = (
     None,
@@ -143,6 +144,8 @@ _decode_keys = msgspec.json.Decoder(_KeyedResponse).decode
 def read(data: Data) -> Chunk:
     """Return what ``data``, the JSON of one frame, says; raise Undecodable when it is none."""
     try:
+        if isinstance(data, memoryview):
+            data = without_images(data)
         response = _decode(data)
         candidates = response.candidates
         if len(candidates) == 1 and response.prompt_feedback is None and response.error is None:

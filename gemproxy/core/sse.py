@@ -60,6 +60,8 @@ class SSEDecoder:
     # its end. A buffer that grows in place, and gives away what it holds without a copy.
     _pending: io.BytesIO = attrs.field(init=False, repr=False, factory=io.BytesIO)
     _size: int = attrs.field(init=False, default=0)
+    # How many of its first bytes are known to hold no line end.
+    _clear: int = attrs.field(init=False, default=0)
     _last: bytes = attrs.field(init=False, repr=False, default=b"")
     # The two line ends that end the next frame if it is like the last; empty: do not guess.
     _separator: bytes = attrs.field(init=False, default=_CRLF + _CRLF)
@@ -71,7 +73,7 @@ class SSEDecoder:
         if not self._separator:
             return None, data
         if self._size > _LARGE:
-            return None, self._collect(data)
+            return None, data
         if self._size:
             data = self._collect(data)
         taken = take(data, self._separator)
@@ -82,10 +84,11 @@ class SSEDecoder:
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
+        clear = self._clear
         if self._size:
             data = self._collect(data)
         frames: list[Frame] = []
-        start = self._cut_plain(data, 0, frames)
+        start = self._cut_plain(data, 0, frames, clear)
         if start < len(data):
             self._cut(data, start, frames)
         if frames and not self._eol:
@@ -113,18 +116,23 @@ class SSEDecoder:
             whole = self._joined() + data
             if self._end(whole, 0) >= 0:
                 return whole
-            self._keep(whole)
+            self._keep(whole, _first_break(whole, 0))
             return b""
         breaks = _first_break(data, 0)
         begun = self._last + data if breaks >= 0 or self._last.endswith(b"\r") else b""
         if _LINE_END_AND_BLANK_LINE.search(begun, max(breaks, 0)):
             self._pending.write(data)
             return self._joined()
-        self._keep(data)
+        self._keep(data, breaks)
         return b""
 
-    def _keep(self, data: bytes) -> None:
-        """Add to the unfinished frame; raise FrameTooLarge beyond the cap."""
+    def _keep(self, data: bytes, breaks: int) -> None:
+        """Add to the unfinished frame; raise FrameTooLarge beyond the cap.
+
+        ``breaks`` is the offset of the first CR or LF, or -1.
+        """
+        if self._clear == self._size:
+            self._clear += len(data) if breaks < 0 else breaks
         self._pending.write(data)
         self._last = (self._last + data[-_OVERLAP:])[-_OVERLAP:]
         self._size += len(data)
@@ -135,7 +143,7 @@ class SSEDecoder:
         """Take all of the unfinished frame."""
         whole = self._pending.getvalue()
         self._pending = io.BytesIO()
-        self._last, self._size = b"", 0
+        self._last, self._size, self._clear = b"", 0, 0
         return whole
 
     def _cut(self, buffer: bytes, start: int, frames: list[Frame]) -> None:
@@ -146,11 +154,12 @@ class SSEDecoder:
             self._separator = _separator(raw)
             start = self._cut_plain(buffer, end, frames)
         if start < len(buffer):
-            self._keep(buffer[start:])
+            self._keep(buffer[start:], _first_break(buffer, start) - start)
 
-    def _cut_plain(self, buffer: bytes, start: int, frames: list[Frame]) -> int:
+    def _cut_plain(self, buffer: bytes, start: int, frames: list[Frame], clear: int = 0) -> int:
         """Append frames while each is one ``data: `` line and the separator.
 
+        There is no line end before ``clear``, which saves looking for one in an image.
         Returns the offset of the first byte that is left for the general rules.
         """
         separator = self._separator
@@ -159,17 +168,18 @@ class SSEDecoder:
         mark = separator[:1]
         width = len(separator)
         other = _LF if mark == b"\r" else _CR  # found as an integer several times faster
+        seek = max(start, clear)
         while buffer.startswith(_PLAIN_START, start):
-            end = buffer.find(mark, start)
+            end = buffer.find(mark, seek)
             if not buffer.startswith(separator, end):  # nor at -1: it is longer than a byte
                 break
-            if buffer.find(other, start, end) >= 0:
+            if buffer.find(other, seek, end) >= 0:
                 break
             end += width
             raw = buffer[start:end]
             data = raw[6:-width] if len(raw) <= _LARGE else memoryview(raw)[6:-width]
             frames.append(Frame(raw, data))
-            start = end
+            start = seek = end
         return start
 
     def _end(self, buffer: bytes, start: int) -> int:
