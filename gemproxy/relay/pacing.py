@@ -16,6 +16,7 @@ says which bound it was.
 Policies are made after the first interruption: nearly all requests never meet one.
 """
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -23,8 +24,9 @@ from typing import TypeVar, cast
 
 import attrs
 from tenacity import (
-    AsyncRetrying,
+    DoSleep,
     RetryCallState,
+    Retrying,
     retry_if_exception_type,
     stop_after_attempt,
     stop_before_delay,
@@ -33,6 +35,8 @@ from tenacity import (
 from gemproxy.core.events import Cause
 
 T = TypeVar("T")
+
+_DICE = random.SystemRandom()
 
 
 @attrs.frozen
@@ -68,12 +72,16 @@ class Interrupted(Exception):
 
 @attrs.frozen(eq=False)
 class Pacing:
-    """The pace of one request; the fields are the arguments of ``pacing``."""
+    """The pace of one request.
+
+    ``progress`` returns a count that grows with every character the client can see. ``sleep``
+    and ``rng`` replace the clock and the dice in tests.
+    """
 
     budget: Budget
     progress: Callable[[], int]
-    sleep: Callable[[float], Awaitable[None]] | None = None
-    rng: random.Random | None = None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    rng: random.Random = _DICE
 
     async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Call ``attempt`` until it is not Interrupted, and return what it returned.
@@ -84,46 +92,34 @@ class Pacing:
         try:
             return await attempt()
         except Interrupted as first:
-            interrupted: Interrupted | None = first
-        policies = pacing(
-            self.budget,
-            self.progress,
-            elapsed=time.monotonic() - began,
-            sleep=self.sleep,
-            rng=self.rng,
-        )
-        async for paced in policies:
-            with paced:
-                if interrupted is not None:  # tenacity waits after an attempt that it has seen
-                    seen, interrupted = interrupted, None
-                    raise seen
+            interrupted = first
+        policy = self._policy(time.monotonic() - began)
+        state = RetryCallState(policy, fn=None, args=(), kwargs={})
+        while True:
+            state.set_exception((Interrupted, interrupted, None))
+            delay = cast(DoSleep, policy.iter(state))  # or it raises ``interrupted``
+            state.prepare_for_next_attempt()
+            await self.sleep(delay)
+            try:
                 return await attempt()
-        raise AssertionError  # pragma: no cover - tenacity ends with a result or an exception
+            except Interrupted as again:
+                interrupted = again
 
+    def _policy(self, elapsed: float) -> Retrying:
+        """Return tenacity's policies for a request that has taken ``elapsed`` seconds.
 
-def pacing(
-    budget: Budget,
-    progress: Callable[[], int],
-    *,
-    elapsed: float = 0.0,
-    sleep: Callable[[float], Awaitable[None]] | None = None,
-    rng: random.Random | None = None,
-) -> AsyncRetrying:
-    """Return the attempts of one request, for ``async for attempt`` and ``with attempt``.
-
-    ``progress`` returns a count that grows with every character the client can see. ``elapsed``
-    are the seconds that the request has taken so far. ``sleep`` and ``rng`` replace the clock
-    and the dice in tests. Anything but Interrupted passes through; Interrupted comes out when
-    the budget is spent.
-    """
-    pace = _Pace(budget, progress, rng or random.SystemRandom(), elapsed, seen=progress())
-    policy = AsyncRetrying(
-        retry=retry_if_exception_type(Interrupted),
-        wait=pace.wait,
-        stop=pace.stop,
-        reraise=True,
-    )
-    return policy if sleep is None else policy.copy(sleep=sleep)
+        Its AsyncRetrying would ask of each policy, at each attempt, whether it is a coroutine
+        function; these are none, and the one wait is ours.
+        """
+        pace = _Pace(self.budget, self.progress, self.rng, elapsed, seen=self.progress())
+        policy = Retrying(
+            retry=retry_if_exception_type(Interrupted),
+            wait=pace.wait,
+            stop=pace.stop,
+            reraise=True,
+        )
+        policy.begin()
+        return policy
 
 
 @attrs.define(eq=False)
