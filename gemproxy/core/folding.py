@@ -19,26 +19,27 @@ ALIKE_TABLE = str.maketrans(ALIKE)
 
 _SPACES = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
 _FOLDING = str.maketrans(ALIKE | dict.fromkeys(_SPACES, " "))
-_RUN = re.compile(r"\s\s+")
+_RUN = re.compile("  +")
 
 
 def folded(text: str) -> tuple[str, Sequence[int]]:
     """Return ``text`` folded, and for each character the offset of the first raw one.
 
-    The same as ``fold`` for a text that is all there, ten times faster.
+    The same as ``fold`` for a text that is all there, many times faster.
     """
+    plain = text.translate(_FOLDING)
+    if "  " not in plain:
+        return plain, range(len(text))
     pieces: list[str] = []
     offsets: list[int] = []
     start = 0
-    for run in _RUN.finditer(text):
+    for run in _RUN.finditer(plain):
         end = run.start() + 1
-        pieces.append(text[start:end])
+        pieces.append(plain[start:end])
         offsets += range(start, end)
         start = run.end()
-    if not pieces:
-        return text.translate(_FOLDING), range(len(text))
     offsets += range(start, len(text))
-    return "".join([*pieces, text[start:]]).translate(_FOLDING), offsets
+    return "".join([*pieces, plain[start:]]), offsets
 
 
 def fold(chars: Iterable[str]) -> Iterator[tuple[int, str]]:

@@ -24,7 +24,7 @@ characters and never for more than ``HOLD_LIMIT``.
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -71,27 +71,41 @@ class Diverged:
 class _Echo:
     """The reading that from ``start`` on the attempt repeats an end of the tail.
 
-    ``candidates`` are the indexes of the tail at which that end may begin; ``mark`` is what
-    stood before it, so that its partner must follow, and ``gap`` whether it stood apart.
-    ``opening`` is the mark as it came where it only opens: it is not its own partner.
+    ``places`` are the indexes of the tail at which that end may begin, ``candidates`` those
+    that agree so far; ``mark`` is what stood before it, so that its partner must follow, and
+    ``gap`` whether it stood apart. ``opening`` is the mark as it came where it only opens: it
+    is not its own partner.
     """
 
     start: int
-    candidates: list[int]
+    places: Sequence[range]
     mark: str = ""
     gap: bool = False
     opening: str = ""
     length: int = 0
+    candidates: list[int] = attrs.field(factory=list)
 
     def step(self, char: str, folded: str) -> int | None:
         """Take the next folded character; return the candidate that it completed, if any."""
-        self.candidates = [
-            index for index in self.candidates if folded[index + self.length] == char
-        ]
+        if not self.length:
+            self.candidates = [at for place in self.places for at in _found(char, folded, place)]
+        else:
+            self.candidates = [
+                index for index in self.candidates if folded[index + self.length] == char
+            ]
         self.length += 1
         if self.candidates and self.candidates[-1] + self.length == len(folded):
             return self.candidates.pop()
         return None
+
+
+def _found(char: str, text: str, place: range) -> Iterator[int]:
+    """Yield the indexes within ``place`` at which ``char`` stands in ``text``."""
+    end = max(place.stop, 0)  # an empty range may end before it begins
+    at = text.find(char, place.start, end)
+    while at >= 0:
+        yield at
+        at = text.find(char, at + 1, end)
 
 
 @attrs.define
@@ -207,7 +221,7 @@ class Seam:
         self._tail = tail or Tail.of(delivered)
         self._anchor_at = self._tail.index_of(anchor)
         self._restart = _Restart.of(text, self._tail)
-        self._echoes = [_Echo(0, [*self._echo_indexes(), *self._overlap_indexes()])]
+        self._echoes = [_Echo(0, [self._echo_indexes(), self._overlap_indexes()])]
         self._lead = LEADS[inside_fence(text)]
         self._leading = self._anchor_at >= 0  # what has come so far can stand before an echo
         self._landing: _Landing | None = None
@@ -240,10 +254,10 @@ class Seam:
             return self._landing.cut(self._tail.trailing)[0]
         return Diverged() if self._restart.certain else Cut(0, Joint.PLAIN)
 
-    def _echo_indexes(self) -> range:
-        """Return where in the tail an echo may begin: with the anchor, or before it."""
+    def _echo_indexes(self, latest: int = REACH * 4) -> range:
+        """Return where in the tail an echo may begin, up to ``latest``: not behind the anchor's."""
         first = max(0, min(self._tail.earliest, self._anchor_at))
-        return range(first, self._anchor_at + 1)
+        return range(first, min(self._anchor_at, latest) + 1)
 
     def _overlap_indexes(self) -> range:
         """Return where in the tail a repetition may begin that is shorter than the anchor."""
@@ -281,11 +295,11 @@ class Seam:
         if lead is None or not self._head or char.isspace():
             return
         latest = len(self._tail.folded) - UNASKED_MIN
-        indexes = [index for index in self._echo_indexes() if index <= latest]
+        places = [self._echo_indexes(latest)]
         mark, gap = lead["mark"] or "", bool(lead["gap"])
         raw = self._head[slice(*lead.span("mark"))] if mark else ""
         opening = raw if raw in OPENING else ""
-        self._echoes.append(_Echo(len(self._head), indexes, mark, gap, opening))
+        self._echoes.append(_Echo(len(self._head), places, mark, gap, opening))
 
     def _follow(self, folded: str) -> None:
         """Go on with every reading as an echo; land where the first one is complete."""

@@ -40,7 +40,7 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-_REQUEST_ONLY_HERE = frozenset(
+_REQUEST_ONLY_HERE = _HOP_BY_HOP.union(
     {
         "authorization",  # the chosen credential is added again
         "x-goog-api-key",
@@ -53,8 +53,9 @@ _REQUEST_ONLY_HERE = frozenset(
         "x-real-ip",
     }
 )
-_OURS = ("x-gemproxy-", "x-forwarded-")
-_RESPONSE_ONLY_HERE = frozenset({"alt-svc", "set-cookie", "set-cookie2"})
+_HOP_BY_HOP_PREFIXES = ("proxy-",)
+_REQUEST_PREFIXES = ("x-gemproxy-", "x-forwarded-", *_HOP_BY_HOP_PREFIXES)
+_RESPONSE_ONLY_HERE = _HOP_BY_HOP | {"alt-svc", "set-cookie", "set-cookie2"}
 _REWRITTEN_ONLY_HERE = _RESPONSE_ONLY_HERE | {"content-length", "content-encoding"}
 
 _UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
@@ -115,7 +116,8 @@ def target(base: URL, raw_path_qs: str) -> Target:
     path, mark, query = raw_path_qs.partition("?")
     if not path.startswith("/") or _UNFIT_IN_TARGET.search(raw_path_qs):
         raise BadRequest("The request target is not a path.")
-    if ".." in re.split(r"[/\\]", unquote(path)):
+    path_as_read = unquote(path) if "%" in path else path
+    if ".." in path_as_read and ".." in re.split(r"[/\\]", path_as_read):
         raise BadRequest("The request path must not contain '..'.")
     query, credential = _take_credential(query)
     mark = mark if query else ""
@@ -186,7 +188,7 @@ def upstream_headers(
     answer, which a route that reads the body needs; otherwise the client's own
     Accept-Encoding passes.
     """
-    passed = CIMultiDict(_end_to_end(headers, _REQUEST_ONLY_HERE, _OURS))
+    passed = CIMultiDict(_end_to_end(headers, _REQUEST_ONLY_HERE, _REQUEST_PREFIXES))
     if identity:
         passed["Accept-Encoding"] = "identity"
     if sent is not None and not _UNFIT.search(sent.value):
@@ -197,7 +199,7 @@ def upstream_headers(
 def downstream_headers(headers: Mapping[str, str], *, rewritten: bool) -> CIMultiDict[str]:
     """Return what an answer sends down; ``rewritten`` when its body is not the same bytes."""
     dropped = _REWRITTEN_ONLY_HERE if rewritten else _RESPONSE_ONLY_HERE
-    return CIMultiDict(_end_to_end(headers, dropped, ()))
+    return CIMultiDict(_end_to_end(headers, dropped, _HOP_BY_HOP_PREFIXES))
 
 
 def _end_to_end(
@@ -207,8 +209,7 @@ def _end_to_end(
 
     ``only_here`` and ``prefixes`` are the lower-case names that do not pass either.
     """
-    ended = only_here | _HOP_BY_HOP | _named_by_connection(headers)
-    prefixes = (*prefixes, "proxy-")
+    ended = only_here | _named_by_connection(headers)
     passed = [
         (name, value)
         for name, value in headers.items()
