@@ -3,17 +3,22 @@
 From the outside in:
 
     observe   gives the request its id and its line in the log
-    explain   turns what a handler raises into an answer, and refuses what is ambiguous
-    bound     counts the request, up to the limit; health checks are not counted
+    explain   turns what a handler raises into an answer, and refuses what is ambiguous or
+              too much; health checks are not counted
+
+They are no more than these because each event of a stream goes through them: a coroutine is
+resumed through all that await it.
 
 ``stamp`` is no middleware but a hook that runs just before headers are sent, which is the
 only moment that a streamed answer and an error have in common.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -98,7 +103,8 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     if refusal is not None:
         return refusal
     try:
-        return await handler(request)
+        with _counted(request):
+            return await handler(request)
     except asyncio.CancelledError:
         if not request.app[IN_FLIGHT].expired or request.writer.output_size:
             raise
@@ -155,13 +161,11 @@ def _explained(error: BaseException) -> tuple[int, Mapping[str, Any]]:
     return 500, GemproxyError("The proxy failed unexpectedly.").payload(request_id)
 
 
-@web.middleware
-async def bound(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Count the request, or refuse it when there are too many."""
+def _counted(request: web.Request) -> AbstractContextManager[None]:
+    """Count the request while it runs; raise Busy when there are too many."""
     if request.match_info.route.name in HEALTH:
-        return await handler(request)
-    with request.app[IN_FLIGHT].request():
-        return await handler(request)
+        return contextlib.nullcontext()
+    return request.app[IN_FLIGHT].request()
 
 
-MIDDLEWARES: tuple[Middleware, ...] = (observe, explain, bound)
+MIDDLEWARES: tuple[Middleware, ...] = (observe, explain)

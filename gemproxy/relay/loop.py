@@ -78,6 +78,7 @@ class Relay:
     _rejection: tuple[int, Headers] | None = None
     _seam_since: float | None = None
     _received: int = 0
+    _before: int = 0  # the machine's progress when the present attempt began
 
     async def run(self) -> None:
         """Run attempts until the answer is complete or has failed.
@@ -87,7 +88,8 @@ class Relay:
         """
         with Watch(self.timing, self._commit, self.sink.heartbeat) as watch:
             try:
-                await self.pacing.run(lambda: self._attempts(watch))
+                while (resume := await self._act(await self._attempt(watch), watch)) is not None:
+                    await self._pause(resume)
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
 
@@ -109,23 +111,20 @@ class Relay:
             "repair": machine.policy.repair,
         }
 
-    async def _attempts(self, watch: Watch) -> None:
-        """Make one attempt, and those that follow from it at once.
+    async def _pause(self, resume: Resume) -> None:
+        """Wait until the next attempt, unless it follows from the last one at once.
 
-        These are another form of the same request, of which there are few, and Gemini's own
-        wish to be called again, as long as it brings text.
+        So does another form of the same request, of which there are few, and Gemini's own
+        wish to be called again, as long as it brings text. Raises Interrupted when there is
+        to be none.
         """
-        while True:
-            before = self.machine.progress
-            resume = await self._act(await self._attempt(watch), watch)
-            if resume is None:
-                return
-            continues = resume.cause is Cause.CONTINUATION and self.machine.progress > before
-            if resume.cause is not Cause.REFUSED and not continues:
-                raise Interrupted(resume.cause, resume.after)
+        continues = resume.cause is Cause.CONTINUATION and self.machine.progress > self._before
+        if resume.cause is not Cause.REFUSED and not continues:
+            await self.pacing.pause(Interrupted(resume.cause, resume.after))
 
     async def _attempt(self, watch: Watch) -> Step:
         self.account.attempts += 1
+        self._before = self.machine.progress
         try:
             async with self.open_attempt(self.machine.attempt_body()) as attempt:
                 if attempt.status >= _MULTIPLE_CHOICES:

@@ -1,7 +1,7 @@
 """When to try again: the tenacity policies of the repair loop.
 
 The machine says *whether* by asking for another attempt, which the loop turns into
-``Interrupted`` inside ``with attempt:``. Here it is decided *when*, and when no more:
+``Interrupted``. Here it is decided *when*, and when no more:
 
 - The first retry after progress is immediate, because most cuts are accidents of one
   connection. The next ones wait for a random time up to a bound that doubles (full jitter).
@@ -10,8 +10,8 @@ The machine says *whether* by asking for another attempt, which the loop turns i
 - Retries without progress are bounded in a row; progress is a new character that the
   client can see. Retries of a request are bounded in all, in number and in time.
 
-When a bound is reached the last ``Interrupted`` comes out of the loop, and its ``gave_up``
-says which bound it was.
+When a bound is reached the last ``Interrupted`` is raised, and its ``gave_up`` says which
+bound it was.
 
 Policies are made after the first interruption: nearly all requests never meet one.
 """
@@ -70,9 +70,9 @@ class Interrupted(Exception):
         self.gave_up = ""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Pacing:
-    """The pace of one request.
+    """The pace of one request, which begins when this is made.
 
     ``progress`` returns a count that grows with every character the client can see. ``sleep``
     and ``rng`` replace the clock and the dice in tests.
@@ -82,35 +82,38 @@ class Pacing:
     progress: Callable[[], int]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     rng: random.Random = _DICE
+    _began: float = attrs.field(init=False, factory=time.monotonic)
+    _state: RetryCallState | None = attrs.field(init=False, default=None)
 
     async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Call ``attempt`` until it is not Interrupted, and return what it returned.
 
         Raises the last Interrupted when the budget is spent, and whatever else it raised.
         """
-        began = time.monotonic()
-        try:
-            return await attempt()
-        except Interrupted as first:
-            interrupted = first
-        policy = self._policy(time.monotonic() - began)
-        state = RetryCallState(policy, fn=None, args=(), kwargs={})
         while True:
-            state.set_exception((Interrupted, interrupted, None))
-            delay = cast(DoSleep, policy.iter(state))  # or it raises ``interrupted``
-            state.prepare_for_next_attempt()
-            await self.sleep(delay)
             try:
                 return await attempt()
-            except Interrupted as again:
-                interrupted = again
+            except Interrupted as error:
+                interrupted = error
+            await self.pause(interrupted)
 
-    def _policy(self, elapsed: float) -> Retrying:
-        """Return tenacity's policies for a request that has taken ``elapsed`` seconds.
+    async def pause(self, interrupted: Interrupted) -> None:
+        """Wait until the next attempt may be made; raise ``interrupted`` when none may."""
+        if self._state is None:
+            self._state = RetryCallState(self._policy(), fn=None, args=(), kwargs={})
+        state = self._state
+        state.set_exception((Interrupted, interrupted, None))
+        delay = cast(DoSleep, state.retry_object.iter(state))  # or it raises ``interrupted``
+        state.prepare_for_next_attempt()
+        await self.sleep(delay)
+
+    def _policy(self) -> Retrying:
+        """Return tenacity's policies, made after the first attempt.
 
         Its AsyncRetrying would ask of each policy, at each attempt, whether it is a coroutine
         function; these are none, and the one wait is ours.
         """
+        elapsed = time.monotonic() - self._began
         pace = _Pace(self.budget, self.progress, self.rng, elapsed, seen=self.progress())
         policy = Retrying(
             retry=retry_if_exception_type(Interrupted),
