@@ -133,7 +133,11 @@ class Relay:
                 if not self._headers:
                     self._headers = self.response_headers(attempt.headers)
                 self.intake.opened()
-                return await self._pump(attempt, watch)
+                step = await self._pump(attempt, watch, first=True)
+                if step.verdict is None:
+                    rest = self._pump(attempt, watch)
+                    step = await asyncio.get_running_loop().create_task(rest)
+                return step
         except AttemptFailed as failure:
             return self.intake.failed_to_open(failure.how)
 
@@ -142,8 +146,12 @@ class Relay:
         self._rejection = attempt.status, self.response_headers(attempt.headers)
         return self.intake.rejected(attempt.status, body, retry_after(attempt.headers))
 
-    async def _pump(self, attempt: Attempt, watch: Watch) -> Step:
-        """Move bytes until the machine has a verdict on the attempt."""
+    async def _pump(self, attempt: Attempt, watch: Watch, *, first: bool = False) -> Step:
+        """Move bytes until the machine has a verdict on the attempt; with ``first``, one write.
+
+        What follows the first write is a task of its own, because a coroutine is resumed
+        through all that await it. The first is none: a task begins a turn of the loop later.
+        """
         machine, intake, read, abort = self.machine, self.intake, attempt.read, attempt.abort
         while True:
             watch.wait_for(machine.patience, abort)
@@ -161,9 +169,10 @@ class Relay:
                 self._time_the_seam()
             if step.verdict is not None:
                 return step
-            if step.raw and self.account.first_byte_ms is None:
+            if step.raw and first:
                 await self._emit(step.raw, watch)
-            elif step.raw:  # the same once more: a coroutine less for each event
+                return Step()
+            if step.raw:  # the same once more: a coroutine less for each event
                 watch.busy = True
                 await self.sink.emit(step.raw)
                 watch.busy = False
