@@ -8,7 +8,7 @@ that leaves cancels this task, and with it the attempt or the wait for the next 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -135,8 +135,7 @@ class Relay:
                 self.intake.opened()
                 step = await self._pump(attempt, watch, first=True)
                 if step.verdict is None:
-                    rest = self._pump(attempt, watch)
-                    step = await asyncio.get_running_loop().create_task(rest)
+                    step = await _as_a_task(self._pump(attempt, watch))
                 return step
         except AttemptFailed as failure:
             return self.intake.failed_to_open(failure.how)
@@ -149,8 +148,8 @@ class Relay:
     async def _pump(self, attempt: Attempt, watch: Watch, *, first: bool = False) -> Step:
         """Move bytes until the machine has a verdict on the attempt; with ``first``, one write.
 
-        What follows the first write is a task of its own, because a coroutine is resumed
-        through all that await it. The first is none: a task begins a turn of the loop later.
+        What follows the first write is a task, because a coroutine is resumed through all
+        that await it. Up to there it is none: a task begins a turn of the loop later.
         """
         machine, intake, read, abort = self.machine, self.intake, attempt.read, attempt.abort
         while True:
@@ -245,3 +244,18 @@ class Relay:
             raise Refused(*self._rejection, error)
         else:
             raise error
+
+
+async def _as_a_task(pump: Coroutine[Any, Any, Step]) -> Step:
+    """Return what ``pump`` returns; what it raised goes before the cancellation that follows.
+
+    To cut off a client that does not read ends its handler too.
+    """
+    task = asyncio.get_running_loop().create_task(pump)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        error = task.exception() if task.done() and not task.cancelled() else None
+        if error is None:
+            raise
+        raise error from None

@@ -557,6 +557,8 @@ MARKS = [('"', '"'), ("\u201c", "\u201d"), ("`", "`"), ("<<<", ">>>"), ("\u00ab"
 @given(broken([*KINDS, refrain]))
 def test_a_model_that_simply_goes_on_gives_the_exact_text(parts: tuple[str, str]) -> None:
     delivered, rest = parts
+    # Where that begins with all that was delivered, it cannot be told from an echo.
+    assume(not rest.startswith(delivered.rstrip()))
     assert joined(delivered, rest) == delivered + rest
 
 
