@@ -2,7 +2,7 @@
 
 Each read of the upstream becomes at most one write to the client, in the same task: no
 queue, no hop. The machine says whether another attempt is made, tenacity when; a client
-that leaves cancels this task, and with it the attempt or the wait for the next one.
+that leaves cancels the handler, and with it the attempt or the wait for the next one.
 """
 
 import asyncio
