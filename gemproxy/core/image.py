@@ -18,15 +18,10 @@ _UP_TO_ITS_BYTES = re.compile(
 # only the first. Inside a string there are none.
 
 
-def without_images(data: Data) -> Data:
-    """Return the JSON text ``data`` with empty images, or ``data`` itself.
-
-    Only a view of a frame is looked into; whatever else there is stays as it is.
-    """
-    if not isinstance(data, memoryview) or bytes(data[:1]) != b"{":
-        return data
+def without_images(data: memoryview) -> Data:
+    """Return the JSON text ``data``, a view of its frame, with empty images, or ``data`` itself."""
     whole = data.obj
-    if not isinstance(whole, bytes) or not whole.isascii():
+    if bytes(data[:1]) != b"{" or not isinstance(whole, bytes) or not whole.isascii():
         return data
     first = start = whole.index(b"{")  # what a frame has before its data holds no brace
     pieces: list[bytes] = []

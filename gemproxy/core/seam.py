@@ -254,10 +254,10 @@ class Seam:
             return self._landing.cut(self._tail.trailing)[0]
         return Diverged() if self._restart.certain else Cut(0, Joint.PLAIN)
 
-    def _echo_indexes(self, latest: int = REACH * 4) -> range:
-        """Return where in the tail an echo may begin, up to ``latest``: not behind the anchor's."""
+    def _echo_indexes(self) -> range:
+        """Return where in the tail an echo may begin: with the anchor, or before it."""
         first = max(0, min(self._tail.earliest, self._anchor_at))
-        return range(first, min(self._anchor_at, latest) + 1)
+        return range(first, self._anchor_at + 1)
 
     def _overlap_indexes(self) -> range:
         """Return where in the tail a repetition may begin that is shorter than the anchor."""
@@ -294,8 +294,8 @@ class Seam:
         lead = self._lead.whole.fullmatch(self._plain_head()) if self._leading else None
         if lead is None or not self._head or char.isspace():
             return
-        latest = len(self._tail.folded) - UNASKED_MIN
-        places = [self._echo_indexes(latest)]
+        echoes, latest = self._echo_indexes(), len(self._tail.folded) - UNASKED_MIN
+        places = [range(echoes.start, min(echoes.stop, latest + 1))]
         mark, gap = lead["mark"] or "", bool(lead["gap"])
         raw = self._head[slice(*lead.span("mark"))] if mark else ""
         opening = raw if raw in OPENING else ""

@@ -70,9 +70,7 @@ class SSEDecoder:
 
     def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
         """Take the plain events that come first, if any; return them and what is to be fed."""
-        if not self._separator:
-            return None, data
-        if self._size > _LARGE:
+        if not self._separator or self._size > _LARGE:
             return None, data
         if self._size:
             data = self._collect(data)

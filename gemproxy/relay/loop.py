@@ -78,7 +78,6 @@ class Relay:
     _rejection: tuple[int, Headers] | None = None
     _seam_since: float | None = None
     _received: int = 0
-    _before: int = 0  # the machine's progress when the present attempt began
 
     async def run(self) -> None:
         """Run attempts until the answer is complete or has failed.
@@ -88,8 +87,12 @@ class Relay:
         """
         with Watch(self.timing, self._commit, self.sink.heartbeat) as watch:
             try:
-                while (resume := await self._act(await self._attempt(watch), watch)) is not None:
-                    await self._pause(resume)
+                while True:
+                    before = self.machine.progress
+                    resume = await self._act(await self._attempt(watch), watch)
+                    if resume is None:
+                        return
+                    await self._pause(resume, progress=self.machine.progress > before)
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
 
@@ -111,20 +114,19 @@ class Relay:
             "repair": machine.policy.repair,
         }
 
-    async def _pause(self, resume: Resume) -> None:
+    async def _pause(self, resume: Resume, *, progress: bool) -> None:
         """Wait until the next attempt, unless it follows from the last one at once.
 
         So does another form of the same request, of which there are few, and Gemini's own
         wish to be called again, as long as it brings text. Raises Interrupted when there is
         to be none.
         """
-        continues = resume.cause is Cause.CONTINUATION and self.machine.progress > self._before
+        continues = resume.cause is Cause.CONTINUATION and progress
         if resume.cause is not Cause.REFUSED and not continues:
             await self.pacing.pause(Interrupted(resume.cause, resume.after))
 
     async def _attempt(self, watch: Watch) -> Step:
         self.account.attempts += 1
-        self._before = self.machine.progress
         try:
             async with self.open_attempt(self.machine.attempt_body()) as attempt:
                 if attempt.status >= _MULTIPLE_CHOICES:
