@@ -7,8 +7,9 @@ LENGTH ?= 7
 MINUTES ?= 20
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-header $(ARGS) pyproject.toml
+# A pin keeps the extras that it is asked for with: without them pip 23 takes a newer release.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras \
+	--generate-hashes --no-emit-index-url --no-header $(ARGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -50,8 +51,9 @@ types: .venv/.dev ## check types
 	$(BIN)/mypy
 
 lock: .venv/.dev ## pin the dependencies anew (ARGS=--upgrade takes later versions)
-	$(COMPILE) --group dev --output-file requirements-dev.txt
-	$(COMPILE) --constraint requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
+	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) tests/sdk/langchain.in --output-file tests/sdk/langchain.txt
 
 clean: ## remove what these commands made
 	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
