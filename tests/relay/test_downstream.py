@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
+from gemproxy.relay import downstream
 from gemproxy.relay.dialects import ARRAY, FRAGILE, GO, STANDARD, Dialect
 from gemproxy.relay.downstream import ClientGone, ClientSink, EventStream, Sink, client_sink, cut
 from tests import sockets
@@ -304,13 +305,23 @@ async def test_emit_waits_while_the_client_does_not_read() -> None:
     assert order == ["read", "sent"]
 
 
+@pytest.fixture
+def no_kernel_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave it to the sink to cut a client off: TCP_USER_TIMEOUT has the same seconds.
+
+    Where the kernel is first, the connection is lost and aiohttp cancels the handler.
+    """
+    monkeypatch.setattr(downstream, "_USER_TIMEOUT", None)
+
+
+@pytest.mark.usefixtures("no_kernel_timeout")
 async def test_a_client_that_does_not_read_is_cut_off() -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
         while True:
             await sink.emit(MEBIBYTE)
 
-    stage = Stage(script, ARRAY, send_timeout=0.05)  # an array: the kernel does not cut in
+    stage = Stage(script, send_timeout=0.05)
     async with connected(stage) as client:
         gone = await stage.ends.get()
         assert isinstance(gone, ClientGone)
@@ -318,17 +329,19 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
         assert not (await client.rest()).endswith(END)
 
 
+@pytest.mark.usefixtures("no_kernel_timeout")
 async def test_small_frames_are_no_way_around_the_send_timeout() -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
         while True:
             await sink.emit(FRAME)
 
-    stage = Stage(script, ARRAY, send_timeout=0.05)  # an array: the kernel does not cut in
+    stage = Stage(script, send_timeout=0.05)
     async with connected(stage):
         assert isinstance(await stage.ends.get(), ClientGone)
 
 
+@pytest.mark.usefixtures("no_kernel_timeout")
 async def test_the_end_waits_for_the_client_no_longer_than_a_frame() -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
@@ -337,7 +350,7 @@ async def test_the_end_waits_for_the_client_no_longer_than_a_frame() -> None:
         transport.write(MEBIBYTE * 16)
         await sink.finish()
 
-    stage = Stage(script, ARRAY, send_timeout=0.05)  # an array: the kernel does not cut in
+    stage = Stage(script, send_timeout=0.05)
     async with connected(stage):
         assert isinstance(await stage.ends.get(), ClientGone)
 
