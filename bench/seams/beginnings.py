@@ -1,0 +1,45 @@
+"""How real models began when they were asked to go on, with the right join for each.
+
+``beginnings.json`` has what SmolLM2-135M and Gemma 3 270M said: the delivered text, the
+attempt, and what is ``right`` to be shown behind the delivered text; null where nothing new
+came, so that nothing may be shown.
+"""
+
+import json
+from pathlib import Path
+
+import attrs
+
+from bench.figures import lines_of
+from bench.seams.joining import anchor_of, join
+
+PLACE = Path(__file__).with_name("beginnings.json")
+
+
+@attrs.frozen
+class Beginning:
+    """One of them."""
+
+    name: str
+    delivered: str
+    attempt: str
+    right: str | None
+
+    def is_right(self) -> bool:
+        """Return whether the seam joins it rightly."""
+        joined = join(self.delivered, self.attempt, anchor_of(self.delivered))
+        if self.right is None:
+            return joined.text in {None, self.delivered}
+        return joined.text == self.delivered + self.right
+
+
+def load() -> list[Beginning]:
+    """Return them all."""
+    return [Beginning(**entry) for entry in json.loads(PLACE.read_text("utf-8"))]
+
+
+def report() -> list[str]:
+    """Return the table as lines."""
+    rows = [[found.name, "right" if found.is_right() else "wrong"] for found in load()]
+    right = sum(row[1] == "right" for row in rows)
+    return [*lines_of([["beginnings of real models", ""], *rows]), f"right: {right} of {len(rows)}"]

@@ -1,0 +1,334 @@
+"""Random joins: a text cut anywhere, an attempt made from its rest, and the right answer known.
+
+A text of a random kind is cut at a random place. The attempt is made from what the cut took
+away, in one of several manners: it simply goes on, echoes the anchor exactly or with
+something around it, repeats more or less than asked, begins again, or tells another answer.
+So the right join is known by construction. For each manner we count
+
+    lost      characters of the answer are missing: the worst
+    doubled   something of the delivered text came again, or a lead or mark was shown
+    loud      the attempt was refused although it could have been joined
+    held      characters read before the seam decided
+
+Some attempts can be read in two ways, and nothing in the text says which is meant: a
+repetition that nobody asked for, of something that the text repeats anyway. These are
+counted by themselves, in the rows that end with "(undecidable)". So is a text that goes on
+by itself with its whole anchor. The criterion uses nothing of the seam's own code.
+"""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+
+import attrs
+
+from bench.figures import lines_of
+from bench.seams.joining import Joined, anchor_of, join
+from bench.seams.texts import KINDS, Rng, clause, words
+from bench.seams.vocabulary import ENGLISH
+
+REPEATS = 12
+"""Characters of a repetition that are looked for elsewhere in the text."""
+
+TWICE = 80
+"""A whole line or sentence of fewer characters may be told twice."""
+
+LEADS = (
+    "Sure, here is the continuation:\n\n",
+    "Certainly! Continuing from where I left off...\n\n",
+    "Here\u2019s the rest: ",
+    "好的，接着上文：\n",
+    "...",
+    "\u2026 ",
+    "\n\n",
+)
+MARKS = (
+    *(('"', '"'), ("\u201c", "\u201d"), ("`", "`"), ("\u00ab", "\u00bb"), ("\u300c", "\u300d")),
+    *(("<<<", ">>>"), ("<<", ">>"), ("[[[", "]]]")),
+)
+
+
+@attrs.frozen
+class Case:
+    """A text cut in two: ``delivered`` and its ``rest``; ``anchor`` is what a notice shows."""
+
+    kind: str
+    delivered: str
+    rest: str
+    anchor: str | None
+
+
+@attrs.frozen
+class Made:
+    """An attempt; ``right`` is the text to be had in the end, None if none may be joined.
+
+    ``unasked`` is what it repeats of the delivered text's end without having been asked to.
+    """
+
+    attempt: str
+    right: str | None
+    unasked: str = ""
+
+
+Manner = Callable[[Case, Rng], Made | None]
+
+
+def draw(rng: Rng) -> Case:
+    """Return a text of a random kind, cut at a random place."""
+    kind = rng.choice(list(KINDS))
+    text = KINDS[kind](rng)
+    cut = rng.randint(1, len(text) - 1)
+    return Case(kind, text[:cut], text[cut:], anchor_of(text[:cut]))
+
+
+def goes_on(case: Case, _: Rng) -> Made:
+    """Go on without a word."""
+    return Made(case.rest, case.delivered + case.rest)
+
+
+def echoes(case: Case, _: Rng) -> Made | None:
+    """Repeat the anchor and go on."""
+    if case.anchor is None:
+        return None
+    return Made(case.anchor + case.rest, case.delivered + case.rest)
+
+
+def echoes_respaced(case: Case, rng: Rng) -> Made | None:
+    """Repeat the anchor with other whitespace inside, and go on."""
+    if case.anchor is None or case.anchor.strip() != case.anchor:
+        return None
+    spaced = re.sub(r"\s+", lambda _: rng.choice([" ", "\n", "  "]), case.anchor)
+    return Made(spaced + case.rest, case.delivered + case.rest)
+
+
+def echoes_behind_a_lead(case: Case, rng: Rng) -> Made | None:
+    """Say a polite line, or dots, then repeat the anchor."""
+    if case.anchor is None or len(case.anchor.strip()) < REPEATS:
+        return None
+    return Made(rng.choice(LEADS) + case.anchor + case.rest, case.delivered + case.rest)
+
+
+def echoes_in_marks(case: Case, rng: Rng) -> Made | None:
+    """Repeat the anchor between quotation marks or our own marks."""
+    if case.anchor is None or len(case.anchor.strip()) < REPEATS:
+        return None
+    opening, closing = rng.choice(MARKS)
+    attempt = f"{opening}{case.anchor}{closing}{case.rest}"
+    return Made(attempt, case.delivered + case.rest)
+
+
+def echoes_more(case: Case, rng: Rng) -> Made | None:
+    """Repeat the anchor with some characters before it."""
+    if case.anchor is None or len(case.anchor) + 5 > len(case.delivered):
+        return None
+    size = rng.randint(len(case.anchor) + 1, min(len(case.delivered) - 1, 400))
+    return _repeat(case, size)
+
+
+def echoes_less(case: Case, rng: Rng) -> Made | None:
+    """Repeat only an end of the anchor."""
+    if case.anchor is None or len(case.anchor) <= REPEATS:
+        return None
+    return _repeat(case, rng.randint(REPEATS, len(case.anchor) - 1))
+
+
+def _repeat(case: Case, size: int) -> Made | None:
+    end = case.delivered[-size:].lstrip()
+    if len(end.strip()) < REPEATS:
+        return None
+    return Made(end + case.rest, case.delivered + case.rest, unasked=end)
+
+
+def begins_again(case: Case, _: Rng) -> Made | None:
+    """Tell the whole answer from its beginning."""
+    if len(case.delivered.strip()) < REPEATS:
+        return None
+    whole = case.delivered + case.rest
+    return Made(whole, whole, unasked=case.delivered)
+
+
+def begins_again_otherwise(case: Case, rng: Rng) -> Made | None:
+    """Tell the whole answer with one word changed."""
+    found = list(re.finditer(r"\w+", case.delivered))
+    if len(case.delivered) < 2 * TWICE or not found:
+        return None
+    word = rng.choice(found)
+    other = rng.choice([given for given in ENGLISH[:50] if given != word[0]])
+    told = case.delivered[: word.start()] + other + case.delivered[word.end() :]
+    return Made(told + case.rest, case.delivered + case.rest)
+
+
+def tells_another_answer(case: Case, rng: Rng) -> Made | None:
+    """Begin as the answer began, and go on with other words: no join is right."""
+    if len(case.delivered) < 2 * TWICE:
+        return None
+    head = case.delivered[: rng.randint(TWICE, len(case.delivered) - TWICE)]
+    other = " ".join([*words(rng, ENGLISH[::-1], 12), clause(rng, least=20, most=60)])
+    return Made(f"{head} {other}", None)
+
+
+MANNERS: Mapping[str, Manner] = {
+    "goes on": goes_on,
+    "echo": echoes,
+    "echo, other whitespace": echoes_respaced,
+    "echo behind a lead": echoes_behind_a_lead,
+    "echo in marks": echoes_in_marks,
+    "echo of more": echoes_more,
+    "echo of less": echoes_less,
+    "begins again": begins_again,
+    "begins again, a word changed": begins_again_otherwise,
+    "another answer": tells_another_answer,
+}
+
+
+def is_undecidable(case: Case, made: Made) -> bool:
+    """Return whether the attempt can as well be read in another way than it was made.
+
+    Going on: it begins with all of the anchor, as an echo would. A repetition that was not
+    asked for: the text has its beginning elsewhere too, or it is a whole short line or
+    sentence, which may be told twice, or there is so little text that nothing is sure.
+    """
+    if made.attempt == case.rest:
+        asked = squeezed(case.anchor or case.delivered)
+        return bool(asked) and squeezed(case.rest).startswith(asked)
+    if not made.unasked:
+        return False
+    unasked, delivered = squeezed(made.unasked), squeezed(case.delivered)
+    if unasked == squeezed(case.anchor or ""):
+        return False
+    elsewhere = delivered.count(unasked[:REPEATS]) > 1
+    short = len(case.delivered) < TWICE // 2
+    return elsewhere or short or _is_whole(case.delivered, made.unasked)
+
+
+def _is_whole(delivered: str, repeated: str) -> bool:
+    """Return whether ``repeated`` is a line, a sentence, or a few words that end like one."""
+    ends = re.compile(r"(^|[\n.!?,;:\u2026。！？，、][\"'\u201d)*\]]*)\s*$")
+    before = delivered[: len(delivered) - len(repeated)]
+    return len(repeated) < TWICE and bool(ends.search(before))
+
+
+def squeezed(text: str) -> str:
+    """Return the text with every run of whitespace as one space, none around it."""
+    return " ".join(text.split())
+
+
+def verdict(made: Made, joined: Joined) -> str:
+    """Return "exact", "lost", "doubled" or "loud" for what came of an attempt."""
+    if joined.text == made.right:
+        return "exact"
+    if joined.text is None:
+        return "loud"
+    if made.right is None:
+        return "lost" if joined.drop else "doubled"
+    return "lost" if len(joined.text) < len(made.right) else "doubled"
+
+
+@attrs.define
+class Tally:
+    """The verdicts of one row, and how many characters were held in each join."""
+
+    verdicts: Counter[str] = attrs.field(factory=Counter)
+    held: Counter[int] = attrs.field(factory=Counter)
+
+    def add(self, other: "Tally") -> None:
+        """Take over what another tally counted."""
+        self.verdicts.update(other.verdicts)
+        self.held.update(other.held)
+
+    def count(self, found: str, held: int) -> None:
+        """Count one join."""
+        self.verdicts[found] += 1
+        self.held[held] += 1
+
+    @property
+    def joins(self) -> int:
+        """How many joins were counted."""
+        return self.verdicts.total()
+
+    def percentile(self, share: int) -> int:
+        """Return how many characters ``share`` of 100 joins held at most."""
+        wanted, seen = self.joins * share / 100, 0
+        for held in sorted(self.held):
+            seen += self.held[held]
+            if seen >= wanted:
+                return held
+        return 0
+
+
+Tallies = dict[str, Tally]
+
+
+def measure(seeds: Iterable[str]) -> tuple[Tallies, Tallies]:
+    """Return the tallies of a join for each seed: by manner, and by kind of text."""
+    by_manner: Tallies = {}
+    by_kind: Tallies = {}
+    for seed in seeds:
+        rng = random.Random(seed)
+        case, name = draw(rng), rng.choice(list(MANNERS))
+        made = MANNERS[name](case, rng)
+        if made is None:
+            name, made = "goes on", goes_on(case, rng)
+        joined = join(case.delivered, made.attempt, case.anchor)
+        found = verdict(made, joined)
+        if is_undecidable(case, made):
+            name += " (undecidable)"
+        else:
+            by_kind.setdefault(case.kind, Tally()).count(found, joined.held)
+        by_manner.setdefault(name, Tally()).count(found, joined.held)
+    return by_manner, by_kind
+
+
+def run(joins: int, seed: int, processes: int) -> tuple[Tallies, Tallies]:
+    """Return the tallies of ``joins`` joins; ``processes`` do not change the figures."""
+    size = 500
+    blocks = [
+        [f"{seed}:{number}" for number in range(start, min(start + size, joins))]
+        for start in range(0, joins, size)
+    ]
+    totals: tuple[Tallies, Tallies] = ({}, {})
+    with ProcessPoolExecutor(processes) as pool:
+        for found in pool.map(measure, blocks):
+            for total, part in zip(totals, found, strict=True):
+                for name, tally in part.items():
+                    total.setdefault(name, Tally()).add(tally)
+    return totals
+
+
+def report(by_manner: Tallies, by_kind: Tallies) -> list[str]:
+    """Return the two tables as lines."""
+    ordered = [
+        name + suffix
+        for suffix in ("", " (undecidable)")
+        for name in MANNERS
+        if name + suffix in by_manner
+    ]
+    everything = Tally()
+    for name in ordered:
+        if name in MANNERS:
+            everything.add(by_manner[name])
+    manners = [*((name, by_manner[name]) for name in ordered), ("all decidable", everything)]
+    kinds = [(name, by_kind[name]) for name in KINDS if name in by_kind]
+    return [*_table("random joins", manners), "", *_table("by kind of text", kinds)]
+
+
+def _table(title: str, rows: Iterable[tuple[str, Tally]]) -> list[str]:
+    verdicts = ("exact", "lost", "doubled", "loud")
+    head = [title, "joins", *verdicts, "held p50", "p99"]
+    return lines_of(
+        [
+            head,
+            *(
+                [
+                    name,
+                    f"{tally.joins:,}",
+                    *(f"{tally.verdicts[found]:,}" for found in verdicts),
+                    str(tally.percentile(50)),
+                    str(tally.percentile(99)),
+                ]
+                for name, tally in rows
+            ),
+        ]
+    )

@@ -1,0 +1,26 @@
+"""What the measuring programs learn of a join."""
+
+from bench.seams.joining import Joined, anchor_of, join
+
+TOLD = "The keeper had one rule: the lamp is never left alone, not for an hour"
+
+
+def test_an_echo_is_dropped_and_counted() -> None:
+    anchor = anchor_of(TOLD) or ""
+
+    assert join(TOLD, anchor + " of rain.", anchor) == Joined(
+        TOLD + " of rain.", "echo", len(anchor), len(anchor)
+    )
+
+
+def test_plain_text_is_whole() -> None:
+    joined = join(TOLD, " of rain.", anchor_of(TOLD))
+
+    assert (joined.text, joined.kind, joined.drop) == (TOLD + " of rain.", "plain", 0)
+    assert 0 < joined.held < len(" of rain.")
+
+
+def test_another_answer_is_refused() -> None:
+    joined = join(TOLD, TOLD[:50] + " and that was all there was to say about it.", None)
+
+    assert (joined.text, joined.kind) == (None, "diverged")

@@ -1,0 +1,70 @@
+"""The seam on samples of many texts; ``python -m bench.seams`` measures the whole."""
+
+import random
+
+import pytest
+
+from bench.seams import boundaries, joins, plain, retellings, spellings
+from bench.seams.beginnings import Beginning, load
+
+RIGHT = {"echo and STOP, cut in a word"}
+"""The beginnings of real models that are joined rightly."""
+
+RECOGNISED = {spelling.name for spelling in spellings.SPELLINGS[:17]}
+"""The spellings of an echo of which every variant is recognised."""
+
+ALIKE = {"table rows", "values", "log entries", "JSON lines", "items"}
+"""Families of texts in which a line can go for another one that begins alike."""
+
+
+def test_random_joins_lose_nothing() -> None:
+    by_manner, _ = joins.measure(f"sample:{number}" for number in range(1500))
+
+    decidable = [tally for name, tally in by_manner.items() if name in joins.MANNERS]
+    assert sum(tally.verdicts["lost"] for tally in decidable) == 0
+    assert by_manner["goes on"].verdicts.keys() == {"exact"}
+    assert by_manner["echo"].verdicts.keys() == {"exact"}
+
+
+def test_text_that_goes_on_is_hardly_held() -> None:
+    by_manner, _ = joins.measure(f"sample:{number}" for number in range(1500))
+
+    assert by_manner["goes on"].percentile(50) <= 20
+    assert by_manner["goes on"].percentile(99) <= 200
+
+
+@pytest.mark.parametrize("name", sorted(RECOGNISED))
+def test_a_spelling_of_an_echo_is_recognised(name: str) -> None:
+    spelling = next(found for found in spellings.SPELLINGS if found.name == name)
+    rng = random.Random(f"sample:{name}")
+
+    assert all(spellings.is_exact(spelling, rng) for _ in range(10))
+
+
+@pytest.mark.parametrize("name", sorted(plain.FAMILIES.keys() - ALIKE))
+def test_nothing_is_dropped_where_nothing_is_repeated(name: str) -> None:
+    found = plain.measure(20, 2, {name: plain.FAMILIES[name]})
+
+    assert (found.lost.total(), found.refused.total()) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["English prose", "Chinese prose", "Markdown table", "Python"])
+def test_every_cut_of_a_text_is_exact_for_a_model_that_goes_on_or_echoes(kind: str) -> None:
+    found = boundaries.measure(2, [kind], 300)
+
+    assert found["goes on"].verdicts.keys() == {"exact"}
+    assert found["echo"].verdicts.keys() == {"exact"}
+    assert sum(tally.verdicts["lost"] for tally in found.values()) == 0
+
+
+def test_no_answer_told_again_without_a_sentence_or_with_one_moved_is_joined() -> None:
+    found = retellings.measure(200, 2, retellings.LARGE)
+
+    assert sum(counter["joined"] for counter in found.values()) == 0
+
+
+@pytest.mark.parametrize(
+    "beginning", [found for found in load() if found.name in RIGHT], ids=lambda found: found.name
+)
+def test_a_beginning_of_a_real_model_is_joined_rightly(beginning: Beginning) -> None:
+    assert beginning.is_right()
