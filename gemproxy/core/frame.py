@@ -1,6 +1,6 @@
 """A frame: the unit in which Gemini streams, and in which we pass it on."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 
@@ -24,7 +24,12 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decoder(Protocol):
-    """Bytes of one attempt -> frames, whatever the chunking."""
+    """Bytes of one attempt -> frames, whatever the chunking.
+
+    ``max_frame`` is the cap on an unfinished frame in bytes.
+    """
+
+    max_frame: int
 
     def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
         """Take the plain events that come first, if any; return them and what is to be fed."""
@@ -38,6 +43,8 @@ class Decoder(Protocol):
 
 class Encoder(Protocol):
     """Frames of our own making, in the framing of the client's stream."""
+
+    content_type: ClassVar[str]
 
     def frame(self, payload: bytes, *, first: bool) -> bytes:
         """Return the bytes that carry ``payload``; ``first`` when nothing went before it."""

@@ -2,6 +2,8 @@
 
 This is the hot path. What one read brought is decoded, judged and joined into one write:
 no await, no log call and no object beyond the frame, its chunk and its action per event.
+
+Each attempt has a reader of its own, chosen by how its answer begins: see ``reframing``.
 """
 
 from collections.abc import Callable
@@ -26,8 +28,15 @@ from gemproxy.core.events import (
 )
 from gemproxy.core.frame import Decoder, Frame, FrameTooLarge
 from gemproxy.core.machine import StreamMachine
+from gemproxy.core.reframing import Opening, Reader
 
-Verdict = Resume | Finish | Fail
+
+@attrs.frozen
+class PassOn:
+    """The upstream answered with JSON that is no generation: end with it, as it came."""
+
+
+Verdict = Resume | Finish | Fail | PassOn
 
 _FEW = 512
 """Bytes that are taken first while it is not known where an attempt joins."""
@@ -45,18 +54,32 @@ class Step(msgspec.Struct, frozen=True):
 
 @attrs.define
 class Intake:
-    """Feeds one machine from the bytes of its attempts, each with a decoder of its own."""
+    """Feeds one machine from the bytes of its attempts.
+
+    ``new_decoder`` makes a decoder of the framing that the client asked for.
+    """
 
     machine: StreamMachine
     new_decoder: Callable[[], Decoder]
-    _decoder: Decoder = attrs.field(init=False)
+    _reader: Reader = attrs.field(init=False)
+    _opening: Opening | None = attrs.field(default=None, init=False)
     _silent: int = attrs.field(default=0, init=False)
+    _misnamed: bool = attrs.field(default=False, init=False)
 
-    def opened(self) -> Step:
-        """Begin an attempt that was answered with 2xx."""
-        self._decoder = self.new_decoder()
+    def opened(self, content_type: str = "") -> Step:
+        """Begin an attempt that was answered with 2xx; ``content_type`` is its header."""
+        self._opening = Opening(self.new_decoder(), self.machine.encoder, content_type)
+        self._misnamed = self._opening.misnamed
         self._silent = 0
         return self._take(Opened())
+
+    @property
+    def content_type(self) -> str | None:
+        """The Content-Type for the client; None where it is the upstream's own.
+
+        Before the answer has begun it is ours where the upstream's is that of another framing.
+        """
+        return self.machine.encoder.content_type if self._misnamed else None
 
     def rejected(self, status: int, body: bytes, retry_after: float | None) -> Step:
         """Take an error answer; ``retry_after`` is its Retry-After header in seconds."""
@@ -68,11 +91,13 @@ class Intake:
 
     def received(self, data: bytes) -> Step:
         """Take what one read brought."""
+        if self._opening is not None:
+            return self._begin(self._opening, data)
         if not self.machine.flowing:
             little = len(data) <= _FEW or not self.machine.joining
             return self._frames(data) if little else self._join(data)
         try:
-            flow, data = self._decoder.flow(data)
+            flow, data = self._reader.flow(data)
         except FrameTooLarge:
             return self._take(Ended(How.OVERSIZED))
         if flow is None:
@@ -82,6 +107,18 @@ class Intake:
             return Step(raw)
         step = self._frames(data)
         return Step(raw + step.raw, step.verdict)
+
+    def _begin(self, opening: Opening, data: bytes) -> Step:
+        """Take bytes of which it is not yet known how they are framed."""
+        try:
+            reader = opening.take(data)
+        except FrameTooLarge:
+            return self._take(Ended(How.OVERSIZED))
+        return Step() if reader is None else self._read_with(reader, opening.begun)
+
+    def _read_with(self, reader: Reader, begun: bytes) -> Step:
+        self._reader, self._opening, self._misnamed = reader, None, reader.foreign
+        return self.received(begun) if begun else Step()
 
     def _join(self, data: bytes) -> Step:
         """Take a little, and then more, until it is known where the attempt joins.
@@ -100,7 +137,7 @@ class Intake:
 
     def _frames(self, data: bytes) -> Step:
         try:
-            frames = self._decoder.feed(data)
+            frames = self._reader.feed(data)
         except FrameTooLarge:
             return self._take(Ended(How.OVERSIZED))
         raws: list[bytes] = []
@@ -130,14 +167,24 @@ class Intake:
         return SILENT
 
     def ended(self, how: How) -> Step:
-        """Take the end of the body, and what the decoder still held."""
-        tail = self._decoder.close()
+        """Take the end of the body, and what the reader still held."""
         out = b""
-        if tail is not None and tail.data is not None:
-            step = self._last_frame(tail)
+        if self._opening is not None:
+            opening = self._opening
+            other = opening.another_answer() if how is How.EOF else None
+            if other is not None and not self.machine.transcript.started:
+                self._misnamed = False
+                return Step(other, PassOn())
+            step = self._read_with(opening.settled(), opening.begun)
             if step.verdict is not None:
                 return step
-            out, tail = step.raw, None
+            out = step.raw
+        frames, tail = self._reader.close()
+        for frame in frames:
+            step = self._last_frame(frame)
+            out += step.raw
+            if step.verdict is not None:
+                return Step(out, step.verdict)
         step = self._take(Ended(how, tail))
         return Step(out + step.raw, step.verdict)
 

@@ -7,17 +7,18 @@ to its ``raw``. An error body is a bare object instead of an array and is cut th
 Only braces and strings are looked at, so an element that is not valid JSON is passed on
 for the caller to decode and refuse. Where neither an element nor a separator stands, the
 rest of the stream is garbage: it is kept, and ``close()`` returns it as data that decodes
-to no object.
+to no object, unless it is taken away before. A byte order mark at the start is passed over.
 """
 
 import re
-from typing import Self
+from typing import ClassVar, Self
 
 import attrs
 
 from gemproxy.core.flow import Flow
 from gemproxy.core.frame import Frame, FrameTooLarge
 
+_BOM = b"\xef\xbb\xbf"
 _NO_SEPARATOR = re.compile(rb"[^\[, \t\r\n]")
 # The next brace or quote, but past short strings without escapes: they are most of an
 # element. Long strings are left to bytes.find, which is far faster on them. The second
@@ -44,6 +45,8 @@ class JSONArrayDecoder:
     _in_string: bool = attrs.field(init=False, default=False)
     # The closing bracket was seen, or garbage: there are no more elements.
     _over: bool = attrs.field(init=False, default=False)
+    # The first bytes may be a byte order mark.
+    _at_start: bool = attrs.field(init=False, default=True)
 
     def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
         """Take nothing: this framing is too rare for a hot path."""
@@ -58,6 +61,22 @@ class JSONArrayDecoder:
         if len(self._pending) > self.max_frame:
             raise FrameTooLarge(f"An element passed {self.max_frame} bytes without an end.")
         return frames
+
+    @property
+    def stray(self) -> bytes:
+        """The first byte of what is neither an element nor a separator; empty where none came."""
+        return bytes(self._pending[self._start :][:1]) if self._is_garbage else b""
+
+    def leave(self) -> bytes:
+        """Take away the garbage, for another decoder; what stands before it is lost."""
+        rest = bytes(self._pending[self._start :])
+        self._pending.clear()
+        self._start = None
+        return rest
+
+    @property
+    def _is_garbage(self) -> bool:
+        return self._over and self._start is not None
 
     def close(self) -> Frame | None:
         """Return what is left at the end of the body, or None when nothing is.
@@ -75,6 +94,8 @@ class JSONArrayDecoder:
         """Say whether there is an element; skip the separators before it."""
         if self._over or self._start is not None:
             return not self._over
+        if self._at_start and not self._passes_mark():
+            return False
         found = _NO_SEPARATOR.search(self._pending, self._scanned)
         if found is None:
             self._scanned = len(self._pending)
@@ -84,6 +105,15 @@ class JSONArrayDecoder:
         if found[0] != b"]":
             self._start = found.start()
         return not self._over
+
+    def _passes_mark(self) -> bool:
+        """Say whether the start is known; skip the byte order mark that it may be."""
+        if _BOM.startswith(self._pending) and len(self._pending) < len(_BOM):
+            return False
+        self._at_start = False
+        if self._pending.startswith(_BOM):
+            self._scanned = len(_BOM)
+        return True
 
     def _has_ended(self) -> bool:
         """Say whether the element is complete; go on from where the last look ended."""
@@ -126,6 +156,8 @@ class JSONArrayDecoder:
 @attrs.frozen
 class JSONArrayEncoder:
     """Elements of our own making; see frame.Encoder."""
+
+    content_type: ClassVar[str] = "application/json"
 
     def frame(self, payload: bytes, *, first: bool) -> bytes:
         """Return ``payload`` with the bracket or the comma that stands before it."""

@@ -21,7 +21,7 @@ a blank line is only made right behind a frame that ended in this same blank lin
 
 import io
 import re
-from typing import Self
+from typing import ClassVar, Self
 
 import attrs
 
@@ -199,6 +199,7 @@ class SSEDecoder:
 class SSEEncoder:
     """Events of our own making, with ``eol`` as their line end; see frame.Encoder."""
 
+    content_type: ClassVar[str] = "text/event-stream"
     eol: bytes = _CRLF
 
     def frame(self, payload: bytes, *, first: bool) -> bytes:  # noqa: ARG002 - the protocol's

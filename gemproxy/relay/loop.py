@@ -13,10 +13,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import attrs
+from multidict import CIMultiDict
 
-from gemproxy.core.errors import GemproxyError, UpstreamRejection
+from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejection
 from gemproxy.core.events import Cause, Fail, Finish, How, Resume
-from gemproxy.core.intake import Intake, Step
+from gemproxy.core.intake import Intake, PassOn, Step
 from gemproxy.core.machine import State, StreamMachine
 from gemproxy.relay.downstream import Sink
 from gemproxy.relay.headers import retry_after
@@ -77,6 +78,7 @@ class Relay:
     _headers: Headers = attrs.field(factory=dict)
     _rejection: tuple[int, Headers] | None = None
     _seam_since: float | None = None
+    _passed: bool = False
     _received: int = 0
 
     async def run(self) -> None:
@@ -101,7 +103,7 @@ class Relay:
         machine, account = self.machine, self.account
         billed = machine.ledger.billed
         return {
-            "ending": machine.state.value,
+            "ending": "passed" if self._passed else machine.state.value,
             "finish_reason": machine.finish_reason,
             "attempts": account.attempts,
             "causes": [cause.value for cause in machine.causes],
@@ -132,9 +134,9 @@ class Relay:
                 if attempt.status >= _MULTIPLE_CHOICES:
                     return await self._reject(attempt)
                 self._rejection = None
-                if not self._headers:
-                    self._headers = self.response_headers(attempt.headers)
-                self.intake.opened()
+                if not self.sink.committed:
+                    self._headers = attempt.headers
+                self.intake.opened(attempt.headers.get("Content-Type", ""))
                 step = await self._pump(attempt, watch, first=True)
                 if step.verdict is None:
                     step = await _as_a_task(self._pump(attempt, watch))
@@ -195,7 +197,15 @@ class Relay:
     async def _commit(self) -> None:
         async with self._opening:
             if not self.sink.committed:
-                await self.sink.open(_OK, self._headers)
+                await self.sink.open(_OK, self._head())
+
+    def _head(self) -> Headers:
+        """Return the headers of the answer; the Content-Type is ours where the framing is."""
+        headers, made = self._headers, self.intake.content_type
+        if made is not None:
+            headers = CIMultiDict(headers)
+            headers["Content-Type"] = made
+        return self.response_headers(headers)
 
     def _time_the_seam(self) -> None:
         """Measure how long the first text of each resumed attempt was held."""
@@ -213,6 +223,9 @@ class Relay:
         verdict = step.verdict
         if isinstance(verdict, Finish):
             await self._finish(step.raw, watch)
+            return None
+        if isinstance(verdict, PassOn):
+            await self._pass_on(step.raw, watch)
             return None
         if step.raw:
             await self._emit(step.raw, watch)
@@ -238,6 +251,15 @@ class Relay:
         if last and self.account.first_byte_ms is None:
             self._note_first_byte()
         await self.sink.finish(last)
+
+    async def _pass_on(self, body: bytes, watch: Watch) -> None:
+        """Give the client an answer that is no generation, unless its head says that it is one."""
+        watch.busy = True
+        if self.sink.committed:
+            await self._fail(UpstreamFailure("The upstream answered with no generation."))
+        else:
+            self._passed = True
+            await self._finish(body, watch)
 
     async def _fail(self, error: GemproxyError) -> None:
         if self.sink.committed:

@@ -60,13 +60,13 @@ STREAMING = web.AppKey("streaming", Streaming)
 
 async def handle(request: web.Request) -> web.StreamResponse:
     """Answer one streaming request."""
-    alt = request.query.get("alt") or request.query.get("$alt") or "json"
+    forms = _forms(request)
     mask = request.query.get("fields") or request.query.get("$fields") or ""
     mask = mask or request.headers.get("X-Goog-FieldMask", "")
-    if hides_the_end(mask) or not alt.startswith(("sse", "json")):
+    if hides_the_end(mask) or forms - {"sse", "json", ""}:
         return await passthrough.handle(request)
     streaming = request.app[STREAMING]
-    sse = alt == "sse"
+    sse = "sse" in forms
     async with streaming.bodies.receive(request) as body:
         try:
             return await _stream(request, streaming, body, sse=sse)
@@ -78,6 +78,15 @@ async def handle(request: web.Request) -> web.StreamResponse:
             if sse:
                 raise
             return _array_error(error)
+
+
+def _forms(request: web.Request) -> set[str]:
+    """Return the forms that the query asks for, without their options.
+
+    Where it asks for several, a client that names events at all is one that reads events.
+    """
+    given = [*request.query.getall("alt", ()), *request.query.getall("$alt", ())]
+    return {alt.partition(";")[0].strip().lower() for alt in given}
 
 
 async def _stream(

@@ -12,7 +12,7 @@ from gemproxy.core.attempt import Plan
 from gemproxy.core.continuation import find_anchor
 from gemproxy.core.events import Cause, Fail, Finish, How, Resume
 from gemproxy.core.frame import Decoder, Encoder
-from gemproxy.core.intake import Intake, Step, Verdict
+from gemproxy.core.intake import Intake, PassOn, Step, Verdict
 from gemproxy.core.jsonarray import JSONArrayDecoder, JSONArrayEncoder
 from gemproxy.core.machine import StreamMachine
 from gemproxy.core.request import StreamRequest
@@ -275,3 +275,112 @@ def test_comments_and_blank_lines_of_the_upstream_pass_in_an_undisturbed_stream(
     stream = b": hello\r\n\r\n" + sse(chunk("text")) + b"\r\n"
 
     assert intake.received(stream).raw == stream
+
+
+# -- another framing than the client asked for --------------------------------------------------
+
+
+def lines(*responses: Json) -> bytes:
+    return b"".join(json.dumps(response).encode() + b"\n" for response in responses)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=stories(),
+    cuts=st.lists(st.integers(1, 10**6), max_size=4),
+    echoes=st.booleans(),
+    read=st.integers(1, 400),
+    write=st.sampled_from([array, lines]),
+)
+def test_json_that_is_cut_is_repaired_as_the_event_stream_that_was_asked_for(
+    text: str, cuts: list[int], echoes: bool, read: int, write: Callable[..., bytes]
+) -> None:
+    framing = Framing(write, SSEDecoder, SSEEncoder())
+    line = Line(Model(text, echoes), framing, cuts, read).run()
+
+    assert text_of(line.received) == text
+    assert isinstance(line.verdict, Finish)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=stories(),
+    cuts=st.lists(st.integers(1, 10**6), max_size=4),
+    echoes=st.booleans(),
+    read=st.integers(1, 400),
+)
+def test_an_event_stream_that_is_cut_is_repaired_as_the_array_that_was_asked_for(
+    text: str, cuts: list[int], echoes: bool, read: int
+) -> None:
+    framing = Framing(sse, JSONArrayDecoder, JSONArrayEncoder())
+    line = Line(Model(text, echoes), framing, cuts, read).run()
+
+    assert array_text(line.received) == text
+    assert isinstance(line.verdict, Finish)
+
+
+def test_one_object_is_an_event_and_the_content_type_is_ours() -> None:
+    intake = opened()
+    whole = chunk("All of it.", finish="STOP")
+    step = intake.received(json.dumps(whole, indent=2).encode())
+    step = Step(step.raw + (end := intake.ended(How.EOF)).raw, end.verdict)
+
+    assert documents(step.raw) == [whole]
+    assert step.verdict == Finish()
+    assert intake.content_type == "text/event-stream"
+
+
+def test_one_object_without_a_reason_is_a_drop() -> None:
+    intake = opened()
+    intake.received(json.dumps(chunk("Half of it, and ")).encode())
+
+    assert intake.ended(How.EOF).verdict == Resume(Cause.DROP)
+
+
+def test_the_content_type_of_an_answer_as_it_was_asked_for_is_its_own() -> None:
+    intake = Intake(StreamMachine(StreamRequest(BODY), SSEEncoder()), SSEDecoder)
+
+    intake.opened("application/json")
+    assert intake.content_type == "text/event-stream", "nothing came that says otherwise"
+    intake.received(sse(chunk("a")))
+    assert intake.content_type is None
+
+
+@pytest.mark.parametrize("error", [{"error": {"code": 503}}, [{"error": {"code": 503}}]])
+def test_a_bare_error_is_judged_as_an_error(error: object) -> None:
+    intake = opened()
+
+    assert intake.received(json.dumps(error).encode()).verdict == Resume(Cause.ERROR_FRAME)
+
+
+def test_json_that_is_no_generation_is_passed_on_as_it_came() -> None:
+    intake = opened()
+    body = b'{"ok": true}\n'
+
+    assert intake.received(body) == Step()
+    assert intake.ended(How.EOF) == Step(body, PassOn())
+    assert intake.content_type is None
+
+
+@pytest.mark.parametrize("how", [How.RESET, How.STALLED])
+def test_json_that_is_no_generation_is_not_passed_on_when_its_end_did_not_come(how: How) -> None:
+    intake = opened()
+    intake.received(b'{"ok": true}')
+
+    assert isinstance(intake.ended(how).verdict, Resume)
+
+
+def test_json_that_is_no_generation_does_not_continue_one() -> None:
+    intake = opened()
+    intake.received(sse(chunk("Some text that is long enough to go on from.")))
+    intake.ended(How.RESET)
+    intake.opened()
+    intake.received(b'{"ok": true}')
+
+    assert intake.ended(How.EOF).verdict == Resume(Cause.DROP)
+
+
+def test_json_without_an_end_interrupts() -> None:
+    intake = opened(lambda: SSEDecoder(100))
+
+    assert intake.received(b'{"x": "' + b"x" * 200).verdict == Resume(Cause.GARBLED)

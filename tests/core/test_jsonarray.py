@@ -222,3 +222,30 @@ def test_an_encoder_is_like_itself() -> None:
     encoder = JSONArrayEncoder()
 
     assert encoder.like(b"\n,\n{}") is encoder
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_a_byte_order_mark_belongs_to_the_first_element(size: int) -> None:
+    stream = b"\xef\xbb\xbf[" + FIRST + b"]"
+
+    assert decode(chunked(stream, [size])) == (
+        [Frame(stream[:-1], FIRST)],
+        Frame(b"]", None),
+    )
+
+
+def test_what_is_neither_an_element_nor_a_separator_can_be_given_to_another_decoder() -> None:
+    decoder = JSONArrayDecoder()
+
+    assert decoder.feed(FIRST + b"\r\n\r\ndata: x") == [Frame(FIRST, FIRST)]
+    assert decoder.stray == b"d"
+    assert decoder.leave() == b"data: x"
+    assert decoder.close() is None
+
+
+@pytest.mark.parametrize("stream", [b"", b"[", b"[" + FIRST, b"[" + FIRST + b"] x", FIRST[:-1]])
+def test_nothing_strays_in_an_array(stream: bytes) -> None:
+    decoder = JSONArrayDecoder()
+    decoder.feed(stream)
+
+    assert decoder.stray == b""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
@@ -331,3 +332,51 @@ async def test_an_undisturbed_stream_has_no_extra_tokens() -> None:
 
     assert scene.relay.report()["extra_tokens"] == 0
     assert documents(scene.sink.writes[0])[0]["usageMetadata"]["totalTokenCount"] == 10
+
+
+JSON_HEAD = {"Content-Type": "application/json", "X-A": "1"}
+
+
+async def test_the_head_of_a_translated_answer_names_the_framing_that_was_asked_for() -> None:
+    body = json.dumps(chunk("All of it.", finish="STOP")).encode()
+    scene = stage(Scripted([body[:9], body[9:]], headers=JSON_HEAD))
+
+    await scene.relay.run()
+
+    head = {"Content-Type": "text/event-stream", "X-A": "1", "X-Passed": "yes"}
+    assert scene.sink.head == (200, head)
+    assert text_of(b"".join(scene.sink.writes)) == "All of it."
+    assert scene.sink.ending == "finished"
+
+
+async def test_json_that_is_no_generation_passes_with_its_own_head() -> None:
+    scene = stage(Scripted([b'{"ok":', b" true}"], headers=JSON_HEAD))
+
+    await scene.relay.run()
+
+    assert scene.sink.head == (200, {**JSON_HEAD, "X-Passed": "yes"})
+    assert scene.sink.writes == [b'{"ok": true}']
+    assert scene.sink.ending == "finished"
+    assert scene.relay.report()["ending"] == "passed"
+    assert len(scene.bodies) == 1
+
+
+async def test_json_that_is_no_generation_is_an_error_behind_the_head_of_a_stream() -> None:
+    scene = stage(Scripted([b'{"ok": true}'], headers=JSON_HEAD))
+    await scene.sink.open(200, {})
+
+    await scene.relay.run()
+
+    assert scene.sink.writes == []
+    assert "no generation" in str(scene.sink.ending)
+
+
+async def test_the_head_is_that_of_the_attempt_that_brings_the_first_bytes() -> None:
+    scene = stage(
+        Scripted([b"<html>"], headers={"Content-Type": "text/html"}),
+        Scripted([ONE + END], headers={"Content-Type": "text/event-stream"}),
+    )
+
+    await scene.relay.run()
+
+    assert scene.sink.head == (200, {"Content-Type": "text/event-stream", "X-Passed": "yes"})

@@ -12,7 +12,8 @@ from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from tests.gemini import BODY, REQUEST
+from tests.gemini import BODY, REQUEST, chunk, sse, text_of
+from tests.replies import cut, reply, replying, sse_reply
 from tests.running import AccessLog, StartProxy
 from tests.wire import ARRAY, KEY, STREAM, Answer, Ending, body_of, connect
 
@@ -284,3 +285,129 @@ async def test_two_streams_at_once_do_not_meet(proxy: StartProxy) -> None:
         answers = await asyncio.gather(*map(running.ask, targets))
 
         assert [answer.text for answer in answers] == [BUILT_IN[name].text for name in names]
+
+
+# -- an upstream that answers in another framing -------------------------------------------------
+
+SAID = [chunk("One. "), chunk("Two. "), chunk("Three.", finish="STOP", usage=(3, 4))]
+PRETTY = json.dumps(chunk("One. Two. Three.", finish="STOP"), indent=2).encode()
+OTHERWISE: dict[str, tuple[str, bytes]] = {
+    "an object": ("application/json; charset=UTF-8", PRETTY),
+    "an object called an event stream": ("text/event-stream", PRETTY),
+    "a list": ("application/json", json.dumps(SAID, indent=1).encode()),
+    "a list called nothing that helps": ("application/octet-stream", json.dumps(SAID).encode()),
+    "lines": ("application/x-ndjson", b"".join(json.dumps(r).encode() + b"\n" for r in SAID)),
+    "an event stream": ("text/event-stream", sse(*SAID)),
+    "an event stream called text": ("text/plain; charset=utf-8", sse(*SAID, eol="\n")),
+    "an event stream called JSON": ("application/json", sse(*SAID)),
+    "events, one of them bare": (
+        "text/event-stream",
+        sse(SAID[0]) + json.dumps(SAID[1]).encode() + b"\r\n\r\n" + sse(SAID[2]),
+    ),
+}
+"""Content-Type and body of answers of which each is right for one kind of request at most."""
+
+
+@pytest.mark.parametrize("query", ["alt=sse", "$alt=sse", "%24alt=sse;enum-encoding=int"])
+@pytest.mark.parametrize("name", OTHERWISE)
+async def test_who_asks_for_events_gets_events(proxy: StartProxy, name: str, query: str) -> None:
+    kind, body = OTHERWISE[name]
+    async with replying(reply(body, kind=kind)) as upstream:
+        answer = await (await proxy(upstream.url)).ask(f"{ARRAY}?{query}")
+
+        assert len(upstream.seen) == 1
+    assert (answer.status, answer.ending) == (200, Ending.COMPLETE)
+    assert text_of(answer.body) == "One. Two. Three."
+    if not body.startswith(b"data: "):
+        assert answer.headers["Content-Type"] == "text/event-stream"
+
+
+@pytest.mark.parametrize("query", ["", "?alt=json", "?$alt=json;enum-encoding=int", "?alt="])
+@pytest.mark.parametrize("name", OTHERWISE)
+async def test_who_asks_for_an_array_gets_an_array(
+    proxy: StartProxy, name: str, query: str
+) -> None:
+    kind, body = OTHERWISE[name]
+    async with replying(reply(body, kind=kind)) as upstream:
+        answer = await (await proxy(upstream.url)).ask(f"{ARRAY}{query}")
+
+        assert len(upstream.seen) == 1
+    assert (answer.status, answer.ending) == (200, Ending.COMPLETE)
+    assert text_of(sse(*json.loads(answer.body))) == "One. Two. Three."
+    if not body.startswith(b"["):
+        assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("query", ["alt=json&alt=sse", "alt=sse&alt=json", "$alt=json&alt=SSE"])
+@pytest.mark.parametrize("name", ["a list", "an event stream"])
+async def test_who_asks_for_both_forms_gets_events(
+    proxy: StartProxy, name: str, query: str
+) -> None:
+    kind, body = OTHERWISE[name]
+    async with replying(reply(body, kind=kind)) as upstream:
+        answer = await (await proxy(upstream.url)).ask(f"{ARRAY}?{query}")
+
+        assert upstream.seen[0].target == f"{ARRAY}?{query}"
+        assert len(upstream.seen) == 1
+    assert text_of(answer.body) == "One. Two. Three."
+
+
+@pytest.mark.parametrize("name", ["a list", "lines", "an event stream"])
+@pytest.mark.parametrize("target", [STREAM, ARRAY])
+async def test_a_cut_in_another_framing_is_repaired(
+    proxy: StartProxy, name: str, target: str
+) -> None:
+    kind, body = OTHERWISE[name]
+    broken = cut(reply(body, kind=kind), len(body) - body.index(b"Three"))
+    rest = sse_reply(sse(chunk("One. Two. Three.", finish="STOP")))
+    async with replying(broken, rest) as upstream:
+        answer = await (await proxy(upstream.url)).ask(target)
+
+        assert len(upstream.seen) == 2
+    assert (answer.text, answer.finish_reasons) == ("One. Two. Three.", ["STOP"])
+    assert answer.ending is Ending.COMPLETE
+
+
+@pytest.mark.parametrize("target", [STREAM, ARRAY])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b'{"ok": true}\n'),
+        ("application/json; charset=UTF-8", b'[{"choices": []}]'),
+        ("text/plain", b'{\n  "message": "later"\n}'),
+    ],
+)
+async def test_json_that_is_no_generation_passes_as_it_came(
+    proxy: StartProxy, access_log: AccessLog, target: str, kind: str, body: bytes
+) -> None:
+    async with replying(reply(body, kind=kind)) as upstream:
+        answer = await (await proxy(upstream.url)).ask(target)
+
+        assert len(upstream.seen) == 1
+    assert (answer.status, answer.body, answer.ending) == (200, body, Ending.COMPLETE)
+    assert answer.headers["Content-Type"] == kind
+    assert (await access_log.line())["ending"] == "passed"
+
+
+@pytest.mark.parametrize("target", [STREAM, ARRAY])
+@pytest.mark.parametrize(("code", "attempts"), [(400, 1), (503, 3)])
+async def test_a_bare_error_of_status_200_is_an_error(
+    proxy: StartProxy, target: str, code: int, attempts: int
+) -> None:
+    body = json.dumps({"error": {"code": code, "message": "no"}}).encode()
+    async with replying(reply(body)) as upstream:
+        running = await proxy(upstream.url, repair={"max_consecutive_retries": 2})
+        answer = await running.ask(target)
+
+        assert len(upstream.seen) == attempts
+    assert answer.status == code
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null"])
+async def test_json_that_says_nothing_is_an_empty_answer(proxy: StartProxy, body: bytes) -> None:
+    whole = sse_reply(sse(*SAID))
+    async with replying(reply(body), whole) as upstream:
+        answer = await (await proxy(upstream.url)).ask()
+
+        assert len(upstream.seen) == 2
+    assert answer.text == "One. Two. Three."

@@ -1,0 +1,189 @@
+"""How an answer is framed, and an answer in another framing than the client asked for.
+
+An upstream that is not Gemini itself may answer ``alt=sse`` with JSON (one response, a list, one
+on each line), or a request without it with an event stream (litellm#28777). Its Content-Type
+may say so, or something else, or be missing: gateways send ``text/plain``. So the first byte
+decides, behind a byte order mark and white space: a brace or a bracket begins JSON, all else
+is an event stream, unless the Content-Type says JSON and the byte can begin a JSON value.
+
+An answer that is framed as the client asked passes byte for byte. Any other is translated:
+each response becomes an event, on one line, or an element of the array. JSON is translated
+when one of its elements is Gemini's (see ``unframed``). Until one is, nothing of it goes out,
+and where none comes it is another answer, which passes with its own bytes and Content-Type.
+"""
+
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from gemproxy.core.chunk import Undecodable, loads
+from gemproxy.core.flow import Flow
+from gemproxy.core.frame import Decoder, Encoder, Frame, FrameTooLarge
+from gemproxy.core.jsonarray import JSONArrayDecoder
+from gemproxy.core.sse import SSEDecoder
+from gemproxy.core.unframed import events_of, is_answer, one_line, says_nothing
+
+_BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
+_JSON_OPENS = b"{["
+_VALUE_OPENS = b'"-0123456789tfn'
+_FIELD_OPENS = b"deir:"
+_OVERHEAD = 10
+"""What an event on one ``data`` line has beside its data, in bytes: at most two CRLFs and six."""
+
+Taking = Callable[[bytes], tuple[Flow | None, bytes]]
+
+
+@attrs.define(eq=False)
+class Reader:
+    """The frames of one attempt, as the client's framing has them.
+
+    ``foreign`` says that the answer is in another framing, so that each frame is told anew by
+    ``encoder``; else it passes as it came, save for JSON between events.
+    """
+
+    decoder: Decoder
+    encoder: Encoder
+    foreign: bool = False
+    flow: Taking = attrs.field(init=False)
+    _first: bool = attrs.field(default=True, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.flow = _no_flow if self.foreign else self.decoder.flow  # no call more for a read
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
+        frames = self.decoder.feed(data)
+        told = self._told(frames)
+        if self.foreign and isinstance(self.decoder, JSONArrayDecoder) and _goes_on(self.decoder):
+            rest = self.decoder.leave()
+            self.decoder = SSEDecoder(self.decoder.max_frame)
+            told += self.feed(rest)
+        return told
+
+    def close(self) -> tuple[list[Frame], Frame | None]:
+        """Return what the end of the body completes, and what is left without data."""
+        tail = self.decoder.close()
+        if tail is None:
+            return [], None
+        if tail.data is not None:
+            return self._told([tail]), None
+        return [], None if self.foreign else tail
+
+    def _told(self, frames: list[Frame]) -> list[Frame]:
+        if isinstance(self.decoder, SSEDecoder):
+            frames = _with_bare_answers(frames, self.encoder)
+        return [self._translated(frame) for frame in frames] if self.foreign else frames
+
+    def _translated(self, frame: Frame) -> Frame:
+        if frame.data is None:
+            return Frame(b"", None)
+        first, self._first = self._first, False
+        return Frame(self.encoder.frame(one_line(frame.data), first=first), frame.data)
+
+
+def _goes_on(decoder: JSONArrayDecoder) -> bool:
+    """Tell JSON behind which events follow."""
+    return decoder.stray in _FIELD_OPENS and decoder.stray != b""
+
+
+def _no_flow(data: bytes) -> tuple[Flow | None, bytes]:
+    return None, data
+
+
+def _with_bare_answers(frames: Iterable[Frame], encoder: Encoder) -> list[Frame]:
+    """Return the frames of an event stream, JSON that stands between its lines as events."""
+    events: list[Frame] = []
+    for frame in frames:
+        raw, data = frame.raw, frame.data
+        size = len(data) if data is not None else 0
+        if len(raw) - size <= _OVERHEAD and (
+            data is None or (raw.startswith(b"data:") and data[:1] != b"[")
+        ):
+            events.append(frame)
+        else:
+            events += events_of(frame, encoder)
+    return events
+
+
+@attrs.define(eq=False)
+class Opening:
+    """The beginning of one attempt's answer, until it is known how it is framed.
+
+    ``wanted`` and ``encoder`` belong to the framing that the client asked for;
+    ``content_type`` is that of the answer. ``begun`` are the bytes that are in no frame yet.
+    """
+
+    wanted: Decoder
+    encoder: Encoder
+    content_type: str = ""
+    begun: bytes = b""
+    _probe: JSONArrayDecoder | None = None
+
+    def take(self, data: bytes) -> Reader | None:
+        """Take what a read brought; return the reader to which to give ``begun``, once known.
+
+        Raises FrameTooLarge when too much came of which it is not known.
+        """
+        self.begun = self.begun + data if self.begun else data
+        reader = self._reader(data)
+        if reader is None and len(self.begun) > self.wanted.max_frame:
+            raise FrameTooLarge(f"{self.wanted.max_frame} bytes came that are no answer.")
+        return reader
+
+    def _reader(self, data: bytes) -> Reader | None:
+        if self._probe is None:
+            first = _first_byte(self.begun)
+            if not first:
+                return None
+            if not self._begins_json(first):
+                return Reader(self._events(), self.encoder, foreign=not self._wants_events)
+            self._probe, data = JSONArrayDecoder(self.wanted.max_frame), self.begun
+        elements = (frame.data for frame in self._probe.feed(data))
+        known = any(e is not None and is_answer(e) for e in elements) or _goes_on(self._probe)
+        return self.settled() if known else None
+
+    def settled(self) -> Reader:
+        """Return the reader for an answer of which no more is known."""
+        foreign = self._probe is not None and not self._is_the_wanted_array
+        if foreign:
+            return Reader(JSONArrayDecoder(self.wanted.max_frame), self.encoder, foreign=True)
+        return Reader(self.wanted, self.encoder)
+
+    def another_answer(self) -> bytes | None:
+        """Return the whole body when it is JSON, and no answer of Gemini's that says anything."""
+        if self._probe is None:
+            return None
+        try:
+            document = loads(self.begun.removeprefix(_BOM))
+        except Undecodable:
+            return None
+        return None if says_nothing(document) else self.begun
+
+    @property
+    def misnamed(self) -> bool:
+        """Tell a Content-Type that is that of the other framing."""
+        kind = self.content_type.partition(";")[0].strip().lower()
+        return kind == ("application/json" if self._wants_events else "text/event-stream")
+
+    @property
+    def _wants_events(self) -> bool:
+        return isinstance(self.wanted, SSEDecoder)
+
+    @property
+    def _is_the_wanted_array(self) -> bool:
+        return not self._wants_events and _first_byte(self.begun) == b"["
+
+    def _events(self) -> Decoder:
+        return self.wanted if self._wants_events else SSEDecoder(self.wanted.max_frame)
+
+    def _begins_json(self, first: bytes) -> bool:
+        says_json = "json" in self.content_type.lower()
+        return first in _JSON_OPENS or (says_json and first in _VALUE_OPENS)
+
+
+def _first_byte(body: bytes) -> bytes:
+    """Return the first byte behind a byte order mark and white space; empty where none came."""
+    if len(body) < len(_BOM) and _BOM.startswith(body):
+        return b""
+    return body.removeprefix(_BOM).lstrip(_SPACE)[:1]
