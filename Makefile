@@ -1,11 +1,12 @@
 # Short names for lines of venv and pip; README.md shows the lines themselves.
-# One environment, .venv, holds both sets: requirements-dev.txt contains requirements.txt.
+# One environment, .venv or VENV, holds both sets: requirements-dev.txt contains requirements.txt.
 
 PYTHON ?= python3
+VENV ?= .venv
 ARGS ?=
 LENGTH ?= 7
 MINUTES ?= 20
-BIN := .venv/bin
+BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 # A pin keeps the extras that it is asked for with: without them pip 23 takes a newer release.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras \
@@ -19,38 +20,38 @@ help: ## show this list
 	@echo 'make TARGET [ARGS="..."] [PYTHON=python3.12]'
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST)
 
-demo: .venv/.runtime ## stream through the proxy while its upstream is cut, and compare
+demo: $(VENV)/.runtime ## stream through the proxy while its upstream is cut, and compare
 	$(BIN)/python -m gemproxy demo $(ARGS)
 
-run: .venv/.runtime ## serve on 127.0.0.1:8000
+run: $(VENV)/.runtime ## serve on 127.0.0.1:8000
 	$(BIN)/python run.py $(ARGS)
 
-test: .venv/.dev ## run the tests
+test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: .venv/.runtime ## measure beside other proxies, after bench/setup (ARGS="--only S1b")
+bench: $(VENV)/.runtime ## measure beside other proxies, after bench/setup (ARGS="--only S1b")
 	$(BIN)/python bench/compare.py $(ARGS)
 
-soak: .venv/.runtime ## serve for MINUTES=20 while everything goes wrong, and see what grows
+soak: $(VENV)/.runtime ## serve for MINUTES=20 while everything goes wrong, and see what grows
 	$(BIN)/python bench/soak.py --minutes $(MINUTES) $(ARGS)
 
-sdk-table: .venv/.dev ## run the SDKs' tests and write docs/sdks.md
+sdk-table: $(VENV)/.dev ## run the SDKs' tests and write docs/sdks.md
 	GEMPROXY_SDK_TABLE=1 $(BIN)/python -m pytest tests/sdk --deselect tests/sdk/test_table.py
 
-explore: .venv/.dev ## explore the stream machine deeper than the tests do (LENGTH=7)
+explore: $(VENV)/.dev ## explore the stream machine deeper than the tests do (LENGTH=7)
 	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/test_exploration.py
 
-diagram: .venv/.dev ## draw the machine's states into ARCHITECTURE.md
+diagram: $(VENV)/.dev ## draw the machine's states into ARCHITECTURE.md
 	$(BIN)/python docs/state_diagram.py --write
 
-lint: .venv/.dev ## check style and format
+lint: $(VENV)/.dev ## check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/.dev ## check types
+types: $(VENV)/.dev ## check types
 	$(BIN)/mypy
 
-lock: .venv/.dev ## pin the dependencies anew (ARGS=--upgrade takes later versions)
+lock: $(VENV)/.dev ## pin the dependencies anew (ARGS=--upgrade takes later versions)
 	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
 	$(COMPILE) tests/sdk/langchain.in --output-file tests/sdk/langchain.txt
@@ -64,12 +65,12 @@ clean: ## remove what these commands made
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	"gemproxy needs Python 3.11 or later: make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 
-.venv/.runtime: requirements.txt | $(BIN)/pip
+$(VENV)/.runtime: requirements.txt | $(BIN)/pip
 	$(INSTALL) -r $<
 	@touch $@
 
-.venv/.dev: requirements-dev.txt | $(BIN)/pip
+$(VENV)/.dev: requirements-dev.txt | $(BIN)/pip
 	$(INSTALL) -r $<
 	@touch $@
