@@ -64,7 +64,7 @@ continuations:
     {_wrapped((behaviour.value for behaviour in Behaviour), 4)}
 
 example:
-  gemproxy chaos --port 9000 --answer story --cut clean@900 --cut rst@event:7 --delay-ms 20
+  python -m gemproxy chaos --port 9000 --answer story --cut clean@900 --cut rst@event:7
   curl -N 'http://127.0.0.1:9000/v1/models/{DEFAULT_MODEL}:streamGenerateContent?alt=sse' \\
        -H 'x-goog-api-key: any' -d '{{"contents": [{{"parts": [{{"text": "Hello"}}]}}]}}'
 """
@@ -162,6 +162,7 @@ def _server(options: argparse.Namespace) -> ChaosServer:
         behaviour=options.behaviour or Behaviour.ECHO,
         amount=options.repeat,
         rearm=not options.once,
+        documents=text is None,
         line_end=_LINE_ENDS[options.line_end],
         wiring=Wiring(options.transfer, options.write_size),
     )

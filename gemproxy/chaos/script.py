@@ -14,7 +14,9 @@ from gemproxy.chaos.answers import Answer, expected_text
 from gemproxy.chaos.behaviours import SCARRING, Behaviour, Seam, resumed_text
 from gemproxy.chaos.conversation import CONTINUATIONS, Asked, Form, Turn, recognise, turns_of
 from gemproxy.chaos.delivery import Wiring
+from gemproxy.chaos.documents import NoExample
 from gemproxy.chaos.faults import END, HARMLESS, Fault, Kind
+from gemproxy.chaos.fitting import fitting
 from gemproxy.chaos.frames import Telling, offset_of, tell_all
 
 _SECOND_THOUGHTS = "The reply broke off. I have to find where it stopped and go on from there."
@@ -37,7 +39,8 @@ class Script:
     costs the next new connection of the whole server. ``behaviour`` is for the first,
     second, ... continuation, and the last of several stays; ``amount`` is the number of
     characters that some of them repeat. With ``rearm`` a conversation that was answered to
-    its end starts over with the first fault. ``line_end`` ends the lines of SSE.
+    its end starts over with the first fault. ``line_end`` ends the lines of SSE. With
+    ``documents`` a request for JSON gets a document, though ``answer`` is none (``fitting``).
     """
 
     answer: Answer
@@ -47,6 +50,7 @@ class Script:
     )
     amount: int = 40
     rearm: bool = False
+    documents: bool = False
     line_end: str = attrs.field(default="\r\n", validator=attrs.validators.in_(("\r\n", "\n")))
     wiring: Wiring = attrs.field(factory=Wiring)
 
@@ -82,8 +86,9 @@ class Plan:
 class Conversation:
     """How far one client is in a script.
 
-    ``tellings`` are the texts that the client may rightly hold a beginning of: the answer,
-    and what became of it at a seam that nobody can repair.
+    ``answer`` is what fits the turn, ``unfit`` why nothing does. ``tellings`` are the texts that
+    the client may rightly hold a beginning of: the answer, and what became of it at a seam that
+    nobody can repair.
     """
 
     script: Script
@@ -92,6 +97,8 @@ class Conversation:
     _position: int = attrs.field(init=False)
     _continuations: int = attrs.field(default=0, init=False)
     _original: list[Turn] | None = attrs.field(default=None, init=False)
+    _answer: Answer = attrs.field(factory=Answer, init=False)
+    _unfit: str | None = attrs.field(default=None, init=False)
     _tellings: list[str] = attrs.field(factory=list, init=False)
     _answered: bool = attrs.field(default=False, init=False)
 
@@ -103,7 +110,7 @@ class Conversation:
         """Return what the request with this body gets, and count it."""
         asked = recognise(document, self._original)
         if self._begins_a_turn(asked):
-            self._begin(turns_of(document))
+            self._begin(document)
             asked = asked if asked.form is Form.REPLAY else Asked(Form.NEW_TURN)
         plan = self._plan(asked)
         self.attempts += 1
@@ -131,11 +138,16 @@ class Conversation:
             return True
         return self._answered and asked.anchor is None and asked.form is not Form.TOKEN
 
-    def _begin(self, original: list[Turn]) -> None:
+    def _begin(self, document: dict[str, Any]) -> None:
         if self._answered and self.script.rearm:
             self._position = self._skip_refusals(0)
-        self._original = original
-        self._tellings = [expected_text(self.script.answer)]
+        self._original = turns_of(document)
+        self._answer, self._unfit = Answer(), None
+        try:
+            self._answer = fitting(self.script.answer, document, documents=self.script.documents)
+        except NoExample as exc:
+            self._unfit = str(exc)
+        self._tellings = [expected_text(self._answer)]
         self._continuations = 0
 
     def _next_fault(self) -> Fault | None:
@@ -149,8 +161,10 @@ class Conversation:
         return position + count
 
     def _plan(self, asked: Asked) -> Plan:
-        answer = self.script.answer
+        answer = self._answer
         plan = Plan(self.attempts, asked, answer, tell_all(answer))
+        if self._unfit is not None:
+            return _violated(plan, f"There is no answer in JSON: {self._unfit}.")
         if asked.form is Form.TOKEN:
             return _from_checkpoint(plan)
         if asked.form not in CONTINUATIONS:

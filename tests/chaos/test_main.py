@@ -29,7 +29,7 @@ def script_of(*argv: str) -> Script:
 
 def test_without_options_the_story_is_told_uncut() -> None:
     script = script_of()
-    assert script == Script(BUILT_IN["story"], rearm=True)
+    assert script == Script(BUILT_IN["story"], rearm=True, documents=True)
 
 
 def test_options_become_a_script() -> None:
@@ -43,6 +43,7 @@ def test_options_become_a_script() -> None:
         faults=(Fault(Kind.CLEAN_EOF, byte(120)), None),
         behaviour=(Behaviour.REPEAT, Behaviour.ECHO),
         amount=12,
+        documents=True,
         line_end="\n",
         wiring=Wiring(Transfer.LENGTH, 3),
     )
@@ -60,7 +61,8 @@ def test_options_become_a_server() -> None:
 def test_the_answer_may_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "answer.txt"
     file.write_text("Grüße", encoding="utf-8")
-    assert script_of("--answer-file", str(file)).answer.text == "Grüße"
+    script = script_of("--answer-file", str(file))
+    assert (script.answer.text, script.documents) == ("Grüße", False)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.chaos.answers import Answer
+from gemproxy.chaos.answers import Answer, Call
 from gemproxy.chaos.behaviours import REFUSE_ONCE, SCARRING, Behaviour
 from gemproxy.chaos.conversation import Form
 from gemproxy.chaos.faults import END, Fault, Kind, byte
@@ -219,3 +219,31 @@ def test_conversations_are_told_apart_by_their_opening() -> None:
 def test_a_script_needs_a_behaviour() -> None:
     with pytest.raises(ValueError, match="behaviour"):
         Script(ANSWER, behaviour=())
+
+
+def test_the_response_to_a_call_is_answered_with_a_text_that_can_be_continued() -> None:
+    conversation = begun(Script(Answer(calls=(Call("look"),)), faults=[CUT, CUT]))
+    response = {"role": "user", "parts": [{"functionResponse": {"name": "look", "response": {}}}]}
+    asked = {"contents": [*HELLO["contents"], response]}
+
+    first = conversation.take(asked)
+    rest = conversation.take(
+        {
+            "contents": [
+                *asked["contents"],
+                *continuation(first.telling.text[:9], "Go on.")["contents"][1:],
+            ]
+        }
+    )
+
+    assert first.answer.calls == ()
+    assert first.telling.text[:9] + rest.telling.text == first.telling.text
+
+
+def test_a_request_for_json_with_an_impossible_schema_is_refused() -> None:
+    asked = {**HELLO, "generationConfig": {"responseJsonSchema": {"$ref": "#/$defs/none"}}}
+
+    plan = Conversation(Script(ANSWER, documents=True)).take(asked)
+
+    assert plan.violation
+    assert plan.refusal == "There is no answer in JSON: the schema has no #/$defs/none."
