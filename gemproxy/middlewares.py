@@ -2,7 +2,8 @@
 
 From the outside in:
 
-    observe   gives the request its id and its line in the log
+    observe   gives the request its id and its line in the log, and an answer that broke off
+              the end that shows it
     explain   turns what a handler raises into an answer, and refuses what is ambiguous or
               too much; health checks are not counted
 
@@ -35,8 +36,9 @@ from gemproxy.core.errors import (
 from gemproxy.framing import ambiguity, is_unknown_expectation, stops_the_parser
 from gemproxy.keys import ACCOUNT, IN_FLIGHT, SEND_TIMEOUT
 from gemproxy.logs import new_request_id, request_id_var, sane_request_id
-from gemproxy.relay.downstream import ClientGone, cut
+from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.headers import without_query
+from gemproxy.relay.parting import cut, part
 
 REQUEST_ID = "X-Request-Id"
 CLIENT_CLOSED_REQUEST = 499
@@ -64,9 +66,11 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     response: web.StreamResponse | None = None
     try:
         response = await handler(request)
-        return response
     finally:
         _write_line(request, response, time.monotonic() - began)
+    here, slow = request.app[IN_FLIGHT], request.app[SEND_TIMEOUT]
+    await part(request, here.linger, patience=here.patience, send_timeout=slow)
+    return response
 
 
 def _write_line(request: web.Request, response: web.StreamResponse | None, seconds: float) -> None:
@@ -106,7 +110,7 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         with _counted(request):
             return await handler(request)
     except asyncio.CancelledError:
-        if not request.app[IN_FLIGHT].expired or request.writer.output_size:
+        if not request.app[IN_FLIGHT].expired or request.transport is None:
             raise
         return _answer(request, Busy("The proxy is shutting down."))
     except ClientGone:
@@ -135,7 +139,7 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
     """Return the error body for ``error``; a request that is being answered loses its rest."""
     status, payload = _explained(error)
     if request.writer.output_size:
-        cut(request, request.app[SEND_TIMEOUT])
+        cut(request)
     return web.json_response(payload, status=status, headers=_headers(error))
 
 

@@ -19,6 +19,9 @@ from tests.wire import STREAM, Answer, Connection, connect
 QUICK = {"retry_delay_ms": 1, "max_delay_ms": 1}
 """Settings of the section ``repair`` by which no test waits for a back-off."""
 
+LINGER = 0.05
+"""Seconds that a client of these tests has to read why its answer ended; it reads at once."""
+
 PATIENCE = 10.0
 """Seconds after which what a test waits for is not going to happen."""
 
@@ -63,6 +66,7 @@ async def running(
     """Run a proxy; at the exit every request must have ended by itself."""
     url = upstream if isinstance(upstream, str) else upstream.url
     app = create_app(settings(url, **sections))
+    app[IN_FLIGHT].patience = LINGER
     runner = web.AppRunner(
         app,
         handler_cancellation=True,

@@ -96,3 +96,52 @@ async def test_requests_that_outlast_the_drain_are_told_so() -> None:
     await task
 
     assert request.expired is True
+
+
+async def test_who_lingers_is_not_counted_and_a_drain_waits_for_it() -> None:
+    in_flight = InFlight(limit=1)
+    begun, read = asyncio.Event(), asyncio.Event()
+
+    async def linger() -> None:
+        with in_flight.request():
+            pass
+        begun.set()
+        while not read.is_set() and await in_flight.linger(0.001):
+            pass
+
+    task = asyncio.create_task(linger())
+    await begun.wait()
+    assert len(in_flight) == 0
+    drain = asyncio.create_task(in_flight.drain(3600))
+    await asyncio.sleep(0)
+    assert not drain.done()
+    read.set()
+    await drain
+    assert task.done()
+
+
+async def test_the_end_of_a_drain_ends_all_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gemproxy.inflight._LAST_WORDS_SECONDS", 0.01)
+    in_flight = InFlight(limit=1)
+    task = asyncio.create_task(in_flight.linger(3600))
+    await asyncio.sleep(0)
+
+    await in_flight.drain(0)
+
+    assert await task is False
+    assert await in_flight.linger(3600) is False
+
+
+async def test_too_many_do_not_linger() -> None:
+    in_flight = InFlight(limit=1)
+    many = [asyncio.create_task(in_flight.linger(3600)) for _ in range(1000)]
+    await asyncio.sleep(0)
+
+    assert await in_flight.linger(3600) is False
+
+    many[0].cancel()
+    await asyncio.wait([many[0]])
+    assert await in_flight.linger(0) is True
+    for task in many:
+        task.cancel()
+    await asyncio.wait(many)

@@ -15,6 +15,7 @@ from gemproxy.keys import ACCOUNT, IN_FLIGHT, SEND_TIMEOUT
 from gemproxy.logs import request_id_var
 from gemproxy.middlewares import MIDDLEWARES, stamp
 from gemproxy.relay.downstream import ClientGone
+from gemproxy.relay.parting import NEVER
 from tests.sockets import Client, chunk, connected, exchange, running
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -25,7 +26,7 @@ POST = REQUEST.replace(b"GET", b"POST")
 
 def app_of(handler: Handler, limit: int = 9) -> web.Application:
     app = web.Application(middlewares=MIDDLEWARES, client_max_size=4)
-    app[IN_FLIGHT] = InFlight(limit)
+    app[IN_FLIGHT] = InFlight(limit, patience=0.01)
     app[SEND_TIMEOUT] = 30.0
     app.on_response_prepare.append(stamp)
     app.router.add_route("*", "/x", handler, name="x")
@@ -186,7 +187,30 @@ async def test_a_bug_in_a_streamed_answer_cuts_it_short() -> None:
     status, _, body = await answer(handler)
 
     assert status == 200
-    assert body == chunk(b"one")
+    assert body == chunk(b"one") + NEVER
+
+
+async def test_while_the_last_words_are_read_the_request_counts_no_longer() -> None:
+    began = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        began.set()
+        raise ZeroDivisionError
+
+    app = app_of(handler, limit=1)
+    app[IN_FLIGHT].patience = 3600.0
+    keep_alive = REQUEST.replace(b"Connection: close\r\n", b"")
+    async with running(app) as port, connected(port, keep_alive) as client:
+        await client.head()
+        assert await client.reader.readexactly(len(NEVER)) == NEVER
+        await began.wait()
+        assert len(app[IN_FLIGHT]) == 0
+        assert len(app[IN_FLIGHT]._lingering) == 1
+        client.writer.close()
+        while app[IN_FLIGHT]._lingering:  # noqa: ASYNC110 (nothing announces it)
+            await asyncio.sleep(0)
 
 
 async def test_a_request_has_one_line_in_the_log_and_the_query_is_not_in_it(
@@ -342,4 +366,18 @@ async def test_a_stream_that_outlasts_the_shutdown_is_cut_short() -> None:
     async with running(app) as port:
         _, body = await drained(app, port)
 
-    assert body == chunk(b"one")
+    assert body == chunk(b"one") + NEVER
+
+
+async def test_a_shutdown_completes_no_answer_in_http_1_0() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        return await hold(request)
+
+    app = app_of(handler)
+    async with running(app) as port, connected(port, REQUEST.replace(b"1.1", b"1.0")) as client:
+        await client.head()
+        await app[IN_FLIGHT].drain(0)
+        with pytest.raises(ConnectionResetError):
+            await client.rest()

@@ -27,7 +27,7 @@ _OK = 200
 _JSON = "application/json; charset=UTF-8"
 _WARMTH = b"\n"
 
-UNARY = Dialect("unary", bare_errors=True)
+UNARY = Dialect("unary", bare_errors=True, one_value=True)
 """How to speak to a client that waits for one JSON value."""
 
 

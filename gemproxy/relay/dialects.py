@@ -35,6 +35,9 @@ import attrs
 DEFAULT_EOL = b"\r\n"
 """Gemini's own line end."""
 
+_BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r\n", b"\r\r\n")
+"""What an event ends with: a line end, and a line without anything (WHATWG HTML, 9.2.6)."""
+
 _JS = re.compile(r"\bgoogle-genai-sdk/([0-9]{1,6})\.([0-9]{1,6})\S* gl-node/")
 _GO = re.compile(r"\bgl-go/")
 _FIRST_GENERATION = re.compile(r"(?:^|\s)genai-\w+/")
@@ -50,6 +53,7 @@ class Dialect:
     bare_errors: bool = False
     array: bool = False
     interactions: bool = False
+    one_value: bool = False
 
     def heartbeat(self, eol: bytes | None) -> bytes | None:
         """Return bytes that keep the connection warm between frames, or None for none.
@@ -63,6 +67,14 @@ class Dialect:
         if eol is None and self.bare_errors:
             return None  # go-genai: a blank line in the other style would glue events
         return (eol or DEFAULT_EOL) * 2
+
+    def may_speak_after(self, tail: bytes) -> bool:
+        """Tell whether the last bytes sent, none or up to four, leave room for an error."""
+        if self.one_value:
+            return not tail.strip()
+        if self.array:
+            return not tail or tail.rstrip().endswith(b"}")
+        return not tail or tail.endswith(_BLANK_LINES)
 
     def error_bytes(self, payload: Mapping[str, Any], eol: bytes | None) -> bytes:
         """Return a google.rpc error body as the last thing that this client receives.

@@ -5,16 +5,17 @@ is the client's own connection: each frame is one write to the transport, ``emit
 the client reads slower than Gemini writes, and a client that reads nothing for the send
 timeout is cut off.
 
-An ending is either complete or loud. The loud one is an error in the client's dialect, then
-the end of the connection without the chunk that would complete the body (RFC 9112 section
-7.1), which every HTTP client reports. The connection is *closed*, not aborted: an abort throws
-away what the transport still has to send, and with it the error.
+An ending is either complete or loud. The loud one is an error in the client's dialect, then the
+end of the connection without what would complete the body (``relay.parting``). Behind half an
+event there is no error, which would be read as the other half: the cut alone has to do.
 
 The SSE response is aiohttp-sse's, without its pings: they are comments, which Google's SDKs take
 for broken JSON. A peer that hangs is found by TCP_USER_TIMEOUT.
 """
 
 import asyncio
+import functools
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
@@ -22,9 +23,14 @@ from typing import Any, Protocol
 import attrs
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import HttpVersion10
 from aiohttp_sse import EventSourceResponse
 
 from gemproxy.relay.dialects import Dialect, eol_of
+from gemproxy.relay.headers import is_event_stream, keep_unbuffered
+from gemproxy.relay.parting import abandon, cut
+
+log = logging.getLogger("gemproxy.relay")
 
 _Bytes = bytes | memoryview
 
@@ -38,6 +44,11 @@ _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 _SLICE = 1 << 18
 """A frame of more bytes is written in slices, each when the client has taken the one before."""
+
+_TAIL = 4
+"""Bytes by which the end of an event is known."""
+
+_UNBUFFERED = "X-Accel-Buffering"
 
 
 class ClientGone(ConnectionError):
@@ -84,16 +95,19 @@ class ClientSink:
     """The sink that is a client's connection; ``response`` is what the handler returns.
 
     ``send_timeout`` counts seconds that one write may wait for the client to read. All
-    methods raise ClientGone once there is no client to write to. ``sent`` counts the bytes
-    of the frames that were passed on.
+    methods raise ClientGone once there is no client to write to, and behind the end. ``sent``
+    counts the bytes of the frames that were passed on.
     """
 
     _request: web.BaseRequest
-    _dialect: Dialect
+    dialect: Dialect
     _send_timeout: float
     response: web.StreamResponse
     sent: int = 0
     _eol: bytes | None = None
+    _tail: bytes = b""  # the last bytes that were passed on
+    _within_a_frame: bool = False
+    _over: bool = False
 
     @property
     def committed(self) -> bool:
@@ -101,23 +115,30 @@ class ClientSink:
         return self.response.prepared
 
     async def open(self, status: int, headers: Mapping[str, str]) -> None:
-        """Send the head of the answer: ``headers`` over the ones that keep streams unbuffered."""
+        """Send the head of the answer: ``headers`` over those that the response has."""
+        ours = self.response.headers
         self.response.set_status(status)
+        streams = _UNBUFFERED in ours
         for name in headers:
-            self.response.headers.popall(name, None)
-        self.response.headers.extend(headers)
+            ours.popall(name, None)
+        ours.extend(headers)
+        if streams or is_event_stream(ours):
+            keep_unbuffered(ours)
+            if self._request.version == HttpVersion10:
+                _note_http_1_0()
         transport = self._transport()
         _notice_a_hung_peer(transport, self._send_timeout)
         try:
             await self.response.prepare(self._request)
         except ConnectionError as error:
-            raise _gone(transport, error) from None
+            raise self._gone(error) from None
 
     async def emit(self, raw: bytes) -> None:
         """Write one frame to the transport at once; wait while the client is slow."""
         if self._eol is None:
             self._eol = eol_of(raw)
         size = len(raw)
+        self._tail = raw[-_TAIL:] if size >= _TAIL else (self._tail + raw)[-_TAIL:]
         transport = self._transport()
         if size > _SLICE:
             await self._write_slices(raw)
@@ -127,42 +148,52 @@ class ClientSink:
             try:
                 await self.response.write(raw)
             except ConnectionError as error:
-                raise _gone(transport, error) from None
+                raise self._gone(error) from None
         self.sent += size
 
     async def heartbeat(self) -> None:
         """Write what the client's SDK skips between two frames; nothing where it skips none."""
-        raw = self._dialect.heartbeat(self._eol)
+        raw = self.dialect.heartbeat(self._eol)
         if raw is not None:
             await self._write(raw)
 
     async def finish(self, last: bytes = b"") -> None:
         """Complete the body; its last frame and its end are one write."""
         await self._within(self.response.write_eof, last)
+        self._over = True
         self.sent += len(last)
 
     async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """Send a whole answer, head and body, in one write."""
         response = web.Response(status=status, headers=headers, body=body)
         self.response = response
-        transport = self._transport()
+        self._transport()
         try:
             await response.prepare(self._request)
         except ConnectionError as error:
-            raise _gone(transport, error) from None
+            raise self._gone(error) from None
         await self._within(response.write_eof, b"")
         self.sent += len(body)
 
     async def fail(self, payload: Mapping[str, Any]) -> None:
-        """Write the error in a write of its own and close without completing the body."""
-        await self._write(self._dialect.error_bytes(payload, self._eol))
-        cut(self._request, self._send_timeout)
+        """Write the error in a write of its own, and have the body end without its end.
+
+        Where an event is half written, as an image is while its client is slow, there is no
+        error: it would be read as the rest of the event.
+        """
+        if self._transport().is_closing():
+            raise ClientGone("the client closed the connection")
+        may_speak = not self._within_a_frame and self.dialect.may_speak_after(self._tail)
+        self._over = True
+        cut(self._request, self.dialect.error_bytes(payload, self._eol) if may_speak else b"")
 
     async def _write_slices(self, raw: bytes) -> None:
         """Write an image and its like: whole, it would be copied, and wait for the client."""
         view = memoryview(raw)
+        self._within_a_frame = True
         for start in range(0, len(raw), _SLICE):
             await self._write(view[start : start + _SLICE])
+        self._within_a_frame = False
 
     async def _write(self, raw: _Bytes) -> None:
         await self._within(self.response.write, raw)
@@ -178,11 +209,20 @@ class ClientSink:
                 async with asyncio.timeout(self._send_timeout):
                     await write(raw)
         except (ConnectionError, TimeoutError) as error:
-            raise _gone(transport, error) from None
+            raise self._gone(error) from None
+
+    def _gone(self, error: OSError) -> ClientGone:
+        """Return what a failed write means; a client that does not read is cut off here."""
+        if isinstance(error, TimeoutError):
+            abandon(self._request)
+            if self._request.transport is not None:
+                self._request.transport.abort()
+            return ClientGone("the client does not read")
+        return ClientGone("the client closed the connection")
 
     def _transport(self) -> asyncio.Transport:
         transport = self._request.transport
-        if transport is None:
+        if transport is None or self._over:
             raise ClientGone("the client closed the connection")
         return transport
 
@@ -197,14 +237,6 @@ def _notice_a_hung_peer(transport: asyncio.Transport, seconds: float) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(seconds * 1000))
 
 
-def _gone(transport: asyncio.Transport, error: OSError) -> ClientGone:
-    """Return what a failed write means; a client that does not read is cut off here."""
-    if isinstance(error, TimeoutError):
-        transport.abort()
-        return ClientGone("the client does not read")
-    return ClientGone("the client closed the connection")
-
-
 def client_sink(
     request: web.BaseRequest, dialect: Dialect, *, sse: bool, send_timeout: float
 ) -> ClientSink:
@@ -212,19 +244,15 @@ def client_sink(
     response = EventStream(send_timeout) if sse else web.StreamResponse()
     response.headers["Content-Type"] = "text/event-stream" if sse else "application/json"
     response.headers["Cache-Control"] = "no-cache, no-transform"
-    response.headers["X-Accel-Buffering"] = "no"
+    response.headers[_UNBUFFERED] = "no"
     return ClientSink(request, dialect, send_timeout, response)
 
 
-def cut(request: web.BaseRequest, linger: float) -> None:
-    """Close the connection of ``request`` after what is written, short of a complete body.
-
-    What a client does not read within ``linger`` seconds is thrown away.
-    """
-    transport = request.transport
-    if transport is None:
-        return
-    unsent = not transport.is_closing() and transport.get_write_buffer_size()
-    transport.close()
-    if unsent:  # asked before: a TLS transport that is closed twice cannot tell
-        asyncio.get_running_loop().call_later(linger, transport.abort)
+@functools.cache
+def _note_http_1_0() -> None:
+    """Say once in the life of the process what such a stream lacks."""
+    log.warning(
+        "A stream was asked for in HTTP/1.0, which cannot mark the end of a stream. If the proxy in"
+        " front of this one speaks HTTP/1.0, have it speak HTTP/1.1: in nginx,"
+        " proxy_http_version 1.1"
+    )

@@ -228,6 +228,25 @@ def _named_by_connection(headers: Mapping[str, str]) -> set[str]:
     return {token.strip().lower() for value in values for token in value.split(",")}
 
 
+def is_event_stream(headers: Mapping[str, str]) -> bool:
+    """Tell a body of server-sent events, by its type."""
+    kind = headers.get("Content-Type", "").partition(";")[0]
+    return kind.strip().lower() == "text/event-stream"
+
+
+def keep_unbuffered(headers: CIMultiDict[str]) -> None:
+    """Ask whatever is in front to pass a stream on event by event, and uncompressed.
+
+    nginx holds an answer back until its buffer is full unless X-Accel-Buffering says no, and what
+    compresses may hold it back too. What Cache-Control says besides is kept.
+    """
+    headers["X-Accel-Buffering"] = "no"
+    control = ", ".join(headers.popall("Cache-Control", []))
+    if "no-transform" not in control.lower():
+        control = f"{control}, no-transform" if control else "no-transform"
+    headers["Cache-Control"] = control
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return a Retry-After header in seconds; the form with a date is not used by Google."""
     value = headers.get("Retry-After", "")

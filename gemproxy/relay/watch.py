@@ -113,13 +113,16 @@ class Watch:
             return
         sign = self.beat if self._committed else self.commit
         self._committed = True
-        self._sign = self._loop.create_task(_quietly(sign))
+        self._sign = self._loop.create_task(self._quietly(sign))
+
+    async def _quietly(self, sign: Callable[[], Awaitable[object]]) -> None:
+        """Give a sign, unless a frame has set out since the task was made.
+
+        A client that is gone is noticed by the loop, at its next frame.
+        """
+        if not self.busy:
+            with contextlib.suppress(ConnectionError):
+                await sign()
 
 
 _GRAIN = 0.005
-
-
-async def _quietly(sign: Callable[[], Awaitable[object]]) -> None:
-    """Give a sign; a client that is gone is noticed by the loop, at its next frame."""
-    with contextlib.suppress(ConnectionError):
-        await sign()

@@ -26,9 +26,10 @@ from gemproxy.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.dialects import INTERACTIONS, STANDARD
-from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink, cut
+from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
 from gemproxy.relay.interactions import InteractionRelay, OpenAttempt, target_from
 from gemproxy.relay.pacing import Pacing
+from gemproxy.relay.parting import cut
 from gemproxy.relay.unary import in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes import passthrough, unary
@@ -88,7 +89,7 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
         if not (plain.committed or sink.committed):
             broken = "The upstream closed the connection without a whole answer."
             raise UpstreamFailure(broken) from failure
-        cut(request, streaming.send_timeout)
+        cut(request)
     except asyncio.CancelledError:
         if not request.app[IN_FLIGHT].expired or not sink.committed:
             raise

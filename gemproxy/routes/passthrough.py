@@ -24,7 +24,7 @@ from gemproxy.keys import (
 )
 from gemproxy.relay.addresses import LIMIT, Addresses, names_files
 from gemproxy.relay.dialects import STANDARD
-from gemproxy.relay.downstream import ClientSink, cut
+from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import (
     Credential,
     choose_credential,
@@ -33,6 +33,7 @@ from gemproxy.relay.headers import (
     upstream_headers,
 )
 from gemproxy.relay.incoming import Incoming
+from gemproxy.relay.parting import cut
 from gemproxy.relay.redirects import Hop, followed
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes.addressing import addresses_of, with_upstream_uris
@@ -95,7 +96,7 @@ async def forward(
         request[ACCOUNT]["upstream"] = failure.how.value
         if not sink.committed:
             raise _error(failure, body) from failure
-        cut(request, app[SEND_TIMEOUT])
+        cut(request)
     return sink.response
 
 

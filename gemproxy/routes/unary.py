@@ -21,8 +21,9 @@ from gemproxy.relay.addresses import names_files
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import STANDARD
-from gemproxy.relay.downstream import ClientSink, cut
+from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pacing import Pacing
+from gemproxy.relay.parting import cut
 from gemproxy.relay.redirects import Hop, followed
 from gemproxy.relay.unary import Call, OpenAttempt, Rewrite, Shelf, in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
@@ -117,7 +118,7 @@ async def call(
     try:
         await run.run()
     except AttemptFailed:
-        cut(request, streaming.send_timeout)
+        cut(request)
     finally:
         request[ACCOUNT].update(run.report())
     return sink.response

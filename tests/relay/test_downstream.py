@@ -9,12 +9,13 @@ from unittest.mock import patch
 import attrs
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from gemproxy.relay import downstream
+from gemproxy.relay.collecting import UNARY
 from gemproxy.relay.dialects import ARRAY, FRAGILE, GO, STANDARD, Dialect
-from gemproxy.relay.downstream import ClientGone, ClientSink, EventStream, Sink, client_sink, cut
+from gemproxy.relay.downstream import ClientGone, ClientSink, EventStream, Sink, client_sink
+from gemproxy.relay.parting import NEVER, part
 from tests import sockets
 from tests.sockets import END, chunk
 
@@ -52,7 +53,13 @@ class Stage:
             raise
         else:
             self.ends.put_nowait(None)
+        await part(request, at_once, patience=1.0, send_timeout=self.send_timeout)
         return sink.response
+
+
+async def at_once(_seconds: float) -> bool:
+    """Linger not at all."""
+    return False
 
 
 @contextlib.asynccontextmanager
@@ -233,14 +240,16 @@ async def test_an_array_is_padded_only_between_its_brackets() -> None:
 async def test_a_failed_answer_ends_with_the_error_and_without_an_end(
     dialect: Dialect, expected: bytes, request_: bytes
 ) -> None:
+    frame = b"[{}" if dialect.array else FRAME
+
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
-        await sink.emit(FRAME)
+        await sink.emit(frame)
         await sink.fail(ERROR)
 
     stage = Stage(script, dialect)
 
-    assert (await received(stage, request_))[1] == chunk(FRAME) + chunk(expected)
+    assert (await received(stage, request_))[1] == chunk(frame) + chunk(expected) + NEVER
     assert stage.ends.get_nowait() is None
 
 
@@ -248,38 +257,12 @@ async def test_a_slow_client_still_gets_the_error() -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
         for _ in range(16):
-            await sink.emit(MEBIBYTE)
+            await sink.emit(b"data: " + MEBIBYTE + b"\r\n\r\n")
         await sink.fail(ERROR)
 
     async with connected(Stage(script)) as client:
         await client.head()
-        assert (await client.rest()).endswith(ERROR_JSON + b"\r\n\r\n\r\n")
-
-
-async def test_what_a_client_leaves_unread_after_the_error_is_thrown_away() -> None:
-    async def script(sink: ClientSink) -> None:
-        await sink.open(200, HEADERS)
-        transport = sink._request.transport
-        assert transport is not None
-        transport.write(MEBIBYTE * 16)
-        cut(sink._request, linger=0)
-
-    stage = Stage(script)
-    async with connected(stage) as client:
-        await stage.ends.get()
-        await client.head()
-        assert len(await client.rest()) < len(MEBIBYTE) * 16
-
-
-async def test_a_cut_connection_may_be_gone_already() -> None:
-    async def script(sink: ClientSink) -> None:
-        await until_gone(sink)
-        cut(sink._request, linger=0)
-
-    stage = Stage(script, cancels=False)
-    async with connected(stage) as client:
-        client.writer.close()
-        assert await stage.ends.get() is None
+        assert (await client.rest()).endswith(ERROR_JSON + b"\r\n\r\n\r\n" + NEVER)
 
 
 async def until_gone(sink: ClientSink) -> None:
@@ -397,6 +380,22 @@ async def take(step: str, sink: Sink) -> None:
             await sink.fail(ERROR)
 
 
+@pytest.mark.parametrize("step", ["emit", "heartbeat", "finish", "fail"])
+@pytest.mark.parametrize("end", ["finish", "fail"])
+async def test_nothing_comes_behind_an_end(step: str, end: str) -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        await take(end, sink)
+        await take(step, sink)
+
+    stage = Stage(script)
+    _, body = await received(stage)
+
+    assert isinstance(stage.ends.get_nowait(), ClientGone)
+    assert body.endswith(END if end == "finish" else NEVER)
+    assert body.count(b"\r\n\r\n") <= 1
+
+
 async def test_a_client_that_leaves_cancels_the_handler() -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
@@ -409,15 +408,132 @@ async def test_a_client_that_leaves_cancels_the_handler() -> None:
         assert isinstance(await stage.ends.get(), asyncio.CancelledError)
 
 
-async def test_a_connection_that_is_closing_is_not_asked_what_is_unsent() -> None:
-    class Closing(asyncio.Transport):
-        """A TLS transport after its close, which cannot tell."""
+@pytest.mark.parametrize(
+    ("dialect", "sent"),
+    [
+        (STANDARD, b"data: {"),
+        (STANDARD, b'data: {"a":1}\r\n'),
+        (GO, b"data: {"),
+        (FRAGILE, b"data: {"),
+        (ARRAY, b'[{"a":'),
+        (ARRAY, b"[{}]"),
+        (UNARY, b'{"a":1}'),
+    ],
+)
+async def test_half_an_event_is_followed_by_no_error(dialect: Dialect, sent: bytes) -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        for byte in sent:
+            await sink.emit(bytes([byte]))
+        await sink.fail(ERROR)
 
-        def is_closing(self) -> bool:
-            return True
+    _, body = await received(Stage(script, dialect))
 
-        def close(self) -> None: ...
+    assert body == b"".join(chunk(bytes([byte])) for byte in sent) + NEVER
 
-    request = make_mocked_request("GET", "/", transport=Closing())
 
-    cut(request, 0)  # the base class raises for everything else
+async def test_an_image_that_is_half_written_is_followed_by_no_error() -> None:
+    """Its client is slow, and the process is told to end."""
+
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        sending = asyncio.create_task(sink.emit(b"data: " + MEBIBYTE * 32 + b"\n\n"))
+        transport = sink._request.transport
+        assert transport is not None
+        while transport.get_write_buffer_size() == 0:  # noqa: ASYNC110 (nothing announces it)
+            await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait([sending])
+        await sink.fail(ERROR)
+
+    async with connected(Stage(script)) as client:
+        await client.head()
+        body = await client.rest()
+
+    assert body.endswith(b"x\r\n" + NEVER)
+
+
+@pytest.mark.parametrize("sent", [(), (b"\n",), (b"\n", b"\n", b"\n")])
+async def test_white_space_before_one_value_leaves_room_for_an_error(
+    sent: tuple[bytes, ...],
+) -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        for piece in sent:
+            await sink.emit(piece)
+        await sink.fail(ERROR)
+
+    _, body = await received(Stage(script, UNARY))
+
+    assert ERROR_JSON in body
+
+
+@pytest.mark.parametrize("eol", [b"\n", b"\r\n", b"\r"])
+async def test_an_event_in_pieces_is_followed_by_an_error(eol: bytes) -> None:
+    event = b"data: {}" + eol * 2
+
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        for byte in event:
+            await sink.emit(bytes([byte]))
+        await sink.fail(ERROR)
+
+    _, body = await received(Stage(script))
+
+    assert ERROR_JSON in body
+
+
+@pytest.mark.parametrize(
+    ("upstreams", "expected"),
+    [
+        ({}, "no-cache, no-transform"),
+        ({"Cache-Control": "private"}, "private, no-transform"),
+        ({"cache-control": "No-Transform, private"}, "No-Transform, private"),
+    ],
+)
+@pytest.mark.parametrize("dialect", [STANDARD, ARRAY])
+async def test_what_the_upstream_says_of_caches_is_kept(
+    dialect: Dialect, upstreams: dict[str, str], expected: str
+) -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, CIMultiDict({**upstreams, "X-Accel-Buffering": "yes"}))
+        await sink.finish()
+
+    head, _ = await received(Stage(script, dialect))
+    lines = head.split(b"\r\n")
+
+    control = [line for line in lines if line.lower().startswith(b"cache-control: ")]
+    assert control == [b"Cache-Control: " + expected.encode()]
+    assert b"X-Accel-Buffering: no" in lines
+    assert b"yes" not in head
+
+
+async def test_a_stream_in_http_1_0_is_noted_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        await sink.finish()
+
+    downstream._note_http_1_0.cache_clear()
+    for request in (LAST_POST, LAST_POST.replace(b"1.1", b"1.0"), POST.replace(b"1.1", b"1.0")):
+        await received(Stage(script), request)
+
+    notes = [record for record in caplog.records if "proxy_http_version 1.1" in record.message]
+    assert len(notes) == 1
+
+
+@pytest.mark.usefixtures("no_kernel_timeout")
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_a_client_that_does_not_read_cannot_take_a_part_for_the_whole(version: bytes) -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        while True:
+            await sink.emit(MEBIBYTE)
+
+    stage = Stage(script, send_timeout=0.05)
+    async with connected(stage, LAST_POST.replace(b"1.1", version)) as client:
+        await stage.ends.get()
+        if version == b"1.0":
+            with pytest.raises(ConnectionResetError):
+                await client.rest()
+        else:
+            assert not (await client.rest()).endswith(END)

@@ -41,13 +41,13 @@ class Timer:
 
 @attrs.define(eq=False)
 class Sign:
-    """A task whose coroutine ran as far as it could at once."""
+    """A task whose coroutine runs as far as it can."""
 
     coroutine: Coroutine[Any, Any, None]
     ended: bool = False
     cancelled: bool = False
 
-    def __attrs_post_init__(self) -> None:
+    def run(self) -> None:
         try:
             self.coroutine.send(None)
         except StopIteration:
@@ -68,6 +68,7 @@ class Clock:
     now: float = 1000.0
     timers: list[Timer] = attrs.field(factory=list)
     signs: list[Sign] = attrs.field(factory=list)
+    at_once: bool = True
 
     def time(self) -> float:
         return self.now
@@ -79,6 +80,8 @@ class Clock:
 
     def create_task(self, coroutine: Coroutine[Any, Any, None]) -> Sign:
         self.signs.append(Sign(coroutine))
+        if self.at_once:
+            self.signs[-1].run()
         return self.signs[-1]
 
     def pass_until(self, time: float) -> None:
@@ -192,6 +195,22 @@ def test_no_sign_is_given_while_a_frame_is_on_its_way() -> None:
         stream.frame()
         stream.watch.busy = True
         stream.clock.pass_until(100.0)
+
+    assert stream.events == []
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["head", "heartbeat"])
+def test_a_sign_looks_at_what_is_on_its_way_when_it_is_given(begun: bool) -> None:
+    """A frame may set out between the timer and the task that it makes."""
+    stream = Stream()
+    stream.clock.at_once = False
+    with stream.watch:
+        if begun:
+            stream.frame()
+        stream.wait()
+        stream.clock.pass_until(30.0)
+        stream.watch.busy = True
+        stream.clock.signs[0].run()
 
     assert stream.events == []
 

@@ -1,0 +1,151 @@
+r"""How an answer that is not whole ends, so that its reader notices, and has read why.
+
+A body ends in one of three ways (RFC 9112 section 6.3), and each is broken off in its own:
+
+- *Chunks*: the last chunk does not come. h2o takes an end between two chunks for the end of the
+  body (h2o/h2o#1490), so a chunk is begun that never comes, in one write with the last words.
+- *Content-Length*: the connection closes before as many bytes have come.
+- *The end of the connection*, in HTTP/1.0: a FIN would complete the body, so the connection is
+  reset. A reset destroys what is still on its way: 287 of 400 kB in one try, nothing once all
+  was acknowledged. So it waits for that.
+
+Before it closes, a connection stays open until the client has left, or for a second. A client
+that leaves has read the last words. Node's fetch drops what its reader has not taken when the
+connection ends, so an application that awaits something between two events would see "TypeError:
+terminated" and not the error; varnish and nghttpx lose it now and then as well. The server
+completes a body as soon as its handler returns, so the handler does not return in between: it
+waits at its very end, when the attempt, the request's body and its place among the running
+requests have been given back.
+"""
+
+import socket
+import struct
+import sys
+from asyncio import Transport, get_running_loop
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp.http import StreamWriter
+
+Linger = Callable[[float], Awaitable[bool]]
+"""Waits for some seconds; returns False, perhaps sooner, when no more waiting is allowed."""
+
+NEVER = b"1\r\n"
+"""The beginning of a chunk that never comes."""
+
+_CUT = web.RequestKey("cut", bool)
+"""Set on a request whose answer is not to be completed; True where only a reset says so."""
+
+_POLL = 0.01
+_SO_NWRITE = 0x1024  # macOS: bytes in the send queue; Python has no name for it
+_RESET = struct.pack("ii", 1, 0)
+
+
+def cut(request: web.BaseRequest, words: bytes = b"") -> None:
+    """Write the last words of an answer that has begun, and have it end without an end.
+
+    Only the first call for a request counts. ``part`` closes the connection.
+    """
+    transport, writer = request.transport, request.writer
+    if transport is None or transport.is_closing() or _CUT in request:
+        return
+    request[_CUT] = _ends_with_the_connection(request)
+    if isinstance(writer, StreamWriter) and writer.chunked:
+        framed = b"%x\r\n%b\r\n" % (len(words), words) if words else b""
+        words = framed + NEVER
+        writer.chunked = False  # nobody can write the last chunk any more
+    if words:
+        transport.write(words)
+        writer.output_size += len(words)
+
+
+async def part(
+    request: web.BaseRequest, linger: Linger, *, patience: float, send_timeout: float
+) -> None:
+    """End the connection of an answer that was cut, and do nothing for any other.
+
+    ``patience`` counts seconds for the client to read the last words, and as many for them to
+    arrive where the connection is reset. A client that leaves cancels the wait. What it does not
+    read of a body with an end mark is thrown away after ``send_timeout`` seconds.
+    """
+    transport = request.transport
+    if transport is None or _CUT not in request:
+        return
+    try:
+        if request[_CUT]:
+            await _arrival(transport, linger, patience)
+        await linger(patience)
+    finally:
+        if request[_CUT]:
+            _reset(transport)
+        else:
+            _close(transport, send_timeout)
+
+
+def abandon(request: web.BaseRequest) -> None:
+    """Reset the connection at once where it is the end of an answer that has begun."""
+    transport = request.transport
+    if transport is not None and request.writer.output_size and _ends_with_the_connection(request):
+        _reset(transport)
+
+
+def _reset(transport: Transport) -> None:
+    """End a connection with RST; of TLS, without the close_notify that says that all was sent."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None and not transport.is_closing():
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
+
+
+def _ends_with_the_connection(request: web.BaseRequest) -> bool:
+    """Tell a body without an end mark of its own."""
+    if _CUT in request:
+        return request[_CUT]
+    writer = request.writer
+    return isinstance(writer, StreamWriter) and not writer.chunked and writer.length is None
+
+
+async def _arrival(transport: Transport, linger: Linger, patience: float) -> None:
+    """Wait until the client's kernel has acknowledged everything, for at most ``patience``.
+
+    It is asked twice: with TLS, more may be on its way from a buffer that cannot be seen.
+    """
+    loop = get_running_loop()
+    deadline = loop.time() + patience
+    arrived = 0
+    while arrived < 2 and loop.time() < deadline:  # noqa: PLR2004 (see above)
+        arrived = arrived + 1 if _is_acknowledged(transport) else 0
+        if not await linger(_POLL):
+            return
+
+
+def _is_acknowledged(transport: Transport) -> bool:
+    """Tell whether nothing that was written is on its way; False where nobody can tell."""
+    connection = transport.get_extra_info("socket")
+    if transport.is_closing() or connection is None:
+        return False
+    return not transport.get_write_buffer_size() and _send_queue(connection) == 0
+
+
+def _send_queue(connection: socket.socket) -> int | None:
+    """Return the bytes that the peer has not acknowledged; None where the system does not tell."""
+    try:
+        if sys.platform == "linux":
+            import fcntl  # noqa: PLC0415 (these two are not on every platform)
+            import termios  # noqa: PLC0415
+
+            told = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ
+            return int.from_bytes(told, sys.byteorder)
+        if sys.platform == "darwin":
+            return int(connection.getsockopt(socket.SOL_SOCKET, _SO_NWRITE))
+    except (OSError, ValueError):  # it is closed
+        pass
+    return None
+
+
+def _close(transport: Transport, send_timeout: float) -> None:
+    """Close a connection after what is written; throw away what is not read in time."""
+    unsent = not transport.is_closing() and transport.get_write_buffer_size()
+    transport.close()
+    if unsent:  # asked before: a TLS transport that is closed twice cannot tell
+        get_running_loop().call_later(send_timeout, transport.abort)
