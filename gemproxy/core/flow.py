@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 
 _START = b"data: "
+_NO_USAGE = (msgspec.Raw(b"null"), msgspec.Raw(b"{}"))
 _LF, _CR = 0x0A, 0x0D
 
 
@@ -66,10 +67,16 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
         return [event.candidates[0].content.parts[0].text for event in self.events]
 
     @property
+    def usages(self) -> list[bytes]:
+        """The usageMetadata of each event that has one; null and an empty one are none."""
+        given = (event.usage_metadata for event in self.events)
+        return [bytes(usage) for usage in given if usage and usage not in _NO_USAGE]
+
+    @property
     def usage(self) -> msgspec.Raw:
         """The last usageMetadata; empty where there is none."""
         for event in reversed(self.events):
-            if event.usage_metadata:
+            if event.usage_metadata and event.usage_metadata not in _NO_USAGE:
                 return event.usage_metadata
         return msgspec.Raw()
 

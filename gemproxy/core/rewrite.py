@@ -8,6 +8,8 @@ it, each frame is decoded, made to agree with what the client has, and written a
 - signatures on text and continuationTokens of an attempt that began in the middle mean
   nothing without its prompt, and go; signatures on calls stay, calls are useless without;
 - usageMetadata is the sum over the attempts;
+- the probabilities of tokens lose what the text loses (see ``logprobs``), and an average over
+  the tokens of an attempt that began in the middle is none over the answer's;
 - offsets in groundingMetadata and citationMetadata count UTF-8 bytes of the answer
   (``Segment`` in the API reference), so they move by what was delivered before.
 """
@@ -19,6 +21,7 @@ from typing import Any
 
 import attrs
 
+from gemproxy.core import logprobs
 from gemproxy.core.chunk import loads
 from gemproxy.core.flow import Flow
 from gemproxy.core.frame import Data
@@ -33,9 +36,11 @@ _KEPT_WITHOUT_PARTS = (
     "citationMetadata",
     "urlContextMetadata",
 )
-_OF_ANOTHER_PROMPT = (b"thoughtSignature", b"citationMetadata")
+_OF_ANOTHER_PROMPT = (b"thoughtSignature", b"citationMetadata", b"avgLogprobs")
 """What in plain events is more than text, when their attempt began in the middle."""
 
+_RESPONSE_ID = re.compile(rb'"responseId"[ \t]*:[ \t]*')
+_USAGE = re.compile(rb'"usageMetadata"[ \t]*:[ \t]*')
 _LINE_SEPARATORS = re.compile("[\u0085\u2028\u2029]")
 
 
@@ -79,7 +84,7 @@ class Rewriter:
         if not _says_something(document):
             return None
         usage = self.last_usage or document.get("usageMetadata")
-        if isinstance(usage, dict):
+        if isinstance(usage, dict) and usage:
             document["usageMetadata"] = self._usage(usage)
         return dump(document)
 
@@ -90,16 +95,19 @@ class Rewriter:
         be rewritten by itself. All events of a run get the usage as of its end: the counts
         are running totals, and a run came with one read.
         """
-        raw = flow.raw
-        if self.continued and any(mark in raw for mark in _OF_ANOTHER_PROMPT):
+        if self.continued and any(mark in flow.raw for mark in _OF_ANOTHER_PROMPT):
             return None
-        renamed = self._renamed(raw, flow)
-        if renamed is None:
+        told = self._renamed(flow.raw, flow)
+        if told is None:
             return None
-        for text in flow.texts:
-            self.received += len(text)
+        characters = sum(map(len, flow.texts))
+        self.received += characters
         usage = parse_usage(flow.usage)
-        return _with_usage(renamed, flow, dump(self._usage(usage))) if usage else renamed
+        if usage:
+            told = _respelt(told, _USAGE, flow.usages, dump(self._usage(usage)))
+        if told is None:
+            self.received -= characters  # each frame will be counted by itself
+        return told
 
     def _renamed(self, raw: bytes, flow: Flow) -> bytes | None:
         """Return the bytes with the names of the first attempt, if they can be told apart."""
@@ -110,10 +118,8 @@ class Rewriter:
             return None
         if self.response_id in (None, response_id):
             return raw
-        name = dump(response_id)
-        if raw.count(name) != len(flow.events):
-            return None
-        return raw.replace(name, dump(self.response_id))
+        named = [dump(response_id)] * len(flow.events)
+        return _respelt(raw, _RESPONSE_ID, named, dump(self.response_id))
 
     def _rename(self, document: Json) -> None:
         if self.response_id is not None:
@@ -132,6 +138,9 @@ class Rewriter:
             content.pop("parts")
             if kept:
                 content["parts"] = kept
+            _cut_logprobs(candidate, parts, kept)
+        if self.base:
+            candidate.pop("avgLogprobs", None)
         if self.continued:
             candidate.pop("continuationToken", None)
             self._shift_grounding(candidate)
@@ -186,15 +195,22 @@ class Rewriter:
         candidate["groundingMetadata"] = self.shown
 
 
-def _with_usage(raw: bytes, flow: Flow, usage: bytes) -> bytes:
-    """Return the bytes of a run with another usageMetadata in each event that has one."""
+def _respelt(raw: bytes, key: re.Pattern[bytes], values: list[bytes], new: bytes) -> bytes | None:
+    """Return the bytes of a run with ``new`` for each of the ``values`` that ``key`` names.
+
+    None where the key does not stand before each of them, once: it stands elsewhere too, or is
+    spelt with escapes. Within a string its quotes would be escaped.
+    """
     pieces: list[bytes] = []
     at = 0
-    for event in flow.events:
-        if event.usage_metadata:
-            found = raw.index(event.usage_metadata, at)
-            pieces += (raw[at:found], usage)
-            at = found + len(event.usage_metadata)
+    ends = [found.end() for found in key.finditer(raw)]
+    if len(ends) != len(values):
+        return None
+    for end, value in zip(ends, values, strict=True):
+        if not raw.startswith(value, end):
+            return None
+        pieces += (raw[at:end], new)
+        at = end + len(value)
     return b"".join([*pieces, raw[at:]])
 
 
@@ -215,6 +231,22 @@ def dump(document: Json | str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:  # a lone surrogate: JSON can only escape it
         return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _cut_logprobs(candidate: Json, parts: list[Json], kept: list[Json]) -> None:
+    """Take the tokens of text that is not shown out of a candidate."""
+    said, shown = _text(parts), _text(kept)
+    if said == shown or "logprobsResult" not in candidate:
+        return
+    visible = _text([part for part in parts if _is_mapping(part) and not part.get("thought")])
+    result = logprobs.cut(candidate.pop("logprobsResult"), (said, visible), shown)
+    if result is not None:
+        candidate["logprobsResult"] = result
+
+
+def _text(parts: list[Json]) -> str:
+    texts = (part.get("text") for part in parts if _is_mapping(part))
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _says_something(document: Json) -> bool:

@@ -1,6 +1,7 @@
 """Runs of plain events: what is one, and that taking them in runs changes nothing."""
 
 import json
+from collections.abc import Callable
 from unittest.mock import PropertyMock, patch
 
 import pytest
@@ -197,6 +198,69 @@ def resumed(cut: int, size: int, second: list[Json], reads: int) -> list[Json]:
     out += intake.ended(How.EOF).raw
     assert machine.state is State.DONE
     return documents(out)
+
+
+HOSTILE = ["null", "{}", "first", "other", '"usageMetadata": null', '"responseId": "other"']
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"promptTokenCount": 3}], ids=["null", "{}", "some"])
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("last", [True, False])
+def test_a_usage_that_says_nothing_is_no_place_to_write_another(
+    text: str, usage: Json | None, last: bool
+) -> None:
+    begin = [STORY[at : at + 50] for at in range(200, 1200, 50)]
+    said = [*begin, f"{text} and {text}, {text}", text]
+    second = [chunk(one, response_id="other", usageMetadata=usage) for one in said]
+    second.insert(len(said) if last else -2, chunk(" so ", response_id="other", usage=(30, 7)))
+    second.append(chunk(".", finish="STOP", response_id="other", usage=(30, 9)))
+
+    told = resumed(200, 50, second, 2)
+
+    texts = ["".join(t["parts"][0]["text"] for t in _contents(one)) for one in (told, second)]
+    assert texts[0] == STORY[:200] + texts[1]
+    assert {one["responseId"] for one in told} == {"first"}
+    assert all(one["usageMetadata"] == usage or one["usageMetadata"] for one in told)
+
+
+def _contents(told: list[Json]) -> list[Json]:
+    return [one["candidates"][0]["content"] for one in told]
+
+
+def _nested(one: Json) -> Json:
+    return {"extra": {"usageMetadata": {}, "responseId": "other"}, **one}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _nested,
+        lambda one: {**one, "extra": {"usageMetadata": one["usageMetadata"]}},
+        lambda one: {**one, "extra": [one["responseId"], {"responseId": "other"}]},
+        lambda one: dict(reversed(one.items())),
+    ],
+)
+def test_a_name_that_comes_twice_or_elsewhere_is_not_mistaken(
+    change: Callable[[Json], Json],
+) -> None:
+    pieces = [STORY[at : at + 50] for at in range(200, 1200, 50)]
+    plain = [chunk(text, response_id="other", usage=(30, 7)) for text in pieces]
+    second = [*map(change, plain), chunk(".", finish="STOP", response_id="other", usage=(30, 9))]
+
+    told = resumed(200, 50, second, 2)
+
+    assert [(one["responseId"], one.get("extra")) for one in told[4:]] == [
+        ("first", one.get("extra")) for one in second
+    ]
+    assert all(one["usageMetadata"]["promptTokenCount"] == 9 for one in told)
+
+
+def test_the_usage_of_a_run_is_the_last_that_says_something() -> None:
+    flow = take(sse(chunk("a", usage=(1, 2)), chunk("b", usageMetadata=None)), CRLF)
+    assert flow is not None
+
+    assert json.loads(bytes(flow.usage))["candidatesTokenCount"] == 2
+    assert len(flow.usages) == 1
 
 
 def without_usage(told: list[Json]) -> list[Json]:

@@ -489,6 +489,45 @@ def test_whatever_can_be_read_can_be_rewritten(
     strictly(without_reason(data))
 
 
+# -- the probabilities of tokens ---------------------------------------------------------------
+
+
+def with_logprobs(*tokens: str, text: str | None = None) -> bytes:
+    document = chunk("".join(tokens) if text is None else text)
+    chosen = [{"token": token, "logProbability": -1} for token in tokens]
+    document["candidates"][0]["logprobsResult"] = {"chosenCandidates": chosen}
+    return encoded(document)
+
+
+@pytest.mark.parametrize(
+    ("drop", "tokens"), [(0, ["O", "nce", " a"]), (1, ["nce", " a"]), (2, None), (4, [" a"])]
+)
+def test_the_tokens_of_an_echo_are_not_told_twice(drop: int, tokens: list[str] | None) -> None:
+    candidate = candidate_of(rewritten(continued(), with_logprobs("O", "nce", " a"), drop))
+
+    shown = candidate.get("logprobsResult")
+    assert (shown and [one["token"] for one in shown["chosenCandidates"]]) == tokens
+
+
+def test_tokens_that_spell_another_text_stay_where_nothing_is_cut() -> None:
+    data = with_logprobs("\u2581Once", text="Once")
+
+    assert "logprobsResult" in candidate_of(rewritten(continued(), data))
+    assert "logprobsResult" not in candidate_of(rewritten(continued(), data, 1))
+
+
+@pytest.mark.parametrize(("base", "kept"), [("", True), ("Once upon", False)])
+def test_an_average_over_an_attempt_is_one_over_the_answer_only_where_it_is_all(
+    base: str, kept: bool
+) -> None:
+    document = chunk(" a time", finish="STOP")
+    document["candidates"][0]["avgLogprobs"] = -0.3
+
+    candidate = candidate_of(rewritten(continued(base), encoded(document)))
+
+    assert ("avgLogprobs" in candidate) is kept
+
+
 # -- writing -----------------------------------------------------------------------------------
 
 

@@ -1,0 +1,56 @@
+"""The probabilities of tokens, cut where the text of their frame is cut.
+
+``logprobsResult`` of a candidate (Gemini API reference) lists the chosen token of each step
+and, in a second list of the same length, the likeliest ones. A frame of a resumed attempt may
+lose text that the client already has, and then loses the tokens of that text. This is exact
+only where the tokens spell the text and one of them begins where the rest does; elsewhere the
+frame goes without them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = dict[str, Any]
+
+_CHOSEN, _LIKELIEST = "chosenCandidates", "topCandidates"
+
+
+def cut(result: object, texts: tuple[str, ...], kept: str) -> Json | None:
+    """Return a logprobsResult without the tokens of the text that was cut, or None for none.
+
+    ``texts`` are what the tokens may spell, with thoughts and without, and ``kept`` is what is
+    left of the text, the end of it.
+    """
+    if not isinstance(result, dict) or not kept:
+        return None
+    tokens = [_token(chosen) for chosen in _list(result, _CHOSEN)]
+    spelt = "".join(tokens)
+    if spelt == kept:
+        return result
+    if spelt not in texts or not spelt.endswith(kept):
+        return None
+    first = _token_at(tokens, len(spelt) - len(kept))
+    if first is None or len(_list(result, _LIKELIEST)) not in (0, len(tokens)):
+        return None
+    likeliest = _list(result, _LIKELIEST)[first:]
+    shown = {_CHOSEN: _list(result, _CHOSEN)[first:]}
+    return {_LIKELIEST: likeliest, **shown} if likeliest else shown
+
+
+def _token_at(tokens: list[str], offset: int) -> int | None:
+    """Return the index of the token that begins at this character, or None."""
+    for index, token in enumerate(tokens):
+        if offset <= 0:
+            return index if offset == 0 else None
+        offset -= len(token)
+    return None
+
+
+def _token(chosen: object) -> str:
+    token = chosen.get("token") if isinstance(chosen, dict) else None
+    return token if isinstance(token, str) else ""
+
+
+def _list(result: Mapping[str, Any], name: str) -> list[Any]:
+    value = result.get(name)
+    return value if isinstance(value, list) else []
