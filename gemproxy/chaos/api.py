@@ -1,12 +1,14 @@
 """The routes of the fake Gemini, and Google's error bodies.
 
 Any version segment and any base path in front of it are taken, as a client's base URL may
-have one. What has no route gets Google's 404.
+have one. A model may be named as gateways and Vertex AI do it: with a slash or a colon, by its
+publisher or its endpoint. What has no route gets Google's 404.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import attrs
 
@@ -19,8 +21,8 @@ from gemproxy.core.errors import status_payload
 from gemproxy.core.request import look_up
 
 _ROUTE = re.compile(
-    r"/(?P<version>v\d\w*)/(?:models|tunedModels|dynamic)"
-    r"(?:/(?P<model>[^/:]+)(?::(?P<method>\w+))?)?/?$"
+    r"/(?P<version>v\d\w*)/(?:projects/.*/)?(?:models|tunedModels|dynamic|endpoints)"
+    r"(?:/(?P<model>.+?)(?::(?P<method>\w+))?)?/?$"
 )
 _GENERATE = ("generateContent", "streamGenerateContent")
 
@@ -41,7 +43,7 @@ class Route:
 
 def route_of(request: Request) -> Route | None:
     """Return the route of the request, None where there is none."""
-    match = _ROUTE.search(request.path)
+    match = _ROUTE.search(unquote(request.path))
     if match is None:
         return None
     route = Route(match["version"], match["model"] or "", match["method"] or "")

@@ -60,6 +60,7 @@ _REWRITTEN_ONLY_HERE = _RESPONSE_ONLY_HERE | {"content-length", "content-encodin
 
 _UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _UNFIT_IN_TARGET = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
+_WITHOUT_VERSION = ("/models/", "/tunedModels/")
 _EPHEMERAL = "auth_tokens/"
 _LOOKS_LIKE_API_KEY = re.compile(r"AIza|AQ\.")
 _MAY_HOLD_CREDENTIAL = re.compile(r"key|token|%")
@@ -110,8 +111,10 @@ def target(base: URL, raw_path_qs: str) -> Target:
     """Return the upstream URL for a request target in origin form.
 
     ``base`` is the upstream's base URL, whose path is put in front. A doubled leading
-    slash is collapsed: SDKs make it out of a base URL that ends with one. Raises
-    BadRequest for a target that is not a path, climbs with ``..``, or cannot be written.
+    slash is collapsed: SDKs make it out of a base URL that ends with one. A model without a
+    version (litellm, whose ``api_base`` wants one at its end) gets ``v1beta``, unless the
+    base has a path, which may hold it. Raises BadRequest for a target that is not a path,
+    climbs with ``..``, or cannot be written.
     """
     path, mark, query = raw_path_qs.partition("?")
     if not path.startswith("/") or _UNFIT_IN_TARGET.search(raw_path_qs):
@@ -121,7 +124,10 @@ def target(base: URL, raw_path_qs: str) -> Target:
         raise BadRequest("The request path must not contain '..'.")
     query, credential = _take_credential(query)
     mark = mark if query else ""
-    url = URL(f"{_prefix(base)}/{path.lstrip('/')}{mark}{query}", encoded=True)
+    path = f"/{path.lstrip('/')}"
+    if path.startswith(_WITHOUT_VERSION) and base.raw_path == "/":
+        path = f"/v1beta{path}"
+    url = URL(f"{_prefix(base)}{path}{mark}{query}", encoded=True)
     return Target(url, credential)
 
 

@@ -1,21 +1,19 @@
 """One thin module for each family of routes; the table below reads as one list.
 
 The first entry that matches wins. SDKs put any API version in front of a resource, a base
-URL may add a path of its own, and one that ends with a slash makes two of it; so a Gemini
-route is recognised by its end.
+URL may add a path of its own, and one that ends with a slash makes two of it; a gateway or
+Vertex AI names a model in its own way. So a method of Gemini is recognised by the end of the
+path alone, behind its last colon, which may be percent-encoded.
 """
 
 from aiohttp import web
 
 from gemproxy.routes import health, interactions, live, models, passthrough, stream, unary, upload
 
-STREAM = (
-    r"/{prefix:(?s:.*/)?}{kind:models|tunedModels|dynamic}/{model:[^/:]+}"
-    r"{method:(?::|%3[Aa])streamGenerateContent}"
-)
-_MODEL = r"/{prefix:(?s:.*/)?}{kind:models|tunedModels|dynamic}/{model:[^/:]+}"
-GENERATE = _MODEL + r"{method:(?::|%3[Aa])generateContent}"
-COMPUTE = _MODEL + r"{method:(?::|%3[Aa])(?:countTokens|embedContent|batchEmbedContents|predict)}"
+_METHOD = r"/{target:(?s:.*)}:{method:%s}"
+STREAM = _METHOD % "streamGenerateContent"
+GENERATE = _METHOD % "generateContent"
+COMPUTE = _METHOD % "(?:countTokens|embedContent|batchEmbedContents|predict)"
 MODELS = "/{slash:/*}v1/models"
 INTERACTIONS = r"/{prefix:(?s:.*/)?}interactions"
 LIVE = r"/{prefix:(?s:.*/)?}ws/{rest:(?s:.*)}"

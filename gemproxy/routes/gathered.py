@@ -30,6 +30,7 @@ from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.pacing import Pacing
+from gemproxy.routes.naming import model_of
 from gemproxy.routes.stream import STREAMING, Streaming
 
 _NOT_FOUND = 404
@@ -44,7 +45,7 @@ async def gather(request: web.Request, body: Body, deadline: Deadline) -> web.St
     if target is None or masked or not gains_by_streaming(generation):
         return None
     streaming = request.app[STREAMING]
-    model = request.match_info["model"]
+    model = model_of(request)
     first_form = streaming.lessons.first_form(model)
     policy = streaming.policy.for_request(repair=True, first_form=first_form)
     machine = StreamMachine(generation, SSEEncoder(), policy)

@@ -5,7 +5,6 @@ cannot be judged (a field mask that hides finishReason, a binary ``alt``) are pa
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -34,9 +33,9 @@ from gemproxy.relay.upstream import Attempt, Upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import with_upstream_uris
+from gemproxy.routes.naming import model_of
 
 REPAIR_HEADER = "X-Gemproxy-Repair"
-_MODEL = re.compile(r"/(?P<model>[^/]+):streamGenerateContent$")
 
 
 @attrs.frozen
@@ -92,7 +91,7 @@ def _forms(request: web.Request) -> set[str]:
 async def _stream(
     request: web.Request, streaming: Streaming, body: Body, *, sse: bool
 ) -> web.StreamResponse:
-    model = _model(request)
+    model = model_of(request)
     machine = _machine(request, streaming, body, model, sse=sse)
     sink = client_sink(
         request,
@@ -161,11 +160,6 @@ def _opener(request: web.Request, streaming: Streaming, body: Body) -> OpenAttem
         return streaming.upstream.forward("POST", target.url, headers, stream, patience)
 
     return open_attempt
-
-
-def _model(request: web.Request) -> str:
-    found = _MODEL.search(request.path)
-    return found["model"] if found else ""
 
 
 def _array_error(error: GemproxyError) -> web.Response:

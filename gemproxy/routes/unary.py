@@ -30,6 +30,7 @@ from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import addresses_of, with_upstream_uris
 from gemproxy.routes.gathered import gather
+from gemproxy.routes.naming import model_of
 from gemproxy.routes.stream import REPAIR_HEADER, STREAMING
 
 
@@ -126,7 +127,7 @@ async def call(
 
 def _of_a_model(request: web.Request, body: Body) -> Body:
     """Return the body of a call to a model, with the upstream's URIs for files."""
-    request[ACCOUNT]["model"] = request.match_info["model"]
+    request[ACCOUNT]["model"] = model_of(request)
     kept = with_upstream_uris(request, body.kept)
     return body if kept is body.kept else attrs.evolve(body, kept=kept)
 

@@ -243,6 +243,24 @@ def test_an_unusable_key_in_the_query_is_dropped(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("base", "raw", "path"),
+    [
+        ("https://u.example", "/models/m:countTokens", "/v1beta/models/m:countTokens"),
+        ("https://u.example/", "//tunedModels/m?x=1", "/v1beta/tunedModels/m"),
+        ("https://u.example/v1", "/models/m", "/v1/models/m"),
+        ("https://u.example/gate", "/models/m", "/gate/models/m"),
+        ("https://u.example", "/team/models/m", "/team/models/m"),
+        ("https://u.example", "/models", "/models"),
+        ("https://u.example", "/v1/models/m", "/v1/models/m"),
+    ],
+)
+def test_a_model_without_a_version_gets_one_where_the_base_cannot_hold_it(
+    base: str, raw: str, path: str
+) -> None:
+    assert target(URL(base), raw).url.raw_path == path
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         "",

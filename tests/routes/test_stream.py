@@ -149,6 +149,11 @@ async def test_an_oauth_token_goes_up_as_it_came(proxy: StartProxy) -> None:
         "/v1alpha/dynamic/this",
         "/some/sub/path/v1beta/models/gemini-x",
         "//v1beta/models/gemini-x",
+        "/v1/endpoints/123",
+        "/v1beta/models/google/gemini-x",
+        "/v1beta/models/gemini-x:thinking",
+        "/v1beta/models%2Fgemini-x",
+        "/v1/projects/p/locations/l/publishers/google/models/gemini-x",
     ],
 )
 async def test_every_way_to_spell_the_route_is_repaired(proxy: StartProxy, path: str) -> None:
@@ -158,6 +163,23 @@ async def test_every_way_to_spell_the_route_is_repaired(proxy: StartProxy, path:
         assert answer.text == STORY.text
         assert len(server.attempts) == 2
         assert server.requests[0].path == f"{path.replace('//', '/')}:streamGenerateContent"
+
+
+@pytest.mark.parametrize("target", [STREAM, ARRAY, "/v1beta/models/gemini-test:countTokens"])
+async def test_a_model_without_a_version_is_found(proxy: StartProxy, target: str) -> None:
+    async with ChaosServer(Script(STORY, [parse_fault("rst@900")])) as server:
+        answer = await (await proxy(server)).ask(target.removeprefix("/v1beta"))
+
+        assert answer.status == 200
+        assert server.requests[0].target == target
+
+
+async def test_a_version_may_stand_in_the_upstreams_base(proxy: StartProxy) -> None:
+    async with ChaosServer(Script(STORY)) as server:
+        answer = await (await proxy(f"{server.url}/v1alpha")).ask(STREAM.removeprefix("/v1beta"))
+
+        assert answer.text == STORY.text
+        assert server.requests[0].target == STREAM.replace("v1beta", "v1alpha")
 
 
 async def test_an_escaped_colon_is_the_same_route(proxy: StartProxy, access_log: AccessLog) -> None:
