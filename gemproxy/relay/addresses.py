@@ -9,8 +9,10 @@ Downwards only when our base is https: google-genai takes a URI for a file's nam
 it begins with ``https://`` and holds ``files/<id>``, so an http URI would break
 ``files.download``, and an id must never change. Upwards both kinds are understood always.
 
-A body is edited as bytes, inside the string of the URI and nowhere else. In JSON the bytes
-``"uri":`` can only be a key: within a string the quotes would be escaped.
+A body is edited as bytes, inside the string of the URI and nowhere else. Such a string is known
+by its place: the API names files as ``File``, ``FileData``, in the results of operations and in
+the content of interactions. What a function is called with, or answers, is the client's own,
+whatever its names: each name on the way to a URI has to be one of the API's containers.
 """
 
 import json
@@ -20,16 +22,27 @@ from collections.abc import Callable, Mapping
 import attrs
 from yarl import URL
 
+from gemproxy.core.members import string_members
 from gemproxy.core.request import mentions
 from gemproxy.relay.headers import without_credential
 
 LIMIT = 1 << 20
 """Largest body (bytes) that is held back so that URIs can be looked for in it."""
 
-_URI = re.compile(
-    rb'("(?:uri|fileUri|file_uri|downloadUri|download_uri)"\s*:\s*)'
-    rb'("https?:(?:/|\\/){2}[^"\\]*(?:\\.[^"\\]*)*")'
+_URIS = frozenset({b"uri", b"fileUri", b"file_uri", b"downloadUri", b"download_uri"})
+_CONTAINERS = frozenset(
+    b"""
+    file files generatedFile generatedFiles fileData file_data
+    contents content parts systemInstruction system_instruction
+    request requests generateContentRequest generate_content_request batch
+    inputConfig input_config cachedContent cached_content
+    operations response generateVideoResponse generate_video_response
+    generatedSamples generated_samples generatedVideos generated_videos
+    instances image images video videos lastFrame last_frame referenceImages reference_images
+    interaction interactions input output outputs step steps turns delta
+    """.split()
 )
+"""The names on the way to the URI of a file; within them nothing is the client's own."""
 _NAMES_FILES = re.compile(r"/(?:files|generatedFiles|operations|interactions)(?:[/:]|$)|/upload/")
 _DOWNLOADS = re.compile(r":download$|(?:^|[?&])(?:%24|\$)?alt=media(?:&|$)")
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
@@ -52,6 +65,8 @@ class Addresses:
         return _edited(body, (self.upstream,), self._outward)
 
     def _outward(self, uri: str) -> str:
+        if not uri.startswith(f"{self.upstream}/"):
+            return uri
         own = self.ours if self.ours and self.ours.startswith("https://") else self.upstream
         return without_credential(_moved(uri, self.upstream, own))
 
@@ -114,17 +129,24 @@ def _edited(body: bytes, bases: tuple[str, ...], edit: Callable[[str], str]) -> 
     """Return ``body`` with its URIs edited, or None; the look for hosts spares most bodies."""
     if not any(_authority(base) in body for base in bases):
         return None
+    pieces: list[bytes] = []
+    at = 0
+    for member in string_members(body, _URIS):
+        edited = _edited_string(body[member.start : member.end], edit)
+        if edited is not None and _CONTAINERS.issuperset(member.names[:-1]):
+            pieces += (body[at : member.start], edited)
+            at = member.end
+    return b"".join([*pieces, body[at:]]) if pieces else None
 
-    def replace(found: re.Match[bytes]) -> bytes:
-        try:
-            uri = json.loads(found[2])
-        except ValueError:
-            return found[0]
-        edited = edit(uri)
-        return found[0] if edited == uri else found[1] + json.dumps(edited).encode()
 
-    made = _URI.sub(replace, body)
-    return None if made == body else made
+def _edited_string(text: bytes, edit: Callable[[str], str]) -> bytes | None:
+    """Return the JSON of a string that ``edit`` changes, or None."""
+    try:
+        uri = json.loads(text)
+    except ValueError:
+        return None
+    edited = edit(uri) if isinstance(uri, str) else uri
+    return None if edited == uri else json.dumps(edited).encode()
 
 
 def _authority(base: str) -> bytes:

@@ -72,6 +72,75 @@ def test_what_is_no_uri_of_the_upstream_stays(document: dict[str, Any]) -> None:
     assert PUBLIC.outward(dumped(document)) is None
 
 
+def _called(uri: str) -> dict[str, Any]:
+    """Return places in which a URI is a function's or a client's own, whatever its name."""
+    return {
+        "contents": [
+            {"parts": [{"functionCall": {"name": "open", "args": {"uri": uri}}}]},
+            {"parts": [{"functionResponse": {"response": {"file": {"uri": uri}}}}]},
+            {"parts": [{"functionResponse": {"parts": [{"fileData": {"fileUri": uri}}]}}]},
+            {"parts": [{"text": json.dumps({"uri": uri})}]},
+        ],
+        "tools": [{"functionDeclarations": [{"parameters": {"example": {"uri": uri}}}]}],
+        "generationConfig": {"responseSchema": {"default": {"fileUri": uri}}},
+        "input": [{"type": "function_result", "result": {"uri": uri}}],
+        "outputs": [{"type": "function_call", "arguments": {"uri": uri, "file": {"uri": uri}}}],
+        "labels": {"uri": uri},
+        "l" * 80: {"uri": uri},
+        'a "quoted" name': {"uri": uri},
+        "": {"uri": uri},
+    }
+
+
+@pytest.mark.parametrize("addressed", [PUBLIC, LOCAL])
+@pytest.mark.parametrize("base", [GOOGLE, OURS, "http://127.0.0.1:8000"])
+def test_what_a_function_is_called_with_or_answers_stays(addressed: Addresses, base: str) -> None:
+    body = dumped(_called(f"{base}{FILE}?key=the-clients-own"))
+
+    assert addressed.inward(body) is None
+    assert addressed.outward(body) is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"contents": [{"parts": [{"fileData": {"fileUri": "%s"}}]}]},
+        {"contents": {"parts": {"file_data": {"file_uri": "%s"}}}},
+        {"systemInstruction": {"parts": [{"fileData": {"fileUri": "%s"}}]}},
+        {"generateContentRequest": {"contents": [{"parts": [{"fileData": {"fileUri": "%s"}}]}]}},
+        {"requests": [{"content": {"parts": [{"fileData": {"fileUri": "%s"}}]}}]},
+        {"input": [{"type": "document", "uri": "%s"}]},
+        {"input": {"type": "image", "uri": "%s"}},
+        {"input": [{"role": "user", "content": [{"type": "video", "uri": "%s"}]}]},
+        {"instances": [{"prompt": "x", "video": {"uri": "%s"}}]},
+    ],
+)
+def test_files_are_found_where_the_api_names_them(document: dict[str, Any]) -> None:
+    body = dumped(document)
+    sent = body.replace(b"%s", b"http://127.0.0.1:8000" + FILE.encode())
+
+    assert LOCAL.inward(sent) == body.replace(b"%s", GOOGLE.encode() + FILE.encode())
+
+
+def test_a_call_beside_a_file_stays() -> None:
+    uri = f"{OURS}{FILE}"
+    body = dumped({**_called(uri), "input": [{"uri": uri}, {"result": {"uri": uri}}]})
+
+    made = PUBLIC.inward(body)
+
+    assert made is not None
+    assert made.count(OURS.encode()) == body.count(OURS.encode()) - 1
+    assert json.loads(made)["input"][0]["uri"] == GOOGLE + FILE
+
+
+def test_the_key_of_another_hosts_uri_stays() -> None:
+    body = dumped({"output": [{"uri": "https://maps.example/x?key=1"}, {"uri": GOOGLE + FILE}]})
+
+    made = PUBLIC.outward(body)
+
+    assert made == body.replace(GOOGLE.encode(), OURS.encode())
+
+
 @pytest.mark.parametrize("base", [OURS, "http://proxy.example", "https://proxy.example"])
 @pytest.mark.parametrize("name", ["fileUri", "file_uri", "uri"])
 def test_a_request_gets_googles_uris(base: str, name: str) -> None:
