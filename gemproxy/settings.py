@@ -192,7 +192,7 @@ class Client:
 
     heartbeat_seconds: Seconds = 15.0
     """Seconds of silence after which a blank line, or a ping in Live, keeps it alive."""
-    headers_after_seconds: Seconds = 30.0
+    headers_after_seconds: Seconds = 25.0
     """Seconds after which the response headers go out although no frame has come."""
     send_timeout_seconds: Seconds = 120.0
     """Seconds that a client may leave what it was sent unacknowledged."""

@@ -304,3 +304,11 @@ def test_any_variables_give_settings_or_one_line_per_problem(environ: dict[str, 
     for line in outcome(environ):
         assert line.isprintable()
         assert line.endswith(")")
+
+
+def test_headers_go_out_before_what_stands_in_front_gives_up() -> None:
+    """h2o and Apache Traffic Server cut a silent server after 30 s."""
+    client = Settings().client
+
+    assert client.headers_after_seconds < 30
+    assert client.heartbeat_seconds < 30

@@ -20,6 +20,11 @@ The streams of interactions are read by other code, a whole SSE parser (google-g
 @google/genai 2.32): blank lines of any style are skipped, and an error event is an event like
 any other. What raises is the cut behind it.
 
+A stream that is passed through unread ends with an error only where its path says what its
+reader understands, and where the reader is not past its end: behind ``[DONE]`` nothing is looked
+at. OpenAI's SDKs raise APIError for ``data: {"error": ...}``, after all the text before it
+(openai 3.57, Python).
+
 In the JSON array that Gemini sends without ``alt=sse``, white space is free once the opening
 bracket has gone out, and only then (measured with google-generativeai 0.8).
 """
@@ -32,8 +37,20 @@ from typing import Any
 
 import attrs
 
+from gemproxy.relay.headers import is_event_stream
+
 DEFAULT_EOL = b"\r\n"
 """Gemini's own line end."""
+
+_OK = 200
+_OPENAI_STREAM = re.compile(r"/openai/(?:chat/)?completions/?$")
+_INTERACTION = re.compile(r"/interactions(?:/[^/:]+)?/?$")
+_IS_OVER = re.compile(rb"[\r\n]data:[ \t]*\[DONE\]")
+_INTERACTION_IS_OVER = re.compile(
+    _IS_OVER.pattern + rb'|"event_type"\s{0,9}:\s{0,9}"interaction\.complete'
+)
+_OVERLAP = 64
+"""Bytes; an end mark is shorter."""
 
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r\n", b"\r\r\n")
 """What an event ends with: a line end, and a line without anything (WHATWG HTML, 9.2.6)."""
@@ -54,6 +71,9 @@ class Dialect:
     array: bool = False
     interactions: bool = False
     one_value: bool = False
+    openai: bool = False
+    mute: bool = False
+    end_mark: re.Pattern[bytes] | None = None
 
     def heartbeat(self, eol: bytes | None) -> bytes | None:
         """Return bytes that keep the connection warm between frames, or None for none.
@@ -70,6 +90,8 @@ class Dialect:
 
     def may_speak_after(self, tail: bytes) -> bool:
         """Tell whether the last bytes sent, none or up to four, leave room for an error."""
+        if self.mute:
+            return False
         if self.one_value:
             return not tail.strip()
         if self.array:
@@ -84,6 +106,8 @@ class Dialect:
         """
         if self.interactions:
             return _error_event(payload["error"], eol or b"\n")
+        if self.openai:
+            payload = _openai_error(payload["error"])
         body = json.dumps(payload, separators=(",", ":")).encode()
         if self.array:
             return b"[" + body if eol is None else b",\r\n" + body
@@ -95,7 +119,44 @@ STANDARD = Dialect("standard")
 GO = Dialect("go", bare_errors=True)
 FRAGILE = Dialect("fragile", blank_lines=False)
 ARRAY = Dialect("array", array=True)
-INTERACTIONS = Dialect("interactions", interactions=True)
+INTERACTIONS = Dialect("interactions", interactions=True, end_mark=_INTERACTION_IS_OVER)
+OPENAI = Dialect("openai", openai=True, end_mark=_IS_OVER)
+MUTE = Dialect("mute", blank_lines=False, mute=True)
+
+
+def passed_through(path: str, status: int, headers: Mapping[str, str]) -> Dialect:
+    """Return how to end an answer that is passed through unread; MUTE where that is not known."""
+    coding = headers.get("Content-Encoding", "identity").strip().lower()
+    readable = status == _OK and is_event_stream(headers) and coding == "identity"
+    if not readable or "Content-Length" in headers:
+        return MUTE
+    if _OPENAI_STREAM.search(path):
+        return OPENAI
+    return INTERACTIONS if _INTERACTION.search(path) else MUTE
+
+
+@attrs.define(eq=False)
+class EndMark:
+    """Finds the event by which a stream of a dialect says that it is over, however it is cut."""
+
+    _dialect: Dialect
+    _overlap: bytes = b"\n"
+
+    def is_in(self, data: bytes) -> bool:
+        """Tell whether ``data``, the next bytes of the stream, complete it."""
+        mark = self._dialect.end_mark
+        if mark is None:
+            return False
+        looked_at = self._overlap + data
+        self._overlap = looked_at[-_OVERLAP:]
+        return mark.search(looked_at) is not None
+
+
+def _openai_error(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an error of ours in OpenAI's form, whose codes are words."""
+    word = str(error.get("status", "unknown")).lower()
+    told = {"message": error.get("message"), "type": "server_error", "param": None, "code": word}
+    return {"error": told}
 
 
 def _error_event(error: Mapping[str, Any], eol: bytes) -> bytes:

@@ -185,7 +185,8 @@ class ClientSink:
             raise ClientGone("the client closed the connection")
         may_speak = not self._within_a_frame and self.dialect.may_speak_after(self._tail)
         self._over = True
-        cut(self._request, self.dialect.error_bytes(payload, self._eol) if may_speak else b"")
+        eol = eol_of(self._tail) if self._tail else None
+        cut(self._request, self.dialect.error_bytes(payload, eol) if may_speak else b"")
 
     async def _write_slices(self, raw: bytes) -> None:
         """Write an image and its like: whole, it would be copied, and wait for the client."""

@@ -28,7 +28,7 @@ class Timing:
 
     patience: Mapping[Patience, float]
     heartbeat: float = 15.0
-    headers_after: float = 30.0
+    headers_after: float = 25.0
 
 
 @attrs.define(eq=False)

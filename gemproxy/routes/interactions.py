@@ -89,7 +89,10 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
         if not (plain.committed or sink.committed):
             broken = "The upstream closed the connection without a whole answer."
             raise UpstreamFailure(broken) from failure
-        cut(request)
+        if plain.committed:
+            await plain.fail(passthrough.BROKEN_OFF.payload(request_id_var.get()))
+        else:
+            cut(request)
     except asyncio.CancelledError:
         if not request.app[IN_FLIGHT].expired or not sink.committed:
             raise
@@ -103,7 +106,7 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
 async def _pass_on(request: web.Request, sink: ClientSink, attempt: Attempt) -> None:
     """Pass on an answer that is no event stream, as every other one is passed on."""
     head = rules.downstream_headers(attempt.headers, rewritten=False)
-    await passthrough.answer(attempt, sink, head, addresses_of(request))
+    await passthrough.answer(attempt, sink, head, addresses_of(request), path=request.path)
 
 
 def _opener(request: web.Request, streaming: Streaming, body: Body, origin: Origin) -> OpenAttempt:

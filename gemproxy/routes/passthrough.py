@@ -2,9 +2,11 @@
 
 Method, path, body, status and headers pass as they come. What changes is what a hop has to
 change: the hop-by-hop headers, the place of the credential, redirects of downloads, which
-are followed here, and the URIs of files in small JSON bodies (see ``relay.addresses``).
+are followed here, and the URIs of files in small JSON bodies (see ``relay.addresses``). An event
+stream that breaks off ends with an error where its dialect is known by its path.
 """
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -12,18 +14,27 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from gemproxy.core.errors import GemproxyError, NoFirstByte, Unreachable, UpstreamFailure
+from gemproxy.core.errors import (
+    Busy,
+    GemproxyError,
+    NoFirstByte,
+    Unreachable,
+    Unrepaired,
+    UpstreamFailure,
+)
 from gemproxy.core.events import How
 from gemproxy.keys import (
     ACCOUNT,
     BASE_URL,
     BODY_TIMEOUT,
     FIRST_BYTE_TIMEOUT,
+    IN_FLIGHT,
     SEND_TIMEOUT,
     UPSTREAM,
 )
+from gemproxy.logs import request_id_var
 from gemproxy.relay.addresses import LIMIT, Addresses, names_files
-from gemproxy.relay.dialects import STANDARD
+from gemproxy.relay.dialects import MUTE, EndMark, passed_through
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import (
     Credential,
@@ -33,7 +44,6 @@ from gemproxy.relay.headers import (
     upstream_headers,
 )
 from gemproxy.relay.incoming import Incoming
-from gemproxy.relay.parting import cut
 from gemproxy.relay.redirects import Hop, followed
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes.addressing import addresses_of, with_upstream_uris
@@ -41,6 +51,8 @@ from gemproxy.routes.addressing import addresses_of, with_upstream_uris
 Headers = CIMultiDict[str]
 
 _OK = 200
+
+BROKEN_OFF = Unrepaired("The upstream broke off in the middle of its answer.")
 
 
 async def handle(request: web.Request) -> web.StreamResponse:
@@ -81,7 +93,7 @@ async def forward(
     packed = naming and "Accept-Encoding" in request.headers
     headers = upstream_headers(request.headers, sent, identity=packed)
     body = await _body(request, limit, headers)
-    sink = ClientSink(request, STANDARD, app[SEND_TIMEOUT], web.StreamResponse())
+    sink = ClientSink(request, MUTE, app[SEND_TIMEOUT], web.StreamResponse())
 
     def send(hop: Hop) -> AbstractAsyncContextManager[Attempt]:
         patience = app[FIRST_BYTE_TIMEOUT]
@@ -91,12 +103,17 @@ async def forward(
         async with followed(send, app[BASE_URL], request.method, Hop(url, headers)) as attempt:
             head = downstream_headers(attempt.headers, rewritten=False)
             translate(head)
-            await answer(attempt, sink, head, addresses_of(request) if naming else None)
+            addresses = addresses_of(request) if naming else None
+            await answer(attempt, sink, head, addresses, path=request.path)
     except AttemptFailed as failure:
         request[ACCOUNT]["upstream"] = failure.how.value
         if not sink.committed:
             raise _error(failure, body) from failure
-        cut(request)
+        await sink.fail(BROKEN_OFF.payload(request_id_var.get()))
+    except asyncio.CancelledError:
+        if not app[IN_FLIGHT].expired or not sink.committed:
+            raise
+        await sink.fail(Busy("The proxy is shutting down.").payload(request_id_var.get()))
     return sink.response
 
 
@@ -123,9 +140,12 @@ def _may_hold_uris(request: web.Request) -> bool:
 
 
 async def answer(
-    attempt: Attempt, sink: ClientSink, headers: Headers, addresses: Addresses | None
+    attempt: Attempt, sink: ClientSink, headers: Headers, addresses: Addresses | None, *, path: str
 ) -> None:
-    """Pass an answer on; with ``addresses``, a small JSON answer gets our URIs."""
+    """Pass an answer on; with ``addresses``, a small JSON answer gets our URIs.
+
+    By the ``path`` of the request the sink gets to know how to end an event stream that breaks.
+    """
     begun = b""
     if addresses is not None and _may_name_files(attempt):
         begun = await _beginning(attempt)
@@ -133,10 +153,14 @@ async def answer(
         if edited is not None:
             begun = edited
             headers["Content-Length"] = str(len(edited))
+    sink.dialect = passed_through(path, attempt.status, headers)
+    over = EndMark(sink.dialect)
     await sink.open(attempt.status, headers)
     if begun:
         await sink.emit(begun)
     while data := await attempt.read():
+        if over.is_in(data):
+            sink.dialect = MUTE  # its reader does not look at anything behind it
         await sink.emit(data)
     await sink.finish()
 

@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator
 
 import attrs
 import pytest
+from aiohttp import web
 from yarl import URL
 
 from gemproxy import settings
 from gemproxy.app import create_app
+from gemproxy.keys import IN_FLIGHT
 from gemproxy.relay.parting import NEVER
 from tests.chaos.client import dechunked
+from tests.running import LINGER
 from tests.sockets import (
     CHUNKED,
     END,
@@ -44,10 +47,16 @@ async def proxied(script: Script, base: str = "", patience: float = 30.0) -> Asy
 
 @contextlib.asynccontextmanager
 async def running_before(url: URL, patience: float = 30.0) -> AsyncIterator[int]:
+    async with running(app_before(url, patience)) as port:
+        yield port
+
+
+def app_before(url: URL, patience: float = 30.0) -> web.Application:
     upstream = settings.Upstream(url_base=str(url), first_byte_timeout_seconds=patience)
     repair = settings.Repair(retry_delay_ms=1, max_delay_ms=1)
-    async with running(create_app(settings.Settings(upstream=upstream, repair=repair))) as port:
-        yield port
+    app = create_app(settings.Settings(upstream=upstream, repair=repair))
+    app[IN_FLIGHT].patience = LINGER
+    return app
 
 
 @attrs.frozen
@@ -548,3 +557,158 @@ async def test_an_answer_that_comes_before_the_body_is_complete_is_passed_on() -
     async with proxied(script) as port, connected(port, top + b"one") as client:
         assert (await client.head()).startswith(b"HTTP/1.1 403 ")
         assert await client.reader.readexactly(2) == b"no"
+
+
+CHAT = b"/v1beta/openai/chat/completions"
+INTERACTION = b"/v1beta/interactions/"
+EVENT = b'data: {"id":"1"}\n\n'
+EVENTS = b"Content-Type: text/event-stream\r\n"
+STREAM = CHUNKED.replace(b"\r\n\r\n", b"\r\n" + EVENTS + b"\r\n")
+
+
+def asking(path: bytes, version: bytes = b"1.1") -> bytes:
+    return b"POST %b HTTP/%b\r\nHost: h\r\nContent-Length: 0\r\n\r\n" % (path, version)
+
+
+async def broken(
+    path: bytes,
+    *pieces: bytes,
+    headers: bytes = EVENTS,
+    status: bytes = b"200",
+) -> tuple[bytes, bytes]:
+    """Return head and body of an answer whose upstream breaks off behind these pieces."""
+    top = b"HTTP/1.1 %b Fine\r\n%b" % (status, headers)
+    if b"Content-Length" in headers:
+        told = [top + b"\r\n", *pieces]
+    else:
+        told = [top + b"Transfer-Encoding: chunked\r\n\r\n", *map(chunk, pieces)]
+    async with proxied(cutting(*told)) as port, connected(port, asking(path)) as client:
+        head = await client.head()
+        body = bytearray()
+        with contextlib.suppress(ConnectionResetError):
+            while data := await client.reader.read(1 << 16):
+                body += data
+    return head, bytes(body)
+
+
+def words_of(body: bytes, sent: bytes) -> bytes:
+    """Return what follows ``sent`` in a chunked body that never ends."""
+    assert body.endswith(NEVER)
+    told = dechunked(body.removesuffix(NEVER) + END)
+    assert told.startswith(sent)
+    return told.removeprefix(sent)
+
+
+@pytest.mark.parametrize("path", [CHAT, b"/v1beta/openai/completions", b"//v1/openai/" + CHAT])
+@pytest.mark.parametrize("sent", [(), (EVENT,), (EVENT, EVENT[:5], EVENT[5:])])
+async def test_a_chat_that_breaks_off_ends_with_openais_error(
+    path: bytes, sent: tuple[bytes, ...]
+) -> None:
+    _, body = await broken(path, *sent)
+
+    words = words_of(body, b"".join(sent))
+    assert words.startswith(b"data: ")
+    error = json.loads(words.removeprefix(b"data: "))["error"]
+    assert error["code"] == "unavailable"
+    assert "broke off" in error["message"]
+
+
+async def test_in_http_1_0_the_error_is_followed_by_a_reset() -> None:
+    script = cutting(STREAM, chunk(EVENT))
+    async with proxied(script) as port, connected(port, asking(CHAT, b"1.0")) as client:
+        await client.head()
+        assert await client.reader.readuntil(b"\n\n") == EVENT
+        assert b'"error"' in await client.reader.readuntil(b"\n\n")
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
+
+
+@pytest.mark.parametrize("path", [INTERACTION, b"/v1beta/interactions/int-1/"])
+async def test_an_interaction_that_breaks_off_ends_with_an_error_event(path: bytes) -> None:
+    _, body = await broken(path, EVENT)
+
+    words = words_of(body, EVENT)
+    assert words.startswith(b"event: error\ndata: {")
+    assert b'"event_type":"error"' in words
+
+
+GZIPPED = gzip.compress(EVENT, mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "headers", "status"),
+    [
+        (b"/v1beta/files", EVENT, EVENTS, b"200"),
+        (b"/v1beta/openai/responses", EVENT, EVENTS, b"200"),
+        (b"/v1beta/openai/chat/completions/x", EVENT, EVENTS, b"200"),
+        (CHAT, EVENT, EVENTS, b"201"),
+        (CHAT, EVENT, EVENTS, b"500"),
+        (CHAT, EVENT, b"Content-Type: application/json\r\n", b"200"),
+        (CHAT, EVENT, b"", b"200"),
+        (CHAT, GZIPPED, EVENTS + b"Content-Encoding: gzip\r\n", b"200"),
+        (CHAT, EVENT[:-1], EVENTS, b"200"),
+        (CHAT, EVENT + b"data: {", EVENTS, b"200"),
+        (CHAT, EVENT + b"data: [DONE]\n\n", EVENTS, b"200"),
+        (CHAT, EVENT + b"data: [DONE]\n\n: bye\n\n", EVENTS, b"200"),
+        (INTERACTION, EVENT + b"event: done\ndata: [DONE]\n\n", EVENTS, b"200"),
+        (INTERACTION, b'data: {"event_type": "interaction.completed"}\n\n', EVENTS, b"200"),
+    ],
+    ids=[
+        *("another path", "another API", "below the path", "another status", "an error"),
+        *("another type", "no type", "compressed", "half an event", "half of the next event"),
+        *("after the end", "behind the end", "after its end", "after completion"),
+    ],
+)
+async def test_what_may_not_be_told_is_cut_without_a_word(
+    path: bytes, sent: bytes, headers: bytes, status: bytes
+) -> None:
+    _, body = await broken(path, sent, headers=headers, status=status)
+
+    assert words_of(body, sent) == b""
+
+
+async def test_a_stream_with_a_length_is_cut_without_a_word() -> None:
+    _, body = await broken(CHAT, EVENT, headers=EVENTS + b"Content-Length: 99\r\n")
+
+    assert body == EVENT
+
+
+async def test_a_chat_that_ends_by_itself_ends_so() -> None:
+    told = STREAM + chunk(EVENT) + END
+    async with proxied(cutting(told)) as port, connected(port, asking(CHAT)) as client:
+        await client.head()
+        assert await client.reader.readuntil(END) == chunk(EVENT) + END
+
+
+@pytest.mark.parametrize("path", [CHAT, b"/v1beta/something"])
+async def test_an_event_stream_is_neither_held_nor_changed_on_its_way(path: bytes) -> None:
+    head, _ = await broken(path, EVENT, headers=EVENTS + b"Cache-Control: private\r\n")
+
+    assert b"\r\nX-Accel-Buffering: no\r\n" in head
+    assert b"\r\nCache-Control: private, no-transform\r\n" in head
+
+
+async def test_what_is_no_event_stream_keeps_its_headers() -> None:
+    plain = b"Content-Type: text/plain\r\nCache-Control: private\r\n"
+
+    head, _ = await broken(CHAT, EVENT, headers=plain)
+
+    assert b"X-Accel-Buffering" not in head
+    assert b"\r\nCache-Control: private\r\n" in head
+
+
+async def test_a_chat_that_outlasts_a_shutdown_is_told_so() -> None:
+    async def script(reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        writer.write(STREAM + chunk(EVENT))
+        await reader.read()
+
+    async with scripted(script) as url:
+        app = app_before(url)
+        async with running(app) as port, connected(port, asking(CHAT)) as client:
+            await client.head()
+            begun = await client.reader.readexactly(len(chunk(EVENT)))
+            await app[IN_FLIGHT].drain(0)
+            words = words_of(begun + await client.rest(), EVENT)
+
+    assert "shutting down" in json.loads(words.removeprefix(b"data: "))["error"]["message"]

@@ -1,9 +1,10 @@
 // Drives the stock @google/genai SDK as an application would, and prints what it saw.
 //
 // One argument, a JSON job:
-//   {baseUrl, apiKey, model, prompts, config?, headers?, apiVersion?,
+//   {baseUrl, apiKey, model, prompts, config?, headers?, apiVersion?, pause?,
 //    mode: "stream" | "chat" | "generate" | "surface" | "files" | "interactions" | "live" |
 //    "music"}
+// With a pause the application takes so many milliseconds for each response object.
 // In the mode "surface" everything small that the SDK offers is done once with the prompt.
 // In the mode "files" a prompt is the path of a file: it is uploaded, looked up, used in a prompt,
 // downloaded to the same path with ".back" after it, and deleted. In the mode "interactions" a
@@ -132,9 +133,12 @@ function open({ baseUrl, apiKey, model, config = {}, headers = {}, apiVersion })
   return { ai, model, config, chat: ai.chats.create({ model, config }), live, music };
 }
 
-async function play(session, answers, prompts) {
+async function play(session, answers, { prompts, pause }) {
   for (const [turn, prompt] of prompts.entries()) {
-    for await (const response of answers(session, prompt)) show(turn, response);
+    for await (const response of answers(session, prompt)) {
+      show(turn, response);
+      if (pause) await new Promise((resolve) => setTimeout(resolve, pause));
+    }
   }
 }
 
@@ -148,7 +152,7 @@ const histories = () => ({
   curated: session.chat.getHistory(true),
 });
 try {
-  await play(session, answers, job.prompts);
+  await play(session, answers, job);
   session.live.session?.close();
   session.music.session?.close();
   print({ done: true, ...histories() });

@@ -74,12 +74,14 @@ class NodeDriver:
         headers: Mapping[str, str] | None = None,
         api_version: str | None = None,
         authority: str | None = None,
+        pause: int = 0,
         patience: float = 60.0,
     ) -> NodeRun:
         """Send the prompts one after another and return what the SDK made of the answers.
 
         ``config`` is the SDK's GenerateContentConfig in its own camelCase. ``authority`` is a
-        PEM file of an authority that Node is to trust. Raises TimeoutError after ``patience``
+        PEM file of an authority that Node is to trust, ``pause`` what the application takes for
+        each response object (ms). Raises TimeoutError after ``patience``
         seconds, with the process killed, and DriverError for a bad job.
         """
         job = {
@@ -91,6 +93,7 @@ class NodeDriver:
             "config": config or {},
             "headers": headers or {},
             "apiVersion": api_version,
+            "pause": pause,
         }
         return _read(await self._run(json.dumps(job), patience, _environment(authority)))
 

@@ -10,6 +10,8 @@ from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
+from gemproxy.inflight import InFlight
+from gemproxy.keys import IN_FLIGHT
 from tests.gemini import Json
 from tests.running import StartProxy
 from tests.sdk.node import NodeDriver, NodeRun
@@ -159,6 +161,21 @@ async def test_giving_up_raises_after_the_text_so_far(
         assert STORY.text.startswith(run.text())
         assert len(run.chunks) == 5
         assert finishes(run) == []
+
+
+async def test_giving_up_is_told_to_a_reader_that_takes_its_time(
+    proxy: StartProxy, node_driver: NodeDriver
+) -> None:
+    """Node's fetch drops what is unread when the connection ends: "TypeError: terminated"."""
+    async with ChaosServer(script("clean@event:5", *DEAD)) as server:
+        running = await proxy(server, repair={"max_consecutive_retries": 2})
+        running.app[IN_FLIGHT].patience = InFlight(1).patience
+
+        run = await node_driver(running.url, "Hello", pause=50)
+
+        assert run.error is not None
+        assert (run.error.name, run.error.status) == ("ApiError", 503)
+        assert len(run.chunks) == 5
 
 
 async def test_giving_up_before_the_answer_began_raises(

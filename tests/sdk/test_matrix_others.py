@@ -13,6 +13,8 @@ from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.resources import vector
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
+from tests import sockets
+from tests.faults.upstreams import SSE_HEAD
 from tests.running import StartProxy
 from tests.sdk.node import HERE
 
@@ -101,6 +103,41 @@ async def _async_openai(url: str) -> dict[str, Any]:
 
 async def _threaded(url: str) -> dict[str, Any]:
     return await asyncio.to_thread(_openai, url)
+
+
+BEGUN = [
+    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":'
+    b'[{"index":0,"delta":{"role":"assistant","content":"%b"},"finish_reason":null}]}\n\n' % word
+    for word in (b"Once ", b"upon ", b"a time")
+]
+
+
+def _broken_chat(url: str) -> tuple[str, Exception | None]:
+    """Return the text of a chat, and what was raised after it."""
+    text = ""
+    base = f"{url}/v1beta/openai/"
+    with openai.OpenAI(api_key="test-key", base_url=base, max_retries=0) as client:
+        chunks = client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "Hello"}], stream=True
+        )
+        try:
+            for chunk in chunks:
+                text += chunk.choices[0].delta.content or ""
+        except openai.APIError as error:
+            return text, error
+    return text, None
+
+
+async def test_openai_raises_when_a_stream_breaks_off(proxy: StartProxy) -> None:
+    broken = sockets.cutting(SSE_HEAD, *map(sockets.chunk, BEGUN))
+    async with sockets.scripted(broken) as upstream:
+        text, error = await asyncio.to_thread(_broken_chat, (await proxy(str(upstream))).url)
+
+    assert text == "Once upon a time"
+    assert isinstance(error, openai.APIError)
+    assert not isinstance(error, openai.APIConnectionError)
+    assert (error.code, error.type) == ("unavailable", "server_error")
+    assert "broke off" in error.message
 
 
 @pytest.mark.sdk("openai (py)", "generate")
