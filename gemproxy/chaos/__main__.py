@@ -14,6 +14,7 @@ from gemproxy.chaos.answers import Answer
 from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.delivery import Transfer, Wiring
 from gemproxy.chaos.faults import BadFault, Fault, Kind, parse_fault
+from gemproxy.chaos.framing import Style
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import DEFAULT_MODEL, Attempt, ChaosServer, Outcome
@@ -130,6 +131,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOW",
         help="chunked, length or close (default: chunked)",
     )
+    add(
+        "--framing",
+        type=Style,
+        metavar="FORM",
+        help="of streams, whatever is asked for: sse, array, lines, or unary for one object",
+    )
+    add("--media-type", metavar="TYPE", help="the Content-Type of streams")
     add("--write-size", type=_positive, metavar="BYTES", help="cut every frame into such writes")
     return parser
 
@@ -165,6 +173,8 @@ def _server(options: argparse.Namespace) -> ChaosServer:
         documents=text is None,
         line_end=_LINE_ENDS[options.line_end],
         wiring=Wiring(options.transfer, options.write_size),
+        style=options.framing,
+        media_type=options.media_type,
     )
     return ChaosServer(
         script,

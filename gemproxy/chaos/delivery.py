@@ -23,7 +23,7 @@ from gemproxy.chaos.faults import (
     html_page,
 )
 from gemproxy.chaos.frames import Document
-from gemproxy.chaos.framing import Framing, pretty
+from gemproxy.chaos.framing import Framing, Style, pretty
 
 
 class Transfer(enum.Enum):
@@ -174,6 +174,8 @@ def _inserted(documents: Sequence[Document], framing: Framing, fault: Fault) -> 
         return _framed([*before, error_of(fault)], framing)
     if fault.kind is Kind.BAD_FINISH:
         return _framed(_finished(before, fault.reason), framing)
+    if fault.kind is Kind.BARE:
+        return _with_a_bare_one(documents, pieces, framing, count)
     if fault.kind is Kind.GARBAGE:
         pieces.insert(count, framing.garbage())
         return [*pieces, framing.closing(empty=False)]
@@ -183,6 +185,15 @@ def _inserted(documents: Sequence[Document], framing: Framing, fault: Fault) -> 
         else pretty(error_of(fault)).encode()
     )
     return [*pieces[:count], tail]
+
+
+def _with_a_bare_one(
+    documents: Sequence[Document], pieces: list[bytes], framing: Framing, count: int
+) -> list[bytes]:
+    """Let the frame behind so many others stand bare; raise NoSuchPlace."""
+    if framing.style is not Style.SSE or count >= len(documents):
+        raise NoSuchPlace("the answer has no event there")
+    return [*pieces[:count], framing.bare(documents[count]), *pieces[count + 1 :]]
 
 
 def _finished(documents: list[Document], reason: str) -> list[Document]:

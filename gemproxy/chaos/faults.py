@@ -33,6 +33,7 @@ class Kind(enum.Enum):
     ERROR_FRAME = "error"  # an error object in a frame, then a clean end
     RAW_ERROR = "raw-error"  # the same, pretty-printed and outside of the framing
     GARBAGE = "garbage"  # a frame that holds no JSON; the stream goes on after it
+    BARE = "bare"  # a frame of an event stream without its "data: "; the stream goes on after it
     ENDLESS_LINE = "endless-line"  # a frame whose text never ends
     BAD_FINISH = "finish"  # the stream ends with this finishReason
     STATUS = "status"  # an HTTP error with Google's error body
@@ -61,6 +62,7 @@ INSERTS = frozenset(
         Kind.ERROR_FRAME,
         Kind.RAW_ERROR,
         Kind.GARBAGE,
+        Kind.BARE,
         Kind.ENDLESS_LINE,
         Kind.BAD_FINISH,
     }
@@ -70,7 +72,7 @@ INSERTS = frozenset(
 WITHOUT_HEADERS = frozenset({Kind.FIN, Kind.RST, Kind.STALL})
 """The kinds that can also come before the status line."""
 
-HARMLESS = frozenset({Kind.DRIP, Kind.GARBAGE})
+HARMLESS = frozenset({Kind.DRIP, Kind.GARBAGE, Kind.BARE})
 """The kinds after which the answer is told to its end."""
 
 

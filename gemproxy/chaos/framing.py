@@ -3,6 +3,7 @@
     SSE    ``?alt=sse``: ``data: {one line}`` and a blank line, in CRLF
     ARRAY  without it: one JSON array, pretty-printed, streamed element by element
     UNARY  :generateContent: one pretty-printed document
+    LINES  never: one document on each line, as some gateways stream
 
 The pieces of a body, joined, are the body; each is what Gemini writes at once. JSON goes
 out as UTF-8, not as escapes, so that a cut can fall between the bytes of a character.
@@ -26,19 +27,26 @@ class Style(enum.Enum):
     SSE = "sse"
     ARRAY = "array"
     UNARY = "unary"
+    LINES = "lines"
 
 
 @attrs.frozen
 class Framing:
-    """How documents become bytes; ``int_enums`` is ``$alt=json;enum-encoding=int``."""
+    """How documents become bytes; ``int_enums`` is ``$alt=json;enum-encoding=int``.
+
+    ``media_type`` replaces the one that Gemini gives to the form.
+    """
 
     style: Style = Style.SSE
     line_end: str = "\r\n"
     int_enums: bool = False
+    media_type: str | None = None
 
     @property
     def content_type(self) -> str:
-        """The media type that Gemini gives to this form."""
+        """The media type of the answer."""
+        if self.media_type is not None:
+            return self.media_type
         return "text/event-stream" if self.style is Style.SSE else "application/json; charset=UTF-8"
 
     def frame(self, document: Mapping[str, Any], *, first: bool) -> bytes:
@@ -47,6 +55,8 @@ class Framing:
             document = _numbered(document)
         if self.style is Style.SSE:
             return self.event(_compact(document))
+        if self.style is Style.LINES:
+            return f"{_compact(document)}\n".encode()
         text = pretty(document) + "\n"
         if self.style is Style.ARRAY:
             text = ("[" if first else ",\r\n") + text
@@ -55,6 +65,10 @@ class Framing:
     def event(self, data: str) -> bytes:
         """Return one SSE event whose data is ``data``."""
         return f"data: {data}{self.line_end}{self.line_end}".encode()
+
+    def bare(self, document: Mapping[str, Any]) -> bytes:
+        """Return the piece that carries ``document`` on a line that no ``data:`` begins."""
+        return f"{_compact(document)}{self.line_end}{self.line_end}".encode()
 
     def closing(self, *, empty: bool) -> bytes:
         """Return what stands after the last document; ``empty`` when there was none."""

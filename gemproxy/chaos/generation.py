@@ -20,7 +20,7 @@ from gemproxy.chaos.delivery import (
 )
 from gemproxy.chaos.frames import Document, Envelope, merged, render
 from gemproxy.chaos.framing import Framing, Style
-from gemproxy.chaos.script import Conversation, Plan
+from gemproxy.chaos.script import Conversation, Plan, Script
 from gemproxy.chaos.wire import Request
 
 
@@ -37,7 +37,7 @@ def generate(request: Request, model: str, conversation: Conversation, seed: int
     """Return the next attempt of ``conversation``, and count it."""
     document = request.document
     plan = conversation.take(document)
-    framing = framing_of(request, route_of(request), conversation.script.line_end)
+    framing = _framing(request, conversation.script)
     wiring = _wiring(request, conversation)
     if plan.refusal is not None:
         reply = error_reply(400, plan.refusal, framing)
@@ -57,6 +57,16 @@ def _misfit(plan: Plan, exc: NoSuchPlace, framing: Framing, wiring: Wiring) -> G
     return Generation(
         plan, tuple(deliver(error_reply(500, message, framing), None, wiring)), message
     )
+
+
+def _framing(request: Request, script: Script) -> Framing:
+    """Return the form of the answer: the one that the request wants, unless the script says."""
+    route = route_of(request)
+    framing = framing_of(request, route, script.line_end)
+    if route is None or route.method != "streamGenerateContent":
+        return framing
+    style = script.style or framing.style
+    return attrs.evolve(framing, style=style, media_type=script.media_type)
 
 
 def _wiring(request: Request, conversation: Conversation) -> Wiring:

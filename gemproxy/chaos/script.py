@@ -18,6 +18,7 @@ from gemproxy.chaos.documents import NoExample
 from gemproxy.chaos.faults import END, HARMLESS, Fault, Kind
 from gemproxy.chaos.fitting import fitting
 from gemproxy.chaos.frames import Telling, offset_of, tell_all
+from gemproxy.chaos.framing import Style
 
 _SECOND_THOUGHTS = "The reply broke off. I have to find where it stopped and go on from there."
 
@@ -40,7 +41,9 @@ class Script:
     second, ... continuation, and the last of several stays; ``amount`` is the number of
     characters that some of them repeat. With ``rearm`` a conversation that was answered to
     its end starts over with the first fault. ``line_end`` ends the lines of SSE. With
-    ``documents`` a request for JSON gets a document, though ``answer`` is none (``fitting``).
+    ``documents`` a request for JSON gets a document, though ``answer`` is none (``fitting``). A
+    stream comes in the form ``style``, whatever was asked for, and is called ``media_type``; None
+    for what Gemini does.
     """
 
     answer: Answer
@@ -53,6 +56,8 @@ class Script:
     documents: bool = False
     line_end: str = attrs.field(default="\r\n", validator=attrs.validators.in_(("\r\n", "\n")))
     wiring: Wiring = attrs.field(factory=Wiring)
+    style: Style | None = None
+    media_type: str | None = None
 
     def refusals_at(self, position: int) -> int:
         """Return how many connections are to be refused before the fault at ``position``."""

@@ -297,3 +297,18 @@ def test_no_write_is_empty_because_an_empty_chunk_is_an_end(pieces: list[bytes],
     steps = deliver(Reply(200, (), tuple(pieces)), fault, Wiring())
     chunks = [step.data for step in steps if isinstance(step, Send)][1:]
     assert all(not chunk.startswith(b"0") for chunk in chunks)
+
+
+def test_a_bare_frame_has_no_data_line_and_the_stream_goes_on() -> None:
+    got, end = delivered(Fault(Kind.BARE, event(1)))
+    events = got.body.split(b"\r\n\r\n")[:-1]
+
+    assert [event.startswith(b"data: ") for event in events] == [True, False, True, True]
+    assert [json.loads(event.removeprefix(b"data: ")) for event in events] == DOCUMENTS
+    assert end is Close.KEEP
+
+
+@pytest.mark.parametrize(("framing", "at"), [(SSE, 9), (ARRAY, 1)])
+def test_where_there_is_no_event_none_is_bare(framing: Framing, at: int) -> None:
+    with pytest.raises(NoSuchPlace):
+        compose(DOCUMENTS, framing, Fault(Kind.BARE, event(at)))

@@ -77,6 +77,7 @@ def test_what_a_fault_prints_as_is_read_back(fault: Fault) -> None:
         ("error:500@event:3", Fault(Kind.ERROR_FRAME, event(3), code=500)),
         ("raw-error:503,retry=1.5@0", Fault(Kind.RAW_ERROR, code=503, retry=1.5)),
         ("finish:OTHER@event:5", Fault(Kind.BAD_FINISH, event(5), reason="OTHER")),
+        ("bare@event:2", Fault(Kind.BARE, event(2))),
         ("html", Fault(Kind.HTML, code=502)),
         ("html:200", Fault(Kind.HTML, code=200)),
         ("drip", Fault(Kind.DRIP, size=1)),

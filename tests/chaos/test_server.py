@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import aiohttp
 import pytest
@@ -23,6 +24,7 @@ from tests.chaos.client import (
     dechunked,
     leave,
     request_bytes,
+    text_of,
 )
 
 STORY = BUILT_IN["story"]
@@ -267,4 +269,35 @@ async def test_a_unary_answer_comes_whole() -> None:
 
 
 def test_every_form_of_a_body_is_served() -> None:
-    assert {style.value for style in Style} == {"sse", "array", "unary"}
+    assert {style.value for style in Style} == {"sse", "array", "unary", "lines"}
+
+
+def _read(style: Style, body: bytes) -> list[Any]:
+    """Return the documents of a body in the form ``style``."""
+    if style is Style.SSE:
+        return [json.loads(event[6:]) for event in body.split(b"\r\n\r\n") if event]
+    if style is Style.LINES:
+        return [json.loads(line) for line in body.splitlines()]
+    document = json.loads(body)
+    return document if isinstance(document, list) else [document]
+
+
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("target", [STREAM, STREAM.removesuffix("?alt=sse")])
+async def test_a_stream_may_come_in_another_form_than_was_asked_for(
+    target: str, style: Style
+) -> None:
+    script = Script(STORY, style=style, media_type="text/plain")
+    async with ChaosServer(script) as server:
+        seen = await ask(server.url, target=target)
+
+    assert "Content-Type: text/plain" in seen.head
+    assert text_of(_read(style, seen.body)) == STORY.text
+
+
+async def test_a_unary_answer_has_no_other_form() -> None:
+    async with ChaosServer(Script(STORY, style=Style.SSE, media_type="text/plain")) as server:
+        seen = await ask(server.url, target="/v1beta/models/g:generateContent")
+
+    assert "Content-Type: application/json" in seen.head
+    assert json.loads(seen.body)["candidates"]

@@ -220,6 +220,26 @@ _ANSWERS = Section(
             ),
         ),
         Row(
+            "200 in another framing than was asked for",
+            "JSON for `alt=sse` (an object, a list, lines), events without it, under any "
+            "Content-Type; a bare response among events; with cuts and without",
+            "the whole answer in the framing that was asked for, by one attempt",
+            (
+                f"{IO}/test_framings.py::test_an_answer_in_any_form_is_asked_for_once",
+                f"{IO}/test_framings.py::test_a_cut_in_any_form_is_not_seen",
+                f"{IO}/test_framings.py::test_a_bare_response_among_events_is_one_of_them",
+            ),
+        ),
+        Row(
+            "200 with JSON that is no generation",
+            "an object, a list; a root error",
+            "the answer as it came, by one attempt; the error as an error",
+            (
+                "tests/routes/test_stream.py::test_json_that_is_no_generation_passes_as_it_came",
+                "tests/routes/test_stream.py::test_a_bare_error_of_status_200_is_an_error",
+            ),
+        ),
+        Row(
             "200, then an error inside the stream",
             "framed and not, in four places",
             "one whole answer; a quota error that does not fit as a typed error",

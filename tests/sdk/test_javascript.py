@@ -7,6 +7,7 @@ import pytest
 from gemproxy.chaos import answers
 from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.faults import parse_fault
+from gemproxy.chaos.framing import Style
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
@@ -190,3 +191,26 @@ async def test_giving_up_before_the_answer_began_raises(
         assert run.error is not None
         assert (run.error.name, run.error.status) == ("ApiError", 500)
         assert len(server.attempts) == 3
+
+
+@pytest.mark.parametrize("style", Style)
+async def test_an_answer_in_any_framing_is_read(
+    proxy: StartProxy, node_driver: NodeDriver, style: Style
+) -> None:
+    told = Script(STORY, [parse_fault("fin@2000")], style=style)
+    async with ChaosServer(told) as server:
+        run = await node_driver((await proxy(server)).url, "Hello")
+
+    assert run.error is None
+    assert run.text() == STORY.text
+    assert finishes(run) == ["STOP"]
+
+
+async def test_a_bare_response_among_events_is_read(
+    proxy: StartProxy, node_driver: NodeDriver
+) -> None:
+    async with ChaosServer(script("bare@event:3")) as server:
+        run = await node_driver((await proxy(server)).url, "Hello")
+
+        assert len(server.attempts) == 1
+    assert run.text() == STORY.text

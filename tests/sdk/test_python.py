@@ -15,6 +15,7 @@ from google.genai import errors, types
 from gemproxy.chaos import answers
 from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.faults import parse_fault
+from gemproxy.chaos.framing import Style
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
@@ -329,3 +330,25 @@ def joined(contents: list[tuple[str, str]]) -> list[tuple[str, str]]:
         else:
             turns.append((role, text))
     return turns
+
+
+@BOTH
+@pytest.mark.parametrize("style", Style)
+async def test_an_answer_in_any_framing_is_read(
+    proxy: StartProxy, stream: Stream, style: Style
+) -> None:
+    told = Script(STORY, [parse_fault("fin@2000")], style=style)
+    async with ChaosServer(told) as server:
+        chunks = await ask(await proxy(server), stream)
+
+    assert text_of(chunks) == STORY.text
+    assert finishes(chunks) == [types.FinishReason.STOP]
+
+
+@BOTH
+async def test_a_bare_response_among_events_is_read(proxy: StartProxy, stream: Stream) -> None:
+    async with ChaosServer(script("bare@event:3")) as server:
+        chunks = await ask(await proxy(server), stream)
+
+        assert len(server.attempts) == 1
+    assert text_of(chunks) == STORY.text
