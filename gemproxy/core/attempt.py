@@ -12,14 +12,14 @@ import msgspec
 
 from gemproxy.core.anchor import choose_anchor
 from gemproxy.core.continuation import Form, continue_natively, continue_text
-from gemproxy.core.document import is_document
+from gemproxy.core.document import LARGEST, Document
 from gemproxy.core.errors import NotContinuable
 from gemproxy.core.events import Received
 from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.rewrite import Rewriter
 from gemproxy.core.seam import Seam
-from gemproxy.core.splice import Document, Joiner, Repetition
+from gemproxy.core.splice import Joiner, Repetition
 from gemproxy.core.tail import Tail
 from gemproxy.core.transcript import Checkpoint, Transcript
 from gemproxy.core.usage import Ledger
@@ -151,8 +151,8 @@ def _textual(
         thought_tokens=ledger.thought_tokens,
     )
     joiner: Joiner = Seam(text, anchor, tail)
-    if request.wants_document:
-        joiner = Document(text, joiner, lambda joined: is_document(joined, request.schema))
+    if request.wants_document and len(text) <= LARGEST:
+        joiner = Document(text, joiner, request.schema)
     rewriter = _rewriter(transcript, ledger, policy, continued=True)
     return Attempt(body, Plan.TEXT, rewriter, joiner, begins_at=transcript.chars)
 

@@ -45,6 +45,7 @@ import attrs
 from gemproxy.core.attempt import Attempt, Plan, Told, next_attempt
 from gemproxy.core.chunk import Chunk, read
 from gemproxy.core.continuation import Form, next_form
+from gemproxy.core.document import Document
 from gemproxy.core.errors import (
     GemproxyError,
     NoFirstByte,
@@ -74,7 +75,7 @@ from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.rewrite import Rewriter, without_reason
 from gemproxy.core.seam import Cut, Joint, Seam
-from gemproxy.core.splice import Decision, Document
+from gemproxy.core.splice import Decision
 from gemproxy.core.transcript import Transcript
 from gemproxy.core.usage import Ledger, counts_output, parse_usage
 from gemproxy.core.verdict import (

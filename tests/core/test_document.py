@@ -1,54 +1,65 @@
-"""Whether a joined answer is the one JSON document that was asked for."""
+"""A resumed JSON answer becomes one valid document, or nothing of it is used."""
 
+import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import gemproxy
-from gemproxy.core.document import as_json_schema, is_document
-
-Schema = dict[str, Any]
+from gemproxy.core.document import LARGEST, Document, is_document
+from gemproxy.core.jsontext import Work
+from gemproxy.core.schema import agrees
+from gemproxy.core.seam import Cut, Diverged, Joint, Seam
+from gemproxy.core.splice import Decision, Joiner
 
 CHECKOUT = Path(gemproxy.__file__).parents[1]
 
-RECIPE: Schema = {
-    "type": "OBJECT",
-    "properties": {
-        "name": {"type": "STRING"},
-        "minutes": {"type": "INTEGER", "nullable": True, "minimum": 0},
-        "kind": {"type": "STRING", "format": "enum", "enum": ["SWEET", "SAVOURY"]},
-        "steps": {"type": "ARRAY", "items": {"type": "STRING"}, "minItems": "1"},
-    },
-    "required": ["name", "steps"],
-    "propertyOrdering": ["name", "steps"],
-}
+texts = st.text(min_size=1, max_size=30)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-keywords = st.sampled_from(
-    [
-        *("type", "properties", "items", "prefixItems", "anyOf", "oneOf", "allOf", "not", "enum"),
-        *("required", "minItems", "minimum", "multipleOf", "pattern", "patternProperties"),
-        *("$ref", "$defs", "$id", "$schema", "$anchor", "$dynamicRef", "nullable", "format"),
-    ]
-)
-schemas = st.recursive(
-    json_values,
-    lambda inner: st.dictionaries(keywords, inner, max_size=4) | st.lists(inner, max_size=2),
-    max_leaves=12,
-)
 
 
-def agrees(value: object, schema: Schema) -> bool:
-    return is_document(json.dumps(value), schema)
+@attrs.define
+class Fixed:
+    """A seam that gives a prepared answer, at the n-th text or at the end."""
+
+    decision: Decision
+    at: int | None = None
+    fed: list[str] = attrs.field(factory=list)
+
+    def feed(self, text: str) -> Decision | None:
+        self.fed.append(text)
+        return self.decision if len(self.fed) == self.at else None
+
+    def close(self) -> Decision:
+        return self.decision
+
+
+def pieces(text: str, data: st.DataObject) -> list[str]:
+    """Cut ``text`` at drawn places."""
+    places = sorted(data.draw(st.sets(st.integers(1, max(1, len(text) - 1)), max_size=5)))
+    bounds = [0, *(place for place in places if place < len(text)), len(text)]
+    return [text[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+def play(joiner: Joiner, texts: Sequence[str]) -> Decision:
+    """Feed until there is a decision, else close."""
+    for text in texts:
+        decision = joiner.feed(text)
+        if decision is not None:
+            return decision
+    return joiner.close()
 
 
 # -- JSON --------------------------------------------------------------------------------------
@@ -85,183 +96,310 @@ def test_two_documents_or_none_are_not_one(text: str) -> None:
     assert not is_document(text, None)
 
 
-# -- the OpenAPI dialect -----------------------------------------------------------------------
+# -- joining -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cut", [Cut(4, Joint.ECHO), Cut(0, Joint.PLAIN)])
+def test_a_document_is_held_to_its_end_whatever_the_seam_says(cut: Cut) -> None:
+    document = Document('{"a": "On', Fixed(cut, at=1))
+
+    assert document.feed(': "On') is None
+    assert document.feed('ce"}') is None
+
+
+def test_a_document_is_joined_where_the_seam_cuts() -> None:
+    document = Document('{"a": "On', Fixed(Cut(5, Joint.ECHO), at=1))
+
+    assert play(document, [': "On', 'ce"}']) == Cut(5, Joint.ECHO)
+
+
+def test_the_cut_of_the_seam_is_taken_although_the_plain_text_would_parse_too() -> None:
+    document = Document('{"a": "On', Fixed(Cut(2, Joint.OVERLAP)))
+
+    assert play(document, ['Once"}']) == Cut(2, Joint.OVERLAP)
+
+
+def test_a_seam_that_has_decided_is_not_asked_again() -> None:
+    seam = Fixed(Cut(0, Joint.PLAIN), at=1)
+
+    play(Document("[1", seam), [",", "2", "]"])
+
+    assert seam.fed == [","]
+
+
+@pytest.mark.parametrize("decision", [Cut(1, Joint.ECHO), Diverged()])
+def test_a_seam_that_spoils_the_document_is_not_followed(decision: Decision) -> None:
+    document = Document("[1, 2", Fixed(decision, at=1))
+
+    assert play(document, [", 3]"]) == Cut(0, Joint.PLAIN)
+
+
+def test_text_that_makes_no_document_is_dropped() -> None:
+    document = Document('{"a": 1', Fixed(Cut(0, Joint.PLAIN)))
+
+    assert play(document, ['{"b": 2, {}']) == Diverged()
+
+
+def test_a_resumed_attempt_without_text_can_complete_a_document_that_was_complete() -> None:
+    assert play(Document("[1, 2]", Fixed(Cut(0, Joint.PLAIN))), []) == Cut(0, Joint.PLAIN)
+    assert play(Document("[1, 2", Fixed(Cut(0, Joint.PLAIN))), []) == Diverged()
+
+
+@given(value=json_values, where=st.integers(0), again=st.integers(0, 20), data=st.data())
+def test_what_comes_out_is_the_whole_document(
+    value: object, where: int, again: int, data: st.DataObject
+) -> None:
+    text = json.dumps(value)
+    at = where % (len(text) + 1)
+    again = min(again, at)
+    attempt = text[at - again :]
+    document = Document(text[:at], Fixed(Cut(again, Joint.ECHO)))
+
+    decision = play(document, pieces(attempt, data) if attempt else [])
+
+    assert isinstance(decision, Cut)
+    assert json.loads(text[:at] + attempt[decision.drop :]) == value
+
+
+@given(delivered=st.text(), attempt=texts, drop=st.integers(0, 40), diverged=st.booleans())
+def test_a_joined_document_is_always_valid(
+    delivered: str, attempt: str, drop: int, diverged: bool
+) -> None:
+    answer: Decision = Diverged() if diverged else Cut(drop, Joint.ECHO)
+
+    decision = play(Document(delivered, Fixed(answer)), [attempt])
+
+    assert isinstance(decision, Diverged) or is_document(delivered + attempt[decision.drop :], None)
+
+
+@pytest.mark.parametrize("length", [1, 5, 12, 40])
+def test_a_document_that_repeats_its_end_is_joined_where_it_is_valid(length: int) -> None:
+    whole = json.dumps({"rows": [{"id": n, "ok": True} for n in range(4)]})
+    delivered, rest = whole[:42], whole[42:]
+    joiner = Document(delivered, Seam(delivered, None))
+
+    assert joiner.feed(delivered[-length:] + rest) is None
+    decision = joiner.close()
+
+    assert isinstance(decision, Cut)
+    assert decision.drop == length
+
+
+def joined(delivered: str, *attempt: str, anchor: str | None = None) -> str | None:
+    """Return the document that comes out, None when nothing of the attempt is used."""
+    decision = play(Document(delivered, Seam(delivered, anchor)), attempt)
+    text = "".join(attempt)
+    return delivered + text[decision.drop :] if isinstance(decision, Cut) else None
+
+
+ROW = '{"id": 1, "ok": true}'
+
+
+@pytest.mark.parametrize("again", [1, 5, 40])
+def test_overlaps_among_like_values_prove_nothing(again: int) -> None:
+    whole = f'{{"rows": [{", ".join([ROW] * 4)}]}}'
+    delivered = whole[:58]
+
+    assert joined(delivered, delivered[-again:] + whole[58:]) is None
+
+
+def test_an_asked_echo_among_like_values_is_believed() -> None:
+    whole = f'{{"rows": [{", ".join([ROW] * 4)}]}}'
+    delivered = whole[:58]
+
+    assert joined(delivered, delivered + whole[58:], anchor=delivered) == whole
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("delivered", "rest"),
     [
-        {"name": "Soup", "steps": ["Boil."]},
-        {"name": "Soup", "steps": ["Boil."], "minutes": None},
-        {"name": "Soup", "steps": ["Boil."], "minutes": 5, "kind": "SAVOURY"},
-        {"name": "Soup", "steps": ["Boil."], "unasked": True},
+        ("[12", "34, 5]"),
+        ("[-", "1.5e3]"),
+        ("[1.", "5]"),
+        ("1", "2"),
+        ('["a\\', 'u00e9"]'),
+        ('["\\u12', '34"]'),
+        ('["\\ud83d', '\\ude00"]'),
+        ('["\ud83d', '\ude00"]'),
+        ("[tr", "ue]"),
+        ('{"a"', ': "```json"}'),
+        ('{"a": "{', '"}'),
+        ("[1 ", " , 2]\n"),
+        ("", "[1]"),
     ],
 )
-def test_a_value_that_agrees_is_a_document(value: object) -> None:
-    assert agrees(value, RECIPE)
+def test_a_cut_in_any_token_is_joined_to_the_character(delivered: str, rest: str) -> None:
+    assert joined(delivered, rest) == delivered + rest
+
+
+WHOLE = '{"name": "fox", "legs": 4, "homes": ["the forest", "the field"], "age": 3.5}'
+
+
+@pytest.mark.parametrize("at", range(2, len(WHOLE)))
+def test_a_document_told_again_is_joined_in_whatever_white_space_it_comes(at: int) -> None:
+    for again in (
+        WHOLE,
+        json.dumps(json.loads(WHOLE), indent=2),
+        json.dumps(json.loads(WHOLE), separators=(",", ":")),
+    ):
+        whole = joined(WHOLE[:at], again)
+
+        assert whole is not None
+        assert whole.startswith(WHOLE[:at])
+        assert json.loads(whole) == json.loads(WHOLE)
+
+
+@pytest.mark.parametrize("rest", ["", "\n", WHOLE, "Here is the document:", '{"other": 1}'])
+def test_what_comes_behind_a_whole_document_is_no_part_of_it(rest: str) -> None:
+    text = joined(WHOLE, *([rest] if rest else []))
+
+    assert text is not None
+    assert text.rstrip() == WHOLE
+
+
+def test_lines_of_json_are_no_document() -> None:
+    assert joined('{"a": 1}\n{"a"', ": 2}") is None
 
 
 @pytest.mark.parametrize(
-    "value",
+    "attempt",
     [
-        {"name": "Soup"},
-        {"name": None, "steps": ["Boil."]},
-        {"name": "Soup", "steps": "Boil."},
-        {"name": "Soup", "steps": []},
-        {"name": "Soup", "steps": [1]},
-        {"name": "Soup", "steps": ["Boil."], "minutes": "5"},
-        {"name": "Soup", "steps": ["Boil."], "minutes": -1},
-        {"name": "Soup", "steps": ["Boil."], "kind": "BITTER"},
-        ["Soup"],
-        "Soup",
-        None,
+        '{"homes": ["the forest", "the field"], "name": "fox", "legs": 4, "age": 3.5}',
+        '{"name": "wolf", "legs": 4}',
+        ' [{"name": "wolf"}] ',
     ],
 )
-def test_a_value_that_does_not_agree_is_none(value: object) -> None:
-    assert not agrees(value, RECIPE)
+def test_an_attempt_that_tells_another_whole_document_is_known_as_such(attempt: str) -> None:
+    document = Document(WHOLE[:30], Seam(WHOLE[:30], None))
+
+    assert play(document, [attempt]) == Diverged()
+    assert document.anew
 
 
-def test_a_nullable_schema_takes_null_at_every_level() -> None:
-    schema = {"type": "ARRAY", "nullable": True, "items": {"type": "STRING", "nullable": True}}
+@pytest.mark.parametrize("attempt", ["4, ", "Sorry.", '"legs": 4}', '{"name": "wolf"'])
+def test_an_attempt_that_tells_no_document_is_not_taken_for_another_one(attempt: str) -> None:
+    document = Document(WHOLE[:30], Seam(WHOLE[:30], None))
 
-    assert agrees(None, schema)
-    assert agrees([None, "a"], schema)
-    assert not agrees([1], schema)
-
-
-def test_properties_may_be_named_like_keywords() -> None:
-    schema = {
-        "type": "OBJECT",
-        "properties": {
-            "type": {"type": "STRING"},
-            "nullable": {"type": "BOOLEAN"},
-            "items": {"type": "ARRAY", "items": {"type": "INTEGER"}},
-            "properties": {"type": "OBJECT", "properties": {"format": {"type": "NUMBER"}}},
-        },
-        "required": ["type"],
-    }
-
-    assert agrees({"type": "a", "nullable": True, "items": [1]}, schema)
-    assert not agrees({"nullable": True}, schema)
-    assert not agrees({"type": "a", "items": ["1"]}, schema)
-    assert not agrees({"type": "a", "properties": {"format": "1"}}, schema)
+    assert play(document, [attempt]) == Diverged()
+    assert not document.anew
 
 
-# -- JSON Schema -------------------------------------------------------------------------------
+# -- an attempt that is cut itself -------------------------------------------------------------
 
 
-def test_references_within_the_schema_are_followed() -> None:
-    schema = {
-        "$ref": "#/$defs/node",
-        "$defs": {
-            "node": {
-                "type": "object",
-                "properties": {
-                    "value": {"type": "integer"},
-                    "children": {"type": "array", "items": {"$ref": "#/$defs/node"}},
-                },
-                "required": ["value"],
-            }
-        },
-    }
-
-    assert agrees({"value": 1, "children": [{"value": 2}]}, schema)
-    assert not agrees({"value": 1, "children": [{}]}, schema)
+def held(delivered: str, attempt: str, anchor: str | None = None) -> str | None:
+    """Return what an attempt that is cut adds to the delivered text, None for nothing."""
+    document = Document(delivered, Seam(delivered, anchor))
+    assert document.feed(attempt) is None
+    document.end(whole=False)
+    decision = None
+    while decision is None:
+        decision = document.advance()
+    return attempt[decision.drop :] if isinstance(decision, Cut) else None
 
 
-@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
-def test_one_of_is_any_of_as_gemini_reads_it(keyword: str) -> None:
-    schema = {keyword: [{"type": "integer"}, {"type": "number"}]}
-
-    assert agrees(1, schema)
-    assert not agrees("1", schema)
-
-
-def test_additional_properties_can_be_a_flag_or_a_schema() -> None:
-    closed = {"type": "object", "properties": {"a": {}}, "additionalProperties": False}
-    numbers = {"type": "object", "additionalProperties": {"type": "NUMBER"}}
-
-    assert agrees({"a": 1}, closed)
-    assert not agrees({"b": 1}, closed)
-    assert agrees({"b": 1}, numbers)
-    assert not agrees({"b": "1"}, numbers)
-
-
-def test_a_list_of_types_is_one() -> None:
-    assert agrees(None, {"type": ["STRING", "NULL"]})
-    assert not agrees(1, {"type": ["STRING", "NULL"]})
-
-
-# -- schemas that do not judge -----------------------------------------------------------------
+def test_what_an_attempt_brings_before_it_is_cut_can_be_kept() -> None:
+    assert held(WHOLE[:40], WHOLE[40:60]) == WHOLE[40:60]
+    assert held(WHOLE[:40], WHOLE[20:60], anchor=WHOLE[20:40]) == WHOLE[40:60]
+    assert held(WHOLE[:45], WHOLE[:60]) == WHOLE[45:60]
+    assert held(WHOLE[:20], '{\n "name": "fox",\n "legs": 4,') == 's": 4,'
 
 
 @pytest.mark.parametrize(
-    "schema",
+    "attempt",
     [
-        {"pattern": "^never$"},
-        {"pattern": "(a+)+$"},
-        {"pattern": "\\p{L}"},
-        {"format": "date-time"},
-        {"maxLength": 1},
-        {"not": {}},
-        {"const": 1},
-        {"allOf": [{"type": "integer"}]},
-        {"example": 1, "default": 2, "title": "t", "description": "d"},
+        "",
+        WHOLE[20:35],  # half of the echo that it was asked for
+        WHOLE[:30],  # begun again, and not come to the place
+        '{\n "name": "fox"',
+        '{"name": "wolf", "legs": 4',
+        "Sorry, I cannot",
     ],
 )
-def test_a_keyword_that_gemini_does_not_keep_to_does_not_judge(schema: Schema) -> None:
-    assert agrees("a" * 60 + "!", schema)
+def test_nothing_is_kept_of_an_attempt_that_has_not_shown_where_it_joins(attempt: str) -> None:
+    assert held(WHOLE[:40], attempt, anchor=WHOLE[20:40]) is None
 
 
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"type": "TYPE_UNSPECIFIED"},
-        {"type": "nonsense"},
-        {"type": 3},
-        {"$ref": "#/$defs/missing"},
-        {"$ref": "https://schemas.invalid/remote.json"},
-        {"$ref": "file:///etc/passwd"},
-        {"$ref": "#"},
-        {"properties": []},
-        {"required": 3},
-        {"anyOf": "text"},
-        {"minItems": "many"},
-        {"enum": 3},
-    ],
-)
-def test_a_schema_that_cannot_be_understood_does_not_judge(schema: Schema) -> None:
-    assert agrees([{}], schema)
-    assert not is_document("{", schema)
+@given(value=json_values.filter(lambda v: len(json.dumps(v)) > 1), data=st.data())
+def test_a_document_that_is_cut_many_times_comes_out_whole(
+    value: object, data: st.DataObject
+) -> None:
+    text = json.dumps(value)
+    places = sorted(data.draw(st.sets(st.integers(1, len(text)), min_size=1, max_size=7)))
+    told = text[: places[0]]
+    for start, end in itertools.pairwise([*places, len(text)]):
+        attempt = told[-20:] + text[len(told) : end]
+        new = held(told, attempt, anchor=told[-20:]) if start < len(text) else ""
+        told += new or ""
+        assert text.startswith(told)
 
 
-@settings(deadline=None)
-@given(value=json_values, schema=st.dictionaries(keywords, schemas, max_size=4))
-def test_no_schema_breaks_the_check(value: object, schema: Schema) -> None:
-    assert isinstance(agrees(value, schema), bool)
+# -- bounded work ------------------------------------------------------------------------------
 
 
-@given(st.dictionaries(keywords, schemas, max_size=4))
-def test_converting_changes_nothing_of_the_schema(schema: Schema) -> None:
-    before = json.dumps(schema)
-
-    as_json_schema(schema)
-
-    assert json.dumps(schema) == before
+ROWS = json.dumps({"rows": [{"id": 1, "ok": True, "name": "row"}] * 1000})
+NEEDS_TOTAL = {"type": "OBJECT", "required": ["total"]}
 
 
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"items": {"pattern": "^never$"}},
-        {"items": {"anyOf": [{"pattern": "^never$"}]}},
-        {"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"pattern": "^never$"}}},
-        {"items": {"$ref": "#/enum/0"}, "enum": [{"pattern": "^never$"}, ["a"]]},
-        {"items": {"$ref": "#/$defs/a/enum/0"}, "$defs": {"a": {"enum": [{"pattern": "^n$"}]}}},
-    ],
-)
-def test_no_expression_of_a_client_is_ever_run(schema: Schema) -> None:
-    assert agrees(["a"], schema)
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return the values that were checked against a schema, as they are."""
+    checked: list[object] = []
+
+    def counting(value: object, schema: dict[str, Any]) -> Work[bool]:
+        checked.append(value)
+        return agrees(value, schema)
+
+    monkeypatch.setattr("gemproxy.core.document.agrees", counting)
+    return checked
+
+
+def slices_for(document: Document, attempt: str) -> int:
+    """Return how many slices it takes to decide, each of which is bounded."""
+    document.feed(attempt)
+    document.end(whole=True)
+    slices = 1
+    while document.advance() is None:
+        slices += 1
+    return slices
+
+
+def test_a_large_document_of_like_values_is_checked_once(checks: list[object]) -> None:
+    at = len(ROWS) // 2
+    document = Document(ROWS[:at], Seam(ROWS[:at], None), NEEDS_TOTAL)
+
+    slices = slices_for(document, ROWS[at:])
+
+    assert len(checks) == 1
+    assert 5 < slices < 50
+
+
+def test_what_does_not_parse_is_never_checked(checks: list[object]) -> None:
+    at = len(ROWS) // 2
+    document = Document(ROWS[:at], Seam(ROWS[:at], None), NEEDS_TOTAL)
+
+    slices = slices_for(document, ROWS[at - 23 : -2])
+
+    assert not checks
+    assert slices < 50, "only a few places to join at are tried"
+
+
+def test_the_work_grows_as_the_document_does() -> None:
+    def work(size: int) -> int:
+        text = json.dumps([{"id": n, "text": "a\\n" * 100} for n in range(size)])
+        return slices_for(Document(text[: -size // 2], Seam(text[:50], None)), text[-size // 2 :])
+
+    assert work(800) < 3 * work(400)
+
+
+def test_an_attempt_beyond_reading_is_joined_where_the_seam_says() -> None:
+    delivered = '["' + "a " * 100
+    document = Document(delivered, Fixed(Cut(3, Joint.ECHO)))
+    again = Document(delivered, Seam(delivered, None))
+
+    assert document.feed("b" * (2 * LARGEST)) is None
+    assert document.feed("b") == Cut(3, Joint.ECHO)
+    assert again.feed(delivered + "b" * 2 * LARGEST) == Cut(len(delivered), Joint.RESTART)
 
 
 def test_a_proxy_that_repairs_no_json_does_not_load_the_validator() -> None:

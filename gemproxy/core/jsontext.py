@@ -1,0 +1,288 @@
+"""JSON text read in slices: where a text that may be cut stands, and the value when it is whole.
+
+``Reader`` is a state machine. It takes text piece by piece and knows after each piece which
+arrays and objects are open, what may follow, and which half of a token stands at the end (a
+string, an escape in it, a number that may go on). It can be forked there: a fork reads what
+might come next without changing anything of the original.
+
+The work comes as generators that yield after each bounded bit of it, with the number of steps
+that it took (a step is a token, or ``STEP_CHARS`` characters of a long one: about a microsecond),
+so that a large text does not hold up others. RFC 8259 is the grammar. Text that has more than
+one meaning is refused: duplicate keys, and numbers beyond what Python reads.
+"""
+
+import json
+import math
+import re
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+Work = Generator[int, None, T]
+"""Work in bits: yields the steps that each took, returns the result."""
+
+STEP_CHARS = 256
+"""Characters of one token that count as one step."""
+
+DEPTH_MAX = 500
+"""Arrays and objects inside each other; Python's own decoder reads about twice as many."""
+
+_BIT = 100  # steps, at most, between two yields
+_WINDOW = _BIT * STEP_CHARS
+
+_STRING_BODY = r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+'
+_TOKEN = re.compile(
+    rf'[ \t\n\r]*+(?:("{_STRING_BODY}")|([-0-9][-+.0-9Ee]*+)|(true|false|null)|([][{{}}:,]))'
+)
+_STRING, _NUMBER, _LITERAL, _SIGN = 1, 2, 3, 4
+_BODY = re.compile(_STRING_BODY)
+_SPACE = re.compile(r"[ \t\n\r]*+")
+_WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9]\d*+)(\.\d++)?([Ee][-+]?\d++)?", re.ASCII)
+_BEGUN_NUMBER = re.compile(r"-|-?(?:0|[1-9]\d*+)(?:\.\d*+|(?:\.\d++)?[Ee](?:[-+]?\d*+))?", re.ASCII)
+_BEGUN_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?")
+_LITERALS = {"true": True, "false": False, "null": None}
+
+_VALUE, _FIRST_ITEM, _KEY, _FIRST_KEY, _COLON, _NEXT, _END = range(7)
+_VALUES, _KEYS = (_VALUE, _FIRST_ITEM), (_KEY, _FIRST_KEY)
+
+
+class NotJSON(ValueError):
+    """The text is no beginning of a JSON text that has one meaning."""
+
+
+@attrs.define
+class Reader:
+    """Reads one JSON text; ``value`` is its value as far as it was read.
+
+    ``rest`` is the token that the text so far has begun and not ended. A number is one until
+    something follows it.
+    """
+
+    value: Any = None
+    rest: str = ""
+    _expected: int = _VALUE
+    _open: list[Any] = attrs.field(factory=list)
+    _keys: list[str] = attrs.field(factory=list)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the text is whole and nothing can follow it."""
+        return self._expected == _END
+
+    def fork(self) -> "Reader":
+        """Return a reader that stands at the same place, in arrays and objects of its own.
+
+        They are empty, so the fork knows no duplicate of a key that the original has read.
+        """
+        fresh = [type(container)() for container in self._open]
+        return Reader(None, self.rest, self._expected, fresh, list(self._keys))
+
+    def read(self, text: str) -> Work[None]:
+        """Go on with ``text``; raise NotJSON as soon as it cannot be JSON whatever follows."""
+        text, self.rest = self.rest + text, ""
+        at, size, steps = 0, len(text), 0
+        while True:
+            found = _TOKEN.match(text, at, at + _WINDOW)
+            if found is None:
+                at = yield from self._beyond(text, at)
+                if at < 0:
+                    return
+                continue
+            at, kind = found.end(), found.lastindex or _SIGN
+            if kind == _NUMBER and at == size:
+                self._keep(found[kind])
+                return
+            self._take(kind, found[kind])
+            steps += 1 + len(found[kind]) // STEP_CHARS
+            if steps >= _BIT:
+                yield steps
+                steps = 0
+
+    def finish(self) -> bool:
+        """Take a number that the text ends with; tell whether the text is whole."""
+        if self.rest and self._expected == _VALUE and not self._open:
+            number, self.rest = self.rest, ""
+            try:
+                self._take(_NUMBER, number)
+            except NotJSON:
+                return False
+        return self.closed
+
+    def _beyond(self, text: str, at: int) -> Work[int]:
+        """Read a token that is longer than the window, or that the end of the text cuts.
+
+        Return where it ends, -1 when the text is over.
+        """
+        size = len(text)
+        at = yield from _past(_SPACE, text, at)
+        if at == size:
+            return -1
+        if text[at] == '"':
+            end = yield from _past(_BODY, text, at + 1)
+            if end < size and text[end] == '"':
+                self._take(_STRING, text[at : end + 1])
+                return end + 1
+            if end < size and not _BEGUN_ESCAPE.fullmatch(text, end):
+                raise NotJSON("a string that is none")
+            self._keep(text[at:])
+            return -1
+        found = _TOKEN.match(text, at, at + _WINDOW)
+        if found is not None and found.end() < at + _WINDOW:
+            return at  # there was only white space in the way
+        self._keep(text[at:])
+        return -1
+
+    def _keep(self, rest: str) -> None:
+        """Keep the beginning of a token; raise NotJSON if none begins like that here."""
+        string = rest.startswith('"')
+        if self._expected not in ((*_VALUES, *_KEYS) if string else _VALUES):
+            raise NotJSON("a value where none belongs")
+        literal = any(name.startswith(rest) for name in _LITERALS)
+        if not string and not literal and not _is_begun_number(rest):
+            raise NotJSON("no token")
+        self.rest = rest
+
+    def _take(self, kind: int, token: str) -> None:
+        if kind == _SIGN:
+            self._take_sign(token)
+        elif kind == _STRING and self._expected in _KEYS:
+            key = _unquoted(token)
+            if key in self._open[-1]:
+                raise NotJSON("duplicate key")
+            self._keys.append(key)
+            self._expected = _COLON
+        else:
+            self._put(_scalar(kind, token))
+
+    def _take_sign(self, sign: str) -> None:
+        expected = self._expected
+        if sign in "[{":
+            container: Any = [] if sign == "[" else {}
+            self._put(container)
+            self._open.append(container)
+            if len(self._open) > DEPTH_MAX:
+                raise NotJSON("too deep")
+            self._expected = _FIRST_ITEM if sign == "[" else _FIRST_KEY
+        elif sign == ":" and expected == _COLON:
+            self._expected = _VALUE
+        elif sign == "," and expected == _NEXT:
+            self._expected = _VALUE if isinstance(self._open[-1], list) else _KEY
+        elif sign in "]}" and expected in (_NEXT, _FIRST_ITEM if sign == "]" else _FIRST_KEY):
+            if isinstance(self._open.pop(), list) is not (sign == "]"):
+                raise NotJSON("brackets that are no pair")
+            self._expected = _NEXT if self._open else _END
+        else:
+            raise NotJSON("a sign where none belongs")
+
+    def _put(self, value: object) -> None:
+        """Put a value, or an array or object that has begun, where it belongs."""
+        if self._expected not in _VALUES:
+            raise NotJSON("a value where none belongs")
+        if not self._open:
+            self.value, self._expected = value, _END
+            return
+        container = self._open[-1]
+        if isinstance(container, list):
+            container.append(value)
+        else:
+            container[self._keys.pop()] = value
+        self._expected = _NEXT
+
+
+def parse(text: str) -> Work[Any]:
+    """Return the value of a JSON text, read as ``Reader`` does; raise NotJSON."""
+    reader = Reader()
+    yield from reader.read(text)
+    if not reader.finish():
+        raise NotJSON("not whole")
+    return reader.value
+
+
+def agree(one: str, other: str) -> Work[int | None]:
+    """Compare two texts token by token, whatever white space stands between the tokens.
+
+    Return how many characters of ``other`` say all that ``one`` does, whose last token may be
+    cut; -1 if ``other`` ends before that, None where they differ. From a token on that is longer
+    than the window they have to be equal to the character.
+    """
+    here = there = steps = 0
+    while True:
+        mine = _TOKEN.match(one, here, here + _WINDOW)
+        theirs = _TOKEN.match(other, there, there + _WINDOW)
+        if mine is None or theirs is None or _is_open(mine, one):
+            return _common_rest(one, here, other, there)
+        kind = mine.lastindex or 0
+        if theirs.lastindex != kind or mine[kind] != theirs[kind]:
+            ends = _is_open(theirs, other) and mine[kind].startswith(theirs[kind])
+            return -1 if ends else None
+        here, there = mine.end(), theirs.end()
+        steps += 2 + 2 * len(mine[kind]) // STEP_CHARS
+        if steps >= _BIT:
+            yield steps
+            steps = 0
+
+
+def finished(work: Work[T]) -> T:
+    """Do all of the work at once and return its result."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]  # StopIteration carries Any
+
+
+def _common_rest(one: str, here: int, other: str, there: int) -> int | None:
+    """Compare what is left of both; the rest of ``one`` is the beginning of a token, or space."""
+    rest, theirs = one[here:].strip(" \t\n\r"), other[there:].lstrip(" \t\n\r")
+    rest = rest if rest[:1] != '"' else one[here:].lstrip(" \t\n\r")
+    if not rest:
+        return there
+    if theirs.startswith(rest):
+        return len(other) - len(theirs) + len(rest)
+    return -1 if rest.startswith(theirs) else None
+
+
+def _is_open(found: re.Match[str], text: str) -> bool:
+    """Tell a number that may go on behind the end of the text."""
+    return found.lastindex == _NUMBER and found.end() == len(text)
+
+
+def _past(pattern: re.Pattern[str], text: str, at: int) -> Work[int]:
+    """Return where the characters end that ``pattern`` takes, from ``at`` on."""
+    while True:
+        found = pattern.match(text, at, at + _WINDOW)
+        end = found.end() if found else at
+        if end == at or end == len(text):
+            return end
+        at = end
+        yield _BIT
+
+
+def _is_begun_number(text: str) -> bool:
+    return len(text) < _WINDOW and _BEGUN_NUMBER.fullmatch(text) is not None
+
+
+def _scalar(kind: int, token: str) -> object:
+    if kind == _STRING:
+        return _unquoted(token)
+    return _LITERALS[token] if kind == _LITERAL else _number(token)
+
+
+def _unquoted(token: str) -> str:
+    return str(json.loads(token)) if "\\" in token else token[1:-1]
+
+
+def _number(token: str) -> int | float:
+    found = _WHOLE_NUMBER.fullmatch(token)
+    if found is None:
+        raise NotJSON("no number")
+    try:
+        value = float(token) if found[1] or found[2] else int(token)
+    except ValueError:  # more digits than Python converts
+        raise NotJSON("a number beyond reading") from None
+    if isinstance(value, float) and math.isinf(value):
+        raise NotJSON("a number beyond reading")
+    return value
