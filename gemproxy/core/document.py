@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from gemproxy.core.jsontext import NotJSON, Reader, Work, agree, finished, parse
+from gemproxy.core.jsontext import NotJSON, Reader, Work, agree, finished, parse, release
 from gemproxy.core.schema import Schema, agrees, as_json_schema
 from gemproxy.core.seam import RESTART_MIN, Cut, Diverged, Joint
 from gemproxy.core.splice import Decision, Joiner
@@ -28,7 +28,7 @@ LARGEST = 1 << 20
 
 _OVERLAP_MAX = 600
 _OVERLAPS_MAX = 8
-_SLICE = 2000  # steps
+_SLICE = 1000  # steps
 _SEAM_BIT = 32  # characters that the seam takes in one bit
 _SEAM_STEPS = 4  # steps that a character takes there
 _SEAM_REACH = 2000  # it has decided by then, unless it swallows a restart
@@ -107,9 +107,10 @@ class Document:
             yield from reader.read(self.delivered)
         except NotJSON:
             return Diverged()
-        if whole:
-            return (yield from self._joined(reader, said, text))
-        return (yield from self._held(reader, said, text))
+        judged = self._joined if whole else self._held
+        decision = yield from judged(reader, said, text)
+        yield from release(reader.value)
+        return decision
 
     def _ask_the_seam(self, text: str, *, whole: bool) -> Work[Decision | None]:
         """Return the seam's decision; None if the attempt was cut before there was one."""

@@ -24,7 +24,7 @@ T = TypeVar("T")
 Work = Generator[int, None, T]
 """Work in bits: yields the steps that each took, returns the result."""
 
-STEP_CHARS = 256
+STEP_CHARS = 32
 """Characters of one token that count as one step."""
 
 DEPTH_MAX = 500
@@ -66,6 +66,7 @@ class Reader:
     _expected: int = _VALUE
     _open: list[Any] = attrs.field(factory=list)
     _keys: list[str] = attrs.field(factory=list)
+    _keeps: bool = True
 
     @property
     def closed(self) -> bool:
@@ -73,12 +74,12 @@ class Reader:
         return self._expected == _END
 
     def fork(self) -> "Reader":
-        """Return a reader that stands at the same place, in arrays and objects of its own.
+        """Return a reader that stands at the same place and looks only at the grammar.
 
-        They are empty, so the fork knows no duplicate of a key that the original has read.
+        It keeps no values, so it finds no duplicate keys.
         """
         fresh = [type(container)() for container in self._open]
-        return Reader(None, self.rest, self._expected, fresh, list(self._keys))
+        return Reader(None, self.rest, self._expected, fresh, list(self._keys), keeps=False)
 
     def read(self, text: str) -> Work[None]:
         """Go on with ``text``; raise NotJSON as soon as it cannot be JSON whatever follows."""
@@ -185,10 +186,11 @@ class Reader:
             self.value, self._expected = value, _END
             return
         container = self._open[-1]
-        if isinstance(container, list):
+        key = self._keys.pop() if isinstance(container, dict) else None
+        if self._keeps and key is not None:
+            container[key] = value
+        elif self._keeps:
             container.append(value)
-        else:
-            container[self._keys.pop()] = value
         self._expected = _NEXT
 
 
@@ -223,6 +225,23 @@ def agree(one: str, other: str) -> Work[int | None]:
         if steps >= _BIT:
             yield steps
             steps = 0
+
+
+def release(value: object) -> Work[None]:
+    """Let go of a value, in bits: all of a large one at once takes long, too."""
+    todo = [value]
+    del value
+    while todo:
+        container = todo.pop()
+        inner: Any = ()
+        if isinstance(container, dict):
+            inner = container.values()
+        elif isinstance(container, list):
+            inner = container
+        todo += [one for one in inner if isinstance(one, dict | list)]
+        yield 1 + len(inner) // 8
+        if isinstance(container, dict | list):
+            container.clear()
 
 
 def finished(work: Work[T]) -> T:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.core.jsontext import DEPTH_MAX, NotJSON, Reader, agree, finished, parse
+from gemproxy.core.jsontext import DEPTH_MAX, NotJSON, Reader, agree, finished, parse, release
 from gemproxy.core.request import Unreadable, loads_strictly
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -134,6 +134,18 @@ def test_work_comes_in_bits() -> None:
 
     assert sum(steps) > 40_000
     assert max(steps) < 300
+
+
+def test_a_large_value_is_let_go_of_in_bits() -> None:
+    value = [{"id": number, "tags": [["a"]]} for number in range(1000)]
+    first = value[0]
+
+    steps = list(release(value))
+
+    assert value == []
+    assert first == {}
+    assert len(steps) == 4001 - 1000
+    assert list(release(3)) == [1]
 
 
 # -- the same, told again ----------------------------------------------------------------------
