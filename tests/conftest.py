@@ -7,9 +7,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from gemproxy.chaos.server import ChaosServer
 from tests.running import PATIENCE, AccessLog, Proxy, StartProxy, running
+
+settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault of ours
+settings.load_profile("no deadline")
 
 
 @pytest.fixture

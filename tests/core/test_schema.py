@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from referencing import Registry
@@ -199,7 +199,6 @@ def test_a_schema_that_cannot_be_understood_does_not_judge(schema: Schema) -> No
     assert not is_document("{", schema)
 
 
-@settings(deadline=None)
 @given(value=json_values, schema=st.dictionaries(keywords, schemas, max_size=4))
 def test_no_schema_breaks_the_check(value: object, schema: Schema) -> None:
     assert isinstance(agrees(value, schema), bool)
@@ -311,7 +310,6 @@ small_values = st.recursive(
 leaf_types = st.fixed_dictionaries({"type": st.sampled_from(["integer", "string", "object"])})
 
 
-@settings(deadline=None)
 @given(value=small_values, schema=sane_schemas, a=leaf_types, b=leaf_types)
 def test_the_reference_implementation_says_the_same(
     value: object, schema: Schema, a: Schema, b: Schema
