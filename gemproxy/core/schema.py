@@ -200,7 +200,10 @@ def _is_listed(value: object, schema: Schema) -> bool:
 def _is_sized(value: object, schema: Schema) -> bool:
     """Check the names that an object has, the length of an array, the bounds of a number."""
     if isinstance(value, dict):
-        return all(name in value for name in _a(list, schema, "required", []))
+        names = _a(list, schema, "required", [])
+        if not all(isinstance(name, str) for name in names):
+            raise _NoJudge("a name is a string")
+        return value.keys() >= set(names)
     if isinstance(value, list):
         return _is_within(len(value), schema, "minItems", "maxItems")
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -189,6 +189,7 @@ def test_a_keyword_that_gemini_does_not_keep_to_does_not_judge(schema: Schema) -
         {"$ref": "#"},
         {"properties": []},
         {"required": 3},
+        {"items": {"required": [[]]}},
         {"anyOf": "text"},
         {"minItems": "many"},
         {"enum": 3},
