@@ -15,6 +15,7 @@ from gemproxy.framing import answering_expectations
 from gemproxy.inflight import InFlight
 from gemproxy.keys import (
     BASE_URL,
+    BODY_RATE,
     BODY_TIMEOUT,
     FIRST_BYTE_TIMEOUT,
     IN_FLIGHT,
@@ -49,6 +50,7 @@ def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Appli
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
     app[FIRST_BYTE_TIMEOUT] = settings.upstream.first_byte_timeout_seconds
     app[BODY_TIMEOUT] = settings.server.request_body_timeout
+    app[BODY_RATE] = settings.server.request_body_rate
     app[SEND_TIMEOUT] = settings.client.send_timeout_seconds
     app.cleanup_ctx.append(partial(_connect, settings))
     app[UNARY] = Unary(settings.repair.keep_answer_bytes, settings.repair.unary_via_stream)
@@ -83,6 +85,7 @@ def _streaming(settings: Settings, upstream: Upstream, base: URL) -> Streaming:
             total=repair.keep_total_bytes,
             limit=settings.server.max_body_bytes,
             patience=settings.server.request_body_timeout,
+            rate=settings.server.request_body_rate,
         ),
         timing=_timing(settings),
         policy=_policy(settings),

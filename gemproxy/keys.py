@@ -19,6 +19,7 @@ BASE_URL = web.AppKey("base_url", URL)
 PUBLIC_URL = web.AppKey("public_url", str)
 UPLOADS = web.AppKey("uploads", UploadSessions)
 FIRST_BYTE_TIMEOUT = web.AppKey("first_byte_timeout", float)
+BODY_RATE = web.AppKey("body_rate", float)
 BODY_TIMEOUT = web.AppKey("body_timeout", float)
 SEND_TIMEOUT = web.AppKey("send_timeout", float)
 

@@ -38,6 +38,7 @@ from gemproxy.keys import ACCOUNT, IN_FLIGHT, SEND_TIMEOUT
 from gemproxy.logs import new_request_id, request_id_var, sane_request_id
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.headers import without_query
+from gemproxy.relay.incoming import told
 from gemproxy.relay.parting import cut, part
 
 REQUEST_ID = "X-Request-Id"
@@ -154,7 +155,7 @@ def _explained(error: BaseException) -> tuple[int, Mapping[str, Any]]:
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         error = TooLarge("The request body is larger than the proxy accepts.")
     elif isinstance(error, web.RequestPayloadError):
-        error = BadRequest("The request body breaks off, or is not what its headers say.")
+        error = told(error)
     if isinstance(error, UpstreamRejection):
         return error.rejected_with, error.payload(request_id)
     if isinstance(error, GemproxyError):

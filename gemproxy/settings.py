@@ -114,6 +114,8 @@ class Server:
     """Seconds that a client may take to send the head of a request."""
     request_body_timeout: Seconds = 60.0
     """Seconds that a client may let the body of a request wait."""
+    request_body_rate: Count = 500
+    """Bytes per second that a request body must bring on average; 0: any pace."""
     workers: Positive = 1
     """Processes that share the port."""
     max_body_bytes: Bytes = 128 << 20

@@ -1,70 +1,110 @@
-"""A request body on its way through: streamed, counted, and remembered when it breaks.
+"""A request body as it comes: counted, timed, and remembered when it breaks.
 
-The client library reports whatever goes wrong with a body as a broken connection to the
-upstream. Whose fault it was is known only here, where the client's side is read: a body that
-passes its cap is answered with 413, one that breaks off with 400 and one that comes to a halt
-with 408, not with 502.
+The client library reports everything that goes wrong with a body as a broken connection to the
+upstream. Only the side that reads the client knows better: a body that passes its cap is
+answered with 413, one that breaks off with 400, and one that is too slow with 408.
+
+Time is a reserve. It starts at ``patience`` seconds; waiting for the client spends it, and each
+byte earns ``1 / rate`` seconds back, up to ``patience``. So a body that halts is given up after
+``patience`` seconds, one that brings less than ``rate`` bytes a second soon after that, and a
+large one over a slow link may take hours. Time that the upstream takes is not counted.
+Servers with such a rule ask for 500 bytes a second (Apache, mod_reqtimeout, MinRate) or 240
+(Kestrel, MinRequestBodyDataRate); a mobile link of 64 kbit/s brings 8000.
 """
 
 import asyncio
+from collections import deque
+from collections.abc import Iterable
 from typing import Self
 
 import attrs
 from aiohttp import web
 
-from gemproxy.core.errors import TooLarge, TooSlow
+from gemproxy.core.errors import BadRequest, GemproxyError, TooLarge, TooSlow
 
-
-async def read_piece(request: web.BaseRequest, patience: float) -> bytes:
-    """Return the next bytes of a request's body, b"" at its end.
-
-    Raises TooSlow after ``patience`` seconds without any. A body that is all there costs no timer.
-    """
-    content = request.content
-    if content.is_eof():
-        return await content.readany()
-    try:
-        async with asyncio.timeout(patience):
-            return await content.readany()
-    except TimeoutError:
-        raise TooSlow("The rest of the request body did not come in time.") from None
+RATE = 500
+"""Bytes per second that a body has to bring where the settings say nothing."""
 
 
 @attrs.define(eq=False)
 class Incoming:
     """The body of a request, piece by piece as it comes; an iterator that needs no closing.
 
-    At most ``limit`` bytes, None: any number; ``patience`` counts seconds without a byte.
-    ``fault`` is what the client did wrong, once it did. Raises TooLarge at once for a body that
-    says itself that it is too long.
+    At most ``limit`` bytes, None: any number. ``patience`` counts seconds, ``rate`` bytes per
+    second, 0: any pace. ``fault`` is the exception by which the client's side failed, once it
+    did. Raises TooLarge at once for a body that says itself that it is too long.
     """
 
     _request: web.BaseRequest
     _limit: int | None
     _patience: float
+    _rate: float = RATE
     fault: TooLarge | TooSlow | web.RequestPayloadError | None = attrs.field(
         default=None, init=False
     )
     _size: int = attrs.field(default=0, init=False)
+    _reserve: float = attrs.field(init=False)
+    _begun: deque[bytes] = attrs.field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._reserve = self._patience
         self._check(self._request.content_length or 0)
+
+    @property
+    def buffered(self) -> int:
+        """Return how many bytes were read ahead and not yet passed on."""
+        return sum(map(len, self._begun))
+
+    def put_back(self, pieces: Iterable[bytes]) -> None:
+        """Let ``pieces``, which ``read`` returned, be passed on first by the iteration."""
+        self._begun.extend(pieces)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
+        piece = self._begun.popleft() if self._begun else await self.read()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    async def read(self) -> bytes:
+        """Return the next bytes of the body, b"" at its end.
+
+        Raises TooLarge, TooSlow, and RequestPayloadError for a body that breaks off.
+        """
         try:
-            piece = await read_piece(self._request, self._patience)
+            piece = await self._read()
             self._size += len(piece)
             self._check(self._size)
         except (TooLarge, TooSlow, web.RequestPayloadError) as fault:
             self.fault = fault
             raise
-        if not piece:
-            raise StopAsyncIteration
+        return piece
+
+    async def _read(self) -> bytes:
+        """Return the next bytes in time; a body that is all there costs no timer."""
+        content = self._request.content
+        if content.is_eof():
+            return await content.readany()
+        now = asyncio.get_running_loop().time
+        began = now()
+        try:
+            async with asyncio.timeout(self._reserve):
+                piece = await content.readany()
+        except TimeoutError:
+            raise TooSlow("The rest of the request body did not come in time.") from None
+        earned = len(piece) / self._rate if self._rate else self._patience
+        self._reserve = min(self._patience, self._reserve - (now() - began) + earned)
         return piece
 
     def _check(self, size: int) -> None:
         if self._limit is not None and size > self._limit:
             raise TooLarge("The request body is larger than the proxy accepts.")
+
+
+def told(fault: GemproxyError | web.RequestPayloadError) -> GemproxyError:
+    """Return the error by which a client is told what is wrong with its body."""
+    if isinstance(fault, GemproxyError):
+        return fault
+    return BadRequest("The request body breaks off, or is not what its headers say.")

@@ -117,6 +117,10 @@ class InteractionRelay:
             if self._passed_on:
                 raise
             step = self.intake.failed_to_open(failure.how)
+        except GemproxyError as error:  # the client's own: its body broke on the way up
+            if self._passed_on:
+                raise
+            step = Step(b"", Fail(error))
         return await self._act(step)
 
     def _may_be_repeated(self, attempt: Attempt) -> bool:

@@ -143,6 +143,8 @@ class Relay:
                 return step
         except AttemptFailed as failure:
             return self.intake.failed_to_open(failure.how)
+        except GemproxyError as error:  # the client's own: its body broke on the way up
+            return Step(b"", Fail(error))
 
     async def _reject(self, attempt: Attempt) -> Step:
         body = await attempt.read_error(_ERROR_BODY_LIMIT)

@@ -73,10 +73,13 @@ class Shelf:
     taken: int = 0
 
     def takes(self, size: int) -> bool:
-        """Take ``size`` more bytes, and tell whether they still fit."""
+        """Take ``size`` more bytes; return False, and give all back, where they do not fit."""
         self.taken += size
         self.bodies.held += size
-        return self.taken <= self.each and self.bodies.held <= self.bodies.total
+        fits = self.taken <= self.each and self.bodies.held <= self.bodies.total
+        if not fits:
+            self.clear()
+        return fits
 
     def clear(self) -> None:
         """Give back what was taken."""

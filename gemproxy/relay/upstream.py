@@ -30,7 +30,9 @@ import attrs
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from gemproxy.core.errors import GemproxyError
 from gemproxy.core.events import How
+from gemproxy.relay.incoming import Incoming, told
 
 _ERROR_BODY_SECONDS = 10.0
 _LARGE_BODY = 2**20  # beyond it aiohttp wants a file-like body, written in slices
@@ -58,9 +60,13 @@ class AttemptFailed(Exception):
 
 @attrs.define(eq=False)
 class Attempt:
-    """One answer of the upstream: its head, and its body as it comes."""
+    """One answer of the upstream: its head, and its body as it comes.
+
+    ``_sent`` is the body of the request, which may fail while the answer is read.
+    """
 
     _response: aiohttp.ClientResponse
+    _sent: object = None
     _aborted: How | None = None
 
     @property
@@ -81,19 +87,20 @@ class Attempt:
     async def read(self) -> bytes:
         """Return the next bytes of the body as soon as there are any, and b"" at its end.
 
-        Raises AttemptFailed when the body breaks, or was aborted.
+        Raises AttemptFailed when the body breaks, or was aborted, and what the client did wrong
+        when its request's body does.
         """
         try:
             return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
             if self._aborted is not None:
                 raise AttemptFailed(self._aborted, "given up by the proxy") from None
-            raise failure_of(error, timed_out=How.STALLED) from error
+            raise _failure(error, self._sent, timed_out=How.STALLED) from error
 
     async def read_error(self, limit: int) -> bytes:
         """Return up to ``limit`` bytes of an error body; what came, when it breaks or stalls."""
         body = bytearray()
-        with contextlib.suppress(AttemptFailed, TimeoutError):
+        with contextlib.suppress(AttemptFailed, GemproxyError, TimeoutError):
             async with asyncio.timeout(_ERROR_BODY_SECONDS):
                 while len(body) < limit and (data := await self.read()):
                     body += data
@@ -163,9 +170,10 @@ class Upstream:
 
         Never repeated. A ``Content-Length`` among ``headers`` is kept, else a body is sent in
         chunks. ``silence_timeout`` counts seconds without a byte once the request is sent.
-        Raises AttemptFailed like ``attempt``.
+        Raises AttemptFailed like ``attempt``, and a GemproxyError for an ``Incoming`` that the
+        client broke: the upstream then got a body without an end.
         """
-        return _Followed(self._open_once(method, url, headers, body, silence_timeout))
+        return _Followed(self._open_once(method, url, headers, body, silence_timeout), body)
 
     async def _open_once(
         self,
@@ -186,7 +194,7 @@ class Upstream:
                 timeout=_with_silence(self._timeout, silence_timeout),
             )
         except (aiohttp.ClientError, OSError) as error:
-            raise failure_of(error, timed_out=How.NO_FIRST_BYTE) from error
+            raise _failure(error, body, timed_out=How.NO_FIRST_BYTE) from error
 
     async def _open_twice(
         self,
@@ -234,6 +242,7 @@ class _Followed:
     """
 
     _opening: Awaitable[aiohttp.ClientResponse]
+    _sent: object = None
     _response: aiohttp.ClientResponse | None = None
     _closed: "asyncio.Future[None] | None" = None
 
@@ -248,7 +257,7 @@ class _Followed:
             closed.remove_done_callback(_look_at)  # once for each connection, not each use of it
             closed.add_done_callback(_look_at)
             closed.add_done_callback(self._end)
-        return Attempt(response)
+        return Attempt(response, self._sent)
 
     async def __aexit__(self, *_: object) -> None:
         if self._closed is not None:
@@ -338,6 +347,13 @@ def _names(no_proxy: str, upstream: URL) -> bool:
         ):
             return True
     return False
+
+
+def _failure(error: Exception, sent: object, *, timed_out: How) -> AttemptFailed | GemproxyError:
+    """Return what ended an attempt: the client library blames the way for a body that breaks."""
+    if isinstance(sent, Incoming) and sent.fault is not None:
+        return told(sent.fault)
+    return failure_of(error, timed_out=timed_out)
 
 
 def failure_of(error: Exception, *, timed_out: How) -> AttemptFailed:

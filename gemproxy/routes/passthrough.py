@@ -26,6 +26,7 @@ from gemproxy.core.events import How
 from gemproxy.keys import (
     ACCOUNT,
     BASE_URL,
+    BODY_RATE,
     BODY_TIMEOUT,
     FIRST_BYTE_TIMEOUT,
     IN_FLIGHT,
@@ -108,8 +109,12 @@ async def forward(
     except AttemptFailed as failure:
         request[ACCOUNT]["upstream"] = failure.how.value
         if not sink.committed:
-            raise _error(failure, body) from failure
+            raise no_answer(failure) from failure
         await sink.fail(BROKEN_OFF.payload(request_id_var.get()))
+    except GemproxyError as error:  # the client's own: its body broke while it was answered
+        if not sink.committed:
+            raise
+        await sink.fail(error.payload(request_id_var.get()))
     except asyncio.CancelledError:
         if not app[IN_FLIGHT].expired or not sink.committed:
             raise
@@ -123,7 +128,7 @@ async def _body(
     """Return what goes up as the request's body; ``headers`` get its length where it is known."""
     if not request.body_exists:
         return None
-    incoming = Incoming(request, limit, request.app[BODY_TIMEOUT])
+    incoming = Incoming(request, limit, request.app[BODY_TIMEOUT], request.app[BODY_RATE])
     if _may_hold_uris(request):
         body = with_upstream_uris(request, b"".join([piece async for piece in incoming]))
         headers["Content-Length"] = str(len(body))
@@ -192,13 +197,6 @@ def _is_plain(request: web.Request) -> bool:
 def _is_form(request: web.Request) -> bool:
     """Tell a body that holds a file, as OpenAI's clients upload it."""
     return request.content_type == "multipart/form-data"
-
-
-def _error(failure: AttemptFailed, body: Incoming | bytes | None) -> Exception:
-    """Return what the client is told when there is no answer to pass on."""
-    if isinstance(body, Incoming) and body.fault is not None:
-        return body.fault
-    return no_answer(failure)
 
 
 def no_answer(failure: AttemptFailed) -> GemproxyError:

@@ -5,7 +5,7 @@ cannot be judged (a field mask that hides finishReason, a binary ``alt``) are pa
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import attrs
@@ -26,6 +26,7 @@ from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Bodies, Body
 from gemproxy.relay.dialects import dialect_of
 from gemproxy.relay.downstream import ClientGone, client_sink
+from gemproxy.relay.incoming import told
 from gemproxy.relay.lessons import Lessons
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.pacing import Budget, Pacing
@@ -66,17 +67,15 @@ async def handle(request: web.Request) -> web.StreamResponse:
         return await passthrough.handle(request)
     streaming = request.app[STREAMING]
     sse = "sse" in forms
-    async with streaming.bodies.receive(request) as body:
-        try:
+    try:
+        async with streaming.bodies.receive(request) as body:
             return await _stream(request, streaming, body, sse=sse)
-        except Refused as refused:
-            return web.Response(
-                status=refused.status, headers=refused.headers, body=refused.error.body
-            )
-        except GemproxyError as error:
-            if sse:
-                raise
-            return _array_error(error)
+    except Refused as refused:
+        return web.Response(status=refused.status, headers=refused.headers, body=refused.error.body)
+    except (GemproxyError, web.RequestPayloadError) as error:
+        if sse:
+            raise
+        return _array_error(told(error))
 
 
 def _forms(request: web.Request) -> set[str]:
@@ -153,11 +152,8 @@ def _opener(request: web.Request, streaming: Streaming, body: Body) -> OpenAttem
 
     def open_attempt(data: bytes) -> AbstractAsyncContextManager[Attempt]:
         if body.stream is not None:
-            return _forward(body.stream)
+            return streaming.upstream.forward("POST", target.url, headers, body.stream, patience)
         return streaming.upstream.attempt("POST", target.url, headers, data, patience)
-
-    def _forward(stream: AsyncIterator[bytes]) -> AbstractAsyncContextManager[Attempt]:
-        return streaming.upstream.forward("POST", target.url, headers, stream, patience)
 
     return open_attempt
 

@@ -5,18 +5,21 @@ import contextlib
 import gzip
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import attrs
 import pytest
 
 from gemproxy.chaos.answers import Answer
+from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from tests.gemini import chunk, sse
-from tests.running import StartProxy
+from gemproxy.routes.stream import STREAMING
+from tests.gemini import BODY, chunk, sse
+from tests.running import PATIENCE, Proxy, StartProxy
 from tests.sockets import END, Reader, Writer, connected, head, scripted
 from tests.sockets import chunk as http_chunk
-from tests.wire import KEY, STREAM
+from tests.wire import ARRAY, KEY, STREAM
 
 UNARY = "/v1beta/models/gemini-test:generateContent"
 FILES = "/upload/v1beta/files"
@@ -48,6 +51,96 @@ async def test_a_body_that_comes_to_a_halt_is_given_up(
 
     assert start.startswith(b"HTTP/1.1 408 ")
     assert error["status"] == "DEADLINE_EXCEEDED"
+
+
+async def test_a_body_that_drips_is_given_up(proxy: StartProxy) -> None:
+    """Each byte comes in time; all of them together do not."""
+    slow = {"request_body_timeout": 0.05, "request_body_rate": 10**9}
+    async with ChaosServer(Script(Answer("x"))) as server:
+        served = await proxy(server, server=slow)
+        top = b"POST %b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for target in (STREAM, UNARY, FILES, ANYTHING):
+            async with connected(port_of(served.url), top % target.encode()) as client:
+                answer = asyncio.create_task(client.head())
+                while not answer.done():
+                    client.writer.write(http_chunk(b" "))
+                    await asyncio.sleep(0)
+                assert (await answer).startswith(b"HTTP/1.1 408 ")
+
+
+INTERACTIONS = "/v1beta/interactions"
+COUNT = "/v1beta/models/gemini-test:countTokens"
+CHAT = "/v1beta/openai/chat/completions"
+CAPPED = (STREAM, ARRAY, UNARY, COUNT, INTERACTIONS, CHAT, ANYTHING)
+SMALL = {"max_body_bytes": 1000, "request_body_timeout": 0.05}
+
+
+@attrs.define
+class Uploaded:
+    """An upstream that keeps the bytes that it was sent, and answers a body that is whole."""
+
+    received: list[bytes] = attrs.field(factory=list)
+
+    async def script(self, reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        self.received.append(b"")
+        while data := await reader.read(1 << 16):
+            self.received[-1] += data
+            if self.received[-1].endswith(END):
+                writer.write(STREAMED + http_chunk(sse(chunk("x", finish="STOP"))) + END)
+
+
+async def refused(served: Proxy, target: str, top: bytes, body: bytes) -> tuple[bytes, Any]:
+    """Send a body that has no end, and return status line and JSON of the answer."""
+    start = b"POST %b HTTP/1.1\r\nHost: h\r\nx-goog-api-key: k\r\n%b\r\n\r\n"
+    async with connected(port_of(served.url), start % (target.encode(), top) + body) as client:
+        answer = await client.head()
+        size = int(answer.partition(b"Content-Length: ")[2].split(b"\r\n")[0])
+        return answer, json.loads(await client.reader.readexactly(size))
+
+
+@pytest.mark.parametrize("keep", [10, 10_000])
+@pytest.mark.parametrize("target", CAPPED)
+@pytest.mark.parametrize(
+    ("top", "body", "status"),
+    [
+        (b"Transfer-Encoding: chunked", http_chunk(b" " * 999) + http_chunk(b"  "), 413),
+        (b"Content-Length: 1001", b" " * 1001, 413),
+        (b"Transfer-Encoding: chunked", http_chunk(b" " * 900), 408),
+        (b"Content-Length: 1000", b" " * 900, 408),
+    ],
+)
+async def test_a_body_at_fault_is_told_as_such_on_every_route(
+    target: str, keep: int, top: bytes, body: bytes, status: int, proxy: StartProxy
+) -> None:
+    upstream = Uploaded()
+    async with scripted(upstream.script) as url:
+        served = await proxy(str(url), server=SMALL, repair={"keep_body_bytes": keep})
+        start, document = await refused(served, target, top, body)
+
+    assert start.startswith(b"HTTP/1.1 %d " % status)
+    error = document[0]["error"] if target == ARRAY else document["error"]
+    assert error["code"] == status
+    assert not any(received.endswith(END) for received in upstream.received), "half is not all"
+
+
+async def test_large_bodies_take_no_repair_from_small_ones(proxy: StartProxy) -> None:
+    """Two that are too large to keep, and two that halt; the room was meant for two."""
+    room = {"keep_body_bytes": 100_000, "keep_total_bytes": 200_000, "retry_delay_ms": 1}
+    start = b"POST %b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" % STREAM.encode()
+    async with ChaosServer(Script(Answer("A story. " * 60), [parse_fault("rst@event:3")])) as calm:
+        served = await proxy(calm, repair=room)
+        bodies = served.app[STREAMING].bodies
+        async with contextlib.AsyncExitStack() as stack:
+            for size in (150_000, 150_000, 99_000, 99_000):
+                sent = start + http_chunk(b" " * size)
+                await stack.enter_async_context(connected(port_of(served.url), sent))
+            async with asyncio.timeout(PATIENCE):
+                while len(bodies.passing) < 2 or bodies.held < 190_000:  # noqa: ASYNC110 (not told)
+                    await asyncio.sleep(0)
+            answer = await served.ask(STREAM, BODY, KEY)
+
+    assert answer.text == "A story. " * 60
 
 
 @pytest.mark.parametrize("target", [STREAM, UNARY])

@@ -126,3 +126,80 @@ async def test_a_compressed_body_is_refused_before_it_is_read() -> None:
         async with Bodies(each=10, total=100).receive(packed):
             pytest.fail("it was taken")
     assert packed.content.pieces == [b"x"]
+
+
+async def test_bodies_too_large_to_keep_leave_the_room_to_small_ones() -> None:
+    bodies = Bodies(each=10, total=20)
+    async with (
+        bodies.receive(request(b"x" * 11)) as one,
+        bodies.receive(request(b"y" * 6, b"y" * 6, b"y")) as other,
+        bodies.receive(request(b"z" * 6)) as small,
+    ):
+        assert one.stream is not None
+        assert other.stream is not None
+        assert small.kept == b"z" * 6
+        assert bodies.held == 6
+        assert await whole(other) == b"y" * 13
+
+
+@attrs.define
+class Halting(Content):
+    """A body that brings its pieces, and waits for ``go`` before its end."""
+
+    waits: asyncio.Event = attrs.field(factory=asyncio.Event)
+    go: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def readany(self) -> bytes:
+        if not self.pieces:
+            self.waits.set()
+            await self.go.wait()
+        return await Content.readany(self)
+
+
+async def test_large_bodies_that_halt_leave_the_room_to_small_ones() -> None:
+    bodies = Bodies(each=10, total=20)
+    halting = [Halting([b"x" * 9]), Halting([b"y" * 10])]
+
+    async def serve(content: Halting) -> bytes:
+        async with bodies.receive(cast("web.BaseRequest", Request(content))) as body:
+            content.go.set()
+            return await whole(body)
+
+    waiting = [asyncio.create_task(serve(content)) for content in halting]
+    for content in halting:
+        await content.waits.wait()
+    async with bodies.receive(request(b"z" * 6)) as small:
+        assert small.kept == b"z" * 6
+        assert bodies.held == 6 + 9
+        assert await waiting[1] == b"y" * 10, "the largest goes up at once, and whole"
+        halting[0].go.set()
+        assert await waiting[0] == b"x" * 9
+
+    assert bodies.held == 0
+
+
+async def test_a_body_that_says_it_is_too_large_to_keep_is_not_read_ahead() -> None:
+    large = request(b"x" * 11, length=11)
+    async with Bodies(each=10, total=20).receive(large) as body:
+        assert body.stream is not None
+        assert large.content.pieces == [b"x" * 11]
+        assert await whole(body) == b"x" * 11
+
+
+async def test_little_is_read_ahead_while_much_waits_to_be_passed_on() -> None:
+    bodies = Bodies(each=10 << 20, total=15 << 20)
+    piece = b"x" * (2 << 20)
+
+    async with (
+        bodies.receive(request(*[piece] * 6)) as first,
+        bodies.receive(request(*[piece] * 3)) as second,
+        bodies.receive(request(piece)) as third,
+    ):
+        assert first.stream is not None
+        assert second.stream is not None
+        assert first.stream.buffered + second.stream.buffered <= 16 << 20
+        assert await whole(second) == piece * 3
+        assert await whole(first) == piece * 6
+        assert third.stream is not None
+    async with bodies.receive(request(piece)) as fourth:
+        assert fourth.kept == piece

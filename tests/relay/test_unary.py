@@ -243,6 +243,7 @@ def test_a_shelf_has_room_for_one_answer_and_shares_the_space_of_all() -> None:
 
     assert shelf.takes(30)
     assert not shelf.takes(1)
+    assert bodies.held == 50, "an answer that does not fit is passed on, and not kept"
     shelf.clear()
     assert bodies.held == 50
     assert not Shelf(bodies, each=99).takes(51)
