@@ -5,6 +5,8 @@ are masked, the request's id is added. Then a queue in memory hands it to a thre
 own that formats and writes it. So a slow disk or terminal never stops a stream, and what
 reaches a formatter has no secret left in it.
 
+A secret is known by its form, or by its name, also where it is percent-encoded, however often.
+
 The writer works in spells: what a spell has gathered is one write. A thread that wakes for
 every line takes the interpreter from the event loop thousands of times a second.
 """
@@ -24,10 +26,13 @@ from contextlib import ExitStack, suppress
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from queue import SimpleQueue
 from typing import Any, TextIO
+from urllib.parse import unquote
 
 import attrs
 from pythonjsonlogger.core import RESERVED_ATTRS, LogData, merge_record_extra
 from pythonjsonlogger.msgspec import MsgspecFormatter
+
+from gemproxy import libraries
 
 request_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar(
     "request_id", default=None
@@ -53,7 +58,9 @@ _SECRETS = [
     for pattern in (
         # Google's own prefixes: API keys, authorisation keys, OAuth access tokens.
         r"(AIza|(?<![A-Za-z0-9])(?:AQ|ya29)\.)[\w.-]{8,}",
-        rf"(?i)((?:\b|%3F|%26)(?:key|api_key|access_token)(?:=|%3D)){_VALUE}",
+        # The names of Live's ephemeral tokens are the tokens.
+        rf"(?i)(\bauth_?tokens/){_VALUE}",
+        rf"(?i)(\b(?:api_?key|key|(?:access_|auth_|id_|oauth_|refresh_)?token)=){_VALUE}",
         rf"(?i)(\bbearer\s+){_VALUE}",
         # A header in any notation: HTTP, JSON, the repr of a pair or of a dict.
         rf"(?i)((?:x-goog-api-key|authorization){_COLON}(?:(?:basic|bearer)\s+)?){_VALUE}",
@@ -61,8 +68,15 @@ _SECRETS = [
         r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]+",
     )
 ]
-_SIGNS = ("key", "token", "bearer", "authorization", "://", "aiza", "aq.", "ya29.")
+_SIGNS = ("key", "token", "bearer", "authorization", "://", "aiza", "aq.", "ya29.", "%")
 """Every secret that is looked for has one of these in it, and most texts have none."""
+
+_ENCODED = re.compile(r"\S*%[0-9A-Fa-f]{2}\S*")
+"""A word that has something percent-encoded in it."""
+_AGAIN = re.compile(r"%(?:25)+(?=[0-9A-Fa-f]{2})")
+"""A percent sign that is encoded as often as one likes."""
+_MOST_ROUNDS = 12
+"""Each but the first at least thirds what hides in a word, where it has nothing else to hide."""
 
 _SECRET_NAMES = {
     "access_token",
@@ -100,9 +114,41 @@ def sane_request_id(value: str | None) -> str | None:
 def redact(text: str) -> str:
     """Return ``text`` with everything that looks like a key, token or password masked."""
     if _looks_secret(text):
-        for pattern in _SECRETS:
-            text = pattern.sub(rf"\1{MASK}", text)
+        text = _masked(_ENCODED.sub(_decoded_where_secret, text) if "%" in text else text)
     return text
+
+
+def _masked(text: str) -> str:
+    for pattern in _SECRETS:
+        text = pattern.sub(rf"\1{MASK}", text)
+    return text
+
+
+def _decoded_where_secret(found: re.Match[str]) -> str:
+    """Return a percent-encoded word; decoded and masked where that shows a secret."""
+    word = found[0]
+    decoded = word
+    for _ in range(_MOST_ROUNDS):
+        before, decoded = decoded, unquote(_AGAIN.sub("%", decoded), errors="replace")
+        if decoded == before:
+            break
+    else:
+        return MASK  # nobody writes so who has nothing to hide
+    masked = _masked(decoded)
+    return word if masked == decoded else masked
+
+
+class Unsaid(Exception):
+    """Stands in the log for an exception whose words could be a client's, by its class."""
+
+
+def unsaid(error: BaseException) -> Unsaid:
+    """Return what the log may hold of ``error``, and of those behind it: classes and tracebacks."""
+    stand_in = Unsaid(type(error).__qualname__).with_traceback(error.__traceback__)
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        stand_in.__cause__ = unsaid(before)
+    return stand_in
 
 
 def _looks_secret(text: str) -> bool:
@@ -210,6 +256,12 @@ class Handover(QueueHandler):
         self._records = records
         self._dropped = 0
         self.addFilter(add_request_id)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record; of a library's, what it may tell."""
+        told = libraries.told(record)
+        wanted = told is record or (told and logging.getLogger().isEnabledFor(told.levelno))
+        return bool(told and wanted and super().handle(told))
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Return the finished record; the stock method melts the traceback into the message."""

@@ -35,7 +35,7 @@ from gemproxy.core.errors import (
 )
 from gemproxy.framing import ambiguity, is_unknown_expectation, stops_the_parser
 from gemproxy.keys import ACCOUNT, IN_FLIGHT, SEND_TIMEOUT
-from gemproxy.logs import new_request_id, request_id_var, sane_request_id
+from gemproxy.logs import new_request_id, request_id_var, sane_request_id, unsaid
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.headers import without_query
 from gemproxy.relay.incoming import told
@@ -162,7 +162,7 @@ def _explained(error: BaseException) -> tuple[int, Mapping[str, Any]]:
         return error.status, error.payload(request_id)
     if isinstance(error, web.HTTPException):
         return error.status, status_payload(error.status, error.reason, request_id=request_id)
-    _log.error("unexpected error", exc_info=error)
+    _log.error("unexpected error", exc_info=unsaid(error))
     return 500, GemproxyError("The proxy failed unexpectedly.").payload(request_id)
 
 

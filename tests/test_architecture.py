@@ -13,7 +13,8 @@ KEYS = {"keys", "inflight", "logs"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "core": set(),
-    "logs": set(),
+    "libraries": set(),
+    "logs": {"libraries"},
     "kinds": {"logs", "core"},
     "sources": {"kinds"},
     "tls": set(),

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from gemproxy.logs import (
     redact,
     request_id_var,
     sane_request_id,
+    unsaid,
 )
 
 LOGGER = logging.getLogger("gemproxy.test")
@@ -328,6 +330,20 @@ SECRETS = [
     "<CIMultiDict('x-goog-api-key': 'test-key-1', 'accept': '*/*')>",
     "proxy http://user:test-key-1@proxy.test:3128 refused",
     "proxy http://user:p@test-key-1@proxy.test refused",
+    "GET /v1beta/%41IzaSyTest-key_of_no_one refused",
+    "GET /v1beta/%2541%2549za%53yTest-key_of_no_one refused",
+    "GET /v1beta/%25252541IzaSyTest-key_of_no_one refused",
+    "GET /v1beta/%25%34%31IzaSyTest-key_of_no_one refused",
+    "GET /v1beta/A%49%7a%61SyTest-key_of_no_one refused",
+    "GET /v1alpha/auth_tokens/test-key-1 refused",
+    "GET /v1alpha/auth%5Ftokens%2Ftest-key-1 refused",
+    "GET /v1alpha/authTokens/test-key-1 refused",
+    "GET /v1beta/models?%6Bey=test-key-1 refused",
+    "GET /v1beta/models?%256B%65y=test-key-1 refused",
+    "GET /v1beta/models?KEY%3dtest-key-1 refused",
+    "GET /v1beta/models?oauth_token=test-key-1 refused",
+    "GET /ws?token=test-key-1 refused",
+    "GET /%62earer%20test-key-1 refused",
 ]
 FRAGMENTS = ("test-key", "SyTest", "RN6J", "a0Test", "dGVzd", "user", "no_one")
 
@@ -352,6 +368,8 @@ def test_a_secret_is_masked_and_the_rest_is_kept(text: str) -> None:
         "sort_key=name monkey=1",
         "see https://ai.google.dev/api and mail@example.test",
         "FAQ.md",
+        "GET /v1beta/models/gemini%2Dpro:countTokens?pageToken=x%20y",
+        "GET /v1beta/corpora/100%25-caf%C3%A9%ff 200",
     ],
 )
 def test_what_is_no_secret_is_left_alone(text: str) -> None:
@@ -365,6 +383,57 @@ def test_what_is_no_secret_is_left_alone(text: str) -> None:
 )
 def test_a_key_is_masked_wherever_it_stands(key: str, before: str, after: str) -> None:
     assert key not in redact(before + key + after)
+
+
+@given(
+    key=st.from_regex(r"AIza[0-9A-Za-z_-]{35}", fullmatch=True),
+    depth=st.integers(1, 6),
+    letters=st.sets(st.integers(0, 38)),
+    lower=st.booleans(),
+)
+def test_a_key_is_masked_however_often_it_is_encoded(
+    key: str, depth: int, letters: set[int], lower: bool
+) -> None:
+    word = f"/v1beta/{key}/x"
+    for _ in range(depth):
+        word = "".join(
+            f"%{ord(letter):{'02x' if lower else '02X'}}"
+            if letter == "%" or number - 8 in letters
+            else letter
+            for number, letter in enumerate(word)
+        )
+
+    masked = redact(word)
+    for _ in range(depth):
+        assert key not in masked
+        masked = unquote(masked)
+    assert key not in masked
+
+
+def test_a_word_that_hides_without_end_is_masked_in_time() -> None:
+    assert redact("GET /%" + "25" * 100_000 + f"41{KEY[1:]} 200") == "GET /AIza*** 200"
+    assert redact("GET /%2" + "%3" * 100_000 + "541 200") == "GET *** 200"
+
+
+def test_an_exception_is_told_without_its_words() -> None:
+    words = ["words of a client", "more of them"]
+
+    def log() -> None:
+        try:
+            try:
+                fail(words[0])
+            except RuntimeError as error:
+                raise KeyError(words[1]) from error
+        except KeyError as error:
+            LOGGER.exception("unexpected", exc_info=unsaid(error))
+
+    told = line(log)["exc_info"]
+
+    assert told.startswith("Traceback")
+    assert "Unsaid: RuntimeError" in told
+    assert told.endswith("Unsaid: KeyError")
+    assert "in fail" in told
+    assert not [word for word in words if word in told]
 
 
 def test_secrets_reach_no_sink_from_message_argument_exception_field_or_stack() -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -19,7 +19,7 @@ from gemproxy.core.request import StreamRequest
 from gemproxy.relay.headers import Credential, choose_credential, target
 from gemproxy.relay.sessions import UploadSession
 from tests.running import StartProxy
-from tests.sockets import Reader, Writer, head, scripted
+from tests.sockets import Reader, Writer, connected, head, scripted
 from tests.wire import STREAM
 
 KEYS = ("AIzaSyCanary-0123456789abcdefghijklmno", "canary.key-0123456789")
@@ -48,8 +48,11 @@ class Sinks:
 
     stream: io.StringIO
     file: Path
+    stop: Callable[[], None] = lambda: None
 
     def read(self) -> str:
+        """Return all that was written, and write no more."""
+        self.stop()
         return self.stream.getvalue() + (self.file.read_text() if self.file.exists() else "")
 
 
@@ -58,7 +61,7 @@ def sinks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sinks]:
     """Log as a user might have it, into a place where one can look."""
     level, style = request.param.split()
     sinks = Sinks(io.StringIO(), tmp_path / "app.log")
-    undo = logs.configure(
+    sinks.stop = logs.configure(
         level=level,
         style=style,
         file=str(sinks.file),
@@ -66,7 +69,6 @@ def sinks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sinks]:
         stream=sinks.stream,
     )
     yield sinks
-    undo()
     written = sinks.read()
     assert written, "nothing was logged: the test looks at the wrong place"
     assert PROMPT not in written
@@ -168,6 +170,81 @@ async def test_a_bug_is_told_without_what_it_was_about(
     assert answer.status == 500
     assert b"Traceback" not in answer.body
     assert key.encode() not in answer.body
+
+
+async def test_a_bug_is_told_without_a_prompt(
+    proxy: StartProxy, sinks: Sinks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError(f"cannot read {PROMPT}") from KeyError(PROMPT)
+
+    async with telling_all() as url:
+        served = await proxy(url)
+        monkeypatch.setattr("gemproxy.routes.stream.dialect_of", broken)
+        answer = await served.ask(STREAM, b"{}", {"x-goog-api-key": KEYS[1]})
+
+    assert answer.status == 500
+    assert "ValueError" in sinks.read()
+
+
+MALFORMED = {
+    "a chunk size that is none": b"Transfer-Encoding: chunked\r\n\r\n%(prompt)b\r\n",
+    "a chunk that is too long": b"Transfer-Encoding: chunked\r\n\r\n1\r\n%(prompt)b\r\n",
+    "a control character in a header": b"Authorization: Bearer %(key)b\x01\r\n\r\n",
+    "a NUL in a header": b"x-goog-api-key: %(key)b\x00\r\n\r\n",
+    "a line that is no header": b"%(key)b %(prompt)b\r\n\r\n",
+    "a header that is too long": b"X-A: %(prompt)b" + b"%(key)b" * 300 + b"\r\n\r\n",
+    "two lengths": b"Content-Length: 1\r\nContent-Length: 2\r\nX-A: %(key)b\r\n\r\n%(prompt)b",
+    "garbage behind a request": b"Content-Length: 0\r\n\r\n%(prompt)b %(key)b\r\n\r\n",
+}
+STARTS = {
+    "a version that is none": b"GET /x?token=%(key)b&key=%(key)b HTTP/1.1 %(prompt)b\r\n\r\n",
+    "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n%(key)b %(prompt)b",
+    "a handshake of TLS": b"\x16\x03\x01%(key)b%(prompt)b\r\n\r\n",
+    "a method that is none": b"G%(key)b=%(prompt)b / HTTP/1.1\r\n\r\n",
+    "a target that is none": b"GET http://[%(prompt)b?key=%(key)b HTTP/1.1\r\n\r\n",
+}
+TOPS = {
+    **{name: b"POST /v1beta/x HTTP/1.1\r\nHost: h\r\n" + rest for name, rest in MALFORMED.items()},
+    **STARTS,
+}
+
+
+@pytest.mark.parametrize("name", TOPS)
+async def test_a_malformed_request_shows_nothing_of_itself(
+    name: str, proxy: StartProxy, sinks: Sinks
+) -> None:
+    raw = TOPS[name] % {b"key": KEYS[1].encode(), b"prompt": PROMPT.encode()}
+    async with telling_all() as url:
+        served = await proxy(url)
+        async with connected(int(served.url.rpartition(":")[2]), raw) as client:
+            client.writer.write_eof()
+            with contextlib.suppress(ConnectionError):
+                await client.rest()
+        await served.ask("/v1beta/corpora", BODY, {"x-goog-api-key": KEYS[0]})
+
+    written = sinks.read()
+    assert "ERROR" not in written
+    assert "Traceback" not in written
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/v1beta/%41{KEYS[0][1:]}",
+        f"/v1beta/%2541%49{KEYS[0][2:]}",
+        f"/v1alpha/auth_tokens/{KEYS[1]}",
+        f"/v1alpha/auth%5ftokens%2F{KEYS[1]}",
+        f"/v1beta/x?%6bey={KEYS[1]}",
+    ],
+)
+async def test_a_key_in_a_path_is_not_logged_however_it_is_spelt(
+    path: str, proxy: StartProxy, sinks: Sinks
+) -> None:
+    async with telling_all() as url:
+        await (await proxy(url)).ask(path, BODY)
+
+    assert KEYS[0][8:] not in sinks.read()
 
 
 @pytest.mark.parametrize("key", KEYS)
