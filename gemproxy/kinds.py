@@ -8,7 +8,6 @@ is declared in one place, and its parsing and printing cannot drift apart from i
 import functools
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -122,10 +121,6 @@ def _name(value: object) -> str:
     return text
 
 
-def _directory(value: object) -> Path:
-    return Path(_name(str(value))).expanduser()
-
-
 def _one_of(literal: object, also: Mapping[str, str] | None = None) -> Kind:
     words = get_args(literal)
 
@@ -206,7 +201,6 @@ Bytes = Annotated[int, Kind(_bytes, _show_bytes)]
 Switch = Annotated[bool, Kind(_switch, _show_switch)]
 Text = Annotated[str, Kind(_text)]
 Name = Annotated[str, Kind(_name)]
-Directory = Annotated[Path, Kind(_directory)]
 Origins = Annotated[tuple[str, ...], Kind(_origins, ", ".join)]
 UrlBase = Annotated[str, Kind(_url_base)]
 PublicUrl = Annotated[str, Kind(_public_url)]

@@ -38,7 +38,6 @@ from gemproxy.core.verdict import DEFAULT_VERDICTS, FIXED_REASONS, POLICY_REASON
 from gemproxy.kinds import (
     Bytes,
     Count,
-    Directory,
     Ending,
     Format,
     Level,
@@ -120,8 +119,6 @@ class Server:
     """Processes that share the port."""
     max_body_bytes: Bytes = 128 << 20
     """Largest request body that is no upload; a larger one is answered with 413."""
-    data_dir: Directory = Path("data")
-    """Directory for the files that the proxy writes."""
     cors_origins: Origins = ()
     """Origins whose pages may call from a browser, * for any; none: CORS is not ours."""
 
@@ -212,8 +209,6 @@ class Logging:
     """File that gets the log besides standard error, rotated at 10 MiB; empty: none."""
     debug_mode: Switch = False
     """Log at level debug, whatever the level says."""
-    log_content: Switch = False
-    """Let prompts and answers into the log; keys are masked even so."""
 
 
 def _endings() -> dict[str, Ending]:

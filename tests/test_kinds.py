@@ -1,6 +1,5 @@
 """What values are taken, what they become, and how they are shown."""
 
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -50,7 +49,6 @@ def show(annotation: object, value: object) -> str:
         (kinds.Switch, "0", False),
         (kinds.Text, "", ""),
         (kinds.Name, " localhost ", "localhost"),
-        (kinds.Directory, "data", Path("data")),
         (kinds.UrlBase, "https://example.test/", "https://example.test"),
         (kinds.UrlBase, "http://[::1]:8080/gemini/", "http://[::1]:8080/gemini"),
         (kinds.ProxyUrl, "", ""),

@@ -1,5 +1,6 @@
 """The settings: what wins, where it came from, and what is refused."""
 
+import ast
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemproxy import settings
 from gemproxy.core.verdict import POLICY_REASONS, FinishTable, Verdict
 from gemproxy.settings import ALIASES, Settings, SettingsError, catalogue, usage
 from tests.certificates import make
@@ -85,13 +87,13 @@ def test_the_process_s_own_environment_and_directory_are_the_standard_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GEMPROXY_DATA_DIR", "elsewhere")
+    monkeypatch.setenv("GEMPROXY_PUBLIC_URL", "https://elsewhere.test")
     monkeypatch.setenv("GEMPROXY_SETTINGS", "")
 
     loaded = Settings.load()
 
-    assert loaded.settings.server.data_dir == Path("elsewhere")
-    assert loaded.origins["server.data_dir"] == "environment GEMPROXY_DATA_DIR"
+    assert loaded.settings.server.public_url == "https://elsewhere.test"
+    assert loaded.origins["server.public_url"] == "environment GEMPROXY_PUBLIC_URL"
     assert loaded.origins["server.port"].endswith("conf/gemproxy.toml")
 
 
@@ -287,6 +289,30 @@ def test_rows_show_every_setting_its_value_and_its_origin(tmp_path: Path) -> Non
     assert ("repair.enabled", "true", "default") in rows
     assert ("logging.file", '""', "default") in rows
     assert ("finish_reasons.OTHER", "resume", "default") in rows
+
+
+def test_every_setting_is_read_by_something() -> None:
+    """Only these two see the settings tree, so what neither reads has no effect."""
+    package = Path(settings.__file__).parent
+    trees = [ast.parse((package / f"{name}.py").read_text("utf-8")) for name in ("app", "server")]
+    read = {
+        node.attr
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+
+    names = {path.partition(".")[2] for path in Settings.load([], {}, package).origins}
+    keys = {name for name in names if name.islower()}
+    assert keys - read == {"allow_passthrough_keys"}, "which confirms server.host, at the start"
+    assert "finish_reasons" in read
+
+
+@pytest.mark.parametrize("name", ["server.data_dir", "logging.log_content"])
+def test_a_setting_that_nothing_read_is_none(tmp_path: Path, name: str) -> None:
+    (problem,) = problems(tmp_path, [f"--{name}", "x"], {})
+
+    assert "no such setting" in problem
 
 
 def test_every_setting_says_what_it_is() -> None:

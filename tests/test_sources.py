@@ -89,7 +89,7 @@ def test_every_setting_has_variables_of_its_own_and_no_two_share_one() -> None:
 
     assert variables["GEMPROXY_REPAIR_MAX_RESUMES"] == "repair.max_resumes"
     assert variables["GEMPROXY_FINISH_REASONS_OTHER"] == "finish_reasons.OTHER"
-    assert variables["GEMPROXY_DATA_DIR"] == "server.data_dir"
+    assert variables["GEMPROXY_TLS_CERT"] == "server.tls_cert"
     assert variables["GEMPROXY_UPSTREAM_PROXY_FILE"] == "upstream.proxy"
     assert set(variables.values()) == set(catalogue().options)
     full = {f"GEMPROXY_{path.replace('.', '_')}".upper() for path in catalogue().options}
