@@ -4,6 +4,10 @@ At SIGTERM or SIGINT readiness turns off, the socket closes, and running request
 drain timeout to finish; what runs on after that is told so and cut. A second signal ends the
 wait at once.
 
+SIGHUP asks other servers to read their settings again. Ours are read at the start, so it changes
+nothing, and one line in the log says that. When it comes because the terminal was closed that the
+proxy was started from, it counts as SIGTERM. Under nohup it is ignored.
+
 ``handler_cancellation`` ends a handler with its client, so that nobody pays for an answer
 without a reader. aiohttp's access log is off, because it prints the query and with it the
 keys; the middleware writes ours. Its keep-alive timeout is also the only limit on a client
@@ -18,7 +22,9 @@ them get the key that seals upload sessions, since any of them may get the next 
 import asyncio
 import contextlib
 import gc
+import logging
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -39,12 +45,16 @@ from gemproxy.tls import TlsError, server_context
 _COLLECT_AFTER = 10_000  # new containers
 _AFTER_DRAIN_SECONDS = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_TERMINAL = "/dev/tty"
+_NO_RELOAD = "SIGHUP changes nothing: the settings and the files of TLS are read at the start only"
 _NO_PARSER = (
     "gemproxy serves with aiohttp's parser in C only: unset AIOHTTP_NO_EXTENSIONS, or install a"
     " build of aiohttp that has its extensions\n"
 )
 _ORDERLY = (0, -signal.SIGTERM)
 """Exit codes of a worker that was told to end: it may have been too young to say how."""
+
+_log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> int:
@@ -123,7 +133,7 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 5, 10)
-    signals = _signals()
+    signals = _signals(supervised=server.workers > 1)
     if announce:
         sys.stdout.write(f"gemproxy {__version__} listens on {site.name}\n")
         sys.stdout.flush()
@@ -140,14 +150,39 @@ def _said(error: OSError | TlsError) -> str:
     return error.strerror or str(error)
 
 
-def _signals() -> "asyncio.Queue[int]":
+def _signals(*, supervised: bool) -> "asyncio.Queue[int]":
     """Return the queue of the signals from now on; one that is ignored stays so."""
+    terminal = _has_terminal()
     came: asyncio.Queue[int] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, came.put_nowait, number)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, _hang_up, None if supervised else came, terminal)
     return came
+
+
+def _hang_up(came: "asyncio.Queue[int] | None", terminal: bool) -> None:  # noqa: FBT001 (a callback)
+    """Tell a SIGHUP that somebody sends from that of a ``terminal`` that was closed.
+
+    That one goes to ``came``, once: a shell that ends sends it again, and a second signal would
+    end the wait. A worker leaves it to its supervisor.
+    """
+    if not terminal or _has_terminal():
+        _log.warning(_NO_RELOAD)
+    elif came is not None:
+        came.put_nowait(signal.SIGHUP)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _log.debug, "SIGHUP again")
+
+
+def _has_terminal() -> bool:
+    """Tell whether the process has a controlling terminal; one that was closed opens no more."""
+    try:
+        os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 async def _drain(in_flight: InFlight, seconds: float, signals: "asyncio.Queue[int]") -> None:
@@ -192,14 +227,27 @@ def _work(settings: Settings, announce: bool, key: bytes) -> None:  # noqa: FBT0
 
 @contextlib.contextmanager
 def _forwarding(workers: Sequence[SpawnProcess]) -> Iterator[list[int]]:
-    """Pass signals on to the workers, as SIGTERM; yield the list of those that came."""
+    """Pass signals on to the workers, as SIGTERM; yield the list of those that came.
+
+    A SIGHUP that ends nothing goes to the first of them, which has a log.
+    """
     came: list[int] = []
+    had_terminal = _has_terminal()
 
     def forward(number: int, _frame: object) -> None:
         came.append(number)
         _terminate(workers)
 
+    def hang_up(number: int, frame: object) -> None:
+        if had_terminal and not _has_terminal():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            forward(number, frame)
+        elif workers[0].pid is not None and workers[0].is_alive():
+            os.kill(workers[0].pid, number)
+
     before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
     try:
         yield came
     finally:

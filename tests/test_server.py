@@ -9,8 +9,9 @@ import socket
 import ssl
 import sys
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import attrs
@@ -35,7 +36,9 @@ from tests.sockets import (
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = """
-import json, sys
+import fcntl, json, os, sys, termios
+if os.isatty(0) and os.getsid(0) == os.getpid():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from gemproxy.server import serve
 from gemproxy.settings import Server, Settings, Upstream
 server, url_base = json.loads(sys.argv[1])
@@ -60,6 +63,12 @@ class Process:
     async def port(self) -> int:
         return (await self.url()).port or 0
 
+    async def line(self) -> str:
+        """Return the next line of standard error that is no request's."""
+        assert self.process.stderr is not None
+        line = (await self.process.stderr.readline()).decode()
+        return await self.line() if "gemproxy.access" in line else line
+
     async def errors(self) -> str:
         assert self.process.stderr is not None
         return (await self.process.stderr.read()).decode()
@@ -73,15 +82,24 @@ class Process:
 
 @contextlib.asynccontextmanager
 async def started(
-    cwd: Path, port: int, url_base: str = "http://upstream.invalid", **server: float | str
+    cwd: Path,
+    port: int,
+    url_base: str = "http://upstream.invalid",
+    terminal: Mapping[str, Any] | None = None,
+    /,
+    **server: float | str,
 ) -> AsyncIterator[Process]:
-    """Start a proxy with settings of its section ``server``; it is gone when this is left."""
+    """Start a proxy with settings of its section ``server``; it is gone when this is left.
+
+    ``terminal`` says how its process gets a terminal of its own.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PROGRAM, json.dumps([{"port": port, **server}, url_base])),
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        **terminal or {},
     )
     try:
         yield Process(process)
@@ -291,6 +309,82 @@ async def test_a_live_session_that_outlasts_the_drain_is_told_so(tmp_path: Path)
         assert (message.data, message.extra) == (1001, "The proxy is shutting down.")
         assert await upstream.closed() == (1001, "The proxy is shutting down.")
         assert await proxy.exit_status() == 0
+
+
+NO_RELOAD = "SIGHUP changes nothing: the settings and the files of TLS are read at the start only"
+
+
+async def endless(reader: Reader, writer: Writer) -> None:
+    """Answer with a body that has no end until the client leaves."""
+    await head(reader)
+    writer.write(CHUNKED + chunk(b"begun"))
+    await reader.read()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_hang_up_changes_nothing_and_is_one_line(tmp_path: Path, workers: int) -> None:
+    async with (
+        scripted(endless) as upstream,
+        started(tmp_path, free_port(), str(upstream), workers=workers) as proxy,
+    ):
+        port = await proxy.port()
+        async with connected(port, GET % b"/v1beta/x") as client:
+            await client.head()
+            await client.reader.readuntil(b"begun\r\n")
+            for _ in range(2):
+                proxy.send(signal.SIGHUP)
+                assert NO_RELOAD in await proxy.line()
+            assert await status(port, "/livez") == 200
+            assert not client.reader.at_eof()
+
+        proxy.send(signal.SIGTERM)
+
+        assert await proxy.exit_status() == 0
+        assert NO_RELOAD not in await proxy.errors()
+
+
+async def test_under_nohup_a_hang_up_is_ignored(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        async with started(tmp_path, 0) as proxy:
+            port = await proxy.port()
+            proxy.send(signal.SIGHUP)
+            assert await status(port, "/livez") == 200
+            proxy.send(signal.SIGTERM)
+
+            assert await proxy.exit_status() == 0
+            assert await proxy.errors() == ""
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_terminal_that_is_closed_lets_streams_finish(tmp_path: Path, workers: int) -> None:
+    go = asyncio.Event()
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        writer.write(CHUNKED + chunk(b"begun"))
+        await go.wait()
+        writer.write(chunk(b"done") + END)
+
+    ours, theirs = os.openpty()
+    async with scripted(script) as upstream:
+        terminal = {"start_new_session": True, "stdin": theirs}
+        url = str(upstream)
+        async with started(tmp_path, free_port(), url, terminal, workers=workers) as proxy:
+            port = await proxy.port()
+            os.close(theirs)
+            async with connected(port, GET % b"/v1beta/x") as client:
+                await client.head()
+                await client.reader.readuntil(b"begun\r\n")
+                os.close(ours)
+                await until_refused(port)
+                proxy.send(signal.SIGHUP)
+                go.set()
+                assert (await client.rest()).endswith(chunk(b"done") + END)
+
+            assert await proxy.exit_status() == 0
 
 
 async def test_several_workers_need_a_port(tmp_path: Path) -> None:
