@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from functools import partial
 
-from aiohttp import web
+from aiohttp import web, web_response
 from yarl import URL
 
 from gemproxy.core.machine import Patience
@@ -25,6 +25,7 @@ from gemproxy.keys import (
     UPSTREAM,
 )
 from gemproxy.middlewares import MIDDLEWARES, stamp
+from gemproxy.relay import octets
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.handshake import Sockets, open_sockets
 from gemproxy.relay.pacing import Budget
@@ -37,12 +38,21 @@ from gemproxy.routes.stream import STREAMING, Streaming
 from gemproxy.routes.unary import UNARY, Unary
 from gemproxy.settings import Settings
 
+SERVER = "gemproxy"
+"""What an answer without a Server header of the upstream's says that it comes from.
+
+aiohttp tells its release and Python's instead, also where its parser refuses a request, which
+nothing of an application sees.
+"""
+
 
 def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Application:
     """Return the application that serves ``settings``; it connects nowhere before startup.
 
     Applications with one ``upload_key`` go on with each other's uploads; None: a key of its own.
     """
+    web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]  # there is no setting
+    octets.install()
     app = web.Application(client_max_size=settings.server.max_body_bytes, middlewares=MIDDLEWARES)
     app[IN_FLIGHT] = InFlight(settings.server.max_connections)
     app[BASE_URL] = URL(settings.upstream.url_base)

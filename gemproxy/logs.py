@@ -387,11 +387,15 @@ class TextFormatter(logging.Formatter):
         )
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name logging calls)
-        """Return the line; control characters are escaped, so that no record forges another."""
+        """Return the line; control characters are escaped, so that no record forges another.
+
+        So is half a surrogate pair, from a path, which no file would take.
+        """
         extras = merge_record_extra(record, {}, reserved=_RESERVED | {"request_id"})
         fields = [record.message, *(f"{name}={value}" for name, value in extras.items())]
         record.message = " ".join(fields).translate(_CONTROL)
-        return super().formatMessage(record)
+        line = super().formatMessage(record)
+        return line if line.isascii() else line.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class JSONFormatter(MsgspecFormatter):

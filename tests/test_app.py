@@ -16,7 +16,7 @@ from gemproxy.routes.live import LIVE, Live
 from gemproxy.routes.stream import STREAMING, Streaming
 from gemproxy.routes.unary import UNARY, Unary
 from gemproxy.settings import Settings
-from tests.sockets import running
+from tests.sockets import answering, connected, exchange, running, scripted
 
 
 async def streaming(values: Settings) -> Streaming:
@@ -143,3 +143,41 @@ async def test_a_larger_body_than_the_settings_allow_is_refused() -> None:
 
     assert isinstance(app, web.Application)
     assert app._client_max_size == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /v1beta/x HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"POST /v1beta/models/m:streamGenerateContent HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n",
+        b"GET /ws/x HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n",
+        b"nothing like HTTP\r\n\r\n",
+        b"GET / HTTP/1.1\r\nA: \x01\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)
+async def test_no_answer_tells_which_releases_serve(raw: bytes) -> None:
+    values = Settings(
+        upstream=settings.Upstream(url_base="http://127.0.0.1:9"),
+        repair=settings.Repair(max_consecutive_retries=0),
+    )
+    async with running(create_app(values)) as port, connected(port, raw) as client:
+        top = (await client.head()).lower()
+
+    assert b"\r\nserver: gemproxy\r\n" in top
+    assert b"aiohttp" not in top
+    assert b"python" not in top
+
+
+async def test_the_upstreams_own_server_passes() -> None:
+    sent = b"HTTP/1.1 200 OK\r\nServer: scaffolding\r\nContent-Length: 0\r\n\r\n"
+    asked = b"GET /v1beta/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    async with scripted(answering(sent)) as url:
+        app = create_app(Settings(upstream=settings.Upstream(url_base=str(url))))
+        async with running(app) as port:
+            top, _ = await exchange(port, asked)
+
+    assert b"\r\nServer: scaffolding\r\n" in top
+    assert top.lower().count(b"\r\nserver:") == 1

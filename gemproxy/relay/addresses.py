@@ -90,12 +90,13 @@ def addresses(upstream: URL, public_url: str, scheme: str, headers: Mapping[str,
     """Return the addresses for a client that came by ``scheme`` with these ``headers``.
 
     ``public_url`` is the operator's word for our base. Without it the base is what the client
-    wrote: its Host, and https where a terminator of TLS says so in X-Forwarded-Proto. That
+    wrote: its Host, and https where a terminator of TLS says so in X-Forwarded-Proto. Of a list,
+    or of several headers, the first word counts: it is of the proxy that the client came to. That
     header is believed although anybody can send it, because the answer to whoever sends it is
     all that it changes.
     """
     host = headers.get("Host", "")
-    secure = headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
+    secure = headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower() == "https"
     derived = tuple(f"{name}://{host}" for name in ("https", "http") if _HOST.fullmatch(host))
     named = public_url.rstrip("/")
     by_host = next((base for base in derived if base.startswith(f"{scheme}:")), None)

@@ -4,7 +4,8 @@ Three rules live here and nowhere else:
 
 - *Hop-by-hop* (RFC 9110 section 7.6.1): ``Connection``, every header it names, and the
   classic list end at each hop. Values with control characters never pass (RFC 9110
-  section 5.5), nor do values that are no valid Unicode, which could not be written again.
+  section 5.5). A byte of a value that is not UTF-8 is a lone surrogate here (PEP 383), and passes
+  as that byte (``relay.octets``).
 - *One credential goes up*, in a header, whichever way it came. In this order: the
   ``x-goog-api-key`` header, an OAuth ``Authorization``, the query (``key``,
   ``access_token``, ``oauth_token``), an API key as a Bearer token, any other
@@ -58,7 +59,7 @@ _REQUEST_PREFIXES = ("x-gemproxy-", "x-forwarded-", *_HOP_BY_HOP_PREFIXES)
 _RESPONSE_ONLY_HERE = _HOP_BY_HOP | {"alt-svc", "set-cookie", "set-cookie2"}
 _REWRITTEN_ONLY_HERE = _RESPONSE_ONLY_HERE | {"content-length", "content-encoding"}
 
-_UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 _UNFIT_IN_TARGET = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _WITHOUT_VERSION = ("/models/", "/tunedModels/")
 _EPHEMERAL = "auth_tokens/"
@@ -74,6 +75,9 @@ _SECRET = frozenset(
         "idempotency-key",
     }
 )
+_IS_URL = ("Location", "Content-Location", "X-Goog-Upload-URL", "X-Goog-Upload-Control-URL")
+_HOLDS_URLS = ("Link", "Refresh")
+_URL_IN_VALUE = re.compile(r"(?<=<)[^>]*(?=>)|(?<=url=)[^\s\"']+", re.IGNORECASE)
 _HOLDS_URL = frozenset({"location", "referer", "x-goog-upload-url", "x-goog-upload-control-url"})
 
 
@@ -203,9 +207,25 @@ def upstream_headers(
 
 
 def downstream_headers(headers: Mapping[str, str], *, rewritten: bool) -> CIMultiDict[str]:
-    """Return what an answer sends down; ``rewritten`` when its body is not the same bytes."""
+    """Return what an answer sends down; ``rewritten`` when its body is not the same bytes.
+
+    No URL in it holds a credential: the upstream may repeat the one that it was asked by.
+    """
     dropped = _REWRITTEN_ONLY_HERE if rewritten else _RESPONSE_ONLY_HERE
-    return CIMultiDict(_end_to_end(headers, dropped, _HOP_BY_HOP_PREFIXES))
+    passed = CIMultiDict(_end_to_end(headers, dropped, _HOP_BY_HOP_PREFIXES))
+    for name in _IS_URL:
+        if name in passed:
+            urls = passed.popall(name)
+            passed.extend((name, without_credential(url)) for url in urls)
+    for name in _HOLDS_URLS:
+        if name in passed:
+            values = passed.popall(name)
+            passed.extend((name, _URL_IN_VALUE.sub(_without, value)) for value in values)
+    return passed
+
+
+def _without(url: re.Match[str]) -> str:
+    return without_credential(url[0])
 
 
 def _end_to_end(

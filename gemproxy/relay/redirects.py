@@ -2,9 +2,10 @@
 
 Google answers some downloads with a redirect to its storage. A client whose base URL is the
 proxy may have no way there, so a GET or a HEAD is followed here, ``Range`` and conditions
-included. Only to where a Gemini API sends its clients: the upstream's own origin, and by
-https the hosts below googleapis.com and googleusercontent.com. Any other redirect is the
-client's to judge, and comes down as it is.
+included. Only to where a Gemini API is documented to send its clients: the upstream's own origin,
+and by https the hosts below googleapis.com. Names below googleusercontent.com are given to
+virtual machines too, whoever runs them. Any other redirect is the client's to judge, and comes
+down as it is.
 
 The credential stays with the upstream's origin. What crosses to another origin is an
 allow-list of headers, because everything else was meant for the upstream, and because a
@@ -29,7 +30,7 @@ _URL = re.compile(r"[!-\[\]-~]+")
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _STATUSES = frozenset({301, 302, 303, 307, 308})
-_GOOGLE = (".googleapis.com", ".googleusercontent.com")
+_GOOGLE = ".googleapis.com"
 _FOR_ANY_ORIGIN = frozenset(
     {
         "accept",

@@ -30,6 +30,7 @@ from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.pacing import Pacing
+from gemproxy.routes.addressing import passed_down
 from gemproxy.routes.naming import model_of
 from gemproxy.routes.stream import STREAMING, Streaming
 
@@ -88,7 +89,7 @@ async def _run(
         _opener(request, streaming, deadline, target),
         Pacing(streaming.budget.within(deadline.seconds), lambda: machine.progress),
         streaming.timing,
-        json_headers,
+        lambda headers: json_headers(passed_down(request, headers)),
         request_id_var.get(),
         streaming.max_stream,
     )

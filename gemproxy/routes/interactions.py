@@ -33,7 +33,7 @@ from gemproxy.relay.parting import cut
 from gemproxy.relay.unary import in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes import passthrough, unary
-from gemproxy.routes.addressing import addresses_of, with_upstream_uris
+from gemproxy.routes.addressing import addresses_of, move_location, passed_down, with_upstream_uris
 from gemproxy.routes.stream import STREAMING, Streaming
 
 _OF_A_BODY = ("Content-Type", "Content-Length", "Content-Encoding")
@@ -73,7 +73,7 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
         partial(_pass_on, request, plain),
         Pacing(streaming.budget, lambda: machine.progress),
         streaming.timing,
-        lambda headers: rules.downstream_headers(headers, rewritten=True),
+        partial(passed_down, request),
         request_id_var.get(),
     )
     account = request[ACCOUNT]
@@ -106,6 +106,7 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
 async def _pass_on(request: web.Request, sink: ClientSink, attempt: Attempt) -> None:
     """Pass on an answer that is no event stream, as every other one is passed on."""
     head = rules.downstream_headers(attempt.headers, rewritten=False)
+    move_location(request, head)
     await passthrough.answer(attempt, sink, head, addresses_of(request), path=request.path)
 
 

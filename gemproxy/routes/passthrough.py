@@ -9,6 +9,7 @@ stream that breaks off ends with an error where its dialect is known by its path
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -47,7 +48,7 @@ from gemproxy.relay.headers import (
 from gemproxy.relay.incoming import Incoming
 from gemproxy.relay.redirects import Hop, followed
 from gemproxy.relay.upstream import Attempt, AttemptFailed
-from gemproxy.routes.addressing import addresses_of, with_upstream_uris
+from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 
 Headers = CIMultiDict[str]
 
@@ -59,12 +60,7 @@ BROKEN_OFF = Unrepaired("The upstream broke off in the middle of its answer.")
 async def handle(request: web.Request) -> web.StreamResponse:
     """Send the request up and the answer down."""
     url, sent = aim(request)
-    addresses = addresses_of(request)
-
-    def translate(headers: Headers) -> None:
-        if "Location" in headers:
-            headers["Location"] = addresses.location(headers["Location"])
-
+    translate = partial(move_location, request)
     limit = None if _is_form(request) else request.client_max_size
     return await forward(request, url, sent, translate=translate, limit=limit)
 

@@ -7,6 +7,7 @@ cannot be judged (a field mask that hides finishReason, a binary ``alt``) are pa
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import attrs
 from aiohttp import web
@@ -33,7 +34,7 @@ from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import Attempt, Upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough
-from gemproxy.routes.addressing import with_upstream_uris
+from gemproxy.routes.addressing import passed_down, with_upstream_uris
 from gemproxy.routes.naming import model_of
 
 REPAIR_HEADER = "X-Gemproxy-Repair"
@@ -105,7 +106,7 @@ async def _stream(
         _opener(request, streaming, body),
         Pacing(streaming.budget, lambda: machine.progress),
         streaming.timing,
-        lambda headers: rules.downstream_headers(headers, rewritten=True),
+        partial(passed_down, request),
         request_id_var.get(),
         streaming.max_stream,
     )

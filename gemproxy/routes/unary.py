@@ -10,7 +10,6 @@ from functools import partial
 
 import attrs
 from aiohttp import web
-from multidict import CIMultiDict
 
 from gemproxy.core.machine import Patience
 from gemproxy.core.request import StreamRequest
@@ -28,7 +27,7 @@ from gemproxy.relay.redirects import Hop, followed
 from gemproxy.relay.unary import Call, OpenAttempt, Rewrite, Shelf, in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes import passthrough
-from gemproxy.routes.addressing import addresses_of, with_upstream_uris
+from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 from gemproxy.routes.gathered import gather
 from gemproxy.routes.naming import model_of
 from gemproxy.routes.stream import REPAIR_HEADER, STREAMING
@@ -114,7 +113,7 @@ async def call(
         Shelf(streaming.bodies, request.app[UNARY].keep_answer),
         deadline,
         rewrite,
-        partial(_translate, request),
+        partial(move_location, request),
     )
     try:
         await run.run()
@@ -165,11 +164,6 @@ def _opener(
         return followed(send, streaming.base, request.method, hop)
 
     return open_attempt
-
-
-def _translate(request: web.Request, headers: CIMultiDict[str]) -> None:
-    if "Location" in headers:
-        headers["Location"] = addresses_of(request).location(headers["Location"])
 
 
 def _is_masked(request: web.Request) -> bool:

@@ -20,7 +20,7 @@ from gemproxy.relay.headers import Credential, choose_credential, target
 from gemproxy.relay.sessions import UploadSession
 from tests.running import StartProxy
 from tests.sockets import Reader, Writer, connected, head, scripted
-from tests.wire import STREAM
+from tests.wire import ARRAY, STREAM
 
 KEYS = ("AIzaSyCanary-0123456789abcdefghijklmno", "canary.key-0123456789")
 """One that looks like Google's, and one that no pattern could know."""
@@ -143,7 +143,10 @@ async def telling_all() -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("path", [STREAM, UNARY, "/v1beta/corpora", "/upload/v1beta/files"])
+@pytest.mark.parametrize(
+    "path",
+    [STREAM, ARRAY, UNARY, "/v1beta/corpora", "/upload/v1beta/files", "/v1beta/interactions"],
+)
 async def test_what_the_upstream_says_back_reaches_the_client_and_no_sink(
     path: str, key: str, proxy: StartProxy, sinks: Sinks
 ) -> None:
@@ -153,6 +156,7 @@ async def test_what_the_upstream_says_back_reaches_the_client_and_no_sink(
 
     assert answer.status == 400
     assert key.encode() in answer.body
+    assert key not in str(answer.headers)
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.relay.addresses import Addresses, addresses, downloads, may_hold_uris, names_files
@@ -214,6 +215,10 @@ def test_a_redirect_stays_on_our_base(location: str, ours: str) -> None:
         ("https", {"Host": "h"}, "https://h"),
         ("http", {"Host": "h", "X-Forwarded-Proto": "https"}, "https://h"),
         ("http", {"Host": "h", "X-Forwarded-Proto": "gopher"}, "http://h"),
+        ("http", {"Host": "h", "X-Forwarded-Proto": "https,http"}, "https://h"),
+        ("http", {"Host": "h", "X-Forwarded-Proto": " HTTPS , http, http"}, "https://h"),
+        ("http", {"Host": "h", "X-Forwarded-Proto": "http,https"}, "http://h"),
+        ("http", {"Host": "h", "X-Forwarded-Proto": ""}, "http://h"),
         ("http", {"Host": "[::1]:80"}, "http://[::1]:80"),
         ("http", {"Host": 'h"/x'}, None),
         ("http", {"Host": "h\r\nX: y"}, None),
@@ -224,6 +229,15 @@ def test_our_base_is_what_the_client_names(
     scheme: str, headers: dict[str, str], ours: str | None
 ) -> None:
     assert addresses(URL(GOOGLE), "", scheme, headers).ours == ours
+
+
+def test_of_several_headers_the_first_counts() -> None:
+    for first, second, ours in (("https", "http", "https://h"), ("http", "https", "http://h")):
+        headers = CIMultiDict({"Host": "h"})
+        headers.add("X-Forwarded-Proto", first)
+        headers.add("X-Forwarded-Proto", second)
+
+        assert addresses(URL(GOOGLE), "", "http", headers).ours == ours
 
 
 def test_the_operators_word_counts_more() -> None:

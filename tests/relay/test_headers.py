@@ -95,11 +95,41 @@ def test_identity_replaces_every_accept_encoding() -> None:
     assert up(*sent).getall("Accept-Encoding") == ["gzip", "br"]
 
 
-@pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\x7f", "\udce9"])
+@pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\x7f", "\ud800"])
 def test_values_that_cannot_be_written_never_pass(bad: str) -> None:
     assert not up(("X-Bad", f"a{bad}b"))
     assert not down(("X-Bad", f"a{bad}b"))
     assert not upstream_headers({}, Credential.api_key(f"k{bad}"), identity=False)
+
+
+def test_a_byte_that_is_no_utf8_passes_as_it_is() -> None:
+    assert up(("X-Name", "T\udcdcR")).getall("X-Name") == ["T\udcdcR"]
+    assert down(("X-Name", "T\udcdcR")).getall("X-Name") == ["T\udcdcR"]
+
+
+@pytest.mark.parametrize("rewritten", [True, False])
+@pytest.mark.parametrize(
+    ("name", "value", "passed"),
+    [
+        ("Location", "https://g.example/x?a=b&key=test-key", "https://g.example/x?a=b"),
+        ("location", "/x?%6bey=test-key", "/x"),
+        ("Location", "/x?oauth_token=test-key&b=%20", "/x?b=%20"),
+        ("Content-Location", "/x?access_token=test-key", "/x"),
+        ("X-Goog-Upload-URL", "https://g.example/u?key=test-key&upload_id=1", None),
+        ("Link", '</x?pageToken=2&key=test-key>; rel="next", </y>', None),
+        ("Refresh", "0; URL=/x?key=test-key", "0; URL=/x"),
+        ("X-Other", "?key=is no credential", "?key=is no credential"),
+    ],
+)
+def test_no_url_of_an_answer_holds_a_credential(
+    name: str, value: str, passed: str | None, *, rewritten: bool
+) -> None:
+    sent = down((name, "/first"), (name, value), rewritten=rewritten).getall(name)
+
+    assert sent[0] == "/first"
+    assert "test-key" not in sent[1]
+    assert passed in (None, sent[1])
+    assert sent[1].endswith(value[-3:]) or passed is not None
 
 
 def test_answers_lose_cookies_and_alternative_services() -> None:

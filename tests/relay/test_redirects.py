@@ -101,6 +101,9 @@ async def test_what_changes_something_is_not_followed(method: str) -> None:
         "https://evil.example/x",
         "https://googleapis.com.evil.example/x",
         "https://evilgoogleapis.com/x",
+        "https://9.8.7.6.bc.googleusercontent.com/x",
+        "https://lh3.googleusercontent.com/x",
+        "https://googleusercontent.com/x",
         "https://user@storage.googleapis.com/x",
         "http://storage.googleapis.com/x",
         "https://storage.googleapis.com:8443/x",
@@ -141,7 +144,7 @@ async def test_a_status_that_is_no_redirect_is_an_answer() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://storage.googleapis.com/x", "https://a.b.googleusercontent.com/x", f"{BASE}/x"],
+    ["https://storage.googleapis.com/x", "https://b.storage.googleapis.com/x", f"{BASE}/x"],
 )
 def test_these_hosts_belong_to_the_upstream(url: str) -> None:
     assert belongs_to(BASE, URL(url))
