@@ -21,8 +21,10 @@ from gemproxy.core.events import Fail, Finish, How, Resume
 from gemproxy.core.intake import Step
 from gemproxy.core.interactions import InteractionIntake, InteractionMachine, Point, State
 from gemproxy.relay.downstream import Sink
+from gemproxy.relay.headers import is_event_stream as of_events
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
+from gemproxy.relay.refusals import Refusal
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing, Watch
 
@@ -35,15 +37,6 @@ _OK = 200
 _ERRORS = 400
 _ERROR_BODY_LIMIT = 1 << 20
 _OF_THE_STREAM = frozenset({"stream", "last_event_id", "lastEventId"})
-
-
-@attrs.frozen
-class Refusal:
-    """The error answer by which a stream was refused before it began."""
-
-    status: int
-    headers: Headers
-    body: bytes = attrs.field(repr=False)
 
 
 @attrs.define(eq=False)
@@ -198,9 +191,8 @@ async def _nothing() -> None:
 
 def is_event_stream(attempt: Attempt) -> bool:
     """Tell an answer whose events can be read."""
-    kind = attempt.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     coding = attempt.headers.get("Content-Encoding", "identity").strip().lower()
-    return attempt.status == _OK and kind == "text/event-stream" and coding == "identity"
+    return attempt.status == _OK and of_events(attempt.headers) and coding == "identity"
 
 
 def target_from(raw_target: str, point: Point, *, created: bool) -> str:

@@ -31,12 +31,14 @@ from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers, retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
+from gemproxy.relay.refusals import Refusal
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 
 OpenAttempt = Callable[[], AbstractAsyncContextManager[Attempt]]
 Headers = Mapping[str, str]
 Rewrite = Callable[[bytes], bytes | None]
 Translate = Callable[[CIMultiDict[str]], None]
+Retell = Callable[[Refusal], Refusal]
 
 _OK = 200
 _ERRORS = 400
@@ -116,6 +118,7 @@ class Call:
     ``open_attempt`` makes one attempt, ``pacing`` says when, ``judge`` says after
     which answers it goes on. ``rewrite`` returns another body for a JSON answer with 200, or
     None to leave it as it came. ``translate`` edits the headers of whatever is passed on.
+    ``retell`` returns an error answer that cannot be read in another form.
     """
 
     judge: Judge
@@ -126,6 +129,7 @@ class Call:
     deadline: Deadline
     rewrite: Rewrite | None = None
     translate: Translate | None = None
+    retell: Retell | None = None
     attempts: int = 0
     _last: Answer | None = None
     _failure: AttemptFailed | None = None
@@ -225,7 +229,10 @@ class Call:
         if self.rewrite is not None and answer.status == _OK and answer.document is not None:
             body = self.rewrite(answer.document)
         headers = self._headers(answer.headers, rewritten=body is not None)
-        if body is None:
+        if body is None and self.retell is not None:
+            told = self.retell(Refusal(answer.status, headers, answer.body))
+            headers, body = CIMultiDict(told.headers), told.body
+        elif body is None:
             body = answer.body
         else:
             headers["Content-Length"] = str(len(body))

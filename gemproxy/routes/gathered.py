@@ -32,7 +32,7 @@ from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.pacing import Pacing
 from gemproxy.routes.addressing import passed_down
 from gemproxy.routes.naming import model_of
-from gemproxy.routes.stream import STREAMING, Streaming
+from gemproxy.routes.stream import STREAMING, Streaming, refusal
 
 _NOT_FOUND = 404
 _METHOD = re.compile(r"(:|%3[Aa])generateContent$")
@@ -55,7 +55,7 @@ async def gather(request: web.Request, body: Body, deadline: Deadline) -> web.St
         return await _run(request, streaming, machine, target, deadline)
     except Refused as refused:
         if refused.status != _NOT_FOUND:
-            return _refusal(refused)
+            return refusal(refused)
     except UpstreamFailure:
         if not machine.transcript.opaque:
             raise
@@ -64,10 +64,6 @@ async def gather(request: web.Request, body: Body, deadline: Deadline) -> web.St
             streaming.lessons.learn(model, machine.form)
     request[ACCOUNT] = account  # the plain call tells its own story
     return None
-
-
-def _refusal(refused: Refused) -> web.Response:
-    return web.Response(status=refused.status, headers=refused.headers, body=refused.error.body)
 
 
 async def _run(

@@ -30,6 +30,7 @@ from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
 from gemproxy.relay.interactions import InteractionRelay, OpenAttempt, target_from
 from gemproxy.relay.pacing import Pacing
 from gemproxy.relay.parting import cut
+from gemproxy.relay.refusals import readable
 from gemproxy.relay.unary import in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes import passthrough, unary
@@ -82,7 +83,8 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
     try:
         refusal = await relay.run()
         if refusal is not None:
-            return web.Response(status=refusal.status, headers=refusal.headers, body=refusal.body)
+            told = readable(refusal, request_id_var.get())
+            return web.Response(status=told.status, headers=told.headers, body=told.body)
     except ClientGone:
         account["client"] = "gone"
     except AttemptFailed as failure:

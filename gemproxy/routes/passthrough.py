@@ -47,12 +47,15 @@ from gemproxy.relay.headers import (
 )
 from gemproxy.relay.incoming import Incoming
 from gemproxy.relay.redirects import Hop, followed
+from gemproxy.relay.refusals import Refusal, is_of_gemini, may_be_unreadable, readable
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 
 Headers = CIMultiDict[str]
 
 _OK = 200
+_ERROR_BODY_LIMIT = 1 << 20
+_STREAM = ":streamGenerateContent"
 
 BROKEN_OFF = Unrepaired("The upstream broke off in the middle of its answer.")
 
@@ -100,6 +103,9 @@ async def forward(
         async with followed(send, app[BASE_URL], request.method, Hop(url, headers)) as attempt:
             head = downstream_headers(attempt.headers, rewritten=False)
             translate(head)
+            if _may_be_unreadable(request, attempt):
+                await _refuse(request, attempt, sink, head)
+                return sink.response
             addresses = addresses_of(request) if naming else None
             await answer(attempt, sink, head, addresses, path=request.path)
     except AttemptFailed as failure:
@@ -116,6 +122,22 @@ async def forward(
             raise
         await sink.fail(Busy("The proxy is shutting down.").payload(request_id_var.get()))
     return sink.response
+
+
+def _may_be_unreadable(request: web.Request, attempt: Attempt) -> bool:
+    """Tell an error answer to a client of Gemini that has to be looked at as a whole."""
+    of_gemini = request.method != "HEAD" and is_of_gemini(request.path)
+    return of_gemini and may_be_unreadable(attempt.status, attempt.headers)
+
+
+async def _refuse(
+    request: web.Request, attempt: Attempt, sink: ClientSink, headers: Headers
+) -> None:
+    """Pass an error answer on in a form that every SDK can read; of a long one the beginning."""
+    body = await _beginning(attempt, _ERROR_BODY_LIMIT)
+    array = request.path.endswith(_STREAM) and "sse" not in request.query.getall("alt", [])
+    told = readable(Refusal(attempt.status, headers, body), request_id_var.get(), array=array)
+    await sink.answer(told.status, told.headers, told.body)
 
 
 async def _body(
@@ -149,7 +171,7 @@ async def answer(
     """
     begun = b""
     if addresses is not None and _may_name_files(attempt):
-        begun = await _beginning(attempt)
+        begun = await _beginning(attempt, LIMIT)
         edited = addresses.outward(begun) if len(begun) <= LIMIT else None
         if edited is not None:
             begun = edited
@@ -174,10 +196,10 @@ def _may_name_files(attempt: Attempt) -> bool:
     return attempt.status == _OK and small and plain and json
 
 
-async def _beginning(attempt: Attempt) -> bytes:
-    """Return the whole body when it is small, else a beginning that is longer than LIMIT."""
+async def _beginning(attempt: Attempt, limit: int) -> bytes:
+    """Return the whole body when it is small, else a beginning that is longer than ``limit``."""
     begun = bytearray()
-    while len(begun) <= LIMIT and (data := await attempt.read()):
+    while len(begun) <= limit and (data := await attempt.read()):
         begun += data
     return bytes(begun)
 

@@ -31,6 +31,7 @@ from gemproxy.relay.incoming import told
 from gemproxy.relay.lessons import Lessons
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.pacing import Budget, Pacing
+from gemproxy.relay.refusals import Refusal, readable
 from gemproxy.relay.upstream import Attempt, Upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough
@@ -72,7 +73,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
         async with streaming.bodies.receive(request) as body:
             return await _stream(request, streaming, body, sse=sse)
     except Refused as refused:
-        return web.Response(status=refused.status, headers=refused.headers, body=refused.error.body)
+        return refusal(refused, array=not sse)
     except (GemproxyError, web.RequestPayloadError) as error:
         if sse:
             raise
@@ -126,6 +127,13 @@ async def _stream(
         if machine.form != machine.policy.first_form and machine.joints:
             streaming.lessons.learn(model, machine.form)
     return sink.response
+
+
+def refusal(refused: Refused, *, array: bool = False) -> web.Response:
+    """Return the upstream's own error answer; ``array`` when the client reads a list."""
+    came = Refusal(refused.status, refused.headers, refused.error.body)
+    told = readable(came, request_id_var.get(), array=array)
+    return web.Response(status=told.status, headers=told.headers, body=told.body)
 
 
 def _machine(

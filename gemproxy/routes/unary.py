@@ -15,6 +15,7 @@ from gemproxy.core.machine import Patience
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.unary import Judge, Look
 from gemproxy.keys import ACCOUNT
+from gemproxy.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.addresses import names_files
 from gemproxy.relay.bodies import Body
@@ -24,6 +25,7 @@ from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pacing import Pacing
 from gemproxy.relay.parting import cut
 from gemproxy.relay.redirects import Hop, followed
+from gemproxy.relay.refusals import is_of_gemini, readable
 from gemproxy.relay.unary import Call, OpenAttempt, Rewrite, Shelf, in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes import passthrough
@@ -114,6 +116,7 @@ async def call(
         deadline,
         rewrite,
         partial(move_location, request),
+        partial(readable, request_id=request_id_var.get()) if is_of_gemini(request.path) else None,
     )
     try:
         await run.run()

@@ -1,5 +1,6 @@
 """The upstream answers with something that is no answer: every route maps it, or passes it on."""
 
+import gzip
 import json
 
 import pytest
@@ -29,7 +30,6 @@ PASSED: dict[str, tuple[Reply, int]] = {
     "429 and Retry-After": (json_reply({"error": {"code": 429}}, 429, "Retry-After: 31"), 1),
     "500": (error_reply(500), 3),
     "503": (error_reply(503), 3),
-    "a page of HTML": (PAGE, 3),
 }
 """Error answers -> what is sent, and how often a route that may repeat it asks."""
 
@@ -48,6 +48,32 @@ async def test_an_error_answer_passes_as_it_came_after_a_few_attempts(
         assert (answer.body, answer.ending) == (body, Ending.COMPLETE)
         assert len(upstream.seen) == (attempts if target in RETRYING else 1)
     assert answer.headers.get("Retry-After") == ("31" if b"Retry-After" in top else None)
+
+
+PAGES = {
+    "HTML": PAGE,
+    "text": reply(b"no healthy upstream", 503, "Retry-After: 7", kind="text/plain"),
+    "said to be JSON": reply(b"upstream timed out", 504, kind="application/json"),
+    "packed": reply(gzip.compress(b"<h1>"), 502, "Content-Encoding: gzip", kind="text/html"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    # What passes through is looked at where its type is none that passes.
+    [(n, t) for n in PAGES for t in TARGETS if (n, t) != ("said to be JSON", OTHER)],
+)
+async def test_the_page_of_a_gateway_is_told_again_as_google_tells_errors(
+    proxy: StartProxy, name: str, target: str
+) -> None:
+    sent = PAGES[name]
+    status = int(sent.raw.split()[1])
+    async with replying(sent) as upstream:
+        answer = await (await proxy(upstream.url, repair=FEW)).ask(target)
+
+    is_googles_error(answer, status, "DEADLINE_EXCEEDED" if status == 504 else "UNAVAILABLE")
+    assert answer.body.startswith(b"[" if target == ARRAY else b"{")
+    assert answer.headers.get("Retry-After") == ("7" if b"Retry-After" in sent.raw else None)
 
 
 GARBAGE = b"\x1f\x8b\x08\x00 this is no deflate stream"

@@ -123,7 +123,7 @@ async def test_an_answer_that_never_began_is_an_error_status(
     [
         *(("status:400", 1), ("status:403", 1), ("status:404", 1), ("status:501", 1)),
         *(("status:429", 1), ("status:429,retry=31", 1), ("status:429,retry=0.001", 2)),
-        *(("status:500", 3), ("status:503", 3), ("html", 3)),
+        *(("status:500", 3), ("status:503", 3)),
     ],
 )
 async def test_an_error_answer_passes_as_it_came(
@@ -137,6 +137,24 @@ async def test_an_error_answer_passes_as_it_came(
         assert (answer.status, answer.body) == (said.status, said.body)
         assert answer.headers["Content-Type"] == said.headers["Content-Type"]
         assert len(server.attempts) == attempts
+
+
+@pytest.mark.parametrize("target", [STREAM, ARRAY], ids=["sse", "array"])
+async def test_a_gateways_page_is_told_again_in_the_clients_form(
+    proxy: StartProxy, target: str
+) -> None:
+    async with ChaosServer(script(*["html"] * 9)) as server:
+        running = await proxy(server, repair=SHORT_OF_PATIENCE)
+
+        answer = await running.ask(target, headers={**KEY, "X-Request-Id": "abc-3"})
+
+        assert answer.status == 502
+        assert answer.headers["Content-Type"].startswith("application/json")
+        assert answer.body.startswith(b"[" if target == ARRAY else b"{")
+        assert answer.error["code"] == 502
+        assert answer.error["details"][0]["requestId"] == "abc-3"
+        assert b"<" not in answer.body
+        assert len(server.attempts) == 3
 
 
 async def test_an_upstream_that_is_not_there_is_said_to_be(proxy: StartProxy) -> None:

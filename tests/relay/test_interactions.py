@@ -13,8 +13,9 @@ from gemproxy.core.events import How
 from gemproxy.core.interactions import InteractionIntake, InteractionMachine, Origin, Point
 from gemproxy.core.machine import Patience
 from gemproxy.relay.downstream import ClientGone
-from gemproxy.relay.interactions import InteractionRelay, Refusal, is_event_stream, target_from
+from gemproxy.relay.interactions import InteractionRelay, is_event_stream, target_from
 from gemproxy.relay.pacing import Budget, Pacing
+from gemproxy.relay.refusals import Refusal
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing
 

@@ -177,13 +177,13 @@ async def test_an_error_that_would_come_again_passes_at_once(
         assert len(upstream.seen) == 1
 
 
-async def test_a_page_of_a_gateway_passes_as_it_came(proxy: StartProxy) -> None:
+async def test_a_page_of_a_gateway_is_told_again_as_google_tells_errors(proxy: StartProxy) -> None:
     page = reply(b"<html>busy</html>", 502, kind="text/html")
 
     answer = await asked(proxy, page)
 
-    assert (answer.status, answer.body) == (502, b"<html>busy</html>")
-    assert answer.headers["Content-Type"] == "text/html"
+    assert (answer.status, answer.error["status"]) == (502, "UNAVAILABLE")
+    assert answer.error["details"][0]["requestId"] == answer.headers["X-Request-Id"]
 
 
 @pytest.mark.parametrize("fault", [DEAD, RESET])
