@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from gemproxy.core.errors import (
@@ -141,12 +141,12 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
     status, payload = _explained(error)
     if request.writer.output_size:
         cut(request)
-    return web.json_response(payload, status=status, headers=_headers(error))
+    return web.json_response(payload, status=status, headers=_headers(request, error))
 
 
-def _headers(error: BaseException) -> Mapping[str, str]:
-    if isinstance(error, GemproxyError) and error.retry_after is not None:
-        return {hdrs.RETRY_AFTER: str(error.retry_after)}
+def _headers(request: web.Request, error: BaseException) -> Mapping[str, str]:
+    if isinstance(error, GemproxyError):
+        return error.headers(request[ACCOUNT].get("attempts", 1))
     return {}
 
 

@@ -23,6 +23,8 @@ from typing import Any, ClassVar
 
 import attrs
 
+_RECOVERY_SECONDS = 30
+
 RPC_CODES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -56,6 +58,14 @@ class GemproxyError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+    def headers(self, attempts: int) -> dict[str, str]:
+        """Return what an answer with this error says of trying again.
+
+        ``attempts`` is how often Gemini was asked for this request.
+        """
+        del attempts
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     def payload(self, request_id: str | None = None) -> dict[str, Any]:
         """Return the google.rpc.Status body, with the request id among its details."""
@@ -115,6 +125,16 @@ class UpstreamFailure(GemproxyError):
     status = 502
     code = "UNAVAILABLE"
 
+    def headers(self, attempts: int) -> dict[str, str]:
+        """Return that another try at once is of no use, where there were several.
+
+        A client that asks again multiplies ours: Gemini CLI asked 36 times in two minutes. OpenAI's
+        SDKs look for ``x-should-retry`` first; Retry-After is what most others know.
+        """
+        if attempts == 1:
+            return {}
+        return {"Retry-After": str(_RECOVERY_SECONDS), "x-should-retry": "false"}
+
 
 class Unreachable(UpstreamFailure):
     """No connection to the upstream could be made."""
@@ -146,6 +166,11 @@ class UpstreamRejection(UpstreamFailure):
         super().__init__(f"The upstream answered with status {rejected_with}.")
         self.rejected_with = rejected_with
         self.body = body
+
+    def headers(self, attempts: int) -> dict[str, str]:
+        """Return nothing: trying again is for the upstream to speak of."""
+        del attempts
+        return {}
 
     def payload(self, request_id: str | None = None) -> dict[str, Any]:
         """Return the upstream's error object when it sent one, else one of ours."""

@@ -77,7 +77,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     except (GemproxyError, web.RequestPayloadError) as error:
         if sse:
             raise
-        return _array_error(told(error))
+        return _array_error(told(error), request[ACCOUNT].get("attempts", 1))
 
 
 def _forms(request: web.Request) -> set[str]:
@@ -167,7 +167,8 @@ def _opener(request: web.Request, streaming: Streaming, body: Body) -> OpenAttem
     return open_attempt
 
 
-def _array_error(error: GemproxyError) -> web.Response:
+def _array_error(error: GemproxyError, attempts: int) -> web.Response:
     """Return an error as Google gives it without ``alt=sse``: in a list."""
     status = error.rejected_with if isinstance(error, UpstreamRejection) else error.status
-    return web.json_response([error.payload(request_id_var.get())], status=status)
+    payload = [error.payload(request_id_var.get())]
+    return web.json_response(payload, status=status, headers=error.headers(attempts))

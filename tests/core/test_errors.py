@@ -170,3 +170,21 @@ def test_a_rejection_can_be_raised_and_caught_as_what_it_is() -> None:
 
     assert isinstance(caught.value, UpstreamRejection)
     assert caught.value.rejected_with == 503
+
+
+@pytest.mark.parametrize("error", [UpstreamFailure, Unreachable, NoFirstByte, Unrepaired])
+def test_who_asked_several_times_says_not_to_ask_again_at_once(
+    error: type[GemproxyError],
+) -> None:
+    assert error("m").headers(6) == {"Retry-After": "30", "x-should-retry": "false"}
+    assert error("m").headers(1) == {}
+
+
+def test_of_its_own_answer_the_upstream_says_when_to_ask_again() -> None:
+    assert UpstreamRejection(503, b"").headers(6) == {}
+
+
+@pytest.mark.parametrize("attempts", [1, 6])
+def test_who_is_busy_says_for_how_long(attempts: int) -> None:
+    assert Busy("m").headers(attempts) == {"Retry-After": "1"}
+    assert BadRequest("m").headers(attempts) == {}

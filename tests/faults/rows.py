@@ -12,6 +12,7 @@ CUTS = f"{IO}/test_cuts.py"
 FAULTS = f"{IO}/test_faults.py"
 ENDINGS = f"{IO}/test_endings.py"
 CLIENTS = f"{IO}/test_clients.py"
+PARTING = "tests/relay/test_parting.py"
 
 
 @attrs.frozen
@@ -78,10 +79,49 @@ _BREAKS = Section(
             ),
         ),
         Row(
+            "the same, and the client takes its time",
+            "Node's fetch with a pause after each event; a client that stays, and one that leaves",
+            "the error, not a cut: the connection stays open until the client has left, for a "
+            "second at most",
+            (
+                "tests/sdk/test_javascript.py::test_giving_up_is_told_to_a_reader_that_takes_its_time",
+                f"{PARTING}::test_the_connection_stays_open_until_the_client_has_left",
+                f"{PARTING}::test_a_client_that_stays_is_left",
+            ),
+        ),
+        Row(
+            "the same, in HTTP/1.0",
+            "raw sockets, in plain text and TLS; curl",
+            "all bytes, then a reset: a FIN would complete the body",
+            (
+                f"{PARTING}::test_a_reset_destroys_nothing_that_is_on_its_way",
+                f"{PARTING}::test_of_tls_the_end_is_a_reset_without_a_farewell",
+                f"{PARTING}::test_curl_says_that_the_answer_is_not_whole",
+            ),
+        ),
+        Row(
+            "a break inside of an event that goes out",
+            "a shutdown while an image is half written",
+            "the cut alone: an error would be read as the other half",
+            (
+                "tests/relay/test_downstream.py::test_an_image_that_is_half_written_is_followed_by_no_error",
+            ),
+        ),
+        Row(
             "a body that passes through breaks off",
             "Content-Length 100, then 4 bytes, and the like",
             "the bytes that came, and no proper end",
             ("tests/routes/test_passthrough.py::test_an_answer_that_breaks_off_is_not_completed",),
+        ),
+        Row(
+            "a chat of the OpenAI layer that passes through breaks off",
+            "between two events, inside of one, behind [DONE]",
+            "an error event between two events: openai raises APIError after all the text",
+            (
+                "tests/routes/test_passthrough.py::test_a_chat_that_breaks_off_ends_with_openais_error",
+                "tests/routes/test_passthrough.py::test_what_may_not_be_told_is_cut_without_a_word",
+                "tests/sdk/test_matrix_others.py::test_openai_raises_when_a_stream_breaks_off",
+            ),
         ),
     ),
 )
@@ -195,11 +235,30 @@ _ANSWERS = Section(
             ),
         ),
         Row(
-            "500, 503, a page of HTML",
+            "500, 503",
             "every route, again and again",
             "the answer as it came, after 1 + max_consecutive_retries attempts",
             (
                 f"{HERE}/test_answers.py::test_an_error_answer_passes_as_it_came_after_a_few_attempts",
+            ),
+        ),
+        Row(
+            "a page of HTML, a line of text",
+            "with 502 and 503, from a gateway, on every route",
+            "the status with a google.rpc error in the client's form, and the request id",
+            (
+                f"{HERE}/test_answers.py::test_the_page_of_a_gateway_is_told_again_as_google_tells_errors",
+            ),
+        ),
+        Row(
+            "no answer, however often it is asked for",
+            "every route; and what the upstream itself answers with 503",
+            "Retry-After and x-should-retry: false, where gemproxy asked several times; else only "
+            "what the upstream said",
+            (
+                f"{HERE}/test_answers.py::test_who_asked_in_vain_says_not_to_ask_again_at_once",
+                f"{HERE}/test_answers.py::test_what_the_upstream_answers_says_no_more_of_asking_again",
+                "tests/sdk/test_unary.py::test_openai_does_not_repeat_what_was_asked_in_vain",
             ),
         ),
         Row(

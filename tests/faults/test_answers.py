@@ -105,6 +105,27 @@ async def test_a_stream_that_cannot_be_read_is_asked_for_again_and_then_unavaila
     assert (await access_log.line())["attempts"] == 3
 
 
+@pytest.mark.parametrize("target", TARGETS)
+async def test_who_asked_in_vain_says_not_to_ask_again_at_once(
+    proxy: StartProxy, target: str
+) -> None:
+    async with replying(UNREADABLE["no answer"]) as upstream:
+        answer = await (await proxy(upstream.url, repair=FEW)).ask(target)
+
+    told = answer.headers.get("Retry-After"), answer.headers.get("x-should-retry")
+    assert told == (("30", "false") if target in RETRYING else (None, None))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+async def test_what_the_upstream_answers_says_no_more_of_asking_again(
+    proxy: StartProxy, target: str
+) -> None:
+    async with replying(error_reply(503)) as upstream:
+        answer = await (await proxy(upstream.url, repair=FEW)).ask(target)
+
+    assert not {"Retry-After", "x-should-retry"} & set(answer.headers)
+
+
 @pytest.mark.parametrize("target", [UNARY, COMPUTE, OTHER])
 @pytest.mark.parametrize("name", ["no HTTP", "no answer", "a reset"])
 async def test_a_call_without_an_answer_is_unavailable(

@@ -294,3 +294,15 @@ async def test_the_javascript_sdk_raises_what_fails_after_white_space(
         run = await node_driver(running.url, "Hello", mode="generate")
 
         assert run.error is not None
+
+
+async def test_openai_does_not_repeat_what_was_asked_in_vain(proxy: StartProxy) -> None:
+    """By itself it tries three times what fails with 502, and each would be three of ours."""
+    async with replying(Reply(b"", closes=True)) as upstream:
+        url = (await proxy(upstream.url, repair={"max_consecutive_retries": 2})).url
+        async with openai.AsyncOpenAI(api_key="AQ.test-key", base_url=f"{url}/v1") as client:
+            listed = client.models.list()
+            with pytest.raises(openai.InternalServerError):
+                await listed
+
+        assert {seen.headers["x-stainless-retry-count"] for seen in upstream.seen} == {"0"}
