@@ -155,12 +155,14 @@ class ClientSink:
         """Write what the client's SDK skips between two frames; nothing where it skips none."""
         raw = self.dialect.heartbeat(self._eol)
         if raw is not None:
+            self._transport()
             await self._write(raw)
 
     async def finish(self, last: bytes = b"") -> None:
         """Complete the body; its last frame and its end are one write."""
-        await self._within(self.response.write_eof, last)
+        self._transport()
         self._over = True
+        await self._within(self.response.write_eof, last)
         self.sent += len(last)
 
     async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -181,6 +183,9 @@ class ClientSink:
         Where an event is half written, as an image is while its client is slow, there is no
         error: it would be read as the rest of the event.
         """
+        if self._over:  # a shutdown found the whole answer waiting for its client
+            cut(self._request, whole=True)
+            return
         if self._transport().is_closing():
             raise ClientGone("the client closed the connection")
         may_speak = not self._within_a_frame and self.dialect.may_speak_after(self._tail)
@@ -201,7 +206,9 @@ class ClientSink:
 
     async def _within(self, write: Callable[[Any], Awaitable[object]], raw: _Bytes) -> None:
         """Write within the send timeout; when nothing can block, without a timer."""
-        transport = self._transport()
+        transport = self._request.transport
+        if transport is None:
+            raise ClientGone("the client closed the connection")
         calm = transport.get_write_buffer_size() < _CALM and len(raw) < _CALM
         try:
             if calm:

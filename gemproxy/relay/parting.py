@@ -41,20 +41,21 @@ _SO_NWRITE = 0x1024  # macOS: bytes in the send queue; Python has no name for it
 _RESET = struct.pack("ii", 1, 0)
 
 
-def cut(request: web.BaseRequest, words: bytes = b"") -> None:
+def cut(request: web.BaseRequest, words: bytes = b"", *, whole: bool = False) -> None:
     """Write the last words of an answer that has begun, and have it end without an end.
 
-    Only the first call for a request counts. ``part`` closes the connection.
+    Only the first call for a request counts. ``part`` closes the connection, and no more than
+    that if the answer is ``whole``, all of it written but not yet taken by its client.
     """
     transport, writer = request.transport, request.writer
     if transport is None or transport.is_closing() or _CUT in request:
         return
-    request[_CUT] = _ends_with_the_connection(request)
+    request[_CUT] = not whole and _ends_with_the_connection(request)
     if isinstance(writer, StreamWriter) and writer.chunked:
         framed = b"%x\r\n%b\r\n" % (len(words), words) if words else b""
         words = framed + NEVER
         writer.chunked = False  # nobody can write the last chunk any more
-    if words:
+    if words and not whole:
         transport.write(words)
         writer.output_size += len(words)
 

@@ -380,7 +380,7 @@ async def take(step: str, sink: Sink) -> None:
             await sink.fail(ERROR)
 
 
-@pytest.mark.parametrize("step", ["emit", "heartbeat", "finish", "fail"])
+@pytest.mark.parametrize("step", ["emit", "heartbeat", "finish"])
 @pytest.mark.parametrize("end", ["finish", "fail"])
 async def test_nothing_comes_behind_an_end(step: str, end: str) -> None:
     async def script(sink: ClientSink) -> None:
@@ -394,6 +394,31 @@ async def test_nothing_comes_behind_an_end(step: str, end: str) -> None:
     assert isinstance(stage.ends.get_nowait(), ClientGone)
     assert body.endswith(END if end == "finish" else NEVER)
     assert body.count(b"\r\n\r\n") <= 1
+
+
+@pytest.mark.usefixtures("no_kernel_timeout")
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_a_whole_answer_that_waits_for_its_client_is_no_failure(version: bytes) -> None:
+    """A shutdown finds it so, and cancels the handler."""
+
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        transport = sink._request.transport
+        assert transport is not None
+        transport.write(MEBIBYTE * 16)
+        finishing = asyncio.create_task(sink.finish(FRAME))
+        await asyncio.sleep(0)
+        assert not finishing.done()
+        finishing.cancel()
+        await asyncio.wait([finishing])
+        await sink.fail(ERROR)
+
+    stage = Stage(script)
+    async with connected(stage, LAST_POST.replace(b"1.1", version)) as client:
+        await client.head()
+        body = await client.rest()
+
+    assert body.endswith(FRAME if version == b"1.0" else chunk(FRAME) + END)
 
 
 async def test_a_client_that_leaves_cancels_the_handler() -> None:
