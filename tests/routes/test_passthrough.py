@@ -551,12 +551,12 @@ async def test_a_form_with_a_file_has_no_cap() -> None:
 async def test_an_answer_that_comes_before_the_body_is_complete_is_passed_on() -> None:
     async def script(reader: Reader, writer: Writer) -> None:
         await head(reader)
-        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
 
     top = POST.replace(b"Host", b"Content-Length: 9\r\nHost")
     async with proxied(script) as port, connected(port, top + b"one") as client:
         assert (await client.head()).startswith(b"HTTP/1.1 403 ")
-        assert await client.reader.readexactly(2) == b"no"
+        assert await client.reader.readexactly(2) == b"{}"
 
 
 CHAT = b"/v1beta/openai/chat/completions"
