@@ -19,16 +19,12 @@ from gemproxy.core.chunk import loads
 from gemproxy.core.collect import Collector
 from gemproxy.core.frame import Decoder, Frame
 from gemproxy.core.rewrite import dump
-from gemproxy.relay.dialects import Dialect
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers
 
 _OK = 200
 _JSON = "application/json; charset=UTF-8"
 _WARMTH = b"\n"
-
-UNARY = Dialect("unary", bare_errors=True, one_value=True)
-"""How to speak to a client that waits for one JSON value."""
 
 
 @attrs.define(eq=False)

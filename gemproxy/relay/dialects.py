@@ -20,15 +20,14 @@ The streams of interactions are read by other code, a whole SSE parser (google-g
 @google/genai 2.32): blank lines of any style are skipped, and an error event is an event like
 any other. What raises is the cut behind it.
 
-A stream that is passed through unread ends with an error only where its path says what its
-reader understands, and where the reader is not past its end: behind ``[DONE]`` nothing is looked
-at. OpenAI's SDKs raise APIError for ``data: {"error": ...}``, after all the text before it
-(openai 3.57, Python).
+OpenAI's SDKs raise APIError for ``data: {"error": ...}``, after all the text before it (openai
+3.57, Python), and look for words as codes.
 
 In the JSON array that Gemini sends without ``alt=sse``, white space is free once the opening
 bracket has gone out, and only then (measured with google-generativeai 0.8).
 """
 
+import enum
 import functools
 import json
 import re
@@ -37,20 +36,8 @@ from typing import Any
 
 import attrs
 
-from gemproxy.relay.headers import is_event_stream
-
 DEFAULT_EOL = b"\r\n"
 """Gemini's own line end."""
-
-_OK = 200
-_OPENAI_STREAM = re.compile(r"/openai/(?:chat/)?completions/?$")
-_INTERACTION = re.compile(r"/interactions(?:/[^/:]+)?/?$")
-_IS_OVER = re.compile(rb"[\r\n]data:[ \t]*\[DONE\]")
-_INTERACTION_IS_OVER = re.compile(
-    _IS_OVER.pattern + rb'|"event_type"\s{0,9}:\s{0,9}"interaction\.complete'
-)
-_OVERLAP = 64
-"""Bytes; an end mark is shorter."""
 
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r\n", b"\r\r\n")
 """What an event ends with: a line end, and a line without anything (WHATWG HTML, 9.2.6)."""
@@ -61,19 +48,25 @@ _FIRST_GENERATION = re.compile(r"(?:^|\s)genai-\w+/")
 _JS_SKIPS_BLANK_LINES = (1, 30)
 
 
+class Words(enum.Enum):
+    """The form in which a client is told of an error as the last thing."""
+
+    EVENT = "event"
+    BARE = "bare"  # the JSON object without "data: "
+    ELEMENT = "element"  # of the JSON array, which stays open
+    VALUE = "value"  # where one JSON value is waited for
+    INTERACTION = "interaction"
+    OPENAI = "openai"
+    NONE = "none"
+
+
 @attrs.frozen
 class Dialect:
     """How to speak to one kind of client, besides passing on what Gemini says."""
 
     name: str
+    words: Words = Words.EVENT
     blank_lines: bool = True
-    bare_errors: bool = False
-    array: bool = False
-    interactions: bool = False
-    one_value: bool = False
-    openai: bool = False
-    mute: bool = False
-    end_mark: re.Pattern[bytes] | None = None
 
     def heartbeat(self, eol: bytes | None) -> bytes | None:
         """Return bytes that keep the connection warm between frames, or None for none.
@@ -82,20 +75,21 @@ class Dialect:
         """
         if not self.blank_lines:
             return None
-        if self.array:
+        if self.words is Words.ELEMENT:
             return None if eol is None else b"\n"
-        if eol is None and self.bare_errors:
+        if eol is None and self.words is Words.BARE:
             return None  # go-genai: a blank line in the other style would glue events
         return (eol or DEFAULT_EOL) * 2
 
     def may_speak_after(self, tail: bytes) -> bool:
         """Tell whether the last bytes sent, none or up to four, leave room for an error."""
-        if self.mute:
-            return False
-        if self.one_value:
-            return not tail.strip()
-        if self.array:
-            return not tail or tail.rstrip().endswith(b"}")
+        match self.words:
+            case Words.NONE:
+                return False
+            case Words.VALUE:
+                return not tail.strip()
+            case Words.ELEMENT:
+                return not tail or tail.rstrip().endswith(b"}")
         return not tail or tail.endswith(_BLANK_LINES)
 
     def error_bytes(self, payload: Mapping[str, Any], eol: bytes | None) -> bytes:
@@ -104,52 +98,25 @@ class Dialect:
         ``eol`` is as in ``heartbeat``. The array stays open: the cut that follows is what
         the array's readers notice.
         """
-        if self.interactions:
+        if self.words is Words.INTERACTION:
             return _error_event(payload["error"], eol or b"\n")
-        if self.openai:
+        if self.words is Words.OPENAI:
             payload = _openai_error(payload["error"])
         body = json.dumps(payload, separators=(",", ":")).encode()
-        if self.array:
+        if self.words is Words.ELEMENT:
             return b"[" + body if eol is None else b",\r\n" + body
-        prefix = b"" if self.bare_errors else b"data: "
+        prefix = b"" if self.words in {Words.BARE, Words.VALUE} else b"data: "
         return prefix + body + (eol or DEFAULT_EOL) * 2
 
 
 STANDARD = Dialect("standard")
-GO = Dialect("go", bare_errors=True)
+GO = Dialect("go", Words.BARE)
 FRAGILE = Dialect("fragile", blank_lines=False)
-ARRAY = Dialect("array", array=True)
-INTERACTIONS = Dialect("interactions", interactions=True, end_mark=_INTERACTION_IS_OVER)
-OPENAI = Dialect("openai", openai=True, end_mark=_IS_OVER)
-MUTE = Dialect("mute", blank_lines=False, mute=True)
-
-
-def passed_through(path: str, status: int, headers: Mapping[str, str]) -> Dialect:
-    """Return how to end an answer that is passed through unread; MUTE where that is not known."""
-    coding = headers.get("Content-Encoding", "identity").strip().lower()
-    readable = status == _OK and is_event_stream(headers) and coding == "identity"
-    if not readable or "Content-Length" in headers:
-        return MUTE
-    if _OPENAI_STREAM.search(path):
-        return OPENAI
-    return INTERACTIONS if _INTERACTION.search(path) else MUTE
-
-
-@attrs.define(eq=False)
-class EndMark:
-    """Finds the event by which a stream of a dialect says that it is over, however it is cut."""
-
-    _dialect: Dialect
-    _overlap: bytes = b"\n"
-
-    def is_in(self, data: bytes) -> bool:
-        """Tell whether ``data``, the next bytes of the stream, complete it."""
-        mark = self._dialect.end_mark
-        if mark is None:
-            return False
-        looked_at = self._overlap + data
-        self._overlap = looked_at[-_OVERLAP:]
-        return mark.search(looked_at) is not None
+ARRAY = Dialect("array", Words.ELEMENT)
+UNARY = Dialect("unary", Words.VALUE)
+INTERACTIONS = Dialect("interactions", Words.INTERACTION)
+OPENAI = Dialect("openai", Words.OPENAI)
+MUTE = Dialect("mute", Words.NONE, blank_lines=False)
 
 
 def _openai_error(error: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -25,8 +25,9 @@ from gemproxy.keys import ACCOUNT
 from gemproxy.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body
-from gemproxy.relay.collecting import UNARY, CollectingSink, json_headers
+from gemproxy.relay.collecting import CollectingSink, json_headers
 from gemproxy.relay.deadline import Deadline
+from gemproxy.relay.dialects import UNARY
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.pacing import Pacing

@@ -36,7 +36,7 @@ from gemproxy.keys import (
 )
 from gemproxy.logs import request_id_var
 from gemproxy.relay.addresses import LIMIT, Addresses, names_files
-from gemproxy.relay.dialects import MUTE, EndMark, passed_through
+from gemproxy.relay.dialects import MUTE
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import (
     Credential,
@@ -46,6 +46,7 @@ from gemproxy.relay.headers import (
     upstream_headers,
 )
 from gemproxy.relay.incoming import Incoming
+from gemproxy.relay.passing import EndMark, passed_through
 from gemproxy.relay.redirects import Hop, followed
 from gemproxy.relay.refusals import Refusal, is_of_gemini, may_be_unreadable, readable
 from gemproxy.relay.upstream import Attempt, AttemptFailed

@@ -12,8 +12,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gemproxy.relay import downstream
-from gemproxy.relay.collecting import UNARY
-from gemproxy.relay.dialects import ARRAY, FRAGILE, GO, STANDARD, Dialect
+from gemproxy.relay.dialects import ARRAY, FRAGILE, GO, STANDARD, UNARY, Dialect
 from gemproxy.relay.downstream import ClientGone, ClientSink, EventStream, Sink, client_sink
 from gemproxy.relay.parting import NEVER, part
 from tests import sockets
@@ -42,7 +41,7 @@ class Stage:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         sink = client_sink(
-            request, self.dialect, sse=not self.dialect.array, send_timeout=self.send_timeout
+            request, self.dialect, sse=self.dialect is not ARRAY, send_timeout=self.send_timeout
         )
         try:
             await self.script(sink)
@@ -240,7 +239,7 @@ async def test_an_array_is_padded_only_between_its_brackets() -> None:
 async def test_a_failed_answer_ends_with_the_error_and_without_an_end(
     dialect: Dialect, expected: bytes, request_: bytes
 ) -> None:
-    frame = b"[{}" if dialect.array else FRAME
+    frame = b"[{}" if dialect is ARRAY else FRAME
 
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
