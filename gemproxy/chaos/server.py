@@ -28,7 +28,7 @@ from gemproxy.chaos.api import (
 )
 from gemproxy.chaos.conversation import first_user_text, turns_of
 from gemproxy.chaos.delivery import Close, Reply, Step, Transfer, Wiring, deliver
-from gemproxy.chaos.faults import Kind
+from gemproxy.chaos.faults import CUTS, Kind
 from gemproxy.chaos.files import Files
 from gemproxy.chaos.framing import Framing, Style
 from gemproxy.chaos.generation import generate
@@ -246,7 +246,7 @@ class ChaosServer:
                 return _steps(of_files), None
             kept = self.resources.answer(request) or OpenAI(tuple(self._models())).answer(request)
             if kept is not None:
-                return _steps(kept), None
+                return self._kept(request, kept), None
             of_interactions = self.interactions.answer(request)
             if of_interactions is not None:
                 return of_interactions, None
@@ -270,6 +270,18 @@ class ChaosServer:
         if self.record:
             self.attempts.append(attempt)
         return generation.steps, attempt
+
+    def _kept(self, request: Request, reply: Reply) -> Iterable[Step]:
+        """Deliver what is no generation; a streamed chat of the OpenAI layer goes in chunks.
+
+        The first fault of its model's script cuts it, if it is one that cuts bytes.
+        """
+        if dict(reply.headers).get("Content-Type") != "text/event-stream":
+            return _steps(reply)
+        script = self._stage.script(str(request.document.get("model")).removeprefix("models/"))
+        fault = script.faults[0] if script is not None and script.faults else None
+        cuts = fault is not None and fault.kind in CUTS
+        return deliver(reply, fault if cuts else None, Wiring())
 
     def _models(self) -> list[str]:
         return [DEFAULT_MODEL if name == "*" else name for name in self._stage.scripts]

@@ -1,6 +1,7 @@
 """The server on real sockets, seen by a client that sees the bytes."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -301,3 +302,26 @@ async def test_a_unary_answer_has_no_other_form() -> None:
 
     assert "Content-Type: application/json" in seen.head
     assert json.loads(seen.body)["candidates"]
+
+
+@pytest.mark.parametrize(("spec", "events"), [("fin@event:2", 2), ("clean@event:1", 1), ("", 5)])
+async def test_a_streamed_chat_comes_in_chunks_and_is_cut_by_the_script(
+    spec: str, events: int
+) -> None:
+    messages = [{"role": "user", "content": "One two three"}]
+    asked = {"model": "m", "stream": True, "messages": messages}
+    script = Script(STORY, [parse_fault(spec)] if spec else [])
+    bearer = {"Authorization": "Bearer test-key"}
+    async with ChaosServer(script) as server:
+        url = f"{server.url}/v1beta/openai/chat/completions"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, json=asked, headers=bearer) as response,
+        ):
+            body = b""
+            with contextlib.suppress(aiohttp.ClientPayloadError):
+                async for data in response.content.iter_any():
+                    body += data
+
+    assert response.headers["Transfer-Encoding"] == "chunked"
+    assert body.count(b"data: ") == events

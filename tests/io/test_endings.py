@@ -3,6 +3,7 @@
 What passes unchanged is compared with what the fake Gemini says to a client without a proxy.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.core.verdict import POLICY_REASONS
-from tests.gemini import REQUEST, Json, documents
+from tests.gemini import BODY, REQUEST, Json, documents
 from tests.running import AccessLog, StartProxy
 from tests.wire import ARRAY, KEY, STREAM, Answer, Ending, body_of, connect
 
@@ -87,6 +88,26 @@ async def test_an_array_that_breaks_off_stays_open(proxy: StartProxy) -> None:
         *told, last = json.loads(answer.body + b"]")
         assert last["error"]["status"] == "UNAVAILABLE"
         assert len(told) == 5
+
+
+@pytest.mark.parametrize("target", [STREAM, ARRAY], ids=["sse", "array"])
+async def test_in_http_1_0_an_answer_that_breaks_off_is_reset_when_all_has_come(
+    proxy: StartProxy, target: str
+) -> None:
+    asked = b"POST %b HTTP/1.0\r\nx-goog-api-key: k\r\nContent-Length: %d\r\n\r\n%b"
+    async with ChaosServer(script("clean@event:5", *DEAD)) as server:
+        running = await proxy(server, repair=SHORT_OF_PATIENCE)
+        async with running.connect() as client:
+            request = asked % (target.encode(), len(BODY), BODY)
+            await asyncio.get_running_loop().sock_sendall(client.socket, request)
+            status, _ = await client.head()
+            with pytest.raises(ConnectionResetError):
+                await client.exactly(1 << 20)
+
+    *told, last = (
+        json.loads(client._buffer + b"]") if target == ARRAY else documents(bytes(client._buffer))
+    )
+    assert (status, len(told), last["error"]["code"]) == (200, 5, 503)
 
 
 async def test_the_last_words_name_the_request(proxy: StartProxy, access_log: AccessLog) -> None:

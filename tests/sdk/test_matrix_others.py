@@ -13,8 +13,6 @@ from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.resources import vector
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from tests import sockets
-from tests.faults.upstreams import SSE_HEAD
 from tests.running import StartProxy
 from tests.sdk.node import HERE
 
@@ -105,11 +103,7 @@ async def _threaded(url: str) -> dict[str, Any]:
     return await asyncio.to_thread(_openai, url)
 
 
-BEGUN = [
-    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":'
-    b'[{"index":0,"delta":{"role":"assistant","content":"%b"},"finish_reason":null}]}\n\n' % word
-    for word in (b"Once ", b"upon ", b"a time")
-]
+ONCE = "Once upon a time there was a stream."
 
 
 def _broken_chat(url: str) -> tuple[str, Exception | None]:
@@ -118,7 +112,7 @@ def _broken_chat(url: str) -> tuple[str, Exception | None]:
     base = f"{url}/v1beta/openai/"
     with openai.OpenAI(api_key="test-key", base_url=base, max_retries=0) as client:
         chunks = client.chat.completions.create(
-            model="m", messages=[{"role": "user", "content": "Hello"}], stream=True
+            model="gemini-test", messages=[{"role": "user", "content": ONCE}], stream=True
         )
         try:
             for chunk in chunks:
@@ -128,12 +122,13 @@ def _broken_chat(url: str) -> tuple[str, Exception | None]:
     return text, None
 
 
-async def test_openai_raises_when_a_stream_breaks_off(proxy: StartProxy) -> None:
-    broken = sockets.cutting(SSE_HEAD, *map(sockets.chunk, BEGUN))
-    async with sockets.scripted(broken) as upstream:
-        text, error = await asyncio.to_thread(_broken_chat, (await proxy(str(upstream))).url)
+@pytest.mark.parametrize("spec", ["rst@event:3", "fin@event:3", "truncated-chunk@event:3"])
+async def test_openai_raises_when_a_stream_breaks_off(proxy: StartProxy, spec: str) -> None:
+    script = Script(Answer(TEXT), [parse_fault(spec)])
+    async with ChaosServer(script) as server:
+        text, error = await asyncio.to_thread(_broken_chat, (await proxy(server)).url)
 
-    assert text == "Once upon a time"
+    assert text == "Once upon a"
     assert isinstance(error, openai.APIError)
     assert not isinstance(error, openai.APIConnectionError)
     assert (error.code, error.type) == ("unavailable", "server_error")
