@@ -5,8 +5,10 @@ behaviour that starts with ECHO obeys the request to begin by repeating the anch
 """
 
 import enum
+import json
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
@@ -35,6 +37,7 @@ class Behaviour(enum.Enum):
     PREAMBLE = "preamble"  # a polite sentence first
     RESTART = "restart"  # the whole answer again
     RESTART_DIFFERENT = "restart-different"  # the answer again, and soon another one
+    ANOTHER_DOCUMENT = "another-document"  # a JSON answer again, with other values
     NOTHING = "nothing"  # STOP, at once
     REFUSE_MODEL_TURN = "refuse-model-turn"  # 400 when the last turn is the model's, else ECHO
     REFUSE_USER_TURN = "refuse-user-turn"  # 400 when it is the user's, else PLAIN
@@ -106,6 +109,26 @@ def _different(seam: Seam) -> str:
     return seam.full[:agreed] + DIFFERENT_STORY + " ".join(reversed(seam.full.split()))
 
 
+def _another_document(seam: Seam) -> str:
+    """Return a document of the same shape with other values; another story for other text."""
+    try:
+        document = json.loads(seam.full)
+    except ValueError:
+        return _different(seam)
+    return json.dumps(_otherwise(document), ensure_ascii=False)
+
+
+def _otherwise(value: Any) -> Any:  # noqa: ANN401 - JSON is any
+    """Return a value with each string told backwards and each number one higher."""
+    if isinstance(value, dict):
+        return {name: _otherwise(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_otherwise(inner) for inner in value]
+    if isinstance(value, str):
+        return value[::-1]
+    return value if isinstance(value, bool) or value is None else value + 1
+
+
 def _reopened(seam: Seam) -> str:
     """Return the line that opened the code block which the delivered text is in, if any."""
     fences = re.findall(r"^```.*\n?", seam.held, re.MULTILINE)
@@ -135,6 +158,7 @@ _SAYS: Mapping[Behaviour, Callable[[Seam], str]] = {
     Behaviour.PREAMBLE: lambda seam: PREAMBLE + seam.rest,
     Behaviour.RESTART: lambda seam: seam.full,
     Behaviour.RESTART_DIFFERENT: _different,
+    Behaviour.ANOTHER_DOCUMENT: _another_document,
     Behaviour.NOTHING: lambda _: "",
     Behaviour.REFUSE_MODEL_TURN: _echo,
     Behaviour.REFUSE_USER_TURN: _plain,

@@ -126,7 +126,7 @@ class Conversation:
         """Note that what ``plan`` says went out as far as its fault lets it."""
         fault = plan.fault
         whole = fault is None or fault.kind in HARMLESS or fault.at == END
-        told_it = plan.behaviour is not Behaviour.RESTART_DIFFERENT
+        told_it = plan.behaviour not in (Behaviour.RESTART_DIFFERENT, Behaviour.ANOTHER_DOCUMENT)
         self._answered = whole and told_it and plan.refusal is None
 
     def take_refusals(self) -> int:
@@ -217,7 +217,7 @@ def _violated(plan: Plan, message: str) -> Plan:
 def _refusal(behaviour: Behaviour, form: Form) -> str | None:
     model_turn = form is Form.PREFILL
     if behaviour is Behaviour.REFUSE:
-        return "The chaos server refuses to continue, as told."
+        return "The chaos server continues no model turn, as told."
     if behaviour is Behaviour.REFUSE_MODEL_TURN and model_turn:
         return "Requests ending with a model turn are not supported."
     if behaviour is Behaviour.REFUSE_USER_TURN and not model_turn:

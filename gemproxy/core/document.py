@@ -22,6 +22,7 @@ from gemproxy.core.jsontext import NotJSON, Reader, Work, agree, finished, parse
 from gemproxy.core.schema import Schema, agrees, as_json_schema
 from gemproxy.core.seam import RESTART_MIN, Cut, Diverged, Joint
 from gemproxy.core.splice import Decision, Joiner
+from gemproxy.core.tail import UNASKED_MIN
 
 LARGEST = 1 << 20
 """Characters. A longer text is joined where the seam says, without being read."""
@@ -151,11 +152,18 @@ class Document:
             return Diverged()
         if isinstance(said, Cut) and said.kind is Joint.PLAIN:
             again = yield from agree(self.delivered, text)
-            if again is not None:  # it tells the document again, perhaps not all that was told
-                news = 0 <= again < len(text)
+            if again is not None:  # it tells the document again, or only begins as it began
+                news = 0 <= again < len(text) and len(self.delivered) >= RESTART_MIN
                 return Cut(again, Joint.RESTART) if news else Diverged()
+            if self._may_repeat(text):
+                return Diverged()
         cut = yield from self._fitting(reader, said, text, whole=False)
         return cut if cut is not None and cut.drop < len(text) else Diverged()
+
+    def _may_repeat(self, text: str) -> bool:
+        """Tell an attempt that may go on plainly, or repeat a longer end of the delivered text."""
+        overlap = next(_overlaps(self.delivered, text), Cut(0, Joint.PLAIN)).drop
+        return overlap >= UNASKED_MIN and not self._ends_twice(overlap)
 
     def _fitting(
         self, reader: Reader, said: Decision | None, text: str, *, whole: bool
@@ -175,7 +183,19 @@ class Document:
         for cut in overlaps:
             fits = yield from _fits(reader.fork(), text[cut.drop :], whole=whole)
             fitting += [cut] if fits else []
-        return fitting[0] if len(fitting) == 1 else None
+        return fitting[0] if fitting and self._is_telling(fitting) else None
+
+    def _is_telling(self, fitting: list[Cut]) -> bool:
+        """Tell whether the longest of the overlaps goes before the others.
+
+        If a shorter one were right, the attempt would say the end of the delivered text once
+        more. That is likely only where the delivered text ends with two of them already.
+        """
+        return not any(self._ends_twice(fitting[0].drop - other.drop) for other in fitting[1:])
+
+    def _ends_twice(self, length: int) -> bool:
+        """Tell whether the delivered text ends with so many characters two times over."""
+        return self.delivered[-length:] == self.delivered[-2 * length : -length]
 
 
 def _fits(reader: Reader, text: str, *, whole: bool) -> Work[bool]:

@@ -216,12 +216,12 @@ def agree(one: str, other: str) -> Work[int | None]:
         theirs = _TOKEN.match(other, there, there + _WINDOW)
         if mine is None or theirs is None or _is_open(mine, one):
             return _common_rest(one, here, other, there)
-        kind = mine.lastindex or 0
-        if theirs.lastindex != kind or mine[kind] != theirs[kind]:
-            ends = _is_open(theirs, other) and mine[kind].startswith(theirs[kind])
+        token, other_token = mine[mine.lastindex or 0], theirs[theirs.lastindex or 0]
+        if token != other_token:
+            ends = _is_open(theirs, other) and token.startswith(other_token)
             return -1 if ends else None
         here, there = mine.end(), theirs.end()
-        steps += 2 + 2 * len(mine[kind]) // STEP_CHARS
+        steps += 2 + 2 * len(token) // STEP_CHARS
         if steps >= _BIT:
             yield steps
             steps = 0

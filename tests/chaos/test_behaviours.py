@@ -55,6 +55,15 @@ def test_a_different_restart_agrees_at_first_and_then_does_not() -> None:
     assert other not in FULL
 
 
+def test_another_document_has_the_same_shape_and_other_values() -> None:
+    full = '{"name": "fox", "legs": [4, 2.5], "tame": false, "owner": null}'
+
+    said = resumed_text(Behaviour.ANOTHER_DOCUMENT, Seam(full, full[:20]))
+
+    assert said == '{"name": "xof", "legs": [5, 3.5], "tame": false, "owner": null}'
+    assert DIFFERENT_STORY in resumed_text(Behaviour.ANOTHER_DOCUMENT, Seam(FULL, HELD))
+
+
 def test_the_lost_space_of_an_echo_is_the_anchors_own() -> None:
     seam = Seam(FULL, HELD + " ", ANCHOR + " ")
     assert resumed_text(Behaviour.ECHO_LOSE_SPACE, seam) == ANCHOR + "Ada" + FULL[30:]
@@ -82,7 +91,12 @@ def test_without_an_anchor_the_model_just_goes_on(behaviour: Behaviour) -> None:
 def test_what_a_behaviour_adds_stands_before_the_rest(text: str, cut: int, length: int) -> None:
     held = text[:cut]
     seam = Seam(text, held, held[max(0, len(held) - length) :])
-    exempt = {Behaviour.LOSE_SPACE, Behaviour.RESTART_DIFFERENT, Behaviour.NOTHING}
+    exempt = {
+        Behaviour.LOSE_SPACE,
+        Behaviour.RESTART_DIFFERENT,
+        Behaviour.ANOTHER_DOCUMENT,
+        Behaviour.NOTHING,
+    }
     for behaviour in set(Behaviour) - exempt:
         assert resumed_text(behaviour, seam).endswith(seam.rest)
 

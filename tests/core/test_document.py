@@ -302,7 +302,7 @@ def test_what_an_attempt_brings_before_it_is_cut_can_be_kept() -> None:
     assert held(WHOLE[:40], WHOLE[40:60]) == WHOLE[40:60]
     assert held(WHOLE[:40], WHOLE[20:60], anchor=WHOLE[20:40]) == WHOLE[40:60]
     assert held(WHOLE[:45], WHOLE[:60]) == WHOLE[45:60]
-    assert held(WHOLE[:20], '{\n "name": "fox",\n "legs": 4,') == 's": 4,'
+    assert held(WHOLE[:42], '{\n "name": "fox",\n "legs": 4,\n "homes": ["the fo') == "fo"
 
 
 @pytest.mark.parametrize(

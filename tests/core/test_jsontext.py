@@ -180,6 +180,9 @@ def test_a_text_told_again_in_other_white_space_is_found_to_the_character(
         ('{"a": 12,', '{"a": 1', -1),
         ('{"a": 1', '{"b": 1', None),
         ("[1", "Sure: [1", None),
+        ('{"a": 1', "1", None),
+        ("[true, 2", '["a", 2', None),
+        ("[1, 2", "[1", -1),
     ],
 )
 def test_what_was_told_again_ends_where_the_first_one_was_cut(
