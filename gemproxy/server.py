@@ -13,6 +13,9 @@ without a reader. aiohttp's access log is off, because it prints the query and w
 keys; the middleware writes ours. Its keep-alive timeout is also the only limit on a client
 that sends its request head drop by drop.
 
+The kernel queues as many clients as may be served: uvloop takes in one for each turn of the loop
+(libuv since 1.45), and in a burst a client that finds the queue full is reset half a minute later.
+
 Several workers share the port by SO_REUSEPORT. Each is a process of its own, started afresh:
 a fork would inherit the threads of the log as corpses. A worker that dies takes the others
 down in order, so that whoever supervises the service sees it and starts it again. All of
@@ -122,7 +125,14 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
     try:
         shared = True if server.workers > 1 else None
         tls = server_context(server.tls_cert, server.tls_key) if server.tls_cert else None
-        site = web.TCPSite(runner, server.host, server.port, reuse_port=shared, ssl_context=tls)
+        site = web.TCPSite(
+            runner,
+            server.host,
+            server.port,
+            reuse_port=shared,
+            ssl_context=tls,
+            backlog=server.max_connections,
+        )
         await site.start()
     except (OSError, TlsError) as error:
         sys.stderr.write(f"gemproxy cannot listen: {_said(error)}\n")

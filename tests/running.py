@@ -65,7 +65,8 @@ async def running(
 ) -> AsyncIterator[Proxy]:
     """Run a proxy; at the exit every request must have ended by itself."""
     url = upstream if isinstance(upstream, str) else upstream.url
-    app = create_app(settings(url, **sections))
+    values = settings(url, **sections)
+    app = create_app(values)
     app[IN_FLIGHT].patience = LINGER
     runner = web.AppRunner(
         app,
@@ -75,7 +76,7 @@ async def running(
         shutdown_timeout=PATIENCE,
     )
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=values.server.max_connections)
     await site.start()
     try:
         yield Proxy(f"http://127.0.0.1:{site.port}", app)

@@ -48,7 +48,7 @@ async def scripted(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIt
     def accept(reader: Reader, writer: Writer) -> None:
         runs.add(asyncio.create_task(run(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls, backlog=1024)
     scheme = "https" if tls else "http"
     try:
         yield URL(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/")

@@ -41,6 +41,9 @@ from gemproxy.chaos.wire import BadRequest, Request, close, perform, read_reques
 DEFAULT_MODEL = "gemini-chaos"
 """The name under which a script for any model is listed."""
 
+_BACKLOG = 1024
+"""Connections that may wait to be taken in; of a crowd the kernel would refuse all beyond 100."""
+
 
 class Outcome(enum.Enum):
     """How far an attempt is."""
@@ -111,7 +114,9 @@ class ChaosServer:
         return self._stage.connections_to_refuse_first()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, self.host, self.port)
+        self._server = await asyncio.start_server(
+            self._accept, self.host, self.port, backlog=_BACKLOG
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

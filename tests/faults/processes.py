@@ -90,7 +90,7 @@ async def until(holds: Callable[[], bool]) -> None:
     """Wait until ``holds()``, which nobody announces."""
     async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 (what another process has is told by nobody)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)  # and asking without a pause would take a processor from it
 
 
 @contextlib.asynccontextmanager

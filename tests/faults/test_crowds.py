@@ -1,23 +1,29 @@
 """Many streams at once: each is exact, and none is left behind."""
 
 import asyncio
+import contextlib
 import random
+import signal
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
+from tests.faults.processes import serving, told_by_proc
 from tests.faults.upstreams import Lockstep, is_whole, model, script
 from tests.gemini import chunk, sse
-from tests.running import StartProxy
+from tests.running import PATIENCE, StartProxy
 from tests.sockets import scripted
 from tests.wire import Ending
 
 pytestmark = pytest.mark.production_loop
 
 CROWD = 500
+QUEUE = min(CROWD, socket.SOMAXCONN)
 MANY = {"max_connections": 2 * CROWD}
 TIRELESS = {"max_consecutive_retries": 50, "max_resumes": 50}
 
@@ -80,6 +86,18 @@ async def test_no_stream_is_left_behind_by_the_others(proxy: StartProxy) -> None
 
         assert {task.result() for task in reading} == {b"".join(frames)}
     assert upstream.asked == CROWD
+
+
+@told_by_proc
+async def test_a_crowd_waits_in_the_kernel_while_the_loop_is_busy(tmp_path: Path) -> None:
+    """A stopped process takes in nobody, as a busy one: who finds the queue full is reset."""
+    async with ChaosServer(script()) as server, serving(tmp_path, server.url) as proxy:
+        proxy.process.send_signal(signal.SIGSTOP)
+        async with contextlib.AsyncExitStack() as stack, asyncio.timeout(PATIENCE):
+            clients = [await stack.enter_async_context(proxy.connect()) for _ in range(QUEUE)]
+            proxy.process.send_signal(signal.SIGCONT)
+
+            assert is_whole(await clients[-1].ask())
 
 
 async def test_one_too_many_is_told_so_at_once(proxy: StartProxy) -> None:
