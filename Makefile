@@ -26,8 +26,8 @@ demo: $(VENV)/.runtime ## stream through the proxy while its upstream is cut, an
 run: $(VENV)/.runtime ## serve on 127.0.0.1:8000
 	$(BIN)/python run.py $(ARGS)
 
-test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev ## run the tests on every core (ARGS="-n 0" on one, to see their output)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 bench: $(VENV)/.runtime ## measure beside other proxies, after bench/setup (ARGS="--only S1b")
 	$(BIN)/python bench/compare.py $(ARGS)
