@@ -18,6 +18,7 @@ import attrs
 import pytest
 from yarl import URL
 
+from gemproxy.relay.parting import NEVER
 from tests.certificates import make
 from tests.live_upstream import LIVE, live_upstream, silent
 from tests.sockets import (
@@ -229,7 +230,7 @@ async def test_a_stream_that_outlasts_the_drain_is_cut(tmp_path: Path) -> None:
     async with streaming(tmp_path, Stream().script, 0.05) as (proxy, _, client):
         proxy.send(signal.SIGTERM)
 
-        assert await client.rest() == b""
+        assert await client.rest() == NEVER
         assert await proxy.exit_status() == 0
 
 
@@ -239,7 +240,7 @@ async def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
         await until_refused(port)
         proxy.send(signal.SIGTERM)
 
-        assert await client.rest() == b""
+        assert await client.rest() == NEVER
         assert await proxy.exit_status() == 0
 
 
