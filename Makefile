@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
-LENGTH ?= 7
+LENGTH ?= 6
 MINUTES ?= 20
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
@@ -38,7 +38,7 @@ soak: $(VENV)/.runtime ## serve for MINUTES=20 while everything goes wrong, and 
 sdk-table: $(VENV)/.dev ## run the SDKs' tests and write docs/sdks.md
 	GEMPROXY_SDK_TABLE=1 $(BIN)/python -m pytest tests/sdk --deselect tests/sdk/test_table.py
 
-explore: $(VENV)/.dev ## explore the stream machine deeper than the tests do (LENGTH=7)
+explore: $(VENV)/.dev ## explore the stream machine deeper than the tests do (LENGTH=6)
 	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/test_exploration.py
 
 diagram: $(VENV)/.dev ## draw the machine's states into ARCHITECTURE.md

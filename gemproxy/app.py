@@ -45,6 +45,9 @@ aiohttp tells its release and Python's instead, also where its parser refuses a 
 nothing of an application sees.
 """
 
+_EMPTY_FINISH_SECONDS = 60.0
+"""Gateways put STOP on a first, empty frame; behind one that stays alone nothing comes."""
+
 
 def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Application:
     """Return the application that serves ``settings``; it connects nowhere before startup.
@@ -132,6 +135,7 @@ def _timing(settings: Settings) -> Timing:
             Patience.CHUNK: upstream.chunk_timeout_seconds,
             Patience.FINISH: upstream.finish_grace_seconds,
             Patience.TOOL_FINISH: upstream.tool_finish_grace_seconds,
+            Patience.EMPTY_FINISH: min(upstream.thinking_timeout_seconds, _EMPTY_FINISH_SECONDS),
         },
         heartbeat=settings.client.heartbeat_seconds,
         headers_after=settings.client.headers_after_seconds,

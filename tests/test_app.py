@@ -108,6 +108,7 @@ async def test_timing_settings_reach_the_watch() -> None:
         Patience.CHUNK: 3,
         Patience.FINISH: 4,
         Patience.TOOL_FINISH: 5,
+        Patience.EMPTY_FINISH: 2,
     }
     assert shared.timing == Timing(patience, 6, 7)
     assert shared.send_timeout == 8

@@ -88,7 +88,7 @@ Here is the comparison that you asked for:
 
 1. Read the table from left to right.
 2. Do the last column.
-3. Repeat from step 1.
+3. Begin again at the left, until nothing is open!
 """
 
 _JSON = json.dumps(

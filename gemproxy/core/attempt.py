@@ -1,8 +1,13 @@
 """One attempt: what it sends, and what is known of its answer while it runs.
 
-`next_attempt` makes it from what the client already has. Nothing visible went out: the
-request is replayed as it came. Text went out: it is continued, natively from a checkpoint
-where there is one, else in the text form. Anything else cannot be continued honestly.
+`next_attempt` makes it from what the client already has:
+
+- A checkpoint is used whatever went out before it, thoughts only or code. Behind an opaque part
+  that went out after it nothing can be continued.
+- Nothing visible went out: the request is replayed as it came.
+- Text went out that no anchor can show, because it is too short or repeats itself: the request
+  is replayed once, and an answer that begins with the same characters goes on from there.
+- Other text is continued in a form of continuation. Anything else cannot be continued honestly.
 """
 
 import enum
@@ -11,8 +16,10 @@ import attrs
 import msgspec
 
 from gemproxy.core.anchor import choose_anchor
+from gemproxy.core.chunk import Chunk
 from gemproxy.core.continuation import Form, continue_natively, continue_text
 from gemproxy.core.document import LARGEST, Document
+from gemproxy.core.ending import Ending
 from gemproxy.core.errors import NotContinuable
 from gemproxy.core.events import Received
 from gemproxy.core.policy import Policy
@@ -64,10 +71,13 @@ class Attempt:
     begins_at: int = 0
     held: list[Told] = attrs.field(factory=list)
     pending: list[Received] = attrs.field(factory=list)
-    standing: str | None = None
-    blocked: bool = False
+    ending: Ending = attrs.field(factory=Ending)
+    marked: bool = False
     holds_calls: bool = False
     spoke: bool = False
+    content: bool = False
+    proving: bool = False
+    proof: str = ""
     skip: int = 0
     settled: bool = False
     usage: msgspec.Raw = attrs.field(factory=msgspec.Raw)
@@ -75,7 +85,14 @@ class Attempt:
     @property
     def ended(self) -> bool:
         """Whether the upstream has said that, and how, the answer ends."""
-        return self.blocked or self.standing is not None
+        return self.marked and self.ending.is_over()
+
+    def note_ending(self, chunk: Chunk) -> None:
+        """Take what a frame says of the end, and whether it brings content."""
+        self.content |= self.spoke
+        self.ending.note(chunk, first_seen=self.content or self.begins_at > 0)
+        self.marked = bool(self.ending.reasons) or self.ending.blocked
+        self.content |= bool(chunk.text) or chunk.call or chunk.opaque
 
     def undelivered(self) -> int:
         """Return how many visible characters came and did not go out."""
@@ -84,32 +101,58 @@ class Attempt:
         return held + pending + (self.rewriter.dropped if self.rewriter else 0)
 
 
-def next_attempt(  # noqa: PLR0913 - each is one side of the decision
-    request: StreamRequest,
-    transcript: Transcript,
-    ledger: Ledger,
-    policy: Policy,
-    *,
-    form: Form,
-    natively: bool,
+@attrs.frozen
+class Way:
+    """How a text is continued.
+
+    ``form`` is the form of continuation, and ``last`` says that all others have failed.
+    ``natively`` says whether checkpoints are of use, ``replay`` whether a text without an
+    anchor may be asked for again from its beginning.
+    """
+
+    form: Form = Form.ECHO
+    last: bool = False
+    natively: bool = True
+    replay: bool = True
+
+
+def next_attempt(
+    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy, way: Way
 ) -> Attempt:
     """Return the attempt that can complete what the client has.
 
-    ``form`` is how a text is continued, ``natively`` whether checkpoints are of use. Raises
-    NotContinuable when there is no such attempt, or when it would cost too much.
+    Raises NotContinuable when there is no such attempt, or when it would cost too much.
     """
     cap = policy.max_extra_tokens
     if cap is not None and ledger.extra() + ledger.expected_prompt() > cap:
         raise NotContinuable("The cap on extra tokens for this stream is reached.")
+    checkpoint = transcript.checkpoint or _own_checkpoint(request)
+    if checkpoint is not None and way.natively and not transcript.opaque_since_checkpoint:
+        return _native(request, transcript, ledger, policy, checkpoint)
     if not transcript.visible:
         rewriter = _rewriter(transcript, ledger, policy) if transcript.started else None
         return Attempt(request.body, Plan.REPLAY, rewriter)
     if transcript.opaque or request.several:
         raise NotContinuable("What the client already has cannot be continued as text.")
-    checkpoint = transcript.checkpoint or _own_checkpoint(request)
-    if checkpoint is not None and natively:
-        return _native(request, transcript, ledger, policy, checkpoint)
-    return _textual(request, transcript, ledger, policy, form)
+    tail = Tail.of(transcript.text)
+    anchor = choose_anchor(transcript.text, tail)
+    if anchor is None and way.replay and not request.server_tools:
+        return _replay(request, transcript, ledger, policy)
+    return _textual(request, transcript, ledger, policy, (way.form, anchor, tail))
+
+
+def _replay(
+    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy
+) -> Attempt:
+    """Return the whole request again, of whose answer the client has the beginning."""
+    rewriter = _rewriter(transcript, ledger, policy)
+    return Attempt(
+        request.body,
+        Plan.REPLAY,
+        rewriter,
+        Repetition(transcript.text),
+        begins_at=transcript.chars,
+    )
 
 
 def _own_checkpoint(request: StreamRequest) -> Checkpoint | None:
@@ -132,16 +175,21 @@ def _native(
         _rewriter(transcript, ledger, policy),
         Repetition(since) if since else None,
         begins_at=transcript.chars,
+        proving=transcript.chars > 0,
     )
 
 
 def _textual(
-    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy, form: Form
+    request: StreamRequest,
+    transcript: Transcript,
+    ledger: Ledger,
+    policy: Policy,
+    how: tuple[Form, str | None, Tail],
 ) -> Attempt:
     transcript.forget_checkpoints()
     text = transcript.text
-    tail = Tail.of(text)
-    anchor = None if form is Form.PREFILL else choose_anchor(text, tail)
+    form, anchor, tail = how
+    anchor = None if form is Form.PREFILL else anchor
     body = continue_text(
         request,
         text,
@@ -154,7 +202,8 @@ def _textual(
     if request.wants_document and len(text) <= LARGEST:
         joiner = Document(text, joiner, request.schema)
     rewriter = _rewriter(transcript, ledger, policy, continued=True)
-    return Attempt(body, Plan.TEXT, rewriter, joiner, begins_at=transcript.chars)
+    at = transcript.chars
+    return Attempt(body, Plan.TEXT, rewriter, joiner, begins_at=at, proving=True)
 
 
 def _rewriter(

@@ -6,8 +6,8 @@ forwarded are the frame's own bytes, so unknown fields travel untouched. The fas
 enums as ints, a null where a flag belongs) is read by the standard library. A null is read
 as an absent field, as protobuf has it.
 
-Only the first candidate is read. Several candidates are marked as such: they can be
-passed on and replayed, never continued.
+Only the parts of the candidate with index 0 are read. Of several candidates the machine is
+told how each stands (``Said``): they can be passed on and replayed, never continued.
 """
 
 import codecs
@@ -59,11 +59,20 @@ class Undecodable(ValueError):
     """A frame's data is no JSON object."""
 
 
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """How one of several candidates stands in a frame: has it content, has it a finishReason."""
+
+    index: int
+    news: bool
+    finish_reason: str | None
+
+
 class Chunk(msgspec.Struct, frozen=True, gc=False):
     """The machine's view of one frame; a msgspec struct because one is made for each event.
 
     ``plain`` is the hot case: visible text of a single candidate and nothing to decide.
     ``news`` says that the frame brings content: text, a thought, a call or an opaque part.
+    ``candidates`` is empty where the frame has none but the candidate with index 0.
     """
 
     plain: bool = False
@@ -72,7 +81,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
     thought: bool = False
     call: bool = False
     opaque: bool = False
-    several: bool = False
+    candidates: tuple[Said, ...] = ()
     finish_reason: str | None = None
     block_reason: str | None = None
     token: str | None = None
@@ -104,7 +113,7 @@ class _Candidate(msgspec.Struct, gc=False, rename="camel"):
     finish_reason: str | None = None
     continuation_token: str | None = None
     grounding_metadata: msgspec.Raw = msgspec.Raw()
-    index: int = 0
+    index: int | None = None
 
 
 class _Feedback(msgspec.Struct, gc=False, rename="camel"):
@@ -171,7 +180,7 @@ def read(data: Data) -> Chunk:
                     )
         _check_characters(data)  # the typed decoder looks only at the strings that it wants
         if any(_is_wordless(part) and not _given(part.inline_data) for part in _parts(response)):
-            return _summary(response, _keyed_parts(data))
+            return _summary(response, _keyed_parts(data, _first(response)))
         return _summary(response, ())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_slowly(data)
@@ -188,26 +197,34 @@ def _check_characters(data: Data) -> None:
     decoder.decode(b"", final=True)
 
 
+def _first(response: _Response) -> int:
+    """Return the place of the candidate with index 0 in a frame, -1 where it is not there."""
+    places = (place for place, one in enumerate(response.candidates) if not one.index)
+    return next(places, -1)
+
+
 def _parts(response: _Response) -> list[_Part]:
-    content = response.candidates[0].content if response.candidates else None
+    place = _first(response)
+    content = response.candidates[place].content if place >= 0 else None
     return content.parts if content else []
 
 
-def _keyed_parts(data: Data) -> _Keyed:
-    content = _decode_keys(data).candidates[0].content
+def _keyed_parts(data: Data, place: int) -> _Keyed:
+    content = _decode_keys(data).candidates[place].content
     return content.parts if content else ()
 
 
 def _summary(response: _Response, keyed: _Keyed) -> Chunk:
     """Return what a frame says; ``keyed`` is needed where one of its parts is wordless."""
-    candidate = response.candidates[0] if response.candidates else _Candidate()
-    several = len(response.candidates) > 1 or bool(candidate.index)
+    place = _first(response)
+    candidate = response.candidates[place] if place >= 0 else _Candidate()
+    candidates = _candidates(response)
     parts = _parts(response)
     text = "".join([p.text for p in parts if p.text and not p.thought])
     thought = any(p.thought for p in parts)
     call = any(_given(p.function_call) for p in parts)
     inline = any(p.inline_data and _is_wordless(p) and _given(p.inline_data) for p in parts)
-    opaque = several or inline or _any_payload(parts, keyed)
+    opaque = any(said.news for said in candidates) or inline or _any_payload(parts, keyed)
     feedback = response.prompt_feedback
     return Chunk(
         news=bool(text or thought or call or opaque),
@@ -215,16 +232,32 @@ def _summary(response: _Response, keyed: _Keyed) -> Chunk:
         thought=thought,
         call=call,
         opaque=opaque,
-        several=several,
+        candidates=candidates,
         finish_reason=_specified(candidate.finish_reason),
         block_reason=_specified(feedback.block_reason) if feedback else None,
         token=candidate.continuation_token or None,
-        error=response.error,
+        error=response.error or None,  # some gateways put an empty one beside content
         usage=_kept(response.usage_metadata),
         grounding=_kept(candidate.grounding_metadata),
         response_id=response.response_id,
         model_version=response.model_version,
     )
+
+
+def _candidates(response: _Response) -> tuple[Said, ...]:
+    """Return how each of several candidates stands; empty for the one with index 0.
+
+    Protobuf leaves out an index of zero. Where several lack theirs, their places count.
+    """
+    if len(response.candidates) <= 1 and not any(c.index for c in response.candidates):
+        return ()
+    said: dict[int, Said] = {}
+    for place, candidate in enumerate(response.candidates):
+        index = candidate.index or 0
+        index = place if candidate.index is None and index in said else index
+        parts = candidate.content.parts if candidate.content else []
+        said[index] = Said(index, bool(parts), _specified(candidate.finish_reason))
+    return tuple(said.values())
 
 
 def _given(value: msgspec.Raw) -> msgspec.Raw:
@@ -270,8 +303,9 @@ def _read_slowly(data: Data) -> Chunk:
     if not isinstance(document, dict):
         raise Undecodable("a frame's data is no JSON object")
     candidates = _sequence(document.get("candidates"))
-    keyed = _tolerant_parts(candidates[0]) if candidates else ()
-    return _summary(_tolerant(document), keyed)
+    response = _tolerant(document)
+    place = _first(response)
+    return _summary(response, _tolerant_parts(candidates[place]) if place >= 0 else ())
 
 
 def loads(data: Data, errors: str = "strict") -> Any:  # noqa: ANN401 - JSON is any
@@ -320,7 +354,7 @@ def _tolerant_candidate(candidate: dict[str, Any]) -> _Candidate:
         finish_reason=_enum(candidate.get("finishReason"), FINISH_REASONS),
         continuation_token=_text(candidate.get("continuationToken")),
         grounding_metadata=_raw(candidate.get("groundingMetadata")),
-        index=index if isinstance(index, int) else 0,
+        index=index if isinstance(index, int) else None,
     )
 
 

@@ -10,7 +10,8 @@ gemini-3.6-flash on). The user turn shows the anchor, the last characters of tha
 asks to begin by repeating them, so that the seam can be found and not guessed. It speaks
 with the user's voice: notices in an operator's voice get refused as injections.
 
-What a model refuses with 400 is tried in the next form of the ladder.
+Which form is asked next is decided in ``forms``. A function call that the request demands
+(``toolConfig`` mode ANY) is not demanded of a continuation: it has to go on with text.
 """
 
 import enum
@@ -50,19 +51,13 @@ _TAIL = 200
 _SOME_HAN = 10
 _QUOTE_OPEN, _QUOTE_CLOSE = "<reply_so_far>\n", "\n</reply_so_far>\n\n"
 _MIN_OUTPUT = 256
+_ANY = ("ANY", "any", 2)  # by name, or by its number in FunctionCallingConfig.Mode
 
 
 def ladder(request: StreamRequest) -> tuple[Form, ...]:
     """Return the forms worth trying for ``request``, first to last."""
     capped = look_up(request.config, "maxOutputTokens") is not None
     return tuple(form for form in Form if capped or form is not Form.UNCAPPED)
-
-
-def next_form(form: Form, request: StreamRequest) -> Form | None:
-    """Return the form to try for ``request`` after ``form`` was refused, None after the last."""
-    forms = ladder(request)
-    later = [other for other in forms if list(Form).index(other) > list(Form).index(form)]
-    return later[0] if later else None
 
 
 def continue_text(  # noqa: PLR0913 - each is one fact of the attempt
@@ -86,6 +81,7 @@ def continue_text(  # noqa: PLR0913 - each is one fact of the attempt
     if form is not Form.PREFILL:
         contents.append(_user_turn(_notice(text, anchor, quoted=form is Form.QUOTED)))
     document["contents"] = contents
+    _let_it_write(document)
     if form is not Form.UNCAPPED:
         spare = estimate_tokens(anchor or "")
         _shrink_output(document, delivered_tokens - spare, thought_tokens)
@@ -180,6 +176,21 @@ def _is_chinese(tail: str) -> bool:
     han = sum("\u4e00" <= character <= "\u9fff" for character in tail)
     kana = any("\u3040" <= character <= "\u30ff" for character in tail)
     return not kana and han >= min(_SOME_HAN, max(1, len(tail) // 4))
+
+
+def _let_it_write(document: dict[str, Any]) -> None:
+    """Turn mode ANY, in which a model may only call functions, into AUTO."""
+    name = spelling(document, "toolConfig")
+    tools = document.get(name)
+    if not isinstance(tools, dict):
+        return
+    key = spelling(tools, "functionCallingConfig")
+    calling = tools.get(key)
+    if not isinstance(calling, dict) or calling.get("mode") not in _ANY:
+        return
+    allowed = {"mode", "allowedFunctionNames", "allowed_function_names"}  # go with ANY only
+    kept = {name: value for name, value in calling.items() if name not in allowed}
+    document[name] = {**tools, key: {**kept, "mode": "AUTO"}}
 
 
 def _shrink_output(document: dict[str, Any], used: int, thought_tokens: int) -> None:

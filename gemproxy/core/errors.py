@@ -155,6 +155,24 @@ class Unrepaired(UpstreamFailure):
     status = 503
 
 
+class ContinuationRefused(Unrepaired):
+    """The upstream refuses our continuation; ``body`` is its answer to it."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__("The stream broke, and the model refuses to continue it.")
+        self._body = body
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return our error with the upstream's own reason, which no log shows."""
+        reason = (upstream_error(self._body) or {}).get("message")
+        message = f"{self.message} It says: {reason}" if reason else self.message
+        return status_payload(self.status, message, code=self.code, request_id=request_id)
+
+
+class Blocked(Unrepaired):
+    """The upstream refused the prompt behind text that the client has."""
+
+
 @attrs.define(eq=False, init=False)
 class UpstreamRejection(UpstreamFailure):
     """The upstream's own error answer; ``body`` is what it sent, unchanged."""

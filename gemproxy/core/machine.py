@@ -21,32 +21,40 @@ The diagram in ARCHITECTURE.md is drawn from the table.
 
 The end is judged when the body ends, not at the first finishReason: Gemini emits
 intermediate ones around its built-in tools. A frame that carries one is *held*, its reason
-is the *standing* one, and frames that bring no content queue behind it. Content that comes
-after it releases what is held, as it came, and clears the standing. A function call holds
+*stands* (``ending``), and frames that bring no content queue behind it. Content that comes
+after it releases what is held, as it came, and revokes the reason. A function call holds
 everything behind it until the end, so that a broken turn with calls can be asked for again
 and each call arrives once.
 
-At the end the standing reason is looked up in the finish table. Without one the stream was
-dropped, however politely it was closed. What then can be done depends only on what the
-client already has:
+At the end each candidate's standing reason is looked up in the finish table. Where one of them
+has none the stream was dropped, however politely it was closed. What then can be done depends
+only on what the client already has (``attempt.next_attempt``).
 
-    nothing visible         replay the request as it came
-    text                    continue it: natively from a checkpoint, else in the text form
-    anything else           nothing honest is left: fail
+A resumed attempt has to bring something new: until it does, its frames wait. STOP behind nothing
+new is asked again in another form, and believed only when two forms agree and the text ends
+where an answer may end (``closed``).
+
+An ending that is not accepted is *kept*. When no attempt betters it, and nothing more went out,
+the client gets it as Gemini gave it. Behind a policy reason no attempt is made.
 """
 
 import enum
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
-from gemproxy.core.attempt import Attempt, Plan, Told, next_attempt
+from gemproxy.core.attempt import Attempt, Plan, Told, Way, next_attempt
 from gemproxy.core.chunk import Chunk, read
-from gemproxy.core.continuation import Form, next_form
+from gemproxy.core.closed import is_closed
+from gemproxy.core.continuation import Form
 from gemproxy.core.document import Document
+from gemproxy.core.ending import Ending
 from gemproxy.core.errors import (
+    Blocked,
+    ContinuationRefused,
     GemproxyError,
     NoFirstByte,
     NotContinuable,
@@ -70,12 +78,13 @@ from gemproxy.core.events import (
     Resume,
 )
 from gemproxy.core.flow import Flow
+from gemproxy.core.forms import Forms
 from gemproxy.core.frame import Encoder, Frame
 from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest
-from gemproxy.core.rewrite import Rewriter, without_reason
+from gemproxy.core.rewrite import Rewriter, without_content, without_reason
 from gemproxy.core.seam import Cut, Joint, Seam
-from gemproxy.core.splice import Decision
+from gemproxy.core.splice import Decision, Swallow
 from gemproxy.core.transcript import Transcript
 from gemproxy.core.usage import Ledger, counts_output, parse_usage
 from gemproxy.core.verdict import (
@@ -91,6 +100,14 @@ Actions = tuple[Action, ...]
 _BAD_REQUEST = 400
 _TOO_MANY_REQUESTS = 429
 _CLIENT_ERRORS = range(400, 500)
+_SILENT_HOPS = 20
+"""How often in a row Gemini's wish to be called again is followed that brings no text."""
+
+_TWO = 2
+"""In how many forms a model has to say STOP behind nothing new before it is believed."""
+
+_NOTHING = re.compile(r"\s*(?:[.\u3002]|[>\]\u27e7]{2,}|</reply_so_far>|\s)*")
+"""What a model adds to a text that it only repeats: a full stop, or marks of our notice."""
 
 
 class State(enum.Enum):
@@ -114,6 +131,15 @@ class Patience(enum.Enum):
     CHUNK = "chunk"
     FINISH = "finish"
     TOOL_FINISH = "tool_finish"
+    EMPTY_FINISH = "empty_finish"
+
+
+@attrs.frozen
+class Kept:
+    """An ending that was not accepted, and what the client had then (``progress``)."""
+
+    attempt: Attempt
+    progress: int
 
 
 class IllegalInput(RuntimeError):
@@ -137,19 +163,25 @@ class StreamMachine:
     causes: list[Cause] = attrs.field(factory=list)
     joints: list[Joint] = attrs.field(factory=list)
     finish_reason: str | None = None
+    grace_ran_out: bool = False
     _attempt: Attempt = attrs.field(init=False)
-    _form: Form = attrs.field(init=False)
+    _forms: Forms = attrs.field(init=False)
     _natively: bool = True
+    _replayed: bool = False
     _empty_stops: int = 0
+    _empty_forms: set[Plan | Form] = attrs.field(factory=set)
     _bad_finishes: int = 0
+    _hops: int = 0
+    _silent_hops: int = 0
     _waited: bool = False
-    _last_words: tuple[Attempt, Ledger] | None = None
+    _spent: bool = False
+    _kept: Kept | None = None
     _error: GemproxyError | None = None
     _framed: bool = False
 
     def __attrs_post_init__(self) -> None:
         self._attempt = Attempt(self.request.body)
-        self._form = self.policy.first_form
+        self._forms = Forms(self.request, self.policy.first_form)
 
     # -- what the relay asks ---------------------------------------------------------------
 
@@ -174,27 +206,41 @@ class StreamMachine:
         return self._attempt.plan
 
     @property
-    def form(self) -> Form:
-        """The form of continuation in use: worth remembering for the model."""
-        return self._form
+    def lesson(self) -> Form | None:
+        """The form of continuation that is worth remembering for the model, if any."""
+        return self._forms.lesson if self.joints else None
 
     @property
     def flowing(self) -> bool:
         """Whether plain events may come as a Flow: nothing is held, nothing left to drop."""
         attempt = self._attempt
         return self.state is State.STREAMING and not (
-            attempt.held or attempt.skip or attempt.blocked or attempt.standing
+            attempt.held or attempt.skip or attempt.marked or attempt.proving
         )
 
     @property
     def joining(self) -> bool:
-        """Whether it is not yet known where the attempt joins what the client has."""
-        return self.state is State.SPLICING
+        """Whether it is not yet known where the attempt joins, or that it brings anything."""
+        return self.state is State.SPLICING or self._attempt.proving
 
     @property
     def progress(self) -> int:
-        """A count that grows whenever the client gets something new and visible."""
+        """A count that grows whenever the client gets something new and visible.
+
+        It grows with each checkpoint too that Gemini asks to be called again with.
+        """
+        return self._visible + self._hops
+
+    @property
+    def _visible(self) -> int:
         return self.transcript.chars + self.transcript.opaque
+
+    @property
+    def missing_candidates(self) -> int:
+        """How many candidates were asked for and did not come."""
+        if not self.request.several:
+            return 0
+        return len(set(range(self.request.candidates)) - self._attempt.ending.reasons.keys())
 
     @property
     def holding(self) -> bool:
@@ -207,10 +253,15 @@ class StreamMachine:
         attempt = self._attempt
         if self.state is State.CONNECTING:
             return Patience.FIRST_BYTE
-        if attempt.ended:
-            tools = self.request.server_tools or self.transcript.opaque
-            return Patience.TOOL_FINISH if tools else Patience.FINISH
-        return Patience.CHUNK if attempt.spoke else Patience.THINKING
+        if not attempt.ended:
+            return Patience.CHUNK if attempt.spoke else Patience.THINKING
+        ending = attempt.ending
+        if ending.revoked or ending.missing(self.request.candidates):
+            return Patience.CHUNK  # a reason says little where one was revoked, or one is due
+        if ending.reason == "STOP" and not attempt.content:
+            return Patience.EMPTY_FINISH
+        tools = self.request.server_tools or self.transcript.opaque
+        return Patience.TOOL_FINISH if tools else Patience.FINISH
 
     # -- connecting ------------------------------------------------------------------------
 
@@ -221,7 +272,7 @@ class StreamMachine:
     def _reject(self, event: Rejected) -> Actions:
         plan, status = self._attempt.plan, event.status
         if plan is Plan.TEXT and status == _BAD_REQUEST:
-            return self._next_form()
+            return self._refused_form(event.body)
         if plan is Plan.NATIVE and status in _CLIENT_ERRORS and not is_transient(status):
             self._natively = False
             return self._interrupt(Cause.REFUSED)
@@ -231,13 +282,10 @@ class StreamMachine:
             Cause.STATUS, error, event.retry_after if delay is None else delay
         )
 
-    def _next_form(self) -> Actions:
-        form = next_form(self._form, self.request)
-        if form is None:
-            refused = "The stream broke, and the model refuses to continue it."
-            return self._fail(Unrepaired(refused))
-        self._form = form
-        return self._interrupt(Cause.REFUSED)
+    def _refused_form(self, body: bytes) -> Actions:
+        if self._forms.refused(body):
+            return self._interrupt(Cause.REFUSED, error=self._error)
+        return self._fail(ContinuationRefused(body))
 
     def _never_opened(self, event: Ended) -> Actions:
         if event.how is How.NO_FIRST_BYTE:
@@ -247,15 +295,19 @@ class StreamMachine:
         )
 
     def _give_up(self, event: GaveUp) -> Actions:
-        if self._last_words is not None and self.state is State.CONNECTING:
-            return self._pass_last_words(self._last_words)
-        return self._fail(self._error or Unrepaired(f"The stream broke: {event.reason}."))
+        """Make no further attempt; an ending that stands is judged first."""
+        self._spent = True
+        gave_up = self._error or Unrepaired(f"The stream broke: {event.reason}.")
+        if self.state is State.CONNECTING or not self._attempt.ended:
+            return self._fail(gave_up)
+        self._error = gave_up
+        return self._over(Ended(How.EOF))
 
     # -- streaming -------------------------------------------------------------------------
 
     def _stream(self, event: Received) -> Actions:
         chunk, attempt = event.chunk, self._attempt
-        if chunk.plain and attempt.rewriter is None and not attempt.held and not attempt.ended:
+        if chunk.plain and attempt.rewriter is None and not attempt.held and not attempt.marked:
             if self.transcript.response_id is None:
                 self.transcript.begin(chunk.response_id, chunk.model_version)
             if not self._framed:
@@ -302,9 +354,12 @@ class StreamMachine:
     def _weigh(self, event: Received) -> bytes:
         """Take a frame that may have to be held; return what goes out now."""
         attempt, chunk = self._attempt, event.chunk
-        out = self._clear_standing() if chunk.news and attempt.ended else b""
+        freed = chunk.news and attempt.ended and not (attempt.holds_calls or attempt.proving)
+        out = self._release() if freed else b""  # that reason was an intermediate one
         self._note(chunk)
         told = self._told(event)
+        if attempt.proving:
+            self._prove(told)
         if self.policy.repair and self._has_to_wait(event):
             attempt.held.append(told)
             return out
@@ -314,20 +369,20 @@ class StreamMachine:
         """Tell a frame that is held; one without data is, while it may be a gateway's page."""
         attempt = self._attempt
         unproved = event.frame.data is None and not self.transcript.started
-        return attempt.holds_calls or attempt.ended or unproved
+        return attempt.holds_calls or attempt.proving or attempt.ended or unproved
 
-    def _clear_standing(self) -> bytes:
-        """Content after a finishReason: it was an intermediate one."""
-        self._attempt.standing = None
-        return b"" if self._attempt.holds_calls else self._release()
+    def _prove(self, told: Told) -> None:
+        """Look whether a resumed attempt has brought something new by now."""
+        attempt, chunk = self._attempt, told.received.chunk
+        attempt.proof += told.text
+        attempt.proving = not (chunk.call or chunk.opaque or not _NOTHING.fullmatch(attempt.proof))
 
     def _note(self, chunk: Chunk) -> None:
         attempt = self._attempt
         if chunk.usage:
             attempt.usage = chunk.usage
+        attempt.note_ending(chunk)
         attempt.spoke = bool(chunk.text) or (attempt.spoke and not chunk.thought)
-        attempt.standing = chunk.finish_reason or attempt.standing
-        attempt.blocked |= chunk.block_reason is not None
         attempt.holds_calls |= chunk.call and self.policy.hold_calls
 
     def _told(self, event: Received) -> Told:
@@ -359,7 +414,7 @@ class StreamMachine:
 
     def _error_frame(self, error: Mapping[str, Any]) -> Actions:
         if self._attempt.ended:
-            return self._judge(None)
+            return self._over(Ended(How.RESET))
         status = error_status(error)
         rejection = UpstreamRejection(status, json.dumps({"error": error}).encode())
         return self._upstream_error(Cause.ERROR_FRAME, rejection, retry_delay(error))
@@ -368,10 +423,8 @@ class StreamMachine:
 
     def _splice(self, event: Received) -> Actions:
         attempt, chunk = self._attempt, event.chunk
-        if chunk.error is not None and not attempt.ended:
+        if chunk.error is not None:
             return self._error_frame(chunk.error)
-        if chunk.news:
-            attempt.standing = None
         self._note(chunk)
         attempt.pending.append(event)
         joiner = attempt.joiner
@@ -384,35 +437,69 @@ class StreamMachine:
     def _join(self, decision: Decision) -> Actions:
         attempt = self._attempt
         if not isinstance(decision, Cut):
-            self._natively &= attempt.plan is not Plan.NATIVE
-            invalid = isinstance(attempt.joiner, Document)
-            return self._interrupt(Cause.INVALID if invalid else Cause.DIVERGED)
+            return self._diverge()
         self.joints.append(decision.kind)
         self.state = State.STREAMING
         pending, attempt.pending = attempt.pending, []
         attempt.skip, attempt.joiner = decision.drop, None
-        attempt.standing, attempt.blocked, attempt.holds_calls = None, False, False
+        attempt.ending, attempt.marked, attempt.holds_calls = Ending(), False, False
         return _emitting(b"".join(map(self._weigh, pending)))
 
+    def _diverge(self) -> Actions:
+        """Drop an attempt that does not join, unless Gemini has made a decision about content."""
+        attempt = self._attempt
+        if attempt.ending.policy or attempt.ending.blocked:
+            attempt.joiner = Swallow()
+            return ()
+        self._natively &= attempt.plan is not Plan.NATIVE
+        if attempt.plan is Plan.TEXT:
+            self._forms.failed()
+        invalid = isinstance(attempt.joiner, Document)
+        return self._interrupt(Cause.INVALID if invalid else Cause.DIVERGED)
+
     def _end_splicing(self, event: Ended) -> Actions:
-        joiner = self._attempt.joiner
-        if not self._attempt.ended or joiner is None:
+        """Judge an attempt that is over before it was known where it joins."""
+        attempt, joiner = self._attempt, self._attempt.joiner
+        if not self._is_over(event) or joiner is None:
             return self._drop(event)
         decision = joiner.close()
-        if isinstance(joiner, Seam) and self._may_be_half_an_echo(decision):
+        if isinstance(decision, Cut) and not (isinstance(joiner, Seam) and joiner.begun):
+            joined = self._join(decision)
+            return joined + self._judge(event.tail) if self.state is State.STREAMING else joined
+        if self._verdict() in (Verdict.RESUME, Verdict.CONTINUE):
             return self._interrupt(Cause.BAD_FINISH)
-        joined = self._join(decision)
-        return joined + self._judge(event.tail) if self.state is State.STREAMING else joined
+        if isinstance(decision, Cut):
+            return self._drop_undecided(event.tail)
+        if attempt.ending.reason == "STOP" and not attempt.ending.policy:
+            return self._diverge()
+        return self._drop_undecided(event.tail)
 
-    def _may_be_half_an_echo(self, decision: Decision) -> bool:
-        """Tell text that was still undecided when its attempt broke off by a bad finishReason."""
-        undecided = isinstance(decision, Cut) and decision.kind is Joint.PLAIN
-        return undecided and self._verdict() in (Verdict.RESUME, Verdict.CONTINUE)
+    def _drop_undecided(self, tail: Frame | None) -> Actions:
+        """Drop text that may be half a repetition, and judge the ending behind it."""
+        attempt = self._attempt
+        attempt.held = [_without_text(Told(received)) for received in attempt.pending]
+        attempt.pending, attempt.joiner, attempt.proving = [], None, True
+        self.state = State.STREAMING
+        return self._judge(tail)
 
     # -- the end of an attempt -------------------------------------------------------------
 
     def _end(self, event: Ended) -> Actions:
-        return self._judge(event.tail) if self._attempt.ended else self._drop(event)
+        return self._judge(event.tail) if self._is_over(event) else self._drop(event)
+
+    def _over(self, event: Ended) -> Actions:
+        """Take the end of an attempt in the state that it is in."""
+        return self._end_splicing(event) if self.state is State.SPLICING else self._end(event)
+
+    def _is_over(self, event: Ended) -> bool:
+        """Tell an end from a drop: each candidate that was seen has a reason.
+
+        Where the body has no clean end, those that were asked for count, too.
+        """
+        attempt = self._attempt
+        self.grace_ran_out |= attempt.ended and event.how is How.STALLED
+        clean = event.how is How.EOF
+        return attempt.marked and attempt.ending.is_over(1 if clean else self.request.candidates)
 
     def _drop(self, event: Ended) -> Actions:
         cause = _DROP_CAUSES.get(event.how, Cause.DROP)
@@ -420,34 +507,71 @@ class StreamMachine:
 
     def _judge(self, tail: Frame | None) -> Actions:
         """Judge a body that is over and has said how the answer ends."""
+        ending = self._attempt.ending
+        visible = self.transcript.visible or self._attempt.content
+        if ending.blocked and ending.missing() and visible:
+            return self._end_blocked()
         verdict = self._verdict()
-        if verdict is Verdict.ACCEPT and self._may_ask_again_after_nothing():
-            self._empty_stops += 1
-            return self._again(Cause.EMPTY)
+        if verdict is Verdict.ACCEPT and ending.reason == "STOP":
+            return self._judge_stop(tail)
         if verdict in (Verdict.RESUME, Verdict.CONTINUE):
-            return self._go_on(verdict)
+            return self._go_on(verdict, tail)
         if verdict in (Verdict.REPLAY, Verdict.REROLL) and self._may_replay(verdict):
             self._bad_finishes += 1
             return self._again(Cause.BAD_FINISH)
         return self._finish(tail)
 
+    def _end_blocked(self) -> Actions:
+        """End loudly: the prompt was refused behind text, which has no finishReason now."""
+        out = self._release() if self._attempt.rewriter is None else b""
+        refused = Blocked("The answer was cut off: the prompt was refused.")
+        return _emitting(out) + self._fail(refused)
+
     def _verdict(self) -> Verdict:
-        """Return what the ending of this attempt means; a block means what a policy reason does."""
-        attempt = self._attempt
-        if attempt.standing is None or attempt.blocked or not self.policy.repair:
+        """Return what the ending of this attempt means; without repair every ending passes."""
+        if not self.policy.repair:
             return Verdict.POLICY
-        return self.policy.finish.of(attempt.standing)
+        return self._attempt.ending.verdict(self.policy.finish)
+
+    def _judge_stop(self, tail: Frame | None) -> Actions:
+        if self._attempt.proving:
+            return self._judge_repetition(tail)
+        if self._may_ask_again_after_nothing():
+            self._empty_stops += 1
+            return self._again(Cause.EMPTY)
+        return self._finish(tail)
 
     def _may_ask_again_after_nothing(self) -> bool:
         """Tell an empty STOP that is a fault: after a functionResponse it can be right."""
         held = self._attempt.held
         return (
-            self._attempt.standing == "STOP"
-            and not self.transcript.visible
+            not self.transcript.visible
             and not any(t.text or t.received.chunk.call or t.received.chunk.opaque for t in held)
             and self._empty_stops < self.policy.empty_stop_retries
             and not self.request.answers_a_call
         )
+
+    def _judge_repetition(self, tail: Frame | None) -> Actions:
+        """Judge a STOP of a resumed attempt that brought nothing new.
+
+        It means that the answer was complete when two forms agree, and the text allows it. Else
+        another form is asked, as often as an empty STOP is asked again.
+        """
+        attempt, limit = self._attempt, self.policy.empty_stop_retries
+        self._empty_stops += 1
+        self._empty_forms.add(self._forms.present if attempt.plan is Plan.TEXT else attempt.plan)
+        agree = len(self._empty_forms) >= _TWO or self._empty_stops >= _TWO > self._forms.ways
+        if (agree or self._empty_stops > limit) and is_closed(self.transcript.text):
+            if attempt.proof.strip():  # white space is the answer's own
+                attempt.held = list(map(_without_text, attempt.held))
+            return self._finish(tail)
+        if self._empty_stops > limit:
+            nothing = "The stream broke, and the model does not go on with it."
+            return self._fail(Unrepaired(nothing))
+        if attempt.plan is Plan.TEXT:
+            self._forms.failed()
+        self._natively &= attempt.plan is not Plan.NATIVE
+        return self._interrupt(Cause.EMPTY)
 
     def _may_replay(self, verdict: Verdict) -> bool:
         limit = 1 if verdict is Verdict.REROLL else self.policy.bad_finish_replays
@@ -455,47 +579,81 @@ class StreamMachine:
 
     def _again(self, cause: Cause) -> Actions:
         """Ask again, and keep this ending: it is passed on when no better one comes."""
-        ending = self._attempt, self.ledger
-        actions = self._interrupt(cause)
-        if self.state is State.FAILED:
-            return self._pass_last_words(ending)
-        self._last_words = ending
-        return actions
+        self._keep()
+        return self._interrupt(cause)
 
-    def _pass_last_words(self, ending: tuple[Attempt, Ledger]) -> Actions:
-        self._attempt, self.ledger = ending
-        self._attempt.settled = False
+    def _keep(self) -> None:
+        """Keep the present ending, unless an earlier one stands at the same place."""
+        if self._kept is None or self._kept.progress != self._visible:
+            self._kept = Kept(self._attempt, self._visible)
+
+    def _pass_kept(self, kept: Kept) -> Actions:
+        self._attempt = kept.attempt
+        self._attempt.settled = True
         return self._finish(None)
 
-    def _go_on(self, verdict: Verdict) -> Actions:
-        """Let the text of an ending that is none go out without its reason, and go on."""
+    def _go_on(self, verdict: Verdict, tail: Frame | None) -> Actions:
+        """Let the text of an ending that is none go out without its reason, and go on.
+
+        A call is asked for again with all that stands behind it. Where no attempt can follow,
+        the frames pass as they came.
+        """
         attempt = self._attempt
-        calls = [i for i, told in enumerate(attempt.held) if told.received.chunk.call]
-        kept = attempt.held[: calls[0]] if calls else attempt.held
+        held = list(map(_without_text, attempt.held)) if attempt.proving else attempt.held
+        calls = [i for i, told in enumerate(held) if told.received.chunk.call]
+        shown = held[: calls[0]] if calls else held
+        raw = b"".join(told.received.frame.raw for told in held)
         attempt.held = []
-        out = b"".join(
-            self._tell(told, without_reason(told.received.frame.data))
-            for told in kept
-            if told.received.frame.data is not None
-            and (told.received.chunk.news or told.received.chunk.token)
-        )
+        out = b"".join(self._tell_without_reason(told) for told in shown if _says_anything(told))
+        attempt.held = [*filter(None, map(self._ending_of, shown)), *held[len(shown) :]]
+        self._keep()
+        self._count_hop(verdict)
         cause = Cause.CONTINUATION if verdict is Verdict.CONTINUE else Cause.BAD_FINISH
-        return _emitting(out) + self._interrupt(cause)
+        actions = self._interrupt(cause)
+        if self.state is State.DONE and attempt.rewriter is None:
+            return Emit(raw + self._closing(tail)), Finish()
+        return _emitting(out) + actions
+
+    def _count_hop(self, verdict: Verdict) -> None:
+        """Count Gemini's wishes to be called again: thinking goes on behind a token."""
+        if verdict is not Verdict.CONTINUE or self.transcript.checkpoint is None:
+            return
+        silent = self.transcript.chars == self._attempt.begins_at
+        self._silent_hops = self._silent_hops + 1 if silent else 0
+        self._hops += 1
+        self._spent |= self._silent_hops > _SILENT_HOPS
+
+    def _tell_without_reason(self, told: Told) -> bytes:
+        data = told.received.frame.data
+        assert data is not None  # noqa: S101 - a frame that says anything has data
+        return self._tell(told, without_reason(data))
+
+    def _ending_of(self, told: Told) -> Told | None:
+        """Return what is left to pass on of a frame whose content went out."""
+        frame, chunk = told.received.frame, told.received.chunk
+        if frame.data is None or not (chunk.news or chunk.token):
+            return told
+        if chunk.finish_reason is None:
+            return None
+        data = without_content(frame.data)
+        raw = self.encoder.frame(data, first=not self.transcript.started)
+        return Told(Received(Frame(raw, data), read(data)))
 
     def _finish(self, tail: Frame | None) -> Actions:
         attempt = self._attempt
         if attempt.rewriter is not None:
             attempt.rewriter.last_usage = parse_usage(attempt.usage)
-        out = self._release()
-        closing = self.encoder.closing(first=not self.transcript.started)
-        if attempt.rewriter is None and tail is not None and _closes(tail.raw, closing):
-            out += tail.raw
-        else:
-            out += closing
-        self.finish_reason = attempt.standing
+        out = self._release() + self._closing(tail)
+        self.finish_reason = attempt.ending.reason
         self._settle()
         self.state = State.DONE
         return (*_emitting(out), Finish())
+
+    def _closing(self, tail: Frame | None) -> bytes:
+        """Return what ends the body: the upstream's own end in an undisturbed stream."""
+        closing = self.encoder.closing(first=not self.transcript.started)
+        own = self._attempt.rewriter is None and tail is not None and _closes(tail.raw, closing)
+        return tail.raw if own and tail is not None else closing
 
     # -- after an interruption -------------------------------------------------------------
 
@@ -524,22 +682,20 @@ class StreamMachine:
     ) -> Actions:
         """End the attempt and prepare the next one, or fail when there can be none."""
         self.causes.append(cause)
+        ending = self._attempt.ending
+        if not self.policy.repair or self._spent or ending.policy or ending.blocked:
+            broke = Unrepaired(f"The stream broke ({cause.value}).")
+            return self._fail(error or (self._spent and self._error) or broke)
         self._error = error
-        self._last_words = None
-        if not self.policy.repair:
-            return self._fail(error or Unrepaired(f"The stream broke ({cause.value})."))
         self._settle()
+        way = Way(self._forms.present, self._forms.last, self._natively, not self._replayed)
         try:
             self._attempt = next_attempt(
-                self.request,
-                self.transcript,
-                self.ledger,
-                self.policy,
-                form=self._form,
-                natively=self._natively,
+                self.request, self.transcript, self.ledger, self.policy, way
             )
         except NotContinuable as exc:
             return self._fail(error or Unrepaired(f"The stream broke. {exc.message}"))
+        self._replayed |= self._attempt.plan is Plan.REPLAY and self.transcript.visible
         self.state = State.CONNECTING
         return (Resume(cause, after),)
 
@@ -556,8 +712,12 @@ class StreamMachine:
         )
 
     def _fail(self, error: GemproxyError) -> Actions:
+        """End loudly, unless Gemini gave an ending at this place that can be passed on."""
         self._settle()
         self._error = error
+        kept = self._kept
+        if kept is not None and kept.progress == self._visible:
+            return self._pass_kept(kept)
         self.state = State.FAILED
         return (Fail(error),)
 
@@ -572,6 +732,17 @@ _DROP_CAUSES = {
 def _closes(tail: bytes, closing: bytes) -> bool:
     """Tell the end of a body from one that was cut short of it; white space apart."""
     return tail.strip().endswith(closing.strip())
+
+
+def _without_text(told: Told) -> Told:
+    """Return a frame none of whose text goes out."""
+    return Told(told.received, len(told.received.chunk.text))
+
+
+def _says_anything(told: Told) -> bool:
+    """Tell a frame with content, or with a token to go on from."""
+    chunk = told.received.chunk
+    return told.received.frame.data is not None and bool(chunk.news or chunk.token)
 
 
 def _one_by_one(flow: Flow) -> list[Received]:
@@ -598,16 +769,16 @@ _AGAIN, _BAD, _OVER = State.CONNECTING, State.FAILED, State.DONE
 
 TRANSITIONS: Mapping[tuple[State, type[Input]], Transition] = {
     (State.CONNECTING, Opened): _to(StreamMachine._open, State.STREAMING, State.SPLICING),
-    (State.CONNECTING, Rejected): _to(StreamMachine._reject, _AGAIN, _BAD),
-    (State.CONNECTING, Ended): _to(StreamMachine._never_opened, _AGAIN, _BAD),
+    (State.CONNECTING, Rejected): _to(StreamMachine._reject, _AGAIN, _OVER, _BAD),
+    (State.CONNECTING, Ended): _to(StreamMachine._never_opened, _AGAIN, _OVER, _BAD),
     (State.CONNECTING, GaveUp): _to(StreamMachine._give_up, _OVER, _BAD),
     (State.STREAMING, Received): _to(StreamMachine._stream, _AGAIN, _OVER, _BAD),
     (State.STREAMING, Flow): _to(StreamMachine._flow),
     (State.STREAMING, Ended): _to(StreamMachine._end, _AGAIN, _OVER, _BAD),
-    (State.STREAMING, GaveUp): _to(StreamMachine._give_up, _BAD),
+    (State.STREAMING, GaveUp): _to(StreamMachine._give_up, _OVER, _BAD),
     (State.SPLICING, Received): _to(StreamMachine._splice, State.STREAMING, _AGAIN, _OVER, _BAD),
     (State.SPLICING, Ended): _to(StreamMachine._end_splicing, _AGAIN, _OVER, _BAD),
-    (State.SPLICING, GaveUp): _to(StreamMachine._give_up, _BAD),
+    (State.SPLICING, GaveUp): _to(StreamMachine._give_up, State.STREAMING, _OVER, _BAD),
 }
 
 for _state in State:

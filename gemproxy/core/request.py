@@ -14,18 +14,8 @@ from typing import Any
 
 import attrs
 
-_SERVER_TOOLS = frozenset(
-    {
-        "googlesearch",
-        "googlesearchretrieval",
-        "codeexecution",
-        "urlcontext",
-        "filesearch",
-        "googlemaps",
-        "computeruse",
-        "mcpservers",
-    }
-)
+_HARMLESS_TOOLS = frozenset({"functiondeclarations"})
+"""Tools that the client runs. All others may run at Google's, those of tomorrow too."""
 
 
 _WINDOW = 1 << 16
@@ -103,22 +93,36 @@ class StreamRequest:
     @property
     def several(self) -> bool:
         """Whether more than one candidate was asked for."""
+        return self.candidates > 1
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates were asked for; 1 where that cannot be read."""
         count = look_up(self.config, "candidateCount")
-        return isinstance(count, int) and count > 1
+        counts = isinstance(count, int) and not isinstance(count, bool) and count > 0
+        return count if counts else 1
 
     @functools.cached_property
     def server_tools(self) -> bool:
-        """Whether Google's own tools may run, which pause a stream and end turns in between."""
-        if not mentions(self.body, b'tools"'):  # spares most requests the parser
+        """Whether Google's own tools may run, which pause a stream and end turns in between.
+
+        They may sit in a cachedContent, where they cannot be seen. An unreadable request may
+        name any of them.
+        """
+        if not mentions(self.body, *_TOOL_MARKS):  # spares most requests the parser
             return False
-        tools = (self.document or {}).get("tools")
-        names = {
-            _plain(name)
-            for tool in (tools if isinstance(tools, list) else [tools])
-            if isinstance(tool, dict)
-            for name in tool
-        }
-        return bool(names & _SERVER_TOOLS)
+        if self.document is None or look_up(self.document, "cachedContent"):
+            return True
+        tools = self.document.get("tools") or []
+        return not all(map(_is_harmless, tools if isinstance(tools, list) else [tools]))
+
+
+_TOOL_MARKS = (b'tools"', b'cachedContent"', b'cached_content"')
+
+
+def _is_harmless(tool: object) -> bool:
+    """Tell an entry of ``tools`` that names nothing but functions of the client."""
+    return isinstance(tool, dict) and {_plain(name) for name in tool} <= _HARMLESS_TOOLS
 
 
 def mentions(body: bytes, *ends: bytes) -> bool:

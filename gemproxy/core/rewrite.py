@@ -223,6 +223,18 @@ def without_reason(data: Data) -> bytes:
     return dump(document)
 
 
+def without_content(data: Data) -> bytes:
+    """Return a frame's JSON without its parts: an ending whose text went out before."""
+    document = loads(data, "replace")
+    for candidate in _candidates(document):
+        content = candidate.get("content")
+        if isinstance(content, dict):
+            candidate["content"] = {
+                name: value for name, value in content.items() if name != "parts"
+            }
+    return dump(document)
+
+
 def dump(document: Json | str) -> bytes:
     """Write JSON on one line; line separators that old SDKs split at are escaped."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))

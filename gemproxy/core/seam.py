@@ -254,6 +254,20 @@ class Seam:
             return self._landing.cut(self._tail.trailing)[0]
         return Diverged() if self._restart.certain else Cut(0, Joint.PLAIN)
 
+    @property
+    def begun(self) -> bool:
+        """Whether what has come is the beginning of a repetition, and nothing is decided yet.
+
+        It is a beginning of the anchor, a longer repetition that had begun elsewhere, or words
+        that may stand before one. Text that agrees with some place by chance is none.
+        """
+        if self._landing is not None or not self._head.strip():
+            return False
+        asked = any(self._anchor_at in echo.candidates for echo in self._echoes)
+        long = any(echo.length >= UNASKED_MIN and echo.candidates for echo in self._echoes)
+        restart = self._restart.alive and self._restart.equal >= UNASKED_MIN
+        return asked or long or restart
+
     def _echo_indexes(self) -> range:
         """Return where in the tail an echo may begin: with the anchor, or before it."""
         first = max(0, min(self._tail.earliest, self._anchor_at))

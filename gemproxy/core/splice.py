@@ -46,3 +46,16 @@ class Repetition:
     def close(self) -> Decision:
         """Accept only when all that the client has was repeated."""
         return Cut(self._seen, Joint.ECHO) if self._seen == len(self.expected) else Diverged()
+
+
+@attrs.frozen
+class Swallow:
+    """Swallow all: nothing of this attempt joins, and no other one may be made."""
+
+    def feed(self, text: str) -> Decision | None:  # noqa: ARG002 - as every joiner takes it
+        """Hold everything."""
+        return None
+
+    def close(self) -> Decision:
+        """Never join."""
+        return Diverged()

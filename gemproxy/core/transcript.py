@@ -28,14 +28,16 @@ class Transcript:
     """The delivered answer of one generation.
 
     ``chars`` counts visible characters. ``opaque`` says that something went out which text
-    cannot continue. ``response_id`` and ``model_version`` are those of the first frame that
-    named one; every later frame will carry them.
+    cannot continue, ``opaque_since_checkpoint`` that it did after the last checkpoint.
+    ``response_id`` and ``model_version`` are those of the first frame that named one; every
+    later frame will carry them.
     """
 
     chars: int = 0
     started: bool = False
     thoughts: bool = False
     opaque: bool = False
+    opaque_since_checkpoint: bool = False
     checkpoint: Checkpoint | None = None
     response_id: str | None = None
     model_version: str | None = None
@@ -97,12 +99,15 @@ class Transcript:
         if text:
             self.add_text(join_surrogates(text))
         self.thoughts |= chunk.thought
-        self.opaque |= chunk.opaque or chunk.call
+        opaque = chunk.opaque or chunk.call
+        self.opaque |= opaque
+        self.opaque_since_checkpoint |= opaque
         if chunk.grounding:
             told = msgspec.Raw(json.dumps(grounding).encode()) if grounding is not None else None
             self._grounding = told or chunk.grounding
         if chunk.token is not None and self._keeps_checkpoints:
             self.checkpoint = Checkpoint(chunk.token, self.chars)
+            self.opaque_since_checkpoint = False
 
 
 def join_surrogates(text: str) -> str:

@@ -134,7 +134,7 @@ class Judge:
 
     def _fault(self, chunk: Chunk) -> tuple[Cause | None, int]:
         """Return what is wrong with a generation, and how often that is worth another try."""
-        visible = bool(chunk.text) or chunk.call or chunk.opaque
+        visible = bool(chunk.text or chunk.call or chunk.opaque or chunk.candidates)
         reason = chunk.finish_reason
         verdict = Verdict.ACCEPT if reason is None else self.policy.finish.of(reason)
         if chunk.block_reason is not None or (verdict is Verdict.RESUME and visible):

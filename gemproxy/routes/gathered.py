@@ -61,8 +61,8 @@ async def gather(request: web.Request, body: Body, deadline: Deadline) -> web.St
         if not machine.transcript.opaque:
             raise
     finally:
-        if machine.form != machine.policy.first_form and machine.joints:
-            streaming.lessons.learn(model, machine.form)
+        if machine.lesson is not None:
+            streaming.lessons.learn(model, machine.lesson)
     request[ACCOUNT] = account  # the plain call tells its own story
     return None
 

@@ -124,8 +124,8 @@ async def _stream(
         await sink.fail(shutdown.payload(request_id_var.get()))
     finally:
         account.update(relay.report())
-        if machine.form != machine.policy.first_form and machine.joints:
-            streaming.lessons.learn(model, machine.form)
+        if machine.lesson is not None:
+            streaming.lessons.learn(model, machine.lesson)
     return sink.response
 
 

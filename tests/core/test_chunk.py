@@ -9,7 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gemproxy.core import chunk as chunk_module
-from gemproxy.core.chunk import FINISH_REASONS, SILENT, Chunk, Undecodable, loads, read
+from gemproxy.core.chunk import FINISH_REASONS, SILENT, Chunk, Said, Undecodable, loads, read
 
 Json = dict[str, Any]
 
@@ -128,7 +128,6 @@ def test_visible_text_of_one_candidate_is_plain() -> None:
         {"finishReason": "STOP"},
         {"continuationToken": "token"},
         {"groundingMetadata": {"webSearchQueries": ["q"]}},
-        {"index": 1},
     ],
 )
 def test_text_with_something_to_decide_is_not_plain(more: Json) -> None:
@@ -221,14 +220,52 @@ def test_the_size_of_a_frame_does_not_change_what_it_says() -> None:
     [
         {"candidates": [{"content": {"parts": [{"text": "b"}]}, "index": 1}]},
         {"candidates": [*TEXT["candidates"], {"content": {"parts": [{"text": "b"}]}, "index": 1}]},
-        {"candidates": [{"finishReason": "STOP", "index": 1}]},
     ],
 )
 def test_a_second_candidate_is_marked_and_cannot_be_continued(document: Json) -> None:
     chunk = read(encoded(document))
 
-    assert chunk.several
+    assert chunk.candidates
     assert chunk.opaque
+
+
+@pytest.mark.parametrize(
+    ("candidates", "said"),
+    [
+        ([{"finishReason": "STOP", "index": 1}], [(1, False, "STOP")]),
+        ([{"index": 1}, {"finishReason": "STOP"}], [(1, False, None), (0, False, "STOP")]),
+        ([{}, {}, {}], [(0, False, None), (1, False, None), (2, False, None)]),
+        (
+            [{"finishReason": "STOP"}, TEXT["candidates"][0] | {"index": 1}],
+            [(0, False, "STOP"), (1, True, None)],
+        ),
+        ([{"finishReason": 1, "index": 1}], [(1, False, "STOP")]),
+    ],
+)
+def test_each_of_several_candidates_says_how_it_stands(candidates: Any, said: Any) -> None:
+    assert read(encoded({"candidates": candidates})).candidates == tuple(
+        Said(index, news, reason) for index, news, reason in said
+    )
+
+
+@pytest.mark.parametrize("candidates", [[], [{}], [{"index": 0, "finishReason": "STOP"}]])
+def test_a_lone_candidate_is_not_told_apart(candidates: Any) -> None:
+    assert read(encoded({"candidates": candidates})).candidates == ()
+
+
+def test_the_text_of_a_lone_second_candidate_is_not_that_of_the_first() -> None:
+    chunk = read(of_parts({"text": "Once"}, index=1))
+
+    assert not chunk.plain
+    assert (chunk.text, chunk.news, chunk.opaque) == ("", True, True)
+
+
+@pytest.mark.parametrize("error", [{}, None, ""])
+def test_an_empty_error_is_none(error: Any) -> None:
+    chunk = read(encoded({**TEXT, "error": error}))
+
+    assert chunk.error is None
+    assert chunk.text == "Once"
 
 
 def test_the_text_of_several_candidates_is_that_of_the_first() -> None:

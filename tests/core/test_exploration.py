@@ -15,6 +15,7 @@ import pytest
 
 from gemproxy.core.attempt import Plan
 from gemproxy.core.events import (
+    Cause,
     Emit,
     Ended,
     Fail,
@@ -31,7 +32,7 @@ from gemproxy.core.flow import Flow, take
 from gemproxy.core.machine import TRANSITIONS, State, StreamMachine
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.sse import SSEEncoder
-from tests.gemini import BODY, chunk, documents, received, sse, text_of
+from tests.gemini import BODY, Json, chunk, documents, received, sse
 
 LENGTH = int(os.environ.get("GEMPROXY_EXPLORE", "5"))
 """How long the explored sequences are; ``make explore`` goes further."""
@@ -39,6 +40,8 @@ LENGTH = int(os.environ.get("GEMPROXY_EXPLORE", "5"))
 STORY = "".join(f"word{number} " for number in range(40))
 STEP = 24
 CALL = {"functionCall": {"name": "look", "args": {}}}
+IMAGE = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+BLOCK = {"promptFeedback": {"blockReason": "SAFETY"}}
 
 
 @attrs.define
@@ -55,7 +58,10 @@ class World:
     resumes: int = 0
     calls: int = 0
     ending: Finish | Fail | None = None
-    reasons: list[str] = attrs.field(factory=list)
+    decided: bool = False
+    tokens: dict[str, int] = attrs.field(factory=dict)
+    natively: bool = True
+    began_with: int = 0
 
     def legal(self, name: str) -> bool:
         kind = type(INPUTS[name](self))
@@ -64,40 +70,63 @@ class World:
 
     def play(self, name: str) -> None:
         event = INPUTS[name](self)
-        self._before(event, name)
+        plan = self.machine.plan
+        self._before(event)
         for action in self.machine.receive(event):
             match action:
                 case Emit(raw):
                     self.downstream += raw
-                case Resume():
+                case Resume(cause):
                     self.resumes += 1
+                    self.natively &= plan is not Plan.NATIVE or cause not in GIVES_UP_TOKENS
+                    self._check_resume()
                 case Finish() | Fail():
                     self.ending = action
-        self._check(name)
+        self._check()
 
-    def _before(self, event: Input, name: str) -> None:
+    def offer(self) -> str:
+        """Return a token for the place that the model has reached."""
+        token = f"token-{self.at}-{len(self.tokens)}"
+        self.tokens[token] = self.at
+        return token
+
+    def _before(self, event: Input) -> None:
         if isinstance(event, Opened):
             self.attempts += 1
-            self.at = len(self.machine.transcript.text) if self.machine.plan is Plan.TEXT else 0
-            self.reasons = []
+            self.at = self._begins_at()
+            self.began_with = self.machine.transcript.chars
             self.calls = 0
         if isinstance(event, Flow):
             self.upstream += event.raw
             self.at += len("".join(event.texts))
-            self.reasons = []
         if isinstance(event, Received):
             self.calls += event.chunk.call
             self.upstream += event.frame.raw
             self.at += len(event.chunk.text)
-            if event.chunk.finish_reason:
-                self.reasons.append(event.chunk.finish_reason)
-            elif event.chunk.news:
-                self.reasons = []
+            self.decided |= event.chunk.finish_reason == "SAFETY"
+            self.decided |= event.chunk.block_reason is not None
 
-    def _check(self, name: str) -> None:
+    def _begins_at(self) -> int:
+        """Return where in the story a faithful model begins the present attempt."""
+        asked = json.loads(self.machine.attempt_body())
+        if self.machine.plan is Plan.NATIVE:
+            return self.tokens[asked["continuationToken"]]
+        return len(self.machine.transcript.text) if self.machine.plan is Plan.TEXT else 0
+
+    def _check_resume(self) -> None:
+        """Assert the laws of another attempt."""
+        assert not self.decided, "no attempt follows a decision about content"
+        checkpoint = self.machine.transcript.checkpoint
+        opaque = self.machine.transcript.opaque_since_checkpoint
+        if checkpoint is not None and not opaque and self.natively:
+            asked = json.loads(self.machine.attempt_body())
+            assert asked["continuationToken"] == checkpoint.token, "an offered token is sent"
+
+    def _check(self) -> None:
         """Assert the laws that hold after every input."""
         told = documents(self.downstream)
-        text = text_of(self.downstream)
+        firsts, seconds = _candidates(told)
+        text = "".join(map(_visible, firsts))
         assert STORY.startswith(text), "the client reads a beginning of the story"
         assert text == self.machine.transcript.text, "the transcript is what the client has"
         assert len({d["responseId"] for d in told if self.resumes and "responseId" in d}) <= 1
@@ -108,20 +137,61 @@ class World:
         state = self.machine.state
         assert (self.ending is None) == (state not in (State.DONE, State.FAILED))
         if state is State.DONE:
-            candidates = [c for d in told for c in d.get("candidates", [])]
-            assert candidates[-1].get("finishReason"), "an end says why"
+            self._check_done(told, firsts, seconds)
         if state is State.FAILED:
             assert isinstance(self.ending, Fail)
-        if name == "safety, then the end" or (name == "end" and self.reasons[-1:] == ["SAFETY"]):
-            assert state is State.DONE, "a policy ending is never asked again"
+
+    def _check_done(self, told: list[Json], firsts: list[Json], seconds: list[Json]) -> None:
+        """Assert the laws of a clean end."""
+        blocked = any("promptFeedback" in document for document in told)
+        seen = [said for said in (firsts, seconds) if any(map(_says_visibly, said))]
+        for said in seen or ([] if blocked else [firsts or seconds]):
+            assert said, "an end says something"
+            assert said[-1].get("finishReason"), "every candidate says why it ends"
+        new = self.machine.transcript.chars > self.began_with or b"functionCall" in self.downstream
+        if self.machine.finish_reason == "STOP" and self.began_with:
+            assert new, "a story that is open does not end with nothing new"
 
 
-def _says(finish: str | None = None, *, parts: bool = True) -> Callable[[World], Input]:
+GIVES_UP_TOKENS = (Cause.REFUSED, Cause.DIVERGED, Cause.EMPTY)
+
+
+def _candidates(told: list[Json]) -> tuple[list[Json], list[Json]]:
+    """Return what was said of the first candidate, and what of the second."""
+    said: list[Json] = [c for document in told for c in document.get("candidates", [])]
+    return [c for c in said if not c.get("index")], [c for c in said if c.get("index")]
+
+
+def _visible(candidate: Json) -> str:
+    parts = candidate.get("content", {}).get("parts", [])
+    return "".join(part.get("text", "") for part in parts if not part.get("thought"))
+
+
+def _says_visibly(candidate: Json) -> bool:
+    parts = candidate.get("content", {}).get("parts", [])
+    return any(part.get("text") != "" and not part.get("thought") for part in parts)
+
+
+def _says(
+    finish: str | None = None, *, parts: bool = True, token: bool = False
+) -> Callable[[World], Input]:
     def event(world: World) -> Input:
         text = STORY[world.at : world.at + STEP] if parts else ""
-        return received(chunk(text, finish=finish, response_id=f"attempt-{world.attempts}"))
+        answer = f"attempt-{world.attempts}"
+        world.at += len(text)
+        offered = world.offer() if token else None
+        world.at -= len(text)
+        return received(chunk(text, finish=finish, token=offered, response_id=answer))
 
     return event
+
+
+def _second(finish: str | None = None) -> Callable[[World], Input]:
+    candidate = {"index": 1, "content": {"parts": [{"text": "Twice"}], "role": "model"}}
+    ending = {"finishReason": finish} if finish else {}
+    return lambda world: received(
+        {"candidates": [{**candidate, **ending}], "responseId": f"attempt-{world.attempts}"}
+    )
 
 
 def _parts(*parts: dict[str, Any]) -> Callable[[World], Input]:
@@ -148,11 +218,17 @@ INPUTS: dict[str, Callable[[World], Input]] = {
     "malformed": _says("MALFORMED_FUNCTION_CALL", parts=False),
     "thought": _parts({"text": "hm", "thought": True}),
     "call": _parts(CALL),
+    "image": _parts(IMAGE),
+    "text and token": _says(token=True),
+    "continuation": _says("CONTINUATION", parts=False, token=True),
+    "second": _second(),
+    "second and stop": _second("STOP"),
+    "block": lambda _: received(BLOCK),
     "error": lambda _: received({"error": {"code": 503}}),
     "usage": lambda _: received({"usageMetadata": {"promptTokenCount": 1}}),
     "end": lambda _: Ended(How.EOF),
     "unavailable": lambda _: Rejected(503, b"{}"),
-    "refused": lambda _: Rejected(400, json.dumps({"error": {"code": 400}}).encode()),
+    "refused": lambda _: Rejected(400, json.dumps({"error": {"message": "model turn"}}).encode()),
     "gave up": lambda _: GaveUp("budget"),
 }
 

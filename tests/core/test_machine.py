@@ -8,7 +8,7 @@ import pytest
 from gemproxy.core.attempt import Plan
 from gemproxy.core.chunk import SILENT
 from gemproxy.core.continuation import Form, find_anchor
-from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired, UpstreamRejection
+from gemproxy.core.errors import Blocked, NoFirstByte, Unreachable, Unrepaired, UpstreamRejection
 from gemproxy.core.events import (
     Action,
     Cause,
@@ -488,31 +488,99 @@ def test_a_cut_while_the_seam_is_open_discards_what_is_held() -> None:
     assert stream.transcript.text == STORY
 
 
-def test_a_stop_without_new_text_completes_the_answer() -> None:
-    stream = machine()
-    assert broken_after(stream)
+CLOSED = STORY + ", and there it stayed."
+"""A text that ends where an answer may end; ``STORY`` stops inside a sentence."""
 
-    assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(chunk("", finish="STOP"))
-        >> EOF
-        << says("")
-        << Finish()
-    )
+NOTHING_NEW = {
+    "nothing": lambda _: [chunk("", finish="STOP")],
+    "thoughts": lambda _: [part_frame(THOUGHT), chunk("", finish="STOP")],
+    "the anchor": lambda anchor: [chunk(anchor, finish="STOP")],
+    "half the anchor": lambda anchor: [chunk(anchor[:20], finish="STOP")],
+    "a full stop": lambda anchor: [chunk(anchor), chunk("."), chunk("", finish="STOP")],
+    "our marks": lambda anchor: [chunk(f"<<<{anchor}>>>"), chunk("", finish="STOP")],
+}
+
+
+def stops(stream: StreamMachine, kind: str) -> Playbook:
+    """Play an attempt that says STOP and brings nothing new."""
+    play = Playbook(stream) >> Opened()
+    for frame in NOTHING_NEW[kind](anchor_of(stream)):
+        play = play >> received(frame)
+    return play >> EOF
+
+
+@pytest.mark.parametrize("kind", NOTHING_NEW)
+def test_a_stop_without_new_text_is_asked_again_in_another_form(kind: str) -> None:
+    stream = machine()
+    assert broken_after(stream, CLOSED)
+    first = json.loads(stream.attempt_body())
+
+    assert stops(stream, kind) << Resume(Cause.EMPTY)
+
+    second = json.loads(stream.attempt_body())
+    assert [len(body["contents"]) for body in (first, second)] == [3, 2]
+    assert stream.transcript.text == CLOSED
+
+
+@pytest.mark.parametrize("kind", NOTHING_NEW)
+def test_two_forms_that_stop_without_new_text_end_a_text_that_is_closed(kind: str) -> None:
+    stream = machine()
+    assert broken_after(stream, CLOSED)
+
+    assert stops(stream, kind) << Resume(Cause.EMPTY)
+    assert stops(stream, kind) << says("") << Finish()
     assert stream.finish_reason == "STOP"
+    assert stream.transcript.text == CLOSED
 
 
-def test_an_echo_and_nothing_else_completes_the_answer() -> None:
+def test_a_line_end_behind_a_text_that_is_closed_is_the_answers_own() -> None:
+    stream = machine()
+    assert broken_after(stream, CLOSED)
+
+    for _ in range(2):
+        stream.receive(Opened())
+        stream.receive(received(chunk(anchor_of(stream) + "\n", finish="STOP")))
+        actions = stream.receive(EOF)
+
+    assert isinstance(actions[-1], Finish)
+    assert stream.transcript.text == CLOSED + "\n"
+
+
+@pytest.mark.parametrize("kind", NOTHING_NEW)
+@pytest.mark.parametrize("text", [STORY, STORY + " in 3.", STORY + " (see.", STORY + "\n"])
+def test_no_stop_without_new_text_ends_a_text_that_is_open(kind: str, text: str) -> None:
+    stream = machine()
+    assert broken_after(stream, text)
+
+    for _ in range(2):
+        assert stops(stream, kind) << Resume(Cause.EMPTY)
+    assert stops(stream, kind) << Fail(Unrepaired(""))
+    assert stream.transcript.text == text
+
+
+@pytest.mark.parametrize(("text", "ending"), [(CLOSED, Finish), (STORY, Fail)])
+def test_without_retries_a_stop_without_new_text_is_judged_at_once(text: str, ending: Any) -> None:
+    stream = machine(empty_stop_retries=0)
+    assert broken_after(stream, text)
+
+    stream.receive(Opened())
+    stream.receive(received(chunk("", finish="STOP")))
+
+    assert isinstance(stream.receive(EOF)[-1], ending)
+
+
+def test_a_resumed_attempt_with_new_text_behind_a_full_stop_is_new() -> None:
     stream = machine()
     assert broken_after(stream)
 
     assert (
         Playbook(stream)
         >> Opened()
-        >> received(chunk(anchor_of(stream), finish="STOP"))
+        >> received(chunk(anchor_of(stream)))
+        >> received(chunk("."))
+        >> received(chunk(" So it", finish="STOP"))
         >> EOF
-        << says("")
+        << says(". So it")
         << Finish()
     )
 
@@ -557,14 +625,94 @@ def test_one_end_of_a_restart_that_differs_drops_the_attempt() -> None:
     assert Playbook(stream) >> Opened() >> received(chunk(other)) << Resume(Cause.DIVERGED)
 
 
-def test_the_ladder_of_forms_ends_loudly() -> None:
+TURN = "Requests ending with a model turn are not supported."
+
+
+def refused(message: str = TURN, status: int = 400) -> Rejected:
+    return Rejected(status, json.dumps({"error": {"code": status, "message": message}}).encode())
+
+
+def test_the_ladder_of_forms_ends_loudly_with_the_reason() -> None:
     stream = machine()
-    refusal = Rejected(400, b'{"error":{"code":400,"message":"no"}}')
     play = broken_after(stream)
     for _ in range(2):
-        play = play >> refusal << Resume(Cause.REFUSED)
+        play = play >> refused() << Resume(Cause.REFUSED)
 
-    assert play >> refusal << Fail(Unrepaired(""))
+    assert play >> refused() << fails_with(TURN)
+
+
+def fails_with(reason: str) -> Any:
+    """Expect an error that shows the client ``reason``."""
+
+    def check(action: Action) -> bool:
+        return isinstance(action, Fail) and reason in action.error.payload()["error"]["message"]
+
+    return check
+
+
+def test_a_refusal_that_is_not_about_the_form_ends_with_its_reason() -> None:
+    stream = machine()
+    reason = "The input token count exceeds the maximum."
+
+    assert broken_after(stream) >> refused(reason) << fails_with(reason)
+    assert stream.lesson is None
+
+
+def test_a_form_that_was_accepted_after_a_refusal_is_a_lesson() -> None:
+    stream = machine()
+    assert (
+        broken_after(stream)
+        >> refused()
+        << Resume(Cause.REFUSED)
+        >> Opened()
+        >> received(chunk(REST, finish="STOP"))
+        >> EOF
+        << says(REST)
+        << Finish()
+    )
+
+    assert stream.lesson is Form.QUOTED
+
+
+OTHER_STORY = STORY[:50] + " nothing like the other one, and so it goes"
+
+
+def test_after_a_divergence_the_other_form_is_asked() -> None:
+    stream = machine()
+    assert broken_after(stream, STORY + REST)
+    turns = []
+    for _ in range(3):
+        turns.append(len(json.loads(stream.attempt_body())["contents"]))
+        assert (
+            Playbook(stream) >> Opened() >> received(chunk(OTHER_STORY)) << Resume(Cause.DIVERGED)
+        )
+
+    assert turns == [3, 2, 3]
+    assert stream.lesson is None
+
+
+@pytest.mark.parametrize("message", [TURN, "Something else."])
+def test_a_refusal_of_a_form_reached_by_divergence_leads_back(message: str) -> None:
+    stream = machine()
+    assert (
+        broken_after(stream, STORY + REST)
+        >> Opened()
+        >> received(chunk(OTHER_STORY))
+        << Resume(Cause.DIVERGED)
+        >> refused(message)
+        << Resume(Cause.REFUSED)
+    )
+
+    assert len(json.loads(stream.attempt_body())["contents"]) == 3
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(" And so on.", finish="STOP"))
+        >> EOF
+        << says(" And so on.")
+        << Finish()
+    )
+    assert stream.lesson is None
 
 
 def test_a_model_is_asked_in_the_form_that_it_is_known_to_take() -> None:
@@ -582,6 +730,55 @@ def test_giving_up_after_text_is_loud() -> None:
 
     assert broken_after(stream) >> GaveUp("budget") << Fail(Unrepaired(""))
     assert stream.state is State.FAILED
+
+
+def test_a_text_too_short_for_an_anchor_is_asked_for_again() -> None:
+    stream = machine()
+    assert broken_after(stream, "The")
+    assert (stream.plan, stream.attempt_body()) == (Plan.REPLAY, BODY)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk("T"))
+        >> received(chunk("he capital"))
+        << says(" capital")
+        >> received(chunk(" is Paris.", finish="STOP"))
+        >> EOF
+        << says(" is Paris.")
+        << Finish()
+    )
+
+
+def test_a_replay_that_ends_with_what_the_client_has_completes_it() -> None:
+    stream = machine()
+
+    assert (
+        broken_after(stream, "Yes")
+        >> Opened()
+        >> received(chunk("Yes", finish="STOP"))
+        >> EOF
+        << says("")
+        << Finish()
+    )
+
+
+@pytest.mark.parametrize("frame", [chunk("An"), chunk("Th", finish="STOP")])
+def test_a_replay_that_differs_is_followed_by_a_continuation(frame: Json) -> None:
+    stream = machine()
+    play = broken_after(stream, "The") >> Opened() >> received(frame)
+    stream_ended = frame["candidates"][0].get("finishReason")
+    play = play >> EOF if stream_ended else play
+
+    assert play << Resume(Cause.DIVERGED)
+    assert stream.plan is Plan.TEXT
+
+
+def test_a_request_with_server_tools_is_not_replayed_behind_text() -> None:
+    stream = machine({**REQUEST, "tools": [{"googleSearch": {}}]})
+    assert broken_after(stream, "The")
+
+    assert stream.plan is Plan.TEXT
 
 
 # -- calls, images, documents --------------------------------------------------------------
@@ -796,6 +993,458 @@ def test_a_continuation_reason_is_followed_natively() -> None:
     assert stream.transcript.text == STORY + REST
 
 
+def test_thoughts_that_end_in_a_token_are_gone_on_from_it() -> None:
+    stream = machine()
+    thought = part_frame(THOUGHT)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(thought)
+        << emits(thought)
+        >> received(chunk("", finish="CONTINUATION", token="t1"))
+        >> EOF
+        << Emit
+        << Resume(Cause.CONTINUATION)
+    )
+    assert json.loads(stream.attempt_body())["continuationToken"] == "t1"
+    assert stream.progress == 1
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(STORY, finish="STOP"))
+        >> EOF
+        << says(STORY)
+        << Finish()
+    )
+
+
+@pytest.mark.parametrize("part", [IMAGE, {"executableCode": {"code": "1"}}])
+def test_what_text_cannot_continue_is_continued_from_a_token_behind_it(part: Json) -> None:
+    stream = machine()
+    frame, last = part_frame(part), chunk("", finish="CONTINUATION", token="t1")
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(frame)
+        << emits(frame)
+        >> received(last)
+        >> EOF
+        << (lambda a: isinstance(a, Emit) and b"CONTINUATION" not in a.raw)
+        << Resume(Cause.CONTINUATION)
+    )
+    assert stream.plan is Plan.NATIVE
+
+
+def test_a_drop_behind_a_checkpoint_is_resumed_from_it_whatever_went_out_before() -> None:
+    stream = machine()
+    image, mark = part_frame(IMAGE), chunk(" So", token="t1")
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(image)
+        << emits(image)
+        >> received(mark)
+        << emits(mark)
+        >> RESET
+        << Resume(Cause.DROP)
+    )
+    assert stream.plan is Plan.NATIVE
+
+
+def test_an_image_behind_the_checkpoint_makes_a_drop_loud() -> None:
+    mark, image = chunk("", token="t1"), part_frame(IMAGE)
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(mark)
+        << emits(mark)
+        >> received(image)
+        << emits(image)
+        >> RESET
+        << Fail(Unrepaired(""))
+    )
+
+
+def test_a_continuation_that_cannot_be_followed_passes_with_its_frames() -> None:
+    mark, image = chunk("", token="t1"), part_frame(IMAGE)
+    last = chunk("", finish="CONTINUATION", usage=(3, 4))
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(mark)
+        << emits(mark)
+        >> received(image)
+        << emits(image)
+        >> received(last)
+        >> EOF
+        << emits(last)
+        << Finish()
+    )
+
+
+def test_tokens_that_bring_no_text_are_followed_twenty_times() -> None:
+    stream = machine()
+    last = chunk("", finish="CONTINUATION", token="t")
+    hops = 0
+    while True:
+        stream.receive(Opened())
+        stream.receive(received(last))
+        actions = stream.receive(EOF)
+        if isinstance(actions[-1], Finish):
+            break
+        hops += 1
+
+    assert hops == 20
+    assert any(isinstance(a, Emit) and b"CONTINUATION" in a.raw for a in actions)
+
+
+def test_text_is_continued_by_a_model_that_may_write() -> None:
+    calling = {"mode": "ANY", "allowedFunctionNames": ["look"]}
+    stream = machine({**REQUEST, "toolConfig": {"functionCallingConfig": calling}})
+    assert broken_after(stream)
+
+    asked = json.loads(stream.attempt_body())
+    assert asked["toolConfig"] == {"functionCallingConfig": {"mode": "AUTO"}}
+
+
+# -- endings that are not accepted ---------------------------------------------------------
+
+
+AUDIO = {"inlineData": {"mimeType": "audio/pcm", "data": "AAAA"}}
+
+
+@pytest.mark.parametrize("part", [AUDIO, IMAGE, {"executableCode": {"code": "1"}}])
+@pytest.mark.parametrize("reason", ["OTHER", "MALFORMED_RESPONSE"])
+def test_an_ending_behind_what_cannot_be_continued_passes_as_it_came(
+    part: Json, reason: str
+) -> None:
+    frame, last = part_frame(part), chunk(finish=reason, usage=(5, 900))
+    last["candidates"][0]["finishMessage"] = "Too long."
+    stream = machine()
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(frame)
+        << emits(frame)
+        >> received(last)
+        >> EOF
+        << emits(last)
+        << Finish()
+    )
+    assert stream.finish_reason == reason
+
+
+def test_a_frame_with_audio_and_its_ending_passes_as_it_came() -> None:
+    last = part_frame(AUDIO, finish="OTHER")
+
+    assert Playbook(machine()) >> Opened() >> received(last) >> EOF << emits(last) << Finish()
+
+
+def test_an_ending_passes_when_no_attempt_betters_it() -> None:
+    stream = machine()
+    last = chunk(STORY, finish="OTHER", usage=(5, 20))
+
+    def ends(action: Action) -> bool:
+        if not isinstance(action, Emit):
+            return False
+        (told,) = documents(action.raw)
+        (candidate,) = told["candidates"]
+        return (
+            candidate["finishReason"] == "OTHER"
+            and not candidate.get("content", {}).get("parts")
+            and told["usageMetadata"]["candidatesTokenCount"] == 20
+        )
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(last)
+        >> EOF
+        << says(STORY)
+        << Resume(Cause.BAD_FINISH)
+        >> GaveUp("budget")
+        << ends
+        << Finish()
+    )
+
+
+def test_an_ending_with_text_behind_it_is_not_passed() -> None:
+    stream = machine()
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(STORY, finish="OTHER"))
+        >> EOF
+        << says(STORY)
+        << Resume(Cause.BAD_FINISH)
+        >> Opened()
+        >> received(chunk(REST))
+        << says(REST)
+        >> RESET
+        << Resume(Cause.DROP)
+        >> GaveUp("budget")
+        << Fail(Unrepaired(""))
+    )
+
+
+@pytest.mark.parametrize("event", [Rejected(503, b"{}"), Rejected(400, b"{}"), Ended(How.RESET)])
+def test_an_empty_stop_passes_when_only_errors_follow_it(event: Any) -> None:
+    stream = machine()
+    empty = chunk("", finish="STOP")
+    stream.receive(Opened())
+    stream.receive(received(empty))
+    stream.receive(EOF)
+    actions = stream.receive(event)
+    if isinstance(actions[-1], Resume):
+        actions = stream.receive(GaveUp("budget"))
+
+    assert actions == (emits(empty), Finish())
+
+
+@pytest.mark.parametrize("reason", ["SAFETY", "MAX_TOKENS", "MALFORMED_FUNCTION_CALL", "NEW"])
+@pytest.mark.parametrize("length", [1, 12, 30])
+def test_half_an_echo_is_dropped_and_its_ending_passes(reason: str, length: int) -> None:
+    stream = machine()
+    assert broken_after(stream)
+    text = anchor_of(stream)[:length]
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(text, finish=reason))
+        >> EOF
+        << says("")
+        << Finish()
+    )
+    assert stream.finish_reason == reason
+    assert stream.transcript.text == STORY
+
+
+@pytest.mark.parametrize("reason", ["OTHER", "CONTINUATION"])
+def test_half_an_echo_with_an_ending_that_is_none_is_asked_again(reason: str) -> None:
+    stream = machine()
+    assert broken_after(stream)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(anchor_of(stream)[:20], finish=reason))
+        >> EOF
+        << Resume(Cause.BAD_FINISH)
+    )
+
+
+@pytest.mark.parametrize("reason", ["SAFETY", "IMAGE_OTHER", "PROHIBITED_CONTENT"])
+def test_a_policy_ending_of_another_story_passes(reason: str) -> None:
+    stream = machine()
+    assert broken_after(stream, STORY + REST)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(OTHER_STORY, finish=reason))
+        >> EOF
+        << says("")
+        << Finish()
+    )
+    assert stream.finish_reason == reason
+
+
+def test_a_policy_ending_of_a_native_continuation_passes() -> None:
+    stream = machine()
+    first, second = chunk(STORY, token="t1"), chunk(REST)
+    play = Playbook(stream) >> Opened()
+    for frame in (first, second):
+        play = play >> received(frame) << emits(frame)
+
+    assert (
+        play
+        >> RESET
+        << Resume(Cause.DROP)
+        >> Opened()
+        >> received(chunk(REST[:5], finish="SAFETY"))
+        >> EOF
+        << says("")
+        << Finish()
+    )
+
+
+def test_no_attempt_follows_a_policy_reason_that_was_revoked() -> None:
+    safety, more = chunk(STORY, finish="SAFETY"), chunk(REST)
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(safety)
+        >> received(more)
+        << Emit(sse(safety) + sse(more))
+        >> RESET
+        << Fail(Unrepaired(""))
+    )
+
+
+@pytest.mark.parametrize("calls", [False, True])
+def test_an_error_behind_a_reason_is_judged_and_never_shown(calls: bool) -> None:
+    stream = machine()
+    assert broken_after(stream)
+    error = received({"error": {"code": 503, "message": "overloaded"}})
+    parts = [{"text": anchor_of(stream)}, *([CALL] if calls else [{"text": REST}])]
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(part_frame(*parts, finish="STOP"))
+        >> error
+        << (lambda a: isinstance(a, Emit) and b"overloaded" not in a.raw)
+        << Finish()
+    )
+
+
+def test_an_error_behind_a_reason_is_judged_while_the_attempt_is_joined() -> None:
+    stream = machine()
+    assert broken_after(stream)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(anchor_of(stream)[:20], finish="MAX_TOKENS"))
+        >> received({"error": {"code": 503}})
+        << says("")
+        << Finish()
+    )
+
+
+BLOCK = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
+
+
+def test_a_block_of_a_resumed_attempt_is_loud_and_not_asked_again() -> None:
+    stream = machine()
+
+    assert broken_after(stream) >> Opened() >> received(BLOCK) >> EOF << Fail(Blocked(""))
+
+
+def test_a_block_behind_text_is_loud() -> None:
+    first = chunk(STORY)
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(first)
+        << emits(first)
+        >> received(BLOCK)
+        >> EOF
+        << emits(BLOCK)
+        << Fail(Blocked(""))
+    )
+
+
+def test_giving_up_behind_a_reason_judges_it_first() -> None:
+    last = chunk(STORY, finish="STOP")
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(last)
+        >> GaveUp("it is larger than 1 byte")
+        << emits(last)
+        << Finish()
+    )
+
+
+# -- several candidates --------------------------------------------------------------------
+
+
+def candidates(*said: tuple[int, str | None, str | None]) -> Json:
+    """Return a frame of candidates: index, text, finishReason."""
+    return {
+        "candidates": [
+            {
+                "index": index,
+                **({"content": {"parts": [{"text": text}], "role": "model"}} if text else {}),
+                **({"finishReason": reason} if reason else {}),
+            }
+            for index, text, reason in said
+        ]
+    }
+
+
+TWO = {**REQUEST, "generationConfig": {"candidateCount": 2}}
+BEGUN = [candidates((0, "a", None)), candidates((1, "b", None))]
+
+
+def plays(stream: StreamMachine, *frames: Json) -> list[Action]:
+    """Return what a stream of these frames comes to, up to its clean end."""
+    actions = [*stream.receive(Opened())]
+    for frame in frames:
+        actions += stream.receive(received(frame))
+    return [*actions, *stream.receive(EOF)]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [*BEGUN, candidates((0, None, "STOP"))],
+        [*BEGUN, candidates((0, "a", "STOP"))],
+        [*BEGUN, candidates((1, None, "STOP"))],
+        [candidates((0, "a", None), (1, "b", None)), candidates((0, None, "STOP"))],
+        [candidates((0, "a", "STOP"), (1, "b", None))],
+        [candidates((0, "a", None), (1, "b", "MAX_TOKENS"))],
+        [chunk("a"), candidates((1, "b", "STOP"))],
+        [*BEGUN, candidates((0, None, "STOP"), (1, None, "STOP")), BEGUN[1]],
+    ],
+)
+@pytest.mark.parametrize("request_", [TWO, None])
+def test_a_candidate_without_a_reason_makes_the_end_loud(
+    frames: list[Json], request_: Json | None
+) -> None:
+    stream = machine(request_)
+
+    assert isinstance(plays(stream, *frames)[-1], Fail)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [*BEGUN, candidates((0, None, "STOP")), candidates((1, "c", "STOP"))],
+        [candidates((0, "a", "STOP"), (1, "b", "STOP"))],
+        [candidates((0, "a", "STOP")), candidates((1, "b", "OTHER"))],
+        [candidates((0, "a", "OTHER")), candidates((1, "b", "OTHER"))],
+        [chunk("a"), chunk("", finish="STOP"), candidates((1, "b", "MAX_TOKENS"))],
+        [candidates((0, "a", "STOP"))],
+    ],
+)
+def test_candidates_with_a_reason_each_are_whole(frames: list[Json]) -> None:
+    actions = plays(machine(TWO), *frames)
+
+    assert isinstance(actions[-1], Finish)
+    raw = b"".join(action.raw for action in actions if isinstance(action, Emit))
+    assert raw == sse(*frames)
+
+
+def test_a_candidate_that_never_came_counts_where_the_body_has_no_end() -> None:
+    stream = machine(TWO)
+    stream.receive(Opened())
+    for text, reason in (("a", None), ("b", "STOP")):
+        stream.receive(received(candidates((0, text, reason))))
+    assert stream.patience is Patience.CHUNK
+
+    assert isinstance(stream.receive(RESET)[-1], Fail)
+
+
+def test_a_candidate_that_never_came_is_counted() -> None:
+    stream = machine(TWO)
+    plays(stream, candidates((0, "a", "STOP")))
+
+    assert stream.missing_candidates == 1
+
+
 # -- errors and quotas ---------------------------------------------------------------------
 
 
@@ -909,6 +1558,48 @@ def test_patience_follows_what_the_stream_is_doing() -> None:
         Patience.CHUNK,
         Patience.FINISH,
     ]
+
+
+def test_a_stop_before_any_content_has_a_patience_of_its_own() -> None:
+    stream = machine()
+    stream.receive(Opened())
+    for frame in (chunk("", finish="STOP"), part_frame(THOUGHT, finish="STOP")):
+        stream.receive(received(frame))
+    assert stream.patience is Patience.CHUNK  # a thought revoked the first one
+
+    other = machine()
+    other.receive(Opened())
+    other.receive(received(chunk("", finish="STOP")))
+    assert other.patience is Patience.EMPTY_FINISH
+
+
+def test_a_stop_on_every_frame_earns_no_short_grace() -> None:
+    stream = machine()
+    stream.receive(Opened())
+    stream.receive(received(chunk("One.", finish="STOP")))
+    assert stream.patience is Patience.FINISH
+
+    stream.receive(received(chunk(" Two.", finish="STOP")))
+    assert stream.patience is Patience.CHUNK
+
+
+def test_a_grace_that_ran_out_is_noted() -> None:
+    stream = machine()
+    stream.receive(Opened())
+    stream.receive(received(chunk(STORY, finish="STOP")))
+    assert not stream.grace_ran_out
+
+    stream.receive(Ended(How.STALLED))
+    assert stream.grace_ran_out
+
+
+@pytest.mark.parametrize("more", [{"cachedContent": "cachedContents/1"}, {"tools": [{"new": {}}]}])
+def test_tools_that_cannot_be_seen_have_the_longer_grace(more: Json) -> None:
+    stream = machine({**REQUEST, **more})
+    stream.receive(Opened())
+    stream.receive(received(chunk(STORY, finish="STOP")))
+
+    assert stream.patience is Patience.TOOL_FINISH
 
 
 def test_a_stop_that_stays_open_has_longer_with_server_tools() -> None:

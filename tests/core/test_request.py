@@ -314,12 +314,27 @@ def test_several_candidates_are_seen(config: Json, several: bool) -> None:
         ([{"functionDeclarations": []}], False),
         ([], False),
         (None, False),
-        ("googleSearch", False),
-        ([None, "googleSearch"], False),
+        ([{"function_declarations": []}, {}], False),
+        ([{"enterpriseWebSearch": {}}], True),
+        ([{"retrieval": {}}], True),
+        ([{"functionDeclarations": [], "aToolOfTomorrow": {}}], True),
+        ("googleSearch", True),
+        ([None, "googleSearch"], True),
     ],
 )
-def test_tools_of_the_server_are_seen(tools: object, server: bool) -> None:
+def test_every_tool_but_functions_may_run_at_googles(tools: object, server: bool) -> None:
     assert request(contents=[USER], tools=tools).server_tools is server
+
+
+@pytest.mark.parametrize("name", ["cachedContent", "cached_content"])
+def test_a_cache_may_hold_tools(name: str) -> None:
+    assert request(contents=[USER], **{name: "cachedContents/1"}).server_tools
+    assert not request(contents=[USER], **{name: None}).server_tools
+
+
+def test_a_request_that_cannot_be_read_may_name_tools() -> None:
+    assert StreamRequest(b'{"tools": [], "tools": []}').server_tools
+    assert not StreamRequest(b"{broken").server_tools
 
 
 @pytest.mark.parametrize("name", ["continuationToken", "continuation_token"])

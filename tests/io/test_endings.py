@@ -287,14 +287,26 @@ async def test_an_empty_answer_to_a_function_response_is_right(proxy: StartProxy
         assert len(server.attempts) == 1
 
 
-async def test_a_stop_without_new_text_completes_a_resumed_answer(proxy: StartProxy) -> None:
+async def test_two_forms_without_new_text_complete_an_answer_that_is_closed(
+    proxy: StartProxy,
+) -> None:
+    told = answers.Answer(text="It was said all along, and told. And so on.", chunk=(16, 16))
+    nothing = script("rst@event:2", answer=told, behaviour=Behaviour.NOTHING)
+    async with ChaosServer(nothing) as server:
+        answer = await (await proxy(server)).ask()
+
+        assert answer.text == told.text[:32]
+        assert answer.finish_reasons == ["STOP"]
+        assert answer.ending is Ending.COMPLETE
+        assert len(server.attempts) == 3
+
+
+async def test_a_stop_without_new_text_inside_a_sentence_is_loud(proxy: StartProxy) -> None:
     async with ChaosServer(script("rst@event:9", behaviour=Behaviour.NOTHING)) as server:
         answer = await (await proxy(server)).ask()
 
-        assert STORY.text.startswith(answer.text)
-        assert answer.finish_reasons == ["STOP"]
-        assert answer.ending is Ending.COMPLETE
-        assert len(server.attempts) == 2
+        assert "does not go on" in is_loud(answer)["message"]
+        assert len(server.attempts) == 4
 
 
 CALLS = pytest.mark.parametrize("name", ["call", "streamed-call"])
@@ -391,11 +403,21 @@ async def test_a_json_answer_that_cannot_be_joined_fails_loudly(proxy: StartProx
 
 
 async def test_a_model_that_takes_no_form_of_continuation_fails_loudly(proxy: StartProxy) -> None:
-    async with ChaosServer(script("rst@event:9", *["status:400"] * 3)) as server:
+    async with ChaosServer(script("rst@event:9", behaviour=Behaviour.REFUSE)) as server:
+        answer = await (await proxy(server)).ask()
+
+        message = is_loud(answer)["message"]
+        assert "refuses to continue" in message
+        assert "continues no model turn" in message
+        assert len(server.attempts) == 4
+
+
+async def test_a_refusal_that_is_not_about_the_form_is_the_last(proxy: StartProxy) -> None:
+    async with ChaosServer(script("rst@event:9", "status:400")) as server:
         answer = await (await proxy(server)).ask()
 
         assert "refuses to continue" in is_loud(answer)["message"]
-        assert len(server.attempts) == 4
+        assert len(server.attempts) == 2
 
 
 async def test_a_cap_on_extra_tokens_ends_the_repair(proxy: StartProxy) -> None:

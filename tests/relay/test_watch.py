@@ -21,6 +21,7 @@ TIMING = Timing(
         Patience.CHUNK: 90.0,
         Patience.FINISH: 3.0,
         Patience.TOOL_FINISH: 30.0,
+        Patience.EMPTY_FINISH: 60.0,
     },
     heartbeat=15.0,
     headers_after=30.0,
