@@ -1,6 +1,7 @@
 """The stream machine, by playbooks: what it answers to what the world does."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -491,7 +492,7 @@ def test_a_cut_while_the_seam_is_open_discards_what_is_held() -> None:
 CLOSED = STORY + ", and there it stayed."
 """A text that ends where an answer may end; ``STORY`` stops inside a sentence."""
 
-NOTHING_NEW = {
+NOTHING_NEW: dict[str, Callable[[str], list[Json]]] = {
     "nothing": lambda _: [chunk("", finish="STOP")],
     "thoughts": lambda _: [part_frame(THOUGHT), chunk("", finish="STOP")],
     "the anchor": lambda anchor: [chunk(anchor, finish="STOP")],
@@ -1576,11 +1577,12 @@ def test_a_stop_before_any_content_has_a_patience_of_its_own() -> None:
 def test_a_stop_on_every_frame_earns_no_short_grace() -> None:
     stream = machine()
     stream.receive(Opened())
-    stream.receive(received(chunk("One.", finish="STOP")))
-    assert stream.patience is Patience.FINISH
+    seen = []
+    for text in ("One.", " Two."):
+        stream.receive(received(chunk(text, finish="STOP")))
+        seen.append(stream.patience)
 
-    stream.receive(received(chunk(" Two.", finish="STOP")))
-    assert stream.patience is Patience.CHUNK
+    assert seen == [Patience.FINISH, Patience.CHUNK]
 
 
 def test_a_grace_that_ran_out_is_noted() -> None:

@@ -203,7 +203,7 @@ async def test_after_a_drop_the_next_attempt_goes_on_from_the_text() -> None:
 
 
 async def test_a_form_that_is_refused_is_followed_by_the_next_at_once() -> None:
-    refused = Scripted([b'{"error": {"code": 400}}'], status=400)
+    refused = Scripted([b'{"error": {"message": "No model turn."}}'], status=400)
     scene = stage([ONE, DROP], refused, [TWO, END])
 
     await scene.relay.run()
