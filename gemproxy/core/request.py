@@ -95,9 +95,11 @@ class StreamRequest:
         """Whether more than one candidate was asked for."""
         return self.candidates > 1
 
-    @property
+    @functools.cached_property
     def candidates(self) -> int:
         """How many candidates were asked for; 1 where that cannot be read."""
+        if not mentions(self.body, b'candidateCount"', b'candidate_count"'):
+            return 1  # spares most requests the parser
         count = look_up(self.config, "candidateCount")
         counts = isinstance(count, int) and not isinstance(count, bool) and count > 0
         return count if counts else 1

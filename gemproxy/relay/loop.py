@@ -101,7 +101,7 @@ class Relay:
     def report(self) -> dict[str, Any]:
         """Return what the request's log line says about the stream; figures, no content."""
         machine, account = self.machine, self.account
-        billed = machine.ledger.billed
+        billed, missing = machine.ledger.billed, machine.missing_candidates
         return {
             "ending": "passed" if self._passed else machine.state.value,
             "finish_reason": machine.finish_reason,
@@ -114,6 +114,8 @@ class Relay:
             "tokens": billed.report(),
             "extra_tokens": machine.ledger.extra() if machine.causes else 0,
             "repair": machine.policy.repair,
+            **({"grace_ran_out": True} if machine.grace_ran_out else {}),
+            **({"missing_candidates": missing} if missing else {}),
         }
 
     async def _pause(self, resume: Resume, *, progress: bool) -> None:

@@ -325,6 +325,18 @@ async def test_the_report_tells_what_happened() -> None:
     assert report["extra_tokens"] >= 0
 
 
+async def test_the_report_tells_of_candidates_that_never_came() -> None:
+    scene = stage([sse(chunk("All of it.", finish="STOP"))])
+    asked = {"generationConfig": {"candidateCount": 3}}
+    scene.relay.machine.request = StreamRequest(json.dumps(asked).encode())
+
+    await scene.relay.run()
+
+    report = scene.relay.report()
+    assert report["missing_candidates"] == 2
+    assert "grace_ran_out" not in report
+
+
 async def test_an_undisturbed_stream_has_no_extra_tokens() -> None:
     scene = stage([sse(chunk("All of it.", finish="STOP", usage=(7, 3)))])
 
