@@ -178,7 +178,7 @@ class Repair:
     max_frame_bytes: Bytes = 64 << 20
     """Largest frame of a stream or Live message; a larger one counts as an interruption."""
     max_stream_bytes: Bytes = 256 << 20
-    """Most bytes that all attempts of one stream may bring; beyond, it ends with an error."""
+    """Most bytes of one stream, without what its attempts repeat; beyond, it ends with an error."""
     keep_answer_bytes: Bytes = 8 << 20
     """Largest unary answer that is read to its end first, so that a cut one is asked again."""
     unary_via_stream: Switch = False

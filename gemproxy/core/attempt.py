@@ -100,6 +100,16 @@ class Attempt:
         pending = sum(len(received.chunk.text) for received in self.pending)
         return held + pending + (self.rewriter.dropped if self.rewriter else 0)
 
+    def waiting(self, delivered: int) -> int:
+        """Return the bytes of the frames that wait.
+
+        Those at the seam may only repeat the ``delivered`` bytes, and count as far as they are
+        more.
+        """
+        held = sum(len(told.received.frame.raw) for told in self.held)
+        pending = sum(len(received.frame.raw) for received in self.pending)
+        return held + max(pending - delivered, 0)
+
 
 @attrs.frozen
 class Way:

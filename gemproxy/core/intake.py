@@ -118,7 +118,7 @@ class Intake:
 
     def _read_with(self, reader: Reader, begun: bytes) -> Step:
         self._reader, self._opening, self._misnamed = reader, None, reader.foreign
-        return self.received(begun) if begun else Step()
+        return self.received(begun)
 
     def _join(self, data: bytes) -> Step:
         """Take a little, and then more, until it is known where the attempt joins.

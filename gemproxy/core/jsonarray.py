@@ -63,6 +63,11 @@ class JSONArrayDecoder:
         return frames
 
     @property
+    def pending(self) -> bytes:
+        """What is in no frame yet."""
+        return bytes(self._pending)
+
+    @property
     def stray(self) -> bytes:
         """The first byte of what is neither an element nor a separator; empty where none came."""
         return bytes(self._pending[self._start :][:1]) if self._is_garbage else b""

@@ -247,6 +247,10 @@ class StreamMachine:
         """Whether text of a resumed attempt is held at the seam."""
         return any(received.chunk.text for received in self._attempt.pending)
 
+    def waiting(self, delivered: int) -> int:
+        """Return the bytes of frames that wait, where ``delivered`` bytes went out before."""
+        return self._attempt.waiting(delivered)
+
     @property
     def patience(self) -> Patience:
         """How long silence is normal now."""

@@ -13,6 +13,7 @@ and where none comes it is another answer, which passes with its own bytes and C
 """
 
 from collections.abc import Callable, Iterable
+from typing import TypeGuard
 
 import attrs
 
@@ -21,7 +22,7 @@ from gemproxy.core.flow import Flow
 from gemproxy.core.frame import Decoder, Encoder, Frame, FrameTooLarge
 from gemproxy.core.jsonarray import JSONArrayDecoder
 from gemproxy.core.sse import SSEDecoder
-from gemproxy.core.unframed import events_of, is_answer, one_line, says_nothing
+from gemproxy.core.unframed import events_of, is_answer, may_hold_answers, one_line, says_nothing
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
@@ -39,12 +40,14 @@ class Reader:
     """The frames of one attempt, as the client's framing has them.
 
     ``foreign`` says that the answer is in another framing, so that each frame is told anew by
-    ``encoder``; else it passes as it came, save for JSON between events.
+    ``encoder``; else it passes as it came, save for JSON between events. ``held`` are frames
+    that came before it was known.
     """
 
     decoder: Decoder
     encoder: Encoder
     foreign: bool = False
+    held: list[Frame] = attrs.field(factory=list)
     flow: Taking = attrs.field(init=False)
     _first: bool = attrs.field(default=True, init=False)
 
@@ -54,8 +57,10 @@ class Reader:
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
         frames = self.decoder.feed(data)
+        if self.held:
+            frames, self.held = self.held + frames, []
         told = self._told(frames)
-        if self.foreign and isinstance(self.decoder, JSONArrayDecoder) and _goes_on(self.decoder):
+        if self.foreign and _goes_on(self.decoder):
             rest = self.decoder.leave()
             self.decoder = SSEDecoder(self.decoder.max_frame)
             told += self.feed(rest)
@@ -82,9 +87,11 @@ class Reader:
         return Frame(self.encoder.frame(one_line(frame.data), first=first), frame.data)
 
 
-def _goes_on(decoder: JSONArrayDecoder) -> bool:
+def _goes_on(decoder: Decoder) -> TypeGuard[JSONArrayDecoder]:
     """Tell JSON behind which events follow."""
-    return decoder.stray in _FIELD_OPENS and decoder.stray != b""
+    if not isinstance(decoder, JSONArrayDecoder):
+        return False
+    return decoder.stray != b"" and decoder.stray in _FIELD_OPENS
 
 
 def _no_flow(data: bytes) -> tuple[Flow | None, bytes]:
@@ -96,13 +103,15 @@ def _with_bare_answers(frames: Iterable[Frame], encoder: Encoder) -> list[Frame]
     events: list[Frame] = []
     for frame in frames:
         raw, data = frame.raw, frame.data
-        size = len(data) if data is not None else 0
-        if len(raw) - size <= _OVERHEAD and (
-            data is None or (raw.startswith(b"data:") and data[:1] != b"[")
-        ):
-            events.append(frame)
+        if data is None:
+            bare = b"{" in raw or b"[" in raw
         else:
+            plain = raw.startswith(b"data:") and len(raw) - len(data) <= _OVERHEAD
+            bare = not plain or data[:1] == b"["
+        if bare and may_hold_answers(frame):
             events += events_of(frame, encoder)
+        else:
+            events.append(frame)
     return events
 
 
@@ -111,54 +120,63 @@ class Opening:
     """The beginning of one attempt's answer, until it is known how it is framed.
 
     ``wanted`` and ``encoder`` belong to the framing that the client asked for;
-    ``content_type`` is that of the answer. ``begun`` are the bytes that are in no frame yet.
+    ``content_type`` is that of the answer. ``begun`` is what came while nothing was known.
     """
 
     wanted: Decoder
     encoder: Encoder
     content_type: str = ""
     begun: bytes = b""
-    _probe: JSONArrayDecoder | None = None
+    _json: Reader | None = None
+    _size: int = 0
 
     def take(self, data: bytes) -> Reader | None:
         """Take what a read brought; return the reader to which to give ``begun``, once known.
 
         Raises FrameTooLarge when too much came of which it is not known.
         """
-        self.begun = self.begun + data if self.begun else data
-        reader = self._reader(data)
-        if reader is None and len(self.begun) > self.wanted.max_frame:
+        self._size += len(data)
+        reader = self._begun(data) if self._json is None else self._proved(self._json, data)
+        if reader is None and self._size > self.wanted.max_frame:
             raise FrameTooLarge(f"{self.wanted.max_frame} bytes came that are no answer.")
         return reader
 
-    def _reader(self, data: bytes) -> Reader | None:
-        if self._probe is None:
-            first = _first_byte(self.begun)
-            if not first:
-                return None
-            if not self._begins_json(first):
-                return Reader(self._events(), self.encoder, foreign=not self._wants_events)
-            self._probe, data = JSONArrayDecoder(self.wanted.max_frame), self.begun
-        elements = (frame.data for frame in self._probe.feed(data))
-        known = any(e is not None and is_answer(e) for e in elements) or _goes_on(self._probe)
-        return self.settled() if known else None
+    def _begun(self, data: bytes) -> Reader | None:
+        self.begun = self.begun + data if self.begun else data
+        first = _first_byte(self.begun)
+        if not first:
+            return None
+        if not self._begins_json(first):
+            return Reader(self._events(), self.encoder, foreign=not self._wants_events)
+        if first == b"[" and not self._wants_events:
+            self._json = Reader(self.wanted, self.encoder)
+        else:
+            decoder = JSONArrayDecoder(self.wanted.max_frame)
+            self._json = Reader(decoder, self.encoder, foreign=True)
+        data, self.begun = self.begun, b""
+        return self._proved(self._json, data)
+
+    def _proved(self, reader: Reader, data: bytes) -> Reader | None:
+        """Return the reader of JSON as soon as one of its elements is an answer."""
+        elements = reader.decoder.feed(data)
+        reader.held += elements
+        proof = any(e.data is not None and is_answer(e.data) for e in elements)
+        return reader if proof or _goes_on(reader.decoder) else None
 
     def settled(self) -> Reader:
         """Return the reader for an answer of which no more is known."""
-        foreign = self._probe is not None and not self._is_the_wanted_array
-        if foreign:
-            return Reader(JSONArrayDecoder(self.wanted.max_frame), self.encoder, foreign=True)
-        return Reader(self.wanted, self.encoder)
+        return self._json or Reader(self.wanted, self.encoder)
 
     def another_answer(self) -> bytes | None:
         """Return the whole body when it is JSON, and no answer of Gemini's that says anything."""
-        if self._probe is None:
+        if self._json is None or not isinstance(self._json.decoder, JSONArrayDecoder):
             return None
+        body = b"".join(frame.raw for frame in self._json.held) + self._json.decoder.pending
         try:
-            document = loads(self.begun.removeprefix(_BOM))
+            document = loads(body.removeprefix(_BOM))
         except Undecodable:
             return None
-        return None if says_nothing(document) else self.begun
+        return None if says_nothing(document) else body
 
     @property
     def misnamed(self) -> bool:
@@ -169,10 +187,6 @@ class Opening:
     @property
     def _wants_events(self) -> bool:
         return isinstance(self.wanted, SSEDecoder)
-
-    @property
-    def _is_the_wanted_array(self) -> bool:
-        return not self._wants_events and _first_byte(self.begun) == b"["
 
     def _events(self) -> Decoder:
         return self.wanted if self._wants_events else SSEDecoder(self.wanted.max_frame)

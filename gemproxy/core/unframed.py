@@ -19,6 +19,7 @@ from gemproxy.core.sse import SSEDecoder
 
 _BOM = b"\xef\xbb\xbf"
 _OPENS = (b"{", b"[")
+_LINE_OPENS = (b"\n{", b"\n[", b"\r{", b"\r[")
 _FIELD = re.compile(rb"(?:data|event|id|retry)?:|(?:data|event|id|retry)?[\r\n]*\Z")
 _LINE_SEPARATORS = (
     (b"\xc2\x85", b"\\u0085"),
@@ -88,6 +89,13 @@ def says_nothing(document: Any) -> bool:  # noqa: ANN401 - JSON is any
     if isinstance(document, list):
         return all(map(says_nothing, document))
     return document is None or document == {}
+
+
+def may_hold_answers(frame: Frame) -> bool:
+    """Tell cheaply whether a frame of an event stream may hold answers outside of its framing."""
+    raw, data = frame.raw.removeprefix(_BOM), frame.data
+    is_list = data is not None and data[:1] == b"["
+    return is_list or raw.startswith(_OPENS) or any(opens in raw for opens in _LINE_OPENS)
 
 
 def events_of(frame: Frame, encoder: Encoder) -> list[Frame]:

@@ -61,7 +61,8 @@ class Relay:
 
     ``open_attempt`` makes one attempt with the given body. ``pacing`` says when the
     next one is made. ``response_headers`` turns an attempt's headers into the client's.
-    ``max_bytes`` is what all attempts together may bring: the text is kept to be resumed.
+    ``max_bytes`` is what the client may get and have waiting for it, since the text is kept to
+    be resumed, and what one attempt may bring; what an attempt only repeats is not kept.
     """
 
     machine: StreamMachine
@@ -80,6 +81,7 @@ class Relay:
     _seam_since: float | None = None
     _passed: bool = False
     _received: int = 0
+    _sent: int = 0
 
     async def run(self) -> None:
         """Run attempts until the answer is complete or has failed.
@@ -138,6 +140,7 @@ class Relay:
                 self._rejection = None
                 if not self.sink.committed:
                     self._headers = attempt.headers
+                self._received = 0
                 self.intake.opened(attempt.headers.get("Content-Type", ""))
                 step = await self._pump(attempt, watch, first=True)
                 if step.verdict is None:
@@ -168,14 +171,16 @@ class Relay:
             except AttemptFailed as failure:
                 data, how = b"", failure.how
             watch.heard()
-            self._received += len(data)
-            if self._received > self.max_bytes:
-                return intake.gave_up(f"it is larger than {self.max_bytes} bytes")
             step = intake.received(data) if data else intake.ended(how)
             if machine.causes:
                 self._time_the_seam()
             if step.verdict is not None:
                 return step
+            self._received += len(data)
+            self._sent += len(step.raw)
+            if self._received + self._sent > self.max_bytes and self._is_too_large():
+                given_up = intake.gave_up(f"it is larger than {self.max_bytes} bytes")
+                return Step(step.raw + given_up.raw, given_up.verdict)
             if step.raw and first:
                 await self._emit(step.raw, watch)
                 return Step()
@@ -185,6 +190,11 @@ class Relay:
                 watch.busy = False
                 watch.wrote()
             del step, data  # an image would otherwise be kept until the next one is whole
+
+    def _is_too_large(self) -> bool:
+        """Tell whether there is too much; asked only where there may be."""
+        kept = self._sent + self.machine.waiting(self._sent)
+        return max(kept, self._received) > self.max_bytes
 
     async def _emit(self, raw: bytes, watch: Watch) -> None:
         watch.busy = True

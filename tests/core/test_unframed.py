@@ -6,7 +6,14 @@ import pytest
 
 from gemproxy.core.frame import Frame
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
-from gemproxy.core.unframed import answers, events_of, is_answer, one_line, says_nothing
+from gemproxy.core.unframed import (
+    answers,
+    events_of,
+    is_answer,
+    may_hold_answers,
+    one_line,
+    says_nothing,
+)
 from tests.gemini import Json, chunk, documents
 
 ENCODER = SSEEncoder()
@@ -159,6 +166,23 @@ def test_every_other_frame_stays_as_it_came(block: bytes) -> None:
     frame = frame_of(block)
 
     assert events_of(frame, ENCODER) == [frame]
+
+
+@pytest.mark.parametrize(
+    ("block", "may"),
+    [
+        (event(ONE), False),
+        (b"event: message\r\n" + event(ONE), False),
+        (b": {\n\n", False),
+        (b"\xef\xbb\xbf" + event(ONE), False),
+        (b"\xef\xbb\xbf" + plain(ONE) + b"\n\n", True),
+        (event(ONE)[:-2] + plain(TWO) + b"\r\n\r\n", True),
+        (b"id: 1\r" + plain(TWO) + b"\r\n\r\n", True),
+        (event([ONE]), True),
+    ],
+)
+def test_most_frames_are_known_to_hold_no_bare_answer(block: bytes, may: bool) -> None:
+    assert may_hold_answers(frame_of(block)) is may
 
 
 def test_a_field_between_bare_lines_keeps_its_event() -> None:

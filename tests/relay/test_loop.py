@@ -178,6 +178,38 @@ async def test_attempts_that_bring_more_than_a_stream_may_are_the_last() -> None
     assert len(scene.bodies) == 2
 
 
+@pytest.mark.parametrize("thinks", [False, True])
+async def test_what_an_attempt_only_repeats_does_not_count(thinks: bool) -> None:
+    """Together the attempts bring more than a stream may; what the client gets is less."""
+    said = "The keeper counts the ships that pass, and every night there are some fewer of them. "
+    story = "".join(said.replace("ships", f"{n} ships") for n in range(20))
+    half = len(story) // 2
+    again = [{"text": "Hm. " * 300, "thought": True}] if thinks else []
+    repeated = story[half:] if thinks else story
+    first = sse(chunk(parts=[*again, {"text": story[:half]}]))
+    rest = [sse(chunk(parts=again))] * thinks + [
+        sse(chunk(repeated[at : at + 50])) for at in range(0, len(repeated), 50)
+    ]
+    scene = stage([first, DROP], [*rest, END])
+    scene.relay.max_bytes = len(first) + sum(map(len, rest)) - 600
+
+    await scene.relay.run()
+
+    assert scene.sink.ending == "finished"
+    assert text_of(b"".join(scene.sink.writes)) == story + "good night."
+
+
+async def test_one_attempt_may_not_bring_more_than_a_stream_even_if_all_is_repeated() -> None:
+    thought = sse(chunk(parts=[{"text": "Hm. " * 300, "thought": True}]))
+    scene = stage([thought + ONE, DROP], [thought] * 9)
+    scene.relay.max_bytes = 4 * len(thought)
+
+    await scene.relay.run()
+
+    assert "larger than" in str(scene.sink.ending)
+    assert len(scene.made[1].reads) > 0
+
+
 async def test_the_head_is_that_of_the_first_attempt_that_streamed() -> None:
     scene = stage(
         Scripted([b"{}"], status=503, headers={"X-A": "0"}),
