@@ -74,6 +74,11 @@ class Intake:
         return self._take(Opened())
 
     @property
+    def undecided(self) -> bool:
+        """Whether JSON has begun of which it is not yet known whether it is an answer."""
+        return self._opening is not None and self._opening.is_json
+
+    @property
     def content_type(self) -> str | None:
         """The Content-Type for the client; None where it is the upstream's own.
 
@@ -113,6 +118,7 @@ class Intake:
         try:
             reader = opening.take(data)
         except FrameTooLarge:
+            self._opening = None
             return self._take(Ended(How.OVERSIZED))
         return Step() if reader is None else self._read_with(reader, opening.begun)
 

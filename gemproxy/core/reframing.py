@@ -179,6 +179,11 @@ class Opening:
         return None if says_nothing(document) else body
 
     @property
+    def is_json(self) -> bool:
+        """Whether JSON has begun."""
+        return self._json is not None
+
+    @property
     def misnamed(self) -> bool:
         """Tell a Content-Type that is that of the other framing."""
         kind = self.content_type.partition(";")[0].strip().lower()

@@ -80,6 +80,7 @@ class Relay:
     _rejection: tuple[int, Headers] | None = None
     _seam_since: float | None = None
     _passed: bool = False
+    _renamed: bool = False
     _received: int = 0
     _sent: int = 0
 
@@ -174,6 +175,8 @@ class Relay:
             step = intake.received(data) if data else intake.ended(how)
             if machine.causes:
                 self._time_the_seam()
+            if not step.raw:  # the head waits while it is not known whose Content-Type it has
+                watch.busy = intake.undecided and not self.sink.committed
             if step.verdict is not None:
                 return step
             self._received += len(data)
@@ -216,6 +219,7 @@ class Relay:
     def _head(self) -> Headers:
         """Return the headers of the answer; the Content-Type is ours where the framing is."""
         headers, made = self._headers, self.intake.content_type
+        self._renamed = made is not None
         if made is not None:
             headers = CIMultiDict(headers)
             headers["Content-Type"] = made
@@ -269,7 +273,7 @@ class Relay:
     async def _pass_on(self, body: bytes, watch: Watch) -> None:
         """Give the client an answer that is no generation, unless its head says that it is one."""
         watch.busy = True
-        if self.sink.committed:
+        if self.sink.committed and self._renamed:
             await self._fail(UpstreamFailure("The upstream answered with no generation."))
         else:
             self._passed = True

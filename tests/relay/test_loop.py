@@ -15,11 +15,12 @@ from gemproxy.core.intake import Intake
 from gemproxy.core.machine import Patience, StreamMachine
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from gemproxy.relay import loop
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.loop import Refused, Relay
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
-from gemproxy.relay.watch import Timing
+from gemproxy.relay.watch import Timing, Watch
 from tests.gemini import BODY, chunk, documents, sse, text_of
 
 HOUR = 3600.0
@@ -405,14 +406,70 @@ async def test_json_that_is_no_generation_passes_with_its_own_head() -> None:
     assert len(scene.bodies) == 1
 
 
-async def test_json_that_is_no_generation_is_an_error_behind_the_head_of_a_stream() -> None:
-    scene = stage(Scripted([b'{"ok": true}'], headers=JSON_HEAD))
-    await scene.sink.open(200, {})
+@attrs.define(eq=False)
+class Hurried(Scripted):
+    """An attempt before whose reads the head is due, but for the first ones, to be ``patient``."""
+
+    watches: list[Watch] = attrs.field(factory=list)
+    patient: int = 0
+
+    async def read(self) -> bytes:
+        (watch,) = self.watches
+        self.patient -= 1
+        if self.patient < 0 and not watch.busy:
+            await watch.commit()
+        return await super().read()
+
+
+@pytest.fixture
+def watches(monkeypatch: pytest.MonkeyPatch) -> list[Watch]:
+    """Return the watches that relays make from now on."""
+    made: list[Watch] = []
+
+    def make(*arguments: Any) -> Watch:
+        made.append(Watch(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(loop, "Watch", make)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"), [("application/json", "no generation"), ("text/plain", "finished")]
+)
+async def test_json_that_is_no_generation_is_an_error_behind_a_head_of_ours(
+    watches: list[Watch], kind: str, ending: str
+) -> None:
+    attempt = Hurried([b'{"ok": true}'], headers={"Content-Type": kind}, watches=watches)
+    scene = stage(attempt)
 
     await scene.relay.run()
 
-    assert scene.sink.writes == []
-    assert "no generation" in str(scene.sink.ending)
+    assert ending in str(scene.sink.ending)
+    assert scene.sink.writes == ([b'{"ok": true}'] if ending == "finished" else [])
+
+
+async def test_the_head_waits_while_json_is_not_known_to_be_an_answer(
+    watches: list[Watch],
+) -> None:
+    reads: list[Read] = [b'{"ok":', b" true", b"}"]
+    scene = stage(Hurried(reads, headers=JSON_HEAD, watches=watches, patient=1))
+
+    await scene.relay.run()
+
+    assert scene.sink.head == (200, {**JSON_HEAD, "X-Passed": "yes"})
+    assert scene.sink.writes == [b'{"ok": true}']
+    assert scene.sink.ending == "finished"
+
+
+async def test_signs_of_life_go_on_when_json_was_no_answer(watches: list[Watch]) -> None:
+    cut = Hurried([b'{"ok":', DROP], headers=JSON_HEAD, watches=watches, patient=1)
+    scene = stage(cut, Hurried([ONE, END], watches=watches))
+
+    await scene.relay.run()
+
+    assert scene.sink.head == (200, {"X-Passed": "yes"})
+    assert scene.sink.writes == [ONE, END]
 
 
 async def test_the_head_is_that_of_the_attempt_that_brings_the_first_bytes() -> None:
