@@ -9,9 +9,10 @@ from gemproxy.chaos.framing import Style
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from tests.gemini import sse, text_of
+from tests.gemini import chunk, sse, text_of
+from tests.replies import replying, sse_reply
 from tests.running import StartProxy
-from tests.wire import ARRAY, STREAM, Answer, Ending
+from tests.wire import ARRAY, KEY, STREAM, Answer, Ending
 
 STORY = BUILT_IN["story"]
 EMOJI = BUILT_IN["emoji"]
@@ -77,3 +78,38 @@ async def test_a_bare_response_among_events_is_one_of_them(
     assert all(event.startswith("data: {") for event in events[:-1])
     assert answer.text == STORY.text
     assert answer.finish_reasons == ["STOP"]
+
+
+@pytest.mark.parametrize("target", [STREAM, ARRAY])
+@pytest.mark.parametrize("style", Style)
+async def test_without_repair_an_answer_is_translated_all_the_same(
+    proxy: StartProxy, style: Style, target: str
+) -> None:
+    off = {**KEY, "X-Gemproxy-Repair": "off"}
+    async with ChaosServer(Script(STORY, style=style)) as server:
+        answer = await (await proxy(server)).ask(target, headers=off)
+
+    assert text(answer, target) == STORY.text
+    assert answer.ending is Ending.COMPLETE
+
+
+async def test_a_bare_response_may_be_the_last_bytes(proxy: StartProxy) -> None:
+    last = json.dumps(chunk(" Two.", finish="STOP"), indent=1).encode()
+    async with replying(sse_reply(sse(chunk("One.")) + last)) as upstream:
+        answer = await (await proxy(upstream.url)).ask(STREAM)
+
+        assert len(upstream.seen) == 1
+    assert answer.body.startswith(sse(chunk("One.")))
+    assert answer.text == "One. Two."
+    assert answer.finish_reasons == ["STOP"]
+
+
+async def test_a_bare_response_that_is_cut_is_told_once(proxy: StartProxy) -> None:
+    last = json.dumps(chunk(" Two.", finish="STOP"), indent=1).encode()
+    broken = sse_reply(sse(chunk("One, and a half.")) + last[:-9])
+    rest = sse_reply(sse(chunk("One, and a half. Two.", finish="STOP")))
+    async with replying(broken, rest) as upstream:
+        answer = await (await proxy(upstream.url)).ask(STREAM)
+
+        assert len(upstream.seen) == 2
+    assert answer.text == "One, and a half. Two."

@@ -10,6 +10,7 @@ import pytest
 from gemproxy.chaos.answers import Answer as Told
 from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.faults import parse_fault
+from gemproxy.chaos.framing import Style
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
@@ -256,3 +257,22 @@ async def test_the_form_that_a_model_takes_is_remembered(proxy: StartProxy) -> N
 )
 def test_the_target_of_the_stream(target: str, stream: str | None) -> None:
     assert stream_target(target) == stream
+
+
+@pytest.mark.parametrize("style", Style)
+async def test_an_upstream_that_streams_in_another_framing_is_understood(
+    proxy: StartProxy, style: Style
+) -> None:
+    told = attrs.evolve(script("fin@900"), style=style)
+    async with ChaosServer(told) as server:
+        answer = await gathered(proxy, server)
+
+    assert text_of_documents([json.loads(answer.body)]) == STORY.text
+    assert answer.headers["Content-Type"].startswith("application/json")
+
+
+async def test_an_upstream_that_streams_other_json_is_passed_on(proxy: StartProxy) -> None:
+    async with replying(json_reply({"ok": True})) as upstream:
+        answer = await gathered(proxy, upstream.url)
+
+    assert json.loads(answer.body) == {"ok": True}
