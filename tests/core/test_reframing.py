@@ -134,6 +134,26 @@ def test_reads_of_any_size_and_what_may_stand_before_make_no_difference(
     assert WANTED[wanted].read(told.removeprefix(BOM).lstrip()) == SAID
 
 
+FRAGMENTS = [
+    *(lines(SAID[0]), pretty(SAID[1]), sse(SAID[2]), lf(SAID[2]), one_list_as_an_event(*SAID)),
+    *(b"data: ", b"event: x\n", b": c\n", b"id: 3\r\n", b"x", BOM, b'{"ok": 1}', b"{}"),
+    *(b"\n", b"\r\n", b"\n\n", b"\r\n\r\n", b"[", b"]", b","),
+]
+
+
+@settings(deadline=None)
+@given(
+    body=st.lists(st.sampled_from(FRAGMENTS), max_size=10).map(b"".join),
+    size=st.integers(1, 40),
+    wanted=st.sampled_from(sorted(WANTED)),
+    kind=st.sampled_from(["", EVENTS, JSON]),
+)
+def test_whatever_comes_how_it_is_read_makes_no_difference(
+    body: bytes, size: int, wanted: str, kind: str
+) -> None:
+    assert read(body, wanted, kind, size) == read(body, wanted, kind)
+
+
 @pytest.mark.parametrize(
     ("body", "wanted", "kind"),
     [
