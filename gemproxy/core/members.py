@@ -15,8 +15,8 @@ import attrs
 _TOKEN = re.compile(rb'([{\[])|([}\]])|"(?:([^"\\]{0,64})"([ \t\r\n]*:)?)?')
 _COLON = re.compile(rb"[ \t\r\n]*:")
 _LONG = 65  # bytes of a name that is not short, with its quote
-_MOST = 100_000
-"""Tokens that are looked at: no SDK writes more, and they take about a tenth of a second."""
+_MOST = 300_000
+"""Tokens that are looked at: those of some megabytes of calls, in a fraction of a second."""
 
 
 @attrs.frozen
