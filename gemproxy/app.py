@@ -29,6 +29,7 @@ from gemproxy.relay import octets
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.handshake import Sockets, open_sockets
 from gemproxy.relay.pacing import Budget
+from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.sessions import UploadSessions, new_key
 from gemproxy.relay.upstream import Upstream, open_upstream, resolve_proxy
 from gemproxy.relay.watch import Timing
@@ -108,8 +109,8 @@ def _streaming(settings: Settings, upstream: Upstream, base: URL) -> Streaming:
             max_delay_ms=repair.max_delay_ms,
             max_resumes=repair.max_resumes,
             max_seconds=repair.max_seconds,
-            retry_after_limit=repair.retry_after_limit_seconds,
         ),
+        retries=RetryBudget(repair.retries_per_minute),
         send_timeout=settings.client.send_timeout_seconds,
         max_frame=repair.max_frame_bytes,
         max_stream=repair.max_stream_bytes,
@@ -132,6 +133,7 @@ def _timing(settings: Settings) -> Timing:
         patience={
             Patience.FIRST_BYTE: upstream.first_byte_timeout_seconds,
             Patience.THINKING: upstream.thinking_timeout_seconds,
+            Patience.THINKING_ON: upstream.thinking_timeout_seconds,
             Patience.CHUNK: upstream.chunk_timeout_seconds,
             Patience.FINISH: upstream.finish_grace_seconds,
             Patience.TOOL_FINISH: upstream.tool_finish_grace_seconds,

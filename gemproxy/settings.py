@@ -133,12 +133,12 @@ class Upstream:
     """HTTP proxy on the way: a URL, env (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), or empty."""
     connect_timeout_seconds: Seconds = 10.0
     """Seconds to connect."""
-    first_byte_timeout_seconds: Seconds = 300.0
-    """Seconds until the first byte of an answer; never a cap on a stream that is alive."""
+    first_byte_timeout_seconds: Seconds = 3600.0
+    """Seconds from the last byte sent up to the first of an answer; see X-Server-Timeout."""
     chunk_timeout_seconds: Seconds = 90.0
     """Seconds of silence after which a stream counts as stalled."""
     thinking_timeout_seconds: Seconds = 300.0
-    """The same while the model thinks."""
+    """The same while the model thinks; before any text, see X-Server-Timeout."""
     finish_grace_seconds: SecondsOrNone = 3.0
     """Seconds that a stream may stay open after its finishReason."""
     tool_finish_grace_seconds: SecondsOrNone = 30.0
@@ -160,7 +160,7 @@ class Repair:
     max_resumes: Count = 20
     """Further attempts for one request in all."""
     max_seconds: Seconds = 3600.0
-    """Seconds after which a request gets no further attempt."""
+    """Seconds without a new character, from an interruption on, that further attempts may take."""
     max_extra_tokens: Count = 0
     """Tokens that the further attempts of one request may cost in all; 0 is no cap."""
     swallow_thoughts_after_retry: Switch = True
@@ -170,7 +170,9 @@ class Repair:
     empty_stop_retries: Count = 2
     """Further attempts for an answer that says STOP and nothing else."""
     retry_after_limit_seconds: SecondsOrNone = 30.0
-    """Longest wait that a 429 may ask for; with a longer one it is passed on."""
+    """Longest wait that a 429 or 5xx may ask for; with a longer one it is passed on."""
+    retries_per_minute: Count = 10
+    """Retries after 429 or 5xx that a key has for a model besides a fifth of its requests."""
     keep_body_bytes: Bytes = 32 << 20
     """Largest request body that is kept for a further attempt."""
     keep_total_bytes: Bytes = 512 << 20

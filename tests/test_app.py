@@ -30,7 +30,7 @@ async def test_the_defaults_make_an_application() -> None:
     app = create_app(Settings())
 
     assert app[BASE_URL] == URL("https://generativelanguage.googleapis.com")
-    assert app[FIRST_BYTE_TIMEOUT] == 300
+    assert app[FIRST_BYTE_TIMEOUT] == 3600
     assert app[SEND_TIMEOUT] == 120
     assert app[IN_FLIGHT].limit == 1000
 
@@ -56,6 +56,7 @@ async def test_repair_settings_reach_the_pacing_and_the_policy() -> None:
         hold_function_calls=False,
         empty_stop_retries=7,
         retry_after_limit_seconds=8,
+        retries_per_minute=13,
         keep_body_bytes=9,
         keep_total_bytes=10,
         max_frame_bytes=11,
@@ -64,9 +65,10 @@ async def test_repair_settings_reach_the_pacing_and_the_policy() -> None:
 
     shared = await streaming(Settings(repair=repair))
 
-    assert shared.budget == Budget(1, 2, 3, 4, 5, 8)
+    assert shared.budget == Budget(1, 2, 3, 4, 5)
     assert (shared.bodies.each, shared.bodies.total, shared.max_frame) == (9, 10, 11)
     assert shared.max_stream == 12
+    assert shared.retries.floor == 13
     policy = shared.policy
     assert (policy.repair, policy.swallow_thoughts, policy.hold_calls) == (False, False, False)
     assert (policy.max_extra_tokens, policy.empty_stop_retries) == (6, 7)
@@ -105,6 +107,7 @@ async def test_timing_settings_reach_the_watch() -> None:
     patience = {
         Patience.FIRST_BYTE: 1,
         Patience.THINKING: 2,
+        Patience.THINKING_ON: 2,
         Patience.CHUNK: 3,
         Patience.FINISH: 4,
         Patience.TOOL_FINISH: 5,

@@ -61,7 +61,8 @@ class Attempt:
     ``rewriter`` is None while frames go out as they came. ``joiner`` is there until it is
     known where the attempt joins; until then its frames are ``pending``, and ``skip`` is what
     it found. ``held`` frames wait for the end. ``begins_at`` counts the visible characters
-    that went out before.
+    that went out before. ``spoke`` says that its last news was text, ``shown`` that it
+    thinks again behind text.
     """
 
     body: bytes = attrs.field(repr=False)
@@ -75,6 +76,7 @@ class Attempt:
     marked: bool = False
     holds_calls: bool = False
     spoke: bool = False
+    shown: bool = False
     content: bool = False
     proving: bool = False
     proof: str = ""

@@ -17,7 +17,9 @@ added.
 
 A request that creates is never repeated once it may have arrived: it could create twice. It
 is made again only when no connection came about. A stored interaction whose id is known is
-read, and reading changes nothing, so it may be done again and again.
+read, and reading changes nothing, so it may be done again and again: a 404 of a store that
+lags, or a 429 without a word, ends a stream that was read before no sooner than the patience
+of the pacing.
 """
 
 import enum
@@ -36,6 +38,7 @@ from gemproxy.core.errors import (
     Unrepaired,
     UpstreamFailure,
     UpstreamRejection,
+    upstream_error,
 )
 from gemproxy.core.events import (
     Action,
@@ -54,13 +57,14 @@ from gemproxy.core.frame import Data, Frame, FrameTooLarge
 from gemproxy.core.happening import COMPLETED, CREATED, ERROR, STATUS, Happening, read
 from gemproxy.core.intake import Step
 from gemproxy.core.machine import IllegalInput, IllegalTransition, Patience
+from gemproxy.core.refusals import Again, Refusals
 from gemproxy.core.retelling import Delivered, News
 from gemproxy.core.sse import SSEDecoder
-from gemproxy.core.verdict import error_status, is_transient, retry_delay_of_body
+from gemproxy.core.verdict import error_status, is_transient
 
 Actions = tuple[Action, ...]
 
-_TOO_MANY_REQUESTS = 429
+_NOT_FOUND = 404
 _CAUSES = {
     How.STALLED: Cause.STALL,
     How.NO_FIRST_BYTE: Cause.STALL,
@@ -164,7 +168,7 @@ class InteractionMachine:
     _completed: bool = False
     _ended: bool = False
     _erred: bool = False
-    _waited: bool = False
+    _refusals: Refusals = attrs.field(init=False)
     _speaks: bool = False
     _checkpoint: bool = attrs.field(init=False)
     _fault_at: int = -1
@@ -175,6 +179,7 @@ class InteractionMachine:
         self.delivered = Delivered(self.origin.last_event_id)
         self._interaction_id = self.origin.interaction_id
         self._checkpoint = self.origin.token
+        self._refusals = Refusals(self.retry_after_limit)
 
     # -- what the relay asks ---------------------------------------------------------------
 
@@ -229,17 +234,12 @@ class InteractionMachine:
 
     def _reject(self, event: Rejected) -> Actions:
         error = UpstreamRejection(event.status, event.body)
-        if self._creating or not is_transient(event.status):
+        again = self._refusals.judge(event.status, upstream_error(event.body), event.retry_after)
+        if again is None and self._opened and _may_pass(event.status):
+            again = Again()
+        if self._creating or again is None:
             return self._fail(error)
-        asked = retry_delay_of_body(event.body)
-        after = event.retry_after if asked is None else asked
-        too_long = after is not None and (self._waited or after > self.retry_after_limit)
-        if event.status == _TOO_MANY_REQUESTS and (too_long or after is None):
-            return self._fail(error)
-        if too_long:
-            after = None  # a server that is down guesses; a quota knows
-        self._waited |= after is not None
-        return self._interrupt(Cause.STATUS, error, after)
+        return self._interrupt(Cause.STATUS, error, again.after)
 
     def _never_opened(self, event: Ended) -> Actions:
         cause = _CAUSES.get(event.how, Cause.DROP)
@@ -383,6 +383,14 @@ class InteractionMachine:
         ),
         (State.CATCHING_UP, Ended): Transition(_end, (State.CONNECTING, State.DONE, State.FAILED)),
     }
+
+
+def _may_pass(status: int) -> bool:
+    """Tell a refusal to read on that may be another one soon: a store that lags, a quota.
+
+    Reading costs nothing, so no refusal but one of the credential is taken for the last word.
+    """
+    return status == _NOT_FOUND or is_transient(status)
 
 
 def _no_answer(how: How) -> GemproxyError:

@@ -61,6 +61,7 @@ from gemproxy.core.errors import (
     Unreachable,
     Unrepaired,
     UpstreamRejection,
+    upstream_error,
 )
 from gemproxy.core.events import (
     Action,
@@ -81,24 +82,18 @@ from gemproxy.core.flow import Flow
 from gemproxy.core.forms import Forms
 from gemproxy.core.frame import Encoder, Frame
 from gemproxy.core.policy import Policy
+from gemproxy.core.refusals import Refusals
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.rewrite import Rewriter, without_content, without_reason
 from gemproxy.core.seam import Cut, Joint, Seam
 from gemproxy.core.splice import Decision, Swallow
 from gemproxy.core.transcript import Transcript
 from gemproxy.core.usage import Ledger, counts_output, parse_usage
-from gemproxy.core.verdict import (
-    Verdict,
-    error_status,
-    is_transient,
-    retry_delay,
-    retry_delay_of_body,
-)
+from gemproxy.core.verdict import Verdict, error_status, is_transient
 
 Actions = tuple[Action, ...]
 
 _BAD_REQUEST = 400
-_TOO_MANY_REQUESTS = 429
 _CLIENT_ERRORS = range(400, 500)
 _SILENT_HOPS = 20
 """How often in a row Gemini's wish to be called again is followed that brings no text."""
@@ -128,6 +123,7 @@ class Patience(enum.Enum):
 
     FIRST_BYTE = "first_byte"
     THINKING = "thinking"
+    THINKING_ON = "thinking_on"  # again, behind visible text
     CHUNK = "chunk"
     FINISH = "finish"
     TOOL_FINISH = "tool_finish"
@@ -173,7 +169,7 @@ class StreamMachine:
     _bad_finishes: int = 0
     _hops: int = 0
     _silent_hops: int = 0
-    _waited: bool = False
+    _refusals: Refusals = attrs.field(init=False)
     _spent: bool = False
     _kept: Kept | None = None
     _error: GemproxyError | None = None
@@ -182,6 +178,7 @@ class StreamMachine:
     def __attrs_post_init__(self) -> None:
         self._attempt = Attempt(self.request.body)
         self._forms = Forms(self.request, self.policy.first_form)
+        self._refusals = Refusals(self.policy.retry_after_limit)
 
     # -- what the relay asks ---------------------------------------------------------------
 
@@ -258,7 +255,9 @@ class StreamMachine:
         if self.state is State.CONNECTING:
             return Patience.FIRST_BYTE
         if not attempt.ended:
-            return Patience.CHUNK if attempt.spoke else Patience.THINKING
+            if attempt.spoke:
+                return Patience.CHUNK
+            return Patience.THINKING_ON if attempt.shown else Patience.THINKING
         ending = attempt.ending
         if ending.revoked or ending.missing(self.request.candidates):
             return Patience.CHUNK  # a reason says little where one was revoked, or one is due
@@ -281,10 +280,7 @@ class StreamMachine:
             self._natively = False
             return self._interrupt(Cause.REFUSED)
         error = UpstreamRejection(status, event.body)
-        delay = retry_delay_of_body(event.body)
-        return self._upstream_error(
-            Cause.STATUS, error, event.retry_after if delay is None else delay
-        )
+        return self._upstream_error(Cause.STATUS, error, event.retry_after)
 
     def _refused_form(self, body: bytes) -> Actions:
         if self._forms.refused(body):
@@ -293,10 +289,15 @@ class StreamMachine:
 
     def _never_opened(self, event: Ended) -> Actions:
         if event.how is How.NO_FIRST_BYTE:
-            return self._interrupt(Cause.STALL, error=NoFirstByte("The upstream did not answer."))
+            return self._too_late()
         return self._interrupt(
             Cause.UNREACHABLE, error=Unreachable("The upstream cannot be reached.")
         )
+
+    def _too_late(self) -> Actions:
+        """Ask no more: the model may be at work, and the connection is not known to be dead."""
+        self.causes.append(Cause.STALL)
+        return self._fail(self._error or NoFirstByte("The upstream did not answer in time."))
 
     def _give_up(self, event: GaveUp) -> Actions:
         """Make no further attempt; an ending that stands is judged first."""
@@ -386,6 +387,7 @@ class StreamMachine:
         if chunk.usage:
             attempt.usage = chunk.usage
         attempt.note_ending(chunk)
+        attempt.shown |= attempt.spoke
         attempt.spoke = bool(chunk.text) or (attempt.spoke and not chunk.thought)
         attempt.holds_calls |= chunk.call and self.policy.hold_calls
 
@@ -421,7 +423,7 @@ class StreamMachine:
             return self._over(Ended(How.RESET))
         status = error_status(error)
         rejection = UpstreamRejection(status, json.dumps({"error": error}).encode())
-        return self._upstream_error(Cause.ERROR_FRAME, rejection, retry_delay(error))
+        return self._upstream_error(Cause.ERROR_FRAME, rejection)
 
     # -- splicing --------------------------------------------------------------------------
 
@@ -662,24 +664,13 @@ class StreamMachine:
     # -- after an interruption -------------------------------------------------------------
 
     def _upstream_error(
-        self, cause: Cause, error: UpstreamRejection, after: float | None
+        self, cause: Cause, error: UpstreamRejection, retry_after: float | None = None
     ) -> Actions:
         """Try again after an error answer, before the stream or in it, or pass it on."""
-        status = error.rejected_with
-        if status != _TOO_MANY_REQUESTS:
-            return (
-                self._interrupt(cause, error=error) if is_transient(status) else self._fail(error)
-            )
-        if not self._may_wait(after):
+        again = self._refusals.judge(error.rejected_with, upstream_error(error.body), retry_after)
+        if again is None:
             return self._fail(error)
-        return self._interrupt(cause, after=after, error=error)
-
-    def _may_wait(self, after: float | None) -> bool:
-        """Wait for a quota once, when it says how long and that is not too long."""
-        if after is None:
-            return self.transcript.started
-        waited, self._waited = self._waited, True
-        return not waited and after <= self.policy.retry_after_limit
+        return self._interrupt(cause, after=again.after, error=error)
 
     def _interrupt(
         self, cause: Cause, *, after: float | None = None, error: GemproxyError | None = None

@@ -5,6 +5,8 @@ nothing twice. What is asked again, each within its own bound:
 
 - what broke or was refused in a way that the same request may survive: no connection, a
   reset, a 5xx, a 429 whose RetryInfo fits (once), JSON that is cut short;
+- a generation with content and without a finishReason: a cut that somebody on the way dressed
+  as a whole answer. It is never passed on, since every SDK would take it for one;
 - a generation that says nothing, or thoughts only, unless it answers a functionResponse;
 - a generation whose finishReason is to be replayed, by the operator's table.
 
@@ -13,25 +15,23 @@ resumed after passes too once there is text: a whole answer has no seam to resum
 """
 
 import enum
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import msgspec
 
 from gemproxy.core.chunk import Chunk, Undecodable, read
+from gemproxy.core.errors import upstream_error
 from gemproxy.core.events import Cause, How, Resume
 from gemproxy.core.policy import Policy
+from gemproxy.core.refusals import Refusals
 from gemproxy.core.request import StreamRequest, look_up
 from gemproxy.core.usage import Billed, billed, parse_usage
-from gemproxy.core.verdict import (
-    Verdict,
-    error_status,
-    is_transient,
-    retry_delay,
-    retry_delay_of_body,
-)
+from gemproxy.core.verdict import Verdict, error_status
 
 _ERRORS = 400
-_TOO_MANY_REQUESTS = 429
+_UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED", 0)
 _CAUSES = {
     How.UNREACHABLE: Cause.UNREACHABLE,
     How.NO_FIRST_BYTE: Cause.STALL,
@@ -53,6 +53,7 @@ class Judge:
     """Judges the answers to one call; ``causes`` are why it was made again.
 
     ``billed`` adds up what the generations cost, ``finish_reason`` is that of the last one.
+    ``whole`` is False after an answer that may not be passed on.
     """
 
     request: StreamRequest
@@ -61,8 +62,12 @@ class Judge:
     causes: list[Cause] = attrs.field(factory=list)
     billed: Billed = attrs.field(factory=Billed)
     finish_reason: str | None = None
+    whole: bool = True
     _last: Billed = attrs.field(factory=Billed)
-    _waited: bool = False
+    _refusals: Refusals = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._refusals = Refusals(self.policy.retry_after_limit)
 
     def answered(
         self, status: int, body: bytes | None, retry_after: float | None = None
@@ -72,9 +77,10 @@ class Judge:
         ``body`` is the JSON of the answer, None for anything else. ``retry_after`` is the
         Retry-After header in seconds.
         """
+        self.whole = True
         if status >= _ERRORS:
-            delay = retry_delay_of_body(body or b"")
-            return self._refused(Cause.STATUS, status, retry_after if delay is None else delay)
+            error = upstream_error(body or b"")
+            return self._refused(Cause.STATUS, status, error, retry_after)
         if self.look is Look.STATUS or body is None:
             return None
         try:
@@ -83,12 +89,20 @@ class Judge:
             return self._again(Cause.GARBLED)
         if chunk.error is not None:
             status = error_status(chunk.error)
-            return self._refused(Cause.ERROR_FRAME, status, retry_delay(chunk.error))
-        return self._weigh(chunk) if self.look is Look.GENERATION else None
+            return self._refused(Cause.ERROR_FRAME, status, chunk.error, retry_after)
+        return self._weigh(chunk, body) if self.look is Look.GENERATION else None
 
     def broke(self, how: How) -> Resume | None:
-        """Return the same for an attempt that brought no answer, or not all of it."""
-        return self._again(_CAUSES.get(how, Cause.DROP))
+        """Return the same for an attempt that brought no answer, or not all of it.
+
+        One that was given up before it began to answer is not made again: the model may be at
+        work, and the connection is not known to be dead.
+        """
+        cause = _CAUSES.get(how, Cause.DROP)
+        if how is How.NO_FIRST_BYTE:
+            self.causes.append(cause)
+            return None
+        return self._again(cause)
 
     def report(self) -> dict[str, Any]:
         """Return what the log line says: figures, no content."""
@@ -107,15 +121,15 @@ class Judge:
         """What the generations cost that were not passed on."""
         return self.billed.total - self._last.total
 
-    def _refused(self, cause: Cause, status: int, after: float | None) -> Resume | None:
-        if not is_transient(status):
-            return None
-        if status != _TOO_MANY_REQUESTS:
-            return self._again(cause)
-        if after is None or self._waited or after > self.policy.retry_after_limit:
-            return None
-        self._waited = True
-        return self._again(cause, after)
+    def _refused(
+        self,
+        cause: Cause,
+        status: int,
+        error: Mapping[str, Any] | None,
+        retry_after: float | None,
+    ) -> Resume | None:
+        again = self._refusals.judge(status, error, retry_after)
+        return self._again(cause, again.after) if again is not None else None
 
     def _again(self, cause: Cause, after: float | None = None) -> Resume | None:
         if not self.policy.repair:
@@ -123,10 +137,13 @@ class Judge:
         self.causes.append(cause)
         return Resume(cause, after)
 
-    def _weigh(self, chunk: Chunk) -> Resume | None:
+    def _weigh(self, chunk: Chunk, body: bytes) -> Resume | None:
         self.finish_reason = chunk.finish_reason
         self._last = billed(parse_usage(chunk.usage))
         self.billed += self._last
+        self.whole = chunk.block_reason is not None or not _is_cut(body)
+        if not self.whole:
+            return self._again(Cause.DROP) if self._affordable() else None
         cause, limit = self._fault(chunk)
         if cause is None or self.causes.count(cause) >= limit or not self._affordable():
             return None
@@ -151,6 +168,27 @@ class Judge:
         """Tell whether one more try stays below the cap on extra tokens."""
         cap = self.policy.max_extra_tokens
         return cap is None or self.billed.total + self._last.prompt <= cap
+
+
+class _Candidate(msgspec.Struct):
+    content: dict[str, Any] | None = None
+    finish_reason: str | int | None = msgspec.field(default=None, name="finishReason")
+
+
+class _Answer(msgspec.Struct):
+    candidates: list[_Candidate] = []
+
+
+def _is_cut(body: bytes) -> bool:
+    """Tell an answer with a candidate that has content and no finishReason."""
+    try:
+        candidates = msgspec.json.decode(body, type=_Answer).candidates
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return any(
+        candidate.finish_reason in _UNFINISHED and (candidate.content or {}).get("parts")
+        for candidate in candidates
+    )
 
 
 def gains_by_streaming(request: StreamRequest) -> bool:

@@ -1,8 +1,12 @@
 """``X-Server-Timeout``: the seconds that a client gives the server for an answer.
 
-Google's SDKs send it whenever a timeout is set. To the client the proxy is the server, so
-the whole of it, all attempts and the waits between them, has to fit; each attempt is told
-what is left.
+Google's SDKs send it whenever a timeout is set. To the client the proxy is the server, so it
+replaces our own patience with an upstream that has not begun to answer, be it shorter or
+longer. Waiting for an answer, the pauses between attempts and the beginning of another one
+have to fit into it, and each attempt is told what is left. An answer that has begun is ended
+by Gemini or by the client, which both know the header, and not here.
+
+The seconds count from the moment when the client's request is there.
 """
 
 import asyncio
@@ -15,6 +19,8 @@ from multidict import CIMultiDict
 
 HEADER = "X-Server-Timeout"
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
+_LEAST = 0.001
+"""Seconds: the client library takes 0 for no limit."""
 
 
 @attrs.frozen
@@ -36,6 +42,24 @@ class Deadline:
         """The loop's time at which the answer is due, None for never."""
         return None if self.seconds is None else self.began + self.seconds
 
+    @property
+    def left(self) -> float | None:
+        """The seconds until then, below 0 when it has passed; None where nothing is due."""
+        return None if self.at is None else self.at - asyncio.get_running_loop().time()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is overdue."""
+        return self.left is not None and self.left <= 0
+
+    def first_byte(self, usual: float) -> float:
+        """Return the seconds that an attempt has to begin its answer; ``usual`` without a limit."""
+        return usual if self.left is None else max(self.left, _LEAST)
+
+    def silence(self, usual: float) -> float:
+        """Return the seconds of silence in an answer that has begun, ``usual`` at the least."""
+        return max(usual, self.seconds or 0)
+
     def stamped(self, headers: CIMultiDict[str]) -> CIMultiDict[str]:
         """Return the headers of an attempt, with what is left once that is less."""
         if self.seconds is None:
@@ -47,3 +71,6 @@ class Deadline:
         stamped = headers.copy()
         stamped[HEADER] = str(left)
         return stamped
+
+
+NEVER_DUE = Deadline()

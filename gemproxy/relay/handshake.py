@@ -20,6 +20,7 @@ from yarl import URL
 
 from gemproxy.core.errors import UpstreamFailure, UpstreamRejection
 from gemproxy.core.events import How
+from gemproxy.relay.keepalive import make_socket
 from gemproxy.relay.upstream import NO_OWN_HEADERS, Attempt, failure_of
 
 UpstreamSocket = aiohttp.ClientWebSocketResponse[Literal[False]]
@@ -106,7 +107,9 @@ async def open_sockets(
     timeout = aiohttp.ClientTimeout(
         total=None, connect=connect_timeout, sock_connect=connect_timeout
     )
-    async with aiohttp.TCPConnector(limit=0, force_close=True) as connector:
+    async with aiohttp.TCPConnector(
+        limit=0, force_close=True, socket_factory=make_socket
+    ) as connector:
         yield Sockets(connector, timeout, proxy, max_message)
 
 

@@ -20,6 +20,8 @@ Three rules live here and nowhere else:
 import functools
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import unquote
 
 import attrs
@@ -274,9 +276,27 @@ def keep_unbuffered(headers: CIMultiDict[str]) -> None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return a Retry-After header in seconds; the form with a date is not used by Google."""
-    value = headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() else None
+    """Return a Retry-After header in seconds (RFC 9110 section 10.2.3).
+
+    Its form with a date counts from the Date of the same answer, whatever our own clock shows;
+    without one it says nothing.
+    """
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    until, now = _date(value), _date(headers.get("Date", ""))
+    if until is None or now is None:
+        return None
+    return max((until - now).total_seconds(), 0.0)
+
+
+def _date(value: str) -> datetime | None:
+    """Return the moment that an HTTP date names, None for anything else."""
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
 
 def describe(headers: Mapping[str, str]) -> dict[str, str]:

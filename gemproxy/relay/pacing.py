@@ -5,10 +5,16 @@ The machine says *whether* by asking for another attempt, which the loop turns i
 
 - The first retry after progress is immediate, because most cuts are accidents of one
   connection. The next ones wait for a random time up to a bound that doubles (full jitter).
-- A wait that the upstream asks for (RetryInfo) is kept to the second, once in a request and
-  only within a limit: whoever asks for more, or asks again, means no.
+- A wait that the upstream asks for (RetryInfo, Retry-After) is kept to the second. Whether it
+  is kept at all is the judgement of ``core.refusals``.
 - Retries without progress are bounded in a row; progress is a new character that the
-  client can see. Retries of a request are bounded in all, in number and in time.
+  client can see. So is the time since the first of them began to be wanted: a stream that
+  keeps breaking and keeps growing may last for hours.
+- An attempt that was given up because it was silent is repeated once in a row. A path that is
+  dead fails sooner and otherwise (``relay.keepalive``): a second silence is the model's own.
+- Retries of a request are bounded in number in all, and none begins after the client's deadline.
+- While nothing visible went out, a retry after a refusal draws on the budget that all requests
+  of its caller for its model share (``relay.retries``).
 
 When a bound is reached the last ``Interrupted`` is raised, and its ``gave_up`` says which
 bound it was.
@@ -29,10 +35,10 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     stop_after_attempt,
-    stop_before_delay,
 )
 
 from gemproxy.core.events import Cause
+from gemproxy.relay.deadline import NEVER_DUE, Deadline
 
 T = TypeVar("T")
 
@@ -48,13 +54,6 @@ class Budget:
     max_delay_ms: float = 30_000
     max_resumes: int = 20
     max_seconds: float = 3600
-    retry_after_limit: float = 30
-
-    def within(self, seconds: float | None) -> "Budget":
-        """Return the budget for an answer that is due in ``seconds``; None: at any time."""
-        if seconds is None or seconds >= self.max_seconds:
-            return self
-        return attrs.evolve(self, max_seconds=seconds)
 
 
 class Interrupted(Exception):
@@ -70,20 +69,33 @@ class Interrupted(Exception):
         self.gave_up = ""
 
 
+def _freely() -> bool:
+    """Let every retry be made."""
+    return True
+
+
 @attrs.define(eq=False)
 class Pacing:
-    """The pace of one request, which begins when this is made.
+    """The pace of one request.
 
-    ``progress`` returns a count that grows with every character the client can see. ``sleep``
-    and ``rng`` replace the clock and the dice in tests.
+    ``progress`` returns a count that grows with every character the client can see. No attempt
+    begins after ``deadline``. ``may_retry`` takes one retry from a budget that requests share,
+    and returns whether there was one. ``sleep``, ``rng`` and ``clock`` replace time and dice in
+    tests.
     """
 
     budget: Budget
     progress: Callable[[], int]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     rng: random.Random = _DICE
-    _began: float = attrs.field(init=False, factory=time.monotonic)
+    deadline: Deadline = NEVER_DUE
+    may_retry: Callable[[], bool] = _freely
+    clock: Callable[[], float] = time.monotonic
+    _seen: int = attrs.field(init=False)
     _state: RetryCallState | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self._seen = self.progress()
 
     async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Call ``attempt`` until it is not Interrupted, and return what it returned.
@@ -113,8 +125,7 @@ class Pacing:
         Its AsyncRetrying would ask of each policy, at each attempt, whether it is a coroutine
         function; these are none, and the one wait is ours.
         """
-        elapsed = time.monotonic() - self._began
-        pace = _Pace(self.budget, self.progress, self.rng, elapsed, seen=self.progress())
+        pace = _Pace(self, self._seen, self.clock())
         policy = Retrying(
             retry=retry_if_exception_type(Interrupted),
             wait=pace.wait,
@@ -129,53 +140,65 @@ class Pacing:
 class _Pace:
     """What the policies remember between the attempts of one request."""
 
-    _budget: Budget
-    _progress: Callable[[], int]
-    _rng: random.Random
-    _elapsed: float
+    _pacing: Pacing
     _seen: int
+    _since: float  # when the present run of retries without progress began
     _barren: int = 0  # retries in a row that brought nothing
-    _waited: bool = False  # for the upstream's own delay
+    _silent: int = 0  # attempts in a row that brought nothing and were given up for silence
 
     def wait(self, state: RetryCallState) -> float:
         """Return the seconds before the next attempt; tenacity asks once, before ``stop``."""
-        self._note_progress(state)
-        asked = _interruption(state).after
-        if asked is not None:
-            return asked
-        if self._barren == 0:
-            return 0.0
-        bound = self._budget.retry_delay_ms * 2 ** min(self._barren - 1, 30)
-        return self._rng.uniform(0, min(bound, self._budget.max_delay_ms)) / 1000
+        self._note(state)
+        return max(self._backoff(), _interruption(state).after or 0.0)
 
     def stop(self, state: RetryCallState) -> bool:
         """Tell whether the attempt that just ended was the last; the error says why."""
         interrupted = _interruption(state)
-        interrupted.gave_up = self._spent(state, interrupted.after)
-        self._waited = self._waited or interrupted.after is not None
+        interrupted.gave_up = self._spent(state) or self._refused(interrupted.cause)
         return bool(interrupted.gave_up)
 
-    def _note_progress(self, state: RetryCallState) -> None:
-        seen = self._progress()
+    def _note(self, state: RetryCallState) -> None:
+        """Take note of how an attempt ended, and of what it brought."""
+        seen = self._pacing.progress()
         if seen > self._seen:
-            self._barren = 0
-        elif state.attempt_number > 1:
-            self._barren += 1
+            self._barren = self._silent = 0
+            self._since = self._pacing.clock()
+        else:
+            self._barren += state.attempt_number > 1
+            self._silent += _interruption(state).cause is Cause.STALL
         self._seen = seen
 
-    def _spent(self, state: RetryCallState, asked: float | None) -> str:
-        budget = self._budget
+    def _backoff(self) -> float:
+        budget = self._pacing.budget
+        if self._barren == 0:
+            return 0.0
+        bound = budget.retry_delay_ms * 2 ** min(self._barren - 1, 30)
+        return self._pacing.rng.uniform(0, min(bound, budget.max_delay_ms)) / 1000
+
+    def _spent(self, state: RetryCallState) -> str:
+        """Return the bound of this request that another attempt would pass, or nothing."""
+        pacing, budget = self._pacing, self._pacing.budget
         if self._barren >= budget.max_consecutive_retries:
             return f"{self._barren} retries in a row brought nothing new"
+        if self._silent > 1:
+            return "the upstream fell silent again"
         if stop_after_attempt(budget.max_resumes + 1)(state):
             return f"{budget.max_resumes} retries did not complete the answer"
-        if asked is not None and asked > budget.retry_after_limit:
-            return f"the upstream asks to wait {asked:g} s"
-        if asked is not None and self._waited:
-            return "the upstream asks to wait again"
-        if stop_before_delay(budget.max_seconds - self._elapsed)(state):
+        if pacing.clock() - self._since + state.upcoming_sleep >= budget.max_seconds:
             return f"{budget.max_seconds:g} s did not suffice to complete the answer"
+        left = pacing.deadline.left
+        if left is not None and state.upcoming_sleep >= left:
+            return "X-Server-Timeout leaves no time for another attempt"
         return ""
+
+    def _refused(self, cause: Cause) -> str:
+        """Return why the budget that requests share allows no other attempt, or nothing."""
+        if cause not in _REFUSALS or self._seen > 0 or self._pacing.may_retry():
+            return ""
+        return "too many requests to this model are being repeated"
+
+
+_REFUSALS = (Cause.STATUS, Cause.ERROR_FRAME)
 
 
 def _interruption(state: RetryCallState) -> Interrupted:

@@ -1,7 +1,8 @@
 """One unary call: attempts upstream until there is an answer to pass on.
 
 An answer of moderate size is read to its end before its head goes out. Until then nothing
-is lost by asking again, so a 5xx, a reset in the middle or an empty reply is made good. A
+is lost by asking again, so a 5xx, a reset in the middle, an empty reply, false compression or
+text without a finishReason is made good. An answer that is not whole is never passed on. A
 larger answer, and one that is no JSON (a download, an event stream), is passed on as it
 comes; when it breaks, the client's connection is to be cut short.
 
@@ -9,7 +10,6 @@ The bytes that are passed on are the upstream's, compression and all.
 """
 
 import asyncio
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
@@ -27,6 +27,7 @@ from gemproxy.core.errors import (
 from gemproxy.core.events import How, Resume
 from gemproxy.core.unary import Judge
 from gemproxy.relay.bodies import Bodies
+from gemproxy.relay.coding import FalseCoding, beginning, decoded
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers, retry_after
@@ -44,7 +45,7 @@ _OK = 200
 _ERRORS = 400
 _SLICE = 1 << 18
 _ERROR_TEXT_LIMIT = 1 << 20
-_GZIP = 16 + zlib.MAX_WBITS
+_JUDGED = 64 << 20
 
 
 @attrs.frozen
@@ -56,14 +57,24 @@ class Answer:
     body: bytes = attrs.field(repr=False)
 
     @property
+    def coding(self) -> str:
+        """The Content-Encoding of the body."""
+        return self.headers.get("Content-Encoding", "identity").strip().lower()
+
+    @property
     def document(self) -> bytes | None:
-        """The JSON in the body; None for another type and for a coding that is not undone here."""
+        """The JSON in the body; None for another type and for a coding that is not undone.
+
+        Raises FalseCoding for an answer that nobody can read. Of an error only the beginning is
+        looked at, and one that cannot be read says enough by its status.
+        """
         if not is_json(self.headers):
             return None
-        coding = self.headers.get("Content-Encoding", "identity").strip().lower()
-        if coding == "identity":
+        if self.coding == "identity":
             return self.body
-        return _unzipped(self.body) if coding == "gzip" and self.status >= _ERRORS else None
+        if self.status >= _ERRORS:
+            return beginning(self.body, self.coding, _ERROR_TEXT_LIMIT)
+        return decoded(self.body, self.coding, _JUDGED)
 
 
 @attrs.define(eq=False)
@@ -118,7 +129,8 @@ class Call:
     ``open_attempt`` makes one attempt, ``pacing`` says when, ``judge`` says after
     which answers it goes on. ``rewrite`` returns another body for a JSON answer with 200, or
     None to leave it as it came. ``translate`` edits the headers of whatever is passed on.
-    ``retell`` returns an error answer that cannot be read in another form.
+    ``retell`` returns an error answer that cannot be read in another form. ``silence`` counts the
+    seconds that an answer may pause once it has begun.
     """
 
     judge: Judge
@@ -127,13 +139,13 @@ class Call:
     sink: ClientSink
     shelf: Shelf
     deadline: Deadline
+    silence: float
     rewrite: Rewrite | None = None
     translate: Translate | None = None
     retell: Retell | None = None
     attempts: int = 0
     _last: Answer | None = None
     _failure: AttemptFailed | None = None
-    _limit: asyncio.Timeout = attrs.field(init=False)
 
     async def run(self) -> None:
         """Make attempts until one is answered, and pass that answer on.
@@ -142,12 +154,9 @@ class Call:
         beginning the client has; ClientGone.
         """
         try:
-            async with asyncio.timeout_at(self.deadline.at) as self._limit:
-                answer = await self._answer()
+            answer = await self._answer()
             if answer is not None:
                 await self._pass_on(answer)
-        except TimeoutError:
-            raise DeadlinePassed("There was no answer within X-Server-Timeout.") from None
         finally:
             self.shelf.clear()
 
@@ -166,6 +175,10 @@ class Call:
             return await self.pacing.run(self._attempt)
         except Interrupted:
             pass
+        return self._instead()
+
+    def _instead(self) -> Answer:
+        """Return the answer that is passed on for want of a better one."""
         if self._last is None:
             raise self._no_answer()
         return self._last
@@ -179,14 +192,18 @@ class Call:
                 if body is None:
                     return None
                 answer = Answer(attempt.status, attempt.headers, body)
+                document = await _document_of(answer)
         except AttemptFailed as failure:
             self._failure = failure
             if self.sink.committed:
                 raise
             self._go_on(self.judge.broke(failure.how))
-            raise self._no_answer() from failure
+            return self._instead()
         self._failure = None
-        resume = self.judge.answered(answer.status, answer.document, retry_after(answer.headers))
+        resume = self.judge.answered(answer.status, document, retry_after(answer.headers))
+        if not self.judge.whole:
+            self._go_on(resume)
+            return self._instead()
         if resume is not None and (self._last is None or self._last.status >= _ERRORS):
             self._last = answer
         self._go_on(resume)
@@ -201,6 +218,8 @@ class Call:
         pieces: list[bytes] = []
         if self._may_fit(attempt):
             while data := await attempt.read():
+                if not pieces:
+                    attempt.allow_silence(self.silence)
                 pieces.append(data)
                 if not self.shelf.takes(len(data)):
                     break
@@ -215,7 +234,7 @@ class Call:
         return fits and (attempt.status >= _ERRORS or is_json(attempt.headers))
 
     async def _stream(self, attempt: Attempt, pieces: list[bytes]) -> None:
-        self._limit.reschedule(None)  # the deadline is for an answer to begin
+        attempt.allow_silence(self.silence)
         await self.sink.open(attempt.status, self._headers(attempt.headers))
         for piece in pieces:
             await self.sink.emit(piece)
@@ -226,8 +245,9 @@ class Call:
 
     async def _pass_on(self, answer: Answer) -> None:
         body = None
-        if self.rewrite is not None and answer.status == _OK and answer.document is not None:
-            body = self.rewrite(answer.document)
+        plain = answer.coding == "identity" and is_json(answer.headers)
+        if self.rewrite is not None and answer.status == _OK and plain:
+            body = self.rewrite(answer.body)
         headers = self._headers(answer.headers, rewritten=body is not None)
         if body is None and self.retell is not None:
             told = self.retell(Refusal(answer.status, headers, answer.body))
@@ -250,6 +270,8 @@ class Call:
 
     def _no_answer(self) -> GemproxyError:
         """Return what the client is told when there is no answer to pass on."""
+        if self.deadline.passed:
+            return DeadlinePassed("There was no answer within X-Server-Timeout.")
         how = self._failure.how if self._failure else None
         if how is How.UNREACHABLE:
             return Unreachable("The upstream cannot be reached.")
@@ -263,9 +285,14 @@ def is_json(headers: Headers) -> bool:
     return headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
 
 
-def _unzipped(body: bytes) -> bytes | None:
-    """Return what a gzip body holds, as far as an error has to be read."""
+async def _document_of(answer: Answer) -> bytes | None:
+    """Return the JSON of an answer; a large one is unpacked beside the loop.
+
+    Raises AttemptFailed for one that is not what its coding says.
+    """
     try:
-        return zlib.decompressobj(_GZIP).decompress(body, _ERROR_TEXT_LIMIT)
-    except zlib.error:
-        return None
+        if answer.coding == "identity" or len(answer.body) <= _SLICE:
+            return answer.document
+        return await asyncio.to_thread(lambda: answer.document)
+    except FalseCoding as error:
+        raise AttemptFailed(How.GARBLED, f"the body is no {error}") from error

@@ -8,7 +8,12 @@ else: what leaves this module is ``AttemptFailed``.
 The session is built for long streams and many tenants: no total timeout, no connection limit
 (the proxy bounds its requests itself, visibly), no cookies, no redirects, no headers of its
 own, and no lookup of proxies per request. Connecting is timed as a whole, from the name
-lookup to the end of the TLS handshake and the proxy's answer to CONNECT.
+lookup to the end of the TLS handshake and the proxy's answer to CONNECT. The first byte of an
+answer is timed from the last byte of the request: however long an upload takes, the model has
+not begun to work.
+
+A path that swallows packets is noticed by the kernel and not by our patience, which may be an
+hour: see ``relay.keepalive``.
 
 A server may close an idle connection just as a request is written to it. RFC 9112 section
 9.3.1 lets a client repeat such a request when it knows that to be safe; ``generateContent``
@@ -33,6 +38,7 @@ from yarl import URL
 from gemproxy.core.errors import GemproxyError
 from gemproxy.core.events import How
 from gemproxy.relay.incoming import Incoming, told
+from gemproxy.relay.keepalive import make_socket
 
 _ERROR_BODY_SECONDS = 10.0
 _LARGE_BODY = 2**20  # beyond it aiohttp wants a file-like body, written in slices
@@ -112,6 +118,14 @@ class Attempt:
         _break_off(self._response)
         self._response.close()
 
+    def allow_silence(self, seconds: float | None) -> None:
+        """Let the body pause for so long from now on; None: for as long as the caller likes."""
+        connection = self._response.connection  # None when the body is complete by now
+        protocol = connection.protocol if connection is not None else None
+        if protocol is not None:
+            protocol.read_timeout = seconds
+            protocol.start_timeout()
+
 
 @attrs.define
 class _Way:
@@ -131,8 +145,7 @@ def _make_socket(address: "aiohttp.AddrInfoType") -> socket.socket:
     way = _way.get()
     if way is not None:
         way.fresh = True
-    family, kind, protocol, *_ = address
-    return socket.socket(family, kind, protocol)
+    return make_socket(address)
 
 
 @attrs.frozen(eq=False)
@@ -153,27 +166,32 @@ class Upstream:
     ) -> AbstractAsyncContextManager[Attempt]:
         """Make one request and yield its answer; at the exit an unread body is abandoned.
 
-        ``first_byte_timeout`` counts seconds until the head of the answer has come. Raises
-        AttemptFailed with UNREACHABLE, NO_FIRST_BYTE, GARBLED or RESET.
+        ``first_byte_timeout`` counts seconds from the last byte sent up until the head of the
+        answer has come; the silence behind it is the caller's to watch. Raises AttemptFailed
+        with UNREACHABLE, NO_FIRST_BYTE, GARBLED or RESET.
         """
-        return _Followed(self._open_twice(method, url, headers, body, first_byte_timeout))
+        return _Followed(self._open_twice(method, url, headers, body, first_byte_timeout), None)
 
-    def forward(
+    def forward(  # noqa: PLR0913 (what a request is made of, and how it is watched)
         self,
         method: str,
         url: URL,
         headers: Mapping[str, str],
         body: AsyncIterable[bytes] | bytes | None,
         silence_timeout: float,
+        *,
+        watched: bool = False,
     ) -> AbstractAsyncContextManager[Attempt]:
         """Make one request with a body that may be streamed, and yield its raw answer.
 
         Never repeated. A ``Content-Length`` among ``headers`` is kept, else a body is sent in
-        chunks. ``silence_timeout`` counts seconds without a byte once the request is sent.
+        chunks. ``silence_timeout`` counts seconds without a byte once the request is sent; the
+        silence behind the head is the caller's to watch where the answer is ``watched``.
         Raises AttemptFailed like ``attempt``, and a GemproxyError for an ``Incoming`` that the
         client broke: the upstream then got a body without an end.
         """
-        return _Followed(self._open_once(method, url, headers, body, silence_timeout), body)
+        opening = self._open_once(method, url, headers, body, silence_timeout)
+        return _Followed(opening, None if watched else silence_timeout, body)
 
     async def _open_once(
         self,
@@ -191,7 +209,7 @@ class Upstream:
                 data=body,
                 proxy=self._proxy,
                 allow_redirects=False,
-                timeout=_with_silence(self._timeout, silence_timeout),
+                timeout=_beginning_within(self._timeout, silence_timeout),
             )
         except (aiohttp.ClientError, OSError) as error:
             raise _failure(error, body, timed_out=How.NO_FIRST_BYTE) from error
@@ -209,17 +227,16 @@ class Upstream:
             way = _Way()
             _way.set(way)
             try:
-                async with asyncio.timeout(first_byte_timeout):
-                    return await self._session.request(
-                        method,
-                        url,
-                        headers=headers,
-                        data=io.BytesIO(body) if len(body) > _LARGE_BODY else body,
-                        proxy=self._proxy,
-                        allow_redirects=False,
-                        auto_decompress=True,
-                        timeout=self._timeout,
-                    )
+                return await self._session.request(
+                    method,
+                    url,
+                    headers=headers,
+                    data=io.BytesIO(body) if len(body) > _LARGE_BODY else body,
+                    proxy=self._proxy,
+                    allow_redirects=False,
+                    auto_decompress=True,
+                    timeout=_beginning_within(self._timeout, first_byte_timeout),
+                )
             except (aiohttp.ClientError, OSError) as error:
                 failure = failure_of(error, timed_out=How.NO_FIRST_BYTE)
                 if last or way.fresh or failure.how is not How.RESET:
@@ -228,8 +245,13 @@ class Upstream:
 
 
 @functools.lru_cache(maxsize=16)
-def _with_silence(timeout: aiohttp.ClientTimeout, seconds: float) -> aiohttp.ClientTimeout:
-    return attrs.evolve(timeout, sock_read=seconds)
+def _beginning_within(timeout: aiohttp.ClientTimeout, seconds: float) -> aiohttp.ClientTimeout:
+    """Return the timeouts of an attempt: connecting takes no longer than an answer may.
+
+    ``sock_read`` runs from the last byte that was written, and again from each that is read.
+    """
+    connect = min(timeout.connect or seconds, seconds)
+    return attrs.evolve(timeout, connect=connect, sock_connect=connect, sock_read=seconds)
 
 
 @attrs.define(eq=False)
@@ -242,6 +264,7 @@ class _Followed:
     """
 
     _opening: Awaitable[aiohttp.ClientResponse]
+    _silence: float | None
     _sent: object = None
     _response: aiohttp.ClientResponse | None = None
     _closed: "asyncio.Future[None] | None" = None
@@ -257,7 +280,9 @@ class _Followed:
             closed.remove_done_callback(_look_at)  # once for each connection, not each use of it
             closed.add_done_callback(_look_at)
             closed.add_done_callback(self._end)
-        return Attempt(response, self._sent)
+        attempt = Attempt(response, self._sent)
+        attempt.allow_silence(self._silence)
+        return attempt
 
     async def __aexit__(self, *_: object) -> None:
         if self._closed is not None:

@@ -18,17 +18,52 @@ from typing import Self
 import attrs
 
 from gemproxy.core.machine import Patience
+from gemproxy.relay.deadline import NEVER_DUE, Deadline
 
 _NEVER = float("inf")
 
 
 @attrs.frozen
 class Timing:
-    """Seconds: the patience for each moment, and when the client needs a sign of life."""
+    """Seconds: the patience for each moment, and when the client needs a sign of life.
+
+    ``deadline`` is the client's own limit for the answer, see ``relay.deadline``. It moves the
+    patience with an attempt that has brought no visible text, and no other.
+    """
 
     patience: Mapping[Patience, float]
     heartbeat: float = 15.0
     headers_after: float = 25.0
+    deadline: Deadline = NEVER_DUE
+
+    def within(self, deadline: Deadline) -> "Timing":
+        """Return the timing of one request, which its client limits."""
+        return self if deadline.seconds is None else attrs.evolve(self, deadline=deadline)
+
+    @property
+    def first_byte(self) -> float:
+        """The seconds that an attempt which is made now has to begin its answer."""
+        return self.deadline.first_byte(self.patience[Patience.FIRST_BYTE])
+
+    @property
+    def silence(self) -> float:
+        """The seconds of silence in an answer that has begun and is not watched frame by frame."""
+        return self.deadline.silence(self.patience[Patience.FIRST_BYTE])
+
+    def limits(self, patience: Patience) -> tuple[float, float]:
+        """Return after how much silence an attempt is late, and the time up to which it never is.
+
+        Thoughts in a row may go on beyond the deadline: they are an answer that has begun.
+        """
+        seconds, given, at = self.patience[patience], self.deadline.seconds, self.deadline.at
+        if given is None or at is None or patience not in _BEFORE_TEXT:
+            return seconds, 0.0
+        if patience is Patience.EMPTY_FINISH:
+            return min(seconds, given), 0.0
+        return (0.0 if patience is Patience.FIRST_BYTE else min(seconds, given)), at
+
+
+_BEFORE_TEXT = (Patience.FIRST_BYTE, Patience.THINKING, Patience.EMPTY_FINISH)
 
 
 @attrs.define(eq=False)
@@ -47,6 +82,7 @@ class Watch:
     _abort: Callable[[], None] | None = None
     _patience: Patience | None = None
     _seconds: float = _NEVER
+    _never_before: float = 0.0
     _timer: asyncio.TimerHandle | None = None
     _due: float = _NEVER
     _stalls_at: float = _NEVER
@@ -71,9 +107,12 @@ class Watch:
         self._abort = abort
         if patience is not self._patience:  # an enum hashes too slowly for a look-up per event
             self._patience = patience
-            self._seconds = self.timing.patience[patience]
+            self._seconds, self._never_before = self.timing.limits(patience)
         now = self._loop.time()
-        self._stalls_at = due = now + self._seconds
+        due = now + self._seconds
+        if due < self._never_before:  # noqa: PLR1730 (max would be a call per event)
+            due = self._never_before
+        self._stalls_at = due
         if self._wrote:
             self._wrote_at, self._wrote = now, False
             due = min(due, self._next_sign())

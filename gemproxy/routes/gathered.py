@@ -9,15 +9,15 @@ those calls stay what they are; so does one that turns out to be of that kind, a
 model does not stream.
 """
 
-import asyncio
 import re
 from typing import Any
 
 from aiohttp import web
+from yarl import URL
 
-from gemproxy.core.errors import DeadlinePassed, UpstreamFailure
+from gemproxy.core.errors import UpstreamFailure
 from gemproxy.core.intake import Intake
-from gemproxy.core.machine import Patience, StreamMachine
+from gemproxy.core.machine import StreamMachine
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
 from gemproxy.core.unary import gains_by_streaming
@@ -30,7 +30,7 @@ from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import UNARY
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
-from gemproxy.relay.pacing import Pacing
+from gemproxy.relay.watch import Timing
 from gemproxy.routes.addressing import passed_down
 from gemproxy.routes.naming import model_of
 from gemproxy.routes.stream import STREAMING, Streaming, refusal
@@ -77,45 +77,40 @@ async def _run(
     def decoder() -> SSEDecoder:
         return SSEDecoder(streaming.max_frame)
 
+    timing = streaming.timing.within(deadline)
+    goal = rules.target(streaming.base, target)
+    sent = rules.choose_credential(request.headers, goal.credential)
     client = ClientSink(request, UNARY, streaming.send_timeout, web.StreamResponse())
     sink = CollectingSink(client, decoder())
     relay = Relay(
         machine,
         Intake(machine, decoder),
         sink,
-        _opener(request, streaming, deadline, target),
-        Pacing(streaming.budget.within(deadline.seconds), lambda: machine.progress),
-        streaming.timing,
+        _opener(request, streaming, timing, goal.url, sent),
+        streaming.pacing(model_of(request), sent, deadline, lambda: machine.progress),
+        timing,
         lambda headers: json_headers(passed_down(request, headers)),
         request_id_var.get(),
         streaming.max_stream,
     )
-    timing = streaming.timing
     try:
-        async with (
-            asyncio.timeout_at(deadline.at),
-            sink.kept_warm(timing.headers_after, timing.heartbeat),
-        ):
+        async with sink.kept_warm(timing.headers_after, timing.heartbeat):
             await relay.run()
-    except TimeoutError:
-        late = DeadlinePassed("There was no whole answer within X-Server-Timeout.")
-        if not sink.committed:
-            raise late from None
-        await sink.fail(late.payload(request_id_var.get()))
     finally:
         request[ACCOUNT].update(relay.report())
     return client.response
 
 
 def _opener(
-    request: web.Request, streaming: Streaming, deadline: Deadline, target: str
+    request: web.Request,
+    streaming: Streaming,
+    timing: Timing,
+    url: URL,
+    sent: rules.Credential | None,
 ) -> OpenAttempt:
-    goal = rules.target(streaming.base, target)
-    credential = rules.choose_credential(request.headers, goal.credential)
-    headers = rules.upstream_headers(request.headers, credential, identity=True)
-    patience = streaming.timing.patience[Patience.FIRST_BYTE]
+    headers = rules.upstream_headers(request.headers, sent, identity=True)
     return lambda body: streaming.upstream.attempt(
-        "POST", goal.url, deadline.stamped(headers), body, patience
+        "POST", url, timing.deadline.stamped(headers), body, timing.first_byte
     )
 
 

@@ -8,31 +8,30 @@ creation. Cancelling, deleting and the plain GET are nothing special and go thei
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import attrs
 from aiohttp import web
+from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.core.errors import Busy, UpstreamFailure
-from gemproxy.core.events import How
 from gemproxy.core.interactions import InteractionIntake, InteractionMachine, Origin, Point
-from gemproxy.core.machine import Patience
 from gemproxy.keys import ACCOUNT, IN_FLIGHT
 from gemproxy.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body
+from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import INTERACTIONS, STANDARD
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
 from gemproxy.relay.interactions import InteractionRelay, OpenAttempt, target_from
-from gemproxy.relay.pacing import Pacing
 from gemproxy.relay.parting import cut
 from gemproxy.relay.refusals import readable
 from gemproxy.relay.unary import in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough, unary
 from gemproxy.routes.addressing import addresses_of, move_location, passed_down, with_upstream_uris
 from gemproxy.routes.stream import STREAMING, Streaming
@@ -66,14 +65,17 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
     streaming = request.app[STREAMING]
     sink = client_sink(request, INTERACTIONS, sse=True, send_timeout=streaming.send_timeout)
     plain = ClientSink(request, STANDARD, streaming.send_timeout, web.StreamResponse())
-    machine = InteractionMachine(origin, unary.repairs(request), streaming.budget.retry_after_limit)
+    machine = InteractionMachine(origin, unary.repairs(request), streaming.policy.retry_after_limit)
+    deadline = Deadline.of(request.headers)
+    timing = streaming.timing.within(deadline)
+    _, sent = passthrough.aim(request)
     relay = InteractionRelay(
         InteractionIntake(machine, streaming.max_frame),
         sink,
-        _opener(request, streaming, body, origin),
-        partial(_pass_on, request, plain),
-        Pacing(streaming.budget, lambda: machine.progress),
-        streaming.timing,
+        _opener(request, streaming, body, origin, timing),
+        partial(_pass_on, request, plain, timing),
+        streaming.pacing(origin.name, sent, deadline, lambda: machine.progress),
+        timing,
         partial(passed_down, request),
         request_id_var.get(),
     )
@@ -105,18 +107,26 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
     return plain.response if plain.committed else sink.response
 
 
-async def _pass_on(request: web.Request, sink: ClientSink, attempt: Attempt) -> None:
+async def _pass_on(
+    request: web.Request, sink: ClientSink, timing: Timing, attempt: Attempt
+) -> None:
     """Pass on an answer that is no event stream, as every other one is passed on."""
     head = rules.downstream_headers(attempt.headers, rewritten=False)
     move_location(request, head)
-    await passthrough.answer(attempt, sink, head, addresses_of(request), path=request.path)
+    attempt.allow_silence(timing.first_byte)
+    addresses = addresses_of(request)
+    await passthrough.answer(attempt, sink, head, addresses, timing.silence, path=request.path)
 
 
-def _opener(request: web.Request, streaming: Streaming, body: Body, origin: Origin) -> OpenAttempt:
-    """Return what makes one attempt: the client's request, or one that reads on."""
-    own = rules.target(streaming.base, request.rel_url.raw_path_qs)
-    sent = rules.choose_credential(request.headers, own.credential)
-    sent = sent and sent.for_path(own.url.raw_path)
+def _opener(
+    request: web.Request,
+    streaming: Streaming,
+    body: Body,
+    origin: Origin,
+    timing: Timing,
+) -> OpenAttempt:
+    """Return what makes one attempt, never twice: the client's request, or one that reads on."""
+    own, sent = passthrough.aim(request)
     headers = rules.upstream_headers(request.headers, sent, identity=True)
     reading = headers.copy()
     for name in _OF_A_BODY:
@@ -126,35 +136,17 @@ def _opener(request: web.Request, streaming: Streaming, body: Body, origin: Orig
     elif body.stream is not None and "Content-Length" in request.headers:
         headers["Content-Length"] = request.headers["Content-Length"]
 
+    def forward(
+        method: str, url: URL, sending: CIMultiDict[str], data: AsyncIterable[bytes] | bytes | None
+    ) -> AbstractAsyncContextManager[Attempt]:
+        stamped = timing.deadline.stamped(sending)
+        patience = timing.first_byte
+        return streaming.upstream.forward(method, url, stamped, data, patience, watched=True)
+
     def open_attempt(point: Point | None) -> AbstractAsyncContextManager[Attempt]:
         if point is None:
-            return _attempt(streaming, request.method, own.url, headers, body)
+            return forward(request.method, own, headers, body.stream or in_slices(body.kept))
         raw_target = target_from(request.rel_url.raw_path_qs, point, created=origin.creates)
-        url = rules.target(streaming.base, raw_target).url
-        return _attempt(streaming, "GET", url, reading, Body())
+        return forward("GET", rules.target(streaming.base, raw_target).url, reading, None)
 
     return open_attempt
-
-
-@contextlib.asynccontextmanager
-async def _attempt(
-    streaming: Streaming, method: str, url: URL, headers: Mapping[str, str], body: Body
-) -> AsyncIterator[Attempt]:
-    """Make one request, never twice, and yield its answer.
-
-    The client library's own limit on silence is the longest one that may be asked for; the
-    watch keeps the shorter ones. A body that the client still sends may take its time.
-    """
-    patience = streaming.timing.patience
-    first_byte = patience[Patience.FIRST_BYTE] if body.stream is None else None
-    data = body.stream or in_slices(body.kept)
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            async with asyncio.timeout(first_byte):
-                made = streaming.upstream.forward(
-                    method, url, headers, data, max(patience.values())
-                )
-                attempt = await stack.enter_async_context(made)
-        except TimeoutError:
-            raise AttemptFailed(How.NO_FIRST_BYTE, "no answer in time") from None
-        yield attempt

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from gemproxy.core.errors import BadRequest, Busy
 from gemproxy.keys import ACCOUNT, IN_FLIGHT
+from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.handshake import Dialled, Sockets
 from gemproxy.relay.headers import upstream_headers
@@ -74,7 +75,8 @@ async def _connect(request: web.Request) -> Dialled:
     live = request.app[LIVE]
     headers = upstream_headers(request.headers, sent, identity=True)
     try:
-        return await live.sockets.connect(url, headers, _offered(request), live.patience)
+        patience = Deadline.of(request.headers).first_byte(live.patience)
+        return await live.sockets.connect(url, headers, _offered(request), patience)
     except AttemptFailed as failure:
         request[ACCOUNT]["upstream"] = failure.how.value
         raise passthrough.no_answer(failure) from failure

@@ -36,6 +36,7 @@ from gemproxy.keys import (
 )
 from gemproxy.logs import request_id_var
 from gemproxy.relay.addresses import LIMIT, Addresses, names_files
+from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import MUTE
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import (
@@ -94,10 +95,11 @@ async def forward(
     packed = naming and "Accept-Encoding" in request.headers
     headers = upstream_headers(request.headers, sent, identity=packed)
     body = await _body(request, limit, headers)
+    deadline = Deadline.of(request.headers)
     sink = ClientSink(request, MUTE, app[SEND_TIMEOUT], web.StreamResponse())
 
     def send(hop: Hop) -> AbstractAsyncContextManager[Attempt]:
-        patience = app[FIRST_BYTE_TIMEOUT]
+        patience = deadline.first_byte(app[FIRST_BYTE_TIMEOUT])
         return app[UPSTREAM].forward(request.method, hop.url, hop.headers, body, patience)
 
     try:
@@ -108,7 +110,8 @@ async def forward(
                 await _refuse(request, attempt, sink, head)
                 return sink.response
             addresses = addresses_of(request) if naming else None
-            await answer(attempt, sink, head, addresses, path=request.path)
+            silence = deadline.silence(app[FIRST_BYTE_TIMEOUT])
+            await answer(attempt, sink, head, addresses, silence, path=request.path)
     except AttemptFailed as failure:
         request[ACCOUNT]["upstream"] = failure.how.value
         if not sink.committed:
@@ -163,12 +166,19 @@ def _may_hold_uris(request: web.Request) -> bool:
     return small and _is_json(request.headers.get("Content-Type", "")) and _is_plain(request)
 
 
-async def answer(
-    attempt: Attempt, sink: ClientSink, headers: Headers, addresses: Addresses | None, *, path: str
+async def answer(  # noqa: PLR0913 (what is passed on, to whom, and how)
+    attempt: Attempt,
+    sink: ClientSink,
+    headers: Headers,
+    addresses: Addresses | None,
+    silence: float,
+    *,
+    path: str,
 ) -> None:
     """Pass an answer on; with ``addresses``, a small JSON answer gets our URIs.
 
-    By the ``path`` of the request the sink gets to know how to end an event stream that breaks.
+    ``silence`` counts the seconds that it may pause once it has begun. By the ``path`` of the
+    request the sink gets to know how to end an event stream that breaks.
     """
     begun = b""
     if addresses is not None and _may_name_files(attempt):
@@ -180,12 +190,13 @@ async def answer(
     sink.dialect = passed_through(path, attempt.status, headers)
     over = EndMark(sink.dialect)
     await sink.open(attempt.status, headers)
-    if begun:
-        await sink.emit(begun)
-    while data := await attempt.read():
+    data = begun or await attempt.read()
+    attempt.allow_silence(silence)
+    while data:
         if over.is_in(data):
             sink.dialect = MUTE  # its reader does not look at anything behind it
         await sink.emit(data)
+        data = await attempt.read()
     await sink.finish()
 
 

@@ -11,13 +11,14 @@ from functools import partial
 
 import attrs
 from aiohttp import web
+from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.core.errors import Busy, GemproxyError, UpstreamRejection
 from gemproxy.core.frame import Decoder, Encoder
 from gemproxy.core.intake import Intake
 from gemproxy.core.jsonarray import JSONArrayDecoder, JSONArrayEncoder
-from gemproxy.core.machine import Patience, StreamMachine
+from gemproxy.core.machine import StreamMachine
 from gemproxy.core.policy import Policy
 from gemproxy.core.request import StreamRequest, hides_the_end
 from gemproxy.core.sse import SSEDecoder, SSEEncoder
@@ -25,6 +26,7 @@ from gemproxy.keys import ACCOUNT, IN_FLIGHT
 from gemproxy.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Bodies, Body
+from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import dialect_of
 from gemproxy.relay.downstream import ClientGone, client_sink
 from gemproxy.relay.incoming import told
@@ -32,6 +34,7 @@ from gemproxy.relay.lessons import Lessons
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.refusals import Refusal, readable
+from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.upstream import Attempt, Upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough
@@ -51,10 +54,22 @@ class Streaming:
     timing: Timing
     policy: Policy = attrs.field(factory=Policy)
     budget: Budget = attrs.field(factory=Budget)
+    retries: RetryBudget = attrs.field(factory=RetryBudget)
     lessons: Lessons = attrs.field(factory=Lessons)
     send_timeout: float = 120.0
     max_frame: int = 64 << 20
     max_stream: int = 256 << 20
+
+    def pacing(
+        self,
+        model: str,
+        sent: rules.Credential | None,
+        deadline: Deadline,
+        progress: Callable[[], int],
+    ) -> Pacing:
+        """Return the pace of a request to ``model`` by the caller who ``sent`` a credential."""
+        may_retry = self.retries.enter(model, sent.value if sent else "")
+        return Pacing(self.budget, progress, deadline=deadline, may_retry=may_retry)
 
 
 STREAMING = web.AppKey("streaming", Streaming)
@@ -93,6 +108,10 @@ async def _stream(
     request: web.Request, streaming: Streaming, body: Body, *, sse: bool
 ) -> web.StreamResponse:
     model = model_of(request)
+    deadline = Deadline.of(request.headers)
+    timing = streaming.timing.within(deadline)
+    url, sent = passthrough.aim(request)
+    headers = rules.upstream_headers(request.headers, sent, identity=True)
     machine = _machine(request, streaming, body, model, sse=sse)
     sink = client_sink(
         request,
@@ -104,9 +123,9 @@ async def _stream(
         machine,
         Intake(machine, _decoders(streaming.max_frame, sse=sse)),
         sink,
-        _opener(request, streaming, body),
-        Pacing(streaming.budget, lambda: machine.progress),
-        streaming.timing,
+        _opener(streaming, body, timing, url, headers),
+        streaming.pacing(model, sent, deadline, lambda: machine.progress),
+        timing,
         partial(passed_down, request),
         request_id_var.get(),
         streaming.max_stream,
@@ -152,17 +171,17 @@ def _decoders(max_frame: int, *, sse: bool) -> Callable[[], Decoder]:
     return lambda: kind(max_frame)
 
 
-def _opener(request: web.Request, streaming: Streaming, body: Body) -> OpenAttempt:
-    """Return what makes one attempt: the client's request, with one credential."""
-    target = rules.target(streaming.base, request.rel_url.raw_path_qs)
-    credential = rules.choose_credential(request.headers, target.credential)
-    headers = rules.upstream_headers(request.headers, credential, identity=True)
-    patience = streaming.timing.patience[Patience.FIRST_BYTE]
+def _opener(
+    streaming: Streaming, body: Body, timing: Timing, url: URL, headers: CIMultiDict[str]
+) -> OpenAttempt:
+    """Return what makes one attempt: the client's request, with the ``headers`` that go up."""
+    upstream = streaming.upstream
 
     def open_attempt(data: bytes) -> AbstractAsyncContextManager[Attempt]:
+        stamped, patience = timing.deadline.stamped(headers), timing.first_byte
         if body.stream is not None:
-            return streaming.upstream.forward("POST", target.url, headers, body.stream, patience)
-        return streaming.upstream.attempt("POST", target.url, headers, data, patience)
+            return upstream.forward("POST", url, stamped, body.stream, patience, watched=True)
+        return upstream.attempt("POST", url, stamped, data, patience)
 
     return open_attempt
 

@@ -10,8 +10,9 @@ from functools import partial
 
 import attrs
 from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
 
-from gemproxy.core.machine import Patience
 from gemproxy.core.request import StreamRequest
 from gemproxy.core.unary import Judge, Look
 from gemproxy.keys import ACCOUNT
@@ -22,12 +23,12 @@ from gemproxy.relay.bodies import Body
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import STANDARD
 from gemproxy.relay.downstream import ClientSink
-from gemproxy.relay.pacing import Pacing
 from gemproxy.relay.parting import cut
 from gemproxy.relay.redirects import Hop, followed
 from gemproxy.relay.refusals import is_of_gemini, readable
 from gemproxy.relay.unary import Call, OpenAttempt, Rewrite, Shelf, in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 from gemproxy.routes.gathered import gather
@@ -103,17 +104,22 @@ async def call(
     streaming = request.app[STREAMING]
     policy = streaming.policy.for_request(repair=repairs(request) and body.stream is None)
     deadline = _deadline(request)
-    budget = streaming.budget.within(deadline.seconds)
+    timing = streaming.timing.within(deadline)
+    goal = rules.target(streaming.base, target or request.rel_url.raw_path_qs)
+    sent = rules.choose_credential(request.headers, goal.credential)
+    sent = sent and sent.for_path(goal.url.raw_path)
     sink = ClientSink(request, STANDARD, streaming.send_timeout, web.StreamResponse())
     reads = look is not Look.STATUS or rewrite is not None
     identity = reads and "Accept-Encoding" in request.headers
+    headers = rules.upstream_headers(request.headers, sent, identity=identity)
     run = Call(
         Judge(StreamRequest(body.kept), policy, look),
-        _opener(request, body, deadline, target or request.rel_url.raw_path_qs, identity=identity),
-        Pacing(budget, lambda: 0),
+        _opener(request, body, timing, goal.url, headers),
+        streaming.pacing(request[ACCOUNT].get("model", ""), sent, deadline, lambda: 0),
         sink,
         Shelf(streaming.bodies, request.app[UNARY].keep_answer),
         deadline,
+        timing.silence,
         rewrite,
         partial(move_location, request),
         partial(readable, request_id=request_id_var.get()) if is_of_gemini(request.path) else None,
@@ -142,26 +148,21 @@ def _deadline(request: web.Request) -> Deadline:
 
 
 def _opener(
-    request: web.Request, body: Body, deadline: Deadline, raw_target: str, *, identity: bool
+    request: web.Request, body: Body, timing: Timing, url: URL, headers: CIMultiDict[str]
 ) -> OpenAttempt:
-    """Return what makes one attempt: the client's request, with one credential."""
+    """Return what makes one attempt: the client's request, with the ``headers`` that go up."""
     streaming = request.app[STREAMING]
-    goal = rules.target(streaming.base, raw_target)
-    sent = rules.choose_credential(request.headers, goal.credential)
-    sent = sent and sent.for_path(goal.url.raw_path)
-    headers = rules.upstream_headers(request.headers, sent, identity=identity)
     if body.kept:
         headers["Content-Length"] = str(len(body.kept))
     elif body.stream is not None and "Content-Length" in request.headers:
         headers["Content-Length"] = request.headers["Content-Length"]
-    patience = streaming.timing.patience[Patience.FIRST_BYTE]
 
     def send(hop: Hop) -> AbstractAsyncContextManager[Attempt]:
-        data = body.stream or in_slices(body.kept)
+        data, patience = body.stream or in_slices(body.kept), timing.first_byte
         return streaming.upstream.forward(request.method, hop.url, hop.headers, data, patience)
 
     def open_attempt() -> AbstractAsyncContextManager[Attempt]:
-        hop = Hop(goal.url, deadline.stamped(headers))
+        hop = Hop(url, timing.deadline.stamped(headers))
         if request.method == "POST":
             return send(hop)
         return followed(send, streaming.base, request.method, hop)

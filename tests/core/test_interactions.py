@@ -248,7 +248,7 @@ def broken(**more: Any) -> Playbook:
     return play >> RESET << Resume(Cause.DROP)
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 501])
+@pytest.mark.parametrize("code", [400, 401, 403, 410, 501])
 def test_a_refusal_to_read_on_ends_loudly(code: int) -> None:
     assert (
         broken() >> Rejected(code, b'{"error":{"code":"x","message":"gone"}}') << fails("x", "gone")
@@ -262,7 +262,6 @@ def test_a_server_that_is_down_is_asked_again(code: int) -> None:
 
 def test_a_server_that_asks_for_too_much_is_asked_again_at_our_own_pace() -> None:
     play = broken(retry_after_limit=30) >> Rejected(503, b"", 31) << Resume(Cause.STATUS)
-    play = play >> Rejected(503, b"", 5) << Resume(Cause.STATUS, 5)
     assert play >> Rejected(503, b"", 5) << Resume(Cause.STATUS)
 
 
@@ -271,14 +270,22 @@ RETRY_INFO = json.dumps(
 ).encode()
 
 
-def test_a_quota_is_waited_for_once() -> None:
+def test_a_quota_is_waited_for_once_and_then_read_on_at_our_own_pace() -> None:
     play = broken() >> Rejected(429, RETRY_INFO) << Resume(Cause.STATUS, 3)
-    assert play >> Rejected(429, RETRY_INFO) << Fail
+    assert play >> Rejected(429, RETRY_INFO) << Resume(Cause.STATUS)
 
 
-@pytest.mark.parametrize("seconds", [None, 31])
-def test_a_quota_without_an_end_in_sight_ends_the_stream(seconds: float | None) -> None:
-    assert broken(retry_after_limit=30) >> Rejected(429, b"", seconds) << Fail
+@pytest.mark.parametrize(("status", "seconds"), [(404, None), (429, None), (429, 31)])
+def test_reading_on_costs_nothing_and_is_tried_until_the_pacing_ends_it(
+    status: int, seconds: float | None
+) -> None:
+    play = broken(retry_after_limit=30) >> Rejected(status, b"", seconds) << Resume(Cause.STATUS)
+    assert play >> GaveUp("enough") << Fail
+
+
+@pytest.mark.parametrize("status", [404, 429])
+def test_a_read_of_the_client_that_never_began_is_refused_at_once(status: int) -> None:
+    assert Playbook(machine(READ)) >> Rejected(status, b"") << Fail
 
 
 # -- errors in the stream -----------------------------------------------------------------

@@ -188,7 +188,6 @@ def test_a_blocked_prompt_passes_in_one_attempt() -> None:
     [
         (Ended(How.UNREACHABLE), Cause.UNREACHABLE),
         (Ended(How.RESET), Cause.UNREACHABLE),
-        (Ended(How.NO_FIRST_BYTE), Cause.STALL),
         (Rejected(503, b"{}"), Cause.STATUS),
         (Rejected(500, b"<html>"), Cause.STATUS),
     ],
@@ -1481,17 +1480,33 @@ def test_a_quota_without_a_fitting_delay_is_passed_on(rejected: Rejected) -> Non
     assert Playbook(machine()) >> rejected << Fail(UpstreamRejection(429, b""))
 
 
-def test_a_quota_in_the_middle_of_an_answer_is_tried_again() -> None:
+def test_a_quota_in_the_middle_of_an_answer_that_names_no_time_ends_it_with_its_reason() -> None:
     stream = machine()
 
-    assert broken_after(stream) >> Rejected(429, b"{}") << Resume(Cause.STATUS)
+    assert broken_after(stream) >> Rejected(429, b"{}") << Fail(UpstreamRejection(429, b"{}"))
 
 
-@pytest.mark.parametrize(
-    ("how", "error"), [(How.NO_FIRST_BYTE, NoFirstByte("")), (How.UNREACHABLE, Unreachable(""))]
-)
-def test_the_error_at_the_end_says_what_was_wrong(how: How, error: Any) -> None:
-    assert Playbook(machine()) >> Ended(how) << Resume >> GaveUp("budget") << Fail(error)
+def test_a_server_that_says_when_to_come_again_is_waited_for_within_the_limit() -> None:
+    play = Playbook(machine(retry_after_limit=30.0))
+    play = play >> Rejected(503, b"{}", 20) << Resume(Cause.STATUS, 20)
+
+    assert play >> Rejected(503, b"{}", 20) << Fail(UpstreamRejection(503, b"{}"))
+
+
+def test_silence_of_an_attempt_that_never_began_is_not_asked_again() -> None:
+    assert Playbook(machine()) >> Ended(How.NO_FIRST_BYTE) << Fail(NoFirstByte(""))
+
+
+def test_an_empty_answer_is_better_than_the_silence_behind_it() -> None:
+    empty = chunk("", finish="STOP")
+    play = Playbook(machine()) >> Opened() >> received(empty) >> EOF << Resume(Cause.EMPTY)
+
+    assert play >> Ended(How.NO_FIRST_BYTE) << emits(empty) << Finish()
+
+
+def test_the_error_at_the_end_says_what_was_wrong() -> None:
+    play = Playbook(machine()) >> Ended(How.UNREACHABLE) << Resume
+    assert play >> GaveUp("budget") << Fail(Unreachable(""))
 
 
 def test_the_cap_on_extra_tokens_ends_a_stream_loudly() -> None:
@@ -1602,6 +1617,14 @@ def test_tools_that_cannot_be_seen_have_the_longer_grace(more: Json) -> None:
     stream.receive(received(chunk(STORY, finish="STOP")))
 
     assert stream.patience is Patience.TOOL_FINISH
+
+
+def test_thoughts_behind_text_are_told_from_those_before_it() -> None:
+    stream = machine()
+    for event in (Opened(), received(chunk(STORY)), received(part_frame(THOUGHT))):
+        stream.receive(event)
+
+    assert stream.patience is Patience.THINKING_ON
 
 
 def test_a_stop_that_stays_open_has_longer_with_server_tools() -> None:

@@ -70,7 +70,6 @@ def test_a_header_may_say_how_long_and_the_body_says_it_better() -> None:
     ("how", "cause"),
     [
         (How.UNREACHABLE, Cause.UNREACHABLE),
-        (How.NO_FIRST_BYTE, Cause.STALL),
         (How.STALLED, Cause.STALL),
         (How.GARBLED, Cause.GARBLED),
         (How.RESET, Cause.DROP),
@@ -78,6 +77,13 @@ def test_a_header_may_say_how_long_and_the_body_says_it_better() -> None:
 )
 def test_what_broke_is_asked_again(how: How, cause: Cause) -> None:
     assert judge(Look.STATUS).broke(how) == Resume(cause)
+
+
+def test_silence_is_not_asked_again() -> None:
+    judged = judge()
+
+    assert judged.broke(How.NO_FIRST_BYTE) is None
+    assert judged.report()["causes"] == ["stall"]
 
 
 @pytest.mark.parametrize("look", [Look.DOCUMENT, Look.GENERATION])
@@ -153,8 +159,44 @@ def test_an_answer_that_says_anything_passes(part: Json) -> None:
     assert judge().answered(200, said(chunk(parts=[THOUGHT, part], finish="STOP"))) is None
 
 
-def test_text_without_a_reason_passes() -> None:
-    assert judge().answered(200, said(chunk("Hello"))) is None
+@pytest.mark.parametrize(
+    "response",
+    [
+        chunk("Hello"),
+        chunk("Hello", finish="FINISH_REASON_UNSPECIFIED"),
+        chunk(parts=[{"functionCall": {"name": "f"}}]),
+        {
+            "candidates": [
+                {"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP"},
+                {"content": {"parts": [{"text": "b"}]}, "index": 1},
+            ]
+        },
+    ],
+)
+def test_content_without_a_reason_is_asked_again_like_a_cut_and_never_passed_on(
+    response: Json,
+) -> None:
+    judged = judge()
+
+    verdicts = [judged.answered(200, said(response)) for _ in range(9)]
+
+    assert verdicts == [Resume(Cause.DROP)] * 9
+    assert not judged.whole
+
+
+def test_an_answer_behind_a_cut_one_is_whole_again() -> None:
+    judged = judge()
+    judged.answered(200, said(chunk("Hel")))
+
+    assert judged.answered(200, said(chunk("Hello", finish="STOP"))) is None
+    assert judged.whole
+
+
+def test_a_cut_answer_that_may_not_be_asked_again_is_not_whole() -> None:
+    judged = judge(max_extra_tokens=1)
+
+    assert judged.answered(200, said(chunk("Hel", usage=(5, 2)))) is None
+    assert not judged.whole
 
 
 @pytest.mark.parametrize("reason", sorted(POLICY_REASONS | {"IMAGE_NEW", "MAX_TOKENS", "NEW"}))

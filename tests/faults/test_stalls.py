@@ -60,7 +60,7 @@ async def test_a_stall_after_any_number_of_bytes_is_resumed_and_the_client_kept_
 
 
 @pytest.mark.parametrize("target", [STREAM, ARRAY, UNARY, COMPUTE])
-async def test_an_upstream_that_never_answers_is_asked_a_few_times_and_is_too_late(
+async def test_an_upstream_that_never_answers_is_asked_once_and_is_too_late(
     proxy: StartProxy, access_log: AccessLog, target: str
 ) -> None:
     async with replying(SILENT) as upstream:
@@ -72,9 +72,9 @@ async def test_an_upstream_that_never_answers_is_asked_a_few_times_and_is_too_la
 
         answer = await running.ask(target)
 
-        assert len(upstream.seen) == 3
+        assert len(upstream.seen) == 1
     is_googles_error(answer, 504, "DEADLINE_EXCEEDED")
-    assert (await access_log.line())["attempts"] == 3
+    assert (await access_log.line())["attempts"] == 1
 
 
 async def test_what_may_not_be_repeated_is_asked_once_and_is_too_late(proxy: StartProxy) -> None:

@@ -58,3 +58,28 @@ async def test_a_later_attempt_is_told_what_is_left(seconds: float, ago: float, 
 
     assert stamped.getall(HEADER) == [left]
     assert headers[HEADER] == str(seconds)
+
+
+async def test_an_attempt_has_what_is_left_to_begin_its_answer_be_it_more_or_less_than_usual() -> (
+    None
+):
+    assert Deadline().first_byte(300) == 300
+    assert 1 < begun(3, 1).first_byte(300) <= 2
+    assert 897 < begun(900, 1).first_byte(300) <= 899
+
+
+async def test_no_time_left_is_no_limit_that_the_client_library_takes_for_none() -> None:
+    assert 0 < begun(3, 5).first_byte(300) < 0.01
+
+
+async def test_an_answer_that_has_begun_is_never_hurried() -> None:
+    assert Deadline().silence(300) == 300
+    assert begun(2, 0).silence(300) == 300
+    assert begun(900, 0).silence(300) == 900
+
+
+async def test_a_deadline_passes() -> None:
+    assert not Deadline().passed
+    assert Deadline().left is None
+    assert not begun(3, 1).passed
+    assert begun(3, 3).passed

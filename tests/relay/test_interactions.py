@@ -219,7 +219,7 @@ async def test_when_the_retries_are_used_up_the_end_is_loud() -> None:
 
 
 async def test_a_refusal_to_read_on_is_told_in_the_stream() -> None:
-    gone = Scripted([b'{"error":{"code":404,"message":"gone"}}'], 404, {})
+    gone = Scripted([b'{"error":{"code":403,"message":"gone"}}'], 403, {})
     scene = stage([CREATED, DROP], gone)
 
     await scene.relay.run()

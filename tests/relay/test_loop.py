@@ -268,15 +268,18 @@ async def test_a_refusal_before_anything_was_sent_is_the_callers_to_pass_on() ->
 
 
 @pytest.mark.parametrize(
-    ("how", "error"), [(How.UNREACHABLE, Unreachable), (How.NO_FIRST_BYTE, NoFirstByte)]
+    ("how", "error", "attempts"),
+    [(How.UNREACHABLE, Unreachable, 3), (How.NO_FIRST_BYTE, NoFirstByte, 1)],
 )
-async def test_attempts_that_never_open_end_in_an_error(how: How, error: type[Exception]) -> None:
+async def test_attempts_that_never_open_end_in_an_error(
+    how: How, error: type[Exception], attempts: int
+) -> None:
     scene = stage(*[AttemptFailed(how, "")] * 3)
 
     with pytest.raises(error):
         await scene.relay.run()
 
-    assert scene.relay.report()["attempts"] == 3
+    assert scene.relay.report()["attempts"] == attempts
     assert scene.sink.head is None
 
 

@@ -1,7 +1,9 @@
 """When to try again: no clock, no dice, only what the policies decide."""
 
+import asyncio
 import random
 from collections.abc import Sequence
+from typing import Any
 from unittest.mock import AsyncMock, Mock
 
 import attrs
@@ -10,9 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.core.events import Cause
+from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.pacing import Budget, Interrupted, Pacing
 
 DICE = random.Random(0)
+
+
+@attrs.define
+class Ticking:
+    """A clock that has gone on by ``step`` seconds each time that it is looked at."""
+
+    step: float
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
 
 
 @attrs.define
@@ -30,6 +45,9 @@ async def run(
     news: Sequence[int],
     afters: Sequence[float | None] = (),
     rng: random.Random = DICE,
+    *,
+    cause: Cause = Cause.DROP,
+    **more: Any,
 ) -> Course:
     """Fail one attempt for each of ``news``, the characters it brings; succeed after them."""
     course = Course()
@@ -42,10 +60,10 @@ async def run(
         course.attempts += 1
         if number < len(news):
             course.delivered += news[number]
-            raise Interrupted(Cause.DROP, afters[number] if number < len(afters) else None)
+            raise Interrupted(cause, afters[number] if number < len(afters) else None)
 
     try:
-        await Pacing(budget, lambda: course.delivered, sleep, rng).run(make_attempt)
+        await Pacing(budget, lambda: course.delivered, sleep, rng, **more).run(make_attempt)
     except Interrupted as spent:
         course.gave_up = spent.gave_up
     return course
@@ -123,6 +141,56 @@ async def test_a_wait_beyond_the_time_is_not_begun() -> None:
     assert course.gave_up == "20 s did not suffice to complete the answer"
 
 
+async def test_the_time_counts_from_an_interruption_and_anew_from_each_with_progress() -> None:
+    """A stream of hours that breaks now and then is repaired to its end."""
+    clock = Ticking(step=1000.0)
+
+    course = await run(Budget(max_seconds=1500), [5, 5, 5, 5, 0, 0], clock=clock)
+
+    assert course.attempts == 5
+    assert course.gave_up == "1500 s did not suffice to complete the answer"
+
+
+@pytest.mark.parametrize(("news", "attempts"), [([0] * 9, 2), ([5] + [0] * 9, 3), ([5] * 9, 10)])
+async def test_silence_without_progress_is_repeated_once(news: list[int], attempts: int) -> None:
+    course = await run(Budget(), news, cause=Cause.STALL)
+
+    assert course.attempts == attempts
+    assert course.gave_up == (None if attempts == 10 else "the upstream fell silent again")
+
+
+async def test_no_attempt_begins_after_the_clients_deadline() -> None:
+    now = asyncio.get_running_loop().time()
+
+    over = await run(Budget(), [5], deadline=Deadline(1, began=now - 2))
+    waiting = await run(Budget(), [5], [5.0], deadline=Deadline(4, began=now))
+    in_time = await run(Budget(), [5], deadline=Deadline(100, began=now))
+
+    assert over.gave_up == "X-Server-Timeout leaves no time for another attempt"
+    assert (over.waits, waiting.waits) == ([], [])
+    assert in_time.attempts == 2
+
+
+@pytest.mark.parametrize("cause", [Cause.STATUS, Cause.ERROR_FRAME])
+async def test_a_retry_after_a_refusal_draws_on_what_requests_share(cause: Cause) -> None:
+    left = iter([True, True, False])
+
+    course = await run(Budget(), [0] * 9, cause=cause, may_retry=lambda: next(left))
+
+    assert course.attempts == 3
+    assert course.gave_up == "too many requests to this model are being repeated"
+
+
+async def test_no_other_retry_draws_on_what_requests_share() -> None:
+    refused = Mock(return_value=False)
+
+    broken = await run(Budget(), [0], cause=Cause.DROP, may_retry=refused)
+    visible = await run(Budget(), [5, 0], cause=Cause.STATUS, may_retry=refused)
+
+    assert (broken.attempts, visible.attempts) == (2, 3)
+    assert refused.call_count == 0
+
+
 async def test_the_upstreams_own_delay_is_kept() -> None:
     assert await run(Budget(), [0], [20.04]) == Course(attempts=2, waits=[20.04])
 
@@ -131,18 +199,10 @@ async def test_a_delay_of_nothing_is_a_delay() -> None:
     assert await run(Budget(), [0], [0.0]) == Course(attempts=2, waits=[0.0])
 
 
-async def test_a_delay_beyond_the_limit_is_a_refusal() -> None:
-    course = await run(Budget(retry_after_limit=30), [0], [30.5])
+async def test_a_delay_is_no_way_around_our_own_pace() -> None:
+    course = await run(Budget(max_consecutive_retries=9), [0] * 4, [0.0] * 4, rng=highest())
 
-    assert course.attempts == 1
-    assert course.gave_up == "the upstream asks to wait 30.5 s"
-
-
-async def test_the_upstream_is_waited_for_only_once() -> None:
-    course = await run(Budget(), [0, 3, 0], [5.0, None, 5.0])
-
-    assert course.waits == [5.0, 0.0]
-    assert course.gave_up == "the upstream asks to wait again"
+    assert course.waits == [0.0, 1.0, 2.0, 4.0]
 
 
 async def test_other_errors_pass_through_at_once() -> None:
@@ -172,11 +232,3 @@ async def test_what_was_delivered_before_counts_as_no_progress() -> None:
         await Pacing(budget, lambda: 7).run(attempt)
 
     assert attempt.call_count == 2
-
-
-def test_a_budget_fits_into_the_time_that_is_left() -> None:
-    budget = Budget(max_seconds=5)
-
-    assert budget.within(3).max_seconds == 3
-    assert budget.within(7) is budget
-    assert budget.within(None) is budget

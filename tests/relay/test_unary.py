@@ -1,7 +1,8 @@
 """The pieces of a unary call: what is kept of an answer, and what can be read in it."""
 
-import asyncio
 import gzip
+import random
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
@@ -55,19 +56,20 @@ class Told:
 
 @attrs.define
 class Said:
-    """One answer of an upstream: pieces of a body, and how it breaks or hangs, if it does."""
+    """One answer of an upstream: pieces of a body, and how it breaks, if it does."""
 
     pieces: list[bytes]
     status: int = 200
     headers: dict[str, str] = attrs.field(factory=lambda: dict(JSON))
     breaks: How | None = None
-    hangs: bool = False
+    silences: list[float] = attrs.field(factory=list)
+
+    def allow_silence(self, seconds: float) -> None:
+        self.silences.append(seconds)
 
     async def read(self) -> bytes:
         if self.pieces:
             return self.pieces.pop(0)
-        if self.hangs:
-            await asyncio.Event().wait()
         if self.breaks is not None:
             raise AttemptFailed(self.breaks, "scripted")
         return b""
@@ -90,15 +92,17 @@ async def no_sleep(_seconds: float) -> None:
     pass
 
 
-def calling(sink: Told, *answers: Said | How, each: int = 100, **more: Any) -> Call:
+def calling(
+    sink: Told, *answers: Said | How, each: int = 100, room: int = 1000, **more: Any
+) -> Call:
     retries = Budget(max_consecutive_retries=len(answers) - 1)
     return Call(
         Judge(StreamRequest(b""), Policy()),
         opening(*answers),
         Pacing(retries, lambda: 0, sleep=no_sleep),
         cast(ClientSink, sink),
-        Shelf(Bodies(each=1, total=1000), each),
-        **{"deadline": Deadline(), **more},
+        Shelf(Bodies(each=1, total=room), each),
+        **{"deadline": Deadline(), "silence": 3600.0, **more},
     )
 
 
@@ -164,13 +168,32 @@ async def test_no_answer_is_explained_by_the_last_failure(how: How, status: int)
     assert call.report()["upstream"] == how.value
 
 
-async def test_the_deadline_is_over_before_the_answer_is() -> None:
+async def test_silence_up_to_the_deadline_is_told_as_that() -> None:
     sink = Told()
 
     with pytest.raises(DeadlinePassed):
-        await calling(sink, Said([], hangs=True), deadline=Deadline(1, began=-1)).run()
+        await calling(sink, How.NO_FIRST_BYTE, deadline=Deadline(1, began=-1)).run()
 
     assert not sink.committed
+
+
+async def test_silence_is_not_asked_again_and_an_earlier_error_says_more() -> None:
+    sink = Told()
+    call = calling(sink, Said([b"busy"], status=503), How.NO_FIRST_BYTE, Said([b"never"]))
+
+    await call.run()
+
+    assert (sink.status, sink.body) == (503, b"busy")
+    assert call.report()["attempts"] == 2
+
+
+@pytest.mark.parametrize("said", [Said([b"a", b"b"]), Said([b"a"] * 200), Said([b"a"], headers={})])
+async def test_an_answer_that_has_begun_may_pause_for_longer_than_the_client_gave(
+    said: Said,
+) -> None:
+    await calling(Told(), said, silence=7.0).run()
+
+    assert set(said.silences) == {7.0}
 
 
 @pytest.mark.parametrize(
@@ -179,12 +202,12 @@ async def test_the_deadline_is_over_before_the_answer_is() -> None:
         (Said([b"{}"]), b"other"),
         (Said([b"{}"], status=201), b"{}"),
         (Said([b"{}"], headers={}), b"{}"),
-        (Said([b"{}"], headers=PACKED), b"{}"),
+        (Said([gzip.compress(b"{}", mtime=0)], headers=PACKED), gzip.compress(b"{}", mtime=0)),
     ],
 )
 async def test_a_plain_json_answer_can_be_rewritten(said: Said, body: bytes) -> None:
     sink = Told()
-    said.headers |= {"Content-Length": "2"}
+    said.headers |= {"Content-Length": str(len(said.pieces[0]))}
 
     await calling(sink, said, rewrite=lambda _: b"other").run()
 
@@ -222,13 +245,67 @@ def test_everything_else_is_no_json(kind: str) -> None:
     assert not is_json({"Content-Type": kind})
 
 
-def test_a_packed_error_can_be_read_and_a_packed_answer_is_left_alone() -> None:
-    packed = gzip.compress(b"{}")
+@pytest.mark.parametrize("status", [200, 429])
+def test_a_packed_answer_can_be_read(status: int) -> None:
+    assert Answer(status, PACKED, gzip.compress(b"{}", mtime=0)).document == b"{}"
 
-    assert Answer(429, PACKED, packed).document == b"{}"
+
+@pytest.mark.parametrize("coding", ["br", "zstd"])
+def test_a_coding_that_is_not_undone_hides_the_document(coding: str) -> None:
+    assert Answer(200, {**JSON, "Content-Encoding": coding}, b"{}").document is None
+    assert Answer(429, {**JSON, "Content-Encoding": coding}, b"{}").document is None
+
+
+def test_an_error_that_cannot_be_unpacked_says_enough_by_its_status() -> None:
     assert Answer(429, PACKED, b"nonsense").document is None
-    assert Answer(429, {**JSON, "Content-Encoding": "br"}, packed).document is None
-    assert Answer(200, PACKED, packed).document is None
+
+
+@pytest.mark.parametrize(
+    ("coding", "false"),
+    [
+        ("gzip", b"nonsense"),
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-1]),
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-8] + bytes(8)),
+        ("GZIP", b'{"candidates": []}'),
+        ("x-gzip", gzip.compress(b"{}", mtime=0)[:9]),
+        ("deflate", b"nonsense"),
+        ("deflate", zlib.compress(b"{}")[:-1]),
+    ],
+)
+async def test_an_answer_of_false_compression_is_asked_again_and_never_passed_on(
+    coding: str, false: bytes
+) -> None:
+    head = {**JSON, "Content-Encoding": coding}
+    good = gzip.compress(b"{}", mtime=0)
+    sink = Told()
+    call = calling(sink, Said([false], headers=head), Said([good], headers=dict(PACKED)))
+
+    await call.run()
+
+    assert (sink.body, sink.headers["Content-Encoding"]) == (good, "gzip")
+    assert call.report()["causes"] == ["garbled"]
+
+    with pytest.raises(GemproxyError) as caught:
+        await calling(Told(), *(Said([false], headers=head) for _ in range(2))).run()
+    assert caught.value.status == 502
+
+
+async def test_a_large_packed_answer_passes_as_it_came() -> None:
+    packed = gzip.compress(random.Random(0).randbytes(400_000))
+    sink = Told()
+
+    await calling(sink, Said([packed], headers=dict(PACKED)), each=1 << 20, room=1 << 20).run()
+
+    assert sink.body == packed
+
+
+@pytest.mark.parametrize("status", [200, 204, 304])
+async def test_an_answer_without_a_body_is_of_no_false_compression(status: int) -> None:
+    sink = Told()
+
+    await calling(sink, Said([], status=status, headers=dict(PACKED))).run()
+
+    assert (sink.status, sink.body, sink.finished) == (status, b"", True)
 
 
 def test_no_more_of_a_packed_error_is_unpacked_than_an_error_needs() -> None:

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gemproxy.core.machine import Patience
+from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.watch import Timing, Watch
 
@@ -18,6 +19,7 @@ TIMING = Timing(
     patience={
         Patience.FIRST_BYTE: 300.0,
         Patience.THINKING: 200.0,
+        Patience.THINKING_ON: 200.0,
         Patience.CHUNK: 90.0,
         Patience.FINISH: 3.0,
         Patience.TOOL_FINISH: 30.0,
@@ -101,11 +103,12 @@ class Stream:
 
     clock: Clock = attrs.field(factory=Clock)
     events: list[tuple[str, float]] = attrs.field(factory=list)
+    timing: Timing = TIMING
     watch: Watch = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         loop = cast("asyncio.AbstractEventLoop", self.clock)
-        self.watch = Watch(TIMING, self.commit, self.beat, loop=loop)
+        self.watch = Watch(self.timing, self.commit, self.beat, loop=loop)
 
     def note(self, event: str) -> None:
         self.events.append((event, self.clock.now - 1000.0))
@@ -132,8 +135,8 @@ def test_silence_beyond_the_patience_of_the_moment_aborts_the_attempt(patience: 
         stream.wait(patience)
         stream.clock.pass_until(400.0)
 
-    aborted = [time for event, time in stream.events if event == "abort"]
-    assert aborted == [TIMING.patience[patience]]
+    times = [time for event, time in stream.events if event == "abort"]
+    assert times == [TIMING.patience[patience]]
 
 
 def test_bytes_in_time_end_the_wait() -> None:
@@ -271,6 +274,64 @@ def test_a_frame_costs_no_timer() -> None:
     assert len(stream.clock.timers) <= 2
 
 
+def given_seconds(seconds: float) -> Timing:
+    """Return the timing of a request whose client gave so many seconds when it began."""
+    return TIMING.within(Deadline(seconds, began=1000.0))
+
+
+def aborted(stream: Stream, patience: Patience, *frames: float) -> float | None:
+    """Return when an attempt is aborted that is silent behind ``frames``, within an hour."""
+    with stream.watch:
+        stream.wait(patience)
+        for time in frames:
+            stream.clock.pass_until(time)
+            stream.frame()
+            stream.wait(patience)
+        stream.clock.pass_until(3600.0)
+    return next((time for event, time in stream.events if event == "abort"), None)
+
+
+BEFORE_TEXT = pytest.mark.parametrize("patience", [Patience.FIRST_BYTE, Patience.THINKING])
+
+
+@BEFORE_TEXT
+@pytest.mark.parametrize("seconds", [1.0, 20.0, 900.0, 3000.0])
+def test_before_any_text_the_clients_own_seconds_are_the_patience_up_and_down(
+    patience: Patience, seconds: float
+) -> None:
+    assert aborted(Stream(timing=given_seconds(seconds)), patience) == seconds
+
+
+@pytest.mark.parametrize(
+    "patience", sorted(set(Patience) - {Patience.FIRST_BYTE, Patience.THINKING}, key=str)
+)
+@pytest.mark.parametrize("seconds", [1.0, 3000.0])
+def test_behind_text_or_a_reason_the_patience_stays(patience: Patience, seconds: float) -> None:
+    assert aborted(Stream(timing=given_seconds(seconds)), patience) == TIMING.patience[patience]
+
+
+def test_an_attempt_that_delivers_is_not_ended_by_the_clients_deadline() -> None:
+    frames = [half / 2 for half in range(1, 13)]
+
+    thinking = Stream(timing=given_seconds(2.0))
+    talking = Stream(timing=given_seconds(2.0))
+
+    assert aborted(thinking, Patience.THINKING, *frames) == 6.0 + 2.0
+    assert aborted(talking, Patience.CHUNK, *frames) == 6.0 + TIMING.patience[Patience.CHUNK]
+
+
+def test_an_attempt_that_begins_late_has_what_is_left() -> None:
+    stream = Stream(timing=given_seconds(900.0))
+    stream.clock.pass_until(850.0)
+
+    assert aborted(stream, Patience.FIRST_BYTE) == 900.0
+
+
+def test_without_a_deadline_nothing_is_moved() -> None:
+    assert TIMING.within(Deadline()) is TIMING
+    assert TIMING.first_byte == TIMING.silence == TIMING.patience[Patience.FIRST_BYTE]
+
+
 # Half seconds: the timer's grain of milliseconds is nobody's concern.
 HALF_SECONDS = st.integers(1, 800).map(lambda count: count / 2)
 
@@ -292,8 +353,8 @@ def test_an_attempt_is_aborted_if_and_only_if_it_is_silent_for_too_long(
             stream.clock.pass_until(now)
             stream.frame()
 
-    aborted = [time for event, time in stream.events if event == "abort"]
-    assert aborted == pytest.approx(expected)
+    times = [time for event, time in stream.events if event == "abort"]
+    assert times == pytest.approx(expected)
 
 
 @given(st.lists(st.floats(0.1, 100.0), max_size=20))

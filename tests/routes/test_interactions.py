@@ -26,6 +26,7 @@ TOLD = Answer("Größe: 测试 👩‍💻 und Schluss.", thoughts="Short.", chu
 JSON = {**KEY, "Content-Type": "application/json"}
 CUTS = (Kind.CLEAN_EOF, Kind.FIN, Kind.RST)
 CLIENTS = 32
+HASTY = {"retry_delay_ms": 1}
 STUBBORN = {"max_consecutive_retries": 2}
 
 
@@ -213,18 +214,26 @@ async def test_the_query_and_the_headers_go_with_it(proxy: StartProxy) -> None:
 # -- endings ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", [400, 403, 404, 410])
+@pytest.mark.parametrize("code", [400, 403, 410])
 async def test_a_refusal_to_read_on_is_loud(proxy: StartProxy, code: int) -> None:
     async with ChaosServer(script("clean@900", f"status:{code}")) as server:
         answer = await create(await proxy(server))
 
         error = is_loud(answer)
-        assert error["code"] == {400: "invalid_argument", 403: "permission_denied"}.get(
-            code, "not_found" if code == 404 else "unknown"
-        )
+        named = {400: "invalid_argument", 403: "permission_denied"}
+        assert error["code"] == named.get(code, "unknown")
         assert error["details"][-1]["requestId"] == answer.headers["X-Request-Id"]
         assert (await whole()).startswith(b"".join(answer.chunks[:-1]))
         assert methods(server) == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("code", [404, 429])
+async def test_a_refusal_to_read_on_that_may_pass_is_no_end(proxy: StartProxy, code: int) -> None:
+    async with ChaosServer(script("clean@900", f"status:{code}", f"status:{code}")) as server:
+        answer = await create(await proxy(server, repair=HASTY))
+
+        assert answer.body == await whole()
+        assert methods(server) == ["POST", "GET", "GET", "GET"]
 
 
 async def test_when_the_retries_are_used_up_the_end_is_loud(proxy: StartProxy) -> None:

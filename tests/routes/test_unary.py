@@ -206,23 +206,17 @@ async def test_an_upstream_that_cannot_be_reached_is_unavailable(proxy: StartPro
     assert (answer.status, answer.error["status"]) == (503, "UNAVAILABLE")
 
 
-async def test_a_silent_upstream_is_asked_again(proxy: StartProxy) -> None:
+@pytest.mark.parametrize(("method", "target"), [("POST", GENERATE), ("GET", "/v1beta/files")])
+async def test_a_silent_upstream_is_asked_once_and_is_too_late(
+    proxy: StartProxy, method: str, target: str
+) -> None:
+    """It may be at work, and its work is paid for."""
     patience = {"first_byte_timeout_seconds": 0.05}
     async with replying(SILENT, HELLO) as upstream:
-        answer = await ask(await proxy(upstream.url, upstream=patience))
+        answer = await ask(await proxy(upstream.url, upstream=patience), method, target)
 
-        assert answer.body == body_in(HELLO)
-
-
-async def test_an_upstream_that_stays_silent_is_too_late(proxy: StartProxy) -> None:
-    sections: dict[str, Mapping[str, Any]] = {
-        "upstream": {"first_byte_timeout_seconds": 0.05},
-        "repair": {"max_consecutive_retries": 1},
-    }
-
-    answer = await asked(proxy, SILENT, **sections)
-
-    assert (answer.status, answer.error["status"]) == (504, "DEADLINE_EXCEEDED")
+        assert (answer.status, answer.error["status"]) == (504, "DEADLINE_EXCEEDED")
+        assert len(upstream.seen) == 1
 
 
 async def test_a_quota_that_fits_is_waited_for(proxy: StartProxy) -> None:
