@@ -148,8 +148,7 @@ _SILENCE = Section(
         Row(
             "stall before the headers",
             "the request is read and nothing comes",
-            "504 DEADLINE_EXCEEDED; 1 + max_consecutive_retries attempts, one where it may not "
-            "be repeated",
+            "504 DEADLINE_EXCEEDED after one attempt: the model may be at work",
             (
                 f"{HERE}/test_stalls.py::test_an_upstream_that_never_answers_is_asked_once_and_is_too_late",
                 f"{HERE}/test_stalls.py::test_what_may_not_be_repeated_is_asked_once_and_is_too_late",

@@ -186,7 +186,6 @@ TOOLS = {**REQUEST, "tools": [{"googleSearch": {}}]}
 @pytest.mark.parametrize(
     ("spec", "setting", "request_body"),
     [
-        ("stall@headers", "first_byte_timeout_seconds", REQUEST),
         ("stall@0", "thinking_timeout_seconds", REQUEST),
         ("stall@thinking", "thinking_timeout_seconds", REQUEST),
         ("stall@event:40", "chunk_timeout_seconds", REQUEST),

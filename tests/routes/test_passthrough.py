@@ -489,7 +489,8 @@ async def test_our_uri_in_a_request_becomes_the_upstreams(path: bytes) -> None:
         start = await head(reader)
         size = int(start.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
         seen.set_result(await reader.readexactly(size))
-        writer.write(json_answer({"candidates": [{"content": {"parts": [{"text": "x"}]}}]}))
+        candidate = {"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}
+        writer.write(json_answer({"candidates": [candidate]}))
 
     await answer_to(script, top.replace(b"Host", lines) + body)
 
