@@ -35,7 +35,7 @@ class Deadline:
         """Return what the client asks for; what is no number of seconds asks for nothing."""
         value = headers.get(HEADER, "").strip()
         seconds = float(value) if _SECONDS.fullmatch(value) else 0.0
-        return cls(seconds or None, asyncio.get_running_loop().time())
+        return cls(seconds or None, _now())
 
     @property
     def at(self) -> float | None:
@@ -45,7 +45,7 @@ class Deadline:
     @property
     def left(self) -> float | None:
         """The seconds until then, below 0 when it has passed; None where nothing is due."""
-        return None if self.at is None else self.at - asyncio.get_running_loop().time()
+        return None if self.at is None else self.at - _now()
 
     @property
     def passed(self) -> bool:
@@ -64,8 +64,7 @@ class Deadline:
         """Return the headers of an attempt, with what is left once that is less."""
         if self.seconds is None:
             return headers
-        passed = asyncio.get_running_loop().time() - self.began
-        left = max(math.ceil(self.seconds - passed), 1)
+        left = max(math.ceil(self.began + self.seconds - _now()), 1)
         if left >= self.seconds:
             return headers
         stamped = headers.copy()
@@ -74,3 +73,8 @@ class Deadline:
 
 
 NEVER_DUE = Deadline()
+
+
+def _now() -> float:
+    """Return the loop's time."""
+    return asyncio.get_running_loop().time()

@@ -14,6 +14,7 @@ from gemproxy.relay.headers import (
     describe,
     downstream_headers,
     is_api_key,
+    retry_after,
     target,
     upstream_headers,
     without_query,
@@ -359,3 +360,28 @@ def test_described_headers_hold_no_secret() -> None:
 
 def test_a_logged_target_has_no_query() -> None:
     assert without_query("/v1/m?key=test-key") == "/v1/m"
+
+
+NOW = "Sat, 28 Nov 2026 10:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0),
+        (" 20 ", 20),
+        ("Sat, 28 Nov 2026 10:00:20 GMT", 20),
+        ("Saturday, 28-Nov-26 10:01:00 GMT", 60),
+        ("Sat Nov 28 10:00:05 2026", 5),
+        ("Sat, 28 Nov 2026 09:00:00 GMT", 0),
+        *((odd, None) for odd in ("", "-1", "1.5", "²", "soon", "Sat, 99 Nov 2026 10:00:20 GMT")),
+    ],
+)
+def test_a_wait_is_told_in_seconds_or_by_a_date(value: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": value, "Date": NOW}) == seconds
+
+
+def test_a_date_says_nothing_without_the_date_of_the_answer() -> None:
+    assert retry_after({"Retry-After": "Sat, 28 Nov 2026 10:00:20 GMT"}) is None
+    assert retry_after({"Retry-After": "Sat, 28 Nov 2026 10:00:20 GMT", "Date": "now"}) is None
+    assert retry_after({}) is None

@@ -303,11 +303,24 @@ def test_before_any_text_the_clients_own_seconds_are_the_patience_up_and_down(
 
 
 @pytest.mark.parametrize(
-    "patience", sorted(set(Patience) - {Patience.FIRST_BYTE, Patience.THINKING}, key=str)
+    "patience",
+    [
+        Patience.THINKING_ON,
+        Patience.CHUNK,
+        Patience.FINISH,
+        Patience.TOOL_FINISH,
+    ],
 )
 @pytest.mark.parametrize("seconds", [1.0, 3000.0])
 def test_behind_text_or_a_reason_the_patience_stays(patience: Patience, seconds: float) -> None:
     assert aborted(Stream(timing=given_seconds(seconds)), patience) == TIMING.patience[patience]
+
+
+def test_a_stop_before_any_content_waits_no_longer_than_the_client_gives() -> None:
+    usual = TIMING.patience[Patience.EMPTY_FINISH]
+
+    assert aborted(Stream(timing=given_seconds(5.0)), Patience.EMPTY_FINISH) == 5.0
+    assert aborted(Stream(timing=given_seconds(900.0)), Patience.EMPTY_FINISH) == usual
 
 
 def test_an_attempt_that_delivers_is_not_ended_by_the_clients_deadline() -> None:
