@@ -25,13 +25,14 @@ from gemproxy.keys import (
     UPSTREAM,
 )
 from gemproxy.middlewares import MIDDLEWARES, stamp
+from gemproxy.outbound import resolve_proxy
 from gemproxy.relay import octets
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.handshake import Sockets, open_sockets
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.sessions import UploadSessions, new_key
-from gemproxy.relay.upstream import Upstream, open_upstream, resolve_proxy
+from gemproxy.relay.upstream import Upstream, open_upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import ROUTES
 from gemproxy.routes.live import LIVE, Live

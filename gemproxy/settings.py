@@ -33,6 +33,7 @@ from typed_settings.cls_attrs import SECRET
 from typed_settings.cls_utils import deep_options
 from typed_settings.dict_utils import merge_settings, set_path
 from typed_settings.types import LoadedValue, OptionInfo
+from yarl import URL
 
 from gemproxy.core.verdict import DEFAULT_VERDICTS, FIXED_REASONS, POLICY_REASONS
 from gemproxy.kinds import (
@@ -56,6 +57,7 @@ from gemproxy.kinds import (
     kind_of,
 )
 from gemproxy.logs import MASK, redact
+from gemproxy.outbound import UnusableProxy, resolve_proxy
 from gemproxy.sources import Catalogue, Sources, flag_help, problem
 from gemproxy.tls import TlsError, server_context
 
@@ -255,7 +257,7 @@ class Settings:
         sources.add_variables(".env", dotenv)
         sources.add_variables("environment", environment)
         sources.add_flags(flags)
-        return _load(sources)
+        return _load(sources, os.environ if environ is None else environ)
 
 
 @attrs.frozen
@@ -301,7 +303,7 @@ def _flatten(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _load(sources: Sources) -> Loaded:
+def _load(sources: Sources, environ: Mapping[str, str]) -> Loaded:
     """Return the settings, or raise SettingsError when anything is wrong anywhere."""
     merged = merge_settings(tuple(sources.options()), sources.layers)
     problems = list(sources.problems)
@@ -313,6 +315,7 @@ def _load(sources: Sources) -> Loaded:
             problems.append(problem(option.path, str(error), merged[option.path].loader_meta.name))
     origins = {path: loaded.loader_meta.name for path, loaded in merged.items()}
     problems += _conflicts(values, origins)
+    problems += _ways_out(values, origins, environ)
     if problems:
         raise SettingsError(problems)
     tree: dict[str, Any] = {}
@@ -375,6 +378,17 @@ def _conflicts(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterato
     if values.keys() >= set(files) and (wrong := _tls_problem(*(values[path] for path in files))):
         path = f"server.{wrong.setting}"
         yield problem(path, f"{redact(repr(values[path]))} {wrong}", origins[path])
+
+
+def _ways_out(
+    values: Mapping[str, Any], origins: Mapping[str, str], environ: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield what is wrong with the proxy on the way out, of which ``environ`` may have the word."""
+    if "upstream.proxy" in values and "upstream.url_base" in values:
+        try:
+            resolve_proxy(values["upstream.proxy"], URL(values["upstream.url_base"]), environ)
+        except UnusableProxy as error:
+            yield problem("upstream.proxy", str(error), origins["upstream.proxy"])
 
 
 def _tls_problem(cert: str, key: str) -> TlsError | None:

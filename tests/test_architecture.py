@@ -14,11 +14,12 @@ KEYS = {"keys", "inflight", "logs"}
 MAY_IMPORT: dict[str, set[str]] = {
     "core": set(),
     "libraries": set(),
+    "outbound": set(),
     "logs": {"libraries"},
     "kinds": {"logs", "core"},
     "sources": {"kinds"},
     "tls": set(),
-    "settings": {"kinds", "sources", "logs", "core", "tls"},
+    "settings": {"kinds", "sources", "logs", "core", "outbound", "tls"},
     "relay": {"core"},
     "inflight": {"core"},
     "keys": {"inflight", "relay"},
@@ -35,12 +36,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "keys",
         "inflight",
         "middlewares",
+        "outbound",
         "settings",
     },
     "server": {"app", "framing", "keys", "logs", "relay", "settings", "inflight", "tls"},
     "chaos": {"core"},
     "demo": {"app", "chaos", "server", "settings"},
-    "probe": {"core", "relay", "chaos", "logs"},
+    "probe": {"core", "relay", "chaos", "logs", "outbound"},
 }
 """Room -> the rooms it may import; ``gemproxy`` itself (its version) is open to all."""
 

@@ -14,6 +14,7 @@ from typing import TextIO, TypeVar
 import attrs
 from yarl import URL
 
+from gemproxy.outbound import UnusableProxy, resolve_proxy
 from gemproxy.probe.cases import TOKENS_PER_REQUEST
 from gemproxy.probe.gemini import CannotTell, Gemini, Meter, Rejection, Scrubber
 from gemproxy.probe.models import newest_flash
@@ -21,7 +22,7 @@ from gemproxy.probe.options import GOOGLE, Misused, Options, read_options
 from gemproxy.probe.report import Finding, Report
 from gemproxy.probe.runner import Runner
 from gemproxy.relay.headers import Credential
-from gemproxy.relay.upstream import AttemptFailed, open_upstream, resolve_proxy
+from gemproxy.relay.upstream import AttemptFailed, open_upstream
 
 _T = TypeVar("_T")
 
@@ -103,7 +104,7 @@ class _Session:
     def _proxy(self) -> URL | None:
         try:
             return resolve_proxy("env", self.options.base, os.environ)
-        except ValueError as error:
+        except UnusableProxy as error:
             raise Misused(str(error)) from None
 
     async def _choose_models(self, gemini: Gemini) -> Sequence[str]:

@@ -102,7 +102,7 @@ async def open_sockets(
     """Yield the Sockets of this process.
 
     ``connect_timeout`` counts seconds for one connection to be made. ``proxy`` comes from
-    ``resolve_proxy``. A message of more than ``max_message`` bytes ends its session.
+    ``outbound.resolve_proxy``. A message of more than ``max_message`` bytes ends its session.
     """
     timeout = aiohttp.ClientTimeout(
         total=None, connect=connect_timeout, sock_connect=connect_timeout

@@ -316,7 +316,7 @@ async def open_upstream(*, connect_timeout: float, proxy: URL | None) -> AsyncIt
     """Yield the Upstream of this process; its connections are closed at the exit.
 
     ``connect_timeout`` counts seconds for one connection to be made. ``proxy`` comes from
-    ``resolve_proxy``.
+    ``outbound.resolve_proxy``.
     """
     # "connect" rather than "sock_connect" alone: it also covers the name lookup and the
     # proxy's answer to CONNECT, and without a limit on connections there is no queue in it.
@@ -333,45 +333,6 @@ async def open_upstream(*, connect_timeout: float, proxy: URL | None) -> AsyncIt
         trust_env=False,
     ) as session:
         yield Upstream(session=session, proxy=proxy, timeout=timeout)
-
-
-def resolve_proxy(setting: str, upstream: URL, environ: Mapping[str, str]) -> URL | None:
-    """Return the HTTP proxy on the way to ``upstream``, or None for a direct connection.
-
-    ``setting`` is a proxy URL, "" for none, or "env" to follow the environment: HTTPS_PROXY
-    or HTTP_PROXY by the upstream's scheme, then ALL_PROXY, unless NO_PROXY names the
-    upstream. Raises ValueError for a proxy that does not speak HTTP.
-    """
-    url = _proxy_of_environment(upstream, environ) if setting == "env" else setting
-    if not url:
-        return None
-    proxy = URL(url if "://" in url else f"http://{url}")
-    if proxy.scheme not in {"http", "https"} or not proxy.host:
-        raise ValueError("The proxy on the way to the upstream must be an http:// URL.")
-    return proxy
-
-
-def _proxy_of_environment(upstream: URL, environ: Mapping[str, str]) -> str:
-    def variable(name: str) -> str:
-        return environ.get(name) or environ.get(name.upper()) or ""
-
-    if _names(variable("no_proxy"), upstream):
-        return ""
-    return variable(f"{upstream.scheme}_proxy") or variable("all_proxy")
-
-
-def _names(no_proxy: str, upstream: URL) -> bool:
-    """Tell whether a NO_PROXY list (hosts, domains, with or without port) names ``upstream``."""
-    host = f".{(upstream.host or '').lower()}"
-    for entry in no_proxy.lower().split(","):
-        domain = entry.strip().removeprefix("*").lstrip(".")
-        if entry.strip() == "*":
-            return True
-        if domain and f"{host}:{upstream.port}".endswith(
-            (f".{domain}", f".{domain}:{upstream.port}")
-        ):
-            return True
-    return False
 
 
 def _failure(error: Exception, sent: object, *, timed_out: How) -> AttemptFailed | GemproxyError:

@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.core.events import How
-from gemproxy.relay.upstream import Attempt, AttemptFailed, Upstream, open_upstream, resolve_proxy
+from gemproxy.relay.upstream import Attempt, AttemptFailed, Upstream, open_upstream
 from tests.sockets import (
     CHUNKED,
     OK,
@@ -459,42 +459,3 @@ async def test_a_proxy_that_refuses_the_tunnel_is_unreachable(serve: Serve) -> N
     assert How.UNREACHABLE is failed.how
     assert "403" in failed.detail
     assert "secret" not in failed.detail
-
-
-UPSTREAM = URL("https://api.upstream.example/base")
-PROXY = "http://proxy.example:3128"
-
-
-@pytest.mark.parametrize(
-    ("setting", "environ", "expected"),
-    [
-        ("", {"HTTPS_PROXY": PROXY}, None),
-        (PROXY, {"NO_PROXY": "*"}, PROXY),
-        ("https://proxy.example", {}, "https://proxy.example"),
-        ("env", {}, None),
-        ("env", {"HTTPS_PROXY": PROXY}, PROXY),
-        ("env", {"https_proxy": PROXY, "HTTPS_PROXY": "http://other.example"}, PROXY),
-        ("env", {"HTTPS_PROXY": "proxy.example:3128"}, PROXY),
-        ("env", {"HTTP_PROXY": PROXY}, None),
-        ("env", {"ALL_PROXY": PROXY}, PROXY),
-        ("env", {"HTTPS_PROXY": PROXY, "NO_PROXY": "*"}, None),
-        ("env", {"HTTPS_PROXY": PROXY, "NO_PROXY": "upstream.example"}, None),
-        ("env", {"HTTPS_PROXY": PROXY, "no_proxy": "a, .Upstream.Example"}, None),
-        ("env", {"HTTPS_PROXY": PROXY, "NO_PROXY": "*.upstream.example"}, None),
-        ("env", {"HTTPS_PROXY": PROXY, "NO_PROXY": "api.upstream.example:443"}, None),
-        ("env", {"HTTPS_PROXY": PROXY, "NO_PROXY": "api.upstream.example:80"}, PROXY),
-        ("env", {"HTTPS_PROXY": PROXY, "NO_PROXY": "stream.example,,"}, PROXY),
-    ],
-)
-def test_the_proxy_is_the_settings_or_the_environments(
-    setting: str, environ: dict[str, str], expected: str | None
-) -> None:
-    assert (URL(expected) if expected else None) == resolve_proxy(setting, UPSTREAM, environ)
-
-
-@pytest.mark.parametrize("setting", ["socks5://user:test-pass@proxy.example", "http://"])
-def test_a_proxy_of_another_kind_is_refused_without_showing_it(setting: str) -> None:
-    with pytest.raises(ValueError, match="http://") as caught:
-        resolve_proxy(setting, UPSTREAM, {})
-
-    assert "test-pass" not in str(caught.value)
