@@ -397,15 +397,34 @@ _CLIENTS = Section(
         ),
         Row(
             "slow body",
-            "Content-Length 100, then two bytes; the same in chunks",
-            "408 DEADLINE_EXCEEDED",
-            (f"{HOSTILE}/test_caps.py::test_a_body_that_comes_to_a_halt_is_given_up",),
+            "Content-Length 100, then two bytes; the same in chunks; a byte now and then",
+            "408 DEADLINE_EXCEEDED, on every route in its own form",
+            (
+                f"{HOSTILE}/test_caps.py::test_a_body_that_comes_to_a_halt_is_given_up",
+                f"{HOSTILE}/test_caps.py::test_a_body_that_drips_is_given_up",
+                f"{HOSTILE}/test_caps.py::test_a_body_at_fault_is_told_as_such_on_every_route",
+            ),
         ),
         Row(
             "body too large",
             "one byte beyond max_body_bytes, with and without a length",
-            "413 in Google's form",
-            ("tests/routes/test_passthrough.py::test_a_body_beyond_the_cap_is_refused",),
+            "413 in Google's form, on every route; the upstream sees no body as whole",
+            (
+                "tests/routes/test_passthrough.py::test_a_body_beyond_the_cap_is_refused",
+                f"{HOSTILE}/test_caps.py::test_a_body_at_fault_is_told_as_such_on_every_route",
+            ),
+        ),
+        Row(
+            "many large bodies",
+            "two that are too large to keep, two that come to a halt",
+            "a small request beside them is repaired",
+            (f"{HOSTILE}/test_caps.py::test_large_bodies_take_no_repair_from_small_ones",),
+        ),
+        Row(
+            "a malformed request with a key in it",
+            "thirteen ways to be no HTTP",
+            "400; one line in the log at INFO, with nothing of the request",
+            (f"{HOSTILE}/test_secrets.py::test_a_malformed_request_shows_nothing_of_itself",),
         ),
         Row(
             "header too large, 130 headers",
@@ -459,6 +478,16 @@ _MACHINE = Section(
                 f"{HERE}/test_shutdown.py::test_a_stream_finishes_within_the_drain_and_is_repaired_meanwhile",
                 f"{HERE}/test_shutdown.py::test_nobody_new_is_let_in_while_streams_finish",
                 "tests/test_server.py::test_readiness_is_off_for_connections_that_are_still_open",
+            ),
+        ),
+        Row(
+            "SIGHUP; a terminal that is closed",
+            "a process with a stream, with and without workers; nohup; a terminal of its own",
+            "one line in the log, nothing ends; a closed terminal lets streams finish",
+            (
+                "tests/test_server.py::test_a_hang_up_changes_nothing_and_is_one_line",
+                "tests/test_server.py::test_under_nohup_a_hang_up_is_ignored",
+                "tests/test_server.py::test_a_terminal_that_is_closed_lets_streams_finish",
             ),
         ),
         Row(
