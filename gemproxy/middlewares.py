@@ -45,6 +45,8 @@ REQUEST_ID = "X-Request-Id"
 CLIENT_CLOSED_REQUEST = 499
 HEALTH = frozenset({"health", "healthz", "livez", "readyz"})
 """The names of the routes that are neither counted nor worth a line in a log."""
+_OF_A_BODY = (408, 413)
+"""Statuses that say that the rest of the request's body is not read."""
 
 _access = logging.getLogger("gemproxy.access")
 _log = logging.getLogger(__name__)
@@ -53,7 +55,8 @@ _log = logging.getLogger(__name__)
 async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     """Put the request id on the answer; have the connection closed that cannot be used again."""
     response.headers[REQUEST_ID] = request_id_var.get() or new_request_id()
-    if stops_the_parser(request) or request.app[IN_FLIGHT].draining:
+    half = response.status in _OF_A_BODY and not request.content.is_eof()
+    if half or stops_the_parser(request) or request.app[IN_FLIGHT].draining:
         response.headers["Connection"] = "close"
         response.force_close()
 
