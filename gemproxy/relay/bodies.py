@@ -31,6 +31,10 @@ class Body:
     kept: bytes = attrs.field(default=b"", repr=False)
     stream: Incoming | None = None
 
+    def arriving(self) -> bool:
+        """Tell whether the client still sends it."""
+        return self.stream is not None and self.stream.arriving
+
 
 @attrs.define(eq=False)
 class Bodies:

@@ -51,6 +51,11 @@ class Incoming:
         self._check(self._request.content_length or 0)
 
     @property
+    def arriving(self) -> bool:
+        """Tell whether the client still sends."""
+        return not self._request.content.is_eof()
+
+    @property
     def buffered(self) -> int:
         """Return how many bytes were read ahead and not yet passed on."""
         return sum(map(len, self._begun))

@@ -63,6 +63,7 @@ class Relay:
     next one is made. ``response_headers`` turns an attempt's headers into the client's.
     ``max_bytes`` is what the client may get and have waiting for it, since the text is kept to
     be resumed, and what one attempt may bring; what an attempt only repeats is not kept.
+    ``arriving`` tells whether the client still sends its request.
     """
 
     machine: StreamMachine
@@ -74,6 +75,7 @@ class Relay:
     response_headers: Callable[[Headers], Headers]
     request_id: str | None = None
     max_bytes: int = 256 << 20
+    arriving: Callable[[], bool] = bool
     account: Account = attrs.field(factory=Account)
     _opening: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     _headers: Headers = attrs.field(factory=dict)
@@ -90,7 +92,7 @@ class Relay:
         Raises a GemproxyError, or Refused, when it failed before anything was sent: the
         answer is then the caller's to give. Later failures are told to the client here.
         """
-        with Watch(self.timing, self._commit, self.sink.heartbeat) as watch:
+        with Watch(self.timing, self._sign, self._sign) as watch:
             try:
                 while True:
                     before = self.machine.progress
@@ -100,6 +102,16 @@ class Relay:
                     await self._pause(resume, progress=self.machine.progress > before)
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
+
+    async def _sign(self) -> None:
+        """Show the client that its answer is alive.
+
+        Not while its request still arrives: what is wrong with a body has a status of its own.
+        """
+        if self.sink.committed:
+            await self.sink.heartbeat()
+        elif not self.arriving():
+            await self._commit()
 
     def report(self) -> dict[str, Any]:
         """Return what the request's log line says about the stream; figures, no content."""

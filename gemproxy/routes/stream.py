@@ -129,6 +129,7 @@ async def _stream(
         partial(passed_down, request),
         request_id_var.get(),
         streaming.max_stream,
+        body.arriving,
     )
     account = request[ACCOUNT]
     account["model"] = model

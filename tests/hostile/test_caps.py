@@ -115,7 +115,12 @@ async def test_a_body_at_fault_is_told_as_such_on_every_route(
 ) -> None:
     upstream = Uploaded()
     async with scripted(upstream.script) as url:
-        served = await proxy(str(url), server=SMALL, repair={"keep_body_bytes": keep})
+        served = await proxy(
+            str(url),
+            server=SMALL,
+            repair={"keep_body_bytes": keep},
+            client={"headers_after_seconds": 0.001, "heartbeat_seconds": 0.001},
+        )
         start, document = await refused(served, target, top, body)
 
     assert start.startswith(b"HTTP/1.1 %d " % status)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import attrs
 import pytest
 
-from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired
+from gemproxy.core.errors import NoFirstByte, TooLarge, Unreachable, Unrepaired
 from gemproxy.core.events import How
 from gemproxy.core.intake import Intake
 from gemproxy.core.machine import Patience, StreamMachine
@@ -32,7 +32,7 @@ ONE, TWO, END = (
 )
 SILENCE = None
 BUDGET = Budget(max_consecutive_retries=2, retry_delay_ms=0)
-Read = bytes | AttemptFailed | None
+Read = bytes | AttemptFailed | TooLarge | None
 
 
 @attrs.define(eq=False)
@@ -50,7 +50,7 @@ class Scripted:
         if read is SILENCE:
             await self.aborted.wait()
             raise AttemptFailed(How.STALLED, "given up")
-        if isinstance(read, AttemptFailed):
+        if isinstance(read, Exception):
             raise read
         return read
 
@@ -150,6 +150,20 @@ async def test_a_stream_passes_read_by_read() -> None:
     assert scene.sink.ending == "finished"
     assert scene.bodies == [BODY]
     assert scene.made[0].closed
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_what_the_client_did_wrong_is_told_in_the_middle_too(begun: bool) -> None:
+    wrong = TooLarge("The request body is larger than the proxy accepts.")
+    scene = stage([ONE, wrong] if begun else [wrong])
+
+    if begun:
+        await scene.relay.run()
+        assert scene.sink.ending == wrong.payload("request-1")
+    else:
+        with pytest.raises(TooLarge):
+            await scene.relay.run()
+    assert scene.bodies == [BODY], "nothing is asked again"
 
 
 async def test_frames_that_come_in_one_read_go_out_in_one_write() -> None:
