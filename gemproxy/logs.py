@@ -26,7 +26,6 @@ from contextlib import ExitStack, suppress
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from queue import SimpleQueue
 from typing import Any, TextIO
-from urllib.parse import unquote
 
 import attrs
 from pythonjsonlogger.core import RESERVED_ATTRS, LogData, merge_record_extra
@@ -71,11 +70,12 @@ _SECRETS = [
 _SIGNS = ("key", "token", "bearer", "authorization", "://", "aiza", "aq.", "ya29.", "%")
 """Every secret that is looked for has one of these in it, and most texts have none."""
 
-_ENCODED = re.compile(r"\S*%[0-9A-Fa-f]{2}\S*")
-"""A word that has something percent-encoded in it."""
-_AGAIN = re.compile(r"%(?:25)+(?=[0-9A-Fa-f]{2})")
+_ENCODED = re.compile(r"(?<!\S)[^\s%]*%\S*")
+"""A word that may have something percent-encoded in it; only a word's begin is tried."""
+_PAIR = re.compile(rb"%([0-9A-Fa-f]{2})")
+_AGAIN = re.compile(rb"%(?:25)+(?=[0-9A-Fa-f]{2})")
 """A percent sign that is encoded as often as one likes."""
-_MOST_ROUNDS = 12
+_MOST_ROUNDS = 6
 """Each but the first at least thirds what hides in a word, where it has nothing else to hide."""
 
 _SECRET_NAMES = {
@@ -127,15 +127,20 @@ def _masked(text: str) -> str:
 def _decoded_where_secret(found: re.Match[str]) -> str:
     """Return a percent-encoded word; decoded and masked where that shows a secret."""
     word = found[0]
-    decoded = word
+    raw = word.encode("utf-8", "surrogatepass")
     for _ in range(_MOST_ROUNDS):
-        before, decoded = decoded, unquote(_AGAIN.sub("%", decoded), errors="replace")
-        if decoded == before:
+        before, raw = raw, _PAIR.sub(_byte, _AGAIN.sub(b"%", raw))
+        if raw == before:
             break
     else:
         return MASK  # nobody writes so who has nothing to hide
+    decoded = raw.decode("utf-8", "replace")
     masked = _masked(decoded)
     return word if masked == decoded else masked
+
+
+def _byte(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[1].decode("ascii"))
 
 
 class Unsaid(Exception):
