@@ -87,7 +87,7 @@ def _names(entry: str, upstream: URL) -> bool:
     host, port = (found["host"], found["port"]) if found else (entry, None)
     if port is not None and int(port) != upstream.port:
         return False
-    host = host.strip("[]")
+    host = host.replace("[", "").replace("]", "")
     address = _network(upstream.host or "")
     if address is not None:
         network = _network(host)
