@@ -491,6 +491,19 @@ def test_any_other_id_is_not(value: str | None) -> None:
     assert sane_request_id(value) is None
 
 
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_a_path_that_is_no_unicode_is_a_line_in_every_sink(
+    style: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "app.log"
+
+    text = written(lambda: LOGGER.info("GET /T\udcdcR"), style=style, file=str(file))
+
+    assert "GET /T\\udcdcR" in text
+    assert file.read_text() == text
+    assert capsys.readouterr().err == ""
+
+
 def test_configurations_nest() -> None:
     with ExitStack() as stack:
         outer, inner = io.StringIO(), io.StringIO()
