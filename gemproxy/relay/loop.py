@@ -92,7 +92,7 @@ class Relay:
         Raises a GemproxyError, or Refused, when it failed before anything was sent: the
         answer is then the caller's to give. Later failures are told to the client here.
         """
-        with Watch(self.timing, self._sign, self._sign) as watch:
+        with Watch(self.timing, self._show, self._beat) as watch:
             try:
                 while True:
                     before = self.machine.progress
@@ -103,15 +103,17 @@ class Relay:
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
 
-    async def _sign(self) -> None:
-        """Show the client that its answer is alive.
+    async def _show(self) -> None:
+        """Send the head early, but not while the request arrives: a bad body has its own status."""
+        if not self.arriving():
+            await self._commit()
 
-        Not while its request still arrives: what is wrong with a body has a status of its own.
-        """
+    async def _beat(self) -> None:
+        """Show the client that its answer is alive; the head may be due still."""
         if self.sink.committed:
             await self.sink.heartbeat()
-        elif not self.arriving():
-            await self._commit()
+        else:
+            await self._show()
 
     def report(self) -> dict[str, Any]:
         """Return what the request's log line says about the stream; figures, no content."""
