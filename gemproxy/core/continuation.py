@@ -4,11 +4,12 @@ Nothing of the client's request is touched but ``contents``, which grows at its 
 ``maxOutputTokens``, which shrinks by what is already delivered. systemInstruction, tools
 and cachedContent stay as they are, so that Google's implicit cache still knows the prefix.
 
-The form that every current model takes is a model turn with the exact text so far and a
-user turn that asks to go on ("Requests ending with a model turn are not supported", from
-gemini-3.6-flash on). The user turn shows the anchor, the last characters of that text, and
-asks to begin by repeating them, so that the seam can be found and not guessed. It speaks
-with the user's voice: notices in an operator's voice get refused as injections.
+The form that every current model takes is a model turn with the text so far, less the spaces
+that it ends with (marks.py), and a user turn that asks to go on ("Requests ending with a model
+turn are not supported", from gemini-3.6-flash on). The user turn shows the anchor, the last
+characters of that text, and asks to begin by repeating them, so that the seam can be found and
+not guessed. It speaks with the user's voice: notices in an operator's voice get refused as
+injections.
 
 Which form is asked next is decided in ``forms``. A function call that the request demands
 (``toolConfig`` mode ANY) is not demanded of a continuation: it has to go on with text.
@@ -19,6 +20,15 @@ import json
 from typing import Any
 
 from gemproxy.core.errors import NotContinuable
+from gemproxy.core.marks import (
+    MARKS,
+    NO_MARKS,
+    QUOTE_CLOSE,
+    QUOTE_OPEN,
+    Marks,
+    marks_for,
+    shown,
+)
 from gemproxy.core.request import StreamRequest, look_up, spelling
 from gemproxy.core.usage import estimate_tokens
 
@@ -32,7 +42,6 @@ class Form(enum.Enum):
     PREFILL = "prefill"  # no user turn: older models go on from a model turn
 
 
-_MARKS = (("<<<", ">>>"), ("[[[", "]]]"), ("\u27e6", "\u27e7"))
 _ENGLISH = (
     "The connection broke and I did not get the end of your last reply. Please go on with that "
     "same reply from exactly where it stopped, in the same language and format, as if it had "
@@ -42,14 +51,17 @@ _ENGLISH_ECHO = (
     " Begin by repeating its last characters exactly, without the marks around them, then "
     "continue directly after them: "
 )
+_ENGLISH_BARE_ECHO = (
+    " Begin by repeating its last characters exactly, then continue directly after them:"
+)
 _CHINESE = (
     "连接中断，我没有收到你上一条回复的结尾。请从断开的地方接着写完同一条回复，"
     "语言和格式不变，就像从未中断一样：不要开场白，不要说明，不要重复前文。"
 )
 _CHINESE_ECHO = "请先原样重复最后这几个字符（不要带标记），然后紧接着往下写："
+_CHINESE_BARE_ECHO = "请先原样重复最后这几个字符，然后紧接着往下写："
 _TAIL = 200
 _SOME_HAN = 10
-_QUOTE_OPEN, _QUOTE_CLOSE = "<reply_so_far>\n", "\n</reply_so_far>\n\n"
 _MIN_OUTPUT = 256
 _ANY = ("ANY", "any", 2)  # by name, or by its number in FunctionCallingConfig.Mode
 
@@ -101,31 +113,32 @@ def find_anchor(notice: str) -> str | None:
     Exact for a notice of ours. In one of other words it stands between the last marks.
     """
     asked = notice[_end_of_quote(notice) :]
-    for opening, closing in _MARKS:
-        for words in (_ENGLISH + _ENGLISH_ECHO, _CHINESE + _CHINESE_ECHO):
-            if asked.startswith(words + opening) and asked.endswith(closing):
-                return asked[len(words + opening) : -len(closing)]
-    for opening, closing in _MARKS:
-        _, found, rest = asked.rpartition(opening)
-        if found and rest.endswith(closing):
-            return rest[: -len(closing)]
+    for marks in (*MARKS, NO_MARKS):
+        for words in (_ENGLISH, _CHINESE):
+            before = words + _asking(marks, chinese=words is _CHINESE)
+            if asked.startswith(before) and asked.endswith(marks.closing):
+                return asked[len(before) : len(asked) - len(marks.closing)]
+    for marks in MARKS:
+        _, found, rest = asked.rpartition(marks.opening)
+        if found and rest.endswith(marks.closing):
+            return rest[: -len(marks.closing)]
     return None
 
 
 def find_quote(notice: str) -> str | None:
     """Return the text so far that a notice in the QUOTED form carries, or None."""
     end = _end_of_quote(notice)
-    return notice[len(_QUOTE_OPEN) : end - len(_QUOTE_CLOSE)] if end else None
+    return notice[len(QUOTE_OPEN) : end - len(QUOTE_CLOSE)] if end else None
 
 
 def _end_of_quote(notice: str) -> int:
     """Return where the quotation in a notice is over, zero where there is none."""
-    if not notice.startswith(_QUOTE_OPEN):
+    if not notice.startswith(QUOTE_OPEN):
         return 0
     for words in (_ENGLISH, _CHINESE, ""):
-        end = notice.rfind(_QUOTE_CLOSE + words)
+        end = notice.rfind(QUOTE_CLOSE + words)
         if end >= 0:
-            return end + len(_QUOTE_CLOSE)
+            return end + len(QUOTE_CLOSE)
     return 0
 
 
@@ -143,10 +156,10 @@ def _with_answer(contents: list[dict[str, Any]], text: str, form: Form) -> list[
         return turns
     last = turns[-1]
     if last.get("role") != "model":
-        return [*turns, {"role": "model", "parts": [{"text": text}]}]
+        return [*turns, {"role": "model", "parts": [{"text": shown(text)}]}]
     parts = last.get("parts")
     parts = parts if isinstance(parts, list) else [parts] if parts else []
-    return [*turns[:-1], {**last, "parts": [*parts, {"text": text}]}]
+    return [*turns[:-1], {**last, "parts": [*parts, {"text": shown(text)}]}]
 
 
 def _user_turn(notice: str) -> dict[str, Any]:
@@ -157,17 +170,18 @@ def _notice(text: str, anchor: str | None, *, quoted: bool) -> str:
     chinese = _is_chinese(text[-_TAIL:])
     notice = _CHINESE if chinese else _ENGLISH
     if anchor is not None:
-        opening, closing = _marks_around(anchor)
-        echo = _CHINESE_ECHO if chinese else _ENGLISH_ECHO
-        notice = f"{notice}{echo}{opening}{anchor}{closing}"
-    return f"{_QUOTE_OPEN}{text}{_QUOTE_CLOSE}{notice}" if quoted else notice
+        marks = marks_for(text)
+        notice = f"{notice}{_asking(marks, chinese=chinese)}{shown(anchor)}{marks.closing}"
+    return f"{QUOTE_OPEN}{shown(text)}{QUOTE_CLOSE}{notice}" if quoted else notice
 
 
-def _marks_around(anchor: str) -> tuple[str, str]:
-    for opening, closing in _MARKS:
-        if opening[0] not in anchor and closing[0] not in anchor:
-            return opening, closing
-    return _MARKS[-1]
+def _asking(marks: Marks, *, chinese: bool) -> str:
+    """Return the words that ask for an anchor in such marks, with the mark before it."""
+    if marks is NO_MARKS:
+        words = _CHINESE_BARE_ECHO if chinese else _ENGLISH_BARE_ECHO
+    else:
+        words = _CHINESE_ECHO if chinese else _ENGLISH_ECHO
+    return words + marks.opening
 
 
 def _is_chinese(tail: str) -> bool:

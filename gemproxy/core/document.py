@@ -19,8 +19,9 @@ from collections.abc import Iterator
 import attrs
 
 from gemproxy.core.jsontext import NotJSON, Reader, Work, agree, finished, parse, release
+from gemproxy.core.readings import RESTART_MIN
 from gemproxy.core.schema import Schema, agrees, as_json_schema
-from gemproxy.core.seam import RESTART_MIN, Cut, Diverged, Joint
+from gemproxy.core.seam import Cut, Diverged, Joint
 from gemproxy.core.splice import Decision, Joiner
 from gemproxy.core.tail import UNASKED_MIN
 

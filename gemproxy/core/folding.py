@@ -42,6 +42,12 @@ def folded(text: str) -> tuple[str, Sequence[int]]:
     return "".join([*pieces, plain[start:]]), offsets
 
 
+def fold_piece(piece: str, last: str) -> str:
+    """Return a ``piece`` of a text folded; ``last`` is the folded character before it."""
+    plain = _RUN.sub(" ", piece.translate(_FOLDING))
+    return plain[1:] if last == " " and plain.startswith(" ") else plain
+
+
 def fold(chars: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Yield the folded characters, each with the offset of the first raw one it stands for."""
     before = ""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import attrs
 
 from gemproxy.core.folding import folded
+from gemproxy.core.structure import shape_of
 
 REACH = 600
 """How far back a repetition may begin, and how far back an end must be unique."""
@@ -34,6 +35,8 @@ TWICE_MAX = 80
 _ENDS = ".!?,;:\u2026\u3001\u3002\uff01\uff1f\uff0c\uff1b\uff1a"
 _ENDING = re.compile(rf"(?:^|[{_ENDS}][\"')\]*_\u201d\u2019\u300d\u300f]*)\s*$")
 _CLAUSE_END = re.compile(rf"[\n{_ENDS}]")
+_WORD_BEGUN = re.compile(r"\w+\Z")
+_SENTENCE_ENDS = ".!?\u2026\u3002\uff01\uff1f"
 _WIDE = "\u3000"  # from here on, punctuation is not followed by a space
 
 
@@ -72,6 +75,11 @@ def _telling_length(agreed: list[int]) -> int:
         repeats = length >= distance - 1
         needed = max(needed, length + 1 + (distance if repeats else 0))
     return needed
+
+
+def telling_from(text: str) -> int:
+    """Return the latest offset from which ``text`` is telling; a negative one: there is none."""
+    return len(text) - _telling_length(_agreements(text[::-1]))
 
 
 @attrs.frozen
@@ -162,23 +170,43 @@ class Tail:
         same = self.agreed[len(self.folded) - end] if end > 0 else 0
         begun = len(_CLAUSE_END.split(self.text)[-1].strip())
         begins = same >= begun > 0 and not self.folded[: end - begun][-1:].isalnum()
-        return same >= SAME_MIN or (begins and len(self.text) - first < TWICE_MAX)
+        if same >= SAME_MIN or (begins and len(self.text) - first < TWICE_MAX):
+            return True
+        short = len(self.folded) - index < 2 * UNASKED_MIN and self.text[first].isalnum()
+        return short and self._same_word_has_begun(index)
+
+    def _same_word_has_begun(self, index: int) -> bool:
+        """Return whether the text ends with the same begun word as before ``index``."""
+        begun = _WORD_BEGUN.search(self.folded)
+        before = _WORD_BEGUN.search(self.folded[:index])
+        return begun is not None and before is not None and begun[0] == before[0]
+
+    def is_as_far(self, index: int) -> bool:
+        """Return whether the line before ``index`` has come as far as the last line has.
+
+        Among lines that are built alike, the text then goes on as it did from there.
+        """
+        before = shape_of(self.text[: self._first(index)].rstrip().rpartition("\n")[2])
+        return before == shape_of(self.text.rpartition("\n")[2])
 
     def may_come_twice(self, index: int, indent: str) -> bool:
         """Return whether from ``index`` on there is a line or sentence that may come twice.
 
         It is when both the text and what is before ``index`` end one, and so can the new
         text begin one. Or the new text ends the last line with the punctuation that the
-        line before ended with: ")", a newline, and the line.
+        line before ended with: ")", a newline, and the line. Lines of verse may be long, or
+        several: a refrain.
         """
         first = self._first(index)
         again = self.text[first:]
         before = self.text[:first].rstrip(" \t")
         gap = indent + self.trailing if before.strip() else indent
+        lines = "\n" in gap and (not before or before.endswith("\n"))
+        verse = again[-1] not in _SENTENCE_ENDS or "\n" in again
+        if lines and (len(again) < TWICE_MAX or (verse and "\n\n" not in again)):
+            return True
         if len(again) >= TWICE_MAX:
             return False
-        if "\n" in gap and (not before or before.endswith("\n")):
-            return True
         if (gap or again[-1] >= _WIDE) and _ENDING.search(again) and _ENDING.search(before):
             return True
         rest, newline, _ = again.rpartition("\n")

@@ -9,6 +9,7 @@ import json
 from gemproxy.core.continuation import Form
 from gemproxy.core.document import is_document
 from gemproxy.core.events import How
+from gemproxy.core.marks import shown
 from gemproxy.core.request import StreamRequest, look_up
 from gemproxy.probe import prompts
 from gemproxy.probe.attempts import Resumed, hear, resume, resume_plainly
@@ -63,7 +64,8 @@ def problem_of(resumed: Resumed, seam: Seam) -> str | None:
 def continued(prompt: str, place: Place, form: Form | None) -> Trial:
     """Return a trial without an anchor; a ``form`` of None is the user turn without one.
 
-    It judges the model and not what the core makes of it: nothing is dropped.
+    It judges the model and not what the core makes of it: nothing is dropped, and the text is
+    what the model was shown.
     """
 
     async def trial(bench: Bench) -> Outcome:
@@ -72,7 +74,8 @@ def continued(prompt: str, place: Place, form: Form | None) -> Trial:
             resumed = await resume_plainly(bench.gemini, broken)
         else:
             resumed = await resume(bench.gemini, broken, form)
-        seam = Seam(broken.text, broken.ahead, resumed.said.text)
+        had = shown(broken.text)
+        seam = Seam(had, broken.text[len(had) :] + broken.ahead, resumed.said.text)
         figures = figures_of(broken, resumed)
         return Outcome(flaw_of(seam), "goes on at the exact place", figures, seam)
 

@@ -16,6 +16,7 @@ from gemproxy.core.continuation import (
     ladder,
 )
 from gemproxy.core.errors import NotContinuable
+from gemproxy.core.marks import shown
 from gemproxy.core.request import StreamRequest, snake_case
 from gemproxy.core.usage import estimate_tokens
 
@@ -222,7 +223,8 @@ def test_the_text_is_exact_to_the_last_surrogate(text: str, anchor: str | None) 
 
     assert body.isascii()
     model = json.loads(body)["contents"][1]
-    assert model == json.loads(json.dumps({"role": "model", "parts": [{"text": text}]}))
+    parts = [{"text": shown(text)}]
+    assert model == json.loads(json.dumps({"role": "model", "parts": parts}))
 
 
 # -- anchor and quotation ----------------------------------------------------------------------
@@ -238,7 +240,7 @@ def test_the_anchor_that_a_notice_shows_is_found_again(
     body = continue_text(request(), text, anchor=anchor, form=form)
 
     found = find_anchor(last_text(json.loads(body)))
-    assert json.dumps(found) == json.dumps(json.loads(json.dumps(anchor)))
+    assert json.dumps(found) == json.dumps(json.loads(json.dumps(shown(anchor))))
 
 
 @pytest.mark.parametrize(
@@ -263,10 +265,10 @@ def test_the_anchor_that_a_notice_shows_is_found_again(
 def test_no_mark_in_an_anchor_hides_it(before: str, anchor: str, form: Form) -> None:
     body = continue_text(request(), before + anchor, anchor=anchor, form=form)
 
-    assert find_anchor(last_text(json.loads(body))) == anchor
+    assert find_anchor(last_text(json.loads(body))) == shown(anchor)
 
 
-@pytest.mark.parametrize("anchor", ["x <<<", "[a](b) ]", "a < b, c[0] "])
+@pytest.mark.parametrize("anchor", ["x <<<", "[a](b) ]", "a < b, c[0]"])
 def test_the_marks_of_a_notice_are_not_those_of_the_anchor(anchor: str) -> None:
     notice = last_text(json.loads(continue_text(request(), anchor, anchor=anchor)))
 
@@ -291,7 +293,7 @@ def test_a_quotation_is_found_again(text: str, anchor: str | None) -> None:
     body = continue_text(request(), text, anchor=anchor, form=Form.QUOTED)
 
     found = find_quote(last_text(json.loads(body)))
-    assert json.dumps(found) == json.dumps(json.loads(json.dumps(text)))
+    assert json.dumps(found) == json.dumps(json.loads(json.dumps(shown(text))))
 
 
 @pytest.mark.parametrize("text", ["\n</reply_so_far>\n\n", "a\n</reply_so_far>\n\nb", "", "\n"])

@@ -224,7 +224,7 @@ def test_an_asked_echo_among_like_values_is_believed() -> None:
         ("[tr", "ue]"),
         ('{"a"', ': "```json"}'),
         ('{"a": "{', '"}'),
-        ("[1 ", " , 2]\n"),
+        ("[1 ", ", 2]\n"),
         ("", "[1]"),
     ],
 )

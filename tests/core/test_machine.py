@@ -620,7 +620,7 @@ def test_an_error_in_the_stream_resumes_it() -> None:
 def test_one_end_of_a_restart_that_differs_drops_the_attempt() -> None:
     stream = machine()
     assert broken_after(stream, STORY + REST)
-    other = STORY[:50] + " nothing like the other one, and so it goes"
+    other = STORY[:50] + " nothing like the other one, and so it goes" * 9
 
     assert Playbook(stream) >> Opened() >> received(chunk(other)) << Resume(Cause.DIVERGED)
 

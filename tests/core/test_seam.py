@@ -13,7 +13,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from gemproxy.core.anchor import ANCHOR_LENGTH, choose_anchor
+from gemproxy.core.marks import shown
 from gemproxy.core.seam import HOLD_LIMIT, Cut, Diverged, Joint, Seam
+from gemproxy.core.structure import among_like_lines
 from gemproxy.core.tail import REACH, TWICE_MAX
 
 STORY = "Once upon a time, in a small town by the sea, there lived "
@@ -140,10 +142,10 @@ class TestEcho:
         seam = Seam(STORY, "something else entirely")
         assert decide(seam, "something else entirely") == Cut(0, Joint.PLAIN)
 
-    def test_is_decided_with_its_last_character(self) -> None:
+    def test_is_decided_with_the_character_behind_it(self) -> None:
         delivered = STORY + "a man"
         anchor = choose_anchor(delivered) or ""
-        assert pieces_until_decided(delivered, anchor + " called Tom") == len(anchor)
+        assert pieces_until_decided(delivered, anchor + " called Tom") == len(anchor) + 1
 
     def test_waits_for_whitespace_that_may_belong_to_it(self) -> None:
         delivered = STORY + "a man \n"
@@ -232,7 +234,6 @@ class TestBeforeAnEcho:
     @pytest.mark.parametrize(
         "attempt",
         [
-            "Sure, here is the continuation:\n\nHe was called Tom.",
             "好的，接着上文：他叫汤姆。",
             "... and so on.",
             '"Tom," he said.',
@@ -247,7 +248,8 @@ class TestBeforeAnEcho:
 
     def test_only_a_complete_echo_counts(self) -> None:
         attempt = "Sure, here is the continuation:\n\n" + END[12:] + "an old man who lived"
-        assert joined(self.DELIVERED, attempt) == self.DELIVERED + attempt
+        decision = decide(Seam(self.DELIVERED, choose_anchor(self.DELIVERED)), attempt)
+        assert decision == Diverged()
 
     def test_a_short_anchor_is_not_enough(self) -> None:
         assert joined("Very long", " Very long ago") == "Very long Very long ago"
@@ -432,10 +434,10 @@ class TestPlain:
             (STORY + "a man", " called Tom", 6),
             (STORY + "a man", ", who was old", 3),
             (STORY + "a ma", "n called Tom", 4),
-            (STORY + "a man.", "\n\nHe was old.", 5),
+            (STORY + "a man.", "\n\n- He was old.", 6),
             (STORY + "a man.", " Sure enough, he was old.", 4),
             ("ha ha ha ha ha ", "ha ha ha", 1),
-            ("这是一个关于海边小镇的故事。那里住着", "一个老人，他叫汤姆。", 4),
+            ("这是一个关于海边小镇的故事。那里住着", "，还有一个老人，他叫汤姆。", 4),
         ],
     )
     def test_is_decided_early(self, delivered: str, attempt: str, within: int) -> None:
@@ -447,10 +449,18 @@ class TestPlain:
         assert decision_for(STORY + "\n\n```python\nx = 1", attempt) == Cut(0, Joint.PLAIN)
 
     def test_is_the_decision_when_too_much_would_be_held(self) -> None:
-        seam = Seam(STORY, choose_anchor(STORY))
+        delivered = STORY + "a"
+        seam = Seam(delivered, choose_anchor(delivered))
         assert seam.feed(" " * HOLD_LIMIT) is None
         assert seam.held == HOLD_LIMIT
         assert seam.feed(" ") == Cut(0, Joint.PLAIN)
+
+    @pytest.mark.parametrize("attempt", ["\n\nHe was old", "他叫汤姆，住在海边"])
+    def test_is_held_to_the_end_of_a_line_that_an_echo_could_follow(self, attempt: str) -> None:
+        delivered = STORY + "a man."
+        rest = " and had a wooden leg" * 9
+        assert pieces_until_decided(delivered, attempt + "\n" + rest) <= len(attempt) + 4
+        assert pieces_until_decided(delivered, attempt + rest) <= 130
 
     def test_goes_through_when_nothing_was_delivered(self) -> None:
         assert decision_for("", "Once upon") == Cut(0, Joint.PLAIN)
@@ -579,7 +589,10 @@ def test_a_model_that_echoes_more_than_the_anchor_gives_the_exact_text(
     assume(len(choose_anchor(delivered) or delivered) < len(echo) < len(delivered))
     result = joined(delivered, echo + rest)
     repetitive = re.search(r"raise|pass|return|\{\}|🎉|👍", delivered) is not None
-    assert result == delivered + rest or (repetitive and result == delivered + echo + rest)
+    repetitive = repetitive or among_like_lines(delivered)
+    blank = len(delivered) > len(shown(delivered)) and echo.startswith(" ")
+    again = delivered + echo[blank:] + rest
+    assert result == delivered + rest or (repetitive and result == again)
 
 
 @given(broken(), st.sampled_from(LEADS))
@@ -606,9 +619,10 @@ def test_a_model_that_quotes_the_echo_gives_the_exact_text(
 def test_a_model_that_repeats_an_end_never_loses_text(parts: tuple[str, str], length: int) -> None:
     delivered, rest = parts
     repeated = delivered[-length:]
+    blank = len(delivered) > len(shown(delivered)) and repeated.startswith(" ")
     assert joined(delivered, repeated + rest) in {
         delivered + rest,
-        delivered + repeated + rest,
+        delivered + repeated[blank:] + rest,
         None if len(repeated) == len(delivered) else delivered + rest,
     }
 
@@ -638,13 +652,16 @@ def squashed(text: str) -> str:
 
 
 LEAD = re.compile(
-    r"(?:(?:Sure|好的)[^\n]{0,120}?[:\uff1a\n])?\s*(?:```\w*\n\s*)?(?:[\s\"'`\u201c\u2026<]|\.\.\.)*"
+    r"(?:(?:Sure|好的)[^\n]{0,120}?[:\uff1a\n])?\s*(?:```\w*\n\s*)?(?:[\s\"'`\u201c\u2026<>]|\.\.\.)*"
 )
 PARTNER = re.compile(r"\s*(?:[\"'`\u201d]|``|>>+)?\s*")
 
 
 def is_known(delivered: str, dropped: str) -> bool:
     """Return whether ``dropped`` repeats the end of the text, but for what may stand around it."""
+    blanks = len(delivered) - len(shown(delivered))
+    if dropped == " " * min(len(dropped), blanks):
+        return True
     known = squashed(delivered)
     for start in range(len(dropped)):
         if LEAD.fullmatch(dropped[:start]) is None:
@@ -678,7 +695,7 @@ def test_nothing_is_dropped_but_what_the_client_has(case: tuple[str, str]) -> No
     delivered, attempt = case
     decision = decision_for(delivered, attempt)
     if isinstance(decision, Cut) and decision.drop:
-        assert decision.kind is not Joint.PLAIN
+        assert decision.kind is not Joint.PLAIN or not attempt[: decision.drop].strip(" ")
         assert is_known(delivered, attempt[: decision.drop])
 
 

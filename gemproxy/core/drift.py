@@ -1,0 +1,143 @@
+"""A restart that tells the answer with some words changed, and then comes to where it stopped.
+
+Small models tell the same text again with a word left out or another one ("pulled down over",
+"pulled over"): of 126 restarts that went astray 48 later passed through the whole anchor. What
+follows the anchor can be joined, if the retelling is the same text up to there. It is when
+
+* the last ``ANCHOR`` characters of the delivered text occur once in it, and now for the first
+  time in the retelling, letter for letter, at about the same distance from the beginning;
+* nearly all of the delivered text came, in order, in stretches of at least ``SHINGLE`` equal
+  characters, and between these only words were changed: at most ``WORDS_MAX`` characters at a
+  place, no number, no end of a sentence or line, and no two places with their words exchanged.
+  A sentence left out, told twice or elsewhere has an end that does not fit;
+* neither has a fence, a table or a list.
+"""
+
+import re
+from collections.abc import Iterator
+
+import attrs
+
+from gemproxy.core.folding import folded
+from gemproxy.core.structure import has_fence, has_like_lines
+
+ANCHOR = 30
+SHINGLE = 16
+WORDS_MAX = 40
+COVERED = 0.9
+"""The share of the delivered text's shingles that must have come."""
+
+BOUND = 1.25
+"""How much longer than the delivered text a retelling may become before the anchor comes."""
+
+DISTANCE = 0.15
+"""The share of the delivered text's length by which the place of the anchor may differ."""
+
+LENGTH_MAX = 200_000
+"""Characters of a text for which a retelling is compared: the loop must not wait for more."""
+
+_NOT_WORDS = re.compile(r"[\d.!?\u2026\u3002\uff01\uff1f\n]")
+
+
+@attrs.define
+class Drift:
+    """Swallows a retelling of the ``delivered`` text until the anchor comes.
+
+    What was told is kept raw from where it went another way on, and as delivered up to there.
+    """
+
+    delivered: str
+    _pieces: list[str]
+    _length: int
+    _near: str
+
+    @classmethod
+    def of(cls, delivered: str, agreed: int, other: str) -> "Drift | None":
+        """Return the drift of a restart from the ``delivered`` text; None where none may join.
+
+        ``agreed`` folded characters of it came again, and then ``other`` ones.
+        """
+        text = delivered.strip()
+        anchor = text[-ANCHOR:]
+        if len(text) < 2 * ANCHOR or len(text) > LENGTH_MAX or text.count(anchor) != 1:
+            return None
+        if has_fence(text) or has_like_lines(text):
+            return None
+        told = text[: folded(text)[1][agreed]] + other
+        return cls(text, [told], len(told), told[-ANCHOR:])
+
+    def feed(self, char: str) -> bool:
+        """Take the next character of the attempt; return whether the anchor ends with it."""
+        self._pieces.append(char)
+        self._length += 1
+        self._near = self._near[1 - ANCHOR :] + char
+        return self._near == self.delivered[-ANCHOR:]
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the anchor should have come by now."""
+        return self._length > BOUND * len(self.delivered)
+
+    def joins(self) -> bool:
+        """Return whether what was told up to the anchor is the delivered text, but for words."""
+        one, other = self.delivered, "".join(self._pieces)
+        if abs(len(one) - len(other)) > DISTANCE * len(one) or self.too_long:
+            return False
+        if has_fence(other) or has_like_lines(other):
+            return False
+        lost_max = (1 - COVERED) * (len(one) - SHINGLE + 1)
+        lost, gone, come = 0, set[str](), set[str]()
+        for left_out, put_in in _changes(one, other):
+            lost += len(left_out) + SHINGLE - 1
+            gone |= set(left_out.split())
+            come |= set(put_in.split())
+            if lost > lost_max or not (_are_words(left_out) and _are_words(put_in)):
+                return False
+        return not gone & come
+
+
+def _are_words(change: str) -> bool:
+    return len(change) <= WORDS_MAX and _NOT_WORDS.search(change) is None
+
+
+def _changes(one: str, other: str) -> Iterator[tuple[str, str]]:
+    """Yield what stands in ``one`` and instead of it in ``other``, between equal stretches.
+
+    Where no equal stretch follows soon, all that is left of both is one change.
+    """
+    at = there = 0
+    while at < len(one) or there < len(other):
+        same = _run(one, at, other, there)
+        at, there = at + same, there + same
+        if at == len(one) and there == len(other):
+            return
+        found = _next_stretch(one, at, other, there)
+        if found is None:
+            yield one[at:], other[there:]
+            return
+        left_out, put_in = one[at : found[0]], other[there : found[1]]
+        yield left_out, put_in
+        at, there = found
+
+
+def _next_stretch(one: str, at: int, other: str, there: int) -> tuple[int, int] | None:
+    """Return where both texts next have a shingle in common, within the bounds of a change."""
+    near = other[there : there + WORDS_MAX + SHINGLE]
+    for begin in range(at, min(at + WORDS_MAX, len(one) - SHINGLE) + 1):
+        found = near.find(one[begin : begin + SHINGLE])
+        if found >= 0:
+            return begin, there + found
+    return None
+
+
+def _run(one: str, at: int, other: str, there: int) -> int:
+    """Return how many characters from two places on are equal."""
+    length, step = 0, 1024
+    while step:
+        if one[at + length : at + length + step] == other[there + length : there + length + step]:
+            if at + length + step > len(one) or there + length + step > len(other):
+                return length + min(len(one) - at - length, len(other) - there - length)
+            length += step
+        else:
+            step //= 2
+    return length

@@ -1,0 +1,83 @@
+"""What kind of place a text ends in: a fence, a quotation, lines that are all alike.
+
+In prose a repetition of some length is no accident. In a table, a log, a list, CSV or JSON
+lines it is: the next line may well begin as the last one ended. In code and in quotations the
+usual signs mean something else.
+"""
+
+import re
+
+_FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})(.*)$", re.MULTILINE)
+_MARKED_LINE = re.compile(
+    r"""[ \t]*(?:
+        \|                                          # a table
+      | [-+*\u2022\u2023\u25e6\u00b7][ \t]          # a list
+      | \d{1,4}[.)\]:\u3001][ \t]?                  # a numbered list
+      | [\[{}\]]|"[^"]*"[ ]?:|"[^"]*",?$             # JSON
+      | \[?\d{1,4}[-/:.]\d{1,2}[-/:.]\d             # a date or a time: a log
+      )""",
+    re.VERBOSE,
+)
+_SEPARATOR = re.compile(r"[|\t;]|,(?![\"'\u201d\u2019\u00bb)]*(?:\s|\Z))")
+_WORDS = re.compile(r"[^\W\d_]+")
+_DIGITS = re.compile(r"\d+")
+_SIGNS = re.compile(r"[0|;\t={}<>\[\]/\\_@#$%]")
+_PAIRS = (("\u201c", "\u201d"), ("\u00ab", "\u00bb"), ("\u300c", "\u300d"), ("\u201e", "\u201c"))
+_LINES = 3
+
+
+def inside_fence(text: str) -> bool:
+    """Return whether ``text`` ends inside a fenced code block of Markdown."""
+    fence = ""
+    for line in _FENCE_LINE.finditer(text):
+        if not fence:
+            fence = line[1]
+        elif line[1].startswith(fence) and not line[2].strip():
+            fence = ""
+    return bool(fence)
+
+
+def has_fence(text: str) -> bool:
+    """Return whether ``text`` has a line that opens or closes a fenced code block."""
+    return _FENCE_LINE.search(text) is not None
+
+
+def inside_quotation(text: str) -> bool:
+    """Return whether the last paragraph of ``text`` has a quotation that is still open."""
+    paragraph = text.rpartition("\n\n")[2]
+    opened = any(paragraph.rfind(one) > paragraph.rfind(other) for one, other in _PAIRS[:3])
+    return opened or paragraph.count('"') % 2 == 1
+
+
+def is_data(text: str) -> bool:
+    """Return whether ``text`` is JSON, or code that looks like it, from its beginning."""
+    return text.lstrip().startswith(("{", "["))
+
+
+def has_like_lines(text: str) -> bool:
+    """Return whether any line of ``text`` is one of a table, a list, a log or JSON."""
+    return any(_MARKED_LINE.match(line) for line in text.split("\n"))
+
+
+def among_like_lines(text: str) -> bool:
+    """Return whether ``text`` ends among lines that are built alike."""
+    lines = [line for line in text[-2000:].split("\n") if line.strip()][-_LINES:]
+    if not lines:
+        return False
+    if any(_MARKED_LINE.match(line) for line in lines):
+        return True
+    fields = [len(_SEPARATOR.findall(line)) for line in lines]
+    if fields[-1] > 1 or (len(lines) > 1 and min(fields[:-1]) > 1):
+        return True
+    return len(lines) > 1 and _are_alike(lines[-2], lines[-1])
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Return whether two lines have the same signs and numbers in the same order."""
+    shorter, longer = sorted([shape_of(one), shape_of(other)], key=len)
+    return longer.startswith(shorter) and _SIGNS.search(shorter) is not None
+
+
+def shape_of(line: str) -> str:
+    """Return ``line`` with every word as ``a`` and every number as ``0``."""
+    return _DIGITS.sub("0", _WORDS.sub("a", line.strip()))

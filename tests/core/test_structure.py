@@ -1,0 +1,91 @@
+"""What kind of place a text ends in."""
+
+import pytest
+
+from gemproxy.core.structure import (
+    among_like_lines,
+    has_fence,
+    has_like_lines,
+    inside_fence,
+    inside_quotation,
+    is_data,
+    shape_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("text", False),
+        ("```python\nx = 1", True),
+        ("```python\nx = 1\n```\n", False),
+        ("````md\n```\ninner", True),
+        ("  ~~~\nx", True),
+        ("`inline` and ``` in a line", False),
+    ],
+)
+def test_fences_open_and_close(text: str, inside: bool) -> None:
+    assert inside_fence(text) is inside
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| Name | Count |\n| --- | --- |\n| Ada | 3",
+        "month,customer,state\n2026-01,Ada,open\n2026-02,Bru",
+        "2026-11-28 12:00:01 INFO request done\n2026-11-28 12:00:02 IN",
+        "Things:\n\n- apples\n- pea",
+        "Steps:\n\n1. Begin.\n2. Go ",
+        '{"id": 1, "name": "Ada"}\n{"id": 2, "na',
+        "12 x 12 = 144\n13 x 13 = 16",
+        "name\tage\tcity\nAda\t3",
+    ],
+)
+def test_lines_of_a_table_a_log_a_list_or_json_are_alike(text: str) -> None:
+    assert among_like_lines(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Once upon a time, in a small town by the sea, there lived a man",
+        "The first paragraph of all.\n\nThe second one, which is longer, goes on",
+        '"Yes," said Ada, "and no."\n\n"Why," said Bruno, "not',
+        "The roses are red,\nThe violets blue,\nAnd sugar is",
+        "他说。快点停下来不要再跑了！\n\n然后他走了，",
+        "",
+    ],
+)
+def test_lines_of_prose_and_verse_are_not(text: str) -> None:
+    assert not among_like_lines(text)
+
+
+def test_words_and_numbers_have_no_part_in_a_shape() -> None:
+    assert shape_of("| Ada | 12 |") == shape_of("  | Bruno | 7 |")
+
+
+def test_fences_and_lines_alike_are_found_anywhere() -> None:
+    assert has_fence("a\n```py\nx")
+    assert not has_fence("a `b` c")
+    assert has_like_lines("Prose.\n- an item\nMore prose.")
+    assert not has_like_lines("Prose.\nMore - prose.")
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ('He said, "I will', True),
+        ('He said, "I will."', False),
+        ("\u201cYes, and", True),
+        ("\u300c好的\u300d他说", False),
+        ('"Open.\n\nA new paragraph', False),
+    ],
+)
+def test_a_quotation_is_open_until_it_is_closed(text: str, inside: bool) -> None:
+    assert inside_quotation(text) is inside
+
+
+def test_data_begins_with_a_bracket() -> None:
+    assert is_data(' {"a": 1')
+    assert is_data("[1, 2")
+    assert not is_data("Data: {")
