@@ -7,9 +7,9 @@ follows the anchor can be joined, if the retelling is the same text up to there.
 * the last ``ANCHOR`` characters of the delivered text occur once in it, and now for the first
   time in the retelling, letter for letter, at about the same distance from the beginning;
 * nearly all of the delivered text came, in order, in stretches of at least ``SHINGLE`` equal
-  characters, and between these only words were changed: at most ``WORDS_MAX`` characters at a
-  place, no number, no end of a sentence or line, and no two places with their words exchanged.
-  A sentence left out, told twice or elsewhere has an end that does not fit;
+  characters, and between these only a few words were changed: no whole sentence, no number, no
+  end of a sentence or line, and no two places with their words exchanged. A sentence left out,
+  told twice or elsewhere has an end that does not fit;
 * neither has a fence, a table or a list.
 """
 
@@ -23,7 +23,12 @@ from gemproxy.core.structure import has_fence, has_like_lines
 
 ANCHOR = 30
 SHINGLE = 16
-WORDS_MAX = 40
+CHANGE_MAX = 24
+"""Characters that may be left out or put in at one place."""
+
+WORDS_MAX = 3
+"""Words that may be."""
+
 COVERED = 0.9
 """The share of the delivered text's shingles that must have come."""
 
@@ -87,23 +92,33 @@ class Drift:
             return False
         lost_max = (1 - COVERED) * (len(one) - SHINGLE + 1)
         lost, gone, come = 0, set[str](), set[str]()
-        for left_out, put_in in _changes(one, other):
+        for at, left_out, put_in in _changes(one, other):
             lost += len(left_out) + SHINGLE - 1
             gone |= set(left_out.split())
             come |= set(put_in.split())
-            if lost > lost_max or not (_are_words(left_out) and _are_words(put_in)):
+            whole = _is_whole(one[:at], one[at + len(left_out) :])
+            if whole or lost > lost_max or not (_are_words(left_out) and _are_words(put_in)):
                 return False
         return not gone & come
 
 
 def _are_words(change: str) -> bool:
-    return len(change) <= WORDS_MAX and _NOT_WORDS.search(change) is None
+    few = len(change) <= CHANGE_MAX and len(change.split()) <= WORDS_MAX
+    return few and _NOT_WORDS.search(change) is None
 
 
-def _changes(one: str, other: str) -> Iterator[tuple[str, str]]:
-    """Yield what stands in ``one`` and instead of it in ``other``, between equal stretches.
+def _is_whole(before: str, behind: str) -> bool:
+    """Return whether there is nothing else in the sentence that a change stands in."""
+    before = before[-SHINGLE:].rstrip()
+    begins = not before or _NOT_WORDS.match(before[-1]) is not None
+    return begins and _NOT_WORDS.match(behind.lstrip(" ")) is not None
 
-    Where no equal stretch follows soon, all that is left of both is one change.
+
+def _changes(one: str, other: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the offsets in ``one`` of what stands there and instead of it in ``other``.
+
+    Between two changes there is an equal stretch. Where none follows soon, all that is left of
+    both texts is one change.
     """
     at = there = 0
     while at < len(one) or there < len(other):
@@ -111,19 +126,15 @@ def _changes(one: str, other: str) -> Iterator[tuple[str, str]]:
         at, there = at + same, there + same
         if at == len(one) and there == len(other):
             return
-        found = _next_stretch(one, at, other, there)
-        if found is None:
-            yield one[at:], other[there:]
-            return
-        left_out, put_in = one[at : found[0]], other[there : found[1]]
-        yield left_out, put_in
+        found = _next_stretch(one, at, other, there) or (len(one), len(other))
+        yield at, one[at : found[0]], other[there : found[1]]
         at, there = found
 
 
 def _next_stretch(one: str, at: int, other: str, there: int) -> tuple[int, int] | None:
     """Return where both texts next have a shingle in common, within the bounds of a change."""
-    near = other[there : there + WORDS_MAX + SHINGLE]
-    for begin in range(at, min(at + WORDS_MAX, len(one) - SHINGLE) + 1):
+    near = other[there : there + CHANGE_MAX + SHINGLE]
+    for begin in range(at, min(at + CHANGE_MAX, len(one) - SHINGLE) + 1):
         found = near.find(one[begin : begin + SHINGLE])
         if found >= 0:
             return begin, there + found

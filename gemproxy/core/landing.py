@@ -86,7 +86,7 @@ def _partner(mark: str) -> Closer:
 
 def _own(sign: str, place: Place, *, opened: bool) -> Closer:
     one = re.escape(sign)
-    space = r"\s*" if opened else " *"
+    space = r"\s*" if opened else ""
     dots = _STOP if place.inside else ""
     run = f"{one}{{1,12}}" if opened else f"{one}{{2,4}}"
     return Closer(

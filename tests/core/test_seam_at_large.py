@@ -7,14 +7,14 @@ import pytest
 from bench.seams import boundaries, joins, plain, retellings, spellings
 from bench.seams.beginnings import Beginning, load
 
-RIGHT = {"echo and STOP, cut in a word"}
-"""The beginnings of real models that are joined rightly."""
+UNDECIDED = {"whole text, one figure changed", "told shorter, anchor reached"}
+"""The beginnings of real models that are not joined: a table and a text with a clause left out."""
 
-RECOGNISED = {spelling.name for spelling in spellings.SPELLINGS[:17]}
-"""The spellings of an echo of which every variant is recognised."""
+UNKNOWABLE = {"a line break behind, in mid-word", "a space behind, in mid-word"}
+"""The spellings of an echo that nothing tells from an echo at the end of a word."""
 
-ALIKE = {"table rows", "values", "log entries", "JSON lines", "items"}
-"""Families of texts in which a line can go for another one that begins alike."""
+SPOKEN = {"polite openings"}
+"""Families of texts with lines that say nothing but that the answer goes on."""
 
 
 def test_random_joins_lose_nothing() -> None:
@@ -33,7 +33,9 @@ def test_text_that_goes_on_is_hardly_held() -> None:
     assert by_manner["goes on"].percentile(99) <= 200
 
 
-@pytest.mark.parametrize("name", sorted(RECOGNISED))
+@pytest.mark.parametrize(
+    "name", sorted({spelling.name for spelling in spellings.SPELLINGS} - UNKNOWABLE)
+)
 def test_a_spelling_of_an_echo_is_recognised(name: str) -> None:
     spelling = next(found for found in spellings.SPELLINGS if found.name == name)
     rng = random.Random(f"sample:{name}")
@@ -41,11 +43,12 @@ def test_a_spelling_of_an_echo_is_recognised(name: str) -> None:
     assert all(spellings.is_exact(spelling, rng) for _ in range(10))
 
 
-@pytest.mark.parametrize("name", sorted(plain.FAMILIES.keys() - ALIKE))
+@pytest.mark.parametrize("name", sorted(plain.FAMILIES))
 def test_nothing_is_dropped_where_nothing_is_repeated(name: str) -> None:
     found = plain.measure(20, 2, {name: plain.FAMILIES[name]})
 
-    assert (found.lost.total(), found.refused.total()) == (0, 0)
+    assert found.lost.total() == 0
+    assert not found.refused or name in SPOKEN
 
 
 @pytest.mark.parametrize("kind", ["English prose", "Chinese prose", "Markdown table", "Python"])
@@ -64,7 +67,9 @@ def test_no_answer_told_again_without_a_sentence_or_with_one_moved_is_joined() -
 
 
 @pytest.mark.parametrize(
-    "beginning", [found for found in load() if found.name in RIGHT], ids=lambda found: found.name
+    "beginning",
+    [found for found in load() if found.name not in UNDECIDED],
+    ids=lambda found: found.name,
 )
 def test_a_beginning_of_a_real_model_is_joined_rightly(beginning: Beginning) -> None:
     assert beginning.is_right()
