@@ -244,7 +244,7 @@ async def test_after_a_drop_the_next_attempt_goes_on_from_the_text() -> None:
 
     assert text_of(b"".join(scene.sink.writes)) == text_of(ONE + TWO + END)
     assert scene.bodies[0] == BODY
-    assert b"The lamp is never left alone, " in scene.bodies[1]
+    assert b"The lamp is never left alone," in scene.bodies[1]
     assert scene.waits == [0.0]
     assert all(attempt.closed for attempt in scene.made)
 
