@@ -8,7 +8,7 @@ whole answer that ends without punctuation is not recognised.
 
 import re
 
-from gemproxy.core.lead import inside_fence
+from gemproxy.core.structure import inside_fence
 
 _CLOSERS = (
     "\"'\u201d\u2019\u201c\u2018\u00bb\u203a\u00ab\u300d\u300f\uff02)\\]}\uff09\u3011\u300b*_`"

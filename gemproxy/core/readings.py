@@ -63,7 +63,8 @@ class Spelled:
     """The reading that from ``start`` on the attempt repeats the anchor in another spelling.
 
     ``letters`` are those of the anchor, bare; ``end`` is the attempt's offset behind the last
-    one, None until that is certain. The first letter may have another case.
+    one, None until that is certain; ``known`` counts those that agree. The first letter may have
+    another case.
     """
 
     start: int
@@ -71,8 +72,8 @@ class Spelled:
     before: Before = attrs.field(factory=Before)
     alive: bool = True
     end: int | None = None
+    known: int = 0
     _bare: Bare = attrs.field(factory=Bare)
-    _known: int = 0
 
     def step(self, char: str) -> None:
         """Take the next raw character."""
@@ -86,15 +87,15 @@ class Spelled:
 
     def _compare(self, found: list[tuple[str, int]]) -> None:
         for letter, end in found:
-            expected = self.letters[self._known : self._known + len(letter)]
+            expected = self.letters[self.known : self.known + len(letter)]
             fits = letter == expected
-            if not self._known:
+            if not self.known:
                 fits = letter.casefold() == expected.casefold()
             if not fits:
                 self.alive = False
                 return
-            self._known += len(letter)
-            if self._known == len(self.letters):
+            self.known += len(letter)
+            if self.known == len(self.letters):
                 self.end = self.start + end
                 return
 

@@ -174,8 +174,7 @@ class Seam:
         if self._landing is None:
             for spelled in self._spelled:
                 spelled.close()
-            self._echoes = []
-            self._land_spelled()
+            self._land_spelled(closing=True)
         if self._landing is not None and self._landing.stands():
             return Cut(self._landing.cut()[0], self._kind)
         return Diverged() if self._certain is not None else self._plain(closing=True)
@@ -193,8 +192,9 @@ class Seam:
             return False
         asked = any(self._anchor_at in echo.candidates for echo in self._echoes)
         long = any(echo.length >= UNASKED_MIN and echo.candidates for echo in self._echoes)
-        restart = self._restart.alive and self._restart.equal >= UNASKED_MIN
-        return asked or long or restart
+        spelled = any(reading.known >= UNASKED_MIN for reading in self._spelled)
+        restart = any(r.alive and r.equal >= UNASKED_MIN for r in self._restarts)
+        return asked or long or spelled or restart
 
     def _echo_indexes(self) -> range:
         """Return where in the tail an echo may begin: with the anchor, or before it."""
@@ -361,9 +361,9 @@ class Seam:
             return self._unless_new(landing, index)
         return None if self._may_be_new(echo.before, index, lead) else landing
 
-    def _land_spelled(self) -> None:
+    def _land_spelled(self, *, closing: bool = False) -> None:
         """Land where the anchor came in another spelling, and can be no other text."""
-        if self._landing is not None or self._echoes:
+        if self._landing is not None or (self._echoes and not closing):
             return
         for spelled in reversed(self._spelled):
             if spelled.end is None or not self._is_unique_bare:

@@ -674,7 +674,7 @@ def test_a_form_that_was_accepted_after_a_refusal_is_a_lesson() -> None:
     assert stream.lesson is Form.QUOTED
 
 
-OTHER_STORY = STORY[:50] + " nothing like the other one, and so it goes"
+OTHER_STORY = STORY[:50] + " nothing like the other one, and so it goes" * 9
 
 
 def test_after_a_divergence_the_other_form_is_asked() -> None:
