@@ -18,6 +18,9 @@ from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.core.verdict import POLICY_REASONS
+from gemproxy.keys import IN_FLIGHT, UPSTREAM
+from gemproxy.relay.parting import NEVER
+from gemproxy.routes.stream import STREAMING
 from tests.gemini import BODY, REQUEST, Json, documents
 from tests.running import AccessLog, StartProxy
 from tests.wire import ARRAY, KEY, STREAM, Answer, Ending, body_of, connect
@@ -108,6 +111,23 @@ async def test_in_http_1_0_an_answer_that_breaks_off_is_reset_when_all_has_come(
         json.loads(client._buffer + b"]") if target == ARRAY else documents(bytes(client._buffer))
     )
     assert (status, len(told), last["error"]["code"]) == (200, 5, 503)
+
+
+async def test_while_the_last_words_are_read_nothing_is_held_for_them(proxy: StartProxy) -> None:
+    async with ChaosServer(script("clean@event:5", *DEAD)) as server:
+        running = await proxy(server, repair=SHORT_OF_PATIENCE)
+        in_flight = running.app[IN_FLIGHT]
+        in_flight.patience = 3600.0
+        async with running.connect() as client:
+            await client.send()
+            await client.until(b'"error"')
+            await client.until(b"\r\n" + NEVER)
+            while len(in_flight):  # noqa: ASYNC110 (nothing announces it)
+                await asyncio.sleep(0)
+
+            assert running.app[STREAMING].bodies.held == 0
+            assert running.app[UPSTREAM]._session.connector._acquired == set()  # type: ignore[union-attr]
+            assert len(in_flight._lingering) == 1
 
 
 async def test_the_last_words_name_the_request(proxy: StartProxy, access_log: AccessLog) -> None:

@@ -713,3 +713,16 @@ async def test_a_chat_that_outlasts_a_shutdown_is_told_so() -> None:
             words = words_of(begun + await client.rest(), EVENT)
 
     assert "shutting down" in json.loads(words.removeprefix(b"data: "))["error"]["message"]
+
+
+@pytest.mark.parametrize("target", [b"files", b"files/a:download?alt=media", b"models/m"])
+async def test_a_body_of_any_kind_that_breaks_off_is_reset_in_http_1_0(target: bytes) -> None:
+    request = GET.replace(b"files", target).replace(b"1.1", b"1.0")
+    broken_off = cutting(
+        CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Type: a/b\r\n\r\n"), chunk(b"one")
+    )
+    async with proxied(broken_off) as port, connected(port, request) as client:
+        await client.head()
+        assert await client.reader.readexactly(3) == b"one"
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
