@@ -1,7 +1,7 @@
 """Headers, targets and credentials: what crosses the proxy, and in which form."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 from yarl import URL
@@ -330,6 +330,8 @@ def test_no_target_leaves_the_upstream(path: str, query: str) -> None:
 
 @given(PATHS.filter(lambda path: ".." not in path and "%" not in path))
 def test_a_path_goes_up_as_it_came(path: str) -> None:
+    assume(not path.lstrip("/").startswith(("models/", "tunedModels/")))  # these get a version
+
     assert "/" + path.lstrip("/") == target(BASE, f"/{path}").url.raw_path
 
 
