@@ -56,7 +56,7 @@ def _responses(request: StreamRequest) -> list[Mapping[str, Any]]:
 def _told(response: Mapping[str, Any]) -> str:
     """Return a sentence with all that a function responded."""
     said = json.dumps(response.get("response"), ensure_ascii=False)
-    return f"This is what {response.get('name')} returned: {said}"
+    return f"Here is what {response.get('name')} has found out, told as it came: {said}"
 
 
 def _as_asked(answer: Answer, request: StreamRequest) -> Answer:

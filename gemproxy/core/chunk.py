@@ -143,6 +143,8 @@ class _KeyedResponse(msgspec.Struct, gc=False):
 
 _Keyed = Sequence[Mapping[str, object]]  # the parts of a candidate, with all their keys
 _NULL = msgspec.Raw(b"null")
+_NO_USAGE = msgspec.Raw()
+_SAY_NOTHING = (_NULL, msgspec.Raw(b"{}"))
 _SLICE = 1 << 16
 _UNDERSTOOD = frozenset({"text", "thought", "thoughtSignature", "functionCall"})
 
@@ -168,13 +170,13 @@ def read(data: Data) -> Chunk:
                 and not candidate.grounding_metadata
                 and not candidate.index
             ):
-                part = content.parts[0]
+                part, usage = content.parts[0], response.usage_metadata
                 if part.text and not part.thought and not part.function_call:
                     return Chunk(
                         True,
                         True,
                         part.text,
-                        usage=response.usage_metadata,
+                        usage=_NO_USAGE if usage in _SAY_NOTHING else usage,
                         response_id=response.response_id,
                         model_version=response.model_version,
                     )
@@ -225,7 +227,7 @@ def _summary(response: _Response, keyed: _Keyed) -> Chunk:
     call = any(_given(p.function_call) for p in parts)
     inline = any(p.inline_data and _is_wordless(p) and _given(p.inline_data) for p in parts)
     opaque = any(said.news for said in candidates) or inline or _any_payload(parts, keyed)
-    feedback = response.prompt_feedback
+    feedback, usage = response.prompt_feedback, response.usage_metadata
     return Chunk(
         news=bool(text or thought or call or opaque),
         text=text,
@@ -237,7 +239,7 @@ def _summary(response: _Response, keyed: _Keyed) -> Chunk:
         block_reason=_specified(feedback.block_reason) if feedback else None,
         token=candidate.continuation_token or None,
         error=response.error or None,  # some gateways put an empty one beside content
-        usage=_kept(response.usage_metadata),
+        usage=_NO_USAGE if usage in _SAY_NOTHING else _kept(usage),
         grounding=_kept(candidate.grounding_metadata),
         response_id=response.response_id,
         model_version=response.model_version,

@@ -34,7 +34,9 @@ def test_a_call_that_was_responded_to_is_followed_by_a_text(name: str) -> None:
     answer = fitting(BUILT_IN[name], conversation(RESPONSE), documents=False)
 
     assert answer.calls == ()
-    assert answer.text == 'This is what get_weather returned: {"sky": "größer"}'
+    assert (
+        answer.text == 'Here is what get_weather has found out, told as it came: {"sky": "größer"}'
+    )
 
 
 def test_every_response_to_parallel_calls_is_in_the_text() -> None:

@@ -260,6 +260,14 @@ def test_the_text_of_a_lone_second_candidate_is_not_that_of_the_first() -> None:
     assert (chunk.text, chunk.news, chunk.opaque) == ("", True, True)
 
 
+@pytest.mark.parametrize("usage", [None, {}])
+@pytest.mark.parametrize("finish", [{}, {"finishReason": "STOP"}])
+def test_a_usage_that_says_nothing_is_none(usage: Any, finish: Json) -> None:
+    document = {"candidates": [{**TEXT["candidates"][0], **finish}], "usageMetadata": usage}
+
+    assert not read(encoded(document)).usage
+
+
 @pytest.mark.parametrize("error", [{}, None, ""])
 def test_an_empty_error_is_none(error: Any) -> None:
     chunk = read(encoded({**TEXT, "error": error}))

@@ -243,7 +243,7 @@ class Fickle:
         if conversation.attempts:
             answer = conversation.script.answer
             loud = attrs.evolve(answer, text=answer.text.upper())
-            conversation.script = attrs.evolve(conversation.script, answer=loud)
+            conversation._answer = loud
         return conversation
 
 
