@@ -53,6 +53,8 @@ def _serve(argv: Sequence[str]) -> int:
 
 def _check(argv: Sequence[str]) -> int:
     def run(loaded: "Loaded") -> int:
+        for warning in loaded.warnings():
+            _warn(warning)
         return _say(_table([("setting", "value", "from"), *loaded.rows()]))
 
     return _with_settings(argv, run)
@@ -118,6 +120,10 @@ def _unknown(name: str) -> str:
 def _say(text: str) -> int:
     sys.stdout.write(f"{text}\n")
     return OK
+
+
+def _warn(warning: str) -> None:
+    sys.stderr.write(f"gemproxy: warning: {warning}\n")
 
 
 def _complain(problems: Sequence[str]) -> int:

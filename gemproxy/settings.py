@@ -79,6 +79,9 @@ ALIASES = {
 
 REASONS = "finish_reasons"
 
+_LONG_THOUGHT_SECONDS = 300
+"""Answers that took longer to begin were reported of several models."""
+
 
 class SettingsError(Exception):
     """The settings cannot be used; ``problems`` holds one readable line for each reason."""
@@ -266,6 +269,18 @@ class Loaded:
 
     settings: Settings
     origins: Mapping[str, str]
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what can be meant so, and rarely is."""
+        path = "upstream.first_byte_timeout_seconds"
+        seconds = self.settings.upstream.first_byte_timeout_seconds
+        if seconds < _LONG_THOUGHT_SECONDS:
+            yield problem(
+                path,
+                f"{seconds:g} s is less than a model may take to begin an answer, and one that is "
+                "given up is not asked again; clients say by X-Server-Timeout how long they wait",
+                self.origins[path],
+            )
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield (path, value without secrets, origin) of every setting, in their order."""

@@ -91,6 +91,35 @@ def test_check_shows_every_setting_in_aligned_columns(capsys: pytest.CaptureFixt
     assert all(all(row) for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("flags", "warned"),
+    [
+        ([], False),
+        (["--upstream.first_byte_timeout_seconds=300"], False),
+        (["--upstream.first_byte_timeout_seconds=299"], True),
+    ],
+)
+def test_check_warns_of_a_patience_that_a_long_thought_outlasts(
+    capsys: pytest.CaptureFixture[str], flags: list[str], *, warned: bool
+) -> None:
+    assert main(["check", *flags]) == 0
+
+    told = capsys.readouterr().err
+    assert ("gemproxy: warning: upstream.first_byte_timeout_seconds" in told) is warned
+    assert ("299 s is less" in told) is warned
+    assert told.count("\n") == warned
+
+
+def test_check_names_the_alias_of_a_patience_that_is_short(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUEST_TIMEOUT_SECONDS", "60")
+
+    assert main(["check"]) == 0
+
+    assert "REQUEST_TIMEOUT_SECONDS" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["serve", "check"])
 def test_problems_are_lines_on_standard_error_and_exit_code_2(
     capsys: pytest.CaptureFixture[str], command: str
