@@ -16,6 +16,7 @@ import attrs
 import msgspec
 
 from gemproxy.core.anchor import choose_anchor
+from gemproxy.core.choice import Choice
 from gemproxy.core.chunk import Chunk
 from gemproxy.core.continuation import Form, continue_natively, continue_text
 from gemproxy.core.document import LARGEST, Document
@@ -28,7 +29,7 @@ from gemproxy.core.rewrite import Rewriter
 from gemproxy.core.seam import Seam
 from gemproxy.core.splice import Joiner, Repetition
 from gemproxy.core.tail import Tail
-from gemproxy.core.transcript import Checkpoint, Transcript
+from gemproxy.core.transcript import Checkpoint, Transcript, join_surrogates
 from gemproxy.core.usage import Ledger
 
 
@@ -60,9 +61,10 @@ class Attempt:
 
     ``rewriter`` is None while frames go out as they came. ``joiner`` is there until it is
     known where the attempt joins; until then its frames are ``pending``, and ``skip`` is what
-    it found. ``held`` frames wait for the end. ``begins_at`` counts the visible characters
-    that went out before. ``spoke`` says that its last news was text, ``shown`` that it
-    thinks again behind text.
+    it found. ``held`` frames wait for the end. ``kept`` is text that waits for a later attempt
+    (``ahead``), and ``repeated`` counts the characters before it that came again. ``begins_at``
+    counts the visible characters that went out before.
+    ``spoke`` says that its last news was text, ``shown`` that it thinks again behind text.
     """
 
     body: bytes = attrs.field(repr=False)
@@ -81,6 +83,8 @@ class Attempt:
     proving: bool = False
     proof: str = ""
     skip: int = 0
+    kept: str = ""
+    repeated: int = 0
     settled: bool = False
     usage: msgspec.Raw = attrs.field(factory=msgspec.Raw)
 
@@ -100,7 +104,7 @@ class Attempt:
         """Return how many visible characters came and did not go out."""
         held = sum(len(told.received.chunk.text) for told in self.held)
         pending = sum(len(received.chunk.text) for received in self.pending)
-        return held + pending + (self.rewriter.dropped if self.rewriter else 0)
+        return held + pending + self.repeated + (self.rewriter.dropped if self.rewriter else 0)
 
     def waiting(self, delivered: int) -> int:
         """Return the bytes of the frames that wait.
@@ -119,19 +123,21 @@ class Way:
 
     ``form`` is the form of continuation, and ``last`` says that all others have failed.
     ``natively`` says whether checkpoints are of use, ``replay`` whether a text without an
-    anchor may be asked for again from its beginning.
+    anchor may be asked for again from its beginning. ``ahead`` is text that waits behind what
+    the client has: it is continued, too.
     """
 
     form: Form = Form.ECHO
     last: bool = False
     natively: bool = True
     replay: bool = True
+    ahead: str = ""
 
 
 def next_attempt(
     request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy, way: Way
 ) -> Attempt:
-    """Return the attempt that can complete what the client has.
+    """Return the attempt that can complete what the client has, and what waits for it.
 
     Raises NotContinuable when there is no such attempt, or when it would cost too much.
     """
@@ -146,23 +152,32 @@ def next_attempt(
         return Attempt(request.body, Plan.REPLAY, rewriter)
     if transcript.opaque or request.several:
         raise NotContinuable("What the client already has cannot be continued as text.")
-    tail = Tail.of(transcript.text)
-    anchor = choose_anchor(transcript.text, tail)
-    if anchor is None and way.replay and not request.server_tools:
+    return _continuing(request, transcript, ledger, policy, way)
+
+
+def _continuing(
+    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy, way: Way
+) -> Attempt:
+    """Return an attempt that continues a text, or a replay where it is too short for that."""
+    text = join_surrogates(transcript.text + way.ahead) if way.ahead else transcript.text
+    tail = Tail.of(text)
+    anchor = choose_anchor(text, tail)
+    if anchor is None and way.replay and not way.ahead and not request.server_tools:
         return _replay(request, transcript, ledger, policy)
-    return _textual(request, transcript, ledger, policy, (way.form, anchor, tail))
+    transcript.forget_checkpoints()
+    return _textual(request, transcript, ledger, policy, (way.form, text, anchor, tail))
 
 
 def _replay(
     request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy
 ) -> Attempt:
     """Return the whole request again, of whose answer the client has the beginning."""
-    rewriter = _rewriter(transcript, ledger, policy)
+    rewriter, text = _rewriter(transcript, ledger, policy), transcript.text
     return Attempt(
         request.body,
         Plan.REPLAY,
         rewriter,
-        Repetition(transcript.text),
+        Choice(text, Repetition(text), request.values) if request.values else Repetition(text),
         begins_at=transcript.chars,
     )
 
@@ -196,11 +211,9 @@ def _textual(
     transcript: Transcript,
     ledger: Ledger,
     policy: Policy,
-    how: tuple[Form, str | None, Tail],
+    how: tuple[Form, str, str | None, Tail],
 ) -> Attempt:
-    transcript.forget_checkpoints()
-    text = transcript.text
-    form, anchor, tail = how
+    form, text, anchor, tail = how
     anchor = None if form is Form.PREFILL else anchor
     body = continue_text(
         request,
@@ -210,16 +223,22 @@ def _textual(
         delivered_tokens=ledger.delivered_tokens,
         thought_tokens=ledger.thought_tokens,
     )
-    joiner: Joiner = Seam(text, anchor, tail)
-    if request.wants_document and len(text) <= LARGEST:
-        joiner = Document(text, joiner, request.schema)
-    rewriter = _rewriter(transcript, ledger, policy, continued=True)
+    joiner = _joiner(request, text, Seam(text, anchor, tail))
+    rewriter = _rewriter(transcript, ledger, policy, continued=text)
     at = transcript.chars
     return Attempt(body, Plan.TEXT, rewriter, joiner, begins_at=at, proving=True)
 
 
+def _joiner(request: StreamRequest, text: str, seam: Joiner) -> Joiner:
+    """Return what joins an answer of the kind that was asked for; ``seam`` is for free text."""
+    if request.values:
+        return Choice(text, seam, request.values)
+    readable = request.wants_document and len(text) <= LARGEST
+    return Document(text, seam, request.schema) if readable else seam
+
+
 def _rewriter(
-    transcript: Transcript, ledger: Ledger, policy: Policy, *, continued: bool = False
+    transcript: Transcript, ledger: Ledger, policy: Policy, continued: str | None = None
 ) -> Rewriter:
     swallow = policy.swallow_thoughts and (transcript.visible or transcript.thoughts)
     return Rewriter(
@@ -227,7 +246,7 @@ def _rewriter(
         transcript.response_id,
         transcript.model_version,
         swallow_thoughts=swallow,
-        continued=continued,
-        base=len(transcript.text.encode("utf-8", "surrogatepass")),
-        grounding=transcript.grounding if continued else {},
+        continued=continued is not None,
+        base=len((continued or "").encode("utf-8", "surrogatepass")),
+        grounding=transcript.grounding if continued is not None else {},
     )

@@ -5,6 +5,7 @@ Inputs say what the world did:
     Opened    an attempt was answered with 2xx; its stream begins
     Received  one frame of that stream, with what it says
     Flow      a run of its frames that are plain text, while it runs undisturbed
+    Turn      others had their turn: go on with work that takes long
     Rejected  an attempt was answered with an error status, before any frame
     Ended     an attempt's stream (or the try to open it) is over, and how
     GaveUp    the pacing will not make another attempt
@@ -82,6 +83,11 @@ class Rejected:
 
 
 @attrs.frozen
+class Turn:
+    """The event loop has served others, so the machine may go on with work that takes long."""
+
+
+@attrs.frozen
 class Ended:
     """An attempt is over; ``tail`` is what the decoder still held, completed if it can be."""
 
@@ -96,7 +102,7 @@ class GaveUp:
     reason: str
 
 
-Input = Opened | Received | Flow | Rejected | Ended | GaveUp
+Input = Opened | Received | Flow | Turn | Rejected | Ended | GaveUp
 
 
 class Emit(msgspec.Struct, frozen=True, gc=False):

@@ -25,6 +25,7 @@ from gemproxy.core.events import (
     Received,
     Rejected,
     Resume,
+    Turn,
 )
 from gemproxy.core.frame import Decoder, Frame, FrameTooLarge
 from gemproxy.core.machine import StreamMachine
@@ -89,6 +90,10 @@ class Intake:
     def rejected(self, status: int, body: bytes, retry_after: float | None) -> Step:
         """Take an error answer; ``retry_after`` is its Retry-After header in seconds."""
         return self._take(Rejected(status, body, retry_after))
+
+    def turn(self) -> Step:
+        """Go on with what the machine is judging, after others had their turn."""
+        return self._take(Turn())
 
     def gave_up(self, reason: str) -> Step:
         """Take the pacing's word that there will be no further attempt."""

@@ -41,12 +41,15 @@ the client gets it as Gemini gave it. Behind a policy reason no attempt is made.
 import enum
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 import attrs
 
+from gemproxy.core.ahead import Ahead, Waiting
 from gemproxy.core.attempt import Attempt, Plan, Told, Way, next_attempt
+from gemproxy.core.choice import Choice
 from gemproxy.core.chunk import Chunk, read
 from gemproxy.core.closed import is_closed
 from gemproxy.core.continuation import Form
@@ -77,6 +80,7 @@ from gemproxy.core.events import (
     Received,
     Rejected,
     Resume,
+    Turn,
 )
 from gemproxy.core.flow import Flow
 from gemproxy.core.forms import Forms
@@ -92,11 +96,15 @@ from gemproxy.core.usage import Ledger, counts_output, parse_usage
 from gemproxy.core.verdict import Verdict, error_status, is_transient
 
 Actions = tuple[Action, ...]
+T = TypeVar("T")
 
 _BAD_REQUEST = 400
 _CLIENT_ERRORS = range(400, 500)
 _SILENT_HOPS = 20
 """How often in a row Gemini's wish to be called again is followed that brings no text."""
+
+_SOME = 40
+"""How many frames of a document are told at once: each takes some 20 microseconds."""
 
 _TWO = 2
 """In how many forms a model has to say STOP behind nothing new before it is believed."""
@@ -172,6 +180,9 @@ class StreamMachine:
     _refusals: Refusals = attrs.field(init=False)
     _spent: bool = False
     _kept: Kept | None = None
+    _ahead: Ahead = attrs.field(factory=Ahead)
+    _anew: int = 0
+    _todo: Callable[[], Actions] | None = None
     _error: GemproxyError | None = None
     _framed: bool = False
 
@@ -224,9 +235,10 @@ class StreamMachine:
     def progress(self) -> int:
         """A count that grows whenever the client gets something new and visible.
 
-        It grows with each checkpoint too that Gemini asks to be called again with.
+        It grows with each checkpoint too that Gemini asks to be called again with, and with text
+        of a JSON answer that waits until it is whole.
         """
-        return self._visible + self._hops
+        return self._visible + len(self._ahead.text) + self._hops
 
     @property
     def _visible(self) -> int:
@@ -240,13 +252,18 @@ class StreamMachine:
         return len(set(range(self.request.candidates)) - self._attempt.ending.reasons.keys())
 
     @property
+    def judging(self) -> bool:
+        """Whether the machine has more to do before it answers: it is waiting for a Turn."""
+        return self._todo is not None
+
+    @property
     def holding(self) -> bool:
         """Whether text of a resumed attempt is held at the seam."""
         return any(received.chunk.text for received in self._attempt.pending)
 
     def waiting(self, delivered: int) -> int:
         """Return the bytes of frames that wait, where ``delivered`` bytes went out before."""
-        return self._attempt.waiting(delivered)
+        return self._attempt.waiting(delivered) + self._ahead.size()
 
     @property
     def patience(self) -> Patience:
@@ -400,10 +417,12 @@ class StreamMachine:
         held, self._attempt.held = self._attempt.held, []
         return b"".join(map(self._tell, held))
 
-    def _tell(self, told: Told, data: bytes | None = None) -> bytes:
+    def _tell(
+        self, told: Told, data: bytes | None = None, rewriter: Rewriter | None = None
+    ) -> bytes:
         """Note a frame as delivered and return its bytes; ``data`` replaces its JSON."""
         frame, chunk = told.received.frame, told.received.chunk
-        rewriter = self._attempt.rewriter
+        rewriter = rewriter or self._attempt.rewriter
         if frame.data is None:
             return frame.raw if rewriter is None else b""
         if not self._framed:
@@ -429,8 +448,10 @@ class StreamMachine:
 
     def _splice(self, event: Received) -> Actions:
         attempt, chunk = self._attempt, event.chunk
+        if self.judging:  # the attempt is over: this is what came behind an error frame
+            return ()
         if chunk.error is not None:
-            return self._error_frame(chunk.error)
+            return self._error_in_splicing(chunk.error)
         self._note(chunk)
         attempt.pending.append(event)
         joiner = attempt.joiner
@@ -441,15 +462,22 @@ class StreamMachine:
         return self._join(decision) if decision is not None else ()
 
     def _join(self, decision: Decision) -> Actions:
-        attempt = self._attempt
         if not isinstance(decision, Cut):
             return self._diverge()
-        self.joints.append(decision.kind)
-        self.state = State.STREAMING
-        pending, attempt.pending = attempt.pending, []
-        attempt.skip, attempt.joiner = decision.drop, None
-        attempt.ending, attempt.marked, attempt.holds_calls = Ending(), False, False
+        pending = self._joined(decision)
         return _emitting(b"".join(map(self._weigh, pending)))
+
+    def _joined(self, cut: Cut) -> list[Received]:
+        """Note where the attempt joins; return its frames, which are to be told from there."""
+        attempt = self._attempt
+        self.joints.append(cut.kind)
+        self.state = State.STREAMING
+        whole = isinstance(attempt.joiner, Document | Choice)  # and that is proof enough
+        attempt.proving &= not whole
+        pending, attempt.pending = attempt.pending, []
+        attempt.skip, attempt.joiner = cut.drop, None
+        attempt.ending, attempt.marked, attempt.holds_calls = Ending(), False, False
+        return pending
 
     def _diverge(self) -> Actions:
         """Drop an attempt that does not join, unless Gemini has made a decision about content."""
@@ -460,15 +488,23 @@ class StreamMachine:
         self._natively &= attempt.plan is not Plan.NATIVE
         if attempt.plan is Plan.TEXT:
             self._forms.failed()
-        invalid = isinstance(attempt.joiner, Document)
-        return self._interrupt(Cause.INVALID if invalid else Cause.DIVERGED)
+        if isinstance(attempt.joiner, Document):
+            return self._refuse(attempt.joiner)
+        return self._interrupt(Cause.DIVERGED)
 
     def _end_splicing(self, event: Ended) -> Actions:
         """Judge an attempt that is over before it was known where it joins."""
-        attempt, joiner = self._attempt, self._attempt.joiner
+        joiner = self._attempt.joiner
+        if self.judging:
+            return ()
+        if isinstance(joiner, Document):
+            return self._end_document(event)
         if not self._is_over(event) or joiner is None:
             return self._drop(event)
-        decision = joiner.close()
+        return self._end_joining(joiner.close(), event)
+
+    def _end_joining(self, decision: Decision, event: Ended) -> Actions:
+        attempt, joiner = self._attempt, self._attempt.joiner
         if isinstance(decision, Cut) and not (isinstance(joiner, Seam) and joiner.begun):
             joined = self._join(decision)
             return joined + self._judge(event.tail) if self.state is State.STREAMING else joined
@@ -487,6 +523,91 @@ class StreamMachine:
         attempt.pending, attempt.joiner, attempt.proving = [], None, True
         self.state = State.STREAMING
         return self._judge(tail)
+
+    # -- documents -------------------------------------------------------------------------
+
+    def _end_document(self, event: Ended) -> Actions:
+        """Judge a part of a JSON answer: it makes it whole, or brings it forward, or neither."""
+        if not self._is_over(event):
+            return self._read(lambda decision: self._go_ahead(decision, self._drop, event))
+        if self._verdict() in (Verdict.RESUME, Verdict.CONTINUE):
+            return self._read(
+                lambda decision: self._go_ahead(decision, self._interrupt, Cause.BAD_FINISH)
+            )
+        return self._read(lambda decision: self._end_whole(decision, event), whole=True)
+
+    def _error_in_splicing(self, error: Mapping[str, Any]) -> Actions:
+        if self._attempt.ended or not isinstance(self._attempt.joiner, Document):
+            return self._error_frame(error)
+        return self._read(lambda decision: self._go_ahead(decision, self._error_frame, error))
+
+    def _read(self, then: Callable[[Decision], Actions], *, whole: bool = False) -> Actions:
+        """Begin to judge a document, and do with the decision what ``then`` says."""
+        joiner = self._attempt.joiner
+        assert isinstance(joiner, Document)  # noqa: S101 - the caller has seen it
+        joiner.end(whole=whole)
+        self._todo = lambda: self._advance(joiner, then)
+        return self._todo()
+
+    def _turn(self, _: Turn) -> Actions:
+        """Do another slice of what takes long."""
+        if self._todo is None:
+            raise IllegalInput("can't take Turn when there is nothing to go on with")
+        return self._todo()
+
+    def _advance(self, joiner: Document, then: Callable[[Decision], Actions]) -> Actions:
+        decision = joiner.advance()
+        if decision is None:
+            return ()
+        self._todo = None
+        return then(decision)
+
+    def _go_ahead(self, decision: Decision, then: Callable[[T], Actions], argument: T) -> Actions:
+        """Keep what an attempt has brought for the next one, then end it."""
+        if isinstance(decision, Cut):
+            self.joints.append(decision.kind)
+            self._ahead.add(self._attempt, decision.drop, self.ledger.delivered_tokens)
+            self._anew = 0
+        return then(argument)
+
+    def _end_whole(self, decision: Decision, event: Ended) -> Actions:
+        """Tell a document that is whole, with what has waited for that."""
+        if not isinstance(decision, Cut):
+            return self._end_joining(decision, event)
+        waiting = self._ahead.take()
+        frames = chain(map(self._tell_waiting, waiting), map(self._weigh, self._joined(decision)))
+        self._todo = lambda: self._tell_some(frames, event.tail)
+        return self._todo()
+
+    def _tell_some(self, frames: Iterator[bytes], tail: Frame | None) -> Actions:
+        told = list(islice(frames, _SOME))
+        if len(told) == _SOME:
+            return _emitting(b"".join(told))
+        self._todo = None
+        return _emitting(b"".join(told)) + self._judge(tail)
+
+    def _tell_waiting(self, waiting: Waiting) -> bytes:
+        told, rewriter = waiting.told, waiting.rewriter
+        data = told.received.frame.data
+        assert data is not None  # noqa: S101 - a frame with text has data
+        reason = told.received.chunk.finish_reason
+        raw = self._tell(told, without_reason(data) if reason else None, rewriter)
+        self._attempt.begins_at = self.transcript.chars
+        return raw
+
+    def _refuse(self, joiner: Document) -> Actions:
+        """Go on without an attempt that made no document, and without what waits."""
+        self._withdraw()
+        self._anew = self._anew + 1 if joiner.anew else 0
+        if self._anew >= _TWO:
+            anew = "The stream broke, and the model tells another document each time."
+            return self._fail(Unrepaired(anew))
+        return self._interrupt(Cause.INVALID)
+
+    def _withdraw(self) -> None:
+        """Drop what waits, and count it no more as delivered."""
+        if self._ahead.take():
+            self.ledger = attrs.evolve(self.ledger, delivered_tokens=self._ahead.tokens)
 
     # -- the end of an attempt -------------------------------------------------------------
 
@@ -683,7 +804,13 @@ class StreamMachine:
             return self._fail(error or (self._spent and self._error) or broke)
         self._error = error
         self._settle()
-        way = Way(self._forms.present, self._forms.last, self._natively, not self._replayed)
+        way = Way(
+            self._forms.present,
+            self._forms.last,
+            self._natively,
+            not self._replayed,
+            self._ahead.text,
+        )
         try:
             self._attempt = next_attempt(
                 self.request, self.transcript, self.ledger, self.policy, way
@@ -699,9 +826,10 @@ class StreamMachine:
         if attempt.settled:
             return
         attempt.settled = True
-        delivered = self.transcript.chars - attempt.begins_at
+        delivered = self.transcript.chars - attempt.begins_at + len(attempt.kept)
         usage = parse_usage(attempt.usage)
-        text = "" if counts_output(usage) else self.transcript.text[attempt.begins_at :]
+        text = self.transcript.text[attempt.begins_at :] + attempt.kept
+        text = "" if counts_output(usage) else text
         self.ledger = self.ledger.settled(
             usage, received=delivered + attempt.undelivered(), delivered=delivered, text=text
         )
@@ -709,6 +837,7 @@ class StreamMachine:
     def _fail(self, error: GemproxyError) -> Actions:
         """End loudly, unless Gemini gave an ending at this place that can be passed on."""
         self._settle()
+        self._withdraw()
         self._error = error
         kept = self._kept
         if kept is not None and kept.progress == self._visible:
@@ -768,11 +897,13 @@ TRANSITIONS: Mapping[tuple[State, type[Input]], Transition] = {
     (State.CONNECTING, Ended): _to(StreamMachine._never_opened, _AGAIN, _OVER, _BAD),
     (State.CONNECTING, GaveUp): _to(StreamMachine._give_up, _OVER, _BAD),
     (State.STREAMING, Received): _to(StreamMachine._stream, _AGAIN, _OVER, _BAD),
+    (State.STREAMING, Turn): _to(StreamMachine._turn, _AGAIN, _OVER, _BAD),
     (State.STREAMING, Flow): _to(StreamMachine._flow),
     (State.STREAMING, Ended): _to(StreamMachine._end, _AGAIN, _OVER, _BAD),
     (State.STREAMING, GaveUp): _to(StreamMachine._give_up, _OVER, _BAD),
     (State.SPLICING, Received): _to(StreamMachine._splice, State.STREAMING, _AGAIN, _OVER, _BAD),
-    (State.SPLICING, Ended): _to(StreamMachine._end_splicing, _AGAIN, _OVER, _BAD),
+    (State.SPLICING, Turn): _to(StreamMachine._turn, State.STREAMING, _AGAIN, _OVER, _BAD),
+    (State.SPLICING, Ended): _to(StreamMachine._end_splicing, State.STREAMING, _AGAIN, _OVER, _BAD),
     (State.SPLICING, GaveUp): _to(StreamMachine._give_up, State.STREAMING, _OVER, _BAD),
 }
 

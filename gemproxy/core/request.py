@@ -20,7 +20,8 @@ _HARMLESS_TOOLS = frozenset({"functiondeclarations"})
 
 _WINDOW = 1 << 16
 _LONGEST = 16
-_JSON = ("application/json", "APPLICATION_JSON")
+_JSON = ("application/json", "application_json")
+_ENUM = ("text/x.enum", "text_x_enum")
 
 
 class Unreadable(ValueError):
@@ -55,11 +56,29 @@ class StreamRequest:
     @property
     def wants_document(self) -> bool:
         """Whether the answer is one JSON document, by MIME type or by schema."""
+        if self._wants_value:
+            return False
+        return self.schema is not None or any(mime in _JSON for mime in self._mime_types)
+
+    @property
+    def values(self) -> frozenset[str]:
+        """The values of which the answer is one (``text/x.enum``); empty where it is free."""
+        listed = (self.schema or {}).get("enum") if self._wants_value else None
+        values = listed if isinstance(listed, list) else []
+        return frozenset(value for value in values if isinstance(value, str))
+
+    @property
+    def _wants_value(self) -> bool:
+        return any(mime in _ENUM for mime in self._mime_types)
+
+    @property
+    def _mime_types(self) -> list[object]:
+        """The MIME types that were asked for, without their parameters."""
         mimes = (
             look_up(self.config, "responseMimeType"),
             *(look_up(text, "mimeType") for text in self._text_formats),
         )
-        return self.schema is not None or any(mime in _JSON for mime in mimes)
+        return [mime.partition(";")[0].strip().lower() for mime in mimes if isinstance(mime, str)]
 
     @property
     def schema(self) -> dict[str, Any] | None:

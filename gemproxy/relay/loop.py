@@ -188,6 +188,8 @@ class Relay:
             watch.heard()
             step = intake.received(data) if data else intake.ended(how)
             if machine.causes:
+                if machine.judging:
+                    step = await self._judged(step)
                 self._time_the_seam()
             if not step.raw:  # the head waits while it is not known whose Content-Type it has
                 watch.busy = intake.undecided and not self.sink.committed
@@ -197,6 +199,7 @@ class Relay:
             self._sent += len(step.raw)
             if self._received + self._sent > self.max_bytes and self._is_too_large():
                 given_up = intake.gave_up(f"it is larger than {self.max_bytes} bytes")
+                given_up = await self._judged(given_up)
                 return Step(step.raw + given_up.raw, given_up.verdict)
             if step.raw and first:
                 await self._emit(step.raw, watch)
@@ -212,6 +215,15 @@ class Relay:
         """Tell whether there is too much; asked only where there may be."""
         kept = self._sent + self.machine.waiting(self._sent)
         return max(kept, self._received) > self.max_bytes
+
+    async def _judged(self, step: Step) -> Step:
+        """Let the machine finish what it is judging, one slice for each turn of the loop."""
+        raws = [step.raw]
+        while self.machine.judging:
+            await asyncio.sleep(0)
+            step = self.intake.turn()
+            raws.append(step.raw)
+        return Step(b"".join(raws), step.verdict)
 
     async def _emit(self, raw: bytes, watch: Watch) -> None:
         watch.busy = True

@@ -224,6 +224,7 @@ def test_reading_strictly_raises_nothing_but_unreadable(text: str) -> None:
     [
         configured(responseMimeType="application/json"),
         configured(response_mime_type="application/json"),
+        configured(responseMimeType="application/json; charset=utf-8"),
         configured(responseSchema=SCHEMA),
         configured(response_json_schema=SCHEMA),
         configured(responseFormat=[{"text": {"mimeType": "APPLICATION_JSON"}}]),
@@ -234,6 +235,35 @@ def test_reading_strictly_raises_nothing_but_unreadable(text: str) -> None:
 )
 def test_json_mode_is_seen_however_it_is_spelled(asked: StreamRequest) -> None:
     assert asked.wants_document
+
+
+ENUM = {"type": "STRING", "enum": ["sweet", "savoury"]}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        configured(responseMimeType="text/x.enum", responseSchema=ENUM),
+        configured(response_mime_type="text/x.enum", response_json_schema=ENUM),
+        configured(responseFormat={"text": {"mimeType": "TEXT_X_ENUM", "schema": ENUM}}),
+    ],
+)
+def test_one_of_a_few_values_is_no_document(asked: StreamRequest) -> None:
+    assert not asked.wants_document
+    assert asked.values == {"sweet", "savoury"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        configured(responseSchema=ENUM),
+        configured(responseMimeType="application/json", responseSchema=ENUM),
+        configured(responseMimeType="text/x.enum"),
+        configured(responseMimeType="text/x.enum", responseSchema={"enum": 3}),
+    ],
+)
+def test_only_text_is_one_of_a_few_values(asked: StreamRequest) -> None:
+    assert not asked.values
 
 
 @pytest.mark.parametrize(

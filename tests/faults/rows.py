@@ -69,6 +69,25 @@ _BREAKS = Section(
             ),
         ),
         Row(
+            "six cuts of one JSON answer",
+            "six kinds of cut, each a few frames further; a model that echoes, one that goes on "
+            "plainly, one that thinks first",
+            "one valid document, STOP; nothing before it is whole",
+            (f"{IO}/test_documents.py::test_a_document_that_is_cut_six_times_comes_out_whole",),
+        ),
+        Row(
+            "a cut JSON answer, and then another document, twice",
+            "the fake Gemini tells the document again with other values",
+            "an error frame, then the end of the connection without a last chunk",
+            (f"{IO}/test_documents.py::test_two_whole_new_documents_in_a_row_are_a_loud_end",),
+        ),
+        Row(
+            "one of a few values, cut in the word",
+            "text/x.enum; the model tells the value again, or goes on with it",
+            "the value",
+            (f"{IO}/test_documents.py::test_an_answer_that_is_one_of_a_few_values_is_made_whole",),
+        ),
+        Row(
             "a break that cannot be repaired",
             "text that nothing can continue, or retries used up",
             "an error frame, then the end of the connection without a last chunk",

@@ -21,7 +21,7 @@ from gemproxy.relay.loop import Refused, Relay
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing, Watch
-from tests.gemini import BODY, chunk, documents, sse, text_of
+from tests.gemini import BODY, REQUEST, chunk, documents, sse, text_of
 
 HOUR = 3600.0
 DROP = AttemptFailed(How.RESET, "reset")
@@ -139,6 +139,29 @@ class Stage:
 
 def stage(*attempts: list[Read] | Scripted | AttemptFailed, **more: Any) -> Stage:
     return Stage([Scripted(a) if isinstance(a, list) else a for a in attempts], **more)
+
+
+async def test_others_have_their_turn_while_a_large_document_is_judged() -> None:
+    rows = json.dumps([{"id": number, "ok": True} for number in range(4000)])
+    at = len(rows) // 2
+    scene = stage([sse(chunk(rows[:at])), DROP], [sse(chunk(rows[at:], finish="STOP"))])
+    config = {"generationConfig": {"responseMimeType": "application/json"}}
+    scene.relay.machine.request = StreamRequest(json.dumps({**REQUEST, **config}).encode())
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    busy = asyncio.create_task(others())
+    await scene.relay.run()
+    busy.cancel()
+
+    assert text_of(b"".join(scene.sink.writes)) == rows
+    assert scene.sink.ending == "finished"
+    assert turns > 40
 
 
 async def test_a_stream_passes_read_by_read() -> None:
