@@ -484,6 +484,12 @@ _MACHINE = Section(
             ),
         ),
         Row(
+            "a crowd of connections while the loop is busy",
+            "a process that is stopped, and as many clients as may be served",
+            "each is let in when the loop is free again",
+            (f"{HERE}/test_crowds.py::test_a_crowd_waits_in_the_kernel_while_the_loop_is_busy",),
+        ),
+        Row(
             "more requests than max_connections",
             "one more",
             "503 with Retry-After at once, never a queue",
