@@ -19,7 +19,7 @@ from gemproxy.core.anchor import choose_anchor
 from gemproxy.core.choice import Choice
 from gemproxy.core.chunk import Chunk
 from gemproxy.core.continuation import Form, continue_natively, continue_text
-from gemproxy.core.document import LARGEST, Document
+from gemproxy.core.document import LARGEST, SEAM_REACH, Document
 from gemproxy.core.ending import Ending
 from gemproxy.core.errors import NotContinuable
 from gemproxy.core.events import Received
@@ -223,18 +223,19 @@ def _textual(
         delivered_tokens=ledger.delivered_tokens,
         thought_tokens=ledger.thought_tokens,
     )
-    joiner = _joiner(request, text, Seam(text, anchor, tail))
+    joiner = _joiner(request, text, anchor, tail)
     rewriter = _rewriter(transcript, ledger, policy, continued=text)
     at = transcript.chars
     return Attempt(body, Plan.TEXT, rewriter, joiner, begins_at=at, proving=True)
 
 
-def _joiner(request: StreamRequest, text: str, seam: Joiner) -> Joiner:
-    """Return what joins an answer of the kind that was asked for; ``seam`` is for free text."""
-    if request.values:
-        return Choice(text, seam, request.values)
-    readable = request.wants_document and len(text) <= LARGEST
-    return Document(text, seam, request.schema) if readable else seam
+def _joiner(request: StreamRequest, text: str, anchor: str | None, tail: Tail) -> Joiner:
+    """Return what joins an answer of the kind that was asked for."""
+    if request.wants_document and len(text) <= LARGEST:
+        # A restart is found by the document itself, so the seam needs the end alone.
+        return Document(text, Seam(text[-SEAM_REACH:], anchor, tail), request.schema)
+    seam = Seam(text, anchor, tail)
+    return Choice(text, seam, request.values) if request.values else seam
 
 
 def _rewriter(

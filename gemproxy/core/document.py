@@ -14,6 +14,7 @@ All of this is work in bits, so that a large document holds up no other stream; 
 about two milliseconds of it.
 """
 
+import re
 from collections.abc import Iterator
 
 import attrs
@@ -28,12 +29,16 @@ from gemproxy.core.tail import UNASKED_MIN
 LARGEST = 1 << 20
 """Characters. A longer text is joined where the seam says, without being read."""
 
+SEAM_REACH = 2000
+"""Characters that a seam has to see of either text, unless it swallows a restart."""
+
+_OPENING_FENCE = re.compile(r"\s*`{3}(?:json)?[ \t]*\r?\n", re.IGNORECASE)
+_CLOSING_FENCE = re.compile(r"\s*`{3}\s*\Z")
 _OVERLAP_MAX = 600
 _OVERLAPS_MAX = 8
 _SLICE = 1000  # steps
 _SEAM_BIT = 32  # characters that the seam takes in one bit
 _SEAM_STEPS = 4  # steps that a character takes there
-_SEAM_REACH = 2000  # it has decided by then, unless it swallows a restart
 
 
 def is_document(text: str, schema: Schema | None) -> bool:
@@ -99,20 +104,37 @@ class Document:
         text = "".join(self._pieces)
         if _begins_again(text, self.delivered):
             return Cut(len(self.delivered), Joint.RESTART)
-        return self.seam.feed(text[:_SEAM_REACH]) or self.seam.close()
+        return self.seam.feed(text[:SEAM_REACH]) or self.seam.close()
 
     def _decided(self, *, whole: bool) -> Work[Decision]:
         text = "".join(self._pieces)
         said = yield from self._ask_the_seam(text, whole=whole)
         reader = Reader()
         try:
-            yield from reader.read(self.delivered)
+            yield from reader.read(self.delivered[self._opened() :])
         except NotJSON:
             return Diverged()
         judged = self._joined if whole else self._held
         decision = yield from judged(reader, said, text)
         yield from release(reader.value)
         return decision
+
+    def _opened(self) -> int:
+        """Return the length of the fence that the delivered text begins with, if it does."""
+        fence = _OPENING_FENCE.match(self.delivered)
+        return fence.end() if fence else 0
+
+    def _fits(self, reader: Reader, text: str, *, whole: bool) -> Work[bool]:
+        """Tell whether ``text`` can follow what was read; with ``whole``, and make it whole.
+
+        A fence that the delivered text opened may be closed.
+        """
+        text = _CLOSING_FENCE.sub("", text) if whole and self._opened() else text
+        try:
+            yield from reader.read(text)
+        except NotJSON:
+            return False
+        return reader.finish() or not whole
 
     def _ask_the_seam(self, text: str, *, whole: bool) -> Work[Decision | None]:
         """Return the seam's decision; None if the attempt was cut before there was one."""
@@ -141,7 +163,7 @@ class Document:
 
     def _checked(self, reader: Reader, cut: Cut, text: str) -> Work[Decision]:
         """Return ``cut`` if what it makes parses and agrees with the schema."""
-        if not (yield from _fits(reader, text[cut.drop :], whole=True)):
+        if not (yield from self._fits(reader, text[cut.drop :], whole=True)):
             return Diverged()
         schema = self.schema
         right = schema is None or (yield from agrees(reader.value, as_json_schema(schema)))
@@ -175,14 +197,14 @@ class Document:
         if text.startswith(self.delivered):
             likely.append(Cut(len(self.delivered), Joint.RESTART))
         for cut in likely:
-            if (yield from _fits(reader.fork(), text[cut.drop :], whole=whole)):
+            if (yield from self._fits(reader.fork(), text[cut.drop :], whole=whole)):
                 return cut
         overlaps = list(_overlaps(self.delivered, text))
         if len(overlaps) > _OVERLAPS_MAX:
             return None
         fitting: list[Cut] = []
         for cut in overlaps:
-            fits = yield from _fits(reader.fork(), text[cut.drop :], whole=whole)
+            fits = yield from self._fits(reader.fork(), text[cut.drop :], whole=whole)
             fitting += [cut] if fits else []
         return fitting[0] if fitting and self._is_telling(fitting) else None
 
@@ -197,15 +219,6 @@ class Document:
     def _ends_twice(self, length: int) -> bool:
         """Tell whether the delivered text ends with so many characters two times over."""
         return self.delivered[-length:] == self.delivered[-2 * length : -length]
-
-
-def _fits(reader: Reader, text: str, *, whole: bool) -> Work[bool]:
-    """Tell whether ``text`` can follow what was read; with ``whole``, and make it whole."""
-    try:
-        yield from reader.read(text)
-    except NotJSON:
-        return False
-    return reader.finish() or not whole
 
 
 def _begins_again(text: str, delivered: str) -> bool:

@@ -257,6 +257,15 @@ def test_what_comes_behind_a_whole_document_is_no_part_of_it(rest: str) -> None:
     assert text.rstrip() == WHOLE
 
 
+@pytest.mark.parametrize("at", [8, 9, 20, 40, 83, 84])
+def test_a_document_in_a_fence_is_joined_in_its_fence(at: int) -> None:
+    whole = f"```json\n{WHOLE}\n```\n"
+
+    assert joined(whole[:at], whole[at:]) == whole
+    assert joined(whole[:at], whole[at:-5]) == whole[:-5]
+    assert joined(WHOLE[:40], f"{WHOLE[40:]}\n```") is None
+
+
 def test_lines_of_json_are_no_document() -> None:
     assert joined('{"a": 1}\n{"a"', ": 2}") is None
 
