@@ -111,7 +111,7 @@ class _Received:
 
     async def _receive(self) -> Body:
         bodies, request = self._bodies, self._request
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        if request.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
             raise Encoded("Send the request body without a Content-Encoding.")
         incoming = Incoming(request, bodies.limit, bodies.patience, bodies.rate)
         pieces: list[bytes] = []

@@ -118,6 +118,15 @@ async def test_every_body_goes_up_whole_and_all_is_given_back(contents: list[lis
     assert bodies.held == 0
 
 
+@pytest.mark.parametrize("coding", ["", " ", "Identity", " identity "])
+async def test_a_body_that_is_not_compressed_may_say_so(coding: str) -> None:
+    plain = request(b"x")
+    plain.headers["Content-Encoding"] = coding
+
+    async with Bodies(each=10, total=100).receive(plain) as body:
+        assert body.kept == b"x"
+
+
 async def test_a_compressed_body_is_refused_before_it_is_read() -> None:
     packed = request(b"x")
     packed.headers["Content-Encoding"] = "gzip"
