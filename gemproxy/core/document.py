@@ -4,7 +4,8 @@
 the attempt is over it looks at a few places to join at, in this order: the seam's, none, the
 whole text told again, and overlaps. What no seam may trust to chance, the grammar decides:
 ``Reader`` knows where the delivered text stands, and most wrong cuts fail within a few tokens.
-Among like values several overlaps can fit, and each makes another document: then none is taken.
+Among like values several overlaps can fit, or an overlap and new text, and each makes another
+document: then none is taken.
 The place that makes a whole document is parsed, once, and checked against the schema, once.
 
 An attempt that is itself cut can still bring the document forward. Then the same places are
@@ -178,15 +179,8 @@ class Document:
             if again is not None:  # it tells the document again, or only begins as it began
                 news = 0 <= again < len(text) and len(self.delivered) >= RESTART_MIN
                 return Cut(again, Joint.RESTART) if news else Diverged()
-            if self._may_repeat(text):
-                return Diverged()
         cut = yield from self._fitting(reader, said, text, whole=False)
         return cut if cut is not None and cut.drop < len(text) else Diverged()
-
-    def _may_repeat(self, text: str) -> bool:
-        """Tell an attempt that may go on plainly, or repeat a longer end of the delivered text."""
-        overlap = next(_overlaps(self.delivered, text), Cut(0, Joint.PLAIN)).drop
-        return overlap >= UNASKED_MIN and not self._ends_twice(overlap)
 
     def _fitting(
         self, reader: Reader, said: Decision | None, text: str, *, whole: bool
@@ -198,7 +192,11 @@ class Document:
             likely.append(Cut(len(self.delivered), Joint.RESTART))
         for cut in likely:
             if (yield from self._fits(reader.fork(), text[cut.drop :], whole=whole)):
-                return cut
+                longer = self._doubtful(text) if cut.kind is Joint.PLAIN else None
+                doubt = longer is not None and (
+                    yield from self._fits(reader.fork(), text[longer.drop :], whole=whole)
+                )
+                return None if doubt else cut
         overlaps = list(_overlaps(self.delivered, text))
         if len(overlaps) > _OVERLAPS_MAX:
             return None
@@ -207,6 +205,12 @@ class Document:
             fits = yield from self._fits(reader.fork(), text[cut.drop :], whole=whole)
             fitting += [cut] if fits else []
         return fitting[0] if fitting and self._is_telling(fitting) else None
+
+    def _doubtful(self, text: str) -> Cut | None:
+        """Return the overlap that speaks against new text, None where it is likely by chance."""
+        overlap = next(_overlaps(self.delivered, text), Cut(0, Joint.PLAIN))
+        long = overlap.drop >= UNASKED_MIN and not self._ends_twice(overlap.drop)
+        return overlap if long else None
 
     def _is_telling(self, fitting: list[Cut]) -> bool:
         """Tell whether the longest of the overlaps goes before the others.

@@ -43,6 +43,8 @@ _SPACE = re.compile(r"[ \t\n\r]*+")
 _WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9]\d*+)(\.\d++)?([Ee][-+]?\d++)?", re.ASCII)
 _BEGUN_NUMBER = re.compile(r"-|-?(?:0|[1-9]\d*+)(?:\.\d*+|(?:\.\d++)?[Ee](?:[-+]?\d*+))?", re.ASCII)
 _BEGUN_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?")
+_HALF = re.compile(r"\\u[Dd][89ABab][0-9A-Fa-f]{2}\Z")
+_ESCAPE = len("\\u1234")
 _LITERALS = {"true": True, "false": False, "null": None}
 
 _VALUE, _FIRST_ITEM, _KEY, _FIRST_KEY, _COLON, _NEXT, _END = range(7)
@@ -122,9 +124,9 @@ class Reader:
         if at == size:
             return -1
         if text[at] == '"':
-            end = yield from _past(_BODY, text, at + 1)
+            pieces, end = yield from _string(text, at + 1)
             if end < size and text[end] == '"':
-                self._take(_STRING, text[at : end + 1])
+                self._take_string("".join(pieces))
                 return end + 1
             if end < size and not _BEGUN_ESCAPE.fullmatch(text, end):
                 raise NotJSON("a string that is none")
@@ -149,14 +151,19 @@ class Reader:
     def _take(self, kind: int, token: str) -> None:
         if kind == _SIGN:
             self._take_sign(token)
-        elif kind == _STRING and self._expected in _KEYS:
-            key = _unquoted(token)
-            if key in self._open[-1]:
-                raise NotJSON("duplicate key")
-            self._keys.append(key)
-            self._expected = _COLON
+        elif kind == _STRING:
+            self._take_string(_unquoted(token))
         else:
-            self._put(_scalar(kind, token))
+            self._put(_LITERALS[token] if kind == _LITERAL else _number(token))
+
+    def _take_string(self, value: str) -> None:
+        if self._expected not in _KEYS:
+            self._put(value)
+            return
+        if value in self._open[-1]:
+            raise NotJSON("duplicate key")
+        self._keys.append(value)
+        self._expected = _COLON
 
     def _take_sign(self, sign: str) -> None:
         expected = self._expected
@@ -280,14 +287,26 @@ def _past(pattern: re.Pattern[str], text: str, at: int) -> Work[int]:
         yield _BIT
 
 
+def _string(text: str, at: int) -> Work[tuple[list[str], int]]:
+    """Read a long string from behind its quotation mark; return its pieces and where they end.
+
+    The halves of a character that is written as two escapes stay together.
+    """
+    pieces: list[str] = []
+    while True:
+        found = _BODY.match(text, at, at + _WINDOW)
+        end = found.end() if found else at
+        half = _HALF.search(text, max(at + 1, end - _ESCAPE), end)
+        end = half.start() if half else end
+        if end == at:
+            return pieces, end
+        pieces.append(_unquoted(f'"{text[at:end]}"'))
+        at = end
+        yield _BIT
+
+
 def _is_begun_number(text: str) -> bool:
     return len(text) < _WINDOW and _BEGUN_NUMBER.fullmatch(text) is not None
-
-
-def _scalar(kind: int, token: str) -> object:
-    if kind == _STRING:
-        return _unquoted(token)
-    return _LITERALS[token] if kind == _LITERAL else _number(token)
 
 
 def _unquoted(token: str) -> str:

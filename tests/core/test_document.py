@@ -203,6 +203,15 @@ def test_overlaps_among_like_values_prove_nothing(again: int) -> None:
     assert joined(delivered, delivered[-again:] + whole[58:]) is None
 
 
+def test_what_may_be_new_or_a_repetition_is_not_used() -> None:
+    at = WHOLE.index("the field")
+    delivered = WHOLE[:at]
+
+    assert joined(delivered, WHOLE[at - len('the forest", "') :]) is None
+    assert joined(delivered, WHOLE[at - len('", "') :]) is not None, "so little is chance"
+    assert joined(delivered, WHOLE[at:]) == WHOLE
+
+
 def test_an_asked_echo_among_like_values_is_believed() -> None:
     whole = f'{{"rows": [{", ".join([ROW] * 4)}]}}'
     delivered = whole[:58]

@@ -129,6 +129,14 @@ def test_a_token_may_be_longer_than_any_slice() -> None:
     assert begins_json(f'["{string}\\u12')
 
 
+@given(st.text(min_size=1, max_size=9), st.booleans())
+def test_a_long_string_is_read_in_pieces_as_it_was_written(text: str, ascii_only: bool) -> None:
+    string = f"{text} \U0001f600" * 2000
+    written = json.dumps([string, {string: 1}], ensure_ascii=ascii_only)
+
+    assert read(written) == [string, {string: 1}]
+
+
 def test_work_comes_in_bits() -> None:
     steps = list(parse(json.dumps([{"id": number, "name": "row"} for number in range(5000)])))
 
