@@ -1,7 +1,8 @@
 """What the models have taught us: which form of continuation each one takes.
 
-A model that answers our continuation with 400 is asked in the next form; when it accepts
-that one, its later streams begin there. A list of model names would be out of date: aliases
+A model that refuses the form of a continuation (a 400 in known words, see ``core.forms``) is
+asked in the next one; when it accepts that, its later streams begin there. Nothing is learnt from
+a form that was reached otherwise. A list of model names would be out of date: aliases
 such as ``-latest`` move. Nothing is kept over a restart, so that a model that has learnt
 better gets its chance.
 """

@@ -174,6 +174,28 @@ _SILENCE = Section(
             ),
         ),
         Row(
+            "a path that swallows packets",
+            "the kernel drops whatever comes for a connection: before the answer, in it, and "
+            "while a body is sent",
+            "the connection fails within a minute, as by a reset, and its attempt is made again",
+            (
+                "tests/relay/test_keepalive.py::test_a_path_that_swallows_packets_fails_as_a_reset_does",
+            ),
+        ),
+        Row(
+            "silence, and a client that says by X-Server-Timeout how long it waits",
+            "less and more than our own patience, on seven kinds of route",
+            "504 when its time is over, and not before; an answer that has begun goes on",
+            (
+                f"{HERE}/test_deadlines.py::test_silence_ends_when_the_client_says",
+                f"{HERE}/test_deadlines.py::test_a_longer_time_than_our_own_is_kept",
+                f"{HERE}/test_deadlines.py::test_a_stream_that_delivers_is_not_ended_by_it",
+                f"{HERE}/test_deadlines.py::test_no_attempt_begins_after_it",
+                f"{HERE}/test_deadlines.py::test_a_stream_with_text_out_is_not_repaired_beyond_it",
+                f"{HERE}/test_deadlines.py::test_without_it_silence_is_not_repeated",
+            ),
+        ),
+        Row(
             "one byte at a time, latency, jitter, 1 kB/s",
             "a line that carries the answer so, four kinds of request",
             "the upstream's bytes, exactly, by one attempt",
@@ -243,6 +265,24 @@ _ANSWERS = Section(
                 f"{HERE}/test_answers.py::test_a_retry_after_that_fits_is_waited_for_once",
                 f"{ENDINGS}::test_an_error_answer_passes_as_it_came",
             ),
+        ),
+        Row(
+            "503 to many clients at once",
+            "with and without Retry-After, in seconds and as a date",
+            "a wait within retry_after_limit_seconds is kept; the key's retries stay below a fifth "
+            "of its requests and retries_per_minute; then the answer as it came",
+            (
+                f"{HERE}/test_overloads.py::test_a_wait_beyond_our_limit_means_no_to_every_client",
+                f"{HERE}/test_overloads.py::test_many_clients_together_repeat_a_fifth_of_their_requests_and_the_floor",
+                f"{HERE}/test_overloads.py::test_a_quiet_caller_has_all_its_retries_whatever_others_do",
+                f"{HERE}/test_overloads.py::test_a_date_to_come_again_is_kept_like_seconds",
+            ),
+        ),
+        Row(
+            "429 for a quota of the day",
+            "with a RetryInfo of a second beside it",
+            "the answer as it came, at once",
+            (f"{HERE}/test_overloads.py::test_a_quota_for_the_day_is_passed_on_at_once",),
         ),
         Row(
             "400, 403",

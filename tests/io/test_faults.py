@@ -25,18 +25,19 @@ TOLD = attrs.evolve(
 )
 TARGETS = pytest.mark.parametrize("target", [STREAM, ARRAY], ids=["sse", "array"])
 
+# Half a second: silence is repeated once, so the second attempt may not seem silent when the
+# machine is busy.
 HASTY = {
-    "first_byte_timeout_seconds": 0.2,
-    "thinking_timeout_seconds": 0.2,
-    "chunk_timeout_seconds": 0.2,
-    "finish_grace_seconds": 0.2,
+    "thinking_timeout_seconds": 0.5,
+    "chunk_timeout_seconds": 0.5,
+    "finish_grace_seconds": 0.5,
 }
 TIRELESS = {"max_consecutive_retries": 50, "max_resumes": 50, "max_frame_bytes": 1 << 16}
 
 PLACES = ("0", "1", "event:1", "event:4", "utf8:3", "thinking", "2500", "end")
 AT_PLACES = [
     *(f"{kind.value}@{place}" for kind in sorted(CUTS, key=str) for place in PLACES),
-    *(f"{kind}@headers" for kind in ("fin", "rst", "stall")),
+    *(f"{kind}@headers" for kind in ("fin", "rst")),
     *(
         f"{fault}@event:{number}"
         for fault in ("error:503", "error:500", "raw-error:503", "garbage", "endless-line")

@@ -1,10 +1,16 @@
 """The sockets to the upstream: how soon the kernel gives up a path that is dead."""
 
+import asyncio
+import ctypes
 import socket
+import struct
 import sys
+from collections.abc import AsyncIterator
 
 import pytest
 
+from gemproxy.core.events import How
+from gemproxy.relay import keepalive
 from gemproxy.relay.keepalive import (
     DEAD_AFTER_SECONDS,
     IDLE_SECONDS,
@@ -13,6 +19,8 @@ from gemproxy.relay.keepalive import (
     make_socket,
     options,
 )
+from gemproxy.relay.upstream import AttemptFailed, open_upstream
+from tests.sockets import CHUNKED, Reader, Writer, chunk, head, scripted
 
 LINUX = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 6, "TCP_USER_TIMEOUT": 18}
 MACOS = {"TCP_KEEPALIVE": 0x10, "TCP_KEEPINTVL": 0x101, "TCP_KEEPCNT": 0x102}
@@ -45,3 +53,58 @@ def test_macos_has_names_of_its_own() -> None:
 
 def test_a_system_without_these_options_keeps_its_own_times() -> None:
     assert list(options({})) == []
+
+
+def swallow(writer: Writer) -> None:
+    """Let the kernel drop whatever comes for this connection, acknowledgements and all (BPF)."""
+    drop = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # ret 0
+    program = struct.pack("HP", 1, ctypes.addressof(drop))
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, 26, program)
+
+
+HOLES = [
+    (b"", False),
+    (b"", True),
+    (CHUNKED + chunk(b"one"), False),
+    (CHUNKED + chunk(b"one"), True),
+]
+if sys.platform != "linux":
+    HOLES = []  # the filter of a socket is Linux's
+
+
+@pytest.mark.parametrize(("begun", "sends"), HOLES)
+async def test_a_path_that_swallows_packets_fails_as_a_reset_does(
+    monkeypatch: pytest.MonkeyPatch, begun: bytes, *, sends: bool
+) -> None:
+    """In a second or two instead of a minute: waiting for an answer, in it, and sending."""
+    quick = {"TCP_KEEPIDLE": 1, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 1, "TCP_USER_TIMEOUT": 1000}
+    monkeypatch.setattr(keepalive, "_VALUES", quick)
+    swallowing = asyncio.Event()
+
+    async def serve(reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        writer.write(begun)
+        await writer.drain()
+        swallow(writer)
+        swallowing.set()
+        await asyncio.Event().wait()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"one"
+        if sends:
+            await swallowing.wait()
+            yield b"two"
+
+    async def ask() -> None:
+        async with (
+            scripted(serve) as url,
+            open_upstream(connect_timeout=9, proxy=None) as upstream,
+            upstream.forward("POST", url, {}, body(), 3600, watched=True) as attempt,
+        ):
+            while await attempt.read():
+                pass
+
+    with pytest.raises(AttemptFailed) as caught:
+        await ask()
+
+    assert caught.value.how is How.RESET

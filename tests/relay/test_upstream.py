@@ -183,6 +183,63 @@ async def test_a_silent_upstream_has_no_first_byte(upstream: Upstream, serve: Se
     assert How.NO_FIRST_BYTE is (await failure(upstream, url, 0.05)).how
 
 
+@pytest.mark.parametrize("forwarded", [False, True])
+async def test_the_time_of_an_upload_is_not_the_first_bytes(
+    upstream: Upstream, serve: Serve, *, forwarded: bool
+) -> None:
+    """The upstream takes a body in for longer than it may take to answer."""
+    body = bytes(16 << 20)
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        go_on = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.6, go_on.set)
+        await go_on.wait()
+        await reader.readexactly(len(body))
+        writer.write(OK)
+
+    url, headers = await serve(script), {"Content-Length": str(len(body))}
+    if forwarded:
+        made = upstream.forward("POST", url, headers, pieces(*[body[: 1 << 20]] * 16), 0.5)
+    else:
+        made = upstream.attempt("POST", url, headers, body, 0.5)
+    async with made as attempt:
+        assert await whole(attempt) == b"ok"
+
+
+async def test_silence_behind_an_upload_is_timed_from_its_end(
+    upstream: Upstream, serve: Serve
+) -> None:
+    async def script(reader: Reader, _: Writer) -> None:
+        await reader.read()
+
+    with pytest.raises(AttemptFailed) as caught:
+        async with upstream.attempt("POST", await serve(script), {}, bytes(1 << 20), 0.05):
+            pass
+
+    assert caught.value.how is How.NO_FIRST_BYTE
+
+
+@pytest.mark.parametrize("seconds", [None, 3600.0])
+async def test_more_silence_may_be_allowed_once_an_answer_has_begun(
+    upstream: Upstream, serve: Serve, seconds: float | None
+) -> None:
+    go_on = asyncio.Event()
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        writer.write(CHUNKED)
+        await go_on.wait()
+        writer.write(b"3\r\none\r\n0\r\n\r\n")
+
+    async with upstream.forward("GET", await serve(script), {}, None, 0.5) as attempt:
+        attempt.allow_silence(seconds)
+        asyncio.get_running_loop().call_later(0.6, go_on.set)
+
+        assert await whole(attempt) == b"one"
+        attempt.allow_silence(1.0)  # of no consequence behind the end
+
+
 async def test_a_slow_stream_outlives_the_first_byte_timeout(
     upstream: Upstream, serve: Serve
 ) -> None:

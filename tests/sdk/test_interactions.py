@@ -23,7 +23,7 @@ ID = f"v1_{MODEL}_1"
 STORY = BUILT_IN["story"]
 THINKING = BUILT_IN["thinking"]
 BREAKS = ("rst@1500", "raw-error:503@event:3", "clean@700", "error:504@event:2", "fin@2000")
-DEAD = ("clean@1500", *["status:404"] * 9)
+DEAD = ("clean@1500", *["status:403"] * 9)
 
 Event = Any
 """One of the SDK's own union of types."""
@@ -154,7 +154,7 @@ async def test_google_genai_raises_when_it_cannot_be_read_on(
         assert seen.error is not None
         assert "Connection" in type(seen.error).__name__
         assert seen.kinds[-1] == "error"
-        assert seen.events[-1].error.code == "not_found"
+        assert seen.events[-1].error.code == "permission_denied"
         assert STORY.text.startswith(seen.text)
         assert [request.method for request in server.requests] == ["POST", "GET"]
 
@@ -243,7 +243,7 @@ async def test_google_genai_js_raises_when_it_cannot_be_read_on(
 
         assert run.error is not None
         assert run.error.name == "APIConnectionError"
-        assert raws(run)[-1]["error"]["code"] == "not_found"
+        assert raws(run)[-1]["error"]["code"] == "permission_denied"
 
 
 async def test_google_genai_js_does_not_see_heartbeats(
