@@ -170,6 +170,7 @@ class InteractionMachine:
     _erred: bool = False
     _refusals: Refusals = attrs.field(init=False)
     _speaks: bool = False
+    _spoke: bool = False
     _checkpoint: bool = attrs.field(init=False)
     _fault_at: int = -1
     _error: GemproxyError | None = None
@@ -213,7 +214,9 @@ class InteractionMachine:
             return Patience.FIRST_BYTE
         if self._ended or self._completed:
             return Patience.FINISH
-        return Patience.CHUNK if self._speaks else Patience.THINKING
+        if self._speaks:
+            return Patience.CHUNK
+        return Patience.THINKING_ON if self._spoke else Patience.THINKING
 
     @property
     def client_goes_on(self) -> bool:
@@ -228,6 +231,7 @@ class InteractionMachine:
 
     def _open(self, _: Opened) -> Actions:
         self._opened = True
+        self._spoke = False
         self.delivered.rewind()
         self.state = State.CATCHING_UP if self.delivered.count else State.STREAMING
         return ()
@@ -300,6 +304,7 @@ class InteractionMachine:
         self.status = event.status or self.status
         self._completed |= event.type in COMPLETED
         self._speaks = event.speaks
+        self._spoke |= event.speaks
         if event.type == STATUS or event.type in COMPLETED:
             self._checkpoint = bool(event.token) or (self._checkpoint and not self._completed)
         elif event.type not in CREATED:

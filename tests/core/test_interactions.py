@@ -361,7 +361,7 @@ def test_patience_is_for_the_moment() -> None:
         (CREATED, Patience.THINKING),
         (START, Patience.THINKING),
         (ONE, Patience.CHUNK),
-        (raw("step.stop", index=0), Patience.THINKING),
+        (raw("step.stop", index=0), Patience.THINKING_ON),
         (COMPLETED, Patience.FINISH),
         (END, Patience.FINISH),
     ]:
