@@ -51,4 +51,5 @@ def shown(text: str) -> str:
 
     Only spaces behind something on the same line are taken off: an indentation stays.
     """
-    return _BLANKS.sub("", text)
+    at = max(len(text.rstrip(" ")) - 1, 0)  # the expression would look at all of a long text
+    return text[:at] + _BLANKS.sub("", text[at:])
