@@ -140,10 +140,14 @@ class Patience(enum.Enum):
 
 @attrs.frozen
 class Kept:
-    """An ending that was not accepted, and what the client had then (``progress``)."""
+    """An ending that was not accepted, and what the client had then.
+
+    ``progress`` counts it, ``started`` says whether any frame had gone out.
+    """
 
     attempt: Attempt
     progress: int
+    started: bool
 
 
 class IllegalInput(RuntimeError):
@@ -712,11 +716,15 @@ class StreamMachine:
     def _keep(self) -> None:
         """Keep the present ending, unless an earlier one stands at the same place."""
         if self._kept is None or self._kept.progress != self._visible:
-            self._kept = Kept(self._attempt, self._visible)
+            self._kept = Kept(self._attempt, self._visible, self.transcript.started)
 
     def _pass_kept(self, kept: Kept) -> Actions:
-        self._attempt = kept.attempt
-        self._attempt.settled = True
+        """End as an earlier attempt did, under the names that the client has seen by now."""
+        attempt, told = kept.attempt, self.transcript
+        if attempt.rewriter is None and not kept.started and told.started:
+            attempt.rewriter = Rewriter(Ledger(), told.response_id, told.model_version)
+        self._attempt = attempt
+        attempt.settled = True
         return self._finish(None)
 
     def _go_on(self, verdict: Verdict, tail: Frame | None) -> Actions:

@@ -1208,6 +1208,27 @@ def test_an_empty_stop_passes_when_only_errors_follow_it(event: Any) -> None:
     assert actions == (emits(empty), Finish())
 
 
+def test_an_ending_that_is_passed_has_the_name_that_the_client_knows() -> None:
+    stream = machine()
+    thought = part_frame(THOUGHT, response_id="second")
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk("", finish="STOP", response_id="first"))
+        >> EOF
+        << Resume(Cause.EMPTY)
+        >> Opened()
+        >> received(thought)
+        << emits(thought)
+        >> RESET
+        << Resume(Cause.DROP)
+        >> GaveUp("budget")
+        << says("", responseId="second")
+        << Finish()
+    )
+
+
 @pytest.mark.parametrize("reason", ["SAFETY", "MAX_TOKENS", "MALFORMED_FUNCTION_CALL", "NEW"])
 @pytest.mark.parametrize("length", [1, 12, 30])
 def test_half_an_echo_is_dropped_and_its_ending_passes(reason: str, length: int) -> None:
