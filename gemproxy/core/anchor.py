@@ -1,9 +1,11 @@
 """The anchor: the end of the delivered text that a resumed attempt is asked to begin with.
 
 It has to prove itself: an attempt that simply goes on must not be able to begin with it by
-chance. So it is about 40 characters long, and longer where the text repeats itself.
+chance. So it is about 40 characters long, and longer where the text repeats itself. Models like
+to begin at the start of a sentence, so it does where one begins not far before.
 """
 
+import re
 import unicodedata
 from bisect import bisect_left
 from itertools import takewhile
@@ -19,27 +21,46 @@ ANCHOR_MIN = 6
 ANCHOR_MAX = 200
 """An end of the text that tells only beyond this many characters has no anchor."""
 
+SENTENCE_REACH = 120
+"""Characters that an anchor may have where that makes it begin with a sentence."""
+
+_SENTENCE = re.compile(
+    r"(?<=[^\W\d][.!?\u2026])[\"'\u201d\u2019)]* (?=\w)|(?<=[\u3002\uff01\uff1f])"
+)
 _WORD_REACH = 24  # how far back the start of a word is looked for
 
 
 def choose_anchor(delivered: str, tail: Tail | None = None) -> str | None:
     """Return the end of ``delivered`` that the next attempt is asked to begin with.
 
-    It is about 40 characters, from the start of a word, and longer where the text repeats
-    itself. None when the text is too short or too repetitive for any end of it to be telling.
-    ``tail`` is that of the text where it is known.
+    It is about 40 characters, from the start of a word, or up to 120 from the start of a
+    sentence in the same line, and longer where the text repeats itself. None when the text is
+    too short or too repetitive for any end of it to be telling. ``tail`` is that of the text
+    where it is known.
     """
     tail = tail or Tail.of(delivered)
     size = len(tail.folded)
     if size < ANCHOR_MIN or tail.telling < max(0, size - ANCHOR_MAX):
         return None
     latest = min(tail.offsets[tail.telling], max(0, len(tail.text) - ANCHOR_LENGTH))
-    start = _word_start(tail.text, latest)
+    start = _sentence_start(tail, latest)
+    start = _word_start(tail.text, latest) if start is None else start
     begin = len(tail.text) - len(tail.text.lstrip())
     while start > begin and tail.may_follow(bisect_left(tail.offsets, start), "\n"):
         start = max(begin, _word_start(tail.text, start - 1))
     anchor = delivered[tail.start + max(begin, start) :]
     return anchor if len(anchor) <= REACH else None
+
+
+def _sentence_start(tail: Tail, latest: int) -> int | None:
+    """Return the offset, ``latest`` or before, where a sentence of the last line begins."""
+    first = max(tail.text.rfind("\n"), len(tail.text) - SENTENCE_REACH)
+    starts = [found.end() for found in _SENTENCE.finditer(tail.text, max(first, 0))]
+    fitting = (start for start in reversed(starts) if start <= latest)
+    start = next(fitting, None)
+    if start is None or tail.may_follow(bisect_left(tail.offsets, start), "\n"):
+        return None
+    return start
 
 
 def _word_start(text: str, at: int) -> int:

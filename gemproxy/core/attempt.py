@@ -165,7 +165,7 @@ def _continuing(
     if anchor is None and way.replay and not way.ahead and not request.server_tools:
         return _replay(request, transcript, ledger, policy)
     transcript.forget_checkpoints()
-    return _textual(request, transcript, ledger, policy, (way.form, text, anchor, tail))
+    return _textual(request, transcript, ledger, policy, (way, text, anchor, tail))
 
 
 def _replay(
@@ -211,30 +211,31 @@ def _textual(
     transcript: Transcript,
     ledger: Ledger,
     policy: Policy,
-    how: tuple[Form, str, str | None, Tail],
+    how: tuple[Way, str, str | None, Tail],
 ) -> Attempt:
-    form, text, anchor, tail = how
-    anchor = None if form is Form.PREFILL else anchor
+    way, text, anchor, tail = how
+    anchor = None if way.form is Form.PREFILL else anchor
     body = continue_text(
         request,
         text,
         anchor=anchor,
-        form=form,
+        form=way.form,
         delivered_tokens=ledger.delivered_tokens,
         thought_tokens=ledger.thought_tokens,
     )
-    joiner = _joiner(request, text, anchor, tail)
+    joiner = _joiner(request, way, (text, anchor, tail))
     rewriter = _rewriter(transcript, ledger, policy, continued=text)
     at = transcript.chars
     return Attempt(body, Plan.TEXT, rewriter, joiner, begins_at=at, proving=True)
 
 
-def _joiner(request: StreamRequest, text: str, anchor: str | None, tail: Tail) -> Joiner:
+def _joiner(request: StreamRequest, way: Way, end: tuple[str, str | None, Tail]) -> Joiner:
     """Return what joins an answer of the kind that was asked for."""
+    text, anchor, tail = end
     if request.wants_document and len(text) <= LARGEST:
         # A restart is found by the document itself, so the seam needs the end alone.
         return Document(text, Seam(text[-SEAM_REACH:], anchor, tail), request.schema)
-    seam = Seam(text, anchor, tail)
+    seam = Seam(text, anchor, tail, last_form=way.last, request_says=request.says)
     return Choice(text, seam, request.values) if request.values else seam
 
 

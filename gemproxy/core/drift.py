@@ -38,7 +38,7 @@ BOUND = 1.25
 DISTANCE = 0.15
 """The share of the delivered text's length by which the place of the anchor may differ."""
 
-LENGTH_MAX = 200_000
+LENGTH_MAX = 50_000
 """Characters of a text for which a retelling is compared: the loop must not wait for more."""
 
 _NOT_WORDS = re.compile(r"[\d.!?\u2026\u3002\uff01\uff1f\n]")

@@ -109,6 +109,10 @@ class StreamRequest:
         parts = _parts(self.contents[-1]) if self.contents else []
         return any(look_up(part, "functionResponse") is not None for part in parts)
 
+    def says(self, phrase: str) -> bool:
+        """Return whether the request has ``phrase`` anywhere, in whatever case."""
+        return phrase.casefold() in json.dumps(self.document, ensure_ascii=False).casefold()
+
     @property
     def several(self) -> bool:
         """Whether more than one candidate was asked for."""

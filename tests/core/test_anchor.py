@@ -122,3 +122,28 @@ def test_it_is_an_end_of_the_text_and_begins_with_a_character(delivered: str) ->
         assert delivered.endswith(anchor)
         assert len(delivered) == len(anchor) or not unicodedata.category(anchor[0]).startswith("M")
         assert not anchor[0].isspace()
+
+
+@pytest.mark.parametrize(
+    ("before", "sentence"),
+    [
+        ("He was old. ", "The lamp of the lighthouse was never left alone at ni"),
+        (
+            "他很老。",
+            "灯塔上的灯在夜里从来没有人看着，船长每天晚上都要走上那条很长的山路去点亮它，风雨中也不停",
+        ),
+    ],
+)
+def test_it_begins_with_a_sentence_that_begins_not_far_before(before: str, sentence: str) -> None:
+    assert choose_anchor(STORY + before + sentence) == sentence
+
+
+@pytest.mark.parametrize("before", ["He was old.\n", "1. ", "Version 2. "])
+def test_a_line_or_a_number_begins_no_sentence(before: str) -> None:
+    last = "The lamp of the lighthouse was never left alone at ni"
+    assert choose_anchor(f"{STORY}\n{before}{last}") != last
+
+
+def test_a_sentence_that_begins_too_far_before_does_not_count() -> None:
+    last = "The lamp of the lighthouse " + "was never left alone, and " * 5 + "at ni"
+    assert not (choose_anchor(f"{STORY}. {last}") or "").startswith("The lamp")

@@ -445,3 +445,9 @@ def test_a_name_is_found_wherever_it_stands(body: bytes) -> None:
     found = mentions(body, b'tools"', b'Uri"')
 
     assert found == (b'tools"' in body or b'Uri"' in body)
+
+
+def test_a_request_says_what_stands_anywhere_in_it() -> None:
+    body = '{"contents":[{"parts":[{"text":"Write \\"Sure, continuing:\\" first"}]}]}'
+    assert StreamRequest(body.encode()).says("sure, continuing:")
+    assert not StreamRequest(body.encode()).says("here is the rest")

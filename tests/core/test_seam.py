@@ -255,6 +255,124 @@ class TestBeforeAnEcho:
         assert joined("Very long", " Very long ago") == "Very long Very long ago"
 
 
+class TestSpokenLine:
+    DELIVERED = STORY + "an old man who"
+    LINE = "Sure, continuing from where I left off:\n\n"
+
+    def seam(self, delivered: str = DELIVERED, **more: bool) -> Seam:
+        says = more.pop("says", False)
+        last = more.pop("last", False)
+        return Seam(
+            delivered, choose_anchor(delivered), last_form=last, request_says=lambda _: says
+        )
+
+    @pytest.mark.parametrize(
+        "line", [LINE, "以下は続きです：\n", "Claro, contin\u00fao desde donde lo dej\u00e9:\n"]
+    )
+    def test_without_an_echo_means_that_the_form_has_failed(self, line: str) -> None:
+        assert decide(self.seam(), line + "lived alone.") == Diverged()
+        assert decide(self.seam(), line) == Diverged()
+
+    def test_is_dropped_in_the_last_form_where_the_text_stops_inside_a_clause(self) -> None:
+        attempt = self.LINE + "lived alone."
+        assert decide(self.seam(last=True), attempt) == Cut(len(self.LINE), Joint.PLAIN)
+
+    @pytest.mark.parametrize(
+        "delivered",
+        [STORY + "a man.", STORY + 'a man who said, "I', "```\nx = 1\ny = value", "[1, 2, 3"],
+    )
+    def test_is_kept_in_the_last_form_where_it_may_be_text(self, delivered: str) -> None:
+        attempt = self.LINE + "lived alone."
+        assert decide(self.seam(delivered, last=True), attempt) == Cut(0, Joint.PLAIN)
+
+    def test_is_kept_where_the_request_speaks_of_it(self) -> None:
+        attempt = self.LINE + "lived alone."
+        assert decide(self.seam(says=True), attempt) == Cut(0, Joint.PLAIN)
+
+
+class TestForeignLine:
+    DELIVERED = STORY + "an old man who never in his life had left the harbour behind him and"
+    ANCHOR = choose_anchor(DELIVERED) or ""
+
+    @pytest.mark.parametrize(
+        "line",
+        ["Right. My last words were these:\n", "Bine, uite.\n\n", "まあ、こんな感じでした。\n"],
+    )
+    def test_is_dropped_with_the_anchor_behind_it(self, line: str) -> None:
+        assert joined(self.DELIVERED, line + self.ANCHOR + " so on") == self.DELIVERED + " so on"
+
+    @pytest.mark.parametrize(
+        "lead",
+        [
+            "Right.\nMy last words were these:\n",
+            "the last words were these:\n",
+            "Once upon a time, in a small town\n",
+            "Right. My last words were these " + "x" * 120 + "\n",
+        ],
+    )
+    def test_is_kept_where_it_is_none(self, lead: str) -> None:
+        attempt = lead + self.ANCHOR + " so on"
+        assert joined(self.DELIVERED, attempt) == self.DELIVERED + attempt
+
+    def test_is_kept_before_a_line_that_a_song_repeats(self) -> None:
+        line = "And nobody at all could hear the bell"
+        delivered = f"{STORY}\n\nThe first of all the verses\n{line}"
+        attempt = f"\n\nAnother of the many verses\n{line}\n"
+        assert joined(delivered, attempt) == delivered + attempt
+
+
+class TestBlanks:
+    @pytest.mark.parametrize(
+        ("delivered", "attempt", "text"),
+        [
+            ("there lived ", " an old man", "there lived an old man"),
+            ("there lived ", "an old man", "there lived an old man"),
+            ("there lived  ", " an old man", "there lived  an old man"),
+            ("there lived", " an old man", "there lived an old man"),
+            ("there lived\n  ", "  an old man", "there lived\n    an old man"),
+            ("there lived ", "\nan old man", "there lived \nan old man"),
+        ],
+    )
+    def test_that_the_model_was_not_shown_are_told_once(
+        self, delivered: str, attempt: str, text: str
+    ) -> None:
+        assert joined(STORY + delivered, attempt) == STORY + text
+
+
+class TestDrift:
+    DELIVERED = (
+        "The night train left the station eleven minutes late, and nobody on the platform seemed "
+        "to mind. An old man was already asleep in the corner, his hat pulled down over his eyes. "
+        "She put her suitcase on the rack and sat down by him, and asked whether they had cros"
+    )
+
+    def test_of_a_restart_joins_where_the_text_stopped(self) -> None:
+        told = self.DELIVERED.replace("pulled down over", "pulled over")
+        assert joined(self.DELIVERED, told + "sed the river") == self.DELIVERED + "sed the river"
+
+    def test_without_a_sentence_has_diverged(self) -> None:
+        start = self.DELIVERED.index("An old man")
+        told = self.DELIVERED[:start] + self.DELIVERED[self.DELIVERED.index("She put") :]
+        assert joined(self.DELIVERED, told + "sed the river") is None
+
+
+class TestLikeLines:
+    @pytest.mark.parametrize(
+        ("delivered", "attempt"),
+        [
+            (
+                "Dates:\n\n| from | to |\n|---|---|\n| 2026-01-01 | 2026-02-01 |",
+                "\n| 2026-02-01 | 2026-03-01 |\n",
+            ),
+            ("name,from,to\nAda,2026-01-01,2026-02-01\n", "2026-02-01\nBruno,2026-01-01,"),
+            ("- buy apples and pears\n- sell apples and pears", "apples and pears, too\n- rest"),
+            ('{"id": 1, "state": "is open"}\n{"id": 2, "state": "on hold"', ' "state": "on hold"}'),
+        ],
+    )
+    def test_an_overlap_that_nobody_asked_for_is_kept(self, delivered: str, attempt: str) -> None:
+        assert joined(delivered, attempt) == delivered + attempt
+
+
 class TestOverlap:
     DELIVERED = STORY + "a man with a wooden leg and a grey par"
 
