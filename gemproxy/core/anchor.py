@@ -10,6 +10,7 @@ import unicodedata
 from bisect import bisect_left
 from itertools import takewhile
 
+from gemproxy.core.structure import among_like_lines
 from gemproxy.core.tail import REACH, Tail
 
 ANCHOR_LENGTH = 40
@@ -43,7 +44,7 @@ def choose_anchor(delivered: str, tail: Tail | None = None) -> str | None:
     if size < ANCHOR_MIN or tail.telling < max(0, size - ANCHOR_MAX):
         return None
     latest = min(tail.offsets[tail.telling], max(0, len(tail.text) - ANCHOR_LENGTH))
-    start = _sentence_start(tail, latest)
+    start = None if among_like_lines(tail.text) else _sentence_start(tail, latest)
     start = _word_start(tail.text, latest) if start is None else start
     begin = len(tail.text) - len(tail.text.lstrip())
     while start > begin and tail.may_follow(bisect_left(tail.offsets, start), "\n"):

@@ -66,8 +66,7 @@ def among_like_lines(text: str) -> bool:
         return False
     if any(_MARKED_LINE.match(line) for line in lines):
         return True
-    fields = [len(_SEPARATOR.findall(line)) for line in lines]
-    if fields[-1] > 1 or (len(lines) > 1 and min(fields[:-1]) > 1):
+    if any(len(_SEPARATOR.findall(line)) > 1 for line in lines[-2:]):
         return True
     return len(lines) > 1 and _are_alike(lines[-2], lines[-1])
 

@@ -138,7 +138,7 @@ def test_it_begins_with_a_sentence_that_begins_not_far_before(before: str, sente
     assert choose_anchor(STORY + before + sentence) == sentence
 
 
-@pytest.mark.parametrize("before", ["He was old.\n", "1. ", "Version 2. "])
+@pytest.mark.parametrize("before", ["He was old.\n", "1. ", "Version 2. ", "- He was old. "])
 def test_a_line_or_a_number_begins_no_sentence(before: str) -> None:
     last = "The lamp of the lighthouse was never left alone at ni"
     assert choose_anchor(f"{STORY}\n{before}{last}") != last

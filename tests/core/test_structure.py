@@ -39,6 +39,7 @@ def test_fences_open_and_close(text: str, inside: bool) -> None:
         '{"id": 1, "name": "Ada"}\n{"id": 2, "na',
         "12 x 12 = 144\n13 x 13 = 16",
         "name\tage\tcity\nAda\t3",
+        "These were paid:\n\npaid,open,paid,EUR\nEUR",
     ],
 )
 def test_lines_of_a_table_a_log_a_list_or_json_are_alike(text: str) -> None:
