@@ -2,25 +2,42 @@
 
 A model does not say the same words twice, so the rest of an answer cannot be compared. What
 must agree is the boundary: a space that was due has to come, once, and a word that was
-begun has to be finished. Besides, nothing of the delivered text may come again.
+begun has to be finished. Besides, nothing of the delivered text may come again, and nothing
+may come of our notice: small models repeated its words, copied the marks around the anchor
+and apologised for the mishap that it reports.
 """
 
 import enum
+import functools
+import json
 import re
 
 import attrs
 
+from gemproxy.core.continuation import continue_text
+from gemproxy.core.request import StreamRequest
 from gemproxy.core.seam import Joint
+from gemproxy.probe.cutting import inside_fence
 
 _REPETITION = range(200, 11, -1)  # characters; fewer can come again by chance
 _RESTART = 40
+_EARLIER = 30  # characters of an earlier place; fewer are a turn of phrase
+_NEAR = 300  # characters behind the seam in which words of the notice are looked for
+_IN_A_ROW = 6  # words of the notice
+_HAN_IN_A_ROW = 8  # Chinese characters of the notice
 _LETTERS = r"[A-Za-z\u00c0-\u024f]"
 _LAST_WORD = re.compile(f"{_LETTERS}+$")
 _FIRST_WORD = re.compile(f"{_LETTERS}+")
 _PREAMBLE = re.compile(
-    r"\s*(?:Sure|Certainly|Of course|Okay|OK|Here is|Here's|Continu|Sorry|Apologies|I apologi|"
-    "Picking up|Resuming|好的|当然|抱歉|以下是|继续|接着|接上)[^\n]{0,120}?[:：\n]"
+    r"\s*(?:Sure|Certainly|Of course|Okay|OK|Here is|Here's|Here\u2019s|Continu|Picking up|"
+    "Resuming|好的|当然|以下是|这是|继续|接着|接上)[^\\n]{0,120}?[:：\\n]"
 )
+_APOLOGY = re.compile(
+    r"\s*(?:(?:I'm|I\u2019m|I am|We're|We are)(?: so| very| really)? sorry\b|Sorry\b|"
+    r"(?:My |Our )?[Aa]pologies\b|I apologi[sz]e\b|Unfortunately, I\b|很?抱歉|对不起|不好意思)"
+)
+_MARK = re.compile(r"\s*(>{2,}|<{2,}|\]{2,}|\[{2,}|\u27e6|\u27e7|</?reply_so_far>)")
+_TAG = re.compile(r"</?reply_so_far>")
 
 
 class Echo(enum.Enum):
@@ -74,6 +91,7 @@ def flaw_of(seam: Seam) -> str | None:
     return (
         _nothing_new(seam)
         or _comes_again(seam)
+        or _comes_from_before(seam)
         or _says_something_else(seam)
         or _space_is_wrong(seam)
         or _word_is_broken(seam)
@@ -95,13 +113,55 @@ def _comes_again(seam: Seam) -> str | None:
     return None
 
 
+def _comes_from_before(seam: Seam) -> str | None:
+    """Look for a place of the delivered text, not its end, that is told again at the seam."""
+    again = seam.after.strip()[:_EARLIER]
+    if len(again) < _EARLIER or seam.ahead.lstrip().startswith(again):
+        return None
+    if inside_fence(seam.delivered):
+        return None  # lines of code come again
+    return "an earlier place comes again" if again in seam.delivered else None
+
+
 def _says_something_else(seam: Seam) -> str | None:
-    if _PREAMBLE.match(seam.after) and not _PREAMBLE.match(seam.ahead):
-        return "a preamble at the seam"
+    for begins, flaw in (
+        (_APOLOGY, "an apology at the seam"),
+        (_PREAMBLE, "a preamble at the seam"),
+        (_MARK, "a mark of the notice at the seam"),
+    ):
+        if begins.match(seam.after) and not begins.match(seam.ahead):
+            return flaw
     fence = seam.after.lstrip().startswith("```")
     if fence and not seam.ahead.lstrip().startswith("```"):
         return "a code fence opened at the seam"
-    return None
+    return _speaks_of_the_notice(seam)
+
+
+def _speaks_of_the_notice(seam: Seam) -> str | None:
+    """Look for words of the notice near the seam, unless the answer itself has them."""
+    after, own = seam.after[:_NEAR], seam.delivered + seam.ahead
+    if _TAG.search(after) and not _TAG.search(own):
+        return "a mark of the notice at the seam"
+    came = _runs(after) & _notice_runs() - _runs(own)
+    return "words of the notice at the seam" if came else None
+
+
+@functools.cache
+def _notice_runs() -> frozenset[str]:
+    """Return all runs of words of the notices, in both of their languages."""
+    request = StreamRequest(b'{"contents":[{"parts":[{"text":"?"}]}]}')
+    bodies = [continue_text(request, text, anchor="") for text in ("text " * 9, "文" * 40)]
+    notices = [json.loads(body)["contents"][-1]["parts"][-1]["text"] for body in bodies]
+    return frozenset().union(*map(_runs, notices))
+
+
+def _runs(text: str) -> frozenset[str]:
+    """Return the runs of words in the text, and those of Chinese characters."""
+    words = re.findall(r"[a-z']+", text.casefold().replace("\u2019", "'"))
+    han = "".join(re.findall("[\u4e00-\u9fff]", text))
+    of_words = (" ".join(run) for run in zip(*(words[n:] for n in range(_IN_A_ROW)), strict=False))
+    of_han = (han[at : at + _HAN_IN_A_ROW] for at in range(len(han) - _HAN_IN_A_ROW + 1))
+    return frozenset([*of_words, *of_han])
 
 
 def _space_is_wrong(seam: Seam) -> str | None:

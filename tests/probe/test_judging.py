@@ -22,6 +22,14 @@ TOLD = "The keeper had one rule: the lamp is never left alone, not for an hour"
         (TOLD, " and", " sure about nothing at all"),
         ("He said:", " Sure:\nno", " Sure: he was.\n"),
         (TOLD[:-3], "ou", "ours, and"),  # the rest of the word is not known
+        ("Dear Sir,\n", "I'm sorry that", "I am sorry to say that"),
+        ("vector<vector<int", ">> rows;", ">> columns;"),
+        ("Well, I am", " sorry to", " sorry to hear it, he said."),
+        ("A | B\n--|--\n", "a long row of the table | b\n", "a long row of the table | c\n"),
+        ("It quotes: the connection broke and I did", " not get", " not get the end of it."),
+        ("```\nx = compute(a, b, c, d, e, f)\ny = 1", "\nz", "\nx = compute(a, b, c, d, e, f)"),
+        ("He said", ": here", ": here's the thing."),
+        ("The end of your", " reply", " reply did not come, and it goes on with a new one."),
     ],
 )
 def test_a_good_seam_has_no_flaw(delivered: str, ahead: str, attempt: str) -> None:
@@ -48,6 +56,30 @@ def test_a_good_seam_has_no_flaw(delivered: str, ahead: str, attempt: str) -> No
         (TOLD, " and not", "Sure, here it goes:\n and not", "a preamble at the seam"),
         (TOLD, " and not", "好的，接着写：and", "a preamble at the seam"),
         ("```python\nx = 1", "\ny = 2", "```python\ny = 2", "a code fence opened at the seam"),
+        (TOLD, " and not", " I'm sorry for the confusion.", "an apology at the seam"),
+        (TOLD, " and not", "\n\nI apologize for that. And", "an apology at the seam"),
+        (TOLD, " and not", "Apologies, I was away.", "an apology at the seam"),
+        ("山里的邮", "差每天", "很抱歉，差每天", "an apology at the seam"),
+        (TOLD, " and not", "\nHere\u2019s a revised version:\nand", "a preamble at the seam"),
+        (TOLD, " and not", ">>\n and not", "a mark of the notice at the seam"),
+        (TOLD, " and not", "\n>>>>>>", "a mark of the notice at the seam"),
+        (TOLD, " and not", "]]] and not", "a mark of the notice at the seam"),
+        (TOLD, " and not", "\u27e7 and not", "a mark of the notice at the seam"),
+        (TOLD, " and not", "\n</reply_so_far>\n\nand", "a mark of the notice at the seam"),
+        (TOLD, " and not", " and no.\n</reply_so_far>", "a mark of the notice at the seam"),
+        (TOLD, " and not", " had one rule: the lamp is never left", "an earlier place comes again"),
+        (
+            TOLD,
+            " and not",
+            " and I did not get the end of your last reply.",
+            "words of the notice at the seam",
+        ),
+        (
+            "山里的邮",
+            "差每天",
+            "差说：语言和格式不变，就像从未中断一样",
+            "words of the notice at the seam",
+        ),
     ],
 )
 def test_a_flaw_is_named(delivered: str, ahead: str, attempt: str, flaw: str) -> None:
