@@ -88,6 +88,15 @@ def goes_on(case: Case, _: Rng) -> Made:
     return Made(case.rest, case.delivered + case.rest)
 
 
+def goes_on_with_the_blank(case: Case, _: Rng) -> Made | None:
+    """Go on with the blanks that the client already has: a model's words begin with theirs."""
+    text = case.delivered.rstrip(" ")
+    blanks = case.delivered[len(text) :]
+    if not blanks or not text or text[-1].isspace() or case.rest[0].isspace():
+        return None
+    return Made(blanks + case.rest, case.delivered + case.rest)
+
+
 def echoes(case: Case, _: Rng) -> Made | None:
     """Repeat the anchor and go on."""
     if case.anchor is None:
@@ -116,6 +125,16 @@ def echoes_in_marks(case: Case, rng: Rng) -> Made | None:
         return None
     opening, closing = rng.choice(MARKS)
     attempt = f"{opening}{case.anchor}{closing}{case.rest}"
+    return Made(attempt, case.delivered + case.rest)
+
+
+def echoes_with_a_mark_behind(case: Case, rng: Rng) -> Made | None:
+    """Repeat the anchor and the mark that closes it in a notice, which opened before it."""
+    if case.anchor is None or len(case.anchor.strip()) < REPEATS:
+        return None
+    if set("<>") & set(case.delivered + case.rest[:1]):
+        return None
+    attempt = case.anchor + ">" * rng.randint(2, 4) + case.rest
     return Made(attempt, case.delivered + case.rest)
 
 
@@ -171,10 +190,12 @@ def tells_another_answer(case: Case, rng: Rng) -> Made | None:
 
 MANNERS: Mapping[str, Manner] = {
     "goes on": goes_on,
+    "goes on, its blank again": goes_on_with_the_blank,
     "echo": echoes,
     "echo, other whitespace": echoes_respaced,
     "echo behind a lead": echoes_behind_a_lead,
     "echo in marks": echoes_in_marks,
+    "echo, our mark behind": echoes_with_a_mark_behind,
     "echo of more": echoes_more,
     "echo of less": echoes_less,
     "begins again": begins_again,
