@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test bench soak sdk-table explore diagram lint types lock clean
+.PHONY: help demo run test bench soak seams sdk-table explore diagram lint types lock clean
 
 help: ## show this list
 	@echo 'make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -34,6 +34,9 @@ bench: $(VENV)/.runtime ## measure beside other proxies, after bench/setup (ARGS
 
 soak: $(VENV)/.runtime ## serve for MINUTES=20 while everything goes wrong, and see what grows
 	$(BIN)/python bench/soak.py --minutes $(MINUTES) $(ARGS)
+
+seams: $(VENV)/.runtime build/bench/seams/.done ## run a small real model behind gemproxy, and see what comes of the seams
+	$(BIN)/python -m bench.seams.real $(ARGS)
 
 sdk-table: $(VENV)/.dev ## run the SDKs' tests and write docs/sdks.md
 	GEMPROXY_SDK_TABLE=1 $(BIN)/python -m pytest tests/sdk --deselect tests/sdk/test_table.py
@@ -73,4 +76,11 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/pip
 
 $(VENV)/.dev: requirements-dev.txt | $(BIN)/pip
 	$(INSTALL) -r $<
+	@touch $@
+
+# llama.cpp is compiled: about 5 minutes on two cores, with a C++ compiler.
+build/bench/seams/.done: bench/seams/real/requirements.txt
+	$(PYTHON) -m venv build/bench/seams
+	build/bench/seams/bin/python -m pip --disable-pip-version-check install --quiet \
+		--require-hashes -r $<
 	@touch $@

@@ -17,18 +17,20 @@ SPOKEN = {"polite openings"}
 """Families of texts with lines that say nothing but that the answer goes on."""
 
 
-def test_random_joins_lose_nothing() -> None:
-    by_manner, _ = joins.measure(f"sample:{number}" for number in range(1500))
+@pytest.fixture(scope="module")
+def by_manner() -> joins.Tallies:
+    tallies, _ = joins.measure(f"sample:{number}" for number in range(1000))
+    return tallies
 
+
+def test_random_joins_lose_nothing(by_manner: joins.Tallies) -> None:
     decidable = [tally for name, tally in by_manner.items() if name in joins.MANNERS]
     assert sum(tally.verdicts["lost"] for tally in decidable) == 0
     assert by_manner["goes on"].verdicts.keys() == {"exact"}
     assert by_manner["echo"].verdicts.keys() == {"exact"}
 
 
-def test_text_that_goes_on_is_hardly_held() -> None:
-    by_manner, _ = joins.measure(f"sample:{number}" for number in range(1500))
-
+def test_text_that_goes_on_is_hardly_held(by_manner: joins.Tallies) -> None:
     assert by_manner["goes on"].percentile(50) <= 20
     assert by_manner["goes on"].percentile(99) <= 200
 
@@ -40,12 +42,12 @@ def test_a_spelling_of_an_echo_is_recognised(name: str) -> None:
     spelling = next(found for found in spellings.SPELLINGS if found.name == name)
     rng = random.Random(f"sample:{name}")
 
-    assert all(spellings.is_exact(spelling, rng) for _ in range(10))
+    assert all(spellings.is_exact(spelling, rng) for _ in range(5))
 
 
 @pytest.mark.parametrize("name", sorted(plain.FAMILIES))
 def test_nothing_is_dropped_where_nothing_is_repeated(name: str) -> None:
-    found = plain.measure(20, 2, {name: plain.FAMILIES[name]})
+    found = plain.measure(10, 2, {name: plain.FAMILIES[name]})
 
     assert found.lost.total() == 0
     assert not found.refused or name in SPOKEN
@@ -53,7 +55,7 @@ def test_nothing_is_dropped_where_nothing_is_repeated(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["English prose", "Chinese prose", "Markdown table", "Python"])
 def test_every_cut_of_a_text_is_exact_for_a_model_that_goes_on_or_echoes(kind: str) -> None:
-    found = boundaries.measure(2, [kind], 300)
+    found = boundaries.measure(2, [kind], 200)
 
     assert found["goes on"].verdicts.keys() == {"exact"}
     assert found["echo"].verdicts.keys() == {"exact"}
@@ -61,7 +63,7 @@ def test_every_cut_of_a_text_is_exact_for_a_model_that_goes_on_or_echoes(kind: s
 
 
 def test_no_answer_told_again_without_a_sentence_or_with_one_moved_is_joined() -> None:
-    found = retellings.measure(200, 2, retellings.LARGE)
+    found = retellings.measure(80, 2, retellings.LARGE)
 
     assert sum(counter["joined"] for counter in found.values()) == 0
 
