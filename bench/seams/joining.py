@@ -26,15 +26,17 @@ class Joined:
     held: int
 
 
-def join(delivered: str, attempt: str, anchor: str | None) -> Joined:
-    """Join an ``attempt`` that was asked to begin with ``anchor`` and has then ended."""
+def join(delivered: str, attempt: str, anchor: str | None, size: int = 1) -> Joined:
+    """Join an ``attempt`` that was asked to begin with ``anchor`` and has then ended.
+
+    It comes in pieces of ``size`` characters, on which only ``held`` may depend.
+    """
     seam = Seam(delivered, anchor)
     decision = None
     held = 0
-    for held, char in enumerate(attempt, 1):  # noqa: B007 - the count is used after the loop
-        decision = seam.feed(char)
-        if decision is not None:
-            break
+    while decision is None and held < len(attempt):
+        decision = seam.feed(attempt[held : held + size])
+        held = min(held + size, len(attempt))
     decision = decision or seam.close()
     if isinstance(decision, Diverged):
         return Joined(None, "diverged", 0, held)

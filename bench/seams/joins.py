@@ -44,6 +44,16 @@ LEADS = (
     "\u2026 ",
     "\n\n",
 )
+GOING_ON = (
+    "Sure, continuing from where I left off:\n\n",
+    "Here is the continuation:\n",
+    "好的，接着上文继续：\n",
+    "以下は続きです：\n\n",
+    "Hier geht es weiter:\n\n",
+    "Continúo desde donde lo dejé:\n",
+)
+"""Lines that only speak of going on."""
+
 MARKS = (
     *(('"', '"'), ("\u201c", "\u201d"), ("`", "`"), ("\u00ab", "\u00bb"), ("\u300c", "\u300d")),
     *(("<<<", ">>>"), ("<<", ">>"), ("[[[", "]]]")),
@@ -179,6 +189,14 @@ def begins_again_otherwise(case: Case, rng: Rng) -> Made | None:
     return Made(told + case.rest, case.delivered + case.rest)
 
 
+def only_speaks_of_going_on(case: Case, rng: Rng) -> Made | None:
+    """Say that the answer goes on, and go on, behind a cut inside a sentence: no echo, no join."""
+    inside = case.delivered[-1].isalpha() and case.rest[0].isalpha()
+    if case.anchor is None or not case.kind.endswith("prose") or not inside:
+        return None
+    return Made(rng.choice(GOING_ON) + case.rest, None)
+
+
 def tells_another_answer(case: Case, rng: Rng) -> Made | None:
     """Begin as the answer began, and go on with other words: no join is right."""
     if len(case.delivered) < 2 * TWICE:
@@ -200,6 +218,7 @@ MANNERS: Mapping[str, Manner] = {
     "echo of less": echoes_less,
     "begins again": begins_again,
     "begins again, a word changed": begins_again_otherwise,
+    "only a line about going on": only_speaks_of_going_on,
     "another answer": tells_another_answer,
 }
 

@@ -6,6 +6,7 @@ import pytest
 
 from bench.seams import boundaries, joins, plain, retellings, spellings
 from bench.seams.beginnings import Beginning, load
+from bench.seams.joining import join
 
 UNDECIDED = {"whole text, one figure changed", "told shorter, anchor reached"}
 """The beginnings of real models that are not joined: a table and a text with a clause left out."""
@@ -43,6 +44,16 @@ def test_a_spelling_of_an_echo_is_recognised(name: str) -> None:
     rng = random.Random(f"sample:{name}")
 
     assert all(spellings.is_exact(spelling, rng) for _ in range(5))
+
+
+@pytest.mark.parametrize("spelling", spellings.SPELLINGS, ids=lambda spelling: spelling.name)
+def test_the_pieces_in_which_a_spelling_comes_do_not_matter(spelling: spellings.Spelling) -> None:
+    broken, attempt = spelling.variant(random.Random(f"pieces:{spelling.name}"))
+    sizes = (1, 2, 3, 7, len(attempt))
+
+    found = {join(broken.delivered, attempt, broken.anchor, size).text for size in sizes}
+
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("name", sorted(plain.FAMILIES))

@@ -24,3 +24,13 @@ def test_another_answer_is_refused() -> None:
     joined = join(TOLD, TOLD[:50] + " and that was all there was to say about it.", None)
 
     assert (joined.text, joined.kind) == (None, "diverged")
+
+
+def test_pieces_change_only_how_much_was_read() -> None:
+    anchor = anchor_of(TOLD) or ""
+    attempt = anchor + " of rain."
+
+    one, all_at_once = join(TOLD, attempt, anchor), join(TOLD, attempt, anchor, len(attempt))
+
+    assert (one.text, one.drop) == (all_at_once.text, all_at_once.drop)
+    assert all_at_once.held == len(attempt)
