@@ -73,7 +73,7 @@ async def speaking(python: Path, package: str, program: Path = PROGRAM) -> Async
     finally:
         with contextlib.suppress(ProcessLookupError):
             child.terminate()
-        await child.wait()
+        await child.communicate()  # reads on to the end, so that the pipes are closed
 
 
 class Joints(logging.Handler):
