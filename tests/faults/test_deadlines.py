@@ -35,7 +35,7 @@ async def test_silence_ends_when_the_client_says(
     proxy: StartProxy, access_log: AccessLog, target: str
 ) -> None:
     async with replying(SILENT) as upstream:
-        answer = await (await proxy(upstream.url)).ask(target, BODY, {"X-Server-Timeout": "0.1"})
+        answer = await (await proxy(upstream.url)).ask(target, BODY, {"X-Server-Timeout": "0.5"})
 
         assert len(upstream.seen) == 1
     is_googles_error(answer, 504, "DEADLINE_EXCEEDED")
