@@ -238,7 +238,7 @@ def _summary(response: _Response, keyed: _Keyed) -> Chunk:
         finish_reason=_specified(candidate.finish_reason),
         block_reason=_specified(feedback.block_reason) if feedback else None,
         token=candidate.continuation_token or None,
-        error=response.error or None,  # some gateways put an empty one beside content
+        error=_error(response.error),
         usage=_NO_USAGE if usage in _SAY_NOTHING else _kept(usage),
         grounding=_kept(candidate.grounding_metadata),
         response_id=response.response_id,
@@ -260,6 +260,11 @@ def _candidates(response: _Response) -> tuple[Said, ...]:
         parts = candidate.content.parts if candidate.content else []
         said[index] = Said(index, bool(parts), _specified(candidate.finish_reason))
     return tuple(said.values())
+
+
+def _error(error: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return an error that says anything; some gateways put an empty one beside content."""
+    return error if error and any(error.values()) else None
 
 
 def _given(value: msgspec.Raw) -> msgspec.Raw:

@@ -17,21 +17,25 @@ class Ending:
     """The endings of one attempt's candidates, noted frame by frame.
 
     ``reasons`` maps the index of a candidate to the reason that stands for it. ``others`` are
-    the candidates seen in frames that name several, or another than the first. ``revoked`` says
+    the candidates seen in frames that name several, or another than the first. ``first_seen``
+    says that the first one has brought content, be it a thought. ``revoked`` says
     that content came after a reason, ``policy`` that a reason was a decision about content,
     and ``block_reason`` that the prompt was refused.
     """
 
     reasons: dict[int, str] = attrs.field(factory=dict)
     others: set[int] = attrs.field(factory=set)
+    first_seen: bool = False
     revoked: bool = False
     policy: bool = False
     block_reason: str | None = None
 
     def note(self, chunk: Chunk, *, first_seen: bool) -> None:
-        """Take what a frame says; ``first_seen``: earlier frames had the first candidate."""
-        if first_seen and (chunk.candidates or self.others):
+        """Take what a frame says; ``first_seen``: the first candidate came unnoted before it."""
+        self.first_seen |= first_seen
+        if self.first_seen and (chunk.candidates or self.others):
             self.others.add(0)
+        self.first_seen |= chunk.news and not chunk.candidates
         for said in chunk.candidates or (Said(0, chunk.news, chunk.finish_reason),):
             says = said.news or said.finish_reason is not None
             if chunk.candidates or (says and self.others):

@@ -109,8 +109,12 @@ _SOME = 40
 _TWO = 2
 """In how many forms a model has to say STOP behind nothing new before it is believed."""
 
-_NOTHING = re.compile(r"\s*(?:[.\u3002]|[>\]\u27e7]{2,}|</reply_so_far>|\s)*")
-"""What a model adds to a text that it only repeats: a full stop, or marks of our notice."""
+_NOTHING = re.compile(r"(?:[.\u3002\s]|[>\]\u27e7]{2,}+|</reply_so_far>)*+")
+"""What a model adds to a text that it only repeats: a full stop, or marks of our notice.
+
+It never goes back on what it took, for a row of marks can be divided in more ways than can be
+tried.
+"""
 
 
 class State(enum.Enum):
@@ -280,7 +284,8 @@ class StreamMachine:
                 return Patience.CHUNK
             return Patience.THINKING_ON if attempt.shown else Patience.THINKING
         ending = attempt.ending
-        if ending.revoked or ending.missing(self.request.candidates):
+        due = not ending.blocked and ending.missing(self.request.candidates)
+        if ending.revoked or due:
             return Patience.CHUNK  # a reason says little where one was revoked, or one is due
         if ending.reason == "STOP" and not attempt.content:
             return Patience.EMPTY_FINISH
@@ -343,6 +348,8 @@ class StreamMachine:
             if chunk.usage:
                 attempt.usage = chunk.usage
             return (Emit(event.frame.raw),)
+        if self._todo is not None:  # the attempt is over, and a large document is being told
+            return ()
         if chunk.error is not None:
             return self._error_frame(chunk.error)
         return _emitting(self._weigh(event))
@@ -616,6 +623,8 @@ class StreamMachine:
     # -- the end of an attempt -------------------------------------------------------------
 
     def _end(self, event: Ended) -> Actions:
+        if self.judging:
+            return ()
         return self._judge(event.tail) if self._is_over(event) else self._drop(event)
 
     def _over(self, event: Ended) -> Actions:
@@ -807,6 +816,8 @@ class StreamMachine:
         """End the attempt and prepare the next one, or fail when there can be none."""
         self.causes.append(cause)
         ending = self._attempt.ending
+        if ending.policy:
+            self._kept = None  # no earlier ending takes the place of a decision about content
         if not self.policy.repair or self._spent or ending.policy or ending.blocked:
             broke = Unrepaired(f"The stream broke ({cause.value}).")
             return self._fail(error or (self._spent and self._error) or broke)

@@ -28,7 +28,7 @@ from gemproxy.core.policy import Policy
 from gemproxy.core.refusals import Refusals
 from gemproxy.core.request import StreamRequest, look_up
 from gemproxy.core.usage import Billed, billed, parse_usage
-from gemproxy.core.verdict import Verdict, error_status
+from gemproxy.core.verdict import Verdict, error_status, is_policy
 
 _ERRORS = 400
 _UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED", 0)
@@ -141,7 +141,7 @@ class Judge:
         self.finish_reason = chunk.finish_reason
         self._last = billed(parse_usage(chunk.usage))
         self.billed += self._last
-        self.whole = chunk.block_reason is not None or not _is_cut(body)
+        self.whole = _is_refused(chunk) or not _is_cut(body)
         if not self.whole:
             return self._again(Cause.DROP) if self._affordable() else None
         cause, limit = self._fault(chunk)
@@ -154,7 +154,7 @@ class Judge:
         visible = bool(chunk.text or chunk.call or chunk.opaque or chunk.candidates)
         reason = chunk.finish_reason
         verdict = Verdict.ACCEPT if reason is None else self.policy.finish.of(reason)
-        if chunk.block_reason is not None or (verdict is Verdict.RESUME and visible):
+        if _is_refused(chunk) or (verdict is Verdict.RESUME and visible):
             return None, 0
         if verdict is Verdict.REROLL:
             return Cause.BAD_FINISH, 1
@@ -177,6 +177,12 @@ class _Candidate(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     candidates: list[_Candidate] = []
+
+
+def _is_refused(chunk: Chunk) -> bool:
+    """Tell an answer in which anything was a decision about content: it passes as it is."""
+    reasons = (chunk.finish_reason, *(said.finish_reason for said in chunk.candidates))
+    return chunk.block_reason is not None or any(is_policy(reason or "") for reason in reasons)
 
 
 def _is_cut(body: bytes) -> bool:

@@ -268,7 +268,7 @@ def test_a_usage_that_says_nothing_is_none(usage: Any, finish: Json) -> None:
     assert not read(encoded(document)).usage
 
 
-@pytest.mark.parametrize("error", [{}, None, ""])
+@pytest.mark.parametrize("error", [{}, None, "", [], {"code": 0, "message": "", "details": []}])
 def test_an_empty_error_is_none(error: Any) -> None:
     chunk = read(encoded({**TEXT, "error": error}))
 

@@ -7,6 +7,7 @@ from gemproxy.core.ending import Ending
 from gemproxy.core.verdict import FinishTable, Verdict
 
 TEXT = Chunk(news=True, text="a")
+THOUGHT = Chunk(news=True, thought=True)
 STOP = Chunk(finish_reason="STOP")
 SAFETY = Chunk(finish_reason="SAFETY")
 OTHER = Chunk(finish_reason="OTHER")
@@ -36,6 +37,7 @@ def ending(*chunks: Chunk) -> Ending:
         ([STOP, STOP], True),
         ([BLOCK], True),
         ([TEXT, said((1, True, "STOP"))], False),
+        ([THOUGHT, said((1, True, "STOP"))], False),
         ([said((1, True, "STOP"))], True),
         ([said((0, True, "STOP"), (1, True, None))], False),
         ([said((0, True, "STOP"), (1, True, "OTHER"))], True),

@@ -23,6 +23,7 @@ from gemproxy.core.events import (
     Received,
     Rejected,
     Resume,
+    Turn,
 )
 from gemproxy.core.frame import Frame
 from gemproxy.core.machine import (
@@ -894,6 +895,29 @@ def test_a_resumed_document_that_does_not_parse_is_dropped() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "behind",
+    [received({"error": {"code": 503}}), EOF, Ended(How.GARBLED)],
+    ids=["error", "end", "garbled"],
+)
+def test_a_large_document_is_told_to_its_end_whatever_comes_behind_an_error(behind: Any) -> None:
+    whole = json.dumps([f"value {number} of a long list" for number in range(100)])
+    stream = machine(JSON_REQUEST)
+    assert broken_after(stream, whole[:400])
+    stream.receive(Opened())
+    for at in range(400, len(whole), 20):
+        stream.receive(received(chunk(whole[at : at + 20])))
+    stream.receive(received(chunk("", finish="STOP")))
+    stream.receive(received({"error": {"code": 503}}))
+
+    actions = list(stream.receive(behind))
+    while stream.judging:
+        actions += stream.receive(Turn())
+
+    assert actions[-1] == Finish()
+    assert stream.transcript.text == whole
+
+
 def test_a_body_that_is_no_json_can_be_replayed_but_not_resumed() -> None:
     def stream() -> StreamMachine:
         return StreamMachine(StreamRequest(b"{broken"), SSEEncoder())
@@ -1311,6 +1335,25 @@ def test_no_attempt_follows_a_policy_reason_that_was_revoked() -> None:
     )
 
 
+def test_no_earlier_ending_takes_the_place_of_a_policy_reason_that_was_revoked() -> None:
+    empty, safety = chunk("", finish="STOP"), part_frame(THOUGHT, finish="SAFETY")
+    more = part_frame(THOUGHT)
+
+    assert (
+        Playbook(machine())
+        >> Opened()
+        >> received(empty)
+        >> EOF
+        << Resume(Cause.EMPTY)
+        >> Opened()
+        >> received(safety)
+        >> received(more)
+        << Emit(sse(safety) + sse(more))
+        >> RESET
+        << Fail(Unrepaired(""))
+    )
+
+
 @pytest.mark.parametrize("calls", [False, True])
 def test_an_error_behind_a_reason_is_judged_and_never_shown(calls: bool) -> None:
     stream = machine()
@@ -1573,6 +1616,23 @@ def test_without_repair_a_bad_finish_passes() -> None:
     )
 
 
+@pytest.mark.parametrize("mark", [">", "]", "\u27e7", ">]"])
+def test_a_text_that_goes_on_with_a_row_of_marks_is_judged_at_once(mark: str) -> None:
+    stream = machine()
+    assert broken_after(stream)
+    row = mark * 500 + " a row, not a mark."
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk(anchor_of(stream) + row[:400]))
+        >> received(chunk(row[400:], finish="STOP"))
+        >> EOF
+        << says(row)
+        << Finish()
+    )
+
+
 # -- patience and the table ----------------------------------------------------------------
 
 
@@ -1608,6 +1668,14 @@ def test_a_stop_before_any_content_has_a_patience_of_its_own() -> None:
     other.receive(Opened())
     other.receive(received(chunk("", finish="STOP")))
     assert other.patience is Patience.EMPTY_FINISH
+
+
+def test_a_blocked_prompt_is_waited_behind_no_longer_than_a_reason() -> None:
+    stream = machine()
+    stream.receive(Opened())
+    stream.receive(received({"promptFeedback": {"blockReason": "SAFETY"}}))
+
+    assert stream.patience is Patience.FINISH
 
 
 def test_a_stop_on_every_frame_earns_no_short_grace() -> None:

@@ -205,6 +205,21 @@ def test_policy_endings_and_the_unknown_pass_at_once(reason: str, parts: list[Js
     assert judge().answered(200, said(chunk(parts=parts, finish=reason))) is None
 
 
+@pytest.mark.parametrize("other", [None, "MALFORMED_FUNCTION_CALL", "STOP"])
+@pytest.mark.parametrize("refused", [0, 1])
+def test_a_policy_ending_of_one_candidate_is_never_asked_again(
+    other: str | None, refused: int
+) -> None:
+    candidates: list[Json] = [
+        {"index": 1 - refused, "content": {"parts": [{"text": "a"}]}, "finishReason": other},
+        {"index": refused, "finishReason": "SAFETY"},
+    ]
+    judged = judge()
+
+    assert judged.answered(200, said({"candidates": candidates})) is None
+    assert judged.whole
+
+
 def test_a_blocked_prompt_passes_at_once() -> None:
     blocked = {"promptFeedback": {"blockReason": "OTHER"}}
 
