@@ -143,6 +143,7 @@ class Seam:
         self._landing: Landing | None = None
         self._kind = Joint.PLAIN
         self._head = ""
+        self._strayed = ""  # what has come since a certain restart went another way
         self._seen = 0
         self._last = ""
 
@@ -242,6 +243,8 @@ class Seam:
         self._note_certain()
         if self._certain is None or self._spelled:
             self._head += char
+        if self._certain is not None and not self._certain.alive:
+            self._strayed += char
         self._leading = self._leading and self._lead.possible(self._plain_head())
         if self._landing is not None:
             self._landing.rest += char
@@ -312,10 +315,10 @@ class Seam:
         self._last = " " if block[-1].isspace() else block[-1]
         return True
 
-    def _diverge(self, char: str) -> Diverged | None:
-        """Go on with a restart that went another way with ``char``, if that may join later."""
+    def _diverge(self) -> Diverged | None:
+        """Go on with a restart that went another way, if that may join later."""
         restart = self._restarts[0]
-        self._drift = Drift.of(self._delivered, restart.equal, char)
+        self._drift = Drift.of(self._delivered, restart.equal, self._strayed)
         return Diverged() if self._drift is None else None
 
     def _follow_drift(self, char: str) -> Cut | Diverged | None:
@@ -461,7 +464,7 @@ class Seam:
         if self._landing is not None:
             return self._settled()
         if self._certain is not None:
-            return None if self._spelled else self._diverge(self._head[-1:])
+            return None if self._spelled else self._diverge()
         return None if self._undecided() else self._plain()
 
     def _settled(self) -> Cut | None:

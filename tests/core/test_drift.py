@@ -4,8 +4,10 @@ import random
 
 import pytest
 
+from gemproxy.core.anchor import choose_anchor
 from gemproxy.core.drift import ANCHOR, Drift
 from gemproxy.core.folding import common_length
+from gemproxy.core.seam import Diverged, Seam
 
 TEXT = (
     "The night train left the station eleven minutes late, and nobody on the platform seemed to "
@@ -95,3 +97,11 @@ def test_no_retelling_joins_in_which_a_sentence_is_missing_doubled_or_elsewhere(
             other = [*told[:at], told[at + 2], told[at + 1], told[at], *told[at + 3 :]]
         if other != told and text.count(text[-ANCHOR:]) == 1:
             assert not joins(text, " ".join(other)[:-4])
+
+
+def test_the_character_at_which_a_retelling_leaves_the_text_counts() -> None:
+    delivered = TEXT.replace("rack and sat down", "rack and quietly sat down")
+    told = TEXT.replace("She put her", "She quietly put her")
+    seam = Seam(delivered, choose_anchor(delivered))
+
+    assert isinstance(seam.feed(told + "sed the border."), Diverged)
