@@ -41,6 +41,8 @@ DISTANCE = 0.15
 LENGTH_MAX = 50_000
 """Characters of a text for which a retelling is compared: the loop must not wait for more."""
 
+_WORD_BEGUN = re.compile(r"[^\W\d_\u2e80-\uffff]+$")
+_WORD_LEFT = re.compile(r"^[^\W\d_\u2e80-\uffff]+")  # scripts without spaces apart
 _NOT_WORDS = re.compile(r"[\d.!?\u2026\u3002\uff01\uff1f\n]")
 
 
@@ -108,10 +110,14 @@ def _are_words(change: str) -> bool:
 
 
 def _is_whole(before: str, behind: str) -> bool:
-    """Return whether there is nothing else in the sentence that a change stands in."""
-    before = before[-SHINGLE:].rstrip()
+    """Return whether there is nothing else in the sentence that a change stands in.
+
+    A word of which only a part has changed is a part of the change.
+    """
+    before = _WORD_BEGUN.sub("", before[-SHINGLE:]).rstrip()
+    behind = _WORD_LEFT.sub("", behind[:SHINGLE]).lstrip(" ")
     begins = not before or _NOT_WORDS.match(before[-1]) is not None
-    return begins and _NOT_WORDS.match(behind.lstrip(" ")) is not None
+    return begins and _NOT_WORDS.match(behind) is not None
 
 
 def _changes(one: str, other: str) -> Iterator[tuple[int, str, str]]:

@@ -68,6 +68,15 @@ def test_there_is_none_for_code_lists_repetitions_and_short_texts(text: str) -> 
     assert Drift.of(text, 3, "x") is None
 
 
+@pytest.mark.parametrize(("one", "other"), [("To its who.", "In more to."), ("Go!", "Stop!")])
+def test_a_short_sentence_in_the_place_of_another_is_no_change_of_words(
+    one: str, other: str
+) -> None:
+    begun, rest = TEXT.split("She put", 1)
+
+    assert not joins(f"{begun}{one} She put{rest}", f"{begun}{other} She put{rest}")
+
+
 def test_one_that_goes_on_too_long_is_given_up() -> None:
     drift = Drift.of(TEXT, 50, "x")
     assert drift is not None
