@@ -2,8 +2,9 @@
 
 A gateway on the way to Gemini answers with a page of HTML or with a line of text when Gemini is
 not to be reached. SDKs look for a google.rpc.Status in JSON; what else they are given ends up
-as a parser's complaint, or as markup in a message. What is JSON already passes byte for byte,
-Google's own errors first of all, and so does an answer without a body.
+as a parser's complaint, or as markup in a message. A bare ``null``, number or string is JSON, but
+an SDK shows nothing of it but "None". Objects and lists pass byte for byte, Google's own errors
+first of all, and so does an answer without a body.
 """
 
 import json
@@ -47,7 +48,7 @@ def readable(refusal: Refusal, request_id: str | None, *, array: bool = False) -
     status, headers, body = refusal.status, refusal.headers, refusal.body
     if status < _ERRORS or not body:
         return refusal
-    if _is_json(headers) if _is_packed(headers) else _parses(body):
+    if _is_json(headers) if _is_packed(headers) else _holds_a_document(body):
         return refusal
     message = f"The upstream answered with status {status}, and not in JSON."
     payload = status_payload(status, message, request_id=request_id)
@@ -58,12 +59,12 @@ def readable(refusal: Refusal, request_id: str | None, *, array: bool = False) -
     return Refusal(status, told, json.dumps([payload] if array else payload).encode())
 
 
-def _parses(body: bytes) -> bool:
+def _holds_a_document(body: bytes) -> bool:
+    """Tell a JSON object or list."""
     try:
-        json.loads(body)
+        return isinstance(json.loads(body), dict | list)
     except (ValueError, RecursionError):
         return False
-    return True
 
 
 def _is_json(headers: Mapping[str, str]) -> bool:
