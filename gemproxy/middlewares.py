@@ -23,6 +23,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpVersion10
 from aiohttp.typedefs import Handler, Middleware
 
 from gemproxy.core.errors import (
@@ -56,7 +57,9 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     """Put the request id on the answer; have the connection closed that cannot be used again."""
     response.headers[REQUEST_ID] = request_id_var.get() or new_request_id()
     half = response.status in _OF_A_BODY and not request.content.is_eof()
-    if half or stops_the_parser(request) or request.app[IN_FLIGHT].draining:
+    # In HTTP/1.0 its end is all that ends such a body; aiohttp keeps it for whoever asks for that.
+    endless = request.version == HttpVersion10 and response.content_length is None
+    if half or endless or stops_the_parser(request) or request.app[IN_FLIGHT].draining:
         response.headers["Connection"] = "close"
         response.force_close()
 

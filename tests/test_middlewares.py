@@ -369,6 +369,31 @@ async def test_a_stream_that_outlasts_the_shutdown_is_cut_short() -> None:
     assert body == chunk(b"one") + NEVER
 
 
+async def test_in_http_1_0_a_stream_closes_a_connection_that_is_to_be_kept() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"all")
+        return response
+
+    kept = b"GET /x HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n"
+    _, headers, body = await answer(handler, kept)
+
+    assert (headers["Connection"], body) == ("close", b"all")
+
+
+async def test_in_http_1_0_a_connection_is_kept_behind_a_body_with_a_length() -> None:
+    kept = b"GET /x HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n"
+    async with running(app_of(fine)) as port, connected(port, kept) as client:
+        first = await client.head()
+        assert await client.reader.readexactly(4) == b"fine"
+        client.writer.write(kept.replace(b"keep-alive", b"close"))
+        await client.head()
+        assert await client.rest() == b"fine"
+
+    assert b"Connection: keep-alive" in first
+
+
 async def test_a_shutdown_completes_no_answer_in_http_1_0() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

@@ -35,7 +35,9 @@ def refusal(body: bytes, headers: dict[str, str] | None = None, status: int = 50
         (refusal(b'"upstream request timeout"', JSON), True),
     ],
 )
-def test_what_is_no_json_document_is_told_again_as_google_tells_errors(came: Refusal, array: bool) -> None:
+def test_what_is_no_document_is_told_again_as_google_tells_errors(
+    came: Refusal, array: bool
+) -> None:
     told = readable(came, "abc-1", array=array)
 
     document: Any = json.loads(told.body)
