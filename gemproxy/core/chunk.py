@@ -91,6 +91,11 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
     response_id: str | None = None
     model_version: str | None = None
 
+    @property
+    def ends(self) -> bool:
+        """Whether any candidate has a finishReason."""
+        return self.finish_reason is not None or any(c.finish_reason for c in self.candidates)
+
 
 SILENT = Chunk()
 """A frame that says nothing: a comment, a blank line."""

@@ -523,7 +523,8 @@ class StreamMachine:
             return self._interrupt(Cause.BAD_FINISH)
         if isinstance(decision, Cut):
             return self._drop_undecided(event.tail)
-        if attempt.ending.reason == "STOP" and not attempt.ending.policy:
+        ending = attempt.ending
+        if ending.reason == "STOP" and not (ending.policy or ending.blocked):
             return self._diverge()
         return self._drop_undecided(event.tail)
 
@@ -649,8 +650,10 @@ class StreamMachine:
         """Judge a body that is over and has said how the answer ends."""
         ending = self._attempt.ending
         visible = self.transcript.visible or self._attempt.content
-        if ending.blocked and ending.missing() and visible:
-            return self._end_blocked()
+        nothing = ending.reason == "STOP" and self._attempt.proving
+        refused = ending.blocked or (ending.policy and nothing)
+        if refused and visible and (nothing or ending.missing()):
+            return self._end_refused()
         verdict = self._verdict()
         if verdict is Verdict.ACCEPT and ending.reason == "STOP":
             return self._judge_stop(tail)
@@ -661,10 +664,10 @@ class StreamMachine:
             return self._again(Cause.BAD_FINISH)
         return self._finish(tail)
 
-    def _end_blocked(self) -> Actions:
-        """End loudly: the prompt was refused behind text, which has no finishReason now."""
+    def _end_refused(self) -> Actions:
+        """End loudly: Gemini refused to go on behind text that has no ending of its own."""
         out = self._release() if self._attempt.rewriter is None else b""
-        refused = Blocked("The answer was cut off: the prompt was refused.")
+        refused = Blocked("The answer was cut off: Gemini refused to go on.")
         return _emitting(out) + self._fail(refused)
 
     def _verdict(self) -> Verdict:
@@ -777,7 +780,7 @@ class StreamMachine:
         frame, chunk = told.received.frame, told.received.chunk
         if frame.data is None or not (chunk.news or chunk.token):
             return told
-        if chunk.finish_reason is None:
+        if not chunk.ends:
             return None
         data = without_content(frame.data)
         raw = self.encoder.frame(data, first=not self.transcript.started)

@@ -73,7 +73,10 @@ class World:
         event = INPUTS[name](self)
         plan = self.machine.plan
         self._before(event)
-        for action in self.machine.receive(event):
+        actions = self.machine.receive(event)
+        decides = any(isinstance(action, Resume | Finish | Fail) for action in actions)
+        assert decides or not isinstance(event, Ended), "an end leads to a verdict"
+        for action in actions:
             match action:
                 case Emit(raw):
                     self.downstream += raw

@@ -1409,6 +1409,35 @@ def test_a_block_behind_text_is_loud() -> None:
     )
 
 
+@pytest.mark.parametrize("request_", [REQUEST, JSON_REQUEST])
+def test_a_block_with_a_stop_completes_no_text(request_: Json) -> None:
+    stream = machine(request_)
+    assert broken_after(stream, HALF)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received({**chunk("", finish="STOP"), **BLOCK})
+        >> EOF
+        << Fail(Blocked(""))
+    )
+
+
+def test_a_stop_behind_a_policy_reason_completes_no_half_a_document() -> None:
+    stream = machine(JSON_REQUEST)
+    assert broken_after(stream, HALF)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk("e", finish="SAFETY"))
+        >> received(chunk("st"))
+        >> received(chunk("", finish="STOP"))
+        >> EOF
+        << Fail(Blocked(""))
+    )
+
+
 def test_giving_up_behind_a_reason_judges_it_first() -> None:
     last = chunk(STORY, finish="STOP")
 
@@ -1490,6 +1519,27 @@ def test_candidates_with_a_reason_each_are_whole(frames: list[Json]) -> None:
     assert isinstance(actions[-1], Finish)
     raw = b"".join(action.raw for action in actions if isinstance(action, Emit))
     assert raw == sse(*frames)
+
+
+@pytest.mark.parametrize("first", [(), ((0, "a", "OTHER"),)], ids=["alone", "with the first"])
+def test_the_reason_of_another_candidate_is_told_behind_an_interruption(
+    first: tuple[tuple[int, str, str], ...],
+) -> None:
+    stream = machine(TWO)
+    thought = part_frame(THOUGHT)
+    stream.receive(Opened())
+    stream.receive(received(thought))
+    stream.receive(RESET)
+
+    actions = plays(stream, candidates(*first, (1, "b", "OTHER")))
+
+    assert actions[-1] == Finish()
+    raw = b"".join(action.raw for action in actions if isinstance(action, Emit))
+    said = [candidate for told in documents(raw) for candidate in told["candidates"]]
+    assert [c["index"] for c in said if c.get("finishReason") == "OTHER"] == [
+        *(index for index, _, _ in first),
+        1,
+    ]
 
 
 def test_a_candidate_that_never_came_counts_where_the_body_has_no_end() -> None:
