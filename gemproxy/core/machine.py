@@ -475,8 +475,12 @@ class StreamMachine:
     def _join(self, decision: Decision) -> Actions:
         if not isinstance(decision, Cut):
             return self._diverge()
-        pending = self._joined(decision)
-        return _emitting(b"".join(map(self._weigh, pending)))
+        return _emitting(b"".join(self._told_from(decision)))
+
+    def _told_from(self, cut: Cut) -> Iterator[bytes]:
+        """Return what goes out where an attempt joins: what has waited, then its own frames."""
+        waiting, pending = self._ahead.take(), self._joined(cut)
+        return chain(map(self._tell_waiting, waiting), map(self._weigh, pending))
 
     def _joined(self, cut: Cut) -> list[Received]:
         """Note where the attempt joins; return its frames, which are to be told from there."""
@@ -586,8 +590,7 @@ class StreamMachine:
         """Tell a document that is whole, with what has waited for that."""
         if not isinstance(decision, Cut):
             return self._end_joining(decision, event)
-        waiting = self._ahead.take()
-        frames = chain(map(self._tell_waiting, waiting), map(self._weigh, self._joined(decision)))
+        frames = self._told_from(decision)
         self._todo = lambda: self._tell_some(frames, event.tail)
         return self._todo()
 

@@ -82,6 +82,21 @@ def after(told: str, echo: int, end: int) -> str:
     return WHOLE[len(told) - echo : end]
 
 
+@pytest.mark.parametrize("echo", [PLAIN, 40])
+def test_what_waits_goes_out_before_an_attempt_that_ends_with_a_call(echo: int) -> None:
+    client = Client()
+    client.attempt(WHOLE[:60])
+    client.attempt(after(WHOLE[:60], echo, 110))
+
+    client.take(Opened())
+    client.take(received(chunk(after(WHOLE[:110], echo, len(WHOLE)))))
+    client.take(received(chunk(parts=[{"functionCall": {"name": "look"}}], finish="STOP")))
+    client.take(Ended(How.EOF))
+
+    assert isinstance(client.ending, Finish)
+    assert client.text == WHOLE
+
+
 @pytest.mark.parametrize("echo", [PLAIN, 40, 60])
 def test_six_cuts_of_one_document_are_progress(echo: int) -> None:
     client = Client()
