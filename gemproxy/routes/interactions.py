@@ -114,6 +114,9 @@ async def _pass_on(
     head = rules.downstream_headers(attempt.headers, rewritten=False)
     move_location(request, head)
     attempt.allow_silence(timing.first_byte)
+    if passthrough.is_refusal(request, attempt):
+        await passthrough.refuse(request, attempt, sink, head)
+        return
     addresses = addresses_of(request)
     await passthrough.answer(attempt, sink, head, addresses, timing.silence, path=request.path)
 

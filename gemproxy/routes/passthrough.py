@@ -106,8 +106,8 @@ async def forward(
         async with followed(send, app[BASE_URL], request.method, Hop(url, headers)) as attempt:
             head = downstream_headers(attempt.headers, rewritten=False)
             translate(head)
-            if _may_be_unreadable(request, attempt):
-                await _refuse(request, attempt, sink, head)
+            if is_refusal(request, attempt):
+                await refuse(request, attempt, sink, head)
                 return sink.response
             addresses = addresses_of(request) if naming else None
             silence = deadline.silence(app[FIRST_BYTE_TIMEOUT])
@@ -128,13 +128,13 @@ async def forward(
     return sink.response
 
 
-def _may_be_unreadable(request: web.Request, attempt: Attempt) -> bool:
+def is_refusal(request: web.Request, attempt: Attempt) -> bool:
     """Tell an error answer to a client of Gemini that has to be looked at as a whole."""
     of_gemini = request.method != "HEAD" and is_of_gemini(request.path)
     return of_gemini and may_be_unreadable(attempt.status, attempt.headers)
 
 
-async def _refuse(
+async def refuse(
     request: web.Request, attempt: Attempt, sink: ClientSink, headers: Headers
 ) -> None:
     """Pass an error answer on in a form that every SDK can read; of a long one the beginning."""

@@ -311,6 +311,19 @@ async def test_a_refused_creation_is_passed_on(proxy: StartProxy, code: int) -> 
         assert len(upstream.seen) == 1
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_creation_that_a_gateway_answers_with_a_page_is_refused_as_google_refuses(
+    proxy: StartProxy, stream: bool
+) -> None:
+    page = reply(b"<html>Bad gateway</html>", 502, kind="text/html")
+    async with replying(page) as upstream:
+        answer = await create(await proxy(upstream.url), stream=stream)
+
+    assert (answer.status, answer.error["status"]) == (502, "UNAVAILABLE")
+    assert answer.error["details"][0]["requestId"] == answer.headers["X-Request-Id"]
+    assert answer.ending is Ending.COMPLETE
+
+
 async def test_a_creation_that_cannot_arrive_is_tried_again(
     proxy: StartProxy, access_log: AccessLog
 ) -> None:
