@@ -18,7 +18,8 @@ Silent loss is worse than duplication, so what may well be new text is kept. Hen
 * A short line or sentence that comes twice in a row is ordinary (refrains, data), and a
   repetition that has begun is often gone on with. Where the repeated text can be read like
   that it is kept, unless it is what was asked for.
-* A repetition that was not asked for proves nothing among like lines (structure.py).
+* A repetition that was not asked for proves nothing among like lines, unless their columns or
+  numbers show that they cannot go on like that (structure.py).
 * Behind a foreign line the anchor has to be long, unique in all that was delivered, and no
   line that a song could repeat.
 * Signs and whitespace after an echo are dropped by the rules of landing.py.
@@ -48,7 +49,15 @@ from gemproxy.core.marks import MARKS, NO_MARKS, QUOTE_OPEN, marks_for, shown
 from gemproxy.core.phrases import speaks_only_of_going_on
 from gemproxy.core.readings import Beginning, Echo, Restart, Spelled
 from gemproxy.core.spelling import bare
-from gemproxy.core.structure import among_like_lines, inside_fence, inside_quotation, is_data
+from gemproxy.core.structure import (
+    among_like_lines,
+    cannot_repeat,
+    inside_fence,
+    inside_quotation,
+    is_data,
+    is_plain_words,
+    words_of_item,
+)
 from gemproxy.core.tail import (
     ALIKE_MAX,
     REACH,
@@ -424,17 +433,34 @@ class Seam:
         if index > self._anchor_at:
             repeated = self._head[echo.start :]
             unmarked = not self._head[: echo.start].strip()
-            if not self._tail.text.endswith(repeated) or (unmarked and self._like_lines):
+            if not self._tail.text.endswith(repeated):
+                return True
+            if unmarked and self._like_lines and not self._is_no_row(repeated):
                 return True
         mark = echo.before.mark
         if mark and self._tail.folded[:index].rstrip().endswith(mark):
             return True  # the mark is part of the text, and another reading begins with it
         return index != self._anchor_at and self._tail.ends_as_it_begins(index)
 
+    def _cannot_repeat(self, end: str) -> bool:
+        """Return whether the text, among like lines, cannot go on with its own ``end``."""
+        text = self._tail.text + self._tail.trailing
+        return self._like_lines and cannot_repeat(text, end)
+
+    def _is_no_row(self, end: str) -> bool:
+        """Return whether the text's own ``end`` is no row that like lines may go on with.
+
+        Words inside an item of a list are as those of prose.
+        """
+        words = words_of_item(self._tail.text + self._tail.trailing)
+        return self._cannot_repeat(end) or (is_plain_words(end) and len(end) < len(words))
+
     def _unless_new(self, landing: Landing, index: int) -> Landing | None:
         """Return ``landing`` if the text does not go on with what stands from ``index`` on."""
         head = self._head
         indent = head[: len(head) - len(head.lstrip())]
+        if self._cannot_repeat(head):
+            return landing
         if self._tail.follows_the_same(index):
             return None
         everything = self._tail.is_everything(index)

@@ -20,6 +20,9 @@ _MARKED_LINE = re.compile(
 )
 _SEPARATOR = re.compile(r"[|\t;]|,(?![\"'\u201d\u2019\u00bb)]*(?:\s|\Z))")
 _WORDS = re.compile(r"[^\W\d_]+")
+_ITEM = re.compile(r"[ \t]*(?:[-+*\u2022\u2023\u25e6\u00b7]|\d{1,4}[.)])[ \t]+")
+_PARTS = re.compile(r"[|\t;,:={}\[\]()\"]")
+_NUMBER = re.compile(r"[ \t]*(\d{1,9})(?![\d\w])(?=.)")
 _DIGITS = re.compile(r"\d+")
 _SIGNS = re.compile(r"[0|;\t={}<>\[\]/\\_@#$%]")
 _PAIRS = (("\u201c", "\u201d"), ("\u00ab", "\u00bb"), ("\u300c", "\u300d"), ("\u201e", "\u201c"))
@@ -69,6 +72,53 @@ def among_like_lines(text: str) -> bool:
     if any(len(_SEPARATOR.findall(line)) > 1 for line in lines[-2:]):
         return True
     return len(lines) > 1 and _are_alike(lines[-2], lines[-1])
+
+
+def cannot_repeat(text: str, end: str) -> bool:
+    """Return whether lines built alike show that ``text`` does not go on with its own ``end``.
+
+    They do where the last line and the first one of ``end`` would make a row with other
+    separators than the rows before have. They do too where the lines count up and the last
+    one's number would come again, and where an item of a list would begin inside a line.
+    """
+    *rows, begun = text.split("\n")
+    rest, *behind = end.split("\n")
+    counted = max(_LINES, len(behind) + 1)
+    if behind and _count_up([*rows[1 - counted :], begun], counted):
+        return True
+    if not behind and _ITEM.match(end) and begun.strip() == end.strip():
+        return True
+    built = {_separators(row) for row in rows[-_LINES:]}
+    if len(rows) < _LINES or len(built) > 1 or not rest.strip():
+        return False
+    row, made = built.pop(), _separators(begun + rest)
+    if not row or "(" in row or not row.startswith(_separators(begun)):
+        return False  # calls in code are built as anyone likes
+    return made != row if behind else not row.startswith(made)
+
+
+def words_of_item(text: str) -> str:
+    """Return what ``text`` has of the item of a list that it ends inside; empty: it does not."""
+    line = text.rpartition("\n")[2]
+    found = _ITEM.match(line)
+    return line[found.end() :] if found is not None else ""
+
+
+def is_plain_words(text: str) -> bool:
+    """Return whether ``text`` has nothing but words in one line."""
+    return "\n" not in text and _SEPARATOR.search(text) is None and _SIGNS.search(text) is None
+
+
+def _separators(line: str) -> str:
+    return "".join(_PARTS.findall(line))
+
+
+def _count_up(lines: list[str], count: int) -> bool:
+    """Return whether there are ``count`` lines that each begin with the number that comes next."""
+    found = [_NUMBER.match(line) for line in lines]
+    numbers = [int(number[1]) for number in found if number is not None]
+    first = numbers[0] if numbers else 0
+    return len(numbers) == count and numbers == list(range(first, first + count))
 
 
 def _are_alike(one: str, other: str) -> bool:

@@ -373,6 +373,55 @@ class TestLikeLines:
         assert joined(delivered, attempt) == delivered + attempt
 
 
+ROWS = (
+    "| Ada | red | open | 40 |\n| Kira | blue | closed | 55 |\n"
+    "| Greta | green | closed | 10 |\n| Leon | red | open | 35 |\n"
+)
+STEPS = "1. Open the door.\n2. Fetch some water.\n3. Close the lid.\n4. Light the "
+RECORDS = "2026-04,Jonas,open,10.00\n2026-02,Bruno,paid,99.90\n2026-09,Clara,open,25.50\n"
+
+
+class TestWhatLikeLinesProve:
+    """A repetition among like lines is one where the lines could not be built like that."""
+
+    @pytest.mark.parametrize(
+        ("delivered", "end", "rest"),
+        [
+            (f"{ROWS}| Mina | bl", "open | 35 |\n| Mina | bl", "ue | open | 5 |\n"),
+            (ROWS, "closed | 10 |\n| Leon | red | open | 35 |\n", "| Mina | blue | open | 5 |\n"),
+            (ROWS[:-1], "closed | 10 |\n| Leon | red | open | 35 |", "\n| Mina | blue |"),
+            (STEPS, "the lid.\n4. Light the ", "fire.\n5. Wait.\n"),
+            (STEPS, "4. Light the ", "fire.\n5. Wait.\n"),
+            (f"{RECORDS}2026-10,Gre", "25.50\n2026-10,Gre", "ta,open,99.90\n"),
+            ("- a good door\n- so we all went to see the gre", "to see the gre", "en hill\n"),
+        ],
+    )
+    def test_drops_it(self, delivered: str, end: str, rest: str) -> None:
+        assert joined(delivered, end + rest) == delivered + rest
+
+    @pytest.mark.parametrize(
+        ("delivered", "rest"),
+        [
+            (f"{ROWS}| Mina | red ", "| open | 35 |\n| Mina | red | closed | 5 |\n"),
+            (ROWS + "| Mina | red | open | 35 |\n", "| open | 35 | 20 | 10 |\n"),
+            (f"{RECORDS}2026-10,Greta,open", ",25.50\n2026-10,Greta,open,99.90\n"),
+            (
+                "- Admins can see all the pages of the list\n- The owner may delete t",
+                "he list\n- The owner may delete the settings\n",
+            ),
+            (
+                "1. Open the door\n2. Shut the lid\n3. Open the window\n1. Open the door\n2. Shut",
+                " the lid\n3. Open the window\n1. Open the door\n2. Shut it\n",
+            ),
+            (f"{ROWS}| opened | shut ", "| opened | shut |\n"),
+            ('open,a,b\npaid,b,b\nopen,b,a\n"a, b",paid', ',b\n"a, b",paid,c\n'),
+            ("a(b, c)\nb(c, d)\nc(d, e)\nreturn", " (d, e)\nreturn (f)"),
+        ],
+    )
+    def test_keeps_what_they_may_go_on_with(self, delivered: str, rest: str) -> None:
+        assert joined(delivered, rest) == delivered + rest
+
+
 class TestOverlap:
     DELIVERED = STORY + "a man with a wooden leg and a grey par"
 

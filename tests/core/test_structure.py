@@ -4,12 +4,15 @@ import pytest
 
 from gemproxy.core.structure import (
     among_like_lines,
+    cannot_repeat,
     has_fence,
     has_like_lines,
     inside_fence,
     inside_quotation,
     is_data,
+    is_plain_words,
     shape_of,
+    words_of_item,
 )
 
 
@@ -90,3 +93,33 @@ def test_data_begins_with_a_bracket() -> None:
     assert is_data(' {"a": 1')
     assert is_data("[1, 2")
     assert not is_data("Data: {")
+
+
+@pytest.mark.parametrize(
+    ("text", "end", "proved"),
+    [
+        ("a,b,c\nd,e,f\ng,h,i\nj,k", ",i\nj,k", False),
+        ("a,b,c\nd,e,f\ng,h,i\nj", "h,i\nj", True),
+        ("a,b\nd,e,f\ng,h,i\nj,k", "h,i\nj,k", False),
+        ('a,b,c\nd,e,f\ng,h,i\n"j",k', 'h,i\n"j",k', False),
+        ("1. a\n2. b\n3. c", "b\n3. c", True),
+        ("1. a\n2. b\n3. c", "a\n2. b\n3. c", True),
+        ("2. x\n1. a\n2. b\n3. c", "x\n1. a\n2. b\n3. c", False),
+        ("1. a\n1. b\n1. c", "b\n1. c", False),
+        ("- a\n- so we", "- so we", True),
+        ("a word\nso we", "so we", False),
+    ],
+)
+def test_rows_and_numbers_say_where_a_text_cannot_repeat_its_end(
+    text: str, end: str, proved: bool
+) -> None:
+    assert cannot_repeat(text, end) is proved
+
+
+def test_an_item_has_words_behind_its_mark() -> None:
+    assert words_of_item("- one\n  * two words") == "two words"
+    assert words_of_item("12. **Bold:** words") == "**Bold:** words"
+    assert not words_of_item("- one\ntwo words")
+    assert is_plain_words("of a few words")
+    assert not is_plain_words("of | cells")
+    assert not is_plain_words("two\nlines")
