@@ -801,6 +801,8 @@ def test_a_model_that_repeats_a_unique_end_gives_the_exact_text(seed: int, lengt
     cut = rng.randint(length, len(text))
     delivered, rest = text[:cut], text[cut:]
     assume(len(delivered[-length:].rstrip()) >= 12)
+    begun, before = delivered.split(" ")[-1], delivered[:-length].split(" ")[-1]
+    assume(length >= 24 or begun != before)  # a word that has begun alike may go on alike
     assert joined(delivered, delivered[-length:] + rest) == text
 
 
