@@ -220,9 +220,12 @@ def _supervise(settings: Settings) -> int:
     with _forwarding(workers) as signalled:
         for worker in workers:
             worker.start()
-        if not signalled:
+        missed = bool(signalled)  # by those that were not started yet
+        if not missed:
             wait([worker.sentinel for worker in workers])
-        _terminate(workers)
+        # A worker that is told twice hurries: one that ends first must not cut the others' streams.
+        if missed or not signalled:
+            _terminate(workers)
         for worker in workers:
             worker.join()
     return 0 if all(worker.exitcode in _ORDERLY for worker in workers) else 1

@@ -60,7 +60,8 @@ async def head_and_rest(client: Client) -> tuple[bytes, bytes]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.DEBUG, "gemproxy")
+    for name in ("gemproxy", "gemproxy.access"):
+        caplog.set_level(logging.DEBUG, name)
     return caplog
 
 

@@ -244,6 +244,40 @@ async def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
         assert await proxy.exit_status() == 0
 
 
+def children_of(proxy: Process) -> set[Path]:
+    pid = proxy.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {Path(f"/proc/{child}/stat") for child in children}
+
+
+def runs(stat: Path) -> bool:
+    """Tell a process from one that has ended, whether its parent knows of it or not."""
+    try:
+        return not stat.read_text().rpartition(") ")[2].startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def test_a_worker_that_ends_first_leaves_the_others_their_streams(tmp_path: Path) -> None:
+    stream = Stream()
+    async with (
+        scripted(stream.script) as upstream,
+        started(tmp_path, free_port(), str(upstream), workers=2) as proxy,
+    ):
+        port = await proxy.port()
+        async with connected(port, GET % b"/v1/x") as client:
+            await client.head()
+            await client.reader.readexactly(len(chunk(b"one")))
+            children = children_of(proxy)
+            proxy.send(signal.SIGTERM)
+            while all(map(runs, children)):  # noqa: ASYNC110 (no event tells of it)
+                await asyncio.sleep(0.01)
+            stream.go_on.set()
+
+            assert await client.rest() == chunk(b"two") + END
+        assert await proxy.exit_status() == 0
+
+
 async def test_several_workers_share_the_port(tmp_path: Path) -> None:
     port = free_port()
     async with started(tmp_path, port, workers=2) as proxy:
