@@ -21,7 +21,7 @@ from gemproxy.core.chunk import Undecodable, loads
 from gemproxy.core.flow import Flow
 from gemproxy.core.frame import Decoder, Encoder, Frame, FrameTooLarge
 from gemproxy.core.jsonarray import JSONArrayDecoder
-from gemproxy.core.sse import SSEDecoder
+from gemproxy.core.sse import SSEDecoder, SSEEncoder
 from gemproxy.core.unframed import events_of, is_answer, may_hold_answers, one_line, says_nothing
 
 _BOM = b"\xef\xbb\xbf"
@@ -77,7 +77,7 @@ class Reader:
 
     def _told(self, frames: list[Frame]) -> list[Frame]:
         if isinstance(self.decoder, SSEDecoder):
-            frames = _with_bare_answers(frames, self.encoder)
+            frames = _with_bare_answers(frames)
         return [self._translated(frame) for frame in frames] if self.foreign else frames
 
     def _translated(self, frame: Frame) -> Frame:
@@ -98,7 +98,7 @@ def _no_flow(data: bytes) -> tuple[Flow | None, bytes]:
     return None, data
 
 
-def _with_bare_answers(frames: Iterable[Frame], encoder: Encoder) -> list[Frame]:
+def _with_bare_answers(frames: Iterable[Frame]) -> list[Frame]:
     """Return the frames of an event stream, JSON that stands between its lines as events."""
     events: list[Frame] = []
     for frame in frames:
@@ -109,7 +109,7 @@ def _with_bare_answers(frames: Iterable[Frame], encoder: Encoder) -> list[Frame]
             plain = raw.startswith(b"data:") and len(raw) - len(data) <= _OVERHEAD
             bare = not plain or data[:1] == b"["
         if bare and may_hold_answers(frame):
-            events += events_of(frame, encoder)
+            events += events_of(frame, SSEEncoder())
         else:
             events.append(frame)
     return events

@@ -46,6 +46,11 @@ def bare_in_the_middle(*responses: Json) -> bytes:
     return sse(first) + lines(second) + b"\r\n" + sse(*rest)
 
 
+def bare_in_an_event(*responses: Json) -> bytes:
+    first, second, *rest = responses
+    return sse(first)[:-2] + lines(second) + b"\r\n" + sse(*rest)
+
+
 def one_list_as_an_event(*responses: Json) -> bytes:
     return b"data: " + json.dumps(responses).encode() + b"\r\n\r\n"
 
@@ -59,6 +64,7 @@ WAYS: dict[str, Callable[..., bytes]] = {
     "objects": lambda *said: b"".join(map(pretty, said)),
     "bare, then events": mixed,
     "events, one bare": bare_in_the_middle,
+    "bare in an event": bare_in_an_event,
     "a list as data": one_list_as_an_event,
 }
 
