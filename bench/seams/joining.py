@@ -7,6 +7,7 @@ one place.
 import attrs
 
 from gemproxy.core.anchor import choose_anchor
+from gemproxy.core.marks import marks_for, shown
 from gemproxy.core.seam import Diverged, Seam
 
 
@@ -47,3 +48,11 @@ def join(delivered: str, attempt: str, anchor: str | None, size: int = 1) -> Joi
 def anchor_of(delivered: str) -> str | None:
     """Return the anchor that a notice for ``delivered`` shows."""
     return choose_anchor(delivered)
+
+
+def shown_of(delivered: str, anchor: str) -> tuple[str, str]:
+    """Return the ``anchor`` as a notice for ``delivered`` shows it, and the mark that closes it.
+
+    The mark is empty where the notice shows none.
+    """
+    return shown(anchor), marks_for(delivered).closing

@@ -25,7 +25,7 @@ from concurrent.futures import ProcessPoolExecutor
 import attrs
 
 from bench.figures import lines_of
-from bench.seams.joining import Joined, anchor_of, join
+from bench.seams.joining import Joined, anchor_of, join, shown_of
 from bench.seams.texts import KINDS, Rng, clause, words
 from bench.seams.vocabulary import ENGLISH
 
@@ -139,12 +139,18 @@ def echoes_in_marks(case: Case, rng: Rng) -> Made | None:
 
 
 def echoes_with_a_mark_behind(case: Case, rng: Rng) -> Made | None:
-    """Repeat the anchor and the mark that closes it in a notice, which opened before it."""
+    """Repeat the anchor and the mark that closes it, as the notice shows them.
+
+    The notice does not show the blanks that the text ends with. The model begins its next word
+    with them.
+    """
     if case.anchor is None or len(case.anchor.strip()) < REPEATS:
         return None
-    if set("<>") & set(case.delivered + case.rest[:1]):
+    anchor, closing = shown_of(case.delivered, case.anchor)
+    if not closing or set("<>") & set(case.delivered + case.rest[:1]):
         return None
-    attempt = case.anchor + ">" * rng.randint(2, 4) + case.rest
+    marks = closing[0] * rng.randint(2, 4)
+    attempt = anchor + marks + case.anchor[len(anchor) :] + case.rest
     return Made(attempt, case.delivered + case.rest)
 
 
