@@ -22,7 +22,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import attrs
 from multidict import CIMultiDict
@@ -162,10 +162,26 @@ def _take_credential(query: str) -> tuple[str, Credential | None]:
 
 
 def without_credential(url: str) -> str:
-    """Return a URL or a target without the credential parameters of its query."""
+    """Return a URL or a target without the credential parameters of its query.
+
+    So is a URL in the value of another parameter, as a page to log in is told where to go on.
+    """
     path, _, query = url.partition("?")
     kept, _ = _take_credential(query)
+    if "?" in kept or "%3f" in kept.lower():
+        kept = "&".join(map(_without_inner_credential, kept.split("&")))
     return f"{path}?{kept}" if kept else path
+
+
+def _without_inner_credential(pair: str) -> str:
+    """Return a parameter as it is where its value is no URL with a credential."""
+    name, mark, value = pair.partition("=")
+    path, _, query = unquote(value).partition("?")
+    kept, _ = _take_credential(query)
+    if kept == query:
+        return pair
+    inner = f"{path}?{kept}" if kept else path
+    return f"{name}{mark}{quote(inner, safe='')}"
 
 
 def is_api_key(token: str) -> bool:
