@@ -468,7 +468,8 @@ class StreamMachine:
         joiner = attempt.joiner
         assert joiner is not None  # noqa: S101 - the state says so
         decision = joiner.feed(chunk.text) if chunk.text else None
-        if decision is None and (chunk.call or chunk.opaque):
+        more = chunk.call or chunk.opaque  # a document is judged at its end, in slices
+        if decision is None and more and not isinstance(joiner, Document):
             decision = joiner.close()
         return self._join(decision) if decision is not None else ()
 
@@ -579,8 +580,13 @@ class StreamMachine:
         return then(decision)
 
     def _go_ahead(self, decision: Decision, then: Callable[[T], Actions], argument: T) -> Actions:
-        """Keep what an attempt has brought for the next one, then end it."""
-        if isinstance(decision, Cut):
+        """Keep the text that an attempt has brought for the next one, then end it.
+
+        With a call or a picture among it the next one would bring that again.
+        """
+        pending = self._attempt.pending
+        more = any(received.chunk.call or received.chunk.opaque for received in pending)
+        if isinstance(decision, Cut) and not more:
             self.joints.append(decision.kind)
             self._ahead.add(self._attempt, decision.drop, self.ledger.delivered_tokens)
             self._anew = 0

@@ -97,6 +97,42 @@ def test_what_waits_goes_out_before_an_attempt_that_ends_with_a_call(echo: int) 
     assert client.text == WHOLE
 
 
+def test_a_call_behind_a_large_document_is_held_until_the_end_judges_both_in_slices() -> None:
+    whole = json.dumps([f"value {number} of a long list" for number in range(2000)])
+    asked = {**REQUEST, "generationConfig": {"responseMimeType": "application/json"}}
+    client = Client(StreamMachine(StreamRequest(json.dumps(asked).encode()), SSEEncoder()))
+    client.attempt(whole[:30_000])
+    client.take(Opened())
+    client.take(received(chunk(whole[29_950:])))
+    client.take(received(chunk(parts=[{"functionCall": {"name": "look"}}], finish="STOP")))
+    assert client.text == whole[:30_000]
+
+    assert not client.machine.receive(Ended(How.EOF))
+    assert client.machine.judging
+    client.take(Turn())
+
+    assert isinstance(client.ending, Finish)
+    assert client.text == whole
+
+
+def test_a_call_of_an_attempt_that_was_cut_is_asked_for_again() -> None:
+    call = {"functionCall": {"name": "look"}}
+    client = Client()
+    client.attempt(WHOLE[:60])
+    client.take(Opened())
+    client.take(received(chunk(parts=[{"text": after(WHOLE[:60], 40, len(WHOLE))}, call])))
+    client.take(Ended(How.RESET))
+
+    client.take(Opened())
+    client.take(received(chunk(parts=[{"text": after(WHOLE[:60], 40, len(WHOLE))}, call])))
+    client.take(received(chunk("", finish="STOP")))
+    client.take(Ended(How.EOF))
+
+    assert isinstance(client.ending, Finish)
+    assert client.text == WHOLE
+    assert client.raw.count(b"functionCall") == 1
+
+
 @pytest.mark.parametrize("echo", [PLAIN, 40, 60])
 def test_six_cuts_of_one_document_are_progress(echo: int) -> None:
     client = Client()
