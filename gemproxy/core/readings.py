@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
+from gemproxy.core.drift import CHANGE_MAX
 from gemproxy.core.folding import folded
 from gemproxy.core.lead import Before
 from gemproxy.core.spelling import Bare
@@ -14,6 +15,9 @@ from gemproxy.core.tail import TWICE_MAX, UNASKED_MIN, Tail
 
 RESTART_MIN = 40
 """Characters, equal to the beginning of the delivered text, that make a restart."""
+
+CHANGED_MIN = 3 * RESTART_MIN
+"""The same where one word among them is another one."""
 
 RESTART_MAX = 320
 """A beginning that needs more than this to be unlike the rest of the text proves nothing."""
@@ -138,7 +142,7 @@ class Restart:
     alive: bool = True
 
     def __attrs_post_init__(self) -> None:
-        self.alive = self.beginning.enough > 0
+        self.alive = self.alive and self.beginning.enough > 0
 
     @property
     def certain(self) -> bool:
@@ -169,3 +173,44 @@ class Restart:
             return False
         self.equal = beyond
         return True
+
+
+@attrs.define
+class Changed:
+    """The reading of a restart that soon had another word than the ``beginning``.
+
+    ``place`` is where in the beginning that word stands or has begun, ``equal`` how far the
+    attempt has come in it. It is certain only after more equal characters than a restart that
+    is told word for word: answers have paragraphs that begin alike but for a word.
+    """
+
+    beginning: Beginning
+    place: int
+    alive: bool = True
+    equal: int = 0
+    _told: int = 0
+
+    @classmethod
+    def of(cls, restart: Restart) -> "Changed | None":
+        """Return that of a ``restart`` that has just gone another way; None in its first word."""
+        text, place = restart.beginning.text, restart.equal
+        if restart.beginning.enough == 0 or all(map(str.isalnum, text[:place])):
+            return None
+        behind = next((at for at in range(place, len(text)) if not text[at].isalnum()), 0)
+        return cls(restart.beginning, place, behind > 0, behind)
+
+    @property
+    def certain(self) -> bool:
+        """Whether it was a restart, as far as it went."""
+        return self.alive and self.equal >= max(CHANGED_MIN, self.beginning.enough)
+
+    def step(self, char: str) -> None:
+        """Take the next folded character, the first one that differed included."""
+        if not char or not self.alive:
+            return
+        if self.beginning.text.startswith(char, self.equal):
+            self.equal += 1
+            self._told = CHANGE_MAX
+        else:
+            self._told += 1
+            self.alive = char.isalnum() and self._told < CHANGE_MAX

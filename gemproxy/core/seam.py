@@ -31,7 +31,8 @@ and only where it cannot be part of the answer.
 
 Text is held only while some reading of it is still possible, in general for a few characters
 and never for more than ``HOLD_LIMIT``. A certain restart is swallowed, also where it drifts
-from the delivered words (drift.py).
+from the delivered words (drift.py). One that has another word before it is certain is held
+until more of it is equal.
 """
 
 import enum
@@ -47,7 +48,7 @@ from gemproxy.core.landing import Landing, Place, closers_for
 from gemproxy.core.lead import LEADS, OPENING, PREAMBLE_MAX, Before
 from gemproxy.core.marks import MARKS, NO_MARKS, QUOTE_OPEN, marks_for, shown
 from gemproxy.core.phrases import speaks_only_of_going_on
-from gemproxy.core.readings import Beginning, Echo, Restart, Spelled
+from gemproxy.core.readings import Beginning, Changed, Echo, Restart, Spelled
 from gemproxy.core.spelling import bare
 from gemproxy.core.structure import (
     among_like_lines,
@@ -147,6 +148,7 @@ class Seam:
         self._echoes = [Echo(0, [self._echo_indexes(), self._overlap_indexes()])]
         self._spelled: list[Spelled] = []
         self._begin_spelled(0, Before())
+        self._changed: Changed | None = None
         self._certain: Restart | None = None
         self._drift: Drift | None = None
         self._landing: Landing | None = None
@@ -247,8 +249,7 @@ class Seam:
             return self._follow_drift(char)
         if self._certain is None:
             self._begin_readings(char)
-        for restart in self._restarts:
-            restart.step(char, folded)
+        self._follow_restarts(char, folded)
         self._note_certain()
         if self._certain is None or self._spelled:
             self._head += char
@@ -307,12 +308,37 @@ class Seam:
 
     # -- restarts --------------------------------------------------------------------------
 
+    def _follow_restarts(self, char: str, folded: str) -> None:
+        for restart in self._restarts:
+            was_alive = restart.alive
+            restart.step(char, folded)
+            if was_alive and not restart.alive and self._certain is None:
+                self._begin_changed(restart)
+        if self._changed is not None:
+            self._follow_changed(self._changed, char, folded)
+
+    def _follow_changed(self, changed: Changed, char: str, folded: str) -> None:
+        """Go on with a restart that had another word; once it is certain, it has strayed there."""
+        changed.step(folded)
+        if not changed.certain:
+            self._strayed += char
+            return
+        self._certain = Restart(self._beginning, changed.place, alive=False)
+        self._restarts, self._changed = [self._certain], None
+        self._echoes, self._spelled, self._landing = [], [], None
+
+    def _begin_changed(self, restart: Restart) -> None:
+        """Go on with a restart that had another word before it was certain, if it may drift."""
+        changed = Changed.of(restart)
+        if changed is not None and Drift.of(self._delivered, restart.equal, "") is not None:
+            self._changed, self._strayed = changed, ""
+
     def _note_certain(self) -> None:
         if self._certain is None:
             certain = (restart for restart in self._restarts if restart.certain)
             self._certain = next(certain, None)
             if self._certain is not None:
-                self._restarts = [self._certain]
+                self._restarts, self._changed, self._strayed = [self._certain], None, ""
 
     def _swallow(self, block: str) -> bool:
         """Take a block of a restart, or of its drift, at once; return whether that was done."""
@@ -512,7 +538,8 @@ class Seam:
             return False
         blank = len(self._head) < self._blanks and not self._head.strip(" ")
         readings = self._echoes or self._spelled or any(r.alive for r in self._restarts)
-        return blank or bool(readings) or self._leading
+        changed = self._changed is not None and self._changed.alive
+        return blank or bool(readings) or self._leading or changed
 
     def _plain(self, *, closing: bool = False) -> Cut | Diverged:
         """Return the decision for an attempt in which nothing was recognised."""

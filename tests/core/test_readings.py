@@ -2,7 +2,7 @@
 
 import pytest
 
-from gemproxy.core.readings import Beginning, Echo, Restart, Spelled
+from gemproxy.core.readings import Beginning, Changed, Echo, Restart, Spelled
 from gemproxy.core.spelling import bare
 from gemproxy.core.tail import Tail
 
@@ -60,3 +60,40 @@ def test_a_restart_is_certain_after_forty_characters_and_complete_at_the_end() -
 def test_there_is_no_restart_of_a_repetition() -> None:
     text = "ha ha ha ha ha ha ha ha"
     assert not Restart(Beginning.of(text, Tail.of(text))).alive
+
+
+LONG = f"{STORY} with a wooden leg, who had a grey parrot and told it all that he had seen. "
+
+
+def strayed(text: str, told: str) -> Changed | None:
+    """Return the reading of what was told from where it strayed from the text."""
+    restart = Restart(Beginning.of(text, Tail.of(text)))
+    changed = None
+    for char in told:
+        restart.step(char, char)
+        if not restart.alive and changed is None:
+            changed = Changed.of(restart)
+        if changed is not None:
+            changed.step(char)
+    return changed
+
+
+def test_a_restart_with_another_word_is_certain_later() -> None:
+    text = f"{LONG}Nobody believed a word."
+    told = text.replace("time", "day", 1)
+    changed = strayed(text, told[:118])
+    assert changed is not None
+    assert changed.alive
+    assert not changed.certain
+    changed.step(told[118])
+    assert changed.certain
+
+
+def test_two_other_words_are_another_text() -> None:
+    changed = strayed(LONG, LONG.replace("time", "long day", 1))
+    assert changed is not None
+    assert not changed.alive
+
+
+def test_another_first_word_is_no_restart() -> None:
+    assert strayed(LONG, "Twice upon a time, in a small town") is None

@@ -350,6 +350,15 @@ class TestDrift:
         told = self.DELIVERED.replace("pulled down over", "pulled over")
         assert joined(self.DELIVERED, told + "sed the river") == self.DELIVERED + "sed the river"
 
+    @pytest.mark.parametrize("other", ["last", "overnight", "l"])
+    def test_that_began_with_another_word_joins_too(self, other: str) -> None:
+        told = self.DELIVERED.replace("night", other, 1)
+        assert joined(self.DELIVERED, f"{told}sed it") == f"{self.DELIVERED}sed it"
+
+    def test_that_begins_alike_but_for_a_word_and_tells_something_else_is_kept(self) -> None:
+        attempt = "The night bus left the station eleven minutes late, and nobody on it spoke."
+        assert joined(self.DELIVERED, attempt) == self.DELIVERED + attempt
+
     def test_without_a_sentence_has_diverged(self) -> None:
         start = self.DELIVERED.index("An old man")
         told = self.DELIVERED[:start] + self.DELIVERED[self.DELIVERED.index("She put") :]
