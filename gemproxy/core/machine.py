@@ -520,8 +520,8 @@ class StreamMachine:
         return self._end_joining(joiner.close(), event)
 
     def _end_joining(self, decision: Decision, event: Ended) -> Actions:
-        attempt, joiner = self._attempt, self._attempt.joiner
-        if isinstance(decision, Cut) and not (isinstance(joiner, Seam) and joiner.begun):
+        attempt = self._attempt
+        if isinstance(decision, Cut) and not self._is_undecided(decision):
             joined = self._join(decision)
             return joined + self._judge(event.tail) if self.state is State.STREAMING else joined
         if self._verdict() in (Verdict.RESUME, Verdict.CONTINUE):
@@ -532,6 +532,13 @@ class StreamMachine:
         if ending.reason == "STOP" and not (ending.policy or ending.blocked):
             return self._diverge()
         return self._drop_undecided(event.tail)
+
+    def _is_undecided(self, decision: Cut) -> bool:
+        """Tell text that may still be half a repetition; behind STOP, only if it looks like one."""
+        joiner = self._attempt.joiner
+        if not isinstance(joiner, Seam) or decision.kind is not Joint.PLAIN:
+            return False
+        return joiner.begun or self._attempt.ending.reason != "STOP"
 
     def _drop_undecided(self, tail: Frame | None) -> Actions:
         """Drop text that may be half a repetition, and judge the ending behind it."""

@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 from multidict import CIMultiDict
 
+from gemproxy.core.attempt import Plan
 from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejection
 from gemproxy.core.events import Cause, Fail, Finish, How, Resume
 from gemproxy.core.intake import Intake, PassOn, Step
@@ -139,10 +140,11 @@ class Relay:
         """Wait until the next attempt, unless it follows from the last one at once.
 
         So does another form of the same request, of which there are few, and Gemini's own
-        wish to be called again, as long as it brings text. Raises Interrupted when there is
-        to be none.
+        wish to be called again with its token, as long as it brings text. Raises Interrupted
+        when there is to be none.
         """
-        continues = resume.cause is Cause.CONTINUATION and progress
+        natively = self.machine.plan is Plan.NATIVE
+        continues = resume.cause is Cause.CONTINUATION and natively and progress
         if resume.cause is not Cause.REFUSED and not continues:
             await self.pacing.pause(Interrupted(resume.cause, resume.after))
 

@@ -1272,6 +1272,21 @@ def test_half_an_echo_is_dropped_and_its_ending_passes(reason: str, length: int)
     assert stream.transcript.text == STORY
 
 
+@pytest.mark.parametrize("reason", ["SAFETY", "MAX_TOKENS"])
+def test_text_that_may_be_a_repetition_is_dropped_before_an_ending_that_passes(reason: str) -> None:
+    stream = machine()
+    assert broken_after(stream)
+
+    assert (
+        Playbook(stream)
+        >> Opened()
+        >> received(chunk("green", finish=reason))
+        >> EOF
+        << says("")
+        << Finish()
+    )
+
+
 @pytest.mark.parametrize("reason", ["OTHER", "CONTINUATION"])
 def test_half_an_echo_with_an_ending_that_is_none_is_asked_again(reason: str) -> None:
     stream = machine()

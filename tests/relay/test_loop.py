@@ -377,6 +377,16 @@ async def test_silence_is_broken_off_by_the_clock() -> None:
     assert text_of(b"".join(scene.sink.writes)) == text_of(ONE + TWO + END)
 
 
+async def test_a_wish_to_be_called_again_without_a_token_is_paced() -> None:
+    more = [sse(chunk(f"word{n} ", finish="CONTINUATION")) for n in range(99)]
+    scene = stage(*(Scripted([one]) for one in more))
+
+    await scene.relay.run()
+
+    assert len(scene.bodies) == 1 + BUDGET.max_resumes
+    assert scene.relay.report()["finish_reason"] == "CONTINUATION"
+
+
 async def test_the_report_tells_what_happened() -> None:
     usage = sse(chunk("whatever may come, ", usage=(7, 5)))
     scene = stage([ONE, DROP], [usage, END])
