@@ -89,12 +89,12 @@ def cannot_repeat(text: str, end: str) -> bool:
     if not behind and _ITEM.match(end) and begun.strip() == end.strip():
         return True
     built = {_separators(row) for row in rows[-_LINES:]}
-    if len(rows) < _LINES or len(built) > 1 or not rest.strip():
+    if len(rows) < _LINES or len(built) > 1 or not any(map(str.isalnum, rest)):
         return False
     row, made = built.pop(), _separators(begun + rest)
-    if not row or "(" in row or not row.startswith(_separators(begun)):
-        return False  # calls in code are built as anyone likes
-    return made != row if behind else not row.startswith(made)
+    if "(" in row or row.startswith('"":') or not row.startswith(_separators(begun)):
+        return False  # calls in code and members in JSON are built as anyone likes
+    return bool(row) and (made != row if behind else not row.startswith(made))
 
 
 def words_of_item(text: str) -> str:

@@ -102,6 +102,8 @@ def test_data_begins_with_a_bracket() -> None:
         ("a,b,c\nd,e,f\ng,h,i\nj", "h,i\nj", True),
         ("a,b\nd,e,f\ng,h,i\nj,k", "h,i\nj,k", False),
         ('a,b,c\nd,e,f\ng,h,i\n"j",k', 'h,i\n"j",k', False),
+        ("a,b,\nd,e,\ng,h,\nj", ",\nj", False),
+        ('"a": [1, 2],\n"b": [1, 2],\n"c": [3, 4],\n"d": 1', '2],\n"d": 1', False),
         ("1. a\n2. b\n3. c", "b\n3. c", True),
         ("1. a\n2. b\n3. c", "a\n2. b\n3. c", True),
         ("2. x\n1. a\n2. b\n3. c", "x\n1. a\n2. b\n3. c", False),
