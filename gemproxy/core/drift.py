@@ -38,6 +38,9 @@ BOUND = 1.25
 DISTANCE = 0.15
 """The share of the delivered text's length by which the place of the anchor may differ."""
 
+REACH = 200
+"""Characters around a change in which its sentence is looked for."""
+
 LENGTH_MAX = 50_000
 """Characters of a text for which a retelling is compared: the loop must not wait for more."""
 
@@ -96,11 +99,14 @@ class Drift:
         lost, gone, come = 0, set[str](), set[str]()
         for at, left_out, put_in in _changes(one, other):
             lost += len(left_out) + SHINGLE - 1
-            gone |= set(left_out.split())
-            come |= set(put_in.split())
-            whole = _is_whole(one[:at], one[at + len(left_out) :])
-            if whole or lost > lost_max or not (_are_words(left_out) and _are_words(put_in)):
+            before, behind = one[:at], one[at + len(left_out) :]
+            if lost > lost_max or not (_are_words(left_out) and _are_words(put_in)):
                 return False
+            old, new = _in_whole_words(before[-REACH:], left_out, put_in, behind[:REACH])
+            if _rules_its_sentence(before[-REACH:], behind[:REACH], max(len(old), len(new))):
+                return False
+            gone |= set(old) - set(new)
+            come |= set(new) - set(old)
         return not gone & come
 
 
@@ -109,15 +115,23 @@ def _are_words(change: str) -> bool:
     return few and _NOT_WORDS.search(change) is None
 
 
-def _is_whole(before: str, behind: str) -> bool:
-    """Return whether there is nothing else in the sentence that a change stands in.
+def _in_whole_words(
+    before: str, left_out: str, put_in: str, behind: str
+) -> tuple[list[str], list[str]]:
+    """Return the words of both sides of a change, with those of which it takes only a part."""
+    begun, rest = _WORD_BEGUN.search(before), _WORD_LEFT.search(behind)
+    head, foot = begun[0] if begun else "", rest[0] if rest else ""
+    return (head + left_out + foot).split(), (head + put_in + foot).split()
 
-    A word of which only a part has changed is a part of the change.
+
+def _rules_its_sentence(before: str, behind: str, changed: int) -> bool:
+    """Return whether a sentence keeps fewer words than the ``changed`` ones.
+
+    Then it is another sentence, and not the same with some words changed.
     """
-    before = _WORD_BEGUN.sub("", before[-SHINGLE:]).rstrip()
-    behind = _WORD_LEFT.sub("", behind[:SHINGLE]).lstrip(" ")
-    begins = not before or _NOT_WORDS.match(before[-1]) is not None
-    return begins and _NOT_WORDS.match(behind) is not None
+    same = _NOT_WORDS.split(_WORD_BEGUN.sub("", before))[-1].split()
+    same += _NOT_WORDS.split(_WORD_LEFT.sub("", behind), maxsplit=1)[0].split()
+    return len(same) < changed
 
 
 def _changes(one: str, other: str) -> Iterator[tuple[int, str, str]]:

@@ -68,7 +68,10 @@ def test_there_is_none_for_code_lists_repetitions_and_short_texts(text: str) -> 
     assert Drift.of(text, 3, "x") is None
 
 
-@pytest.mark.parametrize(("one", "other"), [("To its who.", "In more to."), ("Go!", "Stop!")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("To its who.", "In more to."), ("Go!", "Stop!"), ("In the sea.", "In at once by.")],
+)
 def test_a_short_sentence_in_the_place_of_another_is_no_change_of_words(
     one: str, other: str
 ) -> None:
