@@ -34,6 +34,10 @@ A resumed attempt has to bring something new: until it does, its frames wait. ST
 new is asked again in another form, and believed only when two forms agree and the text ends
 where an answer may end (``closed``).
 
+A JSON answer goes out when it is whole (``document``); what cut attempts have brought of it waits
+(``ahead``). To judge it can take long, so it is done in slices: each `Turn` does one, as long as
+``judging`` says so.
+
 An ending that is not accepted is *kept*. When no attempt betters it, and nothing more went out,
 the client gets it as Gemini gave it. Behind a policy reason no attempt is made.
 """
