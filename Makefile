@@ -42,7 +42,7 @@ sdk-table: $(VENV)/.dev ## run the SDKs' tests and write docs/sdks.md
 	GEMPROXY_SDK_TABLE=1 $(BIN)/python -m pytest tests/sdk --deselect tests/sdk/test_table.py
 
 explore: $(VENV)/.dev ## explore the stream machine deeper than the tests do (LENGTH=6)
-	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/test_exploration.py
+	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/repair/test_exploration.py
 
 diagram: $(VENV)/.dev ## draw the machine's states into ARCHITECTURE.md
 	$(BIN)/python docs/state_diagram.py --write

@@ -15,13 +15,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gemproxy.core.chunk import read
-from gemproxy.core.events import Opened, Received
-from gemproxy.core.frame import Frame
-from gemproxy.core.intake import Intake
-from gemproxy.core.machine import StreamMachine
-from gemproxy.core.request import StreamRequest
-from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.answer.chunk import read
+from gemproxy.core.repair.events import Opened, Received
+from gemproxy.core.repair.intake import Intake
+from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.wire.frame import Frame
+from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
 
 ROUNDS = 20
 PER_READ = 200

@@ -18,12 +18,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gemproxy.core.continuation import find_anchor
-from gemproxy.core.events import How
-from gemproxy.core.intake import Intake
-from gemproxy.core.machine import State, StreamMachine
-from gemproxy.core.request import StreamRequest
-from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.repair.continuation import find_anchor
+from gemproxy.core.repair.events import How
+from gemproxy.core.repair.intake import Intake
+from gemproxy.core.repair.machine import State, StreamMachine
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
 
 ROUNDS = 3
 LENGTHS = (30_000, 1_000_000, 20_000_000)

@@ -26,10 +26,10 @@ from aiohttp import web
 
 from bench.system import memory
 from gemproxy import __main__ as command_line
-from gemproxy import server
-from gemproxy.app import create_app
-from gemproxy.keys import IN_FLIGHT
-from gemproxy.settings import Settings
+from gemproxy.config.settings import Settings
+from gemproxy.routes.parts import IN_FLIGHT
+from gemproxy.web import server
+from gemproxy.web.app import create_app
 
 
 class Counting(logging.Handler):

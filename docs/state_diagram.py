@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gemproxy.core.machine import TRANSITIONS, State
+from gemproxy.core.repair.machine import TRANSITIONS, State
 
 PAGE = Path(__file__).resolve().parent.parent / "ARCHITECTURE.md"
 BLOCK = re.compile(r"(<!-- state diagram -->\n).*?(<!-- /state diagram -->)", re.DOTALL)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gemproxy import __version__
 
 if TYPE_CHECKING:
-    from gemproxy.settings import Loaded
+    from gemproxy.config.settings import Loaded
 
 COMMAND_LINE = """\
 gemproxy [serve] [flags]   run the proxy
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(argv: Sequence[str]) -> int:
     def run(loaded: "Loaded") -> int:
-        from gemproxy.server import serve  # noqa: PLC0415 (check does not need a server)
+        from gemproxy.web.server import serve  # noqa: PLC0415 (check does not need a server)
 
         return serve(loaded.settings)
 
@@ -89,7 +89,7 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
 
 def _with_settings(argv: Sequence[str], run: Callable[["Loaded"], int]) -> int:
     """Return what ``run`` returns for the loaded settings, or complain about them."""
-    from gemproxy.settings import (  # noqa: PLC0415 (see the docstring of this module)
+    from gemproxy.config.settings import (  # noqa: PLC0415 (see the docstring of this module)
         Settings,
         SettingsError,
         usage,

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from gemproxy.core.chunk import read
-from gemproxy.core.events import Received
-from gemproxy.core.frame import Frame
+from gemproxy.core.answer.chunk import read
+from gemproxy.core.repair.events import Received
+from gemproxy.core.wire.frame import Frame
 
 Json = dict[str, Any]
 

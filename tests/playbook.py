@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 
 import attrs
 
-from gemproxy.core.events import Action, Emit, Fail
+from gemproxy.core.repair.events import Action, Emit, Fail
 
 Expected = Action | Callable[[Action], bool] | type
 

@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.keys import UPSTREAM
+from gemproxy.routes.parts import UPSTREAM
 from tests.running import PATIENCE, Proxy, StartProxy
 
 

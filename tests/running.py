@@ -1,4 +1,4 @@
-"""The whole proxy on a real socket, run as ``gemproxy.server`` runs it."""
+"""The whole proxy on a real socket, run as ``gemproxy.web.server`` runs it."""
 
 import asyncio
 import contextlib
@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import attrs
 from aiohttp import web
 
-from gemproxy.app import create_app
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.keys import IN_FLIGHT
-from gemproxy.settings import Settings
+from gemproxy.config.settings import Settings
+from gemproxy.routes.parts import IN_FLIGHT
+from gemproxy.web.app import create_app
 from tests.gemini import BODY
 from tests.wire import STREAM, Answer, Connection, connect
 

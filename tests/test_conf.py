@@ -7,8 +7,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from gemproxy.settings import Settings, catalogue
-from gemproxy.sources import FILES_VARIABLE
+from gemproxy.config.settings import Settings, catalogue
+from gemproxy.config.sources import FILES_VARIABLE
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 TOML = CONF / "gemproxy.toml"

@@ -45,9 +45,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[objec
 def test_serve_is_the_default_and_gets_the_settings(
     stand_in: Callable[[str, str], list[object]], argv: list[str]
 ) -> None:
-    from gemproxy.settings import Settings  # noqa: PLC0415 (as late as the command does)
+    from gemproxy.config.settings import Settings  # noqa: PLC0415 (as late as the command does)
 
-    calls = stand_in("gemproxy.server", "serve")
+    calls = stand_in("gemproxy.web.server", "serve")
 
     assert main(argv) == 7
     (settings,) = calls
@@ -58,7 +58,7 @@ def test_serve_is_the_default_and_gets_the_settings(
 def test_the_process_s_arguments_are_the_standard_ones(
     stand_in: Callable[[str, str], list[object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = stand_in("gemproxy.server", "serve")
+    calls = stand_in("gemproxy.web.server", "serve")
     monkeypatch.setattr(sys, "argv", ["gemproxy"])
 
     assert main() == 7
@@ -171,7 +171,7 @@ def test_the_command_line_alone_imports_neither_server_nor_settings() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    heavy = {"aiohttp", "asyncio", "attrs", "cattrs", "typed_settings", "gemproxy.settings"}
+    heavy = {"aiohttp", "asyncio", "attrs", "cattrs", "typed_settings", "gemproxy.config.settings"}
     assert not heavy & set(result.stdout.split())
 
 

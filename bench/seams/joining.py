@@ -6,9 +6,9 @@ one place.
 
 import attrs
 
-from gemproxy.core.anchor import choose_anchor
-from gemproxy.core.marks import marks_for, shown
-from gemproxy.core.seam import Diverged, Seam
+from gemproxy.core.seam.anchor import choose_anchor
+from gemproxy.core.seam.marks import marks_for, shown
+from gemproxy.core.seam.seam import Diverged, Seam
 
 
 @attrs.frozen

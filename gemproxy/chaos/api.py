@@ -18,7 +18,7 @@ from gemproxy.chaos.frames import tokens
 from gemproxy.chaos.framing import Framing, Style
 from gemproxy.chaos.wire import Request
 from gemproxy.core.errors import status_payload
-from gemproxy.core.request import look_up
+from gemproxy.core.repair.request import look_up
 
 _ROUTE = re.compile(
     r"/(?P<version>v\d\w*)/(?:projects/.*/)?(?:models|tunedModels|dynamic|endpoints)"

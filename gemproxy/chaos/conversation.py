@@ -17,8 +17,8 @@ from typing import Any
 
 import attrs
 
-from gemproxy.core.continuation import find_anchor, find_quote
-from gemproxy.core.request import look_up, turns
+from gemproxy.core.repair.continuation import find_anchor, find_quote
+from gemproxy.core.repair.request import look_up, turns
 
 Turn = tuple[str, tuple[Mapping[str, Any], ...]]
 """Role and parts: what two spellings of one turn have in common."""

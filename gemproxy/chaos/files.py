@@ -25,7 +25,7 @@ import attrs
 from gemproxy.chaos.api import Refused, check_credential, json_reply
 from gemproxy.chaos.delivery import Reply
 from gemproxy.chaos.wire import Request
-from gemproxy.core.request import look_up
+from gemproxy.core.repair.request import look_up
 
 GRANULARITY = 256 * 1024
 """What pieces of an upload have to be a multiple of, all but the last (bytes)."""

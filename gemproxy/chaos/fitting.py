@@ -13,8 +13,8 @@ import attrs
 
 from gemproxy.chaos.answers import Answer
 from gemproxy.chaos.documents import example
-from gemproxy.core.document import is_document
-from gemproxy.core.request import StreamRequest, look_up
+from gemproxy.core.repair.request import StreamRequest, look_up
+from gemproxy.core.seam.document import is_document
 
 _ENUM = "text/x.enum"
 

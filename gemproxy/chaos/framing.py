@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from gemproxy.core.chunk import FINISH_REASONS
+from gemproxy.core.answer.chunk import FINISH_REASONS
 
 _BLOCK_REASONS = (None, "SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY")
 

@@ -8,14 +8,14 @@ import aiohttp
 import attrs
 from aiohttp import web
 
-from gemproxy.app import create_app
 from gemproxy.chaos.answers import Answer, expected_text
 from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.server import make_runner
-from gemproxy.settings import Settings
+from gemproxy.config.settings import Settings
+from gemproxy.web.app import create_app
+from gemproxy.web.server import make_runner
 
 MODEL = "gemini-demo"
 FAULTS = (

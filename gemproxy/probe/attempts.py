@@ -11,17 +11,17 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
-from gemproxy.core import continuation
-from gemproxy.core.anchor import choose_anchor
-from gemproxy.core.attempt import Plan
-from gemproxy.core.continuation import Form
-from gemproxy.core.events import Cause, Fail, How, Resume
-from gemproxy.core.intake import Intake, Step
-from gemproxy.core.machine import StreamMachine
-from gemproxy.core.policy import Policy
-from gemproxy.core.request import StreamRequest
-from gemproxy.core.seam import Joint
-from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.repair import continuation
+from gemproxy.core.repair.attempt import Plan
+from gemproxy.core.repair.continuation import Form
+from gemproxy.core.repair.events import Cause, Fail, How, Resume
+from gemproxy.core.repair.intake import Intake, Step
+from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.repair.policy import Policy
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.seam.anchor import choose_anchor
+from gemproxy.core.seam.seam import Joint
+from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
 from gemproxy.probe.cutting import Broken, Cut, prefix_of
 from gemproxy.probe.gemini import CannotTell, Gemini, Rejection
 from gemproxy.probe.said import Said, listen

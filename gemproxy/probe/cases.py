@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from gemproxy.core.continuation import Form
+from gemproxy.core.repair.continuation import Form
 from gemproxy.probe import prompts, tools, trials
 from gemproxy.probe.bench import Case
 from gemproxy.probe.cutting import Place

@@ -14,7 +14,7 @@ from typing import TextIO, TypeVar
 import attrs
 from yarl import URL
 
-from gemproxy.outbound import UnusableProxy, resolve_proxy
+from gemproxy.config.outbound import UnusableProxy, resolve_proxy
 from gemproxy.probe.cases import TOKENS_PER_REQUEST
 from gemproxy.probe.gemini import CannotTell, Gemini, Meter, Rejection, Scrubber
 from gemproxy.probe.models import newest_flash

@@ -14,8 +14,8 @@ from typing import Any
 
 import attrs
 
-from gemproxy.core.frame import Frame
-from gemproxy.core.sse import SSEEncoder
+from gemproxy.core.wire.frame import Frame
+from gemproxy.core.wire.sse import SSEEncoder
 from gemproxy.probe.said import Said
 
 _WORD = r"[A-Za-z\u00c0-\u024f]"

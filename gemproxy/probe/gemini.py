@@ -15,9 +15,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from yarl import URL
 
 from gemproxy import __version__
+from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import upstream_error
-from gemproxy.core.usage import Billed
-from gemproxy.core.verdict import is_transient, retry_delay_of_body
+from gemproxy.core.repair.verdict import is_transient, retry_delay_of_body
 from gemproxy.relay.headers import Credential
 from gemproxy.relay.upstream import Attempt, AttemptFailed, Upstream
 

@@ -14,9 +14,9 @@ import re
 
 import attrs
 
-from gemproxy.core.continuation import continue_text
-from gemproxy.core.request import StreamRequest
-from gemproxy.core.seam import Joint
+from gemproxy.core.repair.continuation import continue_text
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.seam.seam import Joint
 from gemproxy.probe.cutting import inside_fence
 
 _REPETITION = range(200, 11, -1)  # characters; fewer can come again by chance

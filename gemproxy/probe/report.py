@@ -16,7 +16,7 @@ import aiohttp
 import attrs
 
 from gemproxy import __version__
-from gemproxy.core.usage import Billed
+from gemproxy.core.answer.usage import Billed
 from gemproxy.probe.judging import Seam
 
 Json = dict[str, Any]

@@ -10,10 +10,10 @@ from typing import Any
 
 import attrs
 
-from gemproxy.core.chunk import Chunk, Undecodable, read
-from gemproxy.core.frame import Frame
-from gemproxy.core.sse import SSEDecoder
-from gemproxy.core.usage import Billed, billed, parse_usage
+from gemproxy.core.answer.chunk import Chunk, Undecodable, read
+from gemproxy.core.answer.usage import Billed, billed, parse_usage
+from gemproxy.core.wire.frame import Frame
+from gemproxy.core.wire.sse import SSEDecoder
 
 Json = dict[str, Any]
 Part = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 import json
 
-from gemproxy.core.continuation import Form
+from gemproxy.core.repair.continuation import Form
 from gemproxy.probe import prompts
 from gemproxy.probe.attempts import Resumed, hear, resume
 from gemproxy.probe.bench import Bench, Json, Outcome, figures_of, seam_of

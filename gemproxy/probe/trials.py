@@ -6,11 +6,11 @@ the reason; that is never counted as a failure.
 
 import json
 
-from gemproxy.core.continuation import Form
-from gemproxy.core.document import is_document
-from gemproxy.core.events import How
-from gemproxy.core.marks import shown
-from gemproxy.core.request import StreamRequest, look_up
+from gemproxy.core.repair.continuation import Form
+from gemproxy.core.repair.events import How
+from gemproxy.core.repair.request import StreamRequest, look_up
+from gemproxy.core.seam.document import is_document
+from gemproxy.core.seam.marks import shown
 from gemproxy.probe import prompts
 from gemproxy.probe.attempts import Resumed, hear, resume, resume_plainly
 from gemproxy.probe.bench import Bench, Outcome, Trial, figures_of, seam_of

@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping
 import attrs
 from yarl import URL
 
-from gemproxy.core.members import string_members
-from gemproxy.core.request import mentions
+from gemproxy.core.repair.request import mentions
+from gemproxy.core.wire.members import string_members
 from gemproxy.relay.headers import without_credential
 
 LIMIT = 1 << 20

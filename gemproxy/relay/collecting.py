@@ -15,10 +15,10 @@ from typing import Any
 import attrs
 from multidict import CIMultiDict
 
-from gemproxy.core.chunk import loads
-from gemproxy.core.collect import Collector
-from gemproxy.core.frame import Decoder, Frame
-from gemproxy.core.rewrite import dump
+from gemproxy.core.answer.chunk import loads
+from gemproxy.core.answer.collect import Collector
+from gemproxy.core.answer.rewrite import dump
+from gemproxy.core.wire.frame import Decoder, Frame
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers
 

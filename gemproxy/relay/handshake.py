@@ -19,7 +19,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.core.errors import UpstreamFailure, UpstreamRejection
-from gemproxy.core.events import How
+from gemproxy.core.repair.events import How
 from gemproxy.relay.keepalive import make_socket
 from gemproxy.relay.upstream import NO_OWN_HEADERS, Attempt, failure_of
 

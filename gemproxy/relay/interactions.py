@@ -17,14 +17,14 @@ from urllib.parse import quote, unquote
 import attrs
 
 from gemproxy.core.errors import GemproxyError, UpstreamRejection
-from gemproxy.core.events import Fail, Finish, How, Resume
-from gemproxy.core.intake import Step
-from gemproxy.core.interactions import InteractionIntake, InteractionMachine, Point, State
+from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine, Point, State
+from gemproxy.core.repair.events import Fail, Finish, How, Resume
+from gemproxy.core.repair.intake import Step
 from gemproxy.relay.downstream import Sink
 from gemproxy.relay.headers import is_event_stream as of_events
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
-from gemproxy.relay.refusals import Refusal
+from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing, Watch
 

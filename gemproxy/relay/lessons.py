@@ -1,6 +1,6 @@
 """What the models have taught us: which form of continuation each one takes.
 
-A model that refuses the form of a continuation (a 400 in known words, see ``core.forms``) is
+A model that refuses the form of a continuation (a 400 in known words, see ``core.repair.forms``) is
 asked in the next one; when it accepts that, its later streams begin there. Nothing is learnt from
 a form that was reached otherwise. A list of model names would be out of date: aliases
 such as ``-latest`` move. Nothing is kept over a restart, so that a model that has learnt
@@ -11,7 +11,7 @@ import collections
 
 import attrs
 
-from gemproxy.core.continuation import Form
+from gemproxy.core.repair.continuation import Form
 
 _MODELS = 256
 

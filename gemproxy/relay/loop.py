@@ -15,11 +15,11 @@ from typing import Any
 import attrs
 from multidict import CIMultiDict
 
-from gemproxy.core.attempt import Plan
 from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejection
-from gemproxy.core.events import Cause, Fail, Finish, How, Resume
-from gemproxy.core.intake import Intake, PassOn, Step
-from gemproxy.core.machine import State, StreamMachine
+from gemproxy.core.repair.attempt import Plan
+from gemproxy.core.repair.events import Cause, Fail, Finish, How, Resume
+from gemproxy.core.repair.intake import Intake, PassOn, Step
+from gemproxy.core.repair.machine import State, StreamMachine
 from gemproxy.relay.downstream import Sink
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing

@@ -6,7 +6,7 @@ The machine says *whether* by asking for another attempt, which the loop turns i
 - The first retry after progress is immediate, because most cuts are accidents of one
   connection. The next ones wait for a random time up to a bound that doubles (full jitter).
 - A wait that the upstream asks for (RetryInfo, Retry-After) is kept to the second. Whether it
-  is kept at all is the judgement of ``core.refusals``.
+  is kept at all is the judgement of ``core.repair.refusals``.
 - Retries without progress are bounded in a row; progress is a new character that the
   client can see. So is the time since the first of them began to be wanted: a stream that
   keeps breaking and keeps growing may last for hours.
@@ -37,7 +37,7 @@ from tenacity import (
     stop_after_attempt,
 )
 
-from gemproxy.core.events import Cause
+from gemproxy.core.repair.events import Cause
 from gemproxy.relay.deadline import NEVER_DUE, Deadline
 
 T = TypeVar("T")

@@ -24,15 +24,15 @@ from gemproxy.core.errors import (
     Unreachable,
     UpstreamFailure,
 )
-from gemproxy.core.events import How, Resume
-from gemproxy.core.unary import Judge
+from gemproxy.core.repair.events import How, Resume
+from gemproxy.core.repair.unary import Judge
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.coding import FalseCoding, beginning, decoded
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers, retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
-from gemproxy.relay.refusals import Refusal
+from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 
 OpenAttempt = Callable[[], AbstractAsyncContextManager[Attempt]]

@@ -36,7 +36,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from gemproxy.core.errors import GemproxyError
-from gemproxy.core.events import How
+from gemproxy.core.repair.events import How
 from gemproxy.relay.incoming import Incoming, told
 from gemproxy.relay.keepalive import make_socket
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from aiohttp import web
 from multidict import CIMultiDict
 
-from gemproxy.keys import BASE_URL, PUBLIC_URL
 from gemproxy.relay.addresses import Addresses, addresses, may_hold_uris
 from gemproxy.relay.headers import downstream_headers
+from gemproxy.routes.parts import BASE_URL, PUBLIC_URL
 
 
 def addresses_of(request: web.Request) -> Addresses:

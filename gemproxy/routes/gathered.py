@@ -16,13 +16,12 @@ from aiohttp import web
 from yarl import URL
 
 from gemproxy.core.errors import UpstreamFailure
-from gemproxy.core.intake import Intake
-from gemproxy.core.machine import StreamMachine
-from gemproxy.core.request import StreamRequest
-from gemproxy.core.sse import SSEDecoder, SSEEncoder
-from gemproxy.core.unary import gains_by_streaming
-from gemproxy.keys import ACCOUNT
-from gemproxy.logs import request_id_var
+from gemproxy.core.repair.intake import Intake
+from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.repair.unary import gains_by_streaming
+from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.collecting import CollectingSink, json_headers
@@ -33,6 +32,7 @@ from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.watch import Timing
 from gemproxy.routes.addressing import passed_down
 from gemproxy.routes.naming import model_of
+from gemproxy.routes.parts import ACCOUNT
 from gemproxy.routes.stream import STREAMING, Streaming, refusal
 
 _NOT_FOUND = 404

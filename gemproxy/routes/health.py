@@ -8,7 +8,7 @@ upstream: its bad minutes are no reason to restart the proxy.
 from aiohttp import web
 
 from gemproxy import __version__
-from gemproxy.keys import IN_FLIGHT
+from gemproxy.routes.parts import IN_FLIGHT
 
 
 async def health(_request: web.Request) -> web.Response:

@@ -18,22 +18,22 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.core.errors import Busy, UpstreamFailure
-from gemproxy.core.interactions import InteractionIntake, InteractionMachine, Origin, Point
-from gemproxy.keys import ACCOUNT, IN_FLIGHT
-from gemproxy.logs import request_id_var
+from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine, Origin, Point
+from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import INTERACTIONS, STANDARD
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
 from gemproxy.relay.interactions import InteractionRelay, OpenAttempt, target_from
+from gemproxy.relay.pages import readable
 from gemproxy.relay.parting import cut
-from gemproxy.relay.refusals import readable
 from gemproxy.relay.unary import in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough, unary
 from gemproxy.routes.addressing import addresses_of, move_location, passed_down, with_upstream_uris
+from gemproxy.routes.parts import ACCOUNT, IN_FLIGHT
 from gemproxy.routes.stream import STREAMING, Streaming
 
 _OF_A_BODY = ("Content-Type", "Content-Length", "Content-Encoding")

@@ -14,7 +14,6 @@ import attrs
 from aiohttp import web
 
 from gemproxy.core.errors import BadRequest, Busy
-from gemproxy.keys import ACCOUNT, IN_FLIGHT
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.handshake import Dialled, Sockets
@@ -29,6 +28,7 @@ from gemproxy.relay.sockets import (
 )
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.routes import passthrough, unary
+from gemproxy.routes.parts import ACCOUNT, IN_FLIGHT
 
 _PROTOCOLS = "Sec-WebSocket-Protocol"
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from aiohttp import web
 
-from gemproxy.core.chunk import Undecodable, loads
-from gemproxy.core.rewrite import dump
-from gemproxy.core.unary import Look
+from gemproxy.core.answer.chunk import Undecodable, loads
+from gemproxy.core.answer.rewrite import dump
+from gemproxy.core.repair.unary import Look
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.headers import API_KEY, AUTHORIZATION
 from gemproxy.routes.unary import call

@@ -23,18 +23,8 @@ from gemproxy.core.errors import (
     Unrepaired,
     UpstreamFailure,
 )
-from gemproxy.core.events import How
-from gemproxy.keys import (
-    ACCOUNT,
-    BASE_URL,
-    BODY_RATE,
-    BODY_TIMEOUT,
-    FIRST_BYTE_TIMEOUT,
-    IN_FLIGHT,
-    SEND_TIMEOUT,
-    UPSTREAM,
-)
-from gemproxy.logs import request_id_var
+from gemproxy.core.repair.events import How
+from gemproxy.observe.logs import request_id_var
 from gemproxy.relay.addresses import LIMIT, Addresses, names_files
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import MUTE
@@ -47,11 +37,21 @@ from gemproxy.relay.headers import (
     upstream_headers,
 )
 from gemproxy.relay.incoming import Incoming
+from gemproxy.relay.pages import Refusal, is_of_gemini, may_be_unreadable, readable
 from gemproxy.relay.passing import EndMark, passed_through
 from gemproxy.relay.redirects import Hop, followed
-from gemproxy.relay.refusals import Refusal, is_of_gemini, may_be_unreadable, readable
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
+from gemproxy.routes.parts import (
+    ACCOUNT,
+    BASE_URL,
+    BODY_RATE,
+    BODY_TIMEOUT,
+    FIRST_BYTE_TIMEOUT,
+    IN_FLIGHT,
+    SEND_TIMEOUT,
+    UPSTREAM,
+)
 
 Headers = CIMultiDict[str]
 

@@ -15,15 +15,14 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.core.errors import Busy, GemproxyError, UpstreamRejection
-from gemproxy.core.frame import Decoder, Encoder
-from gemproxy.core.intake import Intake
-from gemproxy.core.jsonarray import JSONArrayDecoder, JSONArrayEncoder
-from gemproxy.core.machine import StreamMachine
-from gemproxy.core.policy import Policy
-from gemproxy.core.request import StreamRequest, hides_the_end
-from gemproxy.core.sse import SSEDecoder, SSEEncoder
-from gemproxy.keys import ACCOUNT, IN_FLIGHT
-from gemproxy.logs import request_id_var
+from gemproxy.core.repair.intake import Intake
+from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.repair.policy import Policy
+from gemproxy.core.repair.request import StreamRequest, hides_the_end
+from gemproxy.core.wire.frame import Decoder, Encoder
+from gemproxy.core.wire.jsonarray import JSONArrayDecoder, JSONArrayEncoder
+from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Bodies, Body
 from gemproxy.relay.deadline import Deadline
@@ -33,13 +32,14 @@ from gemproxy.relay.incoming import told
 from gemproxy.relay.lessons import Lessons
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.pacing import Budget, Pacing
-from gemproxy.relay.refusals import Refusal, readable
+from gemproxy.relay.pages import Refusal, readable
 from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.upstream import Attempt, Upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import passed_down, with_upstream_uris
 from gemproxy.routes.naming import model_of
+from gemproxy.routes.parts import ACCOUNT, IN_FLIGHT
 
 REPAIR_HEADER = "X-Gemproxy-Repair"
 

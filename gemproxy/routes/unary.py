@@ -13,19 +13,18 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from gemproxy.core.request import StreamRequest
-from gemproxy.core.unary import Judge, Look
-from gemproxy.keys import ACCOUNT
-from gemproxy.logs import request_id_var
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.repair.unary import Judge, Look
+from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.addresses import names_files
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import STANDARD
 from gemproxy.relay.downstream import ClientSink
+from gemproxy.relay.pages import is_of_gemini, readable
 from gemproxy.relay.parting import cut
 from gemproxy.relay.redirects import Hop, followed
-from gemproxy.relay.refusals import is_of_gemini, readable
 from gemproxy.relay.unary import Call, OpenAttempt, Rewrite, Shelf, in_slices
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing
@@ -33,6 +32,7 @@ from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 from gemproxy.routes.gathered import gather
 from gemproxy.routes.naming import model_of
+from gemproxy.routes.parts import ACCOUNT
 from gemproxy.routes.stream import REPAIR_HEADER, STREAMING
 
 

@@ -13,10 +13,10 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import BadRequest
-from gemproxy.keys import BASE_URL, UPLOADS
 from gemproxy.relay.sessions import UPLOAD_ID, UnknownSession, UploadSession, is_session
 from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import addresses_of
+from gemproxy.routes.parts import BASE_URL, UPLOADS
 
 
 async def handle(request: web.Request) -> web.StreamResponse:

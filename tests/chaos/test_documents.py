@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
 from gemproxy.chaos.documents import NoExample, example
-from gemproxy.core.document import is_document
+from gemproxy.core.seam.document import is_document
 
 TEXT = "The lighthouse keeper of Skerry Point had one rule: the lamp is never left alone."
 NODE = {

@@ -9,7 +9,7 @@ from gemproxy.chaos.answers import Answer
 from gemproxy.chaos.documents import NoExample
 from gemproxy.chaos.fitting import fitting
 from gemproxy.chaos.repertoire import BUILT_IN
-from gemproxy.core.document import is_document
+from gemproxy.core.seam.document import is_document
 
 HELLO = {"role": "user", "parts": [{"text": "Hello"}]}
 CALL = {"role": "model", "parts": [{"functionCall": {"name": "get_weather", "args": {}}}]}

@@ -16,7 +16,7 @@ from tests.gemini import BODY
 from tests.io.test_sizes import Memory
 from tests.resting import descriptors_of
 from tests.running import PATIENCE
-from tests.test_server import ROOT
+from tests.web.test_server import ROOT
 from tests.wire import STREAM, Answer, Connection, connect
 
 told_by_proc = pytest.mark.skipif(

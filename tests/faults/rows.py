@@ -542,7 +542,7 @@ _MACHINE = Section(
             (
                 f"{HERE}/test_shutdown.py::test_a_stream_finishes_within_the_drain_and_is_repaired_meanwhile",
                 f"{HERE}/test_shutdown.py::test_nobody_new_is_let_in_while_streams_finish",
-                "tests/test_server.py::test_readiness_is_off_for_connections_that_are_still_open",
+                "tests/web/test_server.py::test_readiness_is_off_for_connections_that_are_still_open",
             ),
         ),
         Row(
@@ -550,9 +550,9 @@ _MACHINE = Section(
             "a process with a stream, with and without workers; nohup; a terminal of its own",
             "one line in the log, nothing ends; a closed terminal lets streams finish",
             (
-                "tests/test_server.py::test_a_hang_up_changes_nothing_and_is_one_line",
-                "tests/test_server.py::test_under_nohup_a_hang_up_is_ignored",
-                "tests/test_server.py::test_a_terminal_that_is_closed_lets_streams_finish",
+                "tests/web/test_server.py::test_a_hang_up_changes_nothing_and_is_one_line",
+                "tests/web/test_server.py::test_under_nohup_a_hang_up_is_ignored",
+                "tests/web/test_server.py::test_a_terminal_that_is_closed_lets_streams_finish",
             ),
         ),
         Row(

@@ -14,7 +14,7 @@ from gemproxy.chaos.server import ChaosServer
 from tests.faults.upstreams import COMPUTE, OTHER, UNARY, is_googles_error, is_whole, script
 from tests.running import AccessLog, StartProxy
 from tests.sockets import Reader, Writer, scripted
-from tests.test_server import free_port
+from tests.web.test_server import free_port
 from tests.wire import ARRAY, STREAM
 
 FEW = {"max_consecutive_retries": 2}

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.core.machine import StreamMachine
+from gemproxy.core.repair.machine import StreamMachine
 from tests.faults.upstreams import UNARY, is_whole, model, script
 from tests.io.test_faults import AT_PLACES, HASTY, OF_THE_WHOLE, TIRELESS, TOLD
 from tests.replies import SILENT, replying

@@ -8,7 +8,7 @@ import pytest
 
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer, Outcome
-from gemproxy.keys import IN_FLIGHT
+from gemproxy.routes.parts import IN_FLIGHT
 from tests.faults.upstreams import COMPUTE, OTHER, UNARY, model, said, script
 from tests.gemini import BODY
 from tests.replies import SILENT, Reply, replying

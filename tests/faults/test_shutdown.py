@@ -17,7 +17,7 @@ from tests.faults.processes import ProxyProcess, serving
 from tests.faults.upstreams import OTHER, UNARY, is_googles_error, is_whole, script
 from tests.gemini import Json, documents
 from tests.replies import SILENT, replying
-from tests.test_server import until_refused
+from tests.web.test_server import until_refused
 from tests.wire import ARRAY, STREAM, Connection, Ending
 
 pytestmark = pytest.mark.production_loop

@@ -2,9 +2,9 @@
 
 import attrs
 
-from gemproxy.app import create_app
-from gemproxy.middlewares import HEALTH
-from gemproxy.settings import Settings
+from gemproxy.config.settings import Settings
+from gemproxy.web.app import create_app
+from gemproxy.web.middlewares import HEALTH
 
 
 @attrs.frozen

@@ -10,12 +10,12 @@ import attrs
 import pytest
 from yarl import URL
 
-from gemproxy import logs
 from gemproxy.chaos.answers import Answer
 from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.core.request import StreamRequest
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.observe import logs
 from gemproxy.relay.headers import Credential, choose_credential, target
 from gemproxy.relay.sessions import UploadSession
 from tests.running import StartProxy

@@ -13,7 +13,7 @@ from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer, Outcome
-from gemproxy.keys import IN_FLIGHT
+from gemproxy.routes.parts import IN_FLIGHT
 from tests.gemini import chunk, sse, text_of
 from tests.running import PATIENCE, AccessLog, StartProxy
 from tests.wire import ARRAY, KEY, STREAM, Connection, Ending, body_of

@@ -17,9 +17,9 @@ from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.core.verdict import POLICY_REASONS
-from gemproxy.keys import IN_FLIGHT, UPSTREAM
+from gemproxy.core.repair.verdict import POLICY_REASONS
 from gemproxy.relay.parting import NEVER
+from gemproxy.routes.parts import IN_FLIGHT, UPSTREAM
 from gemproxy.routes.stream import STREAMING
 from tests.gemini import BODY, REQUEST, Json, documents
 from tests.running import AccessLog, StartProxy

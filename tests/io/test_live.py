@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from gemproxy.keys import IN_FLIGHT
+from gemproxy.routes.parts import IN_FLIGHT
 from tests.live_upstream import (
     HANDSHAKE,
     LIVE,

@@ -16,7 +16,7 @@ from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from tests.running import StartProxy
 from tests.sockets import CHUNKED, END, Reader, Writer, chunk, head, scripted
-from tests.test_server import free_port, started
+from tests.web.test_server import free_port, started
 from tests.wire import KEY, STREAM, connect
 
 MIB = 1 << 20

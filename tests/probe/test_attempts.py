@@ -10,9 +10,9 @@ from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.faults import Fault, Kind, event
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer, Outcome
-from gemproxy.core.continuation import Form, find_anchor, find_quote
-from gemproxy.core.events import How
-from gemproxy.core.seam import Joint
+from gemproxy.core.repair.continuation import Form, find_anchor, find_quote
+from gemproxy.core.repair.events import How
+from gemproxy.core.seam.seam import Joint
 from gemproxy.probe.attempts import break_off, hear, resume, resume_plainly
 from gemproxy.probe.cutting import Broken, Cut, Place
 from gemproxy.probe.gemini import CannotTell, Gemini

@@ -13,7 +13,7 @@ from gemproxy.chaos.answers import Answer
 from gemproxy.chaos.faults import HEADERS, Fault, Kind, event
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.core.usage import Billed
+from gemproxy.core.answer.usage import Billed
 from gemproxy.probe.gemini import (
     Gemini,
     Meter,

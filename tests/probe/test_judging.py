@@ -2,7 +2,7 @@
 
 import pytest
 
-from gemproxy.core.seam import Joint
+from gemproxy.core.seam.seam import Joint
 from gemproxy.probe.judging import Echo, Seam, echo_of, flaw_of
 
 TOLD = "The keeper had one rule: the lamp is never left alone, not for an hour"

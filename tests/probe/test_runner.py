@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.core.usage import Billed
+from gemproxy.core.answer.usage import Billed
 from gemproxy.probe.bench import Bench, Case, Outcome
 from gemproxy.probe.gemini import CannotTell, Gemini, Rejection, Unavailable
 from gemproxy.probe.judging import Seam

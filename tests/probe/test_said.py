@@ -2,7 +2,7 @@
 
 import pytest
 
-from gemproxy.core.usage import Billed
+from gemproxy.core.answer.usage import Billed
 from gemproxy.probe.said import listen
 from tests.gemini import chunk, sse
 

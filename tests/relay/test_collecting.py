@@ -10,7 +10,7 @@ import attrs
 import pytest
 from multidict import CIMultiDict
 
-from gemproxy.core.sse import SSEDecoder
+from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.relay.collecting import CollectingSink, json_headers
 from gemproxy.relay.downstream import ClientGone, ClientSink
 from tests.gemini import chunk, sse

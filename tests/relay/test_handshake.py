@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.core.errors import UpstreamFailure, UpstreamRejection
-from gemproxy.core.events import How
+from gemproxy.core.repair.events import How
 from gemproxy.relay.handshake import Sockets, UpstreamSocket, open_sockets
 from gemproxy.relay.upstream import AttemptFailed
 from tests.live_upstream import LIVE, LiveUpstream, echo, live_upstream, silent

@@ -9,13 +9,13 @@ import attrs
 import pytest
 
 from gemproxy.core.errors import Unreachable, Unrepaired
-from gemproxy.core.events import How
-from gemproxy.core.interactions import InteractionIntake, InteractionMachine, Origin, Point
-from gemproxy.core.machine import Patience
+from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine, Origin, Point
+from gemproxy.core.repair.events import How
+from gemproxy.core.repair.machine import Patience
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.interactions import InteractionRelay, is_event_stream, target_from
 from gemproxy.relay.pacing import Budget, Pacing
-from gemproxy.relay.refusals import Refusal
+from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gemproxy.core.events import How
+from gemproxy.core.repair.events import How
 from gemproxy.relay import keepalive
 from gemproxy.relay.keepalive import (
     DEAD_AFTER_SECONDS,

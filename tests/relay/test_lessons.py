@@ -1,6 +1,6 @@
 """What the models have taught us."""
 
-from gemproxy.core.continuation import Form
+from gemproxy.core.repair.continuation import Form
 from gemproxy.relay.lessons import Lessons
 
 

@@ -10,11 +10,11 @@ import attrs
 import pytest
 
 from gemproxy.core.errors import NoFirstByte, TooLarge, Unreachable, Unrepaired
-from gemproxy.core.events import How
-from gemproxy.core.intake import Intake
-from gemproxy.core.machine import Patience, StreamMachine
-from gemproxy.core.request import StreamRequest
-from gemproxy.core.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.repair.events import How
+from gemproxy.core.repair.intake import Intake
+from gemproxy.core.repair.machine import Patience, StreamMachine
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
 from gemproxy.relay import loop
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.loop import Refused, Relay

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.core.events import Cause
+from gemproxy.core.repair.events import Cause
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.pacing import Budget, Interrupted, Pacing
 

@@ -14,8 +14,8 @@ from aiohttp import web
 from aiohttp.http import StreamWriter
 from aiohttp.test_utils import make_mocked_request
 
-from gemproxy.inflight import InFlight
 from gemproxy.relay import parting
+from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.parting import NEVER, Linger, abandon, cut, part
 from tests import certificates, sockets
 from tests.loops import pytest_asyncio_loop_factories

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import attrs
 
-from gemproxy.kinds import Seconds, SecondsOrNone
-from gemproxy.settings import Settings
+from gemproxy.config.kinds import Seconds, SecondsOrNone
+from gemproxy.config.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "timeouts.md").read_text("utf-8")

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import DeadlinePassed, GemproxyError
-from gemproxy.core.events import How
-from gemproxy.core.policy import Policy
-from gemproxy.core.request import StreamRequest
-from gemproxy.core.unary import Judge
+from gemproxy.core.repair.events import How
+from gemproxy.core.repair.policy import Policy
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.repair.unary import Judge
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink

@@ -11,7 +11,7 @@ import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
-from gemproxy.core.events import How
+from gemproxy.core.repair.events import How
 from gemproxy.relay.upstream import Attempt, AttemptFailed, Upstream, open_upstream
 from tests.sockets import (
     CHUNKED,

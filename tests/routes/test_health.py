@@ -6,9 +6,9 @@ import pytest
 from aiohttp import web
 
 from gemproxy import __version__
-from gemproxy.inflight import InFlight
-from gemproxy.keys import IN_FLIGHT
+from gemproxy.relay.inflight import InFlight
 from gemproxy.routes import ROUTES
+from gemproxy.routes.parts import IN_FLIGHT
 from tests.sockets import exchange, running
 
 

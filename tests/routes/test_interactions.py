@@ -11,7 +11,7 @@ from gemproxy.chaos.answers import Answer
 from gemproxy.chaos.faults import Fault, Kind, byte, parse_fault
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.keys import IN_FLIGHT
+from gemproxy.routes.parts import IN_FLIGHT
 from tests.gemini import Json
 from tests.replies import DEAD, RESET, SILENT, Reply, json_reply, reply, replying
 from tests.running import AccessLog, Proxy, StartProxy

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from gemproxy.keys import IN_FLIGHT
+from gemproxy.routes.parts import IN_FLIGHT
 from tests.live_upstream import HANDSHAKE, LIVE, LiveUpstream, live_upstream, silent
 from tests.replies import SILENT, json_reply, replying
 from tests.running import AccessLog, Proxy, StartProxy

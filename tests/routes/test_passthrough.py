@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from gemproxy import settings
-from gemproxy.app import create_app
-from gemproxy.keys import IN_FLIGHT
+from gemproxy.config import settings
 from gemproxy.relay.parting import NEVER
+from gemproxy.routes.parts import IN_FLIGHT
+from gemproxy.web.app import create_app
 from tests.chaos.client import dechunked
 from tests.running import LINGER
 from tests.sockets import (

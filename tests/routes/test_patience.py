@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import pytest
 
-from gemproxy.core.events import How
+from gemproxy.core.repair.events import How
 from gemproxy.relay.handshake import Sockets
 from gemproxy.relay.upstream import AttemptFailed, Upstream
 from tests.gemini import BODY

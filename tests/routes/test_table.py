@@ -6,8 +6,8 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.middlewares import HEALTH
 from gemproxy.routes import ROUTES
+from gemproxy.web.middlewares import HEALTH
 
 SEGMENT = st.text("abcXYZ019-._~%", min_size=1, max_size=8)
 

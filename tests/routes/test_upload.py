@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 import pytest
 
-from gemproxy.app import create_app
 from gemproxy.chaos.answers import Answer as Told
 from gemproxy.chaos.files import GRANULARITY
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.relay.sessions import new_key
+from gemproxy.web.app import create_app
 from tests.gemini import Json
 from tests.running import Proxy, StartProxy, settings
 from tests.sockets import Reader, Writer, head, running, scripted

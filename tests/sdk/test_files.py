@@ -14,7 +14,7 @@ from gemproxy.chaos.answers import Answer
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.chaos.wire import Request
-from gemproxy.core.request import look_up
+from gemproxy.core.repair.request import look_up
 from tests.running import StartProxy
 from tests.sdk.node import NodeDriver
 

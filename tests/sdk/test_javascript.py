@@ -11,8 +11,8 @@ from gemproxy.chaos.framing import Style
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.inflight import InFlight
-from gemproxy.keys import IN_FLIGHT
+from gemproxy.relay.inflight import InFlight
+from gemproxy.routes.parts import IN_FLIGHT
 from tests.gemini import Json
 from tests.running import StartProxy
 from tests.sdk.node import NodeDriver, NodeRun

@@ -17,9 +17,9 @@ from google import genai
 from google.genai import errors, types
 from google.genai.live import AsyncSession
 
-from gemproxy.app import create_app
-from gemproxy.server import make_runner
-from gemproxy.tls import server_context
+from gemproxy.config.tls import server_context
+from gemproxy.web.app import create_app
+from gemproxy.web.server import make_runner
 from tests.certificates import Files, make
 from tests.live_upstream import LiveUpstream, gemini, live_upstream
 from tests.running import StartProxy, settings

@@ -27,10 +27,10 @@ from bench.seams.real.adapter import Adapter, Speaker
 from bench.seams.real.classes import Outcome, class_of, report
 from bench.seams.real.conversations import Case, load
 from bench.seams.real.wordings import WORDINGS
-from gemproxy.app import create_app
+from gemproxy.config.settings import Settings
 from gemproxy.probe.said import listen
-from gemproxy.server import make_runner
-from gemproxy.settings import Settings
+from gemproxy.web.app import create_app
+from gemproxy.web.server import make_runner
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / "build" / "bench" / "seams" / "bin" / "python"

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from bench.seams.real.conversations import Case
 from gemproxy.chaos.conversation import Asked, Form, Turn, recognise, texts_of, turns_of
-from gemproxy.core.request import look_up
+from gemproxy.core.repair.request import look_up
 
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 BEYOND = 120

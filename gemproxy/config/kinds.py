@@ -1,0 +1,210 @@
+"""What the value of a setting must be.
+
+A ``Kind`` is the metadata of a setting's annotation: how a raw value of any source (TOML,
+a variable, a flag) becomes the value, and how the value is shown to people. So a setting
+is declared in one place, and its parsing and printing cannot drift apart from it.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
+
+import attrs
+import cattrs
+from typed_settings.converters import to_bool
+
+from gemproxy.observe.logs import redact
+
+UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@attrs.frozen
+class Kind:
+    """How a value is read and shown.
+
+    ``parse`` takes a raw value, or one it returned before, and returns the value. Its
+    ValueError goes on where the value ends: "is not a whole number". ``show`` returns the
+    value for people, without its secrets.
+    """
+
+    parse: Callable[[Any], Any]
+    show: Callable[[Any], str] = str
+
+
+def kind_of(annotation: object) -> Kind | None:
+    """Return the Kind that ``Annotated`` carries, or None for any other annotation."""
+    metadata = getattr(annotation, "__metadata__", ())
+    return next((item for item in metadata if isinstance(item, Kind)), None)
+
+
+@functools.cache
+def converter() -> cattrs.Converter:
+    """Return a cattrs converter that reads annotated values by their Kind."""
+
+    def parse(value: object, annotation: object) -> object:
+        kind = kind_of(annotation)
+        assert kind is not None  # noqa: S101 (the predicate below has seen it)
+        return kind.parse(value)
+
+    made = cattrs.Converter(forbid_extra_keys=True)
+    made.register_structure_hook_func(lambda annotation: kind_of(annotation) is not None, parse)
+    return made
+
+
+def _whole(low: int, high: int | None = None) -> Kind:
+    def parse(value: object) -> int:
+        try:
+            number = int(str(value))
+        except ValueError:
+            raise ValueError("is not a whole number") from None
+        if number < low:
+            raise ValueError(f"is less than {low}")
+        if high is not None and number > high:
+            raise ValueError(f"is more than {high}")
+        return number
+
+    return Kind(parse)
+
+
+def _seconds(*, zero: bool) -> Kind:
+    def parse(value: object) -> float:
+        match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)(ms|s|m|h)?", str(value).strip())
+        if match is None:
+            raise ValueError("is not a number of seconds, such as 30, 1.5 or '2m'")
+        seconds = float(match[1]) * SECONDS[match[2] or "s"]
+        if not seconds and not zero:
+            raise ValueError("is not more than 0")
+        return seconds
+
+    return Kind(parse, show="{:g}".format)
+
+
+def _bytes(value: object) -> int:
+    match = re.fullmatch(r"(\d{1,15})\s*([KMG]i)?B?", str(value).strip())
+    if match is None:
+        raise ValueError("is not a number of bytes, such as 1048576 or '1MiB'")
+    size = int(match[1]) * UNITS[f"{match[2] or ''}B"]
+    if not size:
+        raise ValueError("is not more than 0")
+    return size
+
+
+def _show_bytes(size: int) -> str:
+    unit = next(unit for unit, factor in UNITS.items() if size % factor == 0)
+    return f"{size // UNITS[unit]}{unit}"
+
+
+def _switch(value: object) -> bool:
+    try:
+        return to_bool(value)
+    except (ValueError, TypeError):
+        raise ValueError("is not true or false") from None
+
+
+def _show_switch(value: object) -> str:
+    return "true" if value else "false"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) and value.isprintable():
+        return value.strip()
+    raise ValueError("is not one line of text")
+
+
+def _name(value: object) -> str:
+    text = _text(value)
+    if not text:
+        raise ValueError("is empty")
+    return text
+
+
+def _one_of(literal: object, also: Mapping[str, str] | None = None) -> Kind:
+    words = get_args(literal)
+
+    def parse(value: object) -> str:
+        word = str(value).strip().lower()
+        word = (also or {}).get(word, word)
+        if word not in words:
+            raise ValueError(f"is not one of {', '.join(words)}")
+        return word
+
+    return Kind(parse)
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
+
+
+def _http_url(value: object) -> str:
+    text = _text(value)
+    if not _is_http_url(text) or " " in text:
+        raise ValueError("is not a URL that begins with http:// or https://")
+    return text
+
+
+def _url_base(value: object) -> str:
+    url = _http_url(value)
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("must not hold a user name or a password")
+    if "?" in url or "#" in url:
+        raise ValueError("must end with its path: no query, no fragment")
+    return url.rstrip("/")
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, (list, tuple)):
+        raise ValueError("is not a list of origins")  # noqa: TRY004 - reported like any other
+    texts = [_text(item).lower().rstrip("/") for item in listed]
+    return tuple(_origin(text) for text in texts if text)
+
+
+def _origin(text: str) -> str:
+    if text != "*" and not (_is_http_url(text) and re.fullmatch(r"https?://[^/?#@\s]+", text)):
+        raise ValueError("is not a list of origins, such as 'https://example.org' or '*'")
+    return text
+
+
+def _public_url(value: object) -> str:
+    text = _text(value)
+    return _url_base(text) if text else ""
+
+
+def _proxy_url(value: object) -> str:
+    text = _text(value)
+    if text in {"", "env"}:
+        return text
+    try:
+        return _http_url(text)
+    except ValueError:
+        raise ValueError("is not an http(s) URL, nor 'env', nor empty") from None
+
+
+LevelName = Literal["debug", "info", "warning", "error", "critical"]
+FormatName = Literal["json", "text"]
+EndingName = Literal["accept", "resume", "replay", "reroll"]
+
+Port = Annotated[int, _whole(0, 65535)]
+Count = Annotated[int, _whole(0)]
+Positive = Annotated[int, _whole(1)]
+Seconds = Annotated[float, _seconds(zero=False)]
+SecondsOrNone = Annotated[float, _seconds(zero=True)]
+Bytes = Annotated[int, Kind(_bytes, _show_bytes)]
+Switch = Annotated[bool, Kind(_switch, _show_switch)]
+Text = Annotated[str, Kind(_text)]
+Name = Annotated[str, Kind(_name)]
+Origins = Annotated[tuple[str, ...], Kind(_origins, ", ".join)]
+UrlBase = Annotated[str, Kind(_url_base)]
+PublicUrl = Annotated[str, Kind(_public_url)]
+ProxyUrl = Annotated[str, Kind(_proxy_url, redact)]
+Level = Annotated[LevelName, _one_of(LevelName, also={"warn": "warning"})]
+Format = Annotated[FormatName, _one_of(FormatName)]
+Ending = Annotated[EndingName, _one_of(EndingName)]

@@ -1,0 +1,429 @@
+"""The settings: one frozen tree, and for every value in it where it came from.
+
+Sources, each stronger than the one before:
+
+    the defaults below
+    TOML     conf/gemproxy.toml of the working directory, else of the checkout; or, instead,
+             the files named by --config or by GEMPROXY_SETTINGS
+    aliases  plain names that other Gemini proxies use (PORT, UPSTREAM_URL_BASE, ...),
+             from .env, then from the environment
+    own      GEMPROXY_<SECTION>_<KEY>, and GEMPROXY_<KEY> for the section ``server``,
+             from .env, then from the environment
+    flags    --section.key VALUE, and --key VALUE for the section ``server``
+
+An alias is weaker than every name of our own, even than one in .env, because anything may
+have set it for a purpose of its own. A secret may be kept in a file: as ``file:///path``,
+or by the name of its variable with ``_FILE`` added.
+
+typed-settings finds the settings in the tree and merges the sources; cattrs builds the
+result. The errors are reported here, because an operator is owed all problems at once,
+one line each, with the name of the variable, file or flag that has to be mended.
+"""
+
+import dataclasses
+import functools
+import ipaddress
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+from typed_settings.cls_attrs import SECRET
+from typed_settings.cls_utils import deep_options
+from typed_settings.dict_utils import merge_settings, set_path
+from typed_settings.types import LoadedValue, OptionInfo
+from yarl import URL
+
+from gemproxy.config.kinds import (
+    Bytes,
+    Count,
+    Ending,
+    Format,
+    Level,
+    Name,
+    Origins,
+    Port,
+    Positive,
+    ProxyUrl,
+    PublicUrl,
+    Seconds,
+    SecondsOrNone,
+    Switch,
+    Text,
+    UrlBase,
+    converter,
+    kind_of,
+)
+from gemproxy.config.outbound import UnusableProxy, resolve_proxy
+from gemproxy.config.sources import Catalogue, Sources, flag_help, problem
+from gemproxy.config.tls import TlsError, server_context
+from gemproxy.core.repair.verdict import DEFAULT_VERDICTS, FIXED_REASONS, POLICY_REASONS
+from gemproxy.observe.logs import MASK, redact
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+ALIASES = {
+    "HOST": "server.host",
+    "PORT": "server.port",
+    "MAX_CONNECTIONS": "server.max_connections",
+    "UPSTREAM_URL_BASE": "upstream.url_base",
+    "REQUEST_TIMEOUT_SECONDS": "upstream.first_byte_timeout_seconds",
+    "MAX_CONSECUTIVE_RETRIES": "repair.max_consecutive_retries",
+    "RETRY_DELAY_MS": "repair.retry_delay_ms",
+    "SWALLOW_THOUGHTS_AFTER_RETRY": "repair.swallow_thoughts_after_retry",
+    "LOG_LEVEL": "logging.level",
+    "DEBUG_MODE": "logging.debug_mode",
+}
+"""Alias -> path."""
+
+REASONS = "finish_reasons"
+
+_LONG_THOUGHT_SECONDS = 300
+"""Answers that took longer to begin were reported of several models."""
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; ``problems`` holds one readable line for each reason."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = list(problems)
+
+
+# The string under a key is its help on the command line and its comment in conf.
+
+
+@attrs.frozen(kw_only=True)
+class Server:
+    """How the proxy is reached and what it takes in."""
+
+    host: Name = "127.0.0.1"
+    """Address to listen on; one that other machines reach needs allow_passthrough_keys."""
+    port: Port = 8000
+    """Port to listen on; 0 takes any free one."""
+    tls_cert: Text = ""
+    """PEM file with the certificate chain by which the port speaks TLS; empty: no TLS."""
+    tls_key: Text = ""
+    """PEM file with the certificate's private key, which has no passphrase."""
+    public_url: PublicUrl = ""
+    """Base URL by which clients reach the proxy; empty: the host that each of them names."""
+    max_connections: Positive = 1000
+    """Requests served at the same time; one more is answered with 503."""
+    drain_timeout: SecondsOrNone = 30.0
+    """Seconds that running requests get to finish after SIGTERM."""
+    allow_passthrough_keys: Switch = False
+    """Serve other machines, whose requests bring their own Gemini keys."""
+    request_header_timeout: Seconds = 30.0
+    """Seconds that a client may take to send the head of a request."""
+    request_body_timeout: Seconds = 60.0
+    """Seconds that a client may let the body of a request wait."""
+    request_body_rate: Count = 500
+    """Bytes per second that a request body must bring on average; 0: any pace."""
+    workers: Positive = 1
+    """Processes that share the port."""
+    max_body_bytes: Bytes = 128 << 20
+    """Largest request body that is no upload; a larger one is answered with 413."""
+    cors_origins: Origins = ()
+    """Origins whose pages may call from a browser, * for any; none: CORS is not ours."""
+
+
+@attrs.frozen(kw_only=True)
+class Upstream:
+    """Gemini, and the way to it."""
+
+    url_base: UrlBase = "https://generativelanguage.googleapis.com"
+    """Where requests go; a path in it is put before theirs."""
+    proxy: ProxyUrl = attrs.field(default="", repr=SECRET)
+    """HTTP proxy on the way: a URL, env (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), or empty."""
+    connect_timeout_seconds: Seconds = 10.0
+    """Seconds to connect."""
+    first_byte_timeout_seconds: Seconds = 3600.0
+    """Seconds from the last byte sent up to the first of an answer; see X-Server-Timeout."""
+    chunk_timeout_seconds: Seconds = 90.0
+    """Seconds of silence after which a stream counts as stalled."""
+    thinking_timeout_seconds: Seconds = 300.0
+    """The same while the model thinks; before any text, see X-Server-Timeout."""
+    finish_grace_seconds: SecondsOrNone = 3.0
+    """Seconds that a stream may stay open after its finishReason."""
+    tool_finish_grace_seconds: SecondsOrNone = 30.0
+    """The same when the request has server tools, which may go on after a finishReason."""
+
+
+@attrs.frozen(kw_only=True)
+class Repair:
+    """How a broken stream is made whole, and what that may cost."""
+
+    enabled: Switch = True
+    """Repair streams; false passes every stream on as it comes."""
+    max_consecutive_retries: Count = 5
+    """Further attempts in a row that bring no new character; a new one resets the count."""
+    retry_delay_ms: Count = 1000
+    """Milliseconds before an attempt after the first resume; grows with each in a row."""
+    max_delay_ms: Count = 30_000
+    """Milliseconds up to which that delay grows."""
+    max_resumes: Count = 20
+    """Further attempts for one request in all."""
+    max_seconds: Seconds = 3600.0
+    """Seconds without a new character, from an interruption on, that further attempts may take."""
+    max_extra_tokens: Count = 0
+    """Tokens that the further attempts of one request may cost in all; 0 is no cap."""
+    swallow_thoughts_after_retry: Switch = True
+    """Keep the thoughts of further attempts from the client."""
+    hold_function_calls: Switch = True
+    """Hold function calls until the turn ends; false sends them at once, beyond repair."""
+    empty_stop_retries: Count = 2
+    """Further attempts for an answer that says STOP and nothing else."""
+    retry_after_limit_seconds: SecondsOrNone = 30.0
+    """Longest wait that a 429 or 5xx may ask for; with a longer one it is passed on."""
+    retries_per_minute: Count = 10
+    """Retries after 429 or 5xx that a key has for a model besides a fifth of its requests."""
+    keep_body_bytes: Bytes = 32 << 20
+    """Largest request body that is kept for a further attempt."""
+    keep_total_bytes: Bytes = 512 << 20
+    """Most bytes of kept request bodies in all; beyond, streams run unrepaired."""
+    max_frame_bytes: Bytes = 64 << 20
+    """Largest frame of a stream or Live message; a larger one counts as an interruption."""
+    max_stream_bytes: Bytes = 256 << 20
+    """Most bytes of one stream, without what its attempts repeat; beyond, it ends with an error."""
+    keep_answer_bytes: Bytes = 8 << 20
+    """Largest unary answer that is read to its end first, so that a cut one is asked again."""
+    unary_via_stream: Switch = False
+    """Run generateContent upstream as a stream, so that a cut is resumed, not begun again."""
+
+
+@attrs.frozen(kw_only=True)
+class Client:
+    """What a waiting client gets."""
+
+    heartbeat_seconds: Seconds = 15.0
+    """Seconds of silence after which a blank line, or a ping in Live, keeps it alive."""
+    headers_after_seconds: Seconds = 25.0
+    """Seconds after which the response headers go out although no frame has come."""
+    send_timeout_seconds: Seconds = 120.0
+    """Seconds that a client may leave what it was sent unacknowledged."""
+
+
+@attrs.frozen(kw_only=True)
+class Logging:
+    """What is logged, and where."""
+
+    level: Level = "info"
+    """Least severe level that is logged: debug, info, warning, error or critical."""
+    format: Format = "json"
+    """json: an object per line; text: lines for a terminal."""
+    file: Text = ""
+    """File that gets the log besides standard error, rotated at 10 MiB; empty: none."""
+    debug_mode: Switch = False
+    """Log at level debug, whatever the level says."""
+
+
+def _endings() -> dict[str, Ending]:
+    return {reason: cast("Ending", verdict.value) for reason, verdict in DEFAULT_VERDICTS.items()}
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """All settings; ``Settings()`` holds the defaults."""
+
+    server: Server = Server()
+    upstream: Upstream = Upstream()
+    repair: Repair = Repair()
+    finish_reasons: Mapping[str, Ending] = attrs.field(factory=_endings)
+    """What a finishReason means: accept, resume, replay or reroll (replay once)."""
+    client: Client = Client()
+    logging: Logging = Logging()
+
+    @classmethod
+    def load(
+        cls,
+        argv: Sequence[str] | None = None,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> "Loaded":
+        """Read every source and return the settings with their origins.
+
+        ``argv`` holds flags alone (None: there are none). ``environ`` stands for the
+        environment of the process. ``cwd`` is where ``.env`` and ``conf/gemproxy.toml``
+        are; with None that is the working directory, and the checkout's conf is the
+        second choice. Raises SettingsError with all problems.
+        """
+        places = [cwd] if cwd else [Path.cwd(), CHECKOUT]
+        sources = Sources(catalogue(), places[0])
+        sources.add(_flatten(cls()), "default")
+        config, flags = sources.read_flags(argv or [])
+        dotenv = sources.read_dotenv()
+        environment = sources.read_environment(os.environ if environ is None else environ)
+        sources.add_files(config, {**dotenv, **environment}, places)
+        sources.add_aliases(".env", dotenv, ALIASES)
+        sources.add_aliases("environment", environment, ALIASES)
+        sources.add_variables(".env", dotenv)
+        sources.add_variables("environment", environment)
+        sources.add_flags(flags)
+        return _load(sources, os.environ if environ is None else environ)
+
+
+@attrs.frozen
+class Loaded:
+    """The settings, and path -> origin: default, a file, a variable or a flag."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what can be meant so, and rarely is."""
+        path = "upstream.first_byte_timeout_seconds"
+        seconds = self.settings.upstream.first_byte_timeout_seconds
+        if seconds < _LONG_THOUGHT_SECONDS:
+            yield problem(
+                path,
+                f"{seconds:g} s is less than a model may take to begin an answer, and one that is "
+                "given up is not asked again; clients say by X-Server-Timeout how long they wait",
+                self.origins[path],
+            )
+
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (path, value without secrets, origin) of every setting, in their order."""
+        for path, value in _flatten(self.settings).items():
+            option = catalogue().find(path)
+            kind = kind_of(option.cls) if option else None
+            yield path, (kind.show(value) if kind else str(value)) or '""', self.origins[path]
+
+
+@functools.cache
+def catalogue() -> Catalogue:
+    """Return all settings by path; each finishReason is a setting of its own."""
+    options: dict[str, OptionInfo] = {}
+    ending: Any = Ending
+    for option in deep_options(Settings):
+        if option.path == REASONS:
+            template = dataclasses.replace(option, cls=ending)
+            paths = [f"{REASONS}.{name}" for name in _endings()]
+            options |= {path: dataclasses.replace(template, path=path) for path in paths}
+        else:
+            options[option.path] = option
+    return Catalogue(options, open_section=REASONS, template=template)
+
+
+def usage() -> str:
+    """Return the help text of every flag."""
+    return flag_help(catalogue())
+
+
+def _flatten(settings: Settings) -> dict[str, Any]:
+    return {
+        f"{section}.{key}": value
+        for section, table in attrs.asdict(settings).items()
+        for key, value in table.items()
+    }
+
+
+def _load(sources: Sources, environ: Mapping[str, str]) -> Loaded:
+    """Return the settings, or raise SettingsError when anything is wrong anywhere."""
+    merged = merge_settings(tuple(sources.options()), sources.layers)
+    problems = list(sources.problems)
+    values: dict[str, Any] = {}
+    for option in sources.options():
+        try:
+            values[option.path] = _value(option, merged[option.path])
+        except ValueError as error:
+            problems.append(problem(option.path, str(error), merged[option.path].loader_meta.name))
+    origins = {path: loaded.loader_meta.name for path, loaded in merged.items()}
+    problems += _conflicts(values, origins)
+    problems += _ways_out(values, origins, environ)
+    if problems:
+        raise SettingsError(problems)
+    tree: dict[str, Any] = {}
+    for path, value in values.items():
+        set_path(tree, path, value)
+    return Loaded(converter().structure(tree, Settings), origins)
+
+
+def _value(option: OptionInfo, loaded: LoadedValue) -> object:
+    """Return the value of a setting; raise ValueError with a sentence about what is wrong."""
+    section, _, name = option.path.partition(".")
+    if section == REASONS:
+        _refuse_fixed_reason(name)
+    raw = _secret_of(loaded.value) if option.is_secret else loaded.value
+    try:
+        return converter().structure(raw, option.cls)
+    except ValueError as error:
+        shown = MASK if option.is_secret else redact(repr(raw))
+        raise ValueError(f"{shown} {error}") from None
+
+
+def _refuse_fixed_reason(name: str) -> None:
+    """Raise ValueError for an ending whose meaning is not up to settings."""
+    if name in POLICY_REASONS or name.startswith("IMAGE_"):
+        raise ValueError("cannot be set: a policy ending is passed on, never worked around")
+    if name in FIXED_REASONS:
+        raise ValueError("cannot be set: what this ending means is fixed")
+
+
+def _secret_of(raw: object) -> object:
+    """Return the content of the file that a ``file://`` value names, or the value itself."""
+    if not isinstance(raw, str) or not raw.startswith("file://"):
+        return raw
+    file = raw.removeprefix("file://")
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        raise ValueError(f"{file!r} cannot be read: {error.strerror}") from None
+
+
+def _conflicts(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong between settings that are right each for itself."""
+    host = values.get("server.host", "localhost")
+    if not values.get("server.allow_passthrough_keys", True) and not _is_loopback(host):
+        yield problem(
+            "server.host",
+            f"{host!r} lets other machines in, and gemproxy would serve whoever reaches it. "
+            "Listen on 127.0.0.1, or set server.allow_passthrough_keys to true to confirm "
+            "that every client brings its own Gemini key",
+            origins["server.host"],
+        )
+    if values.get("server.workers", 1) > 1 and values.get("logging.file"):
+        yield problem(
+            "logging.file",
+            "cannot be rotated by several processes; set server.workers to 1, or log to "
+            "standard error alone",
+            origins["logging.file"],
+        )
+    files = ("server.tls_cert", "server.tls_key")
+    if values.keys() >= set(files) and (wrong := _tls_problem(*(values[path] for path in files))):
+        path = f"server.{wrong.setting}"
+        yield problem(path, f"{redact(repr(values[path]))} {wrong}", origins[path])
+
+
+def _ways_out(
+    values: Mapping[str, Any], origins: Mapping[str, str], environ: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield what is wrong with the proxy on the way out, of which ``environ`` may have the word."""
+    if "upstream.proxy" in values and "upstream.url_base" in values:
+        try:
+            resolve_proxy(values["upstream.proxy"], URL(values["upstream.url_base"]), environ)
+        except UnusableProxy as error:
+            yield problem("upstream.proxy", str(error), origins["upstream.proxy"])
+
+
+def _tls_problem(cert: str, key: str) -> TlsError | None:
+    """Return what keeps the port from speaking TLS with these files; two empty names ask for none.
+
+    A certificate without a key would start a server without TLS, or none at all.
+    """
+    if bool(cert) != bool(key):
+        missing, given = ("tls_key", "tls_cert") if cert else ("tls_cert", "tls_key")
+        return TlsError(missing, f"is no file, and server.{given} alone is not enough")
+    try:
+        if cert:
+            server_context(cert, key)
+    except TlsError as error:
+        return error
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

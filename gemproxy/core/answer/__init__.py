@@ -1,0 +1,1 @@
+"""What frames say, and how they are written again."""

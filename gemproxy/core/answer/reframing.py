@@ -1,0 +1,214 @@
+"""How an answer is framed, and an answer in another framing than the client asked for.
+
+An upstream that is not Gemini itself may answer ``alt=sse`` with JSON (one response, a list, one
+on each line), or a request without it with an event stream (litellm#28777). Its Content-Type
+may say so, or something else, or be missing: gateways send ``text/plain``. So the first byte
+decides, behind a byte order mark and white space: a brace or a bracket begins JSON, all else
+is an event stream, unless the Content-Type says JSON and the byte can begin a JSON value.
+
+An answer that is framed as the client asked passes byte for byte. Any other is translated:
+each response becomes an event, on one line, or an element of the array. JSON is translated
+when one of its elements is Gemini's (see ``unframed``). Until one is, nothing of it goes out,
+and where none comes it is another answer, which passes with its own bytes and Content-Type.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TypeGuard
+
+import attrs
+
+from gemproxy.core.answer.chunk import Undecodable, loads
+from gemproxy.core.answer.unframed import (
+    events_of,
+    is_answer,
+    may_hold_answers,
+    one_line,
+    says_nothing,
+)
+from gemproxy.core.wire.flow import Flow
+from gemproxy.core.wire.frame import Decoder, Encoder, Frame, FrameTooLarge
+from gemproxy.core.wire.jsonarray import JSONArrayDecoder
+from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+
+_BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
+_JSON_OPENS = b"{["
+_VALUE_OPENS = b'"-0123456789tfn'
+_FIELD_OPENS = b"deir:"
+_OVERHEAD = 10
+"""What an event on one ``data`` line has beside its data, in bytes: at most two CRLFs and six."""
+
+Taking = Callable[[bytes], tuple[Flow | None, bytes]]
+
+
+@attrs.define(eq=False)
+class Reader:
+    """The frames of one attempt, as the client's framing has them.
+
+    ``foreign`` says that the answer is in another framing, so that each frame is told anew by
+    ``encoder``; else it passes as it came, save for JSON between events. ``held`` are frames
+    that came before it was known.
+    """
+
+    decoder: Decoder
+    encoder: Encoder
+    foreign: bool = False
+    held: list[Frame] = attrs.field(factory=list)
+    flow: Taking = attrs.field(init=False)
+    _first: bool = attrs.field(default=True, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.flow = _no_flow if self.foreign else self.decoder.flow  # no call more for a read
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
+        frames = self.decoder.feed(data)
+        if self.held:
+            frames, self.held = self.held + frames, []
+        told = self._told(frames)
+        if self.foreign and _goes_on(self.decoder):
+            rest = self.decoder.leave()
+            self.decoder = SSEDecoder(self.decoder.max_frame)
+            told += self.feed(rest)
+        return told
+
+    def close(self) -> tuple[list[Frame], Frame | None]:
+        """Return what the end of the body completes, and what is left without data."""
+        tail = self.decoder.close()
+        if tail is None:
+            return [], None
+        if tail.data is not None:
+            return self._told([tail]), None
+        return [], None if self.foreign else tail
+
+    def _told(self, frames: list[Frame]) -> list[Frame]:
+        if isinstance(self.decoder, SSEDecoder):
+            frames = _with_bare_answers(frames)
+        return [self._translated(frame) for frame in frames] if self.foreign else frames
+
+    def _translated(self, frame: Frame) -> Frame:
+        if frame.data is None:
+            return Frame(b"", None)
+        first, self._first = self._first, False
+        return Frame(self.encoder.frame(one_line(frame.data), first=first), frame.data)
+
+
+def _goes_on(decoder: Decoder) -> TypeGuard[JSONArrayDecoder]:
+    """Tell JSON behind which events follow."""
+    if not isinstance(decoder, JSONArrayDecoder):
+        return False
+    return decoder.stray != b"" and decoder.stray in _FIELD_OPENS
+
+
+def _no_flow(data: bytes) -> tuple[Flow | None, bytes]:
+    return None, data
+
+
+def _with_bare_answers(frames: Iterable[Frame]) -> list[Frame]:
+    """Return the frames of an event stream, JSON that stands between its lines as events."""
+    events: list[Frame] = []
+    for frame in frames:
+        raw, data = frame.raw, frame.data
+        if data is None:
+            bare = b"{" in raw or b"[" in raw
+        else:
+            plain = raw.startswith(b"data:") and len(raw) - len(data) <= _OVERHEAD
+            bare = not plain or data[:1] == b"["
+        if bare and may_hold_answers(frame):
+            events += events_of(frame, SSEEncoder())
+        else:
+            events.append(frame)
+    return events
+
+
+@attrs.define(eq=False)
+class Opening:
+    """The beginning of one attempt's answer, until it is known how it is framed.
+
+    ``wanted`` and ``encoder`` belong to the framing that the client asked for;
+    ``content_type`` is that of the answer. ``begun`` is what came while nothing was known.
+    """
+
+    wanted: Decoder
+    encoder: Encoder
+    content_type: str = ""
+    begun: bytes = b""
+    _json: Reader | None = None
+    _size: int = 0
+
+    def take(self, data: bytes) -> Reader | None:
+        """Take what a read brought; return the reader to which to give ``begun``, once known.
+
+        Raises FrameTooLarge when too much came of which it is not known.
+        """
+        self._size += len(data)
+        reader = self._begun(data) if self._json is None else self._proved(self._json, data)
+        if reader is None and self._size > self.wanted.max_frame:
+            raise FrameTooLarge(f"{self.wanted.max_frame} bytes came that are no answer.")
+        return reader
+
+    def _begun(self, data: bytes) -> Reader | None:
+        self.begun = self.begun + data if self.begun else data
+        first = _first_byte(self.begun)
+        if not first:
+            return None
+        if not self._begins_json(first):
+            return Reader(self._events(), self.encoder, foreign=not self._wants_events)
+        if first == b"[" and not self._wants_events:
+            self._json = Reader(self.wanted, self.encoder)
+        else:
+            decoder = JSONArrayDecoder(self.wanted.max_frame)
+            self._json = Reader(decoder, self.encoder, foreign=True)
+        data, self.begun = self.begun, b""
+        return self._proved(self._json, data)
+
+    def _proved(self, reader: Reader, data: bytes) -> Reader | None:
+        """Return the reader of JSON as soon as one of its elements is an answer."""
+        elements = reader.decoder.feed(data)
+        reader.held += elements
+        proof = any(e.data is not None and is_answer(e.data) for e in elements)
+        return reader if proof or _goes_on(reader.decoder) else None
+
+    def settled(self) -> Reader:
+        """Return the reader for an answer of which no more is known."""
+        return self._json or Reader(self.wanted, self.encoder)
+
+    def another_answer(self) -> bytes | None:
+        """Return the whole body when it is JSON, and no answer of Gemini's that says anything."""
+        if self._json is None or not isinstance(self._json.decoder, JSONArrayDecoder):
+            return None
+        body = b"".join(frame.raw for frame in self._json.held) + self._json.decoder.pending
+        try:
+            document = loads(body.removeprefix(_BOM))
+        except Undecodable:
+            return None
+        return None if says_nothing(document) else body
+
+    @property
+    def is_json(self) -> bool:
+        """Whether JSON has begun."""
+        return self._json is not None
+
+    @property
+    def misnamed(self) -> bool:
+        """Tell a Content-Type that is that of the other framing."""
+        kind = self.content_type.partition(";")[0].strip().lower()
+        return kind == ("application/json" if self._wants_events else "text/event-stream")
+
+    @property
+    def _wants_events(self) -> bool:
+        return isinstance(self.wanted, SSEDecoder)
+
+    def _events(self) -> Decoder:
+        return self.wanted if self._wants_events else SSEDecoder(self.wanted.max_frame)
+
+    def _begins_json(self, first: bytes) -> bool:
+        says_json = "json" in self.content_type.lower()
+        return first in _JSON_OPENS or (says_json and first in _VALUE_OPENS)
+
+
+def _first_byte(body: bytes) -> bytes:
+    """Return the first byte behind a byte order mark and white space; empty where none came."""
+    if len(body) < len(_BOM) and _BOM.startswith(body):
+        return b""
+    return body.removeprefix(_BOM).lstrip(_SPACE)[:1]

@@ -1,0 +1,317 @@
+"""Frames after an interruption, told as if the first attempt had gone on.
+
+Before an interruption a frame is passed as it came and this module is not involved. After
+it, each frame is decoded, made to agree with what the client has, and written again:
+
+- one responseId and one modelVersion, those of the first frame;
+- thoughts are swallowed part by part, so a frame with a thought and text keeps its text;
+- signatures on text and continuationTokens of an attempt that began in the middle mean
+  nothing without its prompt, and go; signatures on calls stay, calls are useless without;
+- usageMetadata is the sum over the attempts;
+- the probabilities of tokens lose what the text loses (see ``logprobs``), and an average over
+  the tokens of an attempt that began in the middle is none over the answer's;
+- offsets in groundingMetadata and citationMetadata count UTF-8 bytes of the answer
+  (``Segment`` in the API reference), so they move by what was delivered before.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from gemproxy.core.answer import logprobs
+from gemproxy.core.answer.chunk import loads
+from gemproxy.core.answer.usage import Ledger, Usage, parse_usage
+from gemproxy.core.wire.flow import Flow
+from gemproxy.core.wire.frame import Data
+
+Json = dict[str, Any]
+
+_KEPT_WITHOUT_PARTS = (
+    "finishReason",
+    "continuationToken",
+    "groundingMetadata",
+    "citationMetadata",
+    "urlContextMetadata",
+)
+_OF_ANOTHER_PROMPT = (b"thoughtSignature", b"citationMetadata", b"avgLogprobs")
+"""What in plain events is more than text, when their attempt began in the middle."""
+
+_RESPONSE_ID = re.compile(rb'"responseId"[ \t]*:[ \t]*')
+_USAGE = re.compile(rb'"usageMetadata"[ \t]*:[ \t]*')
+_LINE_SEPARATORS = re.compile("[\u0085\u2028\u2029]")
+
+
+@attrs.define
+class Rewriter:
+    """How the frames of one attempt have to be changed.
+
+    ``swallow_thoughts`` drops thought parts. ``continued`` says that the attempt went on
+    from delivered text: ``base`` is that text's length in UTF-8 bytes, and ``grounding`` the
+    sources it already came with; ``shown`` are all that the client has seen by now.
+    ``received`` and ``dropped`` count visible characters.
+    ``last_usage`` is set when the attempt is over: it goes into its last frame, because a
+    frame that brings nothing but usage is not passed on.
+    """
+
+    ledger: Ledger
+    response_id: str | None = None
+    model_version: str | None = None
+    swallow_thoughts: bool = True
+    continued: bool = False
+    base: int = 0
+    grounding: Json = attrs.field(factory=dict)
+    received: int = 0
+    dropped: int = 0
+    dropped_bytes: int = 0
+    last_usage: Usage = attrs.field(factory=dict)
+    shown: Json = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.shown = self.grounding
+
+    def rewrite(self, data: Data, drop: int) -> bytes | None:
+        """Return the new JSON of a frame, or None when nothing is left to say.
+
+        ``drop`` characters are cut from the front of the frame's visible text.
+        """
+        document = loads(data, "replace")
+        self._rename(document)
+        for candidate in _candidates(document):
+            self._rewrite_candidate(candidate, drop)
+        if not _says_something(document):
+            return None
+        usage = self.last_usage or document.get("usageMetadata")
+        if isinstance(usage, dict) and usage:
+            document["usageMetadata"] = self._usage(usage)
+        return dump(document)
+
+    def flow(self, flow: Flow) -> bytes | None:
+        """Return the bytes of a run of plain events as the client should see them, or None.
+
+        None where that takes more than other names and another usage: then each frame is to
+        be rewritten by itself. All events of a run get the usage as of its end: the counts
+        are running totals, and a run came with one read.
+        """
+        if self.continued and any(mark in flow.raw for mark in _OF_ANOTHER_PROMPT):
+            return None
+        told = self._renamed(flow.raw, flow)
+        if told is None:
+            return None
+        characters = sum(map(len, flow.texts))
+        self.received += characters
+        usage = parse_usage(flow.usage)
+        if usage:
+            told = _respelt(told, _USAGE, flow.usages, dump(self._usage(usage)))
+        if told is None:
+            self.received -= characters  # each frame will be counted by itself
+        return told
+
+    def _renamed(self, raw: bytes, flow: Flow) -> bytes | None:
+        """Return the bytes with the names of the first attempt, if they can be told apart."""
+        own = {(event.response_id, event.model_version) for event in flow.events}
+        response_id, version = own.pop()
+        same_version = self.model_version in (None, version)
+        if own or not same_version or response_id is None:
+            return None
+        if self.response_id in (None, response_id):
+            return raw
+        named = [dump(response_id)] * len(flow.events)
+        return _respelt(raw, _RESPONSE_ID, named, dump(self.response_id))
+
+    def _rename(self, document: Json) -> None:
+        if self.response_id is not None:
+            document["responseId"] = self.response_id
+        if self.model_version is not None:
+            document["modelVersion"] = self.model_version
+
+    def _usage(self, usage: Usage) -> Usage:
+        return self.ledger.merged(usage, received=self.received, dropped=self.dropped)
+
+    def _rewrite_candidate(self, candidate: Json, drop: int) -> None:
+        content = candidate.get("content")
+        parts = content.get("parts") if isinstance(content, dict) else None
+        if isinstance(content, dict) and isinstance(parts, list):
+            kept = self._kept_parts(parts, drop)
+            content.pop("parts")
+            if kept:
+                content["parts"] = kept
+            _cut_logprobs(candidate, parts, kept)
+        if self.base:
+            candidate.pop("avgLogprobs", None)
+        if self.continued:
+            candidate.pop("continuationToken", None)
+            self._shift_grounding(candidate)
+            _shift_citations(candidate, self.base - self.dropped_bytes)
+
+    def _kept_parts(self, parts: list[Json], drop: int) -> list[Json]:
+        kept = []
+        for part in filter(_is_mapping, parts):
+            if part.get("thought"):
+                if not self.swallow_thoughts:
+                    kept.append(part)
+                continue
+            text = part.get("text")
+            if isinstance(text, str):
+                cut, drop = text[drop:], max(drop - len(text), 0)
+                self._note_text(text, len(text) - len(cut))
+                part = {**part, "text": cut}  # noqa: PLW2901 - the part as it will be
+            part = self._unsigned(part)  # noqa: PLW2901 - the same
+            if part.get("text") or part.keys() - {"text", "thought"}:
+                kept.append(part)
+        return kept
+
+    def _note_text(self, text: str, dropped: int) -> None:
+        self.received += len(text)
+        self.dropped += dropped
+        self.dropped_bytes += len(text[:dropped].encode("utf-8", "surrogatepass"))
+
+    def _unsigned(self, part: Json) -> Json:
+        """Return a part of an attempt that began in the middle without a signature on text."""
+        signs_text = "text" in part or part.keys() == {"thoughtSignature"}
+        if not self.continued or not signs_text or "functionCall" in part:
+            return part
+        return {name: value for name, value in part.items() if name != "thoughtSignature"}
+
+    def _shift_grounding(self, candidate: Json) -> None:
+        new = candidate.get("groundingMetadata")
+        if not isinstance(new, dict):
+            return
+        chunks = _list(self.grounding, "groundingChunks")
+        supports = [
+            _shifted_support(support, self.base - self.dropped_bytes, len(chunks))
+            for support in filter(_is_mapping, _list(new, "groundingSupports"))
+        ]
+        merged = {
+            "groundingChunks": chunks + _list(new, "groundingChunks"),
+            "groundingSupports": _list(self.grounding, "groundingSupports") + supports,
+            "webSearchQueries": _united(
+                _list(self.grounding, "webSearchQueries"), _list(new, "webSearchQueries")
+            ),
+        }
+        self.shown = {**new, **{name: value for name, value in merged.items() if value}}
+        candidate["groundingMetadata"] = self.shown
+
+
+def _respelt(raw: bytes, key: re.Pattern[bytes], values: list[bytes], new: bytes) -> bytes | None:
+    """Return the bytes of a run with ``new`` for each of the ``values`` that ``key`` names.
+
+    None where the key does not stand before each of them, once: it stands elsewhere too, or is
+    spelt with escapes. Within a string its quotes would be escaped.
+    """
+    pieces: list[bytes] = []
+    at = 0
+    ends = [found.end() for found in key.finditer(raw)]
+    if len(ends) != len(values):
+        return None
+    for end, value in zip(ends, values, strict=True):
+        if not raw.startswith(value, end):
+            return None
+        pieces += (raw[at:end], new)
+        at = end + len(value)
+    return b"".join([*pieces, raw[at:]])
+
+
+def without_reason(data: Data) -> bytes:
+    """Return a frame's JSON without its finishReason: the text of an ending not accepted."""
+    document = loads(data, "replace")
+    for candidate in _candidates(document):
+        candidate.pop("finishReason", None)
+        candidate.pop("finishMessage", None)
+    return dump(document)
+
+
+def without_content(data: Data) -> bytes:
+    """Return a frame's JSON without its parts: an ending whose text went out before."""
+    document = loads(data, "replace")
+    for candidate in _candidates(document):
+        content = candidate.get("content")
+        if isinstance(content, dict):
+            candidate["content"] = {
+                name: value for name, value in content.items() if name != "parts"
+            }
+    return dump(document)
+
+
+def dump(document: Json | str) -> bytes:
+    """Write JSON on one line; line separators that old SDKs split at are escaped."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    text = _LINE_SEPARATORS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # a lone surrogate: JSON can only escape it
+        return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _cut_logprobs(candidate: Json, parts: list[Json], kept: list[Json]) -> None:
+    """Take the tokens of text that is not shown out of a candidate."""
+    said, shown = _text(parts), _text(kept)
+    if said == shown or "logprobsResult" not in candidate:
+        return
+    visible = _text([part for part in parts if _is_mapping(part) and not part.get("thought")])
+    result = logprobs.cut(candidate.pop("logprobsResult"), (said, visible), shown)
+    if result is not None:
+        candidate["logprobsResult"] = result
+
+
+def _text(parts: list[Json]) -> str:
+    texts = (part.get("text") for part in parts if _is_mapping(part))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _says_something(document: Json) -> bool:
+    if document.get("promptFeedback"):
+        return True
+    return any(_parts(c) or any(map(c.get, _KEPT_WITHOUT_PARTS)) for c in _candidates(document))
+
+
+def _shifted_support(support: Json, offset: int, chunks: int) -> Json:
+    shifted = {**support, "segment": _shifted(support.get("segment"), offset)}
+    shifted["groundingChunkIndices"] = [
+        _plus(index, chunks) for index in _list(support, "groundingChunkIndices")
+    ]
+    return {name: value for name, value in shifted.items() if name in support}
+
+
+def _shift_citations(candidate: Json, offset: int) -> None:
+    metadata = candidate.get("citationMetadata")
+    for name in ("citationSources", "citations"):
+        if isinstance(metadata, dict) and isinstance(metadata.get(name), list):
+            metadata[name] = [_shifted(source, offset) for source in metadata[name]]
+
+
+def _shifted(span: object, offset: int) -> object:
+    """Move a span; an absent startIndex is protobuf's zero."""
+    if not isinstance(span, dict) or "endIndex" not in span:
+        return span
+    start, end = span.get("startIndex", 0), span["endIndex"]
+    return {**span, "startIndex": _plus(start, offset), "endIndex": _plus(end, offset)}
+
+
+def _plus(index: object, offset: int) -> object:
+    """Move an index; what stood in dropped text before any delivered moves to the beginning."""
+    return max(index + offset, 0) if isinstance(index, int) else index
+
+
+def _united(one: list[Any], other: list[Any]) -> list[Any]:
+    return one + [item for item in other if item not in one]
+
+
+def _candidates(document: Json) -> Iterator[Json]:
+    return filter(_is_mapping, _list(document, "candidates"))
+
+
+def _parts(candidate: Json) -> list[Any]:
+    content = candidate.get("content")
+    return _list(content, "parts") if isinstance(content, dict) else []
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _list(mapping: Json, name: str) -> list[Any]:
+    value = mapping.get(name)
+    return value if isinstance(value, list) else []

@@ -1,0 +1,148 @@
+"""JSON that stands outside of the framing that its stream should have.
+
+Gateways put a response between the events as a bare line (nyro#182), and Google's SDKs skip
+such lines in silence. Such JSON is told as an event, but only where it is Gemini's: a
+GenerateContentResponse, a list of them, or an error. It is cut by its braces, so that several
+objects may stand one behind the other, on one line or on many.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from gemproxy.core.answer.chunk import Undecodable, loads
+from gemproxy.core.wire.frame import Data, Encoder, Frame
+from gemproxy.core.wire.jsonarray import JSONArrayDecoder
+from gemproxy.core.wire.sse import SSEDecoder
+
+_BOM = b"\xef\xbb\xbf"
+_OPENS = (b"{", b"[")
+_LINE_OPENS = (b"\n{", b"\n[", b"\r{", b"\r[")
+_FIELD = re.compile(rb"(?:data|event|id|retry)?:|(?:data|event|id|retry)?[\r\n]*\Z")
+_LINE_SEPARATORS = (
+    (b"\xc2\x85", b"\\u0085"),
+    (b"\xe2\x80\xa8", b"\\u2028"),
+    (b"\xe2\x80\xa9", b"\\u2029"),
+)
+"""Line ends of Unicode in UTF-8, at which old SDKs split, and how JSON escapes them."""
+
+
+class _Shape(msgspec.Struct, gc=False, rename="camel"):
+    candidates: list[msgspec.Raw] | None = None
+    prompt_feedback: dict[str, msgspec.Raw] | None = None
+    usage_metadata: dict[str, msgspec.Raw] | None = None
+    error: dict[str, msgspec.Raw] | str | None = None
+
+
+_decode = msgspec.json.Decoder(_Shape).decode
+
+
+def is_answer(data: Data) -> bool:
+    """Tell the JSON of a GenerateContentResponse, or of an error, from any other."""
+    try:
+        shape = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _is_answer_slowly(data)
+    responds = (shape.candidates, shape.prompt_feedback, shape.usage_metadata)
+    return bool(shape.error) or any(field is not None for field in responds)
+
+
+def _is_answer_slowly(data: Data) -> bool:
+    """Do the same for what the typed decoder refuses, such as lone surrogates."""
+    try:
+        document = loads(data)
+    except Undecodable:
+        return False
+    return isinstance(document, dict) and (
+        isinstance(document.get("candidates"), list)
+        or isinstance(document.get("promptFeedback"), dict)
+        or isinstance(document.get("usageMetadata"), dict)
+        or bool(document.get("error"))
+    )
+
+
+def one_line(data: Data) -> bytes:
+    """Return JSON text on one line.
+
+    Line ends stand only between the tokens of JSON, and so does the white space around them.
+    """
+    line = b"".join(map(bytes.strip, bytes(data).splitlines()))
+    if not line.isascii():
+        for separator, escape in _LINE_SEPARATORS:
+            line = line.replace(separator, escape)
+    return line
+
+
+def answers(text: bytes) -> list[bytes] | None:
+    """Return the answers that ``text`` consists of, alone or in lists; None for anything else."""
+    decoder = JSONArrayDecoder(max(len(text), 1))
+    found = [bytes(frame.data) for frame in decoder.feed(text) if frame.data is not None]
+    rest = decoder.close()
+    whole = rest is None or (rest.data is None and rest.raw.strip() in {b"", b"]"})
+    return found if found and whole and all(map(is_answer, found)) else None
+
+
+def says_nothing(document: Any) -> bool:  # noqa: ANN401 - JSON is any
+    """Tell JSON that is empty: null, an empty object, or a list of nothing else."""
+    if isinstance(document, list):
+        return all(map(says_nothing, document))
+    return document is None or document == {}
+
+
+def may_hold_answers(frame: Frame) -> bool:
+    """Tell cheaply whether a frame of an event stream may hold answers outside of its framing."""
+    raw, data = frame.raw.removeprefix(_BOM), frame.data
+    is_list = data is not None and data[:1] == b"["
+    return is_list or raw.startswith(_OPENS) or any(opens in raw for opens in _LINE_OPENS)
+
+
+def events_of(frame: Frame, encoder: Encoder) -> list[Frame]:
+    """Return a frame of an event stream as events, one for each bare answer in it.
+
+    So is a list of answers in one event. The frame is returned as it is where there is neither.
+    ``encoder`` writes the events, with the line end of the frame.
+    """
+    encoder = encoder.like(frame.raw)
+    if frame.data is not None and frame.data[:1] == b"[":
+        return _told(bytes(frame.data), encoder) or [frame]
+    events: list[Frame] = []
+    bare = False
+    for is_bare, lines in _runs(frame.raw.removeprefix(_BOM)):
+        bare |= is_bare
+        told = _told(lines, encoder) if is_bare else _framed(lines, encoder)
+        if told is None:
+            return [frame]
+        events += told
+    return events if bare else [frame]
+
+
+def _told(lines: bytes, encoder: Encoder) -> list[Frame] | None:
+    """Return an event for each answer in these lines, None where there is anything else."""
+    found = answers(lines)
+    if found is None:
+        return None
+    return [Frame(encoder.frame(one_line(data), first=False), data) for data in found]
+
+
+def _runs(raw: bytes) -> Iterator[tuple[bool, bytes]]:
+    """Yield the lines of one event in runs: whether they are bare JSON, and their bytes."""
+    bare, run = False, list[bytes]()
+    for line in raw.splitlines(keepends=True):
+        is_bare = line.startswith(_OPENS) or (bare and not _FIELD.match(line))
+        if run and is_bare is not bare:
+            yield bare, b"".join(run)
+            run = []
+        bare = is_bare
+        run.append(line)
+    yield bare, b"".join(run)
+
+
+def _framed(lines: bytes, encoder: Encoder) -> list[Frame]:
+    """Return the event that these lines are, with the blank line that it may lack."""
+    if not lines.strip():
+        return []
+    blank = encoder.frame(b"", first=False)[len(b"data: ") :]
+    decoder = SSEDecoder(2 * len(lines))
+    return decoder.feed(lines.rstrip(b"\r\n") + blank)

@@ -1,0 +1,477 @@
+"""The interaction machine: whether an interaction's stream is whole, and how to read on.
+
+An interaction is not continued like an answer of ``streamGenerateContent``: Google keeps it
+and tells it again, from an event on. So nothing is rewritten here. Frames go out as they
+came; when the stream breaks off, the interaction is read on from the last event_id, and
+what the client already has is left out (``core.interactions.retelling``).
+
+A stream is whole when ``[DONE]`` came. The SDKs take any other clean end for one, too. After
+``interaction.completed`` nothing more can come, so only the end mark is missing, and is
+added.
+
+    CONNECTING   an attempt is being made; nothing of it has come yet
+    STREAMING    its frames go to the client, raw
+    CATCHING_UP  its frames are ones that the client has, until there is a new one
+    DONE         the stream ended as the upstream ended it
+    FAILED       it could not be completed; the client was told loudly
+
+A request that creates is never repeated once it may have arrived: it could create twice. It
+is made again only when no connection came about. A stored interaction whose id is known is
+read, and reading changes nothing, so it may be done again and again: a 404 of a store that
+lags, or a 429 without a word, ends a stream that was read before no sooner than the patience
+of the pacing.
+"""
+
+import enum
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import attrs
+import msgspec
+
+from gemproxy.core.answer.chunk import Undecodable
+from gemproxy.core.errors import (
+    GemproxyError,
+    NoFirstByte,
+    Unreachable,
+    Unrepaired,
+    UpstreamFailure,
+    UpstreamRejection,
+    upstream_error,
+)
+from gemproxy.core.interactions.happening import COMPLETED, CREATED, ERROR, STATUS, Happening, read
+from gemproxy.core.interactions.retelling import Delivered, News
+from gemproxy.core.repair.events import (
+    Action,
+    Cause,
+    Emit,
+    Ended,
+    Fail,
+    Finish,
+    GaveUp,
+    How,
+    Opened,
+    Rejected,
+    Resume,
+)
+from gemproxy.core.repair.intake import Step
+from gemproxy.core.repair.machine import IllegalInput, IllegalTransition, Patience
+from gemproxy.core.repair.refusals import Again, Refusals
+from gemproxy.core.repair.verdict import error_status, is_transient
+from gemproxy.core.wire.frame import Data, Frame, FrameTooLarge
+from gemproxy.core.wire.sse import SSEDecoder
+
+Actions = tuple[Action, ...]
+
+_NOT_FOUND = 404
+_CAUSES = {
+    How.STALLED: Cause.STALL,
+    How.NO_FIRST_BYTE: Cause.STALL,
+    How.GARBLED: Cause.GARBLED,
+    How.OVERSIZED: Cause.GARBLED,
+    How.UNREACHABLE: Cause.UNREACHABLE,
+}
+
+
+class State(enum.Enum):
+    """Where a stream stands."""
+
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    CATCHING_UP = "catching_up"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class _Created(msgspec.Struct):
+    store: bool | None = None
+    continuation_token: str | None = None
+    model: str | None = None
+    agent: str | None = None
+
+
+@attrs.frozen
+class Origin:
+    """What the client asked for: an interaction to be created, or one to be read on.
+
+    ``keeps`` says that the interaction is stored, as far as is known. ``again`` says that the
+    request may be made again when it never arrived. ``token`` says that it goes on with a long
+    decode. ``name`` is the model or the agent.
+    """
+
+    creates: bool
+    interaction_id: str | None = None
+    last_event_id: str | None = None
+    keeps: bool = True
+    again: bool = True
+    token: bool = False
+    name: str = ""
+
+    @classmethod
+    def of_body(cls, body: bytes) -> "Origin":
+        """Return what the body of a creation asks for; Google judges what is wrong with it."""
+        try:
+            asked = msgspec.json.decode(body, type=_Created)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            asked = _Created()
+        return cls(
+            creates=True,
+            keeps=asked.store is not False,
+            token=bool(asked.continuation_token),
+            name=asked.model or asked.agent or "",
+        )
+
+
+@attrs.frozen
+class Point:
+    """From where an interaction is read on: behind an event, or from its beginning."""
+
+    interaction_id: str
+    last_event_id: str | None = None
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """One frame and what it says."""
+
+    frame: Frame
+    event: Happening
+
+
+Input = Opened | Told | Rejected | Ended | GaveUp
+
+
+@attrs.frozen
+class Transition:
+    """What happens on an input, and where it may lead; staying is always allowed."""
+
+    handler: Callable[["InteractionMachine", Any], Actions]
+    targets: tuple[State, ...]
+
+
+@attrs.define
+class InteractionMachine:
+    """One client stream of an interaction; see the module's docstring.
+
+    ``retry_after_limit`` is the longest wait, in seconds, that the upstream may ask for.
+    """
+
+    origin: Origin
+    repair: bool = True
+    retry_after_limit: float = 30.0
+    state: State = State.CONNECTING
+    causes: list[Cause] = attrs.field(factory=list)
+    status: str | None = None
+    delivered: Delivered = attrs.field(init=False)
+    _interaction_id: str | None = attrs.field(init=False)
+    _opened: bool = False
+    _completed: bool = False
+    _ended: bool = False
+    _erred: bool = False
+    _refusals: Refusals = attrs.field(init=False)
+    _speaks: bool = False
+    _spoke: bool = False
+    _checkpoint: bool = attrs.field(init=False)
+    _fault_at: int = -1
+    _error: GemproxyError | None = None
+    _sample: bytes = b""
+
+    def __attrs_post_init__(self) -> None:
+        self.delivered = Delivered(self.origin.last_event_id)
+        self._interaction_id = self.origin.interaction_id
+        self._checkpoint = self.origin.token
+        self._refusals = Refusals(self.retry_after_limit)
+
+    # -- what the relay asks ---------------------------------------------------------------
+
+    def receive(self, event: Input) -> Actions:
+        """Take one input; return the actions, in the order in which to do them."""
+        before = self.state
+        transition = self.TRANSITIONS.get((before, type(event)))
+        if transition is None:
+            raise IllegalInput(f"can't take {type(event).__name__} when {before.name}")
+        actions = transition.handler(self, event)
+        if self.state is not before and self.state not in transition.targets:
+            raise IllegalTransition(f"{before.name} -> {self.state.name}")
+        return actions
+
+    @property
+    def point(self) -> Point | None:
+        """From where the next attempt reads on; None: it is the client's own request."""
+        if not self._opened or self._interaction_id is None:
+            return None
+        return Point(self._interaction_id, self.delivered.last_id)
+
+    @property
+    def progress(self) -> int:
+        """A count that grows with every event that the client gets."""
+        return self.delivered.count
+
+    @property
+    def patience(self) -> Patience:
+        """How long silence is normal now; between two steps an agent may work for minutes."""
+        if self.state is State.CONNECTING:
+            return Patience.FIRST_BYTE
+        if self._ended or self._completed:
+            return Patience.FINISH
+        if self._speaks:
+            return Patience.CHUNK
+        return Patience.THINKING_ON if self._spoke else Patience.THINKING
+
+    @property
+    def client_goes_on(self) -> bool:
+        """Whether the SDKs go on by themselves when the connection breaks here.
+
+        They do from a continuation_token with no output behind it, unless an error event
+        tells them not to.
+        """
+        return self._checkpoint and self.origin.creates
+
+    # -- connecting ------------------------------------------------------------------------
+
+    def _open(self, _: Opened) -> Actions:
+        self._opened = True
+        self._spoke = False
+        self.delivered.rewind()
+        self.state = State.CATCHING_UP if self.delivered.count else State.STREAMING
+        return ()
+
+    def _reject(self, event: Rejected) -> Actions:
+        error = UpstreamRejection(event.status, event.body)
+        again = self._refusals.judge(event.status, upstream_error(event.body), event.retry_after)
+        if again is None and self._opened and _may_pass(event.status):
+            again = Again()
+        if self._creating or again is None:
+            return self._fail(error)
+        return self._interrupt(Cause.STATUS, error, again.after)
+
+    def _never_opened(self, event: Ended) -> Actions:
+        cause = _CAUSES.get(event.how, Cause.DROP)
+        error = _no_answer(event.how)
+        if self._creating and (event.how is not How.UNREACHABLE or not self.origin.again):
+            self.causes.append(cause)
+            return self._fail(error)
+        return self._interrupt(cause, error)
+
+    def _give_up(self, event: GaveUp) -> Actions:
+        return self._fail(self._error or Unrepaired(f"The stream broke: {event.reason}."))
+
+    @property
+    def _creating(self) -> bool:
+        """Whether the attempt is the one that creates the interaction."""
+        return self.origin.creates and not self._opened
+
+    # -- streaming -------------------------------------------------------------------------
+
+    def _stream(self, told: Told) -> Actions:
+        event = told.event
+        if event.error is not None:
+            return self._take_error(told)
+        if self.causes and self.delivered.has(event):
+            return ()
+        return self._pass_on(told)
+
+    def _catch_up(self, told: Told) -> Actions:
+        event, data = told.event, told.frame.data or b""
+        if event.silent:
+            return ()
+        if event.error is not None:
+            return self._take_error(told)
+        if event.done:
+            return self._go_astray() if self.delivered.skips else self._pass_on(told)
+        news = self.delivered.judge(event, data)
+        if news is News.ASTRAY:
+            return self._go_astray()
+        if news is News.OLD:
+            return ()
+        if not event.is_lifecycle:
+            self.state = State.STREAMING
+        return self._pass_on(told)
+
+    def _pass_on(self, told: Told) -> Actions:
+        event, frame = told.event, told.frame
+        if event.done:
+            self._ended = True
+        elif not event.silent:
+            self._note(event, frame.data or b"")
+            self._sample = frame.raw
+            self._erred = event.type == ERROR
+        return (Emit(frame.raw),)
+
+    def _note(self, event: Happening, data: Data) -> None:
+        self.delivered.add(event, data)
+        self._interaction_id = self._interaction_id or event.interaction_id
+        self.status = event.status or self.status
+        self._completed |= event.type in COMPLETED
+        self._speaks = event.speaks
+        self._spoke |= event.speaks
+        if event.type == STATUS or event.type in COMPLETED:
+            self._checkpoint = bool(event.token) or (self._checkpoint and not self._completed)
+        elif event.type not in CREATED:
+            self._checkpoint = False
+
+    def _take_error(self, told: Told) -> Actions:
+        """Read on after an error of the way; pass on what the interaction itself says.
+
+        An error event that comes again behind the same event is the interaction's own.
+        """
+        error, event = told.event.error or {}, told.event
+        own = False
+        if event.type == ERROR and self.delivered.caught_up:
+            own = self._fault_at == self.progress
+            self._fault_at = self.progress
+        rejection = UpstreamRejection(error_status(error), json.dumps({"error": error}).encode())
+        if event.is_fault and not own and self._may_read_on:
+            return self._interrupt(Cause.ERROR_FRAME, rejection)
+        if event.type == ERROR:
+            return self._pass_on(told)
+        self.causes.append(Cause.ERROR_FRAME)
+        return self._fail(rejection)
+
+    def _go_astray(self) -> Actions:
+        self.causes.append(Cause.DIVERGED)
+        return self._fail(Unrepaired("The stream broke, and is told otherwise the second time."))
+
+    # -- the end of an attempt -------------------------------------------------------------
+
+    def _end(self, event: Ended) -> Actions:
+        if self._ended or self._completed:
+            self.state = State.DONE
+            missing = self._completed and not self._ended and self.repair
+            return (Emit(self._end_mark()), Finish()) if missing else (Finish(),)
+        if self._erred and event.how is How.EOF:
+            self.state = State.DONE
+            return (Finish(),)
+        if self._erred:
+            return self._fail(Unrepaired("The stream broke behind its error."))
+        return self._interrupt(_CAUSES.get(event.how, Cause.DROP))
+
+    def _end_mark(self) -> bytes:
+        """Return the end mark, written like the events before it."""
+        eol = b"\r\n" if self._sample.endswith(b"\r\n") else b"\n"
+        named = b"event: done" + eol if self._sample.startswith(b"event:") else b""
+        return named + b"data: [DONE]" + eol + eol
+
+    def _interrupt(
+        self, cause: Cause, error: GemproxyError | None = None, after: float | None = None
+    ) -> Actions:
+        """End the attempt and read on, or fail where that cannot be done."""
+        self.causes.append(cause)
+        self._error = error
+        self._speaks = False
+        if not self._may_read_on:
+            return self._fail(error or Unrepaired(f"The stream broke ({cause.value})."))
+        self.state = State.CONNECTING
+        return (Resume(cause, after),)
+
+    @property
+    def _may_read_on(self) -> bool:
+        if not self.repair:
+            return False
+        if self._creating:
+            return self.origin.again
+        return self.origin.keeps and self._interaction_id is not None
+
+    def _fail(self, error: GemproxyError) -> Actions:
+        self.state = State.FAILED
+        return (Fail(error),)
+
+    TRANSITIONS: ClassVar[Mapping[tuple[State, type], Transition]] = {
+        (State.CONNECTING, Opened): Transition(_open, (State.STREAMING, State.CATCHING_UP)),
+        (State.CONNECTING, Rejected): Transition(_reject, (State.FAILED,)),
+        (State.CONNECTING, Ended): Transition(_never_opened, (State.FAILED,)),
+        (State.CONNECTING, GaveUp): Transition(_give_up, (State.FAILED,)),
+        (State.STREAMING, Told): Transition(_stream, (State.CONNECTING, State.FAILED)),
+        (State.STREAMING, Ended): Transition(_end, (State.CONNECTING, State.DONE, State.FAILED)),
+        (State.CATCHING_UP, Told): Transition(
+            _catch_up, (State.STREAMING, State.CONNECTING, State.FAILED)
+        ),
+        (State.CATCHING_UP, Ended): Transition(_end, (State.CONNECTING, State.DONE, State.FAILED)),
+    }
+
+
+def _may_pass(status: int) -> bool:
+    """Tell a refusal to read on that may be another one soon: a store that lags, a quota.
+
+    Reading costs nothing, so no refusal but one of the credential is taken for the last word.
+    """
+    return status == _NOT_FOUND or is_transient(status)
+
+
+def _no_answer(how: How) -> GemproxyError:
+    if how is How.UNREACHABLE:
+        return Unreachable("The upstream cannot be reached.")
+    if how is How.NO_FIRST_BYTE:
+        return NoFirstByte("The upstream did not answer in time.")
+    return UpstreamFailure("The upstream closed the connection without an answer.")
+
+
+@attrs.define
+class InteractionIntake:
+    """Feeds one machine from the bytes of its attempts, each with a decoder of its own.
+
+    ``max_frame`` is the cap on one event in bytes.
+    """
+
+    machine: InteractionMachine
+    max_frame: int = 64 << 20
+    _decoder: SSEDecoder = attrs.field(factory=SSEDecoder)
+
+    def opened(self) -> Step:
+        """Begin an attempt that was answered with an event stream."""
+        self._decoder = SSEDecoder(self.max_frame)
+        return self._take(Opened())
+
+    def rejected(self, status: int, body: bytes, retry_after: float | None) -> Step:
+        """Take an error answer; ``retry_after`` is its Retry-After header in seconds."""
+        return self._take(Rejected(status, body, retry_after))
+
+    def failed_to_open(self, how: How) -> Step:
+        """Take the news that an attempt got no answer, or none that is of use."""
+        return self._take(Ended(how))
+
+    def gave_up(self, reason: str) -> Step:
+        """Take the pacing's word that there will be no further attempt."""
+        return self._take(GaveUp(reason))
+
+    def received(self, data: bytes) -> Step:
+        """Take what one read brought."""
+        try:
+            frames = self._decoder.feed(data)
+        except FrameTooLarge:
+            return self._take(Ended(How.OVERSIZED))
+        raws: list[bytes] = []
+        for frame in frames:
+            step = self._take(_told(frame))
+            raws.append(step.raw)
+            if step.verdict is not None:
+                return Step(b"".join(raws), step.verdict)
+        return Step(b"".join(raws))
+
+    def ended(self, how: How) -> Step:
+        """Take the end of the body; a whole event that lacks only its blank line counts."""
+        tail = self._decoder.close()
+        told = _told(tail) if tail is not None else None
+        if not isinstance(told, Told) or told.event.silent:
+            return self._take(Ended(how))
+        last = self._take(told)
+        if last.verdict is not None:
+            return last
+        step = self._take(Ended(how))
+        return Step(last.raw + step.raw, step.verdict)
+
+    def _take(self, event: Input) -> Step:
+        raws, verdict = [], None
+        for action in self.machine.receive(event):
+            if isinstance(action, Emit):
+                raws.append(action.raw)
+            else:
+                verdict = action
+        return Step(b"".join(raws), verdict)
+
+
+def _told(frame: Frame) -> Told | Ended:
+    try:
+        return Told(frame, read(frame.data))
+    except Undecodable:
+        return Ended(How.GARBLED)

@@ -1,0 +1,1 @@
+"""Whether an answer is whole, and what is done when it is not."""

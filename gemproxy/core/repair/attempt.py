@@ -1,0 +1,254 @@
+"""One attempt: what it sends, and what is known of its answer while it runs.
+
+`next_attempt` makes it from what the client already has:
+
+- A checkpoint is used whatever went out before it, thoughts only or code. Behind an opaque part
+  that went out after it nothing can be continued.
+- Nothing visible went out: the request is replayed as it came.
+- Text went out that no anchor can show, because it is too short or repeats itself: the request
+  is replayed once, and an answer that begins with the same characters goes on from there.
+- Other text is continued in a form of continuation. Anything else cannot be continued honestly.
+"""
+
+import enum
+
+import attrs
+import msgspec
+
+from gemproxy.core.answer.chunk import Chunk
+from gemproxy.core.answer.rewrite import Rewriter
+from gemproxy.core.answer.transcript import Checkpoint, Transcript, join_surrogates
+from gemproxy.core.answer.usage import Ledger
+from gemproxy.core.errors import NotContinuable
+from gemproxy.core.repair.continuation import Form, continue_natively, continue_text
+from gemproxy.core.repair.ending import Ending
+from gemproxy.core.repair.events import Received
+from gemproxy.core.repair.policy import Policy
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.seam.anchor import choose_anchor
+from gemproxy.core.seam.choice import Choice
+from gemproxy.core.seam.document import LARGEST, SEAM_REACH, Document
+from gemproxy.core.seam.seam import Seam
+from gemproxy.core.seam.splice import Joiner, Repetition
+from gemproxy.core.seam.tail import Tail
+
+
+class Plan(enum.Enum):
+    """What an attempt is."""
+
+    FIRST = "first"
+    REPLAY = "replay"
+    TEXT = "text"
+    NATIVE = "native"
+
+
+@attrs.frozen
+class Told:
+    """A received frame, of whose visible text the client already has ``drop`` characters."""
+
+    received: Received
+    drop: int = 0
+
+    @property
+    def text(self) -> str:
+        """The visible text that is new to the client."""
+        return self.received.chunk.text[self.drop :]
+
+
+@attrs.define
+class Attempt:
+    """What belongs to one attempt and ends with it.
+
+    ``rewriter`` is None while frames go out as they came. ``joiner`` is there until it is
+    known where the attempt joins; until then its frames are ``pending``, and ``skip`` is what
+    it found. ``held`` frames wait for the end. ``kept`` is text that waits for a later attempt
+    (``ahead``), and ``repeated`` counts the characters before it that came again. ``begins_at``
+    counts the visible characters that went out before.
+    ``spoke`` says that its last news was text, ``shown`` that it thinks again behind text.
+    """
+
+    body: bytes = attrs.field(repr=False)
+    plan: Plan = Plan.FIRST
+    rewriter: Rewriter | None = None
+    joiner: Joiner | None = None
+    begins_at: int = 0
+    held: list[Told] = attrs.field(factory=list)
+    pending: list[Received] = attrs.field(factory=list)
+    ending: Ending = attrs.field(factory=Ending)
+    marked: bool = False
+    holds_calls: bool = False
+    spoke: bool = False
+    shown: bool = False
+    content: bool = False
+    proving: bool = False
+    proof: str = ""
+    skip: int = 0
+    kept: str = ""
+    repeated: int = 0
+    settled: bool = False
+    usage: msgspec.Raw = attrs.field(factory=msgspec.Raw)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the upstream has said that, and how, the answer ends."""
+        return self.marked and self.ending.is_over()
+
+    def note_ending(self, chunk: Chunk) -> None:
+        """Take what a frame says of the end, and whether it brings content."""
+        self.content |= self.spoke
+        self.ending.note(chunk, first_seen=self.content or self.begins_at > 0)
+        self.marked = bool(self.ending.reasons) or self.ending.blocked
+        self.content |= bool(chunk.text) or chunk.call or chunk.opaque
+
+    def undelivered(self) -> int:
+        """Return how many visible characters came and did not go out."""
+        held = sum(len(told.received.chunk.text) for told in self.held)
+        pending = sum(len(received.chunk.text) for received in self.pending)
+        return held + pending + self.repeated + (self.rewriter.dropped if self.rewriter else 0)
+
+    def waiting(self, delivered: int) -> int:
+        """Return the bytes of the frames that wait.
+
+        Those at the seam may only repeat the ``delivered`` bytes, and count as far as they are
+        more.
+        """
+        held = sum(len(told.received.frame.raw) for told in self.held)
+        pending = sum(len(received.frame.raw) for received in self.pending)
+        return held + max(pending - delivered, 0)
+
+
+@attrs.frozen
+class Way:
+    """How a text is continued.
+
+    ``form`` is the form of continuation, and ``last`` says that all others have failed.
+    ``natively`` says whether checkpoints are of use, ``replay`` whether a text without an
+    anchor may be asked for again from its beginning. ``ahead`` is text that waits behind what
+    the client has: it is continued, too.
+    """
+
+    form: Form = Form.ECHO
+    last: bool = False
+    natively: bool = True
+    replay: bool = True
+    ahead: str = ""
+
+
+def next_attempt(
+    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy, way: Way
+) -> Attempt:
+    """Return the attempt that can complete what the client has, and what waits for it.
+
+    Raises NotContinuable when there is no such attempt, or when it would cost too much.
+    """
+    cap = policy.max_extra_tokens
+    if cap is not None and ledger.extra() + ledger.expected_prompt() > cap:
+        raise NotContinuable("The cap on extra tokens for this stream is reached.")
+    checkpoint = transcript.checkpoint or _own_checkpoint(request)
+    if checkpoint is not None and way.natively and not transcript.opaque_since_checkpoint:
+        return _native(request, transcript, ledger, policy, checkpoint)
+    if not transcript.visible:
+        rewriter = _rewriter(transcript, ledger, policy) if transcript.started else None
+        return Attempt(request.body, Plan.REPLAY, rewriter)
+    if transcript.opaque or request.several:
+        raise NotContinuable("What the client already has cannot be continued as text.")
+    return _continuing(request, transcript, ledger, policy, way)
+
+
+def _continuing(
+    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy, way: Way
+) -> Attempt:
+    """Return an attempt that continues a text, or a replay where it is too short for that."""
+    text = join_surrogates(transcript.text + way.ahead) if way.ahead else transcript.text
+    tail = Tail.of(text)
+    anchor = choose_anchor(text, tail)
+    if anchor is None and way.replay and not way.ahead and not request.server_tools:
+        return _replay(request, transcript, ledger, policy)
+    transcript.forget_checkpoints()
+    return _textual(request, transcript, ledger, policy, (way, text, anchor, tail))
+
+
+def _replay(
+    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy
+) -> Attempt:
+    """Return the whole request again, of whose answer the client has the beginning."""
+    rewriter, text = _rewriter(transcript, ledger, policy), transcript.text
+    return Attempt(
+        request.body,
+        Plan.REPLAY,
+        rewriter,
+        Choice(text, Repetition(text), request.values) if request.values else Repetition(text),
+        begins_at=transcript.chars,
+    )
+
+
+def _own_checkpoint(request: StreamRequest) -> Checkpoint | None:
+    """Return where a request begins that itself goes on with an answer."""
+    token = request.continuation_token
+    return Checkpoint(token, 0) if isinstance(token, str) and token else None
+
+
+def _native(
+    request: StreamRequest,
+    transcript: Transcript,
+    ledger: Ledger,
+    policy: Policy,
+    checkpoint: Checkpoint,
+) -> Attempt:
+    since = transcript.text[checkpoint.at :]
+    return Attempt(
+        continue_natively(request, checkpoint.token),
+        Plan.NATIVE,
+        _rewriter(transcript, ledger, policy),
+        Repetition(since) if since else None,
+        begins_at=transcript.chars,
+        proving=transcript.chars > 0,
+    )
+
+
+def _textual(
+    request: StreamRequest,
+    transcript: Transcript,
+    ledger: Ledger,
+    policy: Policy,
+    how: tuple[Way, str, str | None, Tail],
+) -> Attempt:
+    way, text, anchor, tail = how
+    anchor = None if way.form is Form.PREFILL else anchor
+    body = continue_text(
+        request,
+        text,
+        anchor=anchor,
+        form=way.form,
+        delivered_tokens=ledger.delivered_tokens,
+        thought_tokens=ledger.thought_tokens,
+    )
+    joiner = _joiner(request, way, (text, anchor, tail))
+    rewriter = _rewriter(transcript, ledger, policy, continued=text)
+    at = transcript.chars
+    return Attempt(body, Plan.TEXT, rewriter, joiner, begins_at=at, proving=True)
+
+
+def _joiner(request: StreamRequest, way: Way, end: tuple[str, str | None, Tail]) -> Joiner:
+    """Return what joins an answer of the kind that was asked for."""
+    text, anchor, tail = end
+    if request.wants_document and len(text) <= LARGEST:
+        # A restart is found by the document itself, so the seam needs the end alone.
+        return Document(text, Seam(text[-SEAM_REACH:], anchor, tail), request.schema)
+    seam = Seam(text, anchor, tail, last_form=way.last, request_says=request.says)
+    return Choice(text, seam, request.values) if request.values else seam
+
+
+def _rewriter(
+    transcript: Transcript, ledger: Ledger, policy: Policy, continued: str | None = None
+) -> Rewriter:
+    swallow = policy.swallow_thoughts and (transcript.visible or transcript.thoughts)
+    return Rewriter(
+        ledger,
+        transcript.response_id,
+        transcript.model_version,
+        swallow_thoughts=swallow,
+        continued=continued is not None,
+        base=len((continued or "").encode("utf-8", "surrogatepass")),
+        grounding=transcript.grounding if continued is not None else {},
+    )

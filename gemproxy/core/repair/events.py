@@ -1,0 +1,134 @@
+"""What the machine is told and what it answers.
+
+Inputs say what the world did:
+
+    Opened    an attempt was answered with 2xx; its stream begins
+    Received  one frame of that stream, with what it says
+    Flow      a run of its frames that are plain text, while it runs undisturbed
+    Turn      others had their turn: go on with work that takes long
+    Rejected  an attempt was answered with an error status, before any frame
+    Ended     an attempt's stream (or the try to open it) is over, and how
+    GaveUp    the pacing will not make another attempt
+
+Actions say what to do:
+
+    Emit      write these bytes to the client, as they are
+    Resume    make another attempt with ``machine.request()``
+    Finish    the answer is complete: end the client's stream cleanly
+    Fail      end it loudly: an error status before the first byte, an error frame after
+
+Received, Flow and Emit are made on the hot path and are msgspec structs, which cost a sixth of
+a frozen attrs class to make (``python bench/core.py``).
+"""
+
+import enum
+
+import attrs
+import msgspec
+
+from gemproxy.core.answer.chunk import Chunk
+from gemproxy.core.errors import GemproxyError
+from gemproxy.core.wire.flow import Flow
+from gemproxy.core.wire.frame import Frame
+
+
+class How(enum.Enum):
+    """How an attempt ended; only the log tells most of them apart."""
+
+    EOF = "eof"  # the body ended as HTTP wants it, whatever it said
+    RESET = "reset"  # RST, or a close in the middle of chunked or sized data
+    STALLED = "stalled"  # nothing came for longer than the patience of the moment
+    GARBLED = "garbled"  # bytes that are no frame, or a frame that is no JSON
+    OVERSIZED = "oversized"  # a frame beyond the cap
+    UNREACHABLE = "unreachable"  # no connection: DNS, refused, TLS, proxy
+    NO_FIRST_BYTE = "no_first_byte"  # connected, then no answer in time
+
+
+class Cause(enum.Enum):
+    """Why an attempt has to be made again; the vocabulary of log, metrics and headers."""
+
+    DROP = "drop"  # the stream ended without a finishReason
+    STALL = "stall"
+    GARBLED = "garbled"
+    ERROR_FRAME = "error_frame"  # an error inside a 200 stream
+    STATUS = "status"  # 5xx or 429 before the stream
+    UNREACHABLE = "unreachable"
+    BAD_FINISH = "bad_finish"
+    EMPTY = "empty"  # a STOP that said nothing, or thoughts only
+    CONTINUATION = "continuation"  # Gemini asked to be called again
+    REFUSED = "refused"  # our own continuation was answered with 400
+    DIVERGED = "diverged"  # the new attempt tells another story than the delivered text
+    INVALID = "invalid"  # a resumed JSON document that does not parse
+
+
+@attrs.frozen
+class Opened:
+    """An attempt was answered with 2xx."""
+
+
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """One frame and what it says."""
+
+    frame: Frame
+    chunk: Chunk
+
+
+@attrs.frozen
+class Rejected:
+    """An attempt was answered with an error status; ``retry_after`` is in seconds."""
+
+    status: int
+    body: bytes = attrs.field(repr=False)
+    retry_after: float | None = None
+
+
+@attrs.frozen
+class Turn:
+    """The event loop has served others, so the machine may go on with work that takes long."""
+
+
+@attrs.frozen
+class Ended:
+    """An attempt is over; ``tail`` is what the decoder still held, completed if it can be."""
+
+    how: How
+    tail: Frame | None = None
+
+
+@attrs.frozen
+class GaveUp:
+    """The pacing makes no further attempt; ``reason`` is for people."""
+
+    reason: str
+
+
+Input = Opened | Received | Flow | Turn | Rejected | Ended | GaveUp
+
+
+class Emit(msgspec.Struct, frozen=True, gc=False):
+    """Write these bytes to the client."""
+
+    raw: bytes
+
+
+@attrs.frozen
+class Resume:
+    """Make another attempt; ``after`` is what the upstream asked to wait, in seconds."""
+
+    cause: Cause
+    after: float | None = None
+
+
+@attrs.frozen
+class Finish:
+    """The answer is complete."""
+
+
+@attrs.frozen(eq=False)
+class Fail:
+    """The answer cannot be completed."""
+
+    error: GemproxyError
+
+
+Action = Emit | Resume | Finish | Fail

@@ -1,0 +1,235 @@
+"""Bytes of the upstream in, bytes for the client and a verdict out: the core's front door.
+
+This is the hot path. What one read brought is decoded, judged and joined into one write:
+no await, no log call and no object beyond the frame, its chunk and its action per event.
+
+Each attempt has a reader of its own, chosen by how its answer begins: see ``reframing``.
+"""
+
+from collections.abc import Callable
+
+import attrs
+import msgspec
+
+from gemproxy.core.answer.chunk import SILENT, Chunk, Undecodable, read
+from gemproxy.core.answer.reframing import Opening, Reader
+from gemproxy.core.repair.events import (
+    Action,
+    Emit,
+    Ended,
+    Fail,
+    Finish,
+    GaveUp,
+    How,
+    Input,
+    Opened,
+    Received,
+    Rejected,
+    Resume,
+    Turn,
+)
+from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.wire.frame import Decoder, Frame, FrameTooLarge
+
+
+@attrs.frozen
+class PassOn:
+    """The upstream answered with JSON that is no generation: end with it, as it came."""
+
+
+Verdict = Resume | Finish | Fail | PassOn
+
+_FEW = 512
+"""Bytes that are taken first while it is not known where an attempt joins."""
+
+_MOST_SILENT = 100_000
+"""Frames without data in one attempt: the pings of a day, or a flood."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What to do after an input: write ``raw`` if there is any, then act on the verdict."""
+
+    raw: bytes = b""
+    verdict: Verdict | None = None
+
+
+@attrs.define
+class Intake:
+    """Feeds one machine from the bytes of its attempts.
+
+    ``new_decoder`` makes a decoder of the framing that the client asked for.
+    """
+
+    machine: StreamMachine
+    new_decoder: Callable[[], Decoder]
+    _reader: Reader = attrs.field(init=False)
+    _opening: Opening | None = attrs.field(default=None, init=False)
+    _silent: int = attrs.field(default=0, init=False)
+    _misnamed: bool = attrs.field(default=False, init=False)
+
+    def opened(self, content_type: str = "") -> Step:
+        """Begin an attempt that was answered with 2xx; ``content_type`` is its header."""
+        self._opening = Opening(self.new_decoder(), self.machine.encoder, content_type)
+        self._misnamed = self._opening.misnamed
+        self._silent = 0
+        return self._take(Opened())
+
+    @property
+    def undecided(self) -> bool:
+        """Whether JSON has begun of which it is not yet known whether it is an answer."""
+        return self._opening is not None and self._opening.is_json
+
+    @property
+    def content_type(self) -> str | None:
+        """The Content-Type for the client; None where it is the upstream's own.
+
+        Before the answer has begun it is ours where the upstream's is that of another framing.
+        """
+        return self.machine.encoder.content_type if self._misnamed else None
+
+    def rejected(self, status: int, body: bytes, retry_after: float | None) -> Step:
+        """Take an error answer; ``retry_after`` is its Retry-After header in seconds."""
+        return self._take(Rejected(status, body, retry_after))
+
+    def turn(self) -> Step:
+        """Go on with what the machine is judging, after others had their turn."""
+        return self._take(Turn())
+
+    def gave_up(self, reason: str) -> Step:
+        """Take the pacing's word that there will be no further attempt."""
+        return self._take(GaveUp(reason))
+
+    def received(self, data: bytes) -> Step:
+        """Take what one read brought."""
+        if self._opening is not None:
+            return self._begin(self._opening, data)
+        if not self.machine.flowing:
+            little = len(data) <= _FEW or not self.machine.joining
+            return self._frames(data) if little else self._join(data)
+        try:
+            flow, data = self._reader.flow(data)
+        except FrameTooLarge:
+            return self._take(Ended(How.OVERSIZED))
+        if flow is None:
+            return self._frames(data)
+        raw = _emitted(self.machine.receive(flow))
+        if not data:
+            return Step(raw)
+        step = self._frames(data)
+        return Step(raw + step.raw, step.verdict)
+
+    def _begin(self, opening: Opening, data: bytes) -> Step:
+        """Take bytes of which it is not yet known how they are framed."""
+        try:
+            reader = opening.take(data)
+        except FrameTooLarge:
+            self._opening = None
+            return self._take(Ended(How.OVERSIZED))
+        return Step() if reader is None else self._read_with(reader, opening.begun)
+
+    def _read_with(self, reader: Reader, begun: bytes) -> Step:
+        self._reader, self._opening, self._misnamed = reader, None, reader.foreign
+        return self.received(begun)
+
+    def _join(self, data: bytes) -> Step:
+        """Take a little, and then more, until it is known where the attempt joins.
+
+        The rest may flow.
+        """
+        raw, few = b"", _FEW
+        while data:
+            joining = self.machine.joining
+            step = self._frames(data[:few]) if joining else self.received(data)
+            raw += step.raw
+            if step.verdict is not None or not joining:
+                return Step(raw, step.verdict)
+            data, few = data[few:], 2 * few
+        return Step(raw)
+
+    def _frames(self, data: bytes) -> Step:
+        try:
+            frames = self._reader.feed(data)
+        except FrameTooLarge:
+            return self._take(Ended(How.OVERSIZED))
+        raws: list[bytes] = []
+        for frame in frames:
+            try:
+                chunk = self._silence() if frame.data is None else read(frame.data)
+                actions = self.machine.receive(Received(frame, chunk))
+            except Undecodable:
+                actions = self.machine.receive(Ended(How.GARBLED))
+            except FrameTooLarge:
+                actions = self.machine.receive(Ended(How.OVERSIZED))
+            for action in actions:
+                if isinstance(action, Emit):
+                    raws.append(action.raw)
+                else:
+                    return Step(b"".join(raws), action)
+        return Step(b"".join(raws) if len(raws) != 1 else raws[0])
+
+    def _silence(self) -> Chunk:
+        """Return what a frame without data says; raise FrameTooLarge when they do not end.
+
+        They weigh little, but some are held, each for itself.
+        """
+        self._silent += 1
+        if self._silent > _MOST_SILENT:
+            raise FrameTooLarge(f"An attempt brought {_MOST_SILENT} frames that say nothing.")
+        return SILENT
+
+    def ended(self, how: How) -> Step:
+        """Take the end of the body, and what the reader still held."""
+        out = b""
+        if self._opening is not None:
+            opening = self._opening
+            other = opening.another_answer() if how is How.EOF else None
+            if other is not None and not self.machine.transcript.started:
+                self._misnamed = False
+                return Step(other, PassOn())
+            step = self._read_with(opening.settled(), opening.begun)
+            if step.verdict is not None:
+                return step
+            out = step.raw
+        frames, tail = self._reader.close()
+        for frame in frames:
+            step = self._last_frame(frame)
+            out += step.raw
+            if step.verdict is not None:
+                return Step(out, step.verdict)
+        step = self._take(Ended(how, tail))
+        return Step(out + step.raw, step.verdict)
+
+    def failed_to_open(self, how: How) -> Step:
+        """Take the news that an attempt got no answer at all."""
+        return self._take(Ended(how))
+
+    def _last_frame(self, frame: Frame) -> Step:
+        """Take a frame that lacked only its end; half a frame says nothing."""
+        if frame.data is None:
+            return Step()
+        try:
+            chunk = read(frame.data)
+        except Undecodable:
+            return Step()
+        return self._take(Received(frame, chunk))
+
+    def _take(self, event: Input) -> Step:
+        raws, verdict = [], None
+        try:
+            actions = self.machine.receive(event)
+        except Undecodable:  # what the fast decoder reads and the standard one refuses
+            actions = self.machine.receive(Ended(How.GARBLED))
+        for action in actions:
+            if isinstance(action, Emit):
+                raws.append(action.raw)
+            else:
+                verdict = action
+        return Step(b"".join(raws), verdict)
+
+
+def _emitted(actions: tuple[Action, ...]) -> bytes:
+    """Return what a run emits: one action, or none."""
+    for action in actions:
+        if isinstance(action, Emit):
+            return action.raw
+    return b""

@@ -1,0 +1,33 @@
+"""The choices that the operator has, as the machine takes them: plain values."""
+
+import attrs
+
+from gemproxy.core.repair.continuation import Form
+from gemproxy.core.repair.verdict import FinishTable
+
+
+@attrs.frozen
+class Policy:
+    """The choices that the operator has.
+
+    ``retry_after_limit`` is in seconds; ``max_extra_tokens`` caps the tokens that repair may
+    cost in one stream, None for no cap. ``first_form`` is the form of continuation to begin
+    with, for models known to refuse the ones before it.
+    """
+
+    repair: bool = True
+    finish: FinishTable = attrs.field(factory=FinishTable)
+    swallow_thoughts: bool = True
+    hold_calls: bool = True
+    empty_stop_retries: int = 2
+    bad_finish_replays: int = 2
+    retry_after_limit: float = 30.0
+    max_extra_tokens: int | None = None
+    first_form: Form = Form.ECHO
+
+    def for_request(self, *, repair: bool, first_form: Form = Form.ECHO) -> "Policy":
+        """Return the policy of one request: this one, unless the request changes it."""
+        repair = repair and self.repair
+        if repair == self.repair and first_form == self.first_form:
+            return self
+        return attrs.evolve(self, repair=repair, first_form=first_form)

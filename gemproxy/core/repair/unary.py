@@ -1,0 +1,205 @@
+"""Unary answers: which may be passed on, and after which the call is made again.
+
+A unary answer is judged before its first byte goes out, so asking again shows the client
+nothing twice. What is asked again, each within its own bound:
+
+- what broke or was refused in a way that the same request may survive: no connection, a
+  reset, a 5xx, a 429 whose RetryInfo fits (once), JSON that is cut short;
+- a generation with content and without a finishReason: a cut that somebody on the way dressed
+  as a whole answer. It is never passed on, since every SDK would take it for one;
+- a generation that says nothing, or thoughts only, unless it answers a functionResponse;
+- a generation whose finishReason is to be replayed, by the operator's table.
+
+Policy endings and blocked prompts pass at once. A finishReason that a stream would be
+resumed after passes too once there is text: a whole answer has no seam to resume at.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import msgspec
+
+from gemproxy.core.answer.chunk import Chunk, Undecodable, read
+from gemproxy.core.answer.usage import Billed, billed, parse_usage
+from gemproxy.core.errors import upstream_error
+from gemproxy.core.repair.events import Cause, How, Resume
+from gemproxy.core.repair.policy import Policy
+from gemproxy.core.repair.refusals import Refusals
+from gemproxy.core.repair.request import StreamRequest, look_up
+from gemproxy.core.repair.verdict import Verdict, error_status, is_policy
+
+_ERRORS = 400
+_UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED", 0)
+_CAUSES = {
+    How.UNREACHABLE: Cause.UNREACHABLE,
+    How.NO_FIRST_BYTE: Cause.STALL,
+    How.STALLED: Cause.STALL,
+    How.GARBLED: Cause.GARBLED,
+}
+
+
+class Look(enum.Enum):
+    """How closely the answer of a method is looked at."""
+
+    STATUS = "status"  # its status alone
+    DOCUMENT = "document"  # whether it is whole JSON, too
+    GENERATION = "generation"  # whether it is an answer to the prompt, too
+
+
+@attrs.define
+class Judge:
+    """Judges the answers to one call; ``causes`` are why it was made again.
+
+    ``billed`` adds up what the generations cost, ``finish_reason`` is that of the last one.
+    ``whole`` is False after an answer that may not be passed on.
+    """
+
+    request: StreamRequest
+    policy: Policy
+    look: Look = Look.STATUS
+    causes: list[Cause] = attrs.field(factory=list)
+    billed: Billed = attrs.field(factory=Billed)
+    finish_reason: str | None = None
+    whole: bool = True
+    _last: Billed = attrs.field(factory=Billed)
+    _refusals: Refusals = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._refusals = Refusals(self.policy.retry_after_limit)
+
+    def answered(
+        self, status: int, body: bytes | None, retry_after: float | None = None
+    ) -> Resume | None:
+        """Return the wish to make the call again, or None when the answer is to be passed on.
+
+        ``body`` is the JSON of the answer, None for anything else. ``retry_after`` is the
+        Retry-After header in seconds.
+        """
+        self.whole = True
+        if status >= _ERRORS:
+            error = upstream_error(body or b"")
+            return self._refused(Cause.STATUS, status, error, retry_after)
+        if self.look is Look.STATUS or body is None:
+            return None
+        try:
+            chunk = read(body)
+        except Undecodable:
+            return self._again(Cause.GARBLED)
+        if chunk.error is not None:
+            status = error_status(chunk.error)
+            return self._refused(Cause.ERROR_FRAME, status, chunk.error, retry_after)
+        return self._weigh(chunk, body) if self.look is Look.GENERATION else None
+
+    def broke(self, how: How) -> Resume | None:
+        """Return the same for an attempt that brought no answer, or not all of it.
+
+        One that was given up before it began to answer is not made again: the model may be at
+        work, and the connection is not known to be dead.
+        """
+        cause = _CAUSES.get(how, Cause.DROP)
+        if how is How.NO_FIRST_BYTE:
+            self.causes.append(cause)
+            return None
+        return self._again(cause)
+
+    def report(self) -> dict[str, Any]:
+        """Return what the log line says: figures, no content."""
+        report: dict[str, Any] = {
+            "causes": [cause.value for cause in self.causes],
+            "repair": self.policy.repair,
+        }
+        if self.look is Look.GENERATION:
+            report["finish_reason"] = self.finish_reason
+            report["tokens"] = self.billed.report()
+            report["extra_tokens"] = self.extra_tokens
+        return report
+
+    @property
+    def extra_tokens(self) -> int:
+        """What the generations cost that were not passed on."""
+        return self.billed.total - self._last.total
+
+    def _refused(
+        self,
+        cause: Cause,
+        status: int,
+        error: Mapping[str, Any] | None,
+        retry_after: float | None,
+    ) -> Resume | None:
+        again = self._refusals.judge(status, error, retry_after)
+        return self._again(cause, again.after) if again is not None else None
+
+    def _again(self, cause: Cause, after: float | None = None) -> Resume | None:
+        if not self.policy.repair:
+            return None
+        self.causes.append(cause)
+        return Resume(cause, after)
+
+    def _weigh(self, chunk: Chunk, body: bytes) -> Resume | None:
+        self.finish_reason = chunk.finish_reason
+        self._last = billed(parse_usage(chunk.usage))
+        self.billed += self._last
+        self.whole = _is_refused(chunk) or not _is_cut(body)
+        if not self.whole:
+            return self._again(Cause.DROP) if self._affordable() else None
+        cause, limit = self._fault(chunk)
+        if cause is None or self.causes.count(cause) >= limit or not self._affordable():
+            return None
+        return self._again(cause)
+
+    def _fault(self, chunk: Chunk) -> tuple[Cause | None, int]:
+        """Return what is wrong with a generation, and how often that is worth another try."""
+        visible = bool(chunk.text or chunk.call or chunk.opaque or chunk.candidates)
+        reason = chunk.finish_reason
+        verdict = Verdict.ACCEPT if reason is None else self.policy.finish.of(reason)
+        if _is_refused(chunk) or (verdict is Verdict.RESUME and visible):
+            return None, 0
+        if verdict is Verdict.REROLL:
+            return Cause.BAD_FINISH, 1
+        if verdict in (Verdict.RESUME, Verdict.REPLAY):
+            return Cause.BAD_FINISH, self.policy.bad_finish_replays
+        if reason in (None, "STOP") and not visible and not self.request.answers_a_call:
+            return Cause.EMPTY, self.policy.empty_stop_retries
+        return None, 0
+
+    def _affordable(self) -> bool:
+        """Tell whether one more try stays below the cap on extra tokens."""
+        cap = self.policy.max_extra_tokens
+        return cap is None or self.billed.total + self._last.prompt <= cap
+
+
+class _Candidate(msgspec.Struct):
+    content: dict[str, Any] | None = None
+    finish_reason: str | int | None = msgspec.field(default=None, name="finishReason")
+
+
+class _Answer(msgspec.Struct):
+    candidates: list[_Candidate] = []
+
+
+def _is_refused(chunk: Chunk) -> bool:
+    """Tell an answer in which anything was a decision about content: it passes as it is."""
+    reasons = (chunk.finish_reason, *(said.finish_reason for said in chunk.candidates))
+    return chunk.block_reason is not None or any(is_policy(reason or "") for reason in reasons)
+
+
+def _is_cut(body: bytes) -> bool:
+    """Tell an answer with a candidate that has content and no finishReason."""
+    try:
+        candidates = msgspec.json.decode(body, type=_Answer).candidates
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return any(
+        candidate.finish_reason in _UNFINISHED and (candidate.content or {}).get("parts")
+        for candidate in candidates
+    )
+
+
+def gains_by_streaming(request: StreamRequest) -> bool:
+    """Tell a generation that could be resumed if it were a stream: text of one candidate."""
+    if request.document is None or request.several:
+        return False
+    modalities = look_up(request.config, "responseModalities") or []
+    return all(str(modality).upper() == "TEXT" for modality in modalities)

@@ -1,0 +1,1 @@
+"""Where a resumed answer joins the delivered text."""

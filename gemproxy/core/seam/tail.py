@@ -1,0 +1,226 @@
+"""The end of the delivered text, and what in it can be told from a repetition.
+
+An end that is not *telling* proves nothing when it comes again. A telling end occurs once in
+what was delivered lately and reaches back beyond any repetition ("ha ha ha") that it ends
+with. A short line that comes twice in a row is ordinary (tables, refrains, data).
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+import attrs
+
+from gemproxy.core.seam.folding import folded
+from gemproxy.core.seam.structure import shape_of
+
+REACH = 600
+"""How far back a repetition may begin, and how far back an end must be unique."""
+
+UNASKED_MIN = 12
+"""Characters that a repetition needs when it is not the anchor, or stands after something."""
+
+BARE_MIN = 8
+"""The same without the whitespace around it."""
+
+SAME_MIN = 6
+"""Characters that must agree before two places of a text to take them for a repetition."""
+
+ALIKE_MAX = 20
+"""Two lines may well begin with the same characters, up to this many, and then differ."""
+
+TWICE_MAX = 80
+"""Lines, or a sentence, of fewer characters may well come twice in a row."""
+
+_ENDS = ".!?,;:\u2026\u3001\u3002\uff01\uff1f\uff0c\uff1b\uff1a"
+_ENDING = re.compile(rf"(?:^|[{_ENDS}][\"')\]*_\u201d\u2019\u300d\u300f]*)\s*$")
+_CLAUSE_END = re.compile(rf"[\n{_ENDS}]")
+_WORD_BEGUN = re.compile(r"\w+\Z")
+_SENTENCE_ENDS = ".!?\u2026\u3002\uff01\uff1f"
+_WIDE = "\u3000"  # from here on, punctuation is not followed by a space
+
+
+def _agreements(text: str) -> list[int]:
+    """Return, for each offset, how many characters from there equal the text's beginning.
+
+    This is the Z array of the text, found in linear time; its first entry is 0.
+    """
+    size = len(text)
+    lengths = [0] * size
+    left = right = 0
+    offset = text.find(text[:1], 1)  # elsewhere not even one character agrees
+    while 0 < offset < size:
+        length = min(right - offset, lengths[offset - left]) if offset < right else 1
+        while offset + length < size and text[length] == text[offset + length]:
+            length += 1
+        lengths[offset] = length
+        if offset + length > right:
+            left, right = offset, offset + length
+        offset = text.find(text[0], offset + 1)
+    return lengths
+
+
+def _telling_length(agreed: list[int]) -> int:
+    """Return how long an end of a text must be to be telling; more than all of it: none is.
+
+    ``agreed`` says for each distance how many of the text's last characters equal those so
+    far before them; an end must be longer than that to be unique. Where they span the
+    distance (give or take the separator that the last item lacks) the text repeats itself
+    and may go on so: then the end must reach beyond the first of the repeated items.
+    """
+    near = agreed[: REACH + 1]
+    needed = 2 if len(near) > 1 else 1  # at distance 1 even nothing spans it
+    for distance in [distance for distance, length in enumerate(near) if length]:
+        length = near[distance]
+        repeats = length >= distance - 1
+        needed = max(needed, length + 1 + (distance if repeats else 0))
+    return needed
+
+
+def telling_from(text: str) -> int:
+    """Return the latest offset from which ``text`` is telling; a negative one: there is none."""
+    return len(text) - _telling_length(_agreements(text[::-1]))
+
+
+@attrs.frozen
+class Tail:
+    """The end of the delivered text: ``text`` and the whitespace ``trailing`` it.
+
+    ``start`` is where it begins in the delivered text, ``offsets`` gives for each folded
+    character the raw one in ``text``, ``agreed`` is as for ``_telling_length``, ``telling`` is
+    the latest index in ``folded`` from which the rest is telling (negative: there is none).
+    """
+
+    start: int
+    text: str
+    trailing: str
+    folded: str
+    offsets: Sequence[int]
+    agreed: list[int]
+    telling: int
+
+    @classmethod
+    def of(cls, delivered: str) -> "Tail":
+        """Return the tail of the ``delivered`` text."""
+        text = delivered.rstrip()
+        start = max(0, len(text) - 3 * REACH)
+        plain, offsets = folded(text[start:])
+        agreed = _agreements(plain[::-1])
+        return cls(
+            start=start,
+            text=text[start:],
+            trailing=delivered[len(text) :],
+            folded=plain,
+            offsets=offsets,
+            agreed=agreed,
+            telling=len(plain) - _telling_length(agreed),
+        )
+
+    @property
+    def earliest(self) -> int:
+        """Return the first index at which an echo may begin.
+
+        Where text before the tail was cut off, only half of it counts: a repetition shows
+        as one only when two periods of it are seen.
+        """
+        size = len(self.folded)
+        return max(0, size - REACH, size // 2 if self.start else 0)
+
+    @property
+    def latest(self) -> int:
+        """Return the last index at which a repetition that was not asked for may begin."""
+        raw = len(self.text) + len(self.trailing) - UNASKED_MIN
+        return min(bisect_right(self.offsets, raw) - 1, len(self.folded) - BARE_MIN)
+
+    def index_of(self, anchor: str | None) -> int:
+        """Return the index at which ``anchor`` begins, -1 when it is not the tail's end."""
+        wanted = (anchor or "").strip()
+        if not wanted or not self.text.endswith(wanted):
+            return -1
+        return bisect_left(self.offsets, len(self.text) - len(wanted))
+
+    def is_everything(self, index: int) -> bool:
+        """Return whether from ``index`` on there is all that was delivered."""
+        return not self.start and not self.folded[:index].strip()
+
+    def may_follow(self, index: int, indent: str) -> bool:
+        """Return whether what stands from ``index`` on may well be what the text goes on with.
+
+        ``indent`` is the whitespace that the new text begins with.
+        """
+        return self.follows_the_same(index) or self.may_come_twice(index, indent)
+
+    def ends_as_it_begins(self, index: int) -> bool:
+        """Return whether an end of the text equals what stands at ``index``.
+
+        Then the new text may repeat that end only and go on through a repetition.
+        """
+        size = len(self.folded) - index
+        distances = range(1, size - UNASKED_MIN + 1)
+        return any(self.agreed[distance] >= size - distance for distance in distances)
+
+    def follows_the_same(self, index: int) -> bool:
+        """Return whether the text before ``index`` ends as the whole text does.
+
+        Then the text may be on its way through a repetition, and go on as it did there. In
+        a line or clause that has only begun, all of it counts, however little that is.
+        """
+        first = self._first(index)
+        end = len(self.folded[:index].rstrip())
+        same = self.agreed[len(self.folded) - end] if end > 0 else 0
+        begun = len(_CLAUSE_END.split(self.text)[-1].strip())
+        begins = same >= begun > 0 and not self.folded[: end - begun][-1:].isalnum()
+        if same >= SAME_MIN or (begins and len(self.text) - first < TWICE_MAX):
+            return True
+        short = len(self.folded) - index < 2 * UNASKED_MIN and self.text[first].isalnum()
+        return short and self._same_word_has_begun(index)
+
+    def _same_word_has_begun(self, index: int) -> bool:
+        """Return whether the text ends with the same begun word as before ``index``."""
+        begun = _WORD_BEGUN.search(self.folded)
+        before = _WORD_BEGUN.search(self.folded[:index])
+        return begun is not None and before is not None and begun[0] == before[0]
+
+    def is_as_far(self, index: int) -> bool:
+        """Return whether the line before ``index`` has come as far as the last line has.
+
+        Among lines that are built alike, the text then goes on as it did from there.
+        """
+        before = shape_of(self.text[: self._first(index)].rstrip().rpartition("\n")[2])
+        return before == shape_of(self.text.rpartition("\n")[2])
+
+    def may_come_twice(self, index: int, indent: str) -> bool:
+        """Return whether from ``index`` on there is a line or sentence that may come twice.
+
+        It is when both the text and what is before ``index`` end one, and so can the new
+        text begin one. Or the new text ends the last line with the punctuation that the
+        line before ended with: ")", a newline, and the line. Lines of verse may be long, or
+        several: a refrain.
+        """
+        first = self._first(index)
+        again = self.text[first:]
+        before = self.text[:first].rstrip(" \t")
+        gap = indent + self.trailing if before.strip() else indent
+        lines = "\n" in gap and (not before or before.endswith("\n"))
+        verse = again[-1] not in _SENTENCE_ENDS or "\n" in again
+        if lines and (len(again) < TWICE_MAX or (verse and "\n\n" not in again)):
+            return True
+        if len(again) >= TWICE_MAX:
+            return False
+        if (gap or again[-1] >= _WIDE) and _ENDING.search(again) and _ENDING.search(before):
+            return True
+        rest, newline, _ = again.rpartition("\n")
+        return bool(newline) and not any(map(str.isalnum, rest))
+
+    @property
+    def ends_inside(self) -> bool:
+        """Return whether the text ends inside a line or clause."""
+        return "\n" not in self.trailing and not _ENDING.search(self.text)
+
+    def breaks_off(self, index: int) -> bool:
+        """Return whether the text from ``index`` on is long, and ends inside a line or clause."""
+        return self.ends_inside and len(self.folded) - index > ALIKE_MAX
+
+    def _first(self, index: int) -> int:
+        """Return the raw offset of the first character from ``index`` on that is no space."""
+        return self.offsets[index + (self.folded[index] == " ")]

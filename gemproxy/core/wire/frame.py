@@ -1,0 +1,60 @@
+"""A frame: the unit in which Gemini streams, and in which we pass it on."""
+
+from typing import ClassVar, Protocol
+
+import msgspec
+
+from gemproxy.core.wire.flow import Flow
+
+Data = bytes | memoryview
+"""JSON text; in a large frame a view of its bytes, which are not copied."""
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One frame of a stream; a msgspec struct like all that is made for each event.
+
+    ``raw`` holds its exact bytes with all that belongs to it (the blank line that
+    ends an event, the comma before an array element): the raws of a stream, joined,
+    are the stream. ``data`` is the JSON text it carries, or None where it carries none
+    (a comment, a keep-alive, the closing bracket).
+    """
+
+    raw: bytes
+    data: Data | None
+
+
+class Decoder(Protocol):
+    """Bytes of one attempt -> frames, whatever the chunking.
+
+    ``max_frame`` is the cap on an unfinished frame in bytes.
+    """
+
+    max_frame: int
+
+    def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
+        """Take the plain events that come first, if any; return them and what is to be fed."""
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
+
+    def close(self) -> Frame | None:
+        """Return what is left at the end of the body, or None when nothing is."""
+
+
+class Encoder(Protocol):
+    """Frames of our own making, in the framing of the client's stream."""
+
+    content_type: ClassVar[str]
+
+    def frame(self, payload: bytes, *, first: bool) -> bytes:
+        """Return the bytes that carry ``payload``; ``first`` when nothing went before it."""
+
+    def closing(self, *, first: bool) -> bytes:
+        """Return what a complete stream has to end with."""
+
+    def like(self, raw: bytes) -> "Encoder":
+        """Return an encoder with the line ends of ``raw``, a frame of the same stream."""
+
+
+class FrameTooLarge(ValueError):
+    """A frame passed the cap before its end was seen."""

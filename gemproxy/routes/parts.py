@@ -1,0 +1,27 @@
+"""The typed keys under which the application hands its parts to the routes.
+
+The composition root fills them; a route takes from them what it needs, and nothing of the
+settings beyond that.
+"""
+
+from typing import Any
+
+from aiohttp import web
+from yarl import URL
+
+from gemproxy.relay.inflight import InFlight
+from gemproxy.relay.sessions import UploadSessions
+from gemproxy.relay.upstream import Upstream
+
+IN_FLIGHT = web.AppKey("in_flight", InFlight)
+UPSTREAM = web.AppKey("upstream", Upstream)
+BASE_URL = web.AppKey("base_url", URL)
+PUBLIC_URL = web.AppKey("public_url", str)
+UPLOADS = web.AppKey("uploads", UploadSessions)
+FIRST_BYTE_TIMEOUT = web.AppKey("first_byte_timeout", float)
+BODY_RATE = web.AppKey("body_rate", float)
+BODY_TIMEOUT = web.AppKey("body_timeout", float)
+SEND_TIMEOUT = web.AppKey("send_timeout", float)
+
+ACCOUNT = web.RequestKey("account", dict[str, Any])
+"""What a handler adds to the access log's line; never a key, never content."""

@@ -1,0 +1,160 @@
+"""The composition root: settings in, a wired application out, and nothing else."""
+
+import os
+from collections.abc import AsyncIterator
+from functools import partial
+
+from aiohttp import web, web_response
+from yarl import URL
+
+from gemproxy.config.outbound import resolve_proxy
+from gemproxy.config.settings import Settings
+from gemproxy.core.repair.machine import Patience
+from gemproxy.core.repair.policy import Policy
+from gemproxy.core.repair.verdict import FinishTable, Verdict
+from gemproxy.relay import octets
+from gemproxy.relay.bodies import Bodies
+from gemproxy.relay.handshake import Sockets, open_sockets
+from gemproxy.relay.inflight import InFlight
+from gemproxy.relay.pacing import Budget
+from gemproxy.relay.retries import RetryBudget
+from gemproxy.relay.sessions import UploadSessions, new_key
+from gemproxy.relay.upstream import Upstream, open_upstream
+from gemproxy.relay.watch import Timing
+from gemproxy.routes import ROUTES
+from gemproxy.routes.live import LIVE, Live
+from gemproxy.routes.parts import (
+    BASE_URL,
+    BODY_RATE,
+    BODY_TIMEOUT,
+    FIRST_BYTE_TIMEOUT,
+    IN_FLIGHT,
+    PUBLIC_URL,
+    SEND_TIMEOUT,
+    UPLOADS,
+    UPSTREAM,
+)
+from gemproxy.routes.stream import STREAMING, Streaming
+from gemproxy.routes.unary import UNARY, Unary
+from gemproxy.web.checks import answering_expectations
+from gemproxy.web.cors import Cors
+from gemproxy.web.middlewares import MIDDLEWARES, stamp
+
+SERVER = "gemproxy"
+"""What an answer without a Server header of the upstream's says that it comes from.
+
+aiohttp tells its release and Python's instead, also where its parser refuses a request, which
+nothing of an application sees.
+"""
+
+_EMPTY_FINISH_SECONDS = 60.0
+"""Gateways put STOP on a first, empty frame; behind one that stays alone nothing comes."""
+
+
+def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Application:
+    """Return the application that serves ``settings``; it connects nowhere before startup.
+
+    Applications with one ``upload_key`` go on with each other's uploads; None: a key of its own.
+    """
+    web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]  # there is no setting
+    octets.install()
+    app = web.Application(client_max_size=settings.server.max_body_bytes, middlewares=MIDDLEWARES)
+    app[IN_FLIGHT] = InFlight(settings.server.max_connections)
+    app[BASE_URL] = URL(settings.upstream.url_base)
+    app[PUBLIC_URL] = settings.server.public_url
+    app[UPLOADS] = UploadSessions(key=upload_key or new_key())
+    app[FIRST_BYTE_TIMEOUT] = settings.upstream.first_byte_timeout_seconds
+    app[BODY_TIMEOUT] = settings.server.request_body_timeout
+    app[BODY_RATE] = settings.server.request_body_rate
+    app[SEND_TIMEOUT] = settings.client.send_timeout_seconds
+    app.cleanup_ctx.append(partial(_connect, settings))
+    app[UNARY] = Unary(settings.repair.keep_answer_bytes, settings.repair.unary_via_stream)
+    app.on_response_prepare.append(stamp)
+    Cors(settings.server.cors_origins).apply_to(app)
+    app.add_routes(answering_expectations(ROUTES))
+    return app
+
+
+async def _connect(settings: Settings, app: web.Application) -> AsyncIterator[None]:
+    """Keep the upstream session open between startup and cleanup."""
+    proxy = resolve_proxy(settings.upstream.proxy, app[BASE_URL], os.environ)
+    patience = settings.upstream.connect_timeout_seconds
+    largest = settings.repair.max_frame_bytes
+    async with (
+        open_upstream(connect_timeout=patience, proxy=proxy) as upstream,
+        open_sockets(connect_timeout=patience, proxy=proxy, max_message=largest) as sockets,
+    ):
+        app[UPSTREAM] = upstream
+        app[LIVE] = _live(settings, sockets)
+        app[STREAMING] = _streaming(settings, upstream, app[BASE_URL])
+        yield
+
+
+def _streaming(settings: Settings, upstream: Upstream, base: URL) -> Streaming:
+    repair = settings.repair
+    return Streaming(
+        upstream=upstream,
+        base=base,
+        bodies=Bodies(
+            each=repair.keep_body_bytes,
+            total=repair.keep_total_bytes,
+            limit=settings.server.max_body_bytes,
+            patience=settings.server.request_body_timeout,
+            rate=settings.server.request_body_rate,
+        ),
+        timing=_timing(settings),
+        policy=_policy(settings),
+        budget=Budget(
+            max_consecutive_retries=repair.max_consecutive_retries,
+            retry_delay_ms=repair.retry_delay_ms,
+            max_delay_ms=repair.max_delay_ms,
+            max_resumes=repair.max_resumes,
+            max_seconds=repair.max_seconds,
+        ),
+        retries=RetryBudget(repair.retries_per_minute),
+        send_timeout=settings.client.send_timeout_seconds,
+        max_frame=repair.max_frame_bytes,
+        max_stream=repair.max_stream_bytes,
+    )
+
+
+def _live(settings: Settings, sockets: Sockets) -> Live:
+    return Live(
+        sockets=sockets,
+        patience=settings.upstream.first_byte_timeout_seconds,
+        heartbeat=settings.client.heartbeat_seconds,
+        send_timeout=settings.client.send_timeout_seconds,
+        max_message=settings.repair.max_frame_bytes,
+    )
+
+
+def _timing(settings: Settings) -> Timing:
+    upstream = settings.upstream
+    return Timing(
+        patience={
+            Patience.FIRST_BYTE: upstream.first_byte_timeout_seconds,
+            Patience.THINKING: upstream.thinking_timeout_seconds,
+            Patience.THINKING_ON: upstream.thinking_timeout_seconds,
+            Patience.CHUNK: upstream.chunk_timeout_seconds,
+            Patience.FINISH: upstream.finish_grace_seconds,
+            Patience.TOOL_FINISH: upstream.tool_finish_grace_seconds,
+            Patience.EMPTY_FINISH: min(upstream.thinking_timeout_seconds, _EMPTY_FINISH_SECONDS),
+        },
+        heartbeat=settings.client.heartbeat_seconds,
+        headers_after=settings.client.headers_after_seconds,
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    repair = settings.repair
+    return Policy(
+        repair=repair.enabled,
+        finish=FinishTable(
+            {reason: Verdict(ending) for reason, ending in settings.finish_reasons.items()}
+        ),
+        swallow_thoughts=repair.swallow_thoughts_after_retry,
+        hold_calls=repair.hold_function_calls,
+        empty_stop_retries=repair.empty_stop_retries,
+        retry_after_limit=repair.retry_after_limit_seconds,
+        max_extra_tokens=repair.max_extra_tokens or None,
+    )

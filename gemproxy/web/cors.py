@@ -1,0 +1,98 @@
+"""CORS: pages of named origins may call the proxy from a browser (Fetch standard, "CORS protocol").
+
+Off unless origins are configured; then nothing is added, and an OPTIONS request goes up like
+any other. With origins, preflights are answered here, and on all other answers the upstream's
+own CORS headers give way to these. Credentials in the browser's sense, cookies, are never
+allowed: the key is in a header that the page itself has to know. Health routes take no part.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+
+import attrs
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from gemproxy.web.middlewares import HEALTH
+
+ANY = "*"
+_PREFIX = "access-control-"
+_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+_MAX_AGE_SECONDS = "7200"
+_SENDABLE = re.compile(
+    r"""accept | accept-language | api-revision | authorization | content-type | http-referer
+      | idempotency-key | last-event-id | range | if-none-match | user-agent
+      | x-request-id | x-server-timeout | x-title
+      | (?: openai | x-goog | x-gemproxy | x-stainless ) - [a-z0-9-]+""",
+    re.VERBOSE,
+)
+"""The request headers of the SDKs; "*" would not cover Authorization."""
+_READABLE = re.compile(
+    r"""content-disposition | content-range | location | retry-after | server-timing
+      | x-request-id | x-should-retry
+      | (?: openai | x-goog | x-gemproxy | x-guploader ) - [a-z0-9-]+""",
+    re.VERBOSE,
+)
+
+
+@attrs.frozen
+class Cors:
+    """What pages of ``origins`` may do; "*" among them stands for all."""
+
+    origins: Collection[str]
+
+    def apply_to(self, app: web.Application) -> None:
+        """Have ``app`` answer preflights and mark its answers, when there are origins at all."""
+        if self.origins:
+            app.middlewares.append(self._middleware())
+            app.on_response_prepare.append(self.mark)
+
+    def allows(self, origin: str) -> bool:
+        """Tell whether pages of ``origin`` may call."""
+        return ANY in self.origins or origin.lower() in self.origins
+
+    async def mark(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Put on an answer what its page may do: read it, or send the request it asks about."""
+        if _is_health(request):
+            return
+        for name in {name for name in response.headers if name.lower().startswith(_PREFIX)}:
+            response.headers.popall(name, None)
+        response.headers.add("Vary", "Origin")
+        origin = request.headers.get("Origin", "")
+        if not origin or not self.allows(origin):
+            return
+        response.headers["Access-Control-Allow-Origin"] = origin
+        if not _is_preflight(request):
+            readable = _matching(_READABLE, response.headers)
+            response.headers["Access-Control-Expose-Headers"] = readable
+            return
+        asked = request.headers.get("Access-Control-Request-Headers", "").split(",")
+        response.headers["Access-Control-Allow-Methods"] = _METHODS
+        response.headers["Access-Control-Allow-Headers"] = _matching(_SENDABLE, asked)
+        response.headers["Access-Control-Max-Age"] = _MAX_AGE_SECONDS
+
+    def _middleware(self) -> Middleware:
+        @web.middleware
+        async def preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if _is_health(request) or not _is_preflight(request):
+                return await handler(request)
+            if not self.allows(request.headers["Origin"]):
+                raise web.HTTPForbidden(reason="Pages of this origin may not call the proxy.")
+            return web.Response(status=204)
+
+        return preflights
+
+
+def _is_preflight(request: web.Request) -> bool:
+    asks = "Access-Control-Request-Method" in request.headers
+    return request.method == "OPTIONS" and asks and "Origin" in request.headers
+
+
+def _is_health(request: web.Request) -> bool:
+    """Tell by the path: an OPTIONS request for it has no health route."""
+    return request.path.strip("/") in HEALTH
+
+
+def _matching(pattern: re.Pattern[str], names: Iterable[str]) -> str:
+    wanted = (name.strip() for name in names)
+    return ", ".join(dict.fromkeys(name for name in wanted if pattern.fullmatch(name.lower())))

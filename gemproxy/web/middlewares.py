@@ -1,0 +1,182 @@
+"""Around every handler: the request id, one line in the access log, errors as Google's JSON.
+
+From the outside in:
+
+    observe   gives the request its id and its line in the log, and an answer that broke off
+              the end that shows it
+    explain   turns what a handler raises into an answer, and refuses what is ambiguous or
+              too much; health checks are not counted
+
+They are no more than these because each event of a stream goes through them: a coroutine is
+resumed through all that await it.
+
+``stamp`` is no middleware but a hook that runs just before headers are sent, which is the
+only moment that a streamed answer and an error have in common.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http import HttpVersion10
+from aiohttp.typedefs import Handler, Middleware
+
+from gemproxy.core.errors import (
+    BadRequest,
+    Busy,
+    GemproxyError,
+    TooLarge,
+    UpstreamRejection,
+    status_payload,
+)
+from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
+from gemproxy.relay.downstream import ClientGone
+from gemproxy.relay.headers import without_query
+from gemproxy.relay.incoming import told
+from gemproxy.relay.parting import cut, part
+from gemproxy.routes.parts import ACCOUNT, IN_FLIGHT, SEND_TIMEOUT
+from gemproxy.web.checks import ambiguity, is_unknown_expectation, stops_the_parser
+
+REQUEST_ID = "X-Request-Id"
+CLIENT_CLOSED_REQUEST = 499
+HEALTH = frozenset({"health", "healthz", "livez", "readyz"})
+"""The names of the routes that are neither counted nor worth a line in a log."""
+_OF_A_BODY = (408, 413)
+"""Statuses that say that the rest of the request's body is not read."""
+
+_access = logging.getLogger("gemproxy.access")
+_log = logging.getLogger(__name__)
+
+
+async def stamp(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the request id on the answer; have the connection closed that cannot be used again."""
+    response.headers[REQUEST_ID] = request_id_var.get() or new_request_id()
+    half = response.status in _OF_A_BODY and not request.content.is_eof()
+    # In HTTP/1.0 its end is all that ends such a body; aiohttp keeps it for whoever asks for that.
+    endless = request.version == HttpVersion10 and response.content_length is None
+    if half or endless or stops_the_parser(request) or request.app[IN_FLIGHT].draining:
+        response.headers["Connection"] = "close"
+        response.force_close()
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id, and write its line when it is over, however it ends."""
+    request_id_var.set(sane_request_id(request.headers.get(REQUEST_ID)) or new_request_id())
+    request[ACCOUNT] = {}
+    began = time.monotonic()
+    response: web.StreamResponse | None = None
+    try:
+        response = await handler(request)
+    finally:
+        _write_line(request, response, time.monotonic() - began)
+    here, slow = request.app[IN_FLIGHT], request.app[SEND_TIMEOUT]
+    await part(request, here.linger, patience=here.patience, send_timeout=slow)
+    return response
+
+
+def _write_line(request: web.Request, response: web.StreamResponse | None, seconds: float) -> None:
+    route = request.match_info.route.name or "none"
+    line = {
+        "route": route,
+        "method": request.method,
+        "path": without_query(request.rel_url.raw_path),
+        "status": CLIENT_CLOSED_REQUEST if response is None else response.status,
+        "bytes": _size(request, response),
+        "duration_ms": round(seconds * 1000, 1),
+    }
+    level = logging.DEBUG if route in HEALTH else logging.INFO
+    if not _access.isEnabledFor(level):
+        return
+    account: dict[str, Any] = request[ACCOUNT]
+    message = f"{line['method']} {line['path']} {line['status']}"
+    # Logger.log would search the stack for this line of code, which is always this one.
+    record = logging.LogRecord(_access.name, level, __file__, 0, message, None, None)
+    record.__dict__.update(account, **line)
+    _access.handle(record)
+
+
+def _size(request: web.Request, response: web.StreamResponse | None) -> int:
+    """Return the bytes written, or, for an answer that is still to be, those of its body."""
+    written = request.writer.output_size
+    return written or (response.content_length if response is not None else None) or 0
+
+
+@web.middleware
+async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer for what the handler raised; an answer that has begun is cut short instead."""
+    refusal = _refusal(request)
+    if refusal is not None:
+        return refusal
+    try:
+        with _counted(request):
+            return await handler(request)
+    except asyncio.CancelledError:
+        if not request.app[IN_FLIGHT].expired or request.transport is None:
+            raise
+        return _answer(request, Busy("The proxy is shutting down."))
+    except ClientGone:
+        return web.Response(status=CLIENT_CLOSED_REQUEST)  # for the log: nobody reads it
+    except web.HTTPException as error:
+        if error.status < web.HTTPBadRequest.status_code:
+            raise
+        return _answer(request, error)
+    except Exception as error:  # noqa: BLE001 (the last place before the client)
+        return _answer(request, error)
+
+
+def _refusal(request: web.Request) -> web.Response | None:
+    """Return the answer to a request that must not reach a handler."""
+    unclear = ambiguity(request)
+    if unclear is not None:
+        response = _answer(request, BadRequest(unclear))
+        response.force_close()  # nobody knows where the next request begins
+        return response
+    if is_unknown_expectation(request):
+        return _answer(request, web.HTTPExpectationFailed())
+    return None
+
+
+def _answer(request: web.Request, error: BaseException) -> web.Response:
+    """Return the error body for ``error``; a request that is being answered loses its rest."""
+    status, payload = _explained(error)
+    if request.writer.output_size:
+        cut(request)
+    return web.json_response(payload, status=status, headers=_headers(request, error))
+
+
+def _headers(request: web.Request, error: BaseException) -> Mapping[str, str]:
+    if isinstance(error, GemproxyError):
+        return error.headers(request[ACCOUNT].get("attempts", 1))
+    return {}
+
+
+def _explained(error: BaseException) -> tuple[int, Mapping[str, Any]]:
+    request_id = request_id_var.get()
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        error = TooLarge("The request body is larger than the proxy accepts.")
+    elif isinstance(error, web.RequestPayloadError):
+        error = told(error)
+    if isinstance(error, UpstreamRejection):
+        return error.rejected_with, error.payload(request_id)
+    if isinstance(error, GemproxyError):
+        return error.status, error.payload(request_id)
+    if isinstance(error, web.HTTPException):
+        return error.status, status_payload(error.status, error.reason, request_id=request_id)
+    _log.error("unexpected error", exc_info=unsaid(error))
+    return 500, GemproxyError("The proxy failed unexpectedly.").payload(request_id)
+
+
+def _counted(request: web.Request) -> AbstractContextManager[None]:
+    """Count the request while it runs; raise Busy when there are too many."""
+    if request.match_info.route.name in HEALTH:
+        return contextlib.nullcontext()
+    return request.app[IN_FLIGHT].request()
+
+
+MIDDLEWARES: tuple[Middleware, ...] = (observe, explain)

@@ -1,0 +1,275 @@
+"""How the application is run: processes, the event loop, the socket, the way down.
+
+At SIGTERM or SIGINT readiness turns off, the socket closes, and running requests get the
+drain timeout to finish; what runs on after that is told so and cut. A second signal ends the
+wait at once.
+
+SIGHUP asks other servers to read their settings again. Ours are read at the start, so it changes
+nothing, and one line in the log says that. When it comes because the terminal was closed that the
+proxy was started from, it counts as SIGTERM. Under nohup it is ignored.
+
+``handler_cancellation`` ends a handler with its client, so that nobody pays for an answer
+without a reader. aiohttp's access log is off, because it prints the query and with it the
+keys; the middleware writes ours. Its keep-alive timeout is also the only limit on a client
+that sends its request head drop by drop.
+
+The kernel queues as many clients as may be served: uvloop takes in one for each turn of the loop
+(libuv since 1.45), and in a burst a client that finds the queue full is reset half a minute later.
+
+Several workers share the port by SO_REUSEPORT. Each is a process of its own, started afresh:
+a fork would inherit the threads of the log as corpses. A worker that dies takes the others
+down in order, so that whoever supervises the service sees it and starts it again. All of
+them get the key that seals upload sessions, since any of them may get the next piece.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+
+from aiohttp import web
+
+from gemproxy import __version__
+from gemproxy.config.settings import Settings
+from gemproxy.config.tls import TlsError, server_context
+from gemproxy.observe import logs
+from gemproxy.relay.inflight import InFlight
+from gemproxy.relay.sessions import new_key
+from gemproxy.routes.parts import IN_FLIGHT
+from gemproxy.web.app import create_app
+from gemproxy.web.checks import parses_in_c
+
+_COLLECT_AFTER = 10_000  # new containers
+_AFTER_DRAIN_SECONDS = 1.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_TERMINAL = "/dev/tty"
+_NO_RELOAD = "SIGHUP changes nothing: the settings and the files of TLS are read at the start only"
+_NO_PARSER = (
+    "gemproxy serves with aiohttp's parser in C only: unset AIOHTTP_NO_EXTENSIONS, or install a"
+    " build of aiohttp that has its extensions\n"
+)
+_ORDERLY = (0, -signal.SIGTERM)
+"""Exit codes of a worker that was told to end: it may have been too young to say how."""
+
+_log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal comes; return the exit status of the process.
+
+    0 after an orderly shutdown, 1 when the address cannot be listened on or a worker died,
+    2 when there is no parser to be trusted.
+    """
+    if not parses_in_c():
+        sys.stderr.write(_NO_PARSER)
+        return 2
+    if settings.server.workers > 1:
+        return _supervise(settings)
+    with _logging(settings):
+        return _run(settings, announce=True)
+
+
+@contextlib.contextmanager
+def _logging(settings: Settings) -> Iterator[None]:
+    """Write the log as the settings say; once in each process that serves."""
+    logging = settings.logging
+    undo = logs.configure(
+        level=logging.level,
+        style=logging.format,
+        file=logging.file,
+        debug_mode=logging.debug_mode,
+    )
+    try:
+        yield
+    finally:
+        undo()
+
+
+def _run(settings: Settings, *, announce: bool, upload_key: bytes | None = None) -> int:
+    app = create_app(settings, upload_key)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(app, settings, announce=announce))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's where it is installed: a frame costs two fifths less time with it."""
+    try:
+        import uvloop  # noqa: PLC0415 (not on every platform)
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def make_runner(app: web.Application, settings: Settings) -> web.AppRunner:
+    """Return the runner by which ``app`` is served; it listens nowhere yet."""
+    return web.AppRunner(
+        app,
+        handler_cancellation=True,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=settings.server.request_header_timeout,
+        shutdown_timeout=_AFTER_DRAIN_SECONDS,
+    )
+
+
+async def _serve(app: web.Application, settings: Settings, *, announce: bool) -> int:
+    server = settings.server
+    runner = make_runner(app, settings)
+    await runner.setup()
+    try:
+        shared = True if server.workers > 1 else None
+        tls = server_context(server.tls_cert, server.tls_key) if server.tls_cert else None
+        site = web.TCPSite(
+            runner,
+            server.host,
+            server.port,
+            reuse_port=shared,
+            ssl_context=tls,
+            backlog=server.max_connections,
+        )
+        await site.start()
+    except (OSError, TlsError) as error:
+        sys.stderr.write(f"gemproxy cannot listen: {_said(error)}\n")
+        await runner.cleanup()
+        return 1
+    # What exists by now lives as long as the process: the collector need not walk it again. And
+    # it need not look for cycles after every few requests: next to nothing here makes any.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 5, 10)
+    signals = _signals(supervised=server.workers > 1)
+    if announce:
+        sys.stdout.write(f"gemproxy {__version__} listens on {site.name}\n")
+        sys.stdout.flush()
+    await signals.get()
+    await site.stop()
+    await _drain(app[IN_FLIGHT], server.drain_timeout, signals)
+    await runner.cleanup()
+    return 0
+
+
+def _said(error: OSError | TlsError) -> str:
+    if isinstance(error, TlsError):
+        return f"the file of server.{error.setting} {error}"
+    return error.strerror or str(error)
+
+
+def _signals(*, supervised: bool) -> "asyncio.Queue[int]":
+    """Return the queue of the signals from now on; one that is ignored stays so."""
+    terminal = _has_terminal()
+    came: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, came.put_nowait, number)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, _hang_up, None if supervised else came, terminal)
+    return came
+
+
+def _hang_up(came: "asyncio.Queue[int] | None", terminal: bool) -> None:  # noqa: FBT001 (a callback)
+    """Tell a SIGHUP that somebody sends from that of a ``terminal`` that was closed.
+
+    That one goes to ``came``, once: a shell that ends sends it again, and a second signal would
+    end the wait. A worker leaves it to its supervisor.
+    """
+    if not terminal or _has_terminal():
+        _log.warning(_NO_RELOAD)
+    elif came is not None:
+        came.put_nowait(signal.SIGHUP)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _log.debug, "SIGHUP again")
+
+
+def _has_terminal() -> bool:
+    """Tell whether the process has a controlling terminal; one that was closed opens no more."""
+    try:
+        os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+async def _drain(in_flight: InFlight, seconds: float, signals: "asyncio.Queue[int]") -> None:
+    """Let running requests finish, until the time is up or a second signal comes."""
+    draining = asyncio.create_task(in_flight.drain(seconds))
+    hurry = asyncio.create_task(signals.get())
+    await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    if not draining.done():
+        draining.cancel()
+        await in_flight.drain(0)
+
+
+def _supervise(settings: Settings) -> int:
+    """Run the workers until a signal comes or one of them ends."""
+    if settings.server.port == 0:
+        sys.stderr.write("gemproxy cannot listen: several workers need a port, not 0\n")
+        return 1
+    spawn = multiprocessing.get_context("spawn")
+    key = new_key()
+    workers = [
+        spawn.Process(target=_work, args=(settings, number == 0, key), name=f"gemproxy-{number}")
+        for number in range(settings.server.workers)
+    ]
+    with _forwarding(workers) as signalled:
+        for worker in workers:
+            worker.start()
+        missed = bool(signalled)  # by those that were not started yet
+        if not missed:
+            wait([worker.sentinel for worker in workers])
+        # A worker that is told twice hurries: one that ends first must not cut the others' streams.
+        if missed or not signalled:
+            _terminate(workers)
+        for worker in workers:
+            worker.join()
+    return 0 if all(worker.exitcode in _ORDERLY for worker in workers) else 1
+
+
+def _work(settings: Settings, announce: bool, key: bytes) -> None:  # noqa: FBT001 (of a process)
+    """Be one worker; only the supervisor listens to the terminal's SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _logging(settings):
+        sys.exit(_run(settings, announce=announce, upload_key=key))
+
+
+@contextlib.contextmanager
+def _forwarding(workers: Sequence[SpawnProcess]) -> Iterator[list[int]]:
+    """Pass signals on to the workers, as SIGTERM; yield the list of those that came.
+
+    A SIGHUP that ends nothing goes to the first of them, which has a log.
+    """
+    came: list[int] = []
+    had_terminal = _has_terminal()
+
+    def forward(number: int, _frame: object) -> None:
+        came.append(number)
+        _terminate(workers)
+
+    def hang_up(number: int, frame: object) -> None:
+        if had_terminal and not _has_terminal():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            forward(number, frame)
+        elif workers[0].pid is not None and workers[0].is_alive():
+            os.kill(workers[0].pid, number)
+
+    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _terminate(workers: Sequence[SpawnProcess]) -> None:
+    for worker in workers:
+        if worker.pid is not None and worker.is_alive():
+            worker.terminate()

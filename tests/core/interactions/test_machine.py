@@ -1,0 +1,579 @@
+"""The interaction machine: by playbooks, and cut anywhere under any chunking."""
+
+import itertools
+import json
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired, UpstreamFailure
+from gemproxy.core.interactions.happening import read
+from gemproxy.core.interactions.machine import (
+    InteractionIntake,
+    InteractionMachine,
+    Origin,
+    Point,
+    State,
+    Told,
+)
+from gemproxy.core.repair.events import (
+    Action,
+    Cause,
+    Emit,
+    Ended,
+    Fail,
+    Finish,
+    GaveUp,
+    How,
+    Opened,
+    Rejected,
+    Resume,
+)
+from gemproxy.core.repair.intake import Step
+from gemproxy.core.repair.machine import IllegalInput, IllegalTransition, Patience
+from gemproxy.core.wire.frame import Frame
+from tests.playbook import Playbook
+
+EOF = Ended(How.EOF)
+RESET = Ended(How.RESET)
+CREATE = Origin(creates=True)
+READ = Origin(creates=False, interaction_id="v1_a", last_event_id="e0")
+
+
+def raw(kind: str, event_id: str | None = None, eol: str = "\n", **fields: Any) -> bytes:
+    """Return one event as Google writes it."""
+    event = {**fields, "event_type": kind, **({"event_id": event_id} if event_id else {})}
+    return f"event: {kind}{eol}data: {json.dumps(event)}{eol}{eol}".encode()
+
+
+def told(event: bytes) -> Told:
+    data = event.partition(b"data: ")[2].rstrip()
+    return Told(Frame(event, data), read(data))
+
+
+def text(words: str, event_id: str | None = None) -> bytes:
+    return raw("step.delta", event_id, index=0, delta={"type": "text", "text": words})
+
+
+def status(word: str = "in_progress", **more: str) -> bytes:
+    return raw("interaction.status_update", interaction_id="v1_a", status=word, **more)
+
+
+def machine(origin: Origin = CREATE, **more: Any) -> InteractionMachine:
+    return InteractionMachine(origin, **more)
+
+
+def fails(code: str | int, message: str) -> Any:
+    """Expect an error that comes from the upstream."""
+
+    def check(action: Action) -> bool:
+        if not isinstance(action, Fail):
+            return False
+        error = action.error.payload()["error"]
+        return (error.get("code"), error.get("message")) == (code, message)
+
+    return check
+
+
+CREATED = raw("interaction.created", interaction={"id": "v1_a", "status": "in_progress"})
+START = raw("step.start", index=0, step={"type": "model_output"})
+ONE, TWO, THREE = text("one ", "e1"), text("two ", "e2"), text("three", "e3")
+COMPLETED = raw("interaction.completed", interaction={"id": "v1_a", "status": "completed"})
+END = b"event: done\ndata: [DONE]\n\n"
+WHOLE = [CREATED, START, ONE, TWO, THREE, COMPLETED, END]
+DROPPED = Fail(Unrepaired(""))
+
+
+def passing(play: Playbook, *events: bytes) -> Playbook:
+    for event in events:
+        play = play >> told(event) << Emit(event)
+    return play
+
+
+def test_a_whole_stream_passes_as_it_came() -> None:
+    unit = machine()
+
+    assert passing(Playbook(unit) >> Opened(), *WHOLE) >> EOF << Finish()
+    assert (unit.state, unit.status, unit.progress) == (State.DONE, "completed", 6)
+    assert unit.causes == []
+
+
+def test_a_stream_is_read_on_behind_its_last_event() -> None:
+    unit = machine()
+
+    play = passing(Playbook(unit) >> Opened(), CREATED, START, ONE, TWO)
+    play = play >> RESET << Resume(Cause.DROP)
+    assert unit.point == Point("v1_a", "e2")
+    assert passing(play >> Opened(), THREE, COMPLETED, END) >> EOF << Finish()
+
+
+def test_what_is_told_twice_is_left_out() -> None:
+    play = passing(Playbook(machine()) >> Opened(), CREATED, ONE, TWO) >> EOF << Resume(Cause.DROP)
+    play = play >> Opened() >> told(ONE) >> told(TWO)
+    play = passing(play, THREE) >> told(TWO)
+    assert passing(play, COMPLETED, END) >> EOF << Finish()
+
+
+def test_comments_are_left_out_until_there_is_news() -> None:
+    comment = Told(Frame(b": hello\n\n", None), read(None))
+
+    play = Playbook(machine()) >> Opened() >> comment << Emit(b": hello\n\n")
+    play = passing(play, CREATED, ONE) >> EOF << Resume(Cause.DROP)
+    play = play >> Opened() >> comment
+    assert passing(play, TWO) >> comment << Emit(b": hello\n\n")
+
+
+def test_an_interaction_without_ids_is_told_again_from_its_beginning() -> None:
+    first, second = text("one "), text("two ")
+    unit = machine()
+
+    play = passing(Playbook(unit) >> Opened(), CREATED, status(), START, first) >> RESET
+    play = play << Resume(Cause.DROP)
+    assert unit.point == Point("v1_a")
+    for event in (CREATED, status(), START, first):
+        play = play >> Opened() if event is CREATED else play
+        play = play >> told(event)
+    assert passing(play, second, COMPLETED, END) >> EOF << Finish()
+
+
+def test_a_story_that_is_told_otherwise_is_not_joined() -> None:
+    unit = machine()
+
+    play = passing(Playbook(unit) >> Opened(), CREATED, ONE, text("tw")) >> EOF
+    play = play << Resume(Cause.DROP) >> Opened() >> told(text("two"))
+    assert play << Fail(Unrepaired(""))
+    assert unit.causes == [Cause.DROP, Cause.DIVERGED]
+
+
+def test_an_end_before_the_replay_has_come_to_the_last_id_is_none() -> None:
+    play = passing(Playbook(machine()) >> Opened(), CREATED, ONE) >> EOF << Resume(Cause.DROP)
+    play = play >> Opened() >> told(CREATED) >> told(text("plain"))
+    assert play >> told(END) << DROPPED
+
+
+@pytest.mark.parametrize("origin", [Origin(creates=True, keeps=False), CREATE])
+def test_nothing_is_read_on_that_is_not_kept_or_has_no_name(origin: Origin) -> None:
+    play = Playbook(machine(origin)) >> Opened()
+    if not origin.keeps:
+        play = passing(play, CREATED, ONE)
+    assert play >> RESET << DROPPED
+
+
+def test_nothing_is_read_on_when_repair_is_off() -> None:
+    play = passing(Playbook(machine(repair=False)) >> Opened(), CREATED, ONE)
+    assert play >> EOF << DROPPED
+
+
+@pytest.mark.parametrize("how", list(How))
+def test_behind_the_completion_only_the_end_mark_is_missing(how: How) -> None:
+    play = passing(Playbook(machine()) >> Opened(), CREATED, ONE, COMPLETED)
+    assert play >> Ended(how) << Emit(END) << Finish()
+
+
+def test_the_end_mark_is_written_like_the_stream() -> None:
+    completed = COMPLETED.replace(b"\n", b"\r\n").partition(b"\r\n")[2]
+
+    play = passing(Playbook(machine()) >> Opened(), completed)
+    assert play >> EOF << Emit(b"data: [DONE]\r\n\r\n") << Finish()
+
+
+def test_no_end_mark_is_added_when_repair_is_off() -> None:
+    play = passing(Playbook(machine(repair=False)) >> Opened(), CREATED, COMPLETED)
+    assert play >> EOF << Finish()
+
+
+@pytest.mark.parametrize("how", [How.EOF, How.RESET, How.STALLED])
+def test_behind_the_end_mark_every_end_is_one(how: How) -> None:
+    play = passing(Playbook(machine()) >> Opened(), *WHOLE)
+    assert play >> Ended(how) << Finish()
+
+
+# -- before there is an answer ------------------------------------------------------------
+
+
+def test_a_creation_is_made_again_only_when_it_never_arrived() -> None:
+    unit = machine()
+
+    play = Playbook(unit) >> Ended(How.UNREACHABLE) << Resume(Cause.UNREACHABLE)
+    assert unit.point is None
+    assert passing(play >> Opened(), *WHOLE) >> EOF << Finish()
+
+
+@pytest.mark.parametrize("how", [How.RESET, How.NO_FIRST_BYTE, How.GARBLED, How.STALLED])
+def test_a_creation_that_may_have_arrived_is_not_made_again(how: How) -> None:
+    error = NoFirstByte("") if how is How.NO_FIRST_BYTE else UpstreamFailure("")
+    assert Playbook(machine()) >> Ended(how) << Fail(error)
+
+
+def test_a_body_that_is_gone_cannot_be_sent_again() -> None:
+    origin = attrs.evolve(CREATE, again=False)
+    assert Playbook(machine(origin)) >> Ended(How.UNREACHABLE) << Fail(Unreachable(""))
+
+
+@pytest.mark.parametrize("code", [400, 404, 429, 500, 503])
+def test_a_refused_creation_is_refused(code: int) -> None:
+    assert Playbook(machine()) >> Rejected(code, b"") << Fail
+
+
+def test_the_clients_own_read_is_made_again() -> None:
+    unit = machine(READ)
+
+    play = Playbook(unit) >> Ended(How.RESET) << Resume(Cause.DROP)
+    play = play >> Rejected(503, b"") << Resume(Cause.STATUS)
+    assert unit.point is None
+    play = play >> Opened() >> RESET << Resume(Cause.DROP)
+    assert unit.point == Point("v1_a", "e0")
+    play = passing(play >> Opened(), TWO) >> RESET << Resume(Cause.DROP)
+    assert unit.point == Point("v1_a", "e2")
+    assert passing(play >> Opened(), THREE, COMPLETED, END) >> EOF << Finish()
+
+
+def test_when_the_pacing_gives_up_the_last_error_is_told() -> None:
+    unit = machine(READ)
+    play = Playbook(unit) >> Ended(How.UNREACHABLE) << Resume(Cause.UNREACHABLE)
+    assert play >> GaveUp("enough") << Fail(Unreachable(""))
+
+    play = Playbook(machine(READ)) >> Opened() >> EOF << Resume(Cause.DROP)
+    assert play >> GaveUp("enough") << Fail(Unrepaired(""))
+
+
+# -- refusals to read on ------------------------------------------------------------------
+
+
+def broken(**more: Any) -> Playbook:
+    play = passing(Playbook(machine(**more)) >> Opened(), CREATED, ONE)
+    return play >> RESET << Resume(Cause.DROP)
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 410, 501])
+def test_a_refusal_to_read_on_ends_loudly(code: int) -> None:
+    assert (
+        broken() >> Rejected(code, b'{"error":{"code":"x","message":"gone"}}') << fails("x", "gone")
+    )
+
+
+@pytest.mark.parametrize("code", [408, 500, 502, 503, 504])
+def test_a_server_that_is_down_is_asked_again(code: int) -> None:
+    assert broken() >> Rejected(code, b"", 7) << Resume(Cause.STATUS, 7)
+
+
+def test_a_server_that_asks_for_too_much_is_asked_again_at_our_own_pace() -> None:
+    play = broken(retry_after_limit=30) >> Rejected(503, b"", 31) << Resume(Cause.STATUS)
+    assert play >> Rejected(503, b"", 5) << Resume(Cause.STATUS)
+
+
+RETRY_INFO = json.dumps(
+    {"error": {"details": [{"@type": "google.rpc.RetryInfo", "retryDelay": "3s"}]}}
+).encode()
+
+
+def test_a_quota_is_waited_for_once_and_then_read_on_at_our_own_pace() -> None:
+    play = broken() >> Rejected(429, RETRY_INFO) << Resume(Cause.STATUS, 3)
+    assert play >> Rejected(429, RETRY_INFO) << Resume(Cause.STATUS)
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(404, None), (429, None), (429, 31)])
+def test_reading_on_costs_nothing_and_is_tried_until_the_pacing_ends_it(
+    status: int, seconds: float | None
+) -> None:
+    play = broken(retry_after_limit=30) >> Rejected(status, b"", seconds) << Resume(Cause.STATUS)
+    assert play >> GaveUp("enough") << Fail
+
+
+@pytest.mark.parametrize("status", [404, 429])
+def test_a_read_of_the_client_that_never_began_is_refused_at_once(status: int) -> None:
+    assert Playbook(machine(READ)) >> Rejected(status, b"") << Fail
+
+
+# -- errors in the stream -----------------------------------------------------------------
+
+FAULT = raw("error", error={"code": "gateway_timeout", "message": "late"})
+OWN = raw("error", error={"code": "invalid_tool", "message": "no"})
+UNFRAMED = Frame(b"x", b'[{"error":{"code":503,"message":"down"}}]')
+
+
+def test_an_error_of_the_way_is_not_shown() -> None:
+    play = passing(Playbook(machine()) >> Opened(), CREATED, ONE)
+    play = play >> told(FAULT) << Resume(Cause.ERROR_FRAME)
+    assert passing(play >> Opened(), TWO, COMPLETED, END) >> EOF << Finish()
+
+
+def test_an_error_that_comes_again_is_the_interactions_own() -> None:
+    play = passing(Playbook(machine()) >> Opened(), CREATED, ONE)
+    play = play >> told(FAULT) << Resume(Cause.ERROR_FRAME) >> Opened()
+    assert passing(play, FAULT) >> EOF << Finish()
+
+
+def test_an_error_before_the_replay_has_caught_up_is_of_the_way() -> None:
+    plain = text("one")
+    play = passing(Playbook(machine()) >> Opened(), CREATED, plain)
+    for _ in range(3):
+        play = play >> told(FAULT) << Resume(Cause.ERROR_FRAME) >> Opened() >> told(CREATED)
+    play = play >> told(plain)
+    assert passing(play, FAULT) >> EOF << Finish()
+
+
+def test_an_error_of_the_interaction_passes_and_ends_it() -> None:
+    play = passing(Playbook(machine()) >> Opened(), CREATED, OWN)
+    assert play >> EOF << Finish()
+
+
+def test_a_cut_behind_an_error_stays_a_cut() -> None:
+    play = passing(Playbook(machine()) >> Opened(), CREATED, OWN)
+    assert play >> RESET << DROPPED
+
+
+def test_a_stream_may_go_on_behind_an_error() -> None:
+    play = passing(Playbook(machine()) >> Opened(), CREATED, OWN, ONE)
+    assert play >> EOF << Resume(Cause.DROP)
+
+
+def test_an_error_of_the_way_passes_where_nothing_can_be_read_on() -> None:
+    play = Playbook(machine(attrs.evolve(CREATE, keeps=False))) >> Opened()
+    assert passing(play, CREATED, FAULT) >> EOF << Finish()
+
+
+def test_an_unframed_error_is_asked_again_as_often_as_the_pacing_lets() -> None:
+    unframed = Told(UNFRAMED, read(UNFRAMED.data))
+    play = passing(Playbook(machine()) >> Opened(), CREATED, ONE)
+    for _ in range(3):
+        play = play >> unframed << Resume(Cause.ERROR_FRAME) >> Opened()
+    play = play >> unframed << Resume(Cause.ERROR_FRAME)
+    assert play >> GaveUp("enough") << fails(503, "down")
+
+
+def test_an_unframed_error_is_told_in_the_streams_dialect_where_nothing_can_be_read_on() -> None:
+    unframed = Told(UNFRAMED, read(UNFRAMED.data))
+    play = passing(Playbook(machine(repair=False)) >> Opened(), CREATED)
+    assert play >> unframed << (lambda action: isinstance(action, Fail))
+
+
+# -- what the relay asks ------------------------------------------------------------------
+
+
+def test_patience_is_for_the_moment() -> None:
+    unit = machine()
+    assert unit.patience is Patience.FIRST_BYTE
+    for event, patience in [
+        (CREATED, Patience.THINKING),
+        (START, Patience.THINKING),
+        (ONE, Patience.CHUNK),
+        (raw("step.stop", index=0), Patience.THINKING_ON),
+        (COMPLETED, Patience.FINISH),
+        (END, Patience.FINISH),
+    ]:
+        if event is CREATED:
+            unit.receive(Opened())
+        unit.receive(told(event))
+        assert unit.patience is patience
+
+
+@pytest.mark.parametrize(
+    ("events", "goes_on"),
+    [
+        ([CREATED], False),
+        ([CREATED, status(continuation_token="t")], True),
+        ([CREATED, status(continuation_token="t"), status()], True),
+        ([CREATED, status(continuation_token="t"), ONE], False),
+        ([CREATED, status(continuation_token="t"), COMPLETED], False),
+    ],
+)
+def test_the_sdks_go_on_by_themselves_from_a_token(events: list[bytes], goes_on: bool) -> None:
+    unit = machine(attrs.evolve(CREATE, keeps=False))
+    unit.receive(Opened())
+    for event in events:
+        unit.receive(told(event))
+
+    assert unit.client_goes_on is goes_on
+
+
+def test_a_clients_own_token_is_one_to_go_on_from() -> None:
+    assert machine(Origin.of_body(b'{"continuation_token":"t"}')).client_goes_on
+    assert not machine(READ).client_goes_on
+
+
+@pytest.mark.parametrize(
+    ("body", "origin"),
+    [
+        (b'{"model":"m","stream":true}', Origin(creates=True, name="m")),
+        (b'{"agent":"a","store":false}', Origin(creates=True, keeps=False, name="a")),
+        (b'{"store":true,"model":null}', CREATE),
+        (b'{"store":null}', CREATE),
+        (b'{"store":"no"}', CREATE),
+        (b"\x1f\x8b", CREATE),
+        (b"", CREATE),
+    ],
+)
+def test_the_body_says_what_is_created(body: bytes, origin: Origin) -> None:
+    assert Origin.of_body(body) == origin
+
+
+def test_an_impossible_input_is_refused() -> None:
+    with pytest.raises(IllegalInput):
+        machine().receive(told(ONE))
+
+
+def test_a_handler_may_lead_only_where_the_table_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = InteractionMachine.TRANSITIONS
+    key = (State.CONNECTING, Opened)
+    narrowed = {**table, key: attrs.evolve(table[key], targets=())}
+    monkeypatch.setattr(InteractionMachine, "TRANSITIONS", narrowed)
+
+    with pytest.raises(IllegalTransition):
+        machine().receive(Opened())
+
+
+def test_nothing_comes_after_the_end() -> None:
+    unit = machine(READ)
+    for event in (Opened(), told(END), EOF):
+        unit.receive(event)
+
+    with pytest.raises(IllegalInput):
+        unit.receive(EOF)
+
+
+# -- bytes --------------------------------------------------------------------------------
+
+
+@attrs.define
+class Upstream:
+    """Keeps an interaction, and tells it from any event on, cut after so many bytes."""
+
+    events: list[bytes]
+    cuts: list[int]
+    overlap: int = 0
+
+    def tell(self, point: Point | None) -> tuple[bytes, bool]:
+        """Return a body, and whether it is the last."""
+        last_id = point.last_event_id if point else None
+        ids = [told(event).event.id for event in self.events]
+        begin = ids.index(last_id) + 1 if last_id is not None else 0
+        while begin and (self.overlap or ids[begin - 1] is None) and ids[begin - 1] != last_id:
+            begin -= 1
+        body = b"".join(self.events[max(0, begin - self.overlap * (begin > 0)) :])
+        if not self.cuts:
+            return body, True
+        cut = self.cuts.pop(0)
+        return body[: cut % (len(body) + 1)], False
+
+
+def play(upstream: Upstream, sizes: list[int], ends: list[How]) -> tuple[bytes, object]:
+    """Return what a client gets, and the verdict."""
+    intake = InteractionIntake(InteractionMachine(CREATE))
+    pieces, hows = itertools.cycle(sizes), itertools.cycle(ends)
+    got = b""
+    while True:
+        body, _ = upstream.tell(intake.machine.point)
+        step = intake.opened()
+        while body and step.verdict is None:
+            size = next(pieces)
+            piece, body = body[:size], body[size:]
+            step = intake.received(piece)
+            got += step.raw
+        if step.verdict is None:
+            step = intake.ended(next(hows))
+            got += step.raw
+        if not isinstance(step.verdict, Resume):
+            return got, step.verdict
+
+
+def story(words: list[str], every: int, eol: str = "\n") -> list[bytes]:
+    """Return a whole stream in which every so-many-th piece of text has an id."""
+    pieces = [
+        raw(
+            "step.delta",
+            f"e{number}" if every and number % every == 0 else None,
+            eol,
+            delta={"type": "text", "text": word},
+        )
+        for number, word in enumerate(words)
+    ]
+    end = END.replace(b"\n", eol.encode())
+    created = CREATED.replace(b"\n", eol.encode())
+    return [created, *pieces, COMPLETED.replace(b"\n", eol.encode()), end]
+
+
+WORDS = st.lists(st.sampled_from(["a", "ab", "größer", "测试", "\n\n", "data: "]), max_size=8)
+
+
+@given(
+    WORDS,
+    st.integers(0, 3),
+    st.lists(st.integers(0, 10_000), max_size=4),
+    st.lists(st.integers(1, 90), min_size=1, max_size=5),
+    st.lists(st.sampled_from(list(How)), min_size=1, max_size=3),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_any_chunking_and_any_cuts_give_the_same_bytes(
+    words: list[str],
+    every: int,
+    cuts: list[int],
+    sizes: list[int],
+    ends: list[How],
+    eol: str,
+) -> None:
+    events = story(words, every, eol)
+    size, least = sum(map(len, events)), len(events[0])
+    named = [least + cut % (size - least + 1) for cut in cuts[:1]]  # the id has to be known
+    upstream = Upstream(events, named + cuts[1:])
+
+    got, verdict = play(upstream, sizes, ends)
+
+    assert got == b"".join(events)
+    assert isinstance(verdict, Finish)
+
+
+@pytest.mark.parametrize("every", [1, 2, 0])
+@pytest.mark.parametrize("overlap", [0, 1])
+def test_a_cut_at_each_byte_gives_the_same_bytes(every: int, overlap: int) -> None:
+    events = story(["one ", "zwei: äöü ", "三", "four"], every)
+    whole = b"".join(events)
+    for cut in range(len(events[0]) - 2, len(whole) + 1):
+        got, verdict = play(Upstream(events, [cut], overlap if every else 0), [7], [How.RESET])
+        assert got == whole
+        assert isinstance(verdict, Finish)
+
+
+def test_half_an_event_is_never_shown() -> None:
+    intake = InteractionIntake(InteractionMachine(attrs.evolve(CREATE, keeps=False)))
+    intake.opened()
+    assert intake.received(CREATED + ONE[:-9]).raw == CREATED
+    step = intake.ended(How.EOF)
+    assert step.raw == b""
+    assert isinstance(step.verdict, Fail)
+
+
+def test_an_event_that_lacks_only_its_end_is_one() -> None:
+    intake = InteractionIntake(InteractionMachine(READ))
+    intake.opened()
+    intake.received(ONE + TWO.rstrip())
+    step = intake.ended(How.RESET)
+    assert step == Step(TWO, Resume(Cause.DROP))
+    assert intake.machine.point == Point("v1_a", "e2")
+
+
+def test_an_unframed_error_at_the_end_is_an_error() -> None:
+    intake = InteractionIntake(InteractionMachine(READ))
+    intake.opened()
+    intake.received(ONE + b'[{\n  "error": {\n    "code": 503,\n')
+    intake.received(b'    "message": "down"\n  }\n}\n]\n')
+    assert intake.ended(How.EOF) == Step(b"", Resume(Cause.ERROR_FRAME))
+
+
+def test_an_event_beyond_the_cap_and_one_that_is_no_json_are_interruptions() -> None:
+    intake = InteractionIntake(InteractionMachine(READ), max_frame=500)
+    intake.opened()
+    assert intake.received(b"data: " + b"x" * 600).verdict == Resume(Cause.GARBLED)
+    intake.opened()
+    step = intake.received(ONE + b"data: {oops\n\n" + TWO)
+    assert step == Step(ONE, Resume(Cause.GARBLED))
+
+
+def test_what_never_opened_is_told_to_the_machine() -> None:
+    intake = InteractionIntake(InteractionMachine(READ))
+    assert intake.failed_to_open(How.UNREACHABLE).verdict == Resume(Cause.UNREACHABLE)
+    assert intake.rejected(503, b"", 2).verdict == Resume(Cause.STATUS, 2)
+    assert isinstance(intake.gave_up("enough").verdict, Fail)

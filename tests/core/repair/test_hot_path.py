@@ -1,0 +1,116 @@
+"""What an undisturbed event may cost, counted and not timed."""
+
+import sys
+from collections import Counter
+
+import pytest
+
+from gemproxy.core.answer import chunk as chunk_module
+from gemproxy.core.answer.rewrite import Rewriter
+from gemproxy.core.repair import intake as intake_module
+from gemproxy.core.repair.events import How
+from gemproxy.core.repair.intake import Intake
+from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.wire import flow as flow_module
+from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from tests.gemini import BODY, chunk, sse
+
+EVENTS = 50
+FIRST = sse(chunk("A beginning. "))
+BLOCK = sse(*(chunk(f"word {number} ", usage=(3, number)) for number in range(EVENTS)))
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count what is done while a block of events passes."""
+    counted: Counter[str] = Counter()
+
+    def counting(owner: object, name: str, label: str) -> None:
+        original = getattr(owner, name)
+
+        def wrapper(*args: object, **kwargs: object) -> object:
+            counted[label] += 1
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, wrapper)
+
+    counting(flow_module, "_decode", "decodes")
+    counting(intake_module, "read", "general decodes")
+    counting(chunk_module, "_read_slowly", "slow decodes")
+    counting(StreamMachine, "receive", "inputs")
+    counting(Rewriter, "rewrite", "rewrites")
+    return counted
+
+
+def begun() -> Intake:
+    """Return the intake of a stream that runs undisturbed."""
+    intake = Intake(StreamMachine(StreamRequest(BODY), SSEEncoder()), SSEDecoder)
+    intake.opened()
+    intake.received(FIRST)
+    return intake
+
+
+def test_each_event_is_decoded_once_and_a_read_is_one_input_and_one_write(
+    work: Counter[str],
+) -> None:
+    intake = begun()
+    work.clear()
+
+    step = intake.received(BLOCK)
+
+    assert step.raw == BLOCK
+    assert work == {"decodes": EVENTS, "inputs": 1}
+    assert "document" not in vars(intake.machine.request), "the request is not parsed"
+
+
+def test_a_read_that_ends_within_an_event_is_one_write_too(work: Counter[str]) -> None:
+    intake = begun()
+    half = BLOCK[: len(BLOCK) - 20]
+    work.clear()
+
+    assert intake.received(half).raw == BLOCK[: BLOCK.rindex(b"data: ")]
+    assert intake.received(BLOCK[len(half) :]).raw == BLOCK[BLOCK.rindex(b"data: ") :]
+    assert work == {"decodes": EVENTS, "inputs": 2}
+
+
+def test_no_python_function_is_called_for_an_event() -> None:
+    """Calls are what time is made of here; a run may make a few, whatever its length."""
+    calls: Counter[int] = Counter()
+    for length in (1, EVENTS):
+        intake, block = begun(), sse(*[chunk("word ")] * length)
+
+        def count(_: object, event: str, __: object, length: int = length) -> None:
+            calls[length] += event == "call"
+
+        sys.setprofile(count)
+        intake.received(block)
+        sys.setprofile(None)
+
+    assert calls[EVENTS] == calls[1]
+    assert calls[1] < 15
+
+
+def test_what_goes_out_is_the_read_and_no_copy_of_it() -> None:
+    assert begun().received(BLOCK).raw is BLOCK
+
+
+def test_a_frame_is_a_slice_of_the_read() -> None:
+    frames = SSEDecoder().feed(BLOCK)
+
+    assert len(frames) == EVENTS
+    assert all(frame.data is not None for frame in frames)
+
+
+def test_after_an_interruption_a_read_is_rewritten_at_once(work: Counter[str]) -> None:
+    intake = begun()
+    intake.received(BLOCK)
+    intake.ended(How.RESET)
+    intake.opened()
+    intake.received(sse(*(chunk(f"and {number} on ", response_id="other") for number in range(40))))
+    work.clear()
+
+    step = intake.received(sse(*[chunk("and on ", response_id="other", usage=(3, 4))] * EVENTS))
+
+    assert step.raw.count(b'"responseId": "first"') == EVENTS
+    assert work == {"decodes": EVENTS, "inputs": 1}

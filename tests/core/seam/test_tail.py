@@ -1,0 +1,83 @@
+"""The end of the delivered text, and what in it is told from a repetition."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.core.seam.tail import REACH, Tail, _agreements
+
+STORY = "Once upon a time, in a small town by the sea, there lived "
+
+
+def telling(text: str) -> str | None:
+    """Return the shortest telling end of ``text``, folded; None when there is none."""
+    tail = Tail.of(text)
+    return tail.folded[tail.telling :] if tail.telling >= 0 else None
+
+
+def test_a_telling_end_reaches_beyond_the_repetition_that_the_text_ends_with() -> None:
+    assert (telling("He laughed: " + "ha " * 9) or "").startswith(": ha ha")
+
+
+@pytest.mark.parametrize("text", ["ha " * 9, "=" * 50, "0, " * 40])
+def test_a_text_that_is_one_repetition_has_no_telling_end(text: str) -> None:
+    assert telling(text) is None
+
+
+@given(st.text("ab ", min_size=1, max_size=80))
+def test_a_telling_end_occurs_once(text: str) -> None:
+    end = telling(text)
+
+    if end is not None:
+        folded = Tail.of(text).folded
+        assert folded.find(end) == len(folded) - len(end)
+
+
+def test_whitespace_at_the_end_is_kept_apart() -> None:
+    tail = Tail.of(STORY + "\n\n")
+
+    assert (tail.text, tail.trailing) == (STORY.rstrip(), " \n\n")
+
+
+@pytest.mark.parametrize(
+    ("anchor", "at"), [("there lived ", 46), (None, -1), ("elsewhere", -1), ("  ", -1)]
+)
+def test_an_anchor_is_found_where_it_begins(anchor: str | None, at: int) -> None:
+    assert Tail.of(STORY).index_of(anchor) == at
+
+
+def test_only_the_last_characters_of_a_long_text_count() -> None:
+    tail = Tail.of("x" * 10_000 + STORY)
+
+    assert len(tail.text) == 3 * REACH
+    assert tail.start == 10_000 + len(STORY.rstrip()) - 3 * REACH
+
+
+def test_a_line_that_was_whole_may_come_twice() -> None:
+    tail = Tail.of(STORY + "\n| apple | 100 | red |\n")
+    row = tail.folded.index("| apple")
+
+    assert tail.may_come_twice(row, "")
+    assert not tail.breaks_off(row)
+
+
+def test_a_line_that_is_not_yet_whole_breaks_off() -> None:
+    tail = Tail.of(STORY + "\n| apple | 100 | red and green")
+
+    assert tail.breaks_off(tail.folded.index("| apple"))
+
+
+@given(st.text("ab", max_size=40))
+def test_agreements_are_those_found_one_by_one(text: str) -> None:
+    slow = [0] * len(text)
+    for offset in range(1, len(text)):
+        rest = text[offset:]
+        while slow[offset] < len(rest) and rest.startswith(text[: slow[offset] + 1]):
+            slow[offset] += 1
+    assert _agreements(text) == slow
+
+
+def test_half_of_a_tail_that_was_cut_off_is_looked_at() -> None:
+    tail = Tail.of(" ".join(f"word{number}" + " " * 9 for number in range(400)))
+    assert tail.start > 0
+    assert tail.earliest >= len(tail.folded) // 2

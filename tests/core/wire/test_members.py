@@ -1,0 +1,86 @@
+"""Where strings stand in a JSON text, told without building it."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.core.wire import members
+from gemproxy.core.wire.members import string_members
+
+WANTED = {b"uri", b"other"}
+
+names = st.sampled_from(["uri", "other", "a", "long" * 30, 'quoted "uri"', "\\", "é"])
+values = st.recursive(
+    st.none() | st.integers() | st.text(max_size=80) | st.sampled_from(['"uri":"x"', "\\", '\\"']),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def by_parsing(value: object, around: tuple[str, ...] = ()) -> Iterator[tuple[list[str], str]]:
+    """Yield the path and the value of each wanted string, from the built document."""
+    if isinstance(value, list):
+        for item in value:
+            yield from by_parsing(item, around)
+    if not isinstance(value, dict):
+        return
+    for name, item in value.items():
+        if isinstance(item, str) and name.encode() in WANTED:
+            yield [*around, name], item
+        yield from by_parsing(item, (*around, name))
+
+
+@given(values, st.sampled_from([None, 1]), st.booleans())
+def test_every_string_is_found_with_the_names_around_it(
+    document: object, indent: int | None, ascii_only: bool
+) -> None:
+    body = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode()
+
+    found = [
+        (member.names[-1].decode(), json.loads(body[member.start : member.end]))
+        for member in string_members(body, WANTED)
+    ]
+
+    assert found == [(path[-1], text) for path, text in by_parsing(document)]
+
+
+def test_the_names_are_those_of_the_containers() -> None:
+    body = b'{"a": [{"b": {"uri": "x"}}, [{"uri" : "y"}]], "uri": "z", "c": {}}'
+
+    assert [member.names for member in string_members(body, {b"uri"})] == [
+        (b"a", b"b", b"uri"),
+        (b"a", b"uri"),
+        (b"uri",),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"uri": 1}',
+        b'{"uri": ["x"]}',
+        b'{"uri": {"x": "y"}}',
+        b'["uri", "x"]',
+        b'{"a": "\\"uri\\": \\"x\\""}',
+        b'{"uri": null, "a": "x"}',
+    ],
+)
+def test_what_is_no_string_under_that_name_is_no_member(body: bytes) -> None:
+    assert list(string_members(body, {b"uri"})) == []
+
+
+@given(st.lists(st.sampled_from([*b'{}[]":,\\u "', 0x61])).map(bytes) | st.binary())
+def test_what_is_no_json_does_no_harm(noise: bytes) -> None:
+    list(string_members(noise, WANTED))
+    list(string_members(b'{"uri":"' + noise, WANTED))
+
+
+def test_long_strings_are_jumped_over_and_a_flood_of_small_ones_is_left_alone() -> None:
+    last = b'{"uri": "x"}]'
+
+    assert len(list(string_members(b'["' + b"A" * (8 << 20) + b'",' + last, WANTED))) == 1
+    assert len(list(string_members(b"[" + b'"\\"",' * 1000 + last, WANTED))) == 1
+    assert list(string_members(b"[" + b'"",' * members._MOST + last, WANTED)) == []
