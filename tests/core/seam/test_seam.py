@@ -842,24 +842,27 @@ def is_known(delivered: str, dropped: str) -> bool:
         return True
     known = squashed(delivered)
     for start in range(len(dropped)):
-        if not may_stand_before(delivered, dropped[:start]):
-            continue
         for end in range(len(dropped), max(start, len(dropped) - 12), -1):
             repeated = squashed(dropped[start:end])
-            if repeated and known.endswith(repeated) and PARTNER.fullmatch(dropped[end:]):
+            if (
+                repeated
+                and known.endswith(repeated)
+                and PARTNER.fullmatch(dropped[end:])
+                and may_stand_before(delivered, dropped[:start])
+            ):
                 return True
     return False
 
 
 def may_stand_before(delivered: str, before: str) -> bool:
-    """Return whether ``before`` may precede an echo: a lead, also one behind another echo."""
+    """Return whether ``before`` may precede an echo: a lead, or another echo and a lead."""
     if LEAD.fullmatch(before):
         return True
-    lead = re.search("Sure|好的", before)
-    if lead is None or not lead.start():
-        return False
-    echo, words = before[: lead.start()], before[lead.start() :]
-    return LEAD.fullmatch(words) is not None and is_known(delivered, echo)
+    end = re.escape(delivered.rstrip()[-4:])
+    places = [found.end() for found in re.finditer(end, before)] if end else []
+    return any(
+        LEAD.fullmatch(before[place:]) and is_known(delivered, before[:place]) for place in places
+    )
 
 
 @st.composite
