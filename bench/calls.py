@@ -1,0 +1,203 @@
+"""How many function calls a request and an event cost: figures that no busy machine changes.
+
+    python bench/calls.py
+
+Time varies from hour to hour; the number of calls does not. One thread runs the proxy as it
+comes, on uvloop, and counts the functions that are called in it: those written in
+Python and those written in C. Another thread is upstream and client. It sends the next event when
+the client has the last one and the proxy waits again, so that each event is a read of its own.
+
+Shown is what one more event of a stream costs, and one more request with a stream of one event,
+each as the slope between a short run and a long one.
+"""
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if __name__ == "__main__":
+    # In place of this folder, whose profile.py would hide the one of the standard library.
+    sys.path[0] = str(ROOT)
+
+import attrs
+import uvloop
+from aiohttp import web
+
+from gemproxy.config.settings import Settings
+from gemproxy.observe import logs
+from gemproxy.web.app import create_app
+from gemproxy.web.server import make_runner
+
+FEW, MANY = 20, 120
+BODY = b'{"contents":[{"parts":[{"text":"Hello"}]}]}'
+PATH = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
+
+
+def event(number: int, finish_reason: str | None = None) -> bytes:
+    """Return one event, as a chunk of the chunked coding."""
+    candidate = {"content": {"parts": [{"text": f"word {number} "}], "role": "model"}, "index": 0}
+    reason = {"finishReason": finish_reason} if finish_reason else {}
+    document = {"candidates": [candidate | reason], "responseId": "one", "modelVersion": "gemini"}
+    data = b"data: " + json.dumps(document).encode() + b"\r\n\r\n"
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@attrs.define
+class Calls:
+    """Counts the calls of the thread that it is switched on in."""
+
+    python: int = 0
+    c: int = 0
+
+    def count(self, _frame: object, what: str, _argument: object) -> None:
+        """Take one event of the interpreter's."""
+        self.python += what == "call"
+        self.c += what == "c_call"
+
+
+@attrs.define
+class Proxy:
+    """The proxy in a thread of its own; made by ``running``."""
+
+    loop: asyncio.AbstractEventLoop
+    port: int = 0
+
+    async def is_idle(self) -> None:
+        """Return when the proxy's loop has done what there was to do, twice over."""
+        here = asyncio.get_running_loop()
+        for _ in range(2):
+            reading, writing = os.pipe()
+            seen: asyncio.Future[None] = here.create_future()
+            here.add_reader(reading, seen.set_result, None)
+            self.loop.call_soon_threadsafe(os.write, writing, b".")  # in C, so it is not counted
+            await seen
+            here.remove_reader(reading)
+            os.close(reading)
+            os.close(writing)
+
+    async def counted(self, work: Callable[[], Awaitable[None]]) -> Calls:
+        """Return what the proxy calls while ``work`` is done."""
+        calls = Calls()
+        self.loop.call_soon_threadsafe(sys.setprofile, calls.count)
+        await self.is_idle()
+        await work()
+        await self.is_idle()
+        self.loop.call_soon_threadsafe(sys.setprofile, None)
+        await self.is_idle()
+        return calls
+
+
+@contextlib.asynccontextmanager
+async def running(upstream_port: int) -> AsyncIterator[Proxy]:
+    """Run the proxy in a thread, between an upstream and whoever enters this."""
+    proxy = Proxy(uvloop.new_event_loop())
+    ready, over = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        environment = {"UPSTREAM_URL_BASE": f"http://127.0.0.1:{upstream_port}"}
+        settings = Settings.load([], environment, ROOT / "nowhere").settings
+        runner = make_runner(create_app(settings), settings)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        proxy.port = runner.addresses[0][1]
+        ready.set()
+        await over.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=lambda: proxy.loop.run_until_complete(serve()))
+    thread.start()
+    await asyncio.to_thread(ready.wait)
+    try:
+        yield proxy
+    finally:
+        proxy.loop.call_soon_threadsafe(over.set)
+        await asyncio.to_thread(thread.join)
+
+
+@attrs.define
+class Play:
+    """Both ends of a connection through the proxy."""
+
+    proxy: Proxy
+    asked: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+    client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+    async def request(self, events: int) -> None:
+        """Ask for a stream, and have it brought event by event."""
+        reader, writer = self.client
+        head = f"POST {PATH} HTTP/1.1\r\nHost: proxy\r\nx-goog-api-key: key\r\n"
+        writer.write(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
+        upstream = (await self.asked.get())[1]
+        kind = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        upstream.write(b"HTTP/1.1 200 OK\r\n" + kind)
+        for number in range(events):
+            await self.proxy.is_idle()
+            upstream.write(event(number))
+            await reader.readuntil(f"word {number} ".encode())
+        await self.proxy.is_idle()
+        upstream.write(event(events, "STOP") + b"0\r\n\r\n")
+        await reader.readuntil(b"\r\n0\r\n\r\n")
+        await self.proxy.is_idle()
+
+
+async def figures() -> dict[str, Calls]:
+    """Return the calls of an event and of a request."""
+    asked: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                await reader.readexactly(len(BODY))
+                asked.put_nowait((reader, writer))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, running(server.sockets[0].getsockname()[1]) as proxy:
+        client = await asyncio.open_connection("127.0.0.1", proxy.port)
+        play = Play(proxy, asked, client)
+        for _ in range(3):
+            await play.request(3)
+
+        async def requests(number: int) -> None:
+            for _ in range(number):
+                await play.request(1)
+
+        result = {
+            "a further event": _slope(
+                await proxy.counted(lambda: play.request(FEW)),
+                await proxy.counted(lambda: play.request(MANY)),
+            ),
+            "a request": _slope(
+                await proxy.counted(lambda: requests(FEW)),
+                await proxy.counted(lambda: requests(MANY)),
+            ),
+        }
+        client[1].close()
+    return result
+
+
+def _slope(few: Calls, many: Calls) -> Calls:
+    steps = MANY - FEW
+    return Calls(round((many.python - few.python) / steps), round((many.c - few.c) / steps))
+
+
+def main() -> None:
+    """Print the table."""
+    gc.disable()  # its callbacks are calls, too
+    undo = logs.configure(level="INFO", style="json", file=os.devnull, debug_mode=False)
+    counted = asyncio.run(figures())
+    undo()
+    for name, calls in counted.items():
+        print(f"{name:20} {calls.python:5} in Python, {calls.c:5} in C")
+
+
+if __name__ == "__main__":
+    main()
