@@ -1,6 +1,7 @@
 """The rules of the house: who may import whom, and that the drawn diagram is the table's."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,26 +9,17 @@ import pytest
 from docs.state_diagram import PAGE, page_with_diagram
 
 PACKAGE = Path(__file__).resolve().parent.parent / "gemproxy"
-MAY_IMPORT: dict[str, set[str]] = {
-    "core": set(),
-    "core/wire": set(),
-    "core/answer": {"core", "core/wire"},
-    "core/seam": set(),
-    "core/repair": {"core", "core/wire", "core/answer", "core/seam"},
-    "core/interactions": {"core", "core/wire", "core/answer", "core/repair"},
-    "observe": set(),
-    "config": {"observe", "core/repair"},
-    "relay": {"core"},
-    "routes": {"core", "relay", "observe"},
-    "web": {"core", "relay", "routes", "observe", "config"},
-    "chaos": {"core"},
-    "demo": {"config", "web", "chaos"},
-    "probe": {"core", "relay", "chaos", "observe", "config"},
-}
-"""Room -> the rooms it may import; ``gemproxy`` itself (its version) is open to all.
 
-``core`` stands for all of its rooms where another one is asked.
-"""
+
+def rooms_of_the_page() -> dict[str, set[str]]:
+    """Return the table of rooms in ARCHITECTURE.md: room -> the rooms that it may import."""
+    table = PAGE.read_text("utf-8").partition("<!-- rooms -->")[2].partition("<!-- /rooms -->")[0]
+    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| `")]
+    return {name.strip(" `"): set(re.findall("`([^`]+)`", allowed)) for name, _, allowed in rows}
+
+
+MAY_IMPORT = rooms_of_the_page()
+"""``gemproxy`` itself (its version) is open to all, and ``__main__`` may import everything."""
 
 FORBIDDEN_IN_CORE = {"aiohttp", "asyncio", "tenacity", "logging", "time", "random", "os", "socket"}
 
@@ -63,6 +55,13 @@ def imports(module: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return names
+
+
+def test_every_room_is_on_the_page() -> None:
+    rooms = {room(module) for module in MODULES} - {""}
+
+    assert rooms <= MAY_IMPORT.keys()
+    assert set().union(*MAY_IMPORT.values()) <= MAY_IMPORT.keys()
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
