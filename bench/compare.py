@@ -1,7 +1,7 @@
 """Measure gemproxy beside other proxies, and print ratios.
 
     python bench/compare.py [--only S1b,S7] [--rounds 5] [--seconds 4] [--peers all]
-                            [--json FILE]
+                            [--before CHECKOUT] [--json FILE]
 
 Each proxy runs alone, on a core of its own, between an upstream and clients in C that are
 faster than any of them; "direct" is how fast those two are without a proxy. In every round
@@ -24,7 +24,17 @@ if __name__ == "__main__":
 
 import attrs
 
-from bench.contenders import BUILD, CONTENDERS, GEMPROXY, OTHERS, Contender, NoAnswer, Running, run
+from bench.contenders import (
+    BUILD,
+    CONTENDERS,
+    GEMPROXY,
+    OTHERS,
+    Contender,
+    NoAnswer,
+    Running,
+    before,
+    run,
+)
 from bench.figures import (
     DIRECT,
     Counted,
@@ -199,13 +209,17 @@ def _at_rest(table: Table, scenarios: Sequence[str]) -> list[str]:
     return lines_of(rows) if len(rows) > 1 else []
 
 
-def choose_contenders(wanted: str) -> list[Contender]:
-    """Return whom ``--peers`` names, gemproxy included, without those that are not installed."""
+def choose_contenders(wanted: str, checkout: Path | None = None) -> list[Contender]:
+    """Return whom ``--peers`` names, gemproxy included, without those that are not installed.
+
+    ``checkout`` holds another state of gemproxy, which is compared as "before".
+    """
     everybody = (*CONTENDERS, *OTHERS)
     names = {"": CONTENDERS, "all": everybody}.get(wanted)
     chosen = names or [one for one in everybody if one.name in wanted.split(",")]
     found = []
-    for one in dict.fromkeys((*chosen, GEMPROXY)):
+    earlier = [before(checkout)] if checkout is not None else []
+    for one in dict.fromkeys((*chosen, *earlier, GEMPROXY)):
         if one.missing():
             sys.stderr.write(f"{one.name} is left out: {one.missing()}\n")
         else:
@@ -232,6 +246,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--peers", default="", help="names by comma, or all")
+    parser.add_argument("--before", type=Path, help="another checkout, to compare with")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     options = parser.parse_args(arguments)
     options.only = options.only.split(",")
@@ -246,7 +261,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     raise_descriptor_limit()
     cores = sorted(os.sched_getaffinity(0))
-    steps = fitting(plan(options.only, choose_contenders(options.peers)), cores)
+    steps = fitting(plan(options.only, choose_contenders(options.peers, options.before)), cores)
     window_us = round(options.seconds * 1e6)
     try:
         programs = compile_programs(BUILD, share_out(cores, 1))

@@ -124,7 +124,7 @@ def _ask(contender: Contender, port: int) -> int:
         return connection.getresponse().status
 
 
-def _gemproxy(site: Site) -> list[str]:
+def _gemproxy(site: Site, checkout: Path = ROOT) -> list[str]:
     values = {
         "server.port": site.port,
         "server.max_connections": 5000,
@@ -133,7 +133,7 @@ def _gemproxy(site: Site) -> list[str]:
         "repair.retry_delay_ms": 0,
     }
     given = [word for key, value in values.items() for word in (f"--{key}", str(value))]
-    return [sys.executable, str(ROOT / "run.py"), *given]
+    return [sys.executable, str(checkout / "run.py"), *given]
 
 
 def _pipe(site: Site) -> list[str]:
@@ -182,6 +182,18 @@ def _unless(path: Path, advice: str) -> Callable[[], str]:
 
 
 GEMPROXY = Contender(name="gemproxy", command=_gemproxy, repairs=True, several_processes=True)
+
+
+def before(checkout: Path) -> Contender:
+    """Return gemproxy as another checkout has it, for ratios of a change within one run."""
+    return attrs.evolve(
+        GEMPROXY,
+        name="before",
+        command=lambda site: _gemproxy(site, checkout),
+        missing=_unless(checkout / "run.py", f"there is no run.py in {checkout}"),
+    )
+
+
 CONTENDERS = (
     Contender(
         name="nginx",

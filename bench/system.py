@@ -21,7 +21,7 @@ _GRACE_SECONDS = 5.0
 
 @attrs.frozen
 class Cores:
-    """Who runs where; each is a set of CPU numbers that the others do not share."""
+    """Who runs where, as sets of CPU numbers; nobody shares the proxy's."""
 
     proxy: frozenset[int]
     upstream: frozenset[int]
@@ -31,11 +31,15 @@ class Cores:
 def share_out(available: Sequence[int], proxy: int) -> Cores:
     """Give ``proxy`` cores to the proxy and one each to upstream and client, from the last.
 
-    The first cores stay free for the rest of the machine where there are enough. Raises
-    ValueError when there are too few.
+    The first cores stay free for the rest of the machine where there are enough. Where one is
+    missing, upstream and client share theirs: proxies can be compared then, but the load may be
+    the limit of a fast one. Raises ValueError when there are too few.
     """
+    if len(available) == proxy + 1:
+        last = frozenset(available[-1:])
+        return Cores(frozenset(available[:-1]), last, last)
     if len(available) < proxy + 2:
-        raise ValueError(f"{proxy + 2} cores are needed, {len(available)} are here")
+        raise ValueError(f"{proxy + 1} cores are needed, {len(available)} are here")
     *_, upstream, client = available
     return Cores(frozenset(available[-2 - proxy : -2]), frozenset({upstream}), frozenset({client}))
 

@@ -2,12 +2,13 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import pytest
 
 from bench import compare
 from bench.compare import as_json, choose_contenders, fitting, in_turn, plan, report
-from bench.contenders import CONTENDERS, GEMPROXY, Contender
+from bench.contenders import CONTENDERS, GEMPROXY, Contender, Site
 from bench.figures import DIRECT, Run
 from bench.scenarios import SCENARIOS
 
@@ -36,8 +37,8 @@ def test_a_scenario_without_enough_cores_is_left_out_aloud(
 ) -> None:
     steps = plan(["S1", "S2W"], CONTENDERS)
 
-    assert [step.scenario.name for step in fitting(steps, [0, 1, 2])] == ["S1"]
-    assert capsys.readouterr().err == "S2W is left out: 4 cores are needed, 3 are here\n"
+    assert [step.scenario.name for step in fitting(steps, [0, 1])] == ["S1"]
+    assert capsys.readouterr().err == "S2W is left out: 3 cores are needed, 2 are here\n"
 
 
 def test_everybody_is_first_once() -> None:
@@ -59,6 +60,23 @@ def test_a_peer_that_is_not_installed_is_left_out_aloud(
 
 def test_gemproxy_is_compared_whoever_else_is_named() -> None:
     assert [one.name for one in choose_contenders("pipe")] == ["pipe", "gemproxy"]
+
+
+def test_another_checkout_is_compared_as_before(tmp_path: Path) -> None:
+    (tmp_path / "run.py").touch()
+
+    chosen = choose_contenders("pipe", tmp_path)
+
+    assert [one.name for one in chosen] == ["pipe", "before", "gemproxy"]
+    site = Site(port=1, upstream_port=2, cores=1, folder=tmp_path)
+    assert str(tmp_path / "run.py") in chosen[1].command(site)
+
+
+def test_a_checkout_without_gemproxy_is_left_out_aloud(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [one.name for one in choose_contenders("pipe", tmp_path)] == ["pipe", "gemproxy"]
+    assert "before is left out" in capsys.readouterr().err
 
 
 def test_the_result_shows_scenarios_starts_and_goals() -> None:

@@ -27,9 +27,13 @@ def test_the_proxy_and_the_programs_of_the_load_share_no_core() -> None:
     assert share_out([0, 1, 2, 3], 2).proxy == {0, 1}
 
 
+def test_upstream_and_client_share_a_core_where_there_are_two() -> None:
+    assert share_out([0, 1], 1) == Cores(frozenset({0}), frozenset({1}), frozenset({1}))
+
+
 def test_too_few_cores_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 cores are needed, 2 are here"):
-        share_out([0, 1], 1)
+    with pytest.raises(ValueError, match="2 cores are needed, 1 are here"):
+        share_out([0], 1)
 
 
 def test_a_family_is_a_process_with_all_its_descendants(tmp_path: Path) -> None:
