@@ -19,9 +19,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gemproxy.core.repair.continuation import find_anchor
+from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import How
 from gemproxy.core.repair.intake import Intake
-from gemproxy.core.repair.machine import State, StreamMachine
+from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
 

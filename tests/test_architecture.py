@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.state_diagram import PAGE, page_with_diagram
+from docs.state_diagram import PAGE, TABLES, page_with_diagrams
 
 PACKAGE = Path(__file__).resolve().parent.parent / "gemproxy"
 
@@ -93,7 +93,8 @@ def test_only_the_root_and_the_server_see_the_settings() -> None:
     assert seeing <= {"config", "", "web", "demo"}
 
 
-def test_the_drawn_diagram_is_the_one_of_the_table() -> None:
+def test_the_drawn_diagrams_are_those_of_the_tables() -> None:
     page = PAGE.read_text("utf-8")
 
-    assert page == page_with_diagram(page)
+    assert page.count("```mermaid\nstateDiagram") == len(TABLES)
+    assert page == page_with_diagrams(page)

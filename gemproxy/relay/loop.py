@@ -17,9 +17,10 @@ from multidict import CIMultiDict
 
 from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejection
 from gemproxy.core.repair.attempt import Plan
+from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import Cause, Fail, Finish, How, Resume
 from gemproxy.core.repair.intake import Intake, PassOn, Step
-from gemproxy.core.repair.machine import State, StreamMachine
+from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.relay.downstream import Sink
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing

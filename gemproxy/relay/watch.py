@@ -17,7 +17,7 @@ from typing import Self
 
 import attrs
 
-from gemproxy.core.repair.machine import Patience
+from gemproxy.core.repair.engine import Patience
 from gemproxy.relay.deadline import NEVER_DUE, Deadline
 
 _NEVER = float("inf")

@@ -9,7 +9,7 @@ from yarl import URL
 
 from gemproxy.config.outbound import resolve_proxy
 from gemproxy.config.settings import Settings
-from gemproxy.core.repair.machine import Patience
+from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.verdict import FinishTable, Verdict
 from gemproxy.relay import octets

@@ -10,8 +10,8 @@ import pytest
 
 from gemproxy.core.errors import Unreachable, Unrepaired
 from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine, Origin, Point
+from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.events import How
-from gemproxy.core.repair.machine import Patience
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.interactions import InteractionRelay, is_event_stream, target_from
 from gemproxy.relay.pacing import Budget, Pacing

@@ -10,9 +10,10 @@ import attrs
 import pytest
 
 from gemproxy.core.errors import NoFirstByte, TooLarge, Unreachable, Unrepaired
+from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.events import How
 from gemproxy.core.repair.intake import Intake
-from gemproxy.core.repair.machine import Patience, StreamMachine
+from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
 from gemproxy.relay import loop

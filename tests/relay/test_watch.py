@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gemproxy.core.repair.machine import Patience
+from gemproxy.core.repair.engine import Patience
 from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.watch import Timing, Watch

@@ -7,7 +7,7 @@ from yarl import URL
 
 from gemproxy.config import settings
 from gemproxy.config.settings import Settings
-from gemproxy.core.repair.machine import Patience
+from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.verdict import Verdict
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.watch import Timing

@@ -9,11 +9,11 @@ A stream is whole when ``[DONE]`` came. The SDKs take any other clean end for on
 ``interaction.completed`` nothing more can come, so only the end mark is missing, and is
 added.
 
-    CONNECTING   an attempt is being made; nothing of it has come yet
-    STREAMING    its frames go to the client, raw
-    CATCHING_UP  its frames are ones that the client has, until there is a new one
-    DONE         the stream ended as the upstream ended it
-    FAILED       it could not be completed; the client was told loudly
+    CONNECTING  an attempt is being made; nothing of it has come yet
+    STREAMING   its frames go to the client, raw
+    SPLICING    its frames are ones that the client has, until there is a new one
+    DONE        the stream ended as the upstream ended it
+    FAILED      it could not be completed; the client was told loudly
 
 A request that creates is never repeated once it may have arrived: it could create twice. It
 is made again only when no connection came about. A stored interaction whose id is known is
@@ -22,9 +22,8 @@ lags, or a 429 without a word, ends a stream that was read before no sooner than
 of the pacing.
 """
 
-import enum
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import attrs
@@ -42,8 +41,8 @@ from gemproxy.core.errors import (
 )
 from gemproxy.core.interactions.happening import COMPLETED, CREATED, ERROR, STATUS, Happening, read
 from gemproxy.core.interactions.retelling import Delivered, News
+from gemproxy.core.repair.engine import Actions, Patience, State, Table, checked, to
 from gemproxy.core.repair.events import (
-    Action,
     Cause,
     Emit,
     Ended,
@@ -56,13 +55,10 @@ from gemproxy.core.repair.events import (
     Resume,
 )
 from gemproxy.core.repair.intake import Step
-from gemproxy.core.repair.machine import IllegalInput, IllegalTransition, Patience
 from gemproxy.core.repair.refusals import Again, Refusals
 from gemproxy.core.repair.verdict import error_status, is_transient
 from gemproxy.core.wire.frame import Data, Frame, FrameTooLarge
 from gemproxy.core.wire.sse import SSEDecoder
-
-Actions = tuple[Action, ...]
 
 _NOT_FOUND = 404
 _CAUSES = {
@@ -72,16 +68,6 @@ _CAUSES = {
     How.OVERSIZED: Cause.GARBLED,
     How.UNREACHABLE: Cause.UNREACHABLE,
 }
-
-
-class State(enum.Enum):
-    """Where a stream stands."""
-
-    CONNECTING = "connecting"
-    STREAMING = "streaming"
-    CATCHING_UP = "catching_up"
-    DONE = "done"
-    FAILED = "failed"
 
 
 class _Created(msgspec.Struct):
@@ -141,14 +127,6 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 Input = Opened | Told | Rejected | Ended | GaveUp
 
 
-@attrs.frozen
-class Transition:
-    """What happens on an input, and where it may lead; staying is always allowed."""
-
-    handler: Callable[["InteractionMachine", Any], Actions]
-    targets: tuple[State, ...]
-
-
 @attrs.define
 class InteractionMachine:
     """One client stream of an interaction; see the module's docstring.
@@ -183,17 +161,6 @@ class InteractionMachine:
         self._refusals = Refusals(self.retry_after_limit)
 
     # -- what the relay asks ---------------------------------------------------------------
-
-    def receive(self, event: Input) -> Actions:
-        """Take one input; return the actions, in the order in which to do them."""
-        before = self.state
-        transition = self.TRANSITIONS.get((before, type(event)))
-        if transition is None:
-            raise IllegalInput(f"can't take {type(event).__name__} when {before.name}")
-        actions = transition.handler(self, event)
-        if self.state is not before and self.state not in transition.targets:
-            raise IllegalTransition(f"{before.name} -> {self.state.name}")
-        return actions
 
     @property
     def point(self) -> Point | None:
@@ -233,7 +200,7 @@ class InteractionMachine:
         self._opened = True
         self._spoke = False
         self.delivered.rewind()
-        self.state = State.CATCHING_UP if self.delivered.count else State.STREAMING
+        self.state = State.SPLICING if self.delivered.count else State.STREAMING
         return ()
 
     def _reject(self, event: Rejected) -> Actions:
@@ -271,7 +238,7 @@ class InteractionMachine:
             return ()
         return self._pass_on(told)
 
-    def _catch_up(self, told: Told) -> Actions:
+    def _splice(self, told: Told) -> Actions:
         event, data = told.event, told.frame.data or b""
         if event.silent:
             return ()
@@ -376,18 +343,19 @@ class InteractionMachine:
         self.state = State.FAILED
         return (Fail(error),)
 
-    TRANSITIONS: ClassVar[Mapping[tuple[State, type], Transition]] = {
-        (State.CONNECTING, Opened): Transition(_open, (State.STREAMING, State.CATCHING_UP)),
-        (State.CONNECTING, Rejected): Transition(_reject, (State.FAILED,)),
-        (State.CONNECTING, Ended): Transition(_never_opened, (State.FAILED,)),
-        (State.CONNECTING, GaveUp): Transition(_give_up, (State.FAILED,)),
-        (State.STREAMING, Told): Transition(_stream, (State.CONNECTING, State.FAILED)),
-        (State.STREAMING, Ended): Transition(_end, (State.CONNECTING, State.DONE, State.FAILED)),
-        (State.CATCHING_UP, Told): Transition(
-            _catch_up, (State.STREAMING, State.CONNECTING, State.FAILED)
-        ),
-        (State.CATCHING_UP, Ended): Transition(_end, (State.CONNECTING, State.DONE, State.FAILED)),
+    # -- what moves the machine ------------------------------------------------------------
+
+    TRANSITIONS: ClassVar[Table] = {
+        (State.CONNECTING, Opened): to(_open, State.STREAMING, State.SPLICING),
+        (State.CONNECTING, Rejected): to(_reject, State.FAILED),
+        (State.CONNECTING, Ended): to(_never_opened, State.FAILED),
+        (State.CONNECTING, GaveUp): to(_give_up, State.FAILED),
+        (State.STREAMING, Told): to(_stream, State.CONNECTING, State.FAILED),
+        (State.STREAMING, Ended): to(_end, State.CONNECTING, State.DONE, State.FAILED),
+        (State.SPLICING, Told): to(_splice, State.STREAMING, State.CONNECTING, State.FAILED),
+        (State.SPLICING, Ended): to(_end, State.CONNECTING, State.DONE, State.FAILED),
     }
+    receive: ClassVar[Callable[[Any, Input], Actions]] = checked(TRANSITIONS)
 
 
 def _may_pass(status: int) -> bool:

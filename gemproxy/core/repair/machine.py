@@ -7,10 +7,8 @@ One machine serves one client stream, which may take several upstream attempts. 
 what the world did (`Input`) and answers with what to do (`Action`); it never waits, reads a
 clock or rolls dice. It decides *whether* to try again; *when* is the pacing's affair.
 
-Everything that moves the machine stands in `TRANSITIONS`, the table at the end of this file:
-(State, type of Input) -> the handler, and the states it may lead to. A pair that is not
-there raises `IllegalInput`, and a handler that leads elsewhere raises `IllegalTransition`.
-The diagram in ARCHITECTURE.md is drawn from the table.
+Everything that moves the machine stands in `StreamMachine.TRANSITIONS`, the table at the end of
+the class; ``engine`` says how it is used and what the states are. Here they mean:
 
     CONNECTING  an attempt is being made; nothing of it has come yet
     STREAMING   its frames go to the client, raw in an undisturbed stream, rewritten after
@@ -42,12 +40,11 @@ An ending that is not accepted is *kept*. When no attempt betters it, and nothin
 the client gets it as Gemini gave it. Behind a policy reason no attempt is made.
 """
 
-import enum
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 
@@ -71,8 +68,16 @@ from gemproxy.core.repair.attempt import Attempt, Plan, Told, Way, next_attempt
 from gemproxy.core.repair.closed import is_closed
 from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.ending import Ending
+from gemproxy.core.repair.engine import (
+    Actions,
+    IllegalInput,
+    Patience,
+    State,
+    Table,
+    checked,
+    to,
+)
 from gemproxy.core.repair.events import (
-    Action,
     Cause,
     Emit,
     Ended,
@@ -99,9 +104,9 @@ from gemproxy.core.seam.splice import Decision, Swallow
 from gemproxy.core.wire.flow import Flow
 from gemproxy.core.wire.frame import Encoder, Frame
 
-Actions = tuple[Action, ...]
 T = TypeVar("T")
 
+_AFTER_AN_ATTEMPT = (State.CONNECTING, State.DONE, State.FAILED)
 _BAD_REQUEST = 400
 _CLIENT_ERRORS = range(400, 500)
 _SILENT_HOPS = 20
@@ -121,31 +126,6 @@ tried.
 """
 
 
-class State(enum.Enum):
-    """Where a stream stands."""
-
-    CONNECTING = "connecting"
-    STREAMING = "streaming"
-    SPLICING = "splicing"
-    DONE = "done"
-    FAILED = "failed"
-
-    transitions: "Mapping[type[Input], Transition]"
-    """The state's row of `TRANSITIONS`: an enum hashes too slowly for a look-up per event."""
-
-
-class Patience(enum.Enum):
-    """How long silence is normal at this moment; the relay knows the seconds."""
-
-    FIRST_BYTE = "first_byte"
-    THINKING = "thinking"
-    THINKING_ON = "thinking_on"  # again, behind visible text
-    CHUNK = "chunk"
-    FINISH = "finish"
-    TOOL_FINISH = "tool_finish"
-    EMPTY_FINISH = "empty_finish"
-
-
 @attrs.frozen
 class Kept:
     """An ending that was not accepted, and what the client had then.
@@ -156,14 +136,6 @@ class Kept:
     attempt: Attempt
     progress: int
     started: bool
-
-
-class IllegalInput(RuntimeError):
-    """The world cannot do this in this state: a bug in the caller."""
-
-
-class IllegalTransition(RuntimeError):
-    """A handler led to a state that the table does not name: a bug in the machine."""
 
 
 @attrs.define
@@ -204,17 +176,6 @@ class StreamMachine:
         self._refusals = Refusals(self.policy.retry_after_limit)
 
     # -- what the relay asks ---------------------------------------------------------------
-
-    def receive(self, event: Input) -> Actions:
-        """Take one input; return the actions, in the order in which to do them."""
-        before = self.state
-        transition = before.transitions.get(type(event))
-        if transition is None:
-            raise IllegalInput(f"can't take {type(event).__name__} when {before.name}")
-        actions = transition.handler(self, event)
-        if self.state is not before and self.state not in transition.targets:
-            raise IllegalTransition(f"{before.name} -> {self.state.name}")
-        return actions
 
     def attempt_body(self) -> bytes:
         """Return the request body of the present attempt."""
@@ -887,6 +848,25 @@ class StreamMachine:
         self.state = State.FAILED
         return (Fail(error),)
 
+    # -- what moves the machine ------------------------------------------------------------
+
+    TRANSITIONS: ClassVar[Table] = {
+        (State.CONNECTING, Opened): to(_open, State.STREAMING, State.SPLICING),
+        (State.CONNECTING, Rejected): to(_reject, *_AFTER_AN_ATTEMPT),
+        (State.CONNECTING, Ended): to(_never_opened, *_AFTER_AN_ATTEMPT),
+        (State.CONNECTING, GaveUp): to(_give_up, State.DONE, State.FAILED),
+        (State.STREAMING, Received): to(_stream, *_AFTER_AN_ATTEMPT),
+        (State.STREAMING, Turn): to(_turn, *_AFTER_AN_ATTEMPT),
+        (State.STREAMING, Flow): to(_flow),
+        (State.STREAMING, Ended): to(_end, *_AFTER_AN_ATTEMPT),
+        (State.STREAMING, GaveUp): to(_give_up, State.DONE, State.FAILED),
+        (State.SPLICING, Received): to(_splice, State.STREAMING, *_AFTER_AN_ATTEMPT),
+        (State.SPLICING, Turn): to(_turn, State.STREAMING, *_AFTER_AN_ATTEMPT),
+        (State.SPLICING, Ended): to(_end_splicing, State.STREAMING, *_AFTER_AN_ATTEMPT),
+        (State.SPLICING, GaveUp): to(_give_up, State.STREAMING, State.DONE, State.FAILED),
+    }
+    receive: ClassVar[Callable[[Any, Input], Actions]] = checked(TRANSITIONS)
+
 
 _DROP_CAUSES = {
     How.STALLED: Cause.STALL,
@@ -917,37 +897,3 @@ def _one_by_one(flow: Flow) -> list[Received]:
 
 def _emitting(raw: bytes) -> Actions:
     return (Emit(raw),) if raw else ()
-
-
-@attrs.frozen
-class Transition:
-    """What happens on an input, and where it may lead; staying is always allowed."""
-
-    handler: Callable[[StreamMachine, Any], Actions]
-    targets: frozenset[State]
-
-
-def _to(handler: Callable[[StreamMachine, Any], Actions], *targets: State) -> Transition:
-    return Transition(handler, frozenset(targets))
-
-
-_AGAIN, _BAD, _OVER = State.CONNECTING, State.FAILED, State.DONE
-
-TRANSITIONS: Mapping[tuple[State, type[Input]], Transition] = {
-    (State.CONNECTING, Opened): _to(StreamMachine._open, State.STREAMING, State.SPLICING),
-    (State.CONNECTING, Rejected): _to(StreamMachine._reject, _AGAIN, _OVER, _BAD),
-    (State.CONNECTING, Ended): _to(StreamMachine._never_opened, _AGAIN, _OVER, _BAD),
-    (State.CONNECTING, GaveUp): _to(StreamMachine._give_up, _OVER, _BAD),
-    (State.STREAMING, Received): _to(StreamMachine._stream, _AGAIN, _OVER, _BAD),
-    (State.STREAMING, Turn): _to(StreamMachine._turn, _AGAIN, _OVER, _BAD),
-    (State.STREAMING, Flow): _to(StreamMachine._flow),
-    (State.STREAMING, Ended): _to(StreamMachine._end, _AGAIN, _OVER, _BAD),
-    (State.STREAMING, GaveUp): _to(StreamMachine._give_up, _OVER, _BAD),
-    (State.SPLICING, Received): _to(StreamMachine._splice, State.STREAMING, _AGAIN, _OVER, _BAD),
-    (State.SPLICING, Turn): _to(StreamMachine._turn, State.STREAMING, _AGAIN, _OVER, _BAD),
-    (State.SPLICING, Ended): _to(StreamMachine._end_splicing, State.STREAMING, _AGAIN, _OVER, _BAD),
-    (State.SPLICING, GaveUp): _to(StreamMachine._give_up, State.STREAMING, _OVER, _BAD),
-}
-
-for _state in State:
-    _state.transitions = {kind: t for (state, kind), t in TRANSITIONS.items() if state is _state}

@@ -16,9 +16,9 @@ from gemproxy.core.interactions.machine import (
     InteractionMachine,
     Origin,
     Point,
-    State,
     Told,
 )
+from gemproxy.core.repair.engine import IllegalInput, Patience, State
 from gemproxy.core.repair.events import (
     Action,
     Cause,
@@ -33,7 +33,6 @@ from gemproxy.core.repair.events import (
     Resume,
 )
 from gemproxy.core.repair.intake import Step
-from gemproxy.core.repair.machine import IllegalInput, IllegalTransition, Patience
 from gemproxy.core.wire.frame import Frame
 from tests.playbook import Playbook
 
@@ -414,16 +413,6 @@ def test_the_body_says_what_is_created(body: bytes, origin: Origin) -> None:
 def test_an_impossible_input_is_refused() -> None:
     with pytest.raises(IllegalInput):
         machine().receive(told(ONE))
-
-
-def test_a_handler_may_lead_only_where_the_table_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = InteractionMachine.TRANSITIONS
-    key = (State.CONNECTING, Opened)
-    narrowed = {**table, key: attrs.evolve(table[key], targets=())}
-    monkeypatch.setattr(InteractionMachine, "TRANSITIONS", narrowed)
-
-    with pytest.raises(IllegalTransition):
-        machine().receive(Opened())
 
 
 def test_nothing_comes_after_the_end() -> None:

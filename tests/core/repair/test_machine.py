@@ -10,6 +10,7 @@ from gemproxy.core.answer.chunk import SILENT
 from gemproxy.core.errors import Blocked, NoFirstByte, Unreachable, Unrepaired, UpstreamRejection
 from gemproxy.core.repair.attempt import Plan
 from gemproxy.core.repair.continuation import Form, find_anchor
+from gemproxy.core.repair.engine import IllegalInput, Patience, State
 from gemproxy.core.repair.events import (
     Action,
     Cause,
@@ -25,13 +26,7 @@ from gemproxy.core.repair.events import (
     Resume,
     Turn,
 )
-from gemproxy.core.repair.machine import (
-    TRANSITIONS,
-    IllegalInput,
-    Patience,
-    State,
-    StreamMachine,
-)
+from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.verdict import DEFAULT_VERDICTS, POLICY_REASONS, FinishTable, Verdict
@@ -1794,7 +1789,7 @@ def test_an_input_that_the_table_does_not_have_is_a_bug(state: State) -> None:
     for event in (Opened(), received(chunk("a")), Rejected(500, b""), EOF, GaveUp("")):
         stream = machine()
         stream.state = state
-        if (state, type(event)) not in TRANSITIONS:
+        if (state, type(event)) not in StreamMachine.TRANSITIONS:
             with pytest.raises(IllegalInput):
                 stream.receive(event)
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.core.answer.chunk import read
+from gemproxy.core.repair.engine import IllegalInput, State
 from gemproxy.core.repair.events import Finish, How, Opened
 from gemproxy.core.repair.intake import Intake
-from gemproxy.core.repair.machine import IllegalInput, State, StreamMachine
+from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.flow import Flow, take
 from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
