@@ -38,11 +38,15 @@ class Seen:
 
 @attrs.define
 class Replies:
-    """The upstream; ``stalled`` is set when a reply that stalls has been given."""
+    """The upstream; ``stalled`` is set when a reply that stalls has been given.
+
+    ``left`` is set when the connection of such a reply has been closed by the other side.
+    """
 
     url: str
     seen: list[Seen] = attrs.field(factory=list)
     stalled: asyncio.Event = attrs.field(factory=asyncio.Event)
+    left: asyncio.Event = attrs.field(factory=asyncio.Event)
 
 
 def reply(body: bytes, status: int = 200, *fields: str, kind: str = "application/json") -> Reply:
@@ -92,6 +96,7 @@ async def replying(*replies: Reply) -> AsyncIterator[Replies]:
             if given.stalls:
                 upstream.stalled.set()
                 await reader.read()
+                upstream.left.set()
                 return
             if given.resets:
                 writer.transport.abort()

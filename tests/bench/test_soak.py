@@ -118,7 +118,7 @@ def test_honest_errors_and_growth_of_memory_alone_fail_no_soak() -> None:
     assert done(totals=totals, after=attrs.evolve(REST, rss=90 << 20)).faults == []
 
 
-def test_a_whole_answer_is_right() -> None:
+def test_the_check_of_a_whole_answer_raises_nothing() -> None:
     check_whole(events(WHOLE), TOLD)
 
 

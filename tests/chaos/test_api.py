@@ -91,7 +91,7 @@ def test_what_is_no_stream_is_unary() -> None:
 
 
 @pytest.mark.parametrize("headers", [KEY, (("authorization", "Bearer test"),)])
-def test_one_credential_is_accepted(headers: tuple[tuple[str, str], ...]) -> None:
+def test_the_check_of_one_credential_raises_nothing(headers: tuple[tuple[str, str], ...]) -> None:
     check_credential(request("/v1/models", "GET", headers))
 
 

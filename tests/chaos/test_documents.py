@@ -74,7 +74,7 @@ class Port(BaseModel):
     ],
 )
 def test_a_document_agrees_with_its_json_schema(schema: dict[str, Any]) -> None:
-    Draft202012Validator(schema).validate(example(schema, TEXT))
+    assert list(Draft202012Validator(schema).iter_errors(example(schema, TEXT))) == []
 
 
 def test_a_document_agrees_with_what_gemini_calls_a_schema() -> None:

@@ -232,15 +232,15 @@ async def test_a_client_that_vanishes_closes_the_upstream(
 
 
 async def test_a_client_that_leaves_during_the_handshake_ends_it(proxy: StartProxy) -> None:
-    reached, left = asyncio.Event(), asyncio.Event()
+    reached = asyncio.Event()
+    left: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handshake = await reader.readuntil(b"\r\n\r\n")
         reached.set()
         with contextlib.suppress(ConnectionError):
-            await reader.read()
-            while await reader.read():
-                pass
-        left.set()
+            handshake += await reader.read()
+        left.set_result(handshake)
         writer.close()
 
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
@@ -250,7 +250,10 @@ async def test_a_client_that_leaves_during_the_handshake_ends_it(proxy: StartPro
             await connection.send(LIVE, b"", HANDSHAKE, "GET")
             await reached.wait()
         async with asyncio.timeout(PATIENCE):
-            await left.wait()
+            handshake = await left
+
+    assert b"\r\nupgrade: websocket\r\n" in handshake.lower()
+    assert handshake.endswith(b"\r\n\r\n")
 
 
 async def test_pings_are_answered_at_this_hop(proxy: StartProxy) -> None:

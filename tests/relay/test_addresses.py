@@ -187,9 +187,9 @@ def test_what_goes_down_comes_up_again(before: object, after: object) -> None:
 
 
 @given(st.binary())
-def test_what_is_no_json_at_all_does_no_harm(noise: bytes) -> None:
+def test_a_body_that_is_no_json_never_raises_and_never_becomes_empty(noise: bytes) -> None:
     for body in (noise, b'"uri":"%s/%s"' % (GOOGLE.encode(), noise)):
-        PUBLIC.outward(body)
+        assert PUBLIC.outward(body) != b""
 
 
 def test_a_uri_that_is_no_json_string_stays() -> None:

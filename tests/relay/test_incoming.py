@@ -163,8 +163,12 @@ async def test_time_that_the_upstream_takes_is_not_the_clients(
     monkeypatch.setattr(loop, "time", lambda: drip.now)
     request = cast("web.BaseRequest", SimpleNamespace(content=drip, content_length=None))
 
+    pieces = 0
     async for _ in Incoming(request, None, 60):
         drip.now += 3600
+        pieces += 1
+
+    assert pieces == 3
 
 
 async def test_what_was_read_ahead_is_passed_on_first() -> None:

@@ -258,10 +258,17 @@ async def test_an_answer_that_was_not_cut_is_left_alone() -> None:
 async def test_a_connection_that_is_gone_is_not_cut() -> None:
     request = make_mocked_request("GET", "/")
     request.protocol.transport = None
+    lingered: list[float] = []
+
+    async def linger(seconds: float) -> bool:
+        lingered.append(seconds)
+        return True
 
     cut(request)
-    await part(request, briefly, patience=LONG, send_timeout=LONG)
+    await part(request, linger, patience=LONG, send_timeout=LONG)
     abandon(request)
+
+    assert lingered == []
 
 
 async def test_a_connection_that_is_closing_is_not_asked_what_is_unsent() -> None:
@@ -269,13 +276,15 @@ async def test_a_connection_that_is_closing_is_not_asked_what_is_unsent() -> Non
         """A TLS transport that closes while its client is waited for; then it cannot tell."""
 
         closing = False
+        closed = 0
 
         def is_closing(self) -> bool:
             return self.closing
 
         def write(self, data: object) -> None: ...
 
-        def close(self) -> None: ...
+        def close(self) -> None:
+            self.closed += 1
 
     transport = Closing()
     request = make_mocked_request("GET", "/", transport=transport)
@@ -285,7 +294,9 @@ async def test_a_connection_that_is_closing_is_not_asked_what_is_unsent() -> Non
     cut(request)
     transport.closing = True
 
-    await part(request, briefly, patience=0, send_timeout=0)  # for all else the base class raises
+    await part(request, briefly, patience=0, send_timeout=0)
+
+    assert transport.closed == 1  # and nothing else was called: the base class would have raised
 
 
 @pytest.mark.parametrize("request_", [HTTP_1_0, HTTP_1_1])

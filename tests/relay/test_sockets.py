@@ -130,9 +130,10 @@ async def test_a_report_counts_both_ways_and_names_no_reason() -> None:
 async def test_what_cannot_be_sent_is_thrown_away() -> None:
     transport = Transport()
     Peer("client", ClientSocket(decode_text=False), transport).cut(0)
+    assert not transport.aborted.is_set()
 
     async with asyncio.timeout(PATIENCE):
-        await transport.aborted.wait()
+        assert await transport.aborted.wait()
 
 
 def test_the_library_s_codes_are_those_that_were_thought_of() -> None:

@@ -373,18 +373,17 @@ async def test_abort_ends_a_pending_read_with_the_given_reason(
 
 
 async def test_an_unread_body_closes_the_connection(upstream: Upstream, serve: Serve) -> None:
-    closed = asyncio.Event()
+    closed: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def script(reader: Reader, writer: Writer) -> None:
         await head(reader)
         writer.write(CHUNKED + b"3\r\none\r\n")
-        await reader.read()
-        closed.set()
+        closed.set_result(await reader.read())
 
     async with upstream.attempt("POST", await serve(script), {}, b"", PATIENCE):
-        pass
+        assert not closed.done()
 
-    await closed.wait()
+    assert await closed == b""
 
 
 async def test_a_cancelled_request_closes_the_connection(upstream: Upstream, serve: Serve) -> None:

@@ -227,6 +227,10 @@ async def test_a_client_that_leaves_ends_it(proxy: StartProxy) -> None:
         async with running.connect() as connection:
             await connection.send(TARGET)
             await upstream.stalled.wait()
+            assert not upstream.left.is_set()
+
+        assert await upstream.left.wait()
+        assert len(upstream.seen) == 1
 
 
 async def test_the_form_that_a_model_takes_is_remembered(proxy: StartProxy) -> None:

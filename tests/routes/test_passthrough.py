@@ -317,18 +317,20 @@ async def test_a_path_that_climbs_is_refused() -> None:
 
 
 async def test_a_client_that_leaves_ends_the_upstream_request() -> None:
-    began, ended = asyncio.Event(), asyncio.Event()
+    began = asyncio.Event()
+    ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def script(reader: Reader, _writer: Writer) -> None:
         await head(reader)
         began.set()
-        await reader.read()
-        ended.set()
+        ended.set_result(await reader.read())
 
     async with proxied(script) as port, connected(port, GET) as client:
         await began.wait()
+        assert not ended.done()
         client.writer.close()
-        await ended.wait()
+
+        assert await ended == b""
 
 
 async def test_a_range_and_a_condition_pass_both_ways() -> None:

@@ -455,6 +455,10 @@ async def test_a_client_that_leaves_ends_the_call(proxy: StartProxy) -> None:
         async with running.connect() as connection:
             await connection.send(GENERATE)
             await upstream.stalled.wait()
+            assert not upstream.left.is_set()
+
+        assert await upstream.left.wait()
+        assert len(upstream.seen) == 1
 
 
 async def test_kept_bodies_are_given_back(proxy: StartProxy) -> None:

@@ -203,8 +203,10 @@ def test_each_object_of_an_array_is_one_frame(
 
 
 @given(st.binary(max_size=200), chunk_sizes)
-def test_arbitrary_bytes_are_no_reason_to_crash(stream: bytes, sizes: list[int]) -> None:
-    decode(chunked(stream, sizes))
+def test_arbitrary_bytes_all_come_out_again(stream: bytes, sizes: list[int]) -> None:
+    frames, rest = decode(chunked(stream, sizes))
+
+    assert b"".join(frame.raw for frame in [*frames, *([rest] if rest else [])]) == stream
 
 
 @pytest.mark.parametrize("payloads", [[], [b"{}"], [FIRST, SECOND, b"{}"]])

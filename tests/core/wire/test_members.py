@@ -73,9 +73,14 @@ def test_what_is_no_string_under_that_name_is_no_member(body: bytes) -> None:
 
 
 @given(st.lists(st.sampled_from([*b'{}[]":,\\u "', 0x61])).map(bytes) | st.binary())
-def test_what_is_no_json_does_no_harm(noise: bytes) -> None:
-    list(string_members(noise, WANTED))
-    list(string_members(b'{"uri":"' + noise, WANTED))
+def test_members_of_any_bytes_are_wanted_and_stand_in_their_order(noise: bytes) -> None:
+    for body in (noise, b'{"uri":"' + noise):
+        found = list(string_members(body, WANTED))
+        bounds = [bound for member in found for bound in (member.start, member.end)]
+
+        assert all(member.names[-1] in WANTED for member in found)
+        assert bounds == sorted(bounds)
+        assert all(0 <= bound <= len(body) for bound in bounds)
 
 
 def test_long_strings_are_jumped_over_and_a_flood_of_small_ones_is_left_alone() -> None:

@@ -335,8 +335,10 @@ def test_a_completed_rest_is_an_event_to_the_next_reader(stream: bytes) -> None:
 
 
 @given(st.binary(max_size=200), chunk_sizes)
-def test_arbitrary_bytes_are_no_reason_to_crash(stream: bytes, sizes: list[int]) -> None:
-    decode(chunked(stream, sizes))
+def test_arbitrary_bytes_all_come_out_again(stream: bytes, sizes: list[int]) -> None:
+    frames, rest = decode(chunked(stream, sizes))
+
+    assert b"".join(frame.raw for frame in [*frames, *([rest] if rest else [])]).startswith(stream)
 
 
 def test_the_encoder_writes_one_data_line_and_a_blank_one() -> None:
