@@ -19,6 +19,7 @@ proxy can answer in the dialect of its route without a table of its own.
 """
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -220,6 +221,14 @@ def upstream_error(body: bytes) -> dict[str, Any] | None:
         document = document[0]
     error = document.get("error") if isinstance(document, dict) else None
     return error if isinstance(error, dict) else None
+
+
+def details_of(error: Mapping[str, Any] | None, kind: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the details of a google.rpc.Status that are of one ``kind``, such as RetryInfo."""
+    details = (error or {}).get("details")
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and str(detail.get("@type", "")).endswith(kind):
+            yield detail
 
 
 def status_payload(

@@ -10,11 +10,12 @@ amount to more than the operator allows. Then the answer is passed on as it came
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
+from gemproxy.core.errors import details_of
 from gemproxy.core.repair.verdict import is_transient, retry_delay
 
 _TOO_MANY_REQUESTS = 429
@@ -68,18 +69,16 @@ def lasts(error: Mapping[str, Any] | None) -> bool:
     message = str(error.get("message", ""))
     if _OF_NOTHING.search(message) or _FOR_LONG.search(message):
         return True
-    details = error.get("details")
-    return any(map(_names_a_long_one, details if isinstance(details, list) else []))
+    return any(map(_is_long, _quotas(error)))
 
 
-def _names_a_long_one(detail: object) -> bool:
-    if not isinstance(detail, dict):
-        return False
-    kind = str(detail.get("@type", ""))
-    if kind.endswith("QuotaFailure"):
-        violations = detail.get("violations")
-        return any(map(_is_long, violations if isinstance(violations, list) else []))
-    return kind.endswith("ErrorInfo") and _is_long(detail.get("metadata"))
+def _quotas(error: Mapping[str, Any]) -> Iterator[object]:
+    """Yield what names a quota in an error."""
+    for failure in details_of(error, "QuotaFailure"):
+        violations = failure.get("violations")
+        yield from violations if isinstance(violations, list) else []
+    for info in details_of(error, "ErrorInfo"):
+        yield info.get("metadata")
 
 
 def _is_long(quota: object) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from gemproxy.core.errors import RPC_CODES, upstream_error
+from gemproxy.core.errors import RPC_CODES, details_of, upstream_error
 
 
 class Verdict(enum.Enum):
@@ -104,11 +104,7 @@ def error_status(error: Mapping[str, Any]) -> int:
 
 def retry_delay(error: Mapping[str, Any] | None) -> float | None:
     """Return the seconds that google.rpc.RetryInfo asks to wait, or None where it is absent."""
-    details = (error or {}).get("details")
-    for detail in details if isinstance(details, list) else []:
-        if isinstance(detail, dict) and str(detail.get("@type", "")).endswith("RetryInfo"):
-            return _seconds(detail.get("retryDelay"))
-    return None
+    return next((_seconds(info.get("retryDelay")) for info in details_of(error, "RetryInfo")), None)
 
 
 def retry_delay_of_body(body: bytes) -> float | None:
