@@ -17,7 +17,8 @@ from urllib.parse import quote, unquote
 import attrs
 
 from gemproxy.core.errors import GemproxyError, UpstreamRejection
-from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine, Point
+from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine
+from gemproxy.core.interactions.origin import Point
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import Fail, Finish, How, Resume
 from gemproxy.core.repair.intake import Step

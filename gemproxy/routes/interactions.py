@@ -18,7 +18,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.core.errors import Busy, UpstreamFailure
-from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine, Origin, Point
+from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine
+from gemproxy.core.interactions.origin import Origin, Point
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body

@@ -9,7 +9,8 @@ import attrs
 import pytest
 
 from gemproxy.core.errors import Unreachable, Unrepaired
-from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine, Origin, Point
+from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine
+from gemproxy.core.interactions.origin import Origin, Point
 from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.events import How
 from gemproxy.relay.downstream import ClientGone

@@ -11,13 +11,8 @@ from hypothesis import strategies as st
 
 from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired, UpstreamFailure
 from gemproxy.core.interactions.happening import read
-from gemproxy.core.interactions.machine import (
-    InteractionIntake,
-    InteractionMachine,
-    Origin,
-    Point,
-    Told,
-)
+from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine, Told
+from gemproxy.core.interactions.origin import Origin, Point
 from gemproxy.core.repair.engine import IllegalInput, Patience, State
 from gemproxy.core.repair.events import (
     Action,
@@ -392,22 +387,6 @@ def test_the_sdks_go_on_by_themselves_from_a_token(events: list[bytes], goes_on:
 def test_a_clients_own_token_is_one_to_go_on_from() -> None:
     assert machine(Origin.of_body(b'{"continuation_token":"t"}')).client_goes_on
     assert not machine(READ).client_goes_on
-
-
-@pytest.mark.parametrize(
-    ("body", "origin"),
-    [
-        (b'{"model":"m","stream":true}', Origin(creates=True, name="m")),
-        (b'{"agent":"a","store":false}', Origin(creates=True, keeps=False, name="a")),
-        (b'{"store":true,"model":null}', CREATE),
-        (b'{"store":null}', CREATE),
-        (b'{"store":"no"}', CREATE),
-        (b"\x1f\x8b", CREATE),
-        (b"", CREATE),
-    ],
-)
-def test_the_body_says_what_is_created(body: bytes, origin: Origin) -> None:
-    assert Origin.of_body(body) == origin
 
 
 def test_an_impossible_input_is_refused() -> None:

@@ -7,7 +7,8 @@ import attrs
 import pytest
 
 from gemproxy.core.errors import Unrepaired
-from gemproxy.core.interactions.machine import InteractionMachine, Origin
+from gemproxy.core.interactions.machine import InteractionMachine
+from gemproxy.core.interactions.origin import Origin
 from gemproxy.core.repair.engine import (
     Actions,
     IllegalInput,

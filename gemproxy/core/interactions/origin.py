@@ -1,0 +1,51 @@
+"""What a request for an interaction asks for, and from where its stream is read on."""
+
+import attrs
+import msgspec
+
+
+class _Created(msgspec.Struct):
+    store: bool | None = None
+    continuation_token: str | None = None
+    model: str | None = None
+    agent: str | None = None
+
+
+@attrs.frozen
+class Origin:
+    """What the client asked for: an interaction to be created, or one to be read on.
+
+    ``keeps`` says that the interaction is stored, as far as is known. ``again`` says that the
+    request may be made again when it never arrived. ``token`` says that it goes on with a long
+    decode. ``name`` is the model or the agent.
+    """
+
+    creates: bool
+    interaction_id: str | None = None
+    last_event_id: str | None = None
+    keeps: bool = True
+    again: bool = True
+    token: bool = False
+    name: str = ""
+
+    @classmethod
+    def of_body(cls, body: bytes) -> "Origin":
+        """Return what the body of a creation asks for; Google judges what is wrong with it."""
+        try:
+            asked = msgspec.json.decode(body, type=_Created)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            asked = _Created()
+        return cls(
+            creates=True,
+            keeps=asked.store is not False,
+            token=bool(asked.continuation_token),
+            name=asked.model or asked.agent or "",
+        )
+
+
+@attrs.frozen
+class Point:
+    """From where an interaction is read on: behind an event, or from its beginning."""
+
+    interaction_id: str
+    last_event_id: str | None = None
