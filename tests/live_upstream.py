@@ -40,6 +40,7 @@ class LiveUpstream:
     refuse: Callable[[], web.Response | None]
     protocols: Iterable[str]
     compress: bool
+    autoping: bool
     url: str = ""
     seen: list[web.Request] = attrs.field(factory=list)
     _closes: asyncio.Queue[Close] = attrs.field(factory=asyncio.Queue)
@@ -56,7 +57,10 @@ class LiveUpstream:
         if refusal is not None:
             return refusal
         socket = web.WebSocketResponse(
-            protocols=self.protocols, compress=self.compress, max_msg_size=0
+            protocols=self.protocols,
+            compress=self.compress,
+            autoping=self.autoping,
+            max_msg_size=0,
         )
         await socket.prepare(request)
         with contextlib.suppress(ConnectionError):
@@ -81,9 +85,13 @@ async def live_upstream(
     refusal: Callable[[], web.Response | None] = lambda: None,
     protocols: Iterable[str] = (),
     compress: bool = True,
+    autoping: bool = True,
 ) -> AsyncIterator[LiveUpstream]:
-    """Serve ``script`` for each socket; an answer that ``refusal`` returns refuses it."""
-    upstream = LiveUpstream(script, refusal, protocols, compress)
+    """Serve ``script`` for each socket; an answer that ``refusal`` returns refuses it.
+
+    With ``autoping`` off the script answers pings itself, and receives the pongs.
+    """
+    upstream = LiveUpstream(script, refusal, protocols, compress, autoping)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", upstream.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

@@ -190,6 +190,15 @@ class Connection:
             await self._receive()
         return self._take(size)
 
+    @property
+    def unread(self) -> bytes:
+        """What has come and was not returned yet."""
+        return bytes(self._buffer)
+
+    def put_back(self, data: bytes) -> None:
+        """Add ``data``, read from the socket elsewhere, behind what is unread."""
+        self._buffer += data
+
     async def rest(self) -> bytes:
         """Read to the end of the connection."""
         with contextlib.suppress(EOFError, ConnectionResetError):

@@ -75,25 +75,26 @@ _LINE_ENDS = {"crlf": "\r\n", "lf": "\n"}
 def run(argv: Sequence[str]) -> int:
     """Serve as ``argv`` says until SIGINT or SIGTERM; return the exit code."""
     try:
-        options = _parser().parse_args(argv)
+        options = parser().parse_args(argv)
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else 2
     try:
-        asyncio.run(_serve(_server(options)))
+        asyncio.run(_serve(server_of(options)))
     except OSError as exc:
         _say(f"gemproxy chaos: cannot listen: {exc.strerror or exc}", sys.stderr)
         return 1
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    command = argparse.ArgumentParser(
         prog="gemproxy chaos",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
+    add = command.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=9000, help="0 for any free one (default: %(default)s)")
     add(
@@ -139,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--media-type", metavar="TYPE", help="the Content-Type of streams")
     add("--write-size", type=_positive, metavar="BYTES", help="cut every frame into such writes")
-    return parser
+    return command
 
 
 def _fault(spec: str) -> Fault | None:
@@ -162,7 +163,8 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _server(options: argparse.Namespace) -> ChaosServer:
+def server_of(options: argparse.Namespace) -> ChaosServer:
+    """Return the server that the parsed options describe."""
     text = options.answer_file
     script = Script(
         BUILT_IN[options.answer] if text is None else Answer(text),

@@ -102,7 +102,7 @@ class Conversation:
     _position: int = attrs.field(init=False)
     _continuations: int = attrs.field(default=0, init=False)
     _original: list[Turn] | None = attrs.field(default=None, init=False)
-    _answer: Answer = attrs.field(factory=Answer, init=False)
+    answer: Answer = attrs.field(factory=Answer, init=False)
     _unfit: str | None = attrs.field(default=None, init=False)
     _tellings: list[str] = attrs.field(factory=list, init=False)
     _answered: bool = attrs.field(default=False, init=False)
@@ -147,12 +147,12 @@ class Conversation:
         if self._answered and self.script.rearm:
             self._position = self._skip_refusals(0)
         self._original = turns_of(document)
-        self._answer, self._unfit = Answer(), None
+        self.answer, self._unfit = Answer(), None
         try:
-            self._answer = fitting(self.script.answer, document, documents=self.script.documents)
+            self.answer = fitting(self.script.answer, document, documents=self.script.documents)
         except NoExample as exc:
             self._unfit = str(exc)
-        self._tellings = [expected_text(self._answer)]
+        self._tellings = [expected_text(self.answer)]
         self._continuations = 0
 
     def _next_fault(self) -> Fault | None:
@@ -166,7 +166,7 @@ class Conversation:
         return position + count
 
     def _plan(self, asked: Asked) -> Plan:
-        answer = self._answer
+        answer = self.answer
         plan = Plan(self.attempts, asked, answer, tell_all(answer))
         if self._unfit is not None:
             return _violated(plan, f"There is no answer in JSON: {self._unfit}.")

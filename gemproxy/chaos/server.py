@@ -92,7 +92,7 @@ class ChaosServer:
     violations: list[str] = attrs.field(factory=list, init=False)
     files: Files = attrs.field(factory=Files, init=False)
     resources: Resources = attrs.field(factory=Resources, init=False)
-    _stage: Stage = attrs.field(init=False)
+    stage: Stage = attrs.field(init=False)
     interactions: Interactions = attrs.field(init=False)
     _refusals: int = attrs.field(init=False)
     _connections: dict[asyncio.Task[None], asyncio.StreamWriter] = attrs.field(
@@ -101,17 +101,17 @@ class ChaosServer:
     _server: asyncio.Server | None = attrs.field(default=None, init=False)
     _news: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
-    @_stage.default
+    @stage.default
     def _stage_of_scripts(self) -> Stage:
         return Stage({"*": self.scripts} if isinstance(self.scripts, Script) else self.scripts)
 
     @interactions.default
     def _interactions_of_scripts(self) -> Interactions:
-        return Interactions(self._stage.script, self.seed)
+        return Interactions(self.stage.script, self.seed)
 
     @_refusals.default
     def _refusals_of_scripts(self) -> int:
-        return self._stage.connections_to_refuse_first()
+        return self.stage.connections_to_refuse_first()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(
@@ -255,7 +255,7 @@ class ChaosServer:
             of_interactions = self.interactions.answer(request)
             if of_interactions is not None:
                 return of_interactions, None
-            route = checked_route(request, self._stage.has_script)
+            route = checked_route(request, self.stage.has_script)
         except Refused as refusal:
             if refusal.violation:
                 self.violations.append(refusal.message)
@@ -267,7 +267,7 @@ class ChaosServer:
 
     def _generation(self, request: Request, model: str) -> tuple[Iterable[Step], Attempt]:
         opening = first_user_text(turns_of(request.document))
-        conversation = self._stage.conversation(model, opening)
+        conversation = self.stage.conversation(model, opening)
         generation = generate(request, model, conversation, self.seed)
         if generation.violation is not None:
             self.violations.append(generation.violation)
@@ -283,13 +283,13 @@ class ChaosServer:
         """
         if dict(reply.headers).get("Content-Type") != "text/event-stream":
             return _steps(reply)
-        script = self._stage.script(str(request.document.get("model")).removeprefix("models/"))
+        script = self.stage.script(str(request.document.get("model")).removeprefix("models/"))
         fault = script.faults[0] if script is not None and script.faults else None
         cuts = fault is not None and fault.kind in CUTS
         return deliver(reply, fault if cuts else None, Wiring())
 
     def _models(self) -> list[str]:
-        return [DEFAULT_MODEL if name == "*" else name for name in self._stage.scripts]
+        return [DEFAULT_MODEL if name == "*" else name for name in self.stage.scripts]
 
 
 def _steps(reply: Reply) -> Iterable[Step]:

@@ -39,6 +39,11 @@ class InFlight:
     def __len__(self) -> int:
         return len(self._tasks)
 
+    @property
+    def lingering(self) -> int:
+        """How many requests have ended and wait for their clients to read why."""
+        return len(self._lingering)
+
     @contextlib.contextmanager
     def request(self) -> Iterator[None]:
         """Count the current task as one request; raise Busy when there are too many."""

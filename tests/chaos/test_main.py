@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gemproxy.chaos.__main__ import _parser, _server, run
+from gemproxy.chaos.__main__ import parser, run, server_of
 from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.delivery import Transfer, Wiring
 from gemproxy.chaos.faults import Fault, Kind, byte
@@ -17,12 +17,12 @@ from gemproxy.chaos.server import ChaosServer
 from tests.chaos.client import ask
 
 
-def server_of(*argv: str) -> ChaosServer:
-    return _server(_parser().parse_args(argv))
+def server_for(*argv: str) -> ChaosServer:
+    return server_of(parser().parse_args(argv))
 
 
 def script_of(*argv: str) -> Script:
-    script = server_of(*argv).scripts
+    script = server_for(*argv).scripts
     assert isinstance(script, Script)
     return script
 
@@ -50,7 +50,7 @@ def test_options_become_a_script() -> None:
 
 
 def test_options_become_a_server() -> None:
-    server = server_of(
+    server = server_for(
         *("--host", "127.0.0.2", "--port", "0", "--seed", "4"),
         *("--delay-ms", "20", "--model-latency", "1500"),
     )

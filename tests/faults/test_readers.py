@@ -96,7 +96,7 @@ async def test_a_client_that_reads_byte_by_byte_gets_all_and_holds_up_nobody(
             while len(begun) < SLOWLY:
                 begun += await loop.sock_recv(slow.socket, 1)
             answers = await asyncio.gather(*others)
-            slow._buffer += begun
+            slow.put_back(begun)
 
             rest = b"".join([data async for data in chunks_of(slow)])
 

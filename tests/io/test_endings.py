@@ -107,9 +107,7 @@ async def test_in_http_1_0_an_answer_that_breaks_off_is_reset_when_all_has_come(
             with pytest.raises(ConnectionResetError):
                 await client.exactly(1 << 20)
 
-    *told, last = (
-        json.loads(client._buffer + b"]") if target == ARRAY else documents(bytes(client._buffer))
-    )
+    *told, last = json.loads(client.unread + b"]") if target == ARRAY else documents(client.unread)
     assert (status, len(told), last["error"]["code"]) == (200, 5, 503)
 
 
@@ -127,7 +125,7 @@ async def test_while_the_last_words_are_read_nothing_is_held_for_them(proxy: Sta
 
             assert running.app[STREAMING].bodies.held == 0
             assert running.app[UPSTREAM]._session.connector._acquired == set()  # type: ignore[union-attr]
-            assert len(in_flight._lingering) == 1
+            assert in_flight.lingering == 1
 
 
 async def test_the_last_words_name_the_request(proxy: StartProxy, access_log: AccessLog) -> None:

@@ -268,15 +268,15 @@ async def test_an_upstream_s_pings_are_answered_without_the_client(proxy: StartP
     answered = asyncio.Event()
 
     async def script(socket: Socket, _request: web.Request) -> None:
-        socket._autoping = False
         await socket.ping(b"x")
         message = await socket.receive()
         assert (message.type, message.data) == (WSMsgType.PONG, b"x")
         answered.set()
 
-    async with between(proxy, script):
-        async with asyncio.timeout(PATIENCE):
-            await answered.wait()
+    async with live_upstream(script, autoping=False) as upstream:
+        started = await proxy(upstream.url)
+        async with connected(started.url), asyncio.timeout(PATIENCE):
+            assert await answered.wait()
 
 
 async def test_a_silent_client_is_pinged_and_lives_on_by_its_pongs(proxy: StartProxy) -> None:

@@ -91,7 +91,7 @@ async def fake_gemini(
     listed = dict.fromkeys(models, usual["sky"])
     server = ChaosServer(listed)
     by_words = {**(scripts or {}), **usual, **(scripts or {})}  # their own words come first
-    server._stage = ByPrompt(listed, Stage(by_words))  # type: ignore[assignment]
+    server.stage = ByPrompt(listed, Stage(by_words))  # type: ignore[assignment]
     async with server:
         yield server
 

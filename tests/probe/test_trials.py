@@ -243,13 +243,13 @@ class Fickle:
         if conversation.attempts:
             answer = conversation.script.answer
             loud = attrs.evolve(answer, text=answer.text.upper())
-            conversation._answer = loud
+            conversation.answer = loud
         return conversation
 
 
 async def test_other_text_after_a_token_is_a_failure(bench_at: BenchAt) -> None:
     async with fake_gemini() as server:
-        server._stage = Fickle(server.scripts, server._stage)  # type: ignore[assignment, arg-type]
+        server.stage = Fickle(server.scripts, server.stage)  # type: ignore[assignment, arg-type]
         bench = bench_at(server)
         bench.offers_token = True
         outcome = await TRIALS["native"](bench)

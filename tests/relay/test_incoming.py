@@ -65,10 +65,9 @@ async def test_a_body_that_breaks_off_is_the_clients_fault() -> None:
 
 
 async def test_a_body_that_comes_to_a_halt_is_the_clients_fault() -> None:
-    request = make_mocked_request(
-        "POST", "/", payload=StreamReader(BaseProtocol(asyncio.get_running_loop()), 2**16)
-    )
-    request.content._protocol.transport = request.transport  # a reader waits only while connected
+    protocol = BaseProtocol(asyncio.get_running_loop())
+    request = make_mocked_request("POST", "/", payload=StreamReader(protocol, 2**16))
+    protocol.transport = request.transport  # a reader waits only while connected
     incoming = Incoming(request, None, 0)
 
     with pytest.raises(TooSlow):

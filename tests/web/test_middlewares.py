@@ -208,9 +208,9 @@ async def test_while_the_last_words_are_read_the_request_counts_no_longer() -> N
         assert await client.reader.readexactly(len(NEVER)) == NEVER
         await began.wait()
         assert len(app[IN_FLIGHT]) == 0
-        assert len(app[IN_FLIGHT]._lingering) == 1
+        assert app[IN_FLIGHT].lingering == 1
         client.writer.close()
-        while app[IN_FLIGHT]._lingering:  # noqa: ASYNC110 (nothing announces it)
+        while app[IN_FLIGHT].lingering:  # noqa: ASYNC110 (nothing announces it)
             await asyncio.sleep(0)
 
 

@@ -190,7 +190,7 @@ def read(data: Data) -> Chunk:
             return _summary(response, _keyed_parts(data, _first(response)))
         return _summary(response, ())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _read_slowly(data)
+        return read_tolerantly(data)
 
 
 def _check_characters(data: Data) -> None:
@@ -308,7 +308,8 @@ def _specified(reason: str | None) -> str | None:
     return None if reason in _UNSPECIFIED else reason
 
 
-def _read_slowly(data: Data) -> Chunk:
+def read_tolerantly(data: Data) -> Chunk:
+    """Read a frame that the typed decoder refuses, field by field; raise Undecodable."""
     document = loads(data)
     if isinstance(document, list) and document and _mapping(document[0]).get("error"):
         document = document[0]

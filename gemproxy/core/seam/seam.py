@@ -166,6 +166,11 @@ class Seam:
         """
         return 0 if self._certain is not None else self._seen
 
+    @property
+    def buffered(self) -> int:
+        """How many characters of the new answer are in memory, held or not."""
+        return len(self._head)
+
     def feed(self, text: str) -> Cut | Diverged | None:
         """Take more of the attempt's text; return the decision, None while it is open."""
         for start in range(0, len(text), _BLOCK):

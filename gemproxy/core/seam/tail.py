@@ -40,7 +40,7 @@ _SENTENCE_ENDS = ".!?\u2026\u3002\uff01\uff1f"
 _WIDE = "\u3000"  # from here on, punctuation is not followed by a space
 
 
-def _agreements(text: str) -> list[int]:
+def agreements(text: str) -> list[int]:
     """Return, for each offset, how many characters from there equal the text's beginning.
 
     This is the Z array of the text, found in linear time; its first entry is 0.
@@ -79,7 +79,7 @@ def _telling_length(agreed: list[int]) -> int:
 
 def telling_from(text: str) -> int:
     """Return the latest offset from which ``text`` is telling; a negative one: there is none."""
-    return len(text) - _telling_length(_agreements(text[::-1]))
+    return len(text) - _telling_length(agreements(text[::-1]))
 
 
 @attrs.frozen
@@ -105,7 +105,7 @@ class Tail:
         text = delivered.rstrip()
         start = max(0, len(text) - 3 * REACH)
         plain, offsets = folded(text[start:])
-        agreed = _agreements(plain[::-1])
+        agreed = agreements(plain[::-1])
         return cls(
             start=start,
             text=text[start:],

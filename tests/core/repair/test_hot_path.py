@@ -37,7 +37,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     counting(flow_module, "_decode", "decodes")
     counting(intake_module, "read", "general decodes")
-    counting(chunk_module, "_read_slowly", "slow decodes")
+    counting(chunk_module, "read_tolerantly", "slow decodes")
     counting(StreamMachine, "receive", "inputs")
     counting(Rewriter, "rewrite", "rewrites")
     return counted

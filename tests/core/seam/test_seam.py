@@ -600,7 +600,7 @@ class TestRestart:
             assert seam.feed(delivered[start : start + 5]) is None
             assert seam.held <= ANCHOR_LENGTH
         assert seam.held == 0
-        assert len(seam._head) <= HOLD_LIMIT
+        assert seam.buffered <= HOLD_LIMIT
 
 
 class TestPlain:

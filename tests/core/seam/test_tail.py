@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.core.seam.tail import REACH, Tail, _agreements
+from gemproxy.core.seam.tail import REACH, Tail, agreements
 
 STORY = "Once upon a time, in a small town by the sea, there lived "
 
@@ -74,7 +74,7 @@ def test_agreements_are_those_found_one_by_one(text: str) -> None:
         rest = text[offset:]
         while slow[offset] < len(rest) and rest.startswith(text[: slow[offset] + 1]):
             slow[offset] += 1
-    assert _agreements(text) == slow
+    assert agreements(text) == slow
 
 
 def test_half_of_a_tail_that_was_cut_off_is_looked_at() -> None:
