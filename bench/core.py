@@ -21,7 +21,7 @@ from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.frame import Frame
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.sse import SSEDecoder
 
 ROUNDS = 20
 PER_READ = 200
@@ -57,7 +57,7 @@ def per_event(work: Callable[[], object], events: int) -> float:
 
 def whole_core(block: bytes) -> Callable[[], object]:
     """Return the work of a read of ``block`` in a stream that runs undisturbed."""
-    machine = StreamMachine(StreamRequest(b"{}"), SSEEncoder())
+    machine = StreamMachine(StreamRequest(b"{}"))
     intake = Intake(machine, SSEDecoder)
     intake.opened()
     return lambda: intake.received(block)
@@ -65,7 +65,7 @@ def whole_core(block: bytes) -> Callable[[], object]:
 
 def machine_alone() -> Callable[[], object]:
     """Return the work of the machine for one event that is decoded already."""
-    machine = StreamMachine(StreamRequest(b"{}"), SSEEncoder())
+    machine = StreamMachine(StreamRequest(b"{}"))
     machine.receive(Opened())
     received = Received(Frame(FRAME, EVENT), read(EVENT))
     return lambda: machine.receive(received)

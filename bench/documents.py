@@ -24,7 +24,7 @@ from gemproxy.core.repair.events import How
 from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.sse import SSEDecoder
 
 ROUNDS = 3
 LENGTHS = (30_000, 1_000_000, 20_000_000)
@@ -88,7 +88,7 @@ def run(document: Callable[[int], str], length: int, *, again: bool) -> tuple[fl
     config = {"responseMimeType": "application/json", "responseSchema": SCHEMA}
     turn = {"role": "user", "parts": [{"text": "Go."}]}
     body = json.dumps({"contents": [turn], "generationConfig": config}).encode()
-    machine = StreamMachine(StreamRequest(body), SSEEncoder())
+    machine = StreamMachine(StreamRequest(body))
     intake = Intake(machine, SSEDecoder)
     intake.opened()
     for data in reads(text[:at], None):

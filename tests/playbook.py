@@ -1,6 +1,7 @@
 """Plays a conversation with a machine: ``Playbook(machine) >> input << action << action``.
 
-After each input all actions have to be named before the next input; what differs is shown
+What goes out is named by the bytes that the client gets: ``Said``. After each input all actions
+have to be named before the next input; what differs is shown
 as a diff of the whole conversation. A playbook that is not asserted complains when it goes.
 """
 
@@ -10,9 +11,20 @@ from typing import Any, Protocol, Self
 
 import attrs
 
-from gemproxy.core.repair.events import Action, Emit, Fail
+from gemproxy.core.repair.events import Action, Fail, Finish, Frames, Next, Run
+from gemproxy.voices.sse import EventVoice
+from gemproxy.voices.voice import Voice
 
-Expected = Action | Callable[[Action], bool] | type
+
+@attrs.frozen
+class Said:
+    """These bytes went out."""
+
+    raw: bytes
+
+
+Seen = Said | Next
+Expected = Seen | Callable[[Any], bool] | type
 
 
 class Machine(Protocol):
@@ -26,15 +38,16 @@ class Playbook:
     """``>>`` feeds an input, ``<<`` expects an action; truth is that all agreed."""
 
     machine: Machine
+    voice: Voice = attrs.field(factory=EventVoice)
     _expected: list[str] = attrs.field(factory=list)
     _seen: list[str] = attrs.field(factory=list)
-    _due: list[Action] = attrs.field(factory=list)
+    _due: list[Seen] = attrs.field(factory=list)
     _asserted: bool = False
 
     def __rshift__(self, event: Any) -> Self:
         self._flush()
         self._note(f">> {event!r}", f">> {event!r}")
-        self._due = _merged(self.machine.receive(event))
+        self._due = seen(self.machine.receive(event), self.voice)
         return self
 
     def __lshift__(self, expected: Expected) -> Self:
@@ -67,18 +80,27 @@ class Playbook:
         self._seen.append(seen)
 
 
-def _merged(actions: Iterable[Action]) -> list[Action]:
-    """Join neighbouring writes: what counts is the bytes."""
-    merged: list[Action] = []
+def seen(actions: Iterable[Action], voice: Voice | None = None) -> list[Seen]:
+    """Return actions as a client sees them: all that goes out as bytes, then what is next."""
+    voice, raw, following = voice or EventVoice(), b"", list[Seen]()
     for action in actions:
-        if isinstance(action, Emit) and merged and isinstance(merged[-1], Emit):
-            merged[-1] = Emit(merged[-1].raw + action.raw)
+        if isinstance(action, Run | Frames):
+            assert not following, "nothing goes out behind a decision"
+            raw += voice.say((action,))
+        elif isinstance(action, Finish):
+            raw += voice.close(action.tail)
+            following.append(Finish())
         else:
-            merged.append(action)
-    return merged
+            following.append(action)
+    return [Said(raw), *following] if raw else following
 
 
-def _agrees(action: Action, expected: Expected) -> bool:
+def said(actions: Iterable[Action], voice: Voice | None = None) -> bytes:
+    """Return the bytes that go out."""
+    return b"".join(one.raw for one in seen(actions, voice) if isinstance(one, Said))
+
+
+def _agrees(action: Seen, expected: Expected) -> bool:
     if isinstance(expected, type):
         return isinstance(action, expected)
     if isinstance(expected, Fail):

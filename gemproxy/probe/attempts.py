@@ -21,11 +21,12 @@ from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.seam.anchor import choose_anchor
 from gemproxy.core.seam.seam import Joint
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.probe.cutting import Broken, Cut, prefix_of
 from gemproxy.probe.gemini import CannotTell, Gemini, Rejection
 from gemproxy.probe.said import Said, listen
 from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.voices.sse import EventVoice
 
 _NOT_FOUND = 404
 _OF_ITS_OWN = frozenset({Cause.DROP, Cause.STALL, Cause.GARBLED, Cause.ERROR_FRAME})
@@ -195,6 +196,7 @@ class _Played:
 
     machine: StreamMachine
     intake: Intake
+    voice: EventVoice = attrs.field(factory=EventVoice)
     emitted: bytes = b""
     last: Step = attrs.field(factory=Step)
 
@@ -202,12 +204,12 @@ class _Played:
     def up_to_the_cut(cls, broken: Broken, form: Form) -> "_Played":
         """Feed the broken answer to a machine. Raises CannotTell when it sees no way on."""
         request = StreamRequest(broken.body)
-        machine = StreamMachine(request, SSEEncoder(), Policy(first_form=form))
+        machine = StreamMachine(request, Policy(first_form=form))
         intake = Intake(machine, SSEDecoder)
         intake.opened()
         intake.received(broken.prefix)
         step = intake.ended(How.RESET)
-        if not isinstance(step.verdict, Resume) or machine.transcript.text != broken.text:
+        if not isinstance(step.next, Resume) or machine.transcript.text != broken.text:
             raise CannotTell("the core does not resume such an answer from its text")
         return cls(machine, intake)
 
@@ -227,13 +229,13 @@ class _Played:
         self._take(self.intake.ended(How.EOF))
 
     def _take(self, step: Step) -> bool:
-        self.emitted += step.raw
+        self.emitted += self.voice.say(step.out)
         self.last = step
-        return step.verdict is not None
+        return step.next is not None
 
     def outcome(self, said: Said, body: bytes, anchor: str | None) -> Resumed:
         """Return what became of the attempt. Raises CannotTell for an accident."""
-        verdict = self.last.verdict
+        verdict = self.last.next
         if isinstance(verdict, Fail):
             raise CannotTell(f"the resumed answer failed: {verdict.error.message}")
         cause = verdict.cause if isinstance(verdict, Resume) else None

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from gemproxy.core.wire.frame import Frame
-from gemproxy.core.wire.sse import SSEEncoder
+from gemproxy.core.wire.sse import CRLF, event, line_end
 from gemproxy.probe.said import Said
 
 _WORD = r"[A-Za-z\u00c0-\u024f]"
@@ -108,7 +108,7 @@ def _shortened(frame: Frame, keep: int) -> bytes:
     short = {"index": candidate.get("index", 0), "content": {"role": "model", "parts": parts}}
     document["candidates"] = [short]
     payload = json.dumps(document).encode()
-    return SSEEncoder().like(frame.raw).frame(payload, first=False)
+    return event(payload, line_end(frame.raw) or CRLF)
 
 
 def _first_characters(parts: Sequence[dict[str, Any]], keep: int) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing, Watch
+from gemproxy.voices.sse import EventVoice
 
 log = logging.getLogger("gemproxy.relay")
 
@@ -59,6 +60,7 @@ class InteractionRelay:
     response_headers: Callable[[Headers], Headers]
     request_id: str | None = None
     attempts: int = 0
+    _voice: EventVoice = attrs.field(factory=EventVoice, init=False)
     _began: float = attrs.field(factory=time.monotonic)
     _first_byte_ms: float | None = None
     _passed_on: bool = False
@@ -115,7 +117,7 @@ class InteractionRelay:
         except GemproxyError as error:  # the client's own: its body broke on the way up
             if self._passed_on:
                 raise
-            step = Step(b"", Fail(error))
+            step = Step((), Fail(error))
         return await self._act(step)
 
     def _may_be_repeated(self, attempt: Attempt) -> bool:
@@ -144,10 +146,10 @@ class InteractionRelay:
                 data, how = b"", failure.how
             watch.heard()
             step = intake.received(data) if data else intake.ended(how)
-            if step.raw:
-                await self._emit(step.raw, watch)
-            if step.verdict is not None:
-                return Step(b"", step.verdict)
+            if step.out:
+                await self._emit(self._voice.say(step.out), watch)
+            if step.next is not None:
+                return Step((), step.next)
 
     async def _emit(self, raw: bytes, watch: Watch) -> None:
         watch.busy = True
@@ -163,7 +165,7 @@ class InteractionRelay:
             await self.sink.heartbeat()
 
     async def _act(self, step: Step) -> Refusal | None:
-        verdict = step.verdict
+        verdict = step.next
         if isinstance(verdict, Resume):
             log.debug(
                 "interaction interrupted",

@@ -1,4 +1,4 @@
-"""The one loop: upstream -> machine -> sink.
+"""The one loop: upstream -> machine -> voice -> sink.
 
 Each read of the upstream becomes at most one write to the client, in the same task: no
 queue, no hop. The machine says whether another attempt is made, tenacity when; a client
@@ -26,6 +26,7 @@ from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing, Watch
+from gemproxy.voices.voice import Voice
 
 log = logging.getLogger("gemproxy.relay")
 
@@ -61,6 +62,7 @@ class Account:
 class Relay:
     """Runs one client stream to its end.
 
+    ``voice`` turns what the machine passes on into the client's bytes.
     ``open_attempt`` makes one attempt with the given body. ``pacing`` says when the
     next one is made. ``response_headers`` turns an attempt's headers into the client's.
     ``max_bytes`` is what the client may get and have waiting for it, since the text is kept to
@@ -71,6 +73,7 @@ class Relay:
     machine: StreamMachine
     intake: Intake
     sink: Sink
+    voice: Voice
     open_attempt: OpenAttempt
     pacing: Pacing
     timing: Timing
@@ -161,13 +164,13 @@ class Relay:
                 self._received = 0
                 self.intake.opened(attempt.headers.get("Content-Type", ""))
                 step = await self._pump(attempt, watch, first=True)
-                if step.verdict is None:
+                if step.next is None:
                     step = await _as_a_task(self._pump(attempt, watch))
                 return step
         except AttemptFailed as failure:
             return self.intake.failed_to_open(failure.how)
         except GemproxyError as error:  # the client's own: its body broke on the way up
-            return Step(b"", Fail(error))
+            return Step((), Fail(error))
 
     async def _reject(self, attempt: Attempt) -> Step:
         body = await attempt.read_error(_ERROR_BODY_LIMIT)
@@ -194,25 +197,31 @@ class Relay:
                 if machine.judging:
                     step = await self._judged(step)
                 self._time_the_seam()
-            if not step.raw:  # the head waits while it is not known whose Content-Type it has
+            if not step.out:  # the head waits while it is not known whose Content-Type it has
                 watch.busy = intake.undecided and not self.sink.committed
-            if step.verdict is not None:
+            if step.next is not None:
                 return step
+            raw = self.voice.say(step.out)
             self._received += len(data)
-            self._sent += len(step.raw)
+            self._sent += len(raw)
             if self._received + self._sent > self.max_bytes and self._is_too_large():
-                given_up = intake.gave_up(f"it is larger than {self.max_bytes} bytes")
-                given_up = await self._judged(given_up)
-                return Step(step.raw + given_up.raw, given_up.verdict)
-            if step.raw and first:
-                await self._emit(step.raw, watch)
+                return await self._stop(raw, watch)
+            if raw and first:
+                await self._emit(raw, watch)
                 return Step()
-            if step.raw:  # the same once more: a coroutine less for each event
+            if raw:  # the same once more: a coroutine less for each event
                 watch.busy = True
-                await self.sink.emit(step.raw)
+                await self.sink.emit(raw)
                 watch.busy = False
                 watch.wrote()
-            del step, data  # an image would otherwise be kept until the next one is whole
+            del step, data, raw  # an image would otherwise be kept until the next one is whole
+
+    async def _stop(self, raw: bytes, watch: Watch) -> Step:
+        """Give up an answer that is too large, behind what of it goes out."""
+        if raw:
+            await self._emit(raw, watch)
+        given_up = self.intake.gave_up(f"it is larger than {self.max_bytes} bytes")
+        return await self._judged(given_up)
 
     def _is_too_large(self) -> bool:
         """Tell whether there is too much; asked only where there may be."""
@@ -221,12 +230,12 @@ class Relay:
 
     async def _judged(self, step: Step) -> Step:
         """Let the machine finish what it is judging, one slice for each turn of the loop."""
-        raws = [step.raw]
+        out = step.out
         while self.machine.judging:
             await asyncio.sleep(0)
             step = self.intake.turn()
-            raws.append(step.raw)
-        return Step(b"".join(raws), step.verdict)
+            out += step.out
+        return Step(out, step.next)
 
     async def _emit(self, raw: bytes, watch: Watch) -> None:
         watch.busy = True
@@ -247,11 +256,10 @@ class Relay:
 
     def _head(self) -> Headers:
         """Return the headers of the answer; the Content-Type is ours where the framing is."""
-        headers, made = self._headers, self.intake.content_type
-        self._renamed = made is not None
-        if made is not None:
+        headers, self._renamed = self._headers, self.intake.misnamed
+        if self._renamed:
             headers = CIMultiDict(headers)
-            headers["Content-Type"] = made
+            headers["Content-Type"] = self.voice.content_type
         return self.response_headers(headers)
 
     def _time_the_seam(self) -> None:
@@ -267,29 +275,29 @@ class Relay:
 
     async def _act(self, step: Step, watch: Watch) -> Resume | None:
         """Write what a step still has to say, and do what it decided."""
-        verdict = step.verdict
-        if isinstance(verdict, Finish):
-            await self._finish(step.raw, watch)
+        raw, following = self.voice.say(step.out), step.next
+        if isinstance(following, Finish):
+            await self._finish(raw + self.voice.close(following.tail), watch)
             return None
-        if isinstance(verdict, PassOn):
-            await self._pass_on(step.raw, watch)
+        if isinstance(following, PassOn):
+            await self._pass_on(following.body, watch)
             return None
-        if step.raw:
-            await self._emit(step.raw, watch)
-        if isinstance(verdict, Resume):
+        if raw:
+            await self._emit(raw, watch)
+        if isinstance(following, Resume):
             log.debug(
                 "attempt interrupted",
                 extra={
                     "attempt": self.account.attempts,
-                    "cause": verdict.cause.value,
+                    "cause": following.cause.value,
                     "next": self.machine.plan.value,
                     "characters": self.machine.transcript.chars,
                 },
             )
-            return verdict
-        if isinstance(verdict, Fail):
+            return following
+        if isinstance(following, Fail):
             watch.busy = True
-            await self._fail(verdict.error)
+            await self._fail(following.error)
         return None
 
     async def _finish(self, last: bytes, watch: Watch) -> None:

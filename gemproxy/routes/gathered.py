@@ -20,7 +20,7 @@ from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.unary import gains_by_streaming
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body
@@ -34,6 +34,7 @@ from gemproxy.routes.addressing import passed_down
 from gemproxy.routes.naming import model_of
 from gemproxy.routes.parts import ACCOUNT
 from gemproxy.routes.stream import STREAMING, Streaming, refusal
+from gemproxy.voices.sse import EventVoice
 
 _NOT_FOUND = 404
 _METHOD = re.compile(r"(:|%3[Aa])generateContent$")
@@ -50,7 +51,7 @@ async def gather(request: web.Request, body: Body, deadline: Deadline) -> web.St
     model = model_of(request)
     first_form = streaming.lessons.first_form(model)
     policy = streaming.policy.for_request(repair=True, first_form=first_form)
-    machine = StreamMachine(generation, SSEEncoder(), policy)
+    machine = StreamMachine(generation, policy)
     account: dict[str, Any] = request[ACCOUNT].copy()
     try:
         return await _run(request, streaming, machine, target, deadline)
@@ -86,6 +87,7 @@ async def _run(
         machine,
         Intake(machine, decoder),
         sink,
+        EventVoice(),
         _opener(request, streaming, timing, goal.url, sent),
         streaming.pacing(model_of(request), sent, deadline, lambda: machine.progress),
         timing,

@@ -19,9 +19,9 @@ from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.request import StreamRequest, hides_the_end
-from gemproxy.core.wire.frame import Decoder, Encoder
-from gemproxy.core.wire.jsonarray import JSONArrayDecoder, JSONArrayEncoder
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.frame import Decoder
+from gemproxy.core.wire.jsonarray import JSONArrayDecoder
+from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Bodies, Body
@@ -40,6 +40,8 @@ from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import passed_down, with_upstream_uris
 from gemproxy.routes.naming import model_of
 from gemproxy.routes.parts import ACCOUNT, IN_FLIGHT
+from gemproxy.voices.array import ArrayVoice
+from gemproxy.voices.sse import EventVoice
 
 REPAIR_HEADER = "X-Gemproxy-Repair"
 
@@ -112,7 +114,7 @@ async def _stream(
     timing = streaming.timing.within(deadline)
     url, sent = passthrough.aim(request)
     headers = rules.upstream_headers(request.headers, sent, identity=True)
-    machine = _machine(request, streaming, body, model, sse=sse)
+    machine = _machine(request, streaming, body, model)
     sink = client_sink(
         request,
         dialect_of(request.headers, sse=sse),
@@ -123,6 +125,7 @@ async def _stream(
         machine,
         Intake(machine, _decoders(streaming.max_frame, sse=sse)),
         sink,
+        EventVoice() if sse else ArrayVoice(),
         _opener(streaming, body, timing, url, headers),
         streaming.pacing(model, sent, deadline, lambda: machine.progress),
         timing,
@@ -156,15 +159,12 @@ def refusal(refused: Refused, *, array: bool = False) -> web.Response:
     return web.Response(status=told.status, headers=told.headers, body=told.body)
 
 
-def _machine(
-    request: web.Request, streaming: Streaming, body: Body, model: str, *, sse: bool
-) -> StreamMachine:
+def _machine(request: web.Request, streaming: Streaming, body: Body, model: str) -> StreamMachine:
     off = request.headers.get(REPAIR_HEADER, "").strip().lower() == "off"
     policy = streaming.policy.for_request(
         repair=not off and body.stream is None, first_form=streaming.lessons.first_form(model)
     )
-    encoder: Encoder = SSEEncoder() if sse else JSONArrayEncoder()
-    return StreamMachine(StreamRequest(with_upstream_uris(request, body.kept)), encoder, policy)
+    return StreamMachine(StreamRequest(with_upstream_uris(request, body.kept)), policy)
 
 
 def _decoders(max_frame: int, *, sse: bool) -> Callable[[], Decoder]:

@@ -15,13 +15,14 @@ from gemproxy.core.repair.events import How
 from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.relay import loop
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.loop import Refused, Relay
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing, Watch
+from gemproxy.voices.sse import EventVoice
 from tests.gemini import BODY, REQUEST, chunk, documents, sse, text_of
 
 HOUR = 3600.0
@@ -110,11 +111,12 @@ class Stage:
     relay: Relay = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        machine = StreamMachine(StreamRequest(BODY), SSEEncoder())
+        machine = StreamMachine(StreamRequest(BODY))
         self.relay = Relay(
             machine,
             Intake(machine, SSEDecoder),
             self.sink,
+            EventVoice(),
             self.open_attempt,
             Pacing(BUDGET, lambda: machine.progress, sleep=self.sleep),
             Timing(dict.fromkeys(Patience, HOUR), HOUR, HOUR),

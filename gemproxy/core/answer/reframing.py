@@ -7,7 +7,7 @@ decides, behind a byte order mark and white space: a brace or a bracket begins J
 is an event stream, unless the Content-Type says JSON and the byte can begin a JSON value.
 
 An answer that is framed as the client asked passes byte for byte. Any other is translated:
-each response becomes an event, on one line, or an element of the array. JSON is translated
+each response is a frame without bytes of its own, on one line. JSON is translated
 when one of its elements is Gemini's (see ``unframed``). Until one is, nothing of it goes out,
 and where none comes it is another answer, which passes with its own bytes and Content-Type.
 """
@@ -26,9 +26,9 @@ from gemproxy.core.answer.unframed import (
     says_nothing,
 )
 from gemproxy.core.wire.flow import Flow
-from gemproxy.core.wire.frame import Decoder, Encoder, Frame, FrameTooLarge
+from gemproxy.core.wire.frame import Decoder, Frame, FrameTooLarge
 from gemproxy.core.wire.jsonarray import JSONArrayDecoder
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.sse import SSEDecoder
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
@@ -43,19 +43,17 @@ Taking = Callable[[bytes], tuple[Flow | None, bytes]]
 
 @attrs.define(eq=False)
 class Reader:
-    """The frames of one attempt, as the client's framing has them.
+    """The frames of one attempt.
 
-    ``foreign`` says that the answer is in another framing, so that each frame is told anew by
-    ``encoder``; else it passes as it came, save for JSON between events. ``held`` are frames
+    ``foreign`` says that the answer is in another framing than the client's, so that no frame
+    keeps its bytes; else it passes as it came, save for JSON between events. ``held`` are frames
     that came before it was known.
     """
 
     decoder: Decoder
-    encoder: Encoder
     foreign: bool = False
     held: list[Frame] = attrs.field(factory=list)
     flow: Taking = attrs.field(init=False)
-    _first: bool = attrs.field(default=True, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.flow = _no_flow if self.foreign else self.decoder.flow  # no call more for a read
@@ -84,13 +82,12 @@ class Reader:
     def _told(self, frames: list[Frame]) -> list[Frame]:
         if isinstance(self.decoder, SSEDecoder):
             frames = _with_bare_answers(frames)
-        return [self._translated(frame) for frame in frames] if self.foreign else frames
+        return list(map(_translated, frames)) if self.foreign else frames
 
-    def _translated(self, frame: Frame) -> Frame:
-        if frame.data is None:
-            return Frame(b"", None)
-        first, self._first = self._first, False
-        return Frame(self.encoder.frame(one_line(frame.data), first=first), frame.data)
+
+def _translated(frame: Frame) -> Frame:
+    """Return a frame without bytes of its own; its data is on one line, as an event wants it."""
+    return Frame(b"", None if frame.data is None else one_line(frame.data))
 
 
 def _goes_on(decoder: Decoder) -> TypeGuard[JSONArrayDecoder]:
@@ -115,7 +112,7 @@ def _with_bare_answers(frames: Iterable[Frame]) -> list[Frame]:
             plain = raw.startswith(b"data:") and len(raw) - len(data) <= _OVERHEAD
             bare = not plain or data[:1] == b"["
         if bare and may_hold_answers(frame):
-            events += events_of(frame, SSEEncoder())
+            events += events_of(frame)
         else:
             events.append(frame)
     return events
@@ -125,12 +122,11 @@ def _with_bare_answers(frames: Iterable[Frame]) -> list[Frame]:
 class Opening:
     """The beginning of one attempt's answer, until it is known how it is framed.
 
-    ``wanted`` and ``encoder`` belong to the framing that the client asked for;
-    ``content_type`` is that of the answer. ``begun`` is what came while nothing was known.
+    ``wanted`` decodes the framing that the client asked for. ``content_type`` is that of the
+    answer. ``begun`` is what came while nothing was known.
     """
 
     wanted: Decoder
-    encoder: Encoder
     content_type: str = ""
     begun: bytes = b""
     _json: Reader | None = None
@@ -153,12 +149,12 @@ class Opening:
         if not first:
             return None
         if not self._begins_json(first):
-            return Reader(self._events(), self.encoder, foreign=not self._wants_events)
+            return Reader(self._events(), foreign=not self._wants_events)
         if first == b"[" and not self._wants_events:
-            self._json = Reader(self.wanted, self.encoder)
+            self._json = Reader(self.wanted)
         else:
             decoder = JSONArrayDecoder(self.wanted.max_frame)
-            self._json = Reader(decoder, self.encoder, foreign=True)
+            self._json = Reader(decoder, foreign=True)
         data, self.begun = self.begun, b""
         return self._proved(self._json, data)
 
@@ -171,7 +167,7 @@ class Opening:
 
     def settled(self) -> Reader:
         """Return the reader for an answer of which no more is known."""
-        return self._json or Reader(self.wanted, self.encoder)
+        return self._json or Reader(self.wanted)
 
     def another_answer(self) -> bytes | None:
         """Return the whole body when it is JSON, and no answer of Gemini's that says anything."""

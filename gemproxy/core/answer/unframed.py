@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from gemproxy.core.answer.chunk import Undecodable, loads
-from gemproxy.core.wire.frame import Data, Encoder, Frame
+from gemproxy.core.wire.frame import Data, Frame
 from gemproxy.core.wire.jsonarray import JSONArrayDecoder
-from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.core.wire.sse import CRLF, SSEDecoder, event, line_end
 
 _BOM = b"\xef\xbb\xbf"
 _OPENS = (b"{", b"[")
@@ -98,32 +98,32 @@ def may_hold_answers(frame: Frame) -> bool:
     return is_list or raw.startswith(_OPENS) or any(opens in raw for opens in _LINE_OPENS)
 
 
-def events_of(frame: Frame, encoder: Encoder) -> list[Frame]:
+def events_of(frame: Frame) -> list[Frame]:
     """Return a frame of an event stream as events, one for each bare answer in it.
 
     So is a list of answers in one event. The frame is returned as it is where there is neither.
-    ``encoder`` writes the events, with the line end of the frame.
+    The events have the line end of the frame.
     """
-    encoder = encoder.like(frame.raw)
+    eol = line_end(frame.raw) or CRLF
     if frame.data is not None and frame.data[:1] == b"[":
-        return _told(bytes(frame.data), encoder) or [frame]
+        return _told(bytes(frame.data), eol) or [frame]
     events: list[Frame] = []
     bare = False
     for is_bare, lines in _runs(frame.raw.removeprefix(_BOM)):
         bare |= is_bare
-        told = _told(lines, encoder) if is_bare else _framed(lines, encoder)
+        told = _told(lines, eol) if is_bare else _framed(lines, eol)
         if told is None:
             return [frame]
         events += told
     return events if bare else [frame]
 
 
-def _told(lines: bytes, encoder: Encoder) -> list[Frame] | None:
+def _told(lines: bytes, eol: bytes) -> list[Frame] | None:
     """Return an event for each answer in these lines, None where there is anything else."""
     found = answers(lines)
     if found is None:
         return None
-    return [Frame(encoder.frame(one_line(data), first=False), data) for data in found]
+    return [Frame(event(one_line(data), eol), data) for data in found]
 
 
 def _runs(raw: bytes) -> Iterator[tuple[bool, bytes]]:
@@ -139,10 +139,9 @@ def _runs(raw: bytes) -> Iterator[tuple[bool, bytes]]:
     yield bare, b"".join(run)
 
 
-def _framed(lines: bytes, encoder: Encoder) -> list[Frame]:
+def _framed(lines: bytes, eol: bytes) -> list[Frame]:
     """Return the event that these lines are, with the blank line that it may lack."""
     if not lines.strip():
         return []
-    blank = encoder.frame(b"", first=False)[len(b"data: ") :]
     decoder = SSEDecoder(2 * len(lines))
-    return decoder.feed(lines.rstrip(b"\r\n") + blank)
+    return decoder.feed(lines.rstrip(b"\r\n") + eol + eol)

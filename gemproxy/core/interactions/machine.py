@@ -45,15 +45,17 @@ from gemproxy.core.interactions.retelling import Delivered, News
 from gemproxy.core.repair.engine import Actions, Patience, State, Table, checked, to
 from gemproxy.core.repair.events import (
     Cause,
-    Emit,
     Ended,
     Fail,
     Finish,
+    Frames,
     GaveUp,
     How,
     Opened,
+    Out,
     Rejected,
     Resume,
+    Run,
 )
 from gemproxy.core.repair.intake import Step
 from gemproxy.core.repair.refusals import Again, Refusals
@@ -217,7 +219,7 @@ class InteractionMachine:
             self._note(event, frame.data or b"")
             self._sample = frame.raw
             self._erred = event.type == ERROR
-        return (Emit(frame.raw),)
+        return (Frames((frame,)),)
 
     def _note(self, event: Happening, data: Data) -> None:
         self.delivered.add(event, data)
@@ -259,7 +261,7 @@ class InteractionMachine:
         if self._ended or self._completed:
             self.state = State.DONE
             missing = self._completed and not self._ended and self.repair
-            return (Emit(self._end_mark()), Finish()) if missing else (Finish(),)
+            return (Frames((self._end_mark(),)), Finish()) if missing else (Finish(),)
         if self._erred and event.how is How.EOF:
             self.state = State.DONE
             return (Finish(),)
@@ -267,11 +269,11 @@ class InteractionMachine:
             return self._fail(Unrepaired("The stream broke behind its error."))
         return self._interrupt(_CAUSES.get(event.how, Cause.DROP))
 
-    def _end_mark(self) -> bytes:
+    def _end_mark(self) -> Frame:
         """Return the end mark, written like the events before it."""
         eol = b"\r\n" if self._sample.endswith(b"\r\n") else b"\n"
         named = b"event: done" + eol if self._sample.startswith(b"event:") else b""
-        return named + b"data: [DONE]" + eol + eol
+        return Frame(named + b"data: [DONE]" + eol + eol, b"[DONE]")
 
     def _interrupt(
         self, cause: Cause, error: GemproxyError | None = None, after: float | None = None
@@ -362,13 +364,13 @@ class InteractionIntake:
             frames = self._decoder.feed(data)
         except FrameTooLarge:
             return self._take(Ended(How.OVERSIZED))
-        raws: list[bytes] = []
+        out: tuple[Out, ...] = ()
         for frame in frames:
             step = self._take(_told(frame))
-            raws.append(step.raw)
-            if step.verdict is not None:
-                return Step(b"".join(raws), step.verdict)
-        return Step(b"".join(raws))
+            out += step.out
+            if step.next is not None:
+                return Step(out, step.next)
+        return Step(out)
 
     def ended(self, how: How) -> Step:
         """Take the end of the body; a whole event that lacks only its blank line counts."""
@@ -377,19 +379,18 @@ class InteractionIntake:
         if not isinstance(told, Told) or told.event.silent:
             return self._take(Ended(how))
         last = self._take(told)
-        if last.verdict is not None:
+        if last.next is not None:
             return last
         step = self._take(Ended(how))
-        return Step(last.raw + step.raw, step.verdict)
+        return Step(last.out + step.out, step.next)
 
     def _take(self, event: Input) -> Step:
-        raws, verdict = [], None
+        out: list[Out] = []
         for action in self.machine.receive(event):
-            if isinstance(action, Emit):
-                raws.append(action.raw)
-            else:
-                verdict = action
-        return Step(b"".join(raws), verdict)
+            if not isinstance(action, Run | Frames):
+                return Step(tuple(out), action)
+            out.append(action)
+        return Step(tuple(out))
 
 
 def _told(frame: Frame) -> Told | Ended:

@@ -52,7 +52,7 @@ class Ahead:
 
     def size(self) -> int:
         """Return the bytes of the frames that wait."""
-        return sum(len(waiting.told.received.frame.raw) for waiting in self._frames)
+        return sum(waiting.told.received.frame.size for waiting in self._frames)
 
     def take(self) -> list[Waiting]:
         """Return the frames in their order; nothing waits after that."""

@@ -112,8 +112,8 @@ class Attempt:
         Those at the seam may only repeat the ``delivered`` bytes, and count as far as they are
         more.
         """
-        held = sum(len(told.received.frame.raw) for told in self.held)
-        pending = sum(len(received.frame.raw) for received in self.pending)
+        held = sum(told.received.frame.size for told in self.held)
+        pending = sum(received.frame.size for received in self.pending)
         return held + max(pending - delivered, 0)
 
 

@@ -12,13 +12,18 @@ Inputs say what the world did:
 
 Actions say what to do:
 
-    Emit      write these bytes to the client, as they are
+    Run       pass on a run of plain events, in one piece
+    Frames    pass on these frames
     Resume    make another attempt with ``machine.request()``
     Finish    the answer is complete: end the client's stream cleanly
     Fail      end it loudly: an error status before the first byte, an error frame after
 
-Received, Flow and Emit are made on the hot path and are msgspec structs, which cost a sixth of
-a frozen attrs class to make (``python bench/core.py``).
+What goes out are frames, and not bytes for one client: how a frame of our own is framed is the
+client's voice's affair (``voices``). An undisturbed run is one action all the same, and what goes
+out is the very ``bytes`` object that the read brought.
+
+Received, Flow, Run and Frames are made on the hot path and are msgspec structs, which cost a sixth
+of a frozen attrs class to make (``python bench/core.py``).
 """
 
 import enum
@@ -28,7 +33,7 @@ import msgspec
 
 from gemproxy.core.answer.chunk import Chunk
 from gemproxy.core.errors import GemproxyError
-from gemproxy.core.wire.flow import Flow
+from gemproxy.core.wire.flow import Flow, split
 from gemproxy.core.wire.frame import Frame
 
 
@@ -105,10 +110,34 @@ class GaveUp:
 Input = Opened | Received | Flow | Turn | Rejected | Ended | GaveUp
 
 
-class Emit(msgspec.Struct, frozen=True, gc=False):
-    """Write these bytes to the client."""
+class Run(msgspec.Struct, frozen=True, gc=False):
+    """Pass on ``count`` plain events, each one ``data: `` line and ``separator``.
+
+    ``rewritten`` says that the JSON in ``raw`` is ours. Then so is the framing: a client whose
+    stream has other line ends gets these. An undisturbed run passes byte for byte, whatever
+    line ends it has.
+    """
 
     raw: bytes
+    count: int
+    separator: bytes
+    rewritten: bool = False
+
+    def frames(self) -> tuple[Frame, ...]:
+        """Return the events one by one; those of a rewritten run have no bytes of their own."""
+        events = split(self.raw, self.separator)
+        return tuple(Frame(b"" if self.rewritten else raw, data) for raw, data in events)
+
+
+class Frames(msgspec.Struct, frozen=True, gc=False):
+    """Pass on some frames; one with empty ``raw`` is of our own making."""
+
+    frames: tuple[Frame, ...]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.frames)
 
 
 @attrs.frozen
@@ -121,7 +150,9 @@ class Resume:
 
 @attrs.frozen
 class Finish:
-    """The answer is complete."""
+    """The answer is complete; ``tail`` is the upstream's own end, where it may be the client's."""
+
+    tail: Frame | None = None
 
 
 @attrs.frozen(eq=False)
@@ -131,4 +162,6 @@ class Fail:
     error: GemproxyError
 
 
-Action = Emit | Resume | Finish | Fail
+Out = Run | Frames
+Next = Resume | Finish | Fail
+Action = Out | Next

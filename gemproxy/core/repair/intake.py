@@ -1,6 +1,6 @@
-"""Bytes of the upstream in, bytes for the client and a verdict out: the core's front door.
+"""Bytes of the upstream in, frames for the client and what to do next out: the core's front door.
 
-This is the hot path. What one read brought is decoded, judged and joined into one write:
+This is the hot path. What one read brought is decoded, judged and handed on at once:
 no await, no log call and no object beyond the frame, its chunk and its action per event.
 
 Each attempt has a reader of its own, chosen by how its answer begins: see ``reframing``.
@@ -15,17 +15,17 @@ from gemproxy.core.answer.chunk import SILENT, Chunk, Undecodable, read
 from gemproxy.core.answer.reframing import Opening, Reader
 from gemproxy.core.repair.events import (
     Action,
-    Emit,
     Ended,
-    Fail,
-    Finish,
+    Frames,
     GaveUp,
     How,
     Input,
+    Next,
     Opened,
+    Out,
     Received,
     Rejected,
-    Resume,
+    Run,
     Turn,
 )
 from gemproxy.core.repair.machine import StreamMachine
@@ -34,10 +34,10 @@ from gemproxy.core.wire.frame import Decoder, Frame, FrameTooLarge
 
 @attrs.frozen
 class PassOn:
-    """The upstream answered with JSON that is no generation: end with it, as it came."""
+    """The upstream answered with JSON that is no generation: end with ``body``, as it came."""
 
+    body: bytes
 
-Verdict = Resume | Finish | Fail | PassOn
 
 _FEW = 512
 """Bytes that are taken first while it is not known where an attempt joins."""
@@ -47,10 +47,10 @@ _MOST_SILENT = 100_000
 
 
 class Step(msgspec.Struct, frozen=True):
-    """What to do after an input: write ``raw`` if there is any, then act on the verdict."""
+    """What to do after an input: pass on what goes out, then what is next, if anything is."""
 
-    raw: bytes = b""
-    verdict: Verdict | None = None
+    out: tuple[Out, ...] = ()
+    next: Next | PassOn | None = None
 
 
 @attrs.define
@@ -69,7 +69,7 @@ class Intake:
 
     def opened(self, content_type: str = "") -> Step:
         """Begin an attempt that was answered with 2xx; ``content_type`` is its header."""
-        self._opening = Opening(self.new_decoder(), self.machine.encoder, content_type)
+        self._opening = Opening(self.new_decoder(), content_type)
         self._misnamed = self._opening.misnamed
         self._silent = 0
         return self._take(Opened())
@@ -80,12 +80,12 @@ class Intake:
         return self._opening is not None and self._opening.is_json
 
     @property
-    def content_type(self) -> str | None:
-        """The Content-Type for the client; None where it is the upstream's own.
+    def misnamed(self) -> bool:
+        """Whether the upstream's Content-Type is that of another framing than the client gets.
 
-        Before the answer has begun it is ours where the upstream's is that of another framing.
+        Before the answer has begun its Content-Type is taken at its word.
         """
-        return self.machine.encoder.content_type if self._misnamed else None
+        return self._misnamed
 
     def rejected(self, status: int, body: bytes, retry_after: float | None) -> Step:
         """Take an error answer; ``retry_after`` is its Retry-After header in seconds."""
@@ -112,11 +112,12 @@ class Intake:
             return self._take(Ended(How.OVERSIZED))
         if flow is None:
             return self._frames(data)
-        raw = _emitted(self.machine.receive(flow))
+        # Nothing is decided about plain events, so there are no other actions.
+        out: tuple[Out, ...] = self.machine.receive(flow)  # type: ignore[assignment]
         if not data:
-            return Step(raw)
+            return Step(out)
         step = self._frames(data)
-        return Step(raw + step.raw, step.verdict)
+        return Step(out + step.out, step.next)
 
     def _begin(self, opening: Opening, data: bytes) -> Step:
         """Take bytes of which it is not yet known how they are framed."""
@@ -136,22 +137,23 @@ class Intake:
 
         The rest may flow.
         """
-        raw, few = b"", _FEW
+        out: tuple[Out, ...] = ()
+        few = _FEW
         while data:
             joining = self.machine.joining
             step = self._frames(data[:few]) if joining else self.received(data)
-            raw += step.raw
-            if step.verdict is not None or not joining:
-                return Step(raw, step.verdict)
+            out += step.out
+            if step.next is not None or not joining:
+                return Step(out, step.next)
             data, few = data[few:], 2 * few
-        return Step(raw)
+        return Step(out)
 
     def _frames(self, data: bytes) -> Step:
         try:
             frames = self._reader.feed(data)
         except FrameTooLarge:
             return self._take(Ended(How.OVERSIZED))
-        raws: list[bytes] = []
+        out: list[Out] = []
         for frame in frames:
             try:
                 chunk = self._silence() if frame.data is None else read(frame.data)
@@ -161,11 +163,11 @@ class Intake:
             except FrameTooLarge:
                 actions = self.machine.receive(Ended(How.OVERSIZED))
             for action in actions:
-                if isinstance(action, Emit):
-                    raws.append(action.raw)
+                if isinstance(action, Run | Frames):
+                    out.append(action)
                 else:
-                    return Step(b"".join(raws), action)
-        return Step(b"".join(raws) if len(raws) != 1 else raws[0])
+                    return Step(tuple(out), action)
+        return Step(tuple(out))
 
     def _silence(self) -> Chunk:
         """Return what a frame without data says; raise FrameTooLarge when they do not end.
@@ -179,25 +181,25 @@ class Intake:
 
     def ended(self, how: How) -> Step:
         """Take the end of the body, and what the reader still held."""
-        out = b""
+        out: tuple[Out, ...] = ()
         if self._opening is not None:
             opening = self._opening
             other = opening.another_answer() if how is How.EOF else None
             if other is not None and not self.machine.transcript.started:
                 self._misnamed = False
-                return Step(other, PassOn())
+                return Step((), PassOn(other))
             step = self._read_with(opening.settled(), opening.begun)
-            if step.verdict is not None:
+            if step.next is not None:
                 return step
-            out = step.raw
+            out = step.out
         frames, tail = self._reader.close()
         for frame in frames:
             step = self._last_frame(frame)
-            out += step.raw
-            if step.verdict is not None:
-                return Step(out, step.verdict)
+            out += step.out
+            if step.next is not None:
+                return Step(out, step.next)
         step = self._take(Ended(how, tail))
-        return Step(out + step.raw, step.verdict)
+        return Step(out + step.out, step.next)
 
     def failed_to_open(self, how: How) -> Step:
         """Take the news that an attempt got no answer at all."""
@@ -214,22 +216,18 @@ class Intake:
         return self._take(Received(frame, chunk))
 
     def _take(self, event: Input) -> Step:
-        raws, verdict = [], None
         try:
             actions = self.machine.receive(event)
         except Undecodable:  # what the fast decoder reads and the standard one refuses
             actions = self.machine.receive(Ended(How.GARBLED))
-        for action in actions:
-            if isinstance(action, Emit):
-                raws.append(action.raw)
-            else:
-                verdict = action
-        return Step(b"".join(raws), verdict)
+        return _step(actions)
 
 
-def _emitted(actions: tuple[Action, ...]) -> bytes:
-    """Return what a run emits: one action, or none."""
+def _step(actions: tuple[Action, ...]) -> Step:
+    """Return what goes out, and what is decided behind it."""
+    out: list[Out] = []
     for action in actions:
-        if isinstance(action, Emit):
-            return action.raw
-    return b""
+        if not isinstance(action, Run | Frames):
+            return Step(tuple(out), action)
+        out.append(action)
+    return Step(tuple(out))

@@ -42,7 +42,7 @@ the client gets it as Gemini gave it. Behind a policy reason no attempt is made.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, ClassVar, TypeVar
 
@@ -79,10 +79,10 @@ from gemproxy.core.repair.engine import (
 )
 from gemproxy.core.repair.events import (
     Cause,
-    Emit,
     Ended,
     Fail,
     Finish,
+    Frames,
     GaveUp,
     How,
     Input,
@@ -90,6 +90,7 @@ from gemproxy.core.repair.events import (
     Received,
     Rejected,
     Resume,
+    Run,
     Turn,
 )
 from gemproxy.core.repair.forms import Forms
@@ -102,7 +103,7 @@ from gemproxy.core.seam.document import Document
 from gemproxy.core.seam.seam import Cut, Joint, Seam
 from gemproxy.core.seam.splice import Decision, Swallow
 from gemproxy.core.wire.flow import Flow
-from gemproxy.core.wire.frame import Encoder, Frame
+from gemproxy.core.wire.frame import Frame
 
 T = TypeVar("T")
 
@@ -143,7 +144,6 @@ class StreamMachine:
     """One client stream; see the module's theory of operation."""
 
     request: StreamRequest
-    encoder: Encoder
     policy: Policy = attrs.field(factory=Policy)
     state: State = State.CONNECTING
     transcript: Transcript = attrs.field(factory=Transcript)
@@ -168,7 +168,6 @@ class StreamMachine:
     _anew: int = 0
     _todo: Callable[[], Actions] | None = None
     _error: GemproxyError | None = None
-    _framed: bool = False
 
     def __attrs_post_init__(self) -> None:
         self._attempt = Attempt(self.request.body)
@@ -306,29 +305,25 @@ class StreamMachine:
         if chunk.plain and attempt.rewriter is None and not attempt.held and not attempt.marked:
             if self.transcript.response_id is None:
                 self.transcript.begin(chunk.response_id, chunk.model_version)
-            if not self._framed:
-                self._frame_like(event.frame.raw)
             self.transcript.add_text(chunk.text)
             attempt.spoke = True
             if chunk.usage:
                 attempt.usage = chunk.usage
-            return (Emit(event.frame.raw),)
+            return (Frames((event.frame,)),)
         if self._todo is not None:  # the attempt is over, and a large document is being told
             return ()
         if chunk.error is not None:
             return self._error_frame(chunk.error)
-        return _emitting(self._weigh(event))
+        return _passing(self._weigh(event))
 
     def _flow(self, event: Flow) -> Actions:
         if not self.flowing:
             raise IllegalInput("can't take Flow in a stream that is disturbed")
         attempt = self._attempt
         rewriter = attempt.rewriter
-        if not self._framed:
-            self._frame_like(event.raw)
-        raw = event.raw if rewriter is None else self._retold(event, rewriter)
+        raw = event.raw if rewriter is None else rewriter.flow(event)
         if raw is None:
-            return _emitting(b"".join(map(self._weigh, _one_by_one(event))))
+            return _passing(chain.from_iterable(map(self._weigh, _one_by_one(event))))
         attempt.spoke = True
         attempt.usage = event.usage or attempt.usage
         if self.transcript.response_id is None:
@@ -337,23 +332,13 @@ class StreamMachine:
                 if said.response_id is not None:
                     break
         self.transcript.add_texts(event.texts)
-        return (Emit(raw),)
+        return (Run(raw, event.count, event.separator, rewriter is not None),)
 
-    def _retold(self, flow: Flow, rewriter: Rewriter) -> bytes | None:
-        """Return a run as the client should see it, or None where each frame is to be weighed."""
-        same_framing = self.encoder.like(flow.raw) == self.encoder
-        return rewriter.flow(flow) if same_framing else None
-
-    def _frame_like(self, raw: bytes) -> None:
-        """From now on frames of our own making look like ``raw``, the client's first frame."""
-        self.encoder = self.encoder.like(raw)
-        self._framed = True
-
-    def _weigh(self, event: Received) -> bytes:
+    def _weigh(self, event: Received) -> list[Frame]:
         """Take a frame that may have to be held; return what goes out now."""
         attempt, chunk = self._attempt, event.chunk
         freed = chunk.news and attempt.ended and not (attempt.holds_calls or attempt.proving)
-        out = self._release() if freed else b""  # that reason was an intermediate one
+        out = self._release() if freed else []  # that reason was an intermediate one
         self._note(chunk)
         told = self._told(event)
         if attempt.proving:
@@ -389,29 +374,24 @@ class StreamMachine:
         self._attempt.skip -= drop
         return Told(event, drop)
 
-    def _release(self) -> bytes:
+    def _release(self) -> list[Frame]:
         held, self._attempt.held = self._attempt.held, []
-        return b"".join(map(self._tell, held))
+        return list(chain.from_iterable(map(self._tell, held)))
 
     def _tell(
         self, told: Told, data: bytes | None = None, rewriter: Rewriter | None = None
-    ) -> bytes:
-        """Note a frame as delivered and return its bytes; ``data`` replaces its JSON."""
+    ) -> list[Frame]:
+        """Note a frame as delivered and return what goes out; ``data`` replaces its JSON."""
         frame, chunk = told.received.frame, told.received.chunk
         rewriter = rewriter or self._attempt.rewriter
         if frame.data is None:
-            return frame.raw if rewriter is None else b""
-        if not self._framed:
-            self._frame_like(frame.raw)
+            return [frame] if rewriter is None and frame.raw else []
         if rewriter is not None:
             data = rewriter.rewrite(data or frame.data, told.drop)
-        if data is not None:
-            raw = self.encoder.frame(data, first=not self.transcript.started)
-        else:
-            raw = frame.raw if rewriter is None else b""
+        own = [frame] if rewriter is None else []
         shown = rewriter.shown if rewriter is not None and rewriter.continued else None
         self.transcript.add(chunk, told.text, shown)
-        return raw
+        return own if data is None else [Frame(b"", data)]
 
     def _error_frame(self, error: Mapping[str, Any]) -> Actions:
         if self._attempt.ended:
@@ -441,9 +421,9 @@ class StreamMachine:
     def _join(self, decision: Decision) -> Actions:
         if not isinstance(decision, Cut):
             return self._diverge()
-        return _emitting(b"".join(self._told_from(decision)))
+        return _passing(chain.from_iterable(self._told_from(decision)))
 
-    def _told_from(self, cut: Cut) -> Iterator[bytes]:
+    def _told_from(self, cut: Cut) -> Iterator[list[Frame]]:
         """Return what goes out where an attempt joins: what has waited, then its own frames."""
         waiting, pending = self._ahead.take(), self._joined(cut)
         return chain(map(self._tell_waiting, waiting), map(self._weigh, pending))
@@ -572,21 +552,21 @@ class StreamMachine:
         self._todo = lambda: self._tell_some(frames, event.tail)
         return self._todo()
 
-    def _tell_some(self, frames: Iterator[bytes], tail: Frame | None) -> Actions:
+    def _tell_some(self, frames: Iterator[list[Frame]], tail: Frame | None) -> Actions:
         told = list(islice(frames, _SOME))
         if len(told) == _SOME:
-            return _emitting(b"".join(told))
+            return _passing(chain.from_iterable(told))
         self._todo = None
-        return _emitting(b"".join(told)) + self._judge(tail)
+        return _passing(chain.from_iterable(told)) + self._judge(tail)
 
-    def _tell_waiting(self, waiting: Waiting) -> bytes:
+    def _tell_waiting(self, waiting: Waiting) -> list[Frame]:
         told, rewriter = waiting.told, waiting.rewriter
         data = told.received.frame.data
         assert data is not None  # noqa: S101 - a frame with text has data
         reason = told.received.chunk.finish_reason
-        raw = self._tell(told, without_reason(data) if reason else None, rewriter)
+        out = self._tell(told, without_reason(data) if reason else None, rewriter)
         self._attempt.begins_at = self.transcript.chars
-        return raw
+        return out
 
     def _refuse(self, joiner: Document) -> Actions:
         """Go on without an attempt that made no document, and without what waits."""
@@ -647,9 +627,9 @@ class StreamMachine:
 
     def _end_refused(self) -> Actions:
         """End loudly: Gemini refused to go on behind text that has no ending of its own."""
-        out = self._release() if self._attempt.rewriter is None else b""
+        out = self._release() if self._attempt.rewriter is None else []
         refused = Blocked("The answer was cut off: Gemini refused to go on.")
-        return _emitting(out) + self._fail(refused)
+        return _passing(out) + self._fail(refused)
 
     def _verdict(self) -> Verdict:
         """Return what the ending of this attempt means; without repair every ending passes."""
@@ -730,17 +710,17 @@ class StreamMachine:
         held = list(map(_without_text, attempt.held)) if attempt.proving else attempt.held
         calls = [i for i, told in enumerate(held) if told.received.chunk.call]
         shown = held[: calls[0]] if calls else held
-        raw = b"".join(told.received.frame.raw for told in held)
+        came = [told.received.frame for told in held]
         attempt.held = []
-        out = b"".join(self._tell_without_reason(told) for told in shown if _says_anything(told))
+        told = [self._tell_without_reason(told) for told in shown if _says_anything(told)]
         attempt.held = [*filter(None, map(self._ending_of, shown)), *held[len(shown) :]]
         self._keep()
         self._count_hop(verdict)
         cause = Cause.CONTINUATION if verdict is Verdict.CONTINUE else Cause.BAD_FINISH
         actions = self._interrupt(cause)
         if self.state is State.DONE and attempt.rewriter is None:
-            return Emit(raw + self._closing(tail)), Finish()
-        return _emitting(out) + actions
+            return (*_passing(came), Finish(tail))
+        return _passing(chain.from_iterable(told)) + actions
 
     def _count_hop(self, verdict: Verdict) -> None:
         """Count Gemini's wishes to be called again: thinking goes on behind a token."""
@@ -751,12 +731,13 @@ class StreamMachine:
         self._hops += 1
         self._spent |= self._silent_hops > _SILENT_HOPS
 
-    def _tell_without_reason(self, told: Told) -> bytes:
+    def _tell_without_reason(self, told: Told) -> list[Frame]:
         data = told.received.frame.data
         assert data is not None  # noqa: S101 - a frame that says anything has data
         return self._tell(told, without_reason(data))
 
-    def _ending_of(self, told: Told) -> Told | None:
+    @staticmethod
+    def _ending_of(told: Told) -> Told | None:
         """Return what is left to pass on of a frame whose content went out."""
         frame, chunk = told.received.frame, told.received.chunk
         if frame.data is None or not (chunk.news or chunk.token):
@@ -764,24 +745,17 @@ class StreamMachine:
         if not chunk.ends:
             return None
         data = without_content(frame.data)
-        raw = self.encoder.frame(data, first=not self.transcript.started)
-        return Told(Received(Frame(raw, data), read(data)))
+        return Told(Received(Frame(b"", data), read(data)))
 
     def _finish(self, tail: Frame | None) -> Actions:
         attempt = self._attempt
         if attempt.rewriter is not None:
             attempt.rewriter.last_usage = parse_usage(attempt.usage)
-        out = self._release() + self._closing(tail)
+        out = self._release()
         self.finish_reason = attempt.ending.reason
         self._settle()
         self.state = State.DONE
-        return (*_emitting(out), Finish())
-
-    def _closing(self, tail: Frame | None) -> bytes:
-        """Return what ends the body: the upstream's own end in an undisturbed stream."""
-        closing = self.encoder.closing(first=not self.transcript.started)
-        own = self._attempt.rewriter is None and tail is not None and _closes(tail.raw, closing)
-        return tail.raw if own and tail is not None else closing
+        return (*_passing(out), Finish(tail if attempt.rewriter is None else None))
 
     # -- after an interruption -------------------------------------------------------------
 
@@ -875,11 +849,6 @@ _DROP_CAUSES = {
 }
 
 
-def _closes(tail: bytes, closing: bytes) -> bool:
-    """Tell the end of a body from one that was cut short of it; white space apart."""
-    return tail.strip().endswith(closing.strip())
-
-
 def _without_text(told: Told) -> Told:
     """Return a frame none of whose text goes out."""
     return Told(told.received, len(told.received.chunk.text))
@@ -895,5 +864,6 @@ def _one_by_one(flow: Flow) -> list[Received]:
     return [Received(Frame(raw, data), read(data)) for raw, data in flow.frames()]
 
 
-def _emitting(raw: bytes) -> Actions:
-    return (Emit(raw),) if raw else ()
+def _passing(frames: Iterable[Frame]) -> Actions:
+    frames = tuple(frames)
+    return (Frames(frames),) if frames else ()

@@ -53,13 +53,13 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     """A run of plain events: their bytes, and what they say, event by event."""
 
     raw: bytes
-    events: list[_Plain]
+    count: int
     separator: bytes
+    events: list[_Plain]
 
     def frames(self) -> list[tuple[bytes, bytes]]:
         """Return the bytes and the JSON of each event."""
-        lines = self.raw.split(self.separator)[:-1]
-        return [(line + self.separator, line[len(_START) :]) for line in lines]
+        return split(self.raw, self.separator)
 
     @property
     def texts(self) -> list[str]:
@@ -81,6 +81,12 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
         return msgspec.Raw()
 
 
+def split(raw: bytes, separator: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the bytes and the JSON of each event of a run that ``separator`` ends."""
+    lines = raw.split(separator)[:-1]
+    return [(line + separator, line[len(_START) :]) for line in lines]
+
+
 def take(data: bytes, separator: bytes) -> Flow | None:
     """Return the plain events that ``data`` begins with, or None where it begins otherwise.
 
@@ -94,11 +100,12 @@ def take(data: bytes, separator: bytes) -> Flow | None:
         texts = _lines(texts, separator)
         end = _size(texts, separator)
     events = _decoded(texts)
-    if not events:
+    count = len(events)
+    if not count:
         return None
-    if len(events) < len(texts):
-        end = _size(texts[: len(events)], separator)
-    return Flow(data[: end + len(separator)], events, separator)
+    if count < len(texts):
+        end = _size(texts[:count], separator)
+    return Flow(data[: end + len(separator)], count, separator, events)
 
 
 def _lines(texts: list[bytes], separator: bytes) -> list[bytes]:

@@ -1,6 +1,6 @@
 """A frame: the unit in which Gemini streams, and in which we pass it on."""
 
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -15,12 +15,18 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
     ``raw`` holds its exact bytes with all that belongs to it (the blank line that
     ends an event, the comma before an array element): the raws of a stream, joined,
-    are the stream. ``data`` is the JSON text it carries, or None where it carries none
+    are the stream. It is empty for a frame of our own making, which the client's voice
+    frames. ``data`` is the JSON text it carries, or None where it carries none
     (a comment, a keep-alive, the closing bracket).
     """
 
     raw: bytes
     data: Data | None
+
+    @property
+    def size(self) -> int:
+        """How many bytes it keeps: those of its data where it has no bytes of its own."""
+        return len(self.raw) or len(self.data or b"")
 
 
 class Decoder(Protocol):
@@ -39,21 +45,6 @@ class Decoder(Protocol):
 
     def close(self) -> Frame | None:
         """Return what is left at the end of the body, or None when nothing is."""
-
-
-class Encoder(Protocol):
-    """Frames of our own making, in the framing of the client's stream."""
-
-    content_type: ClassVar[str]
-
-    def frame(self, payload: bytes, *, first: bool) -> bytes:
-        """Return the bytes that carry ``payload``; ``first`` when nothing went before it."""
-
-    def closing(self, *, first: bool) -> bytes:
-        """Return what a complete stream has to end with."""
-
-    def like(self, raw: bytes) -> "Encoder":
-        """Return an encoder with the line ends of ``raw``, a frame of the same stream."""
 
 
 class FrameTooLarge(ValueError):

@@ -11,7 +11,6 @@ to no object, unless it is taken away before. A byte order mark at the start is 
 """
 
 import re
-from typing import ClassVar, Self
 
 import attrs
 
@@ -156,25 +155,6 @@ class JSONArrayDecoder:
         self._scanned = 0
         self._start = None
         return frame
-
-
-@attrs.frozen
-class JSONArrayEncoder:
-    """Elements of our own making; see frame.Encoder."""
-
-    content_type: ClassVar[str] = "application/json"
-
-    def frame(self, payload: bytes, *, first: bool) -> bytes:
-        """Return ``payload`` with the bracket or the comma that stands before it."""
-        return (b"[" if first else b",\r\n") + payload
-
-    def closing(self, *, first: bool) -> bytes:
-        """Return the end of the array, or all of it when it is empty."""
-        return b"[]" if first else b"\n]"
-
-    def like(self, raw: bytes) -> Self:  # noqa: ARG002 - the protocol's
-        """Return this encoder: between elements all whitespace is equal."""
-        return self
 
 
 def _is_escaped(text: bytearray, quote: int) -> bool:

@@ -21,15 +21,16 @@ a blank line is only made right behind a frame that ended in this same blank lin
 
 import io
 import re
-from typing import ClassVar, Self
 
 import attrs
 
 from gemproxy.core.wire.flow import Flow, take
-from gemproxy.core.wire.frame import Frame, FrameTooLarge
+from gemproxy.core.wire.frame import Data, Frame, FrameTooLarge
+
+CRLF = b"\r\n"
+"""The line end of Gemini's event streams."""
 
 _BOM = b"\xef\xbb\xbf"
-_CRLF = b"\r\n"
 _LF = 0x0A
 _CR = 0x0D
 _PLAIN_START = b"data: "
@@ -64,7 +65,7 @@ class SSEDecoder:
     _clear: int = attrs.field(init=False, default=0)
     _last: bytes = attrs.field(init=False, repr=False, default=b"")
     # The two line ends that end the next frame if it is like the last; empty: do not guess.
-    _separator: bytes = attrs.field(init=False, default=_CRLF + _CRLF)
+    _separator: bytes = attrs.field(init=False, default=CRLF + CRLF)
     # The line end of the first frame; empty until there was one.
     _eol: bytes = attrs.field(init=False, default=b"")
 
@@ -77,7 +78,7 @@ class SSEDecoder:
         taken = take(data, self._separator)
         if taken is None:
             return None, data
-        self._eol = self._eol or _last_line_end(self._separator)
+        self._eol = self._eol or line_end(self._separator)
         return taken, data[len(taken.raw) :]
 
     def feed(self, data: bytes) -> list[Frame]:
@@ -90,7 +91,7 @@ class SSEDecoder:
         if start < len(data):
             self._cut(data, start, frames)
         if frames and not self._eol:
-            self._eol = _last_line_end(frames[0].raw)
+            self._eol = line_end(frames[0].raw)
         return frames
 
     def close(self) -> Frame | None:
@@ -195,24 +196,16 @@ class SSEDecoder:
         return len(_BOM) if at_start and buffer.startswith(_BOM) else 0
 
 
-@attrs.frozen
-class SSEEncoder:
-    """Events of our own making, with ``eol`` as their line end; see frame.Encoder."""
+def event(payload: Data, eol: bytes) -> bytes:
+    """Return the event that carries ``payload``, which has to be one line, with these line ends."""
+    return b"data: " + payload + eol + eol
 
-    content_type: ClassVar[str] = "text/event-stream"
-    eol: bytes = _CRLF
 
-    def frame(self, payload: bytes, *, first: bool) -> bytes:  # noqa: ARG002 - the protocol's
-        """Return the event that carries ``payload``, which has to be one line."""
-        return b"data: " + payload + self.eol + self.eol
-
-    def closing(self, *, first: bool) -> bytes:  # noqa: ARG002 - the protocol's
-        """Return nothing: an event stream has no end mark."""
-        return b""
-
-    def like(self, raw: bytes) -> Self:
-        """Return an encoder with the line end of ``raw``, or this one if it ends in none."""
-        return attrs.evolve(self, eol=_last_line_end(raw) or self.eol)
+def line_end(raw: bytes) -> bytes:
+    """Return the line end of the last line of ``raw``, or nothing if that has none."""
+    if raw.endswith(CRLF):
+        return CRLF
+    return raw[-1:] if raw.endswith((b"\n", b"\r")) else b""
 
 
 def _first_break(buffer: bytes, start: int) -> int:
@@ -248,16 +241,10 @@ def _separator(raw: bytes) -> bytes:
     return b"\n\n" if raw.endswith(b"\n\n") else b""
 
 
-def _last_line_end(raw: bytes) -> bytes:
-    if raw.endswith(_CRLF):
-        return _CRLF
-    return raw[-1:] if raw.endswith((b"\n", b"\r")) else b""
-
-
 def _first_line_end(rest: bytes) -> bytes:
     """Return the first line end of ``rest``, or Gemini's when there is none."""
     found = _LINE_END.search(rest)
-    return found[0] if found else _CRLF
+    return found[0] if found else CRLF
 
 
 def _completed(rest: bytes, eol: bytes) -> bytes:

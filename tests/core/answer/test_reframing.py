@@ -9,9 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemproxy.core.answer.reframing import Opening, Reader
-from gemproxy.core.wire.frame import Decoder, Encoder, FrameTooLarge
-from gemproxy.core.wire.jsonarray import JSONArrayDecoder, JSONArrayEncoder
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.repair.events import Frames, Out, Run
+from gemproxy.core.wire.frame import Decoder, FrameTooLarge
+from gemproxy.core.wire.jsonarray import JSONArrayDecoder
+from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.voices.array import ArrayVoice
+from gemproxy.voices.sse import EventVoice
+from gemproxy.voices.voice import Voice
 from tests.gemini import Json, chunk, documents, sse
 
 SAID = [chunk("One. "), chunk("Two\n\u2028. ", usage=(1, 2)), chunk("\u4e09.", finish="STOP")]
@@ -72,26 +76,26 @@ WAYS: dict[str, Callable[..., bytes]] = {
 @attrs.frozen
 class Wanted:
     decoder: Callable[[], Decoder]
-    encoder: Encoder
+    voice: Callable[[], Voice]
     read: Callable[[bytes], list[Json]]
 
 
 WANTED = {
-    "sse": Wanted(SSEDecoder, SSEEncoder(), documents),
-    "array": Wanted(JSONArrayDecoder, JSONArrayEncoder(), json.loads),
+    "sse": Wanted(SSEDecoder, EventVoice, documents),
+    "array": Wanted(JSONArrayDecoder, ArrayVoice, json.loads),
 }
 
 
 def opening(wanted: str, kind: str = "", cap: int = 1 << 20) -> Opening:
-    form = WANTED[wanted]
-    decoder = form.decoder()
+    decoder = WANTED[wanted].decoder()
     decoder.max_frame = cap
-    return Opening(decoder, form.encoder, kind)
+    return Opening(decoder, kind)
 
 
 def read(body: bytes, wanted: str, kind: str = "", size: int = 1 << 20) -> bytes:
     """Return what the client gets of a whole body that comes in reads of this size."""
-    opens, reader, out, left = opening(wanted, kind), None, [], True
+    opens, reader = opening(wanted, kind), None
+    out = list[Out]()
     for start in range(0, len(body), size):
         data = body[start : start + size]
         if reader is None:
@@ -99,18 +103,14 @@ def read(body: bytes, wanted: str, kind: str = "", size: int = 1 << 20) -> bytes
             data = opens.begun
         if reader is not None:
             flow, data = reader.flow(data)
-            out += [flow.raw] if flow is not None else []
-            out += [frame.raw for frame in reader.feed(data)]
+            out += [Run(flow.raw, flow.count, flow.separator)] if flow is not None else []
+            out.append(Frames(tuple(reader.feed(data))))
     if reader is None:
         reader = opens.settled()
-        out += [frame.raw for frame in reader.feed(opens.begun)]
+        out.append(Frames(tuple(reader.feed(opens.begun))))
     frames, tail = reader.close()
-    out += [frame.raw for frame in frames]
-    if tail is not None:
-        out.append(tail.raw)
-        left = b"]" not in tail.raw
-    form = WANTED[wanted]
-    return b"".join(out) + (form.encoder.closing(first=not out) if left else b"")
+    voice = WANTED[wanted].voice()
+    return voice.say((*out, Frames(tuple(frames)))) + voice.close(tail)
 
 
 @pytest.mark.parametrize("kind", [EVENTS, JSON, "text/plain", "application/octet-stream", ""])
@@ -184,7 +184,7 @@ def test_an_answer_in_the_framing_that_was_asked_for_is_byte_identical(
 def test_an_event_stream_that_is_wanted_takes_the_fast_way_of_its_decoder() -> None:
     decoder = SSEDecoder()
 
-    assert Reader(decoder, SSEEncoder()).flow == decoder.flow
+    assert Reader(decoder).flow == decoder.flow
 
 
 @pytest.mark.parametrize("way", ["array", "lines", "objects"])
@@ -196,7 +196,7 @@ def test_an_element_goes_out_as_soon_as_it_is_whole(way: str) -> None:
     assert opens.take(body[: end - 1]) is None
     reader = opens.take(body[end - 1 : end])
     assert reader is not None
-    assert [frame.raw for frame in reader.feed(opens.begun)] != []
+    assert [frame.data for frame in reader.feed(opens.begun)] != []
 
 
 @pytest.mark.parametrize("wanted", WANTED)

@@ -13,10 +13,9 @@ from gemproxy.core.answer.unframed import (
     says_nothing,
 )
 from gemproxy.core.wire.frame import Frame
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.sse import SSEDecoder
 from tests.gemini import Json, chunk, documents
 
-ENCODER = SSEEncoder()
 ONE, TWO = chunk("One. "), chunk("Two.", finish="STOP")
 ERROR = {"error": {"code": 503, "message": "overloaded"}}
 
@@ -37,7 +36,7 @@ def frame_of(block: bytes) -> Frame:
 
 
 def told(block: bytes) -> bytes:
-    return b"".join(frame.raw for frame in events_of(frame_of(block), ENCODER))
+    return b"".join(frame.raw for frame in events_of(frame_of(block)))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +142,7 @@ def test_bare_answers_become_events_in_their_place(block: bytes, events: list[Js
     assert documents(told(block)) == events
     assert (b"\r" in told(block)) is (b"\r" in block)
     assert [
-        json.loads(bytes(frame.data or b"null")) for frame in events_of(frame_of(block), ENCODER)
+        json.loads(bytes(frame.data or b"null")) for frame in events_of(frame_of(block))
     ] == events
 
 
@@ -165,7 +164,7 @@ def test_bare_answers_become_events_in_their_place(block: bytes, events: list[Js
 def test_every_other_frame_stays_as_it_came(block: bytes) -> None:
     frame = frame_of(block)
 
-    assert events_of(frame, ENCODER) == [frame]
+    assert events_of(frame) == [frame]
 
 
 @pytest.mark.parametrize(

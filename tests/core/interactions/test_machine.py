@@ -15,9 +15,7 @@ from gemproxy.core.interactions.machine import InteractionIntake, InteractionMac
 from gemproxy.core.interactions.origin import Origin, Point
 from gemproxy.core.repair.engine import IllegalInput, Patience, State
 from gemproxy.core.repair.events import (
-    Action,
     Cause,
-    Emit,
     Ended,
     Fail,
     Finish,
@@ -29,7 +27,7 @@ from gemproxy.core.repair.events import (
 )
 from gemproxy.core.repair.intake import Step
 from gemproxy.core.wire.frame import Frame
-from tests.playbook import Playbook
+from tests.playbook import Playbook, Said, Seen, said
 
 EOF = Ended(How.EOF)
 RESET = Ended(How.RESET)
@@ -63,7 +61,7 @@ def machine(origin: Origin = CREATE, **more: Any) -> InteractionMachine:
 def fails(code: str | int, message: str) -> Any:
     """Expect an error that comes from the upstream."""
 
-    def check(action: Action) -> bool:
+    def check(action: Seen) -> bool:
         if not isinstance(action, Fail):
             return False
         error = action.error.payload()["error"]
@@ -83,7 +81,7 @@ DROPPED = Fail(Unrepaired(""))
 
 def passing(play: Playbook, *events: bytes) -> Playbook:
     for event in events:
-        play = play >> told(event) << Emit(event)
+        play = play >> told(event) << Said(event)
     return play
 
 
@@ -114,10 +112,10 @@ def test_what_is_told_twice_is_left_out() -> None:
 def test_comments_are_left_out_until_there_is_news() -> None:
     comment = Told(Frame(b": hello\n\n", None), read(None))
 
-    play = Playbook(machine()) >> Opened() >> comment << Emit(b": hello\n\n")
+    play = Playbook(machine()) >> Opened() >> comment << Said(b": hello\n\n")
     play = passing(play, CREATED, ONE) >> EOF << Resume(Cause.DROP)
     play = play >> Opened() >> comment
-    assert passing(play, TWO) >> comment << Emit(b": hello\n\n")
+    assert passing(play, TWO) >> comment << Said(b": hello\n\n")
 
 
 def test_an_interaction_without_ids_is_told_again_from_its_beginning() -> None:
@@ -164,14 +162,14 @@ def test_nothing_is_read_on_when_repair_is_off() -> None:
 @pytest.mark.parametrize("how", list(How))
 def test_behind_the_completion_only_the_end_mark_is_missing(how: How) -> None:
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE, COMPLETED)
-    assert play >> Ended(how) << Emit(END) << Finish()
+    assert play >> Ended(how) << Said(END) << Finish()
 
 
 def test_the_end_mark_is_written_like_the_stream() -> None:
     completed = COMPLETED.replace(b"\n", b"\r\n").partition(b"\r\n")[2]
 
     play = passing(Playbook(machine()) >> Opened(), completed)
-    assert play >> EOF << Emit(b"data: [DONE]\r\n\r\n") << Finish()
+    assert play >> EOF << Said(b"data: [DONE]\r\n\r\n") << Finish()
 
 
 def test_no_end_mark_is_added_when_repair_is_off() -> None:
@@ -436,16 +434,16 @@ def play(upstream: Upstream, sizes: list[int], ends: list[How]) -> tuple[bytes, 
     while True:
         body, _ = upstream.tell(intake.machine.point)
         step = intake.opened()
-        while body and step.verdict is None:
+        while body and step.next is None:
             size = next(pieces)
             piece, body = body[:size], body[size:]
             step = intake.received(piece)
-            got += step.raw
-        if step.verdict is None:
+            got += said(step.out)
+        if step.next is None:
             step = intake.ended(next(hows))
-            got += step.raw
-        if not isinstance(step.verdict, Resume):
-            return got, step.verdict
+            got += said(step.out)
+        if not isinstance(step.next, Resume):
+            return got, step.next
 
 
 def story(words: list[str], every: int, eol: str = "\n") -> list[bytes]:
@@ -508,10 +506,10 @@ def test_a_cut_at_each_byte_gives_the_same_bytes(every: int, overlap: int) -> No
 def test_half_an_event_is_never_shown() -> None:
     intake = InteractionIntake(InteractionMachine(attrs.evolve(CREATE, keeps=False)))
     intake.opened()
-    assert intake.received(CREATED + ONE[:-9]).raw == CREATED
+    assert said(intake.received(CREATED + ONE[:-9]).out) == CREATED
     step = intake.ended(How.EOF)
-    assert step.raw == b""
-    assert isinstance(step.verdict, Fail)
+    assert step.out == ()
+    assert isinstance(step.next, Fail)
 
 
 def test_an_event_that_lacks_only_its_end_is_one() -> None:
@@ -519,7 +517,7 @@ def test_an_event_that_lacks_only_its_end_is_one() -> None:
     intake.opened()
     intake.received(ONE + TWO.rstrip())
     step = intake.ended(How.RESET)
-    assert step == Step(TWO, Resume(Cause.DROP))
+    assert (said(step.out), step.next) == (TWO, Resume(Cause.DROP))
     assert intake.machine.point == Point("v1_a", "e2")
 
 
@@ -528,20 +526,20 @@ def test_an_unframed_error_at_the_end_is_an_error() -> None:
     intake.opened()
     intake.received(ONE + b'[{\n  "error": {\n    "code": 503,\n')
     intake.received(b'    "message": "down"\n  }\n}\n]\n')
-    assert intake.ended(How.EOF) == Step(b"", Resume(Cause.ERROR_FRAME))
+    assert intake.ended(How.EOF) == Step((), Resume(Cause.ERROR_FRAME))
 
 
 def test_an_event_beyond_the_cap_and_one_that_is_no_json_are_interruptions() -> None:
     intake = InteractionIntake(InteractionMachine(READ), max_frame=500)
     intake.opened()
-    assert intake.received(b"data: " + b"x" * 600).verdict == Resume(Cause.GARBLED)
+    assert intake.received(b"data: " + b"x" * 600).next == Resume(Cause.GARBLED)
     intake.opened()
     step = intake.received(ONE + b"data: {oops\n\n" + TWO)
-    assert step == Step(ONE, Resume(Cause.GARBLED))
+    assert (said(step.out), step.next) == (ONE, Resume(Cause.GARBLED))
 
 
 def test_what_never_opened_is_told_to_the_machine() -> None:
     intake = InteractionIntake(InteractionMachine(READ))
-    assert intake.failed_to_open(How.UNREACHABLE).verdict == Resume(Cause.UNREACHABLE)
-    assert intake.rejected(503, b"", 2).verdict == Resume(Cause.STATUS, 2)
-    assert isinstance(intake.gave_up("enough").verdict, Fail)
+    assert intake.failed_to_open(How.UNREACHABLE).next == Resume(Cause.UNREACHABLE)
+    assert intake.rejected(503, b"", 2).next == Resume(Cause.STATUS, 2)
+    assert isinstance(intake.gave_up("enough").next, Fail)

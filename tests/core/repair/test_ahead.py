@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.core.repair.continuation import find_anchor, find_quote
-from gemproxy.core.repair.events import Cause, Emit, Ended, Fail, Finish, How, Opened, Resume, Turn
+from gemproxy.core.repair.events import Cause, Ended, Fail, Finish, How, Opened, Resume, Turn
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
-from gemproxy.core.wire.sse import SSEEncoder
+from gemproxy.voices.sse import EventVoice
 from tests.gemini import REQUEST, Json, chunk, documents, received, text_of
+from tests.playbook import Said, seen
 
 RECIPE: Json = {
     "name": "Soup of the day",
@@ -36,9 +37,9 @@ class Client:
     machine: StreamMachine = attrs.field(
         factory=lambda: StreamMachine(
             StreamRequest(json.dumps({**REQUEST, "generationConfig": CONFIG}).encode()),
-            SSEEncoder(),
         )
     )
+    voice: EventVoice = attrs.field(factory=EventVoice)
     raw: bytes = b""
     ending: object = None
 
@@ -60,11 +61,11 @@ class Client:
         actions = list(self.machine.receive(event))
         while self.machine.judging:
             actions += self.machine.receive(Turn())
-        for action in actions:
-            if isinstance(action, Emit):
-                self.raw += action.raw
+        for one in seen(actions, self.voice):
+            if isinstance(one, Said):
+                self.raw += one.raw
             else:
-                self.ending = action
+                self.ending = one
 
     def anchor(self) -> str:
         """Return what the present attempt was asked to repeat."""
@@ -100,7 +101,7 @@ def test_what_waits_goes_out_before_an_attempt_that_ends_with_a_call(echo: int) 
 def test_a_call_behind_a_large_document_is_held_until_the_end_judges_both_in_slices() -> None:
     whole = json.dumps([f"value {number} of a long list" for number in range(2000)])
     asked = {**REQUEST, "generationConfig": {"responseMimeType": "application/json"}}
-    client = Client(StreamMachine(StreamRequest(json.dumps(asked).encode()), SSEEncoder()))
+    client = Client(StreamMachine(StreamRequest(json.dumps(asked).encode())))
     client.attempt(whole[:30_000])
     client.take(Opened())
     client.take(received(chunk(whole[29_950:])))

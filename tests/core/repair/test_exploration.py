@@ -16,10 +16,10 @@ from gemproxy.core.repair.attempt import Plan
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import (
     Cause,
-    Emit,
     Ended,
     Fail,
     Finish,
+    Frames,
     GaveUp,
     How,
     Input,
@@ -27,11 +27,12 @@ from gemproxy.core.repair.events import (
     Received,
     Rejected,
     Resume,
+    Run,
 )
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.flow import Flow, take
-from gemproxy.core.wire.sse import SSEEncoder
+from gemproxy.voices.sse import EventVoice
 from tests.gemini import BODY, Json, chunk, documents, received, sse
 
 LENGTH = int(os.environ.get("GEMPROXY_EXPLORE", "5"))
@@ -48,9 +49,8 @@ BLOCK = {"promptFeedback": {"blockReason": "SAFETY"}}
 class World:
     """A faithful model behind one machine, and all that went up and down."""
 
-    machine: StreamMachine = attrs.field(
-        factory=lambda: StreamMachine(StreamRequest(BODY), SSEEncoder())
-    )
+    machine: StreamMachine = attrs.field(factory=lambda: StreamMachine(StreamRequest(BODY)))
+    voice: EventVoice = attrs.field(factory=EventVoice)
     at: int = 0
     attempts: int = 0
     upstream: bytes = b""
@@ -78,8 +78,8 @@ class World:
         assert decides or not isinstance(event, Ended), "an end leads to a verdict"
         for action in actions:
             match action:
-                case Emit(raw):
-                    self.downstream += raw
+                case Run() | Frames():
+                    self.downstream += self.voice.say((action,))
                 case Resume(cause):
                     self.resumes += 1
                     self.natively &= plan is not Plan.NATIVE or cause not in GIVES_UP_TOKENS

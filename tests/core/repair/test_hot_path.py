@@ -8,13 +8,15 @@ import pytest
 from gemproxy.core.answer import chunk as chunk_module
 from gemproxy.core.answer.rewrite import Rewriter
 from gemproxy.core.repair import intake as intake_module
-from gemproxy.core.repair.events import How
+from gemproxy.core.repair.events import How, Run
 from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire import flow as flow_module
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.voices.sse import EventVoice
 from tests.gemini import BODY, chunk, sse
+from tests.playbook import said
 
 EVENTS = 50
 FIRST = sse(chunk("A beginning. "))
@@ -45,7 +47,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def begun() -> Intake:
     """Return the intake of a stream that runs undisturbed."""
-    intake = Intake(StreamMachine(StreamRequest(BODY), SSEEncoder()), SSEDecoder)
+    intake = Intake(StreamMachine(StreamRequest(BODY)), SSEDecoder)
     intake.opened()
     intake.received(FIRST)
     return intake
@@ -59,7 +61,7 @@ def test_each_event_is_decoded_once_and_a_read_is_one_input_and_one_write(
 
     step = intake.received(BLOCK)
 
-    assert step.raw == BLOCK
+    assert said(step.out) == BLOCK
     assert work == {"decodes": EVENTS, "inputs": 1}
     assert "document" not in vars(intake.machine.request), "the request is not parsed"
 
@@ -69,8 +71,8 @@ def test_a_read_that_ends_within_an_event_is_one_write_too(work: Counter[str]) -
     half = BLOCK[: len(BLOCK) - 20]
     work.clear()
 
-    assert intake.received(half).raw == BLOCK[: BLOCK.rindex(b"data: ")]
-    assert intake.received(BLOCK[len(half) :]).raw == BLOCK[BLOCK.rindex(b"data: ") :]
+    assert said(intake.received(half).out) == BLOCK[: BLOCK.rindex(b"data: ")]
+    assert said(intake.received(BLOCK[len(half) :]).out) == BLOCK[BLOCK.rindex(b"data: ") :]
     assert work == {"decodes": EVENTS, "inputs": 2}
 
 
@@ -80,11 +82,14 @@ def test_no_python_function_is_called_for_an_event() -> None:
     for length in (1, EVENTS):
         intake, block = begun(), sse(*[chunk("word ")] * length)
 
+        voice = EventVoice()
+        voice.say(intake.received(FIRST).out)
+
         def count(_: object, event: str, __: object, length: int = length) -> None:
             calls[length] += event == "call"
 
         sys.setprofile(count)
-        intake.received(block)
+        voice.say(intake.received(block).out)
         sys.setprofile(None)
 
     assert calls[EVENTS] == calls[1]
@@ -92,7 +97,14 @@ def test_no_python_function_is_called_for_an_event() -> None:
 
 
 def test_what_goes_out_is_the_read_and_no_copy_of_it() -> None:
-    assert begun().received(BLOCK).raw is BLOCK
+    intake, voice = begun(), EventVoice()
+    voice.say(intake.received(FIRST).out)
+
+    step = intake.received(BLOCK)
+
+    assert [type(out) for out in step.out] == [Run], "it is one action"
+    assert step.out[0].count == EVENTS
+    assert voice.say(step.out) is BLOCK
 
 
 def test_a_frame_is_a_slice_of_the_read() -> None:
@@ -112,5 +124,5 @@ def test_after_an_interruption_a_read_is_rewritten_at_once(work: Counter[str]) -
 
     step = intake.received(sse(*[chunk("and on ", response_id="other", usage=(3, 4))] * EVENTS))
 
-    assert step.raw.count(b'"responseId": "first"') == EVENTS
+    assert said(step.out).count(b'"responseId": "first"') == EVENTS
     assert work == {"decodes": EVENTS, "inputs": 1}

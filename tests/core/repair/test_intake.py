@@ -10,14 +10,18 @@ from hypothesis import strategies as st
 
 from gemproxy.core.repair.attempt import Plan
 from gemproxy.core.repair.continuation import find_anchor
-from gemproxy.core.repair.events import Cause, Fail, Finish, How, Resume
-from gemproxy.core.repair.intake import Intake, PassOn, Step, Verdict
+from gemproxy.core.repair.events import Cause, Fail, Finish, How, Next, Resume
+from gemproxy.core.repair.intake import Intake, PassOn, Step
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
-from gemproxy.core.wire.frame import Decoder, Encoder
-from gemproxy.core.wire.jsonarray import JSONArrayDecoder, JSONArrayEncoder
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.frame import Decoder
+from gemproxy.core.wire.jsonarray import JSONArrayDecoder
+from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.voices.array import ArrayVoice
+from gemproxy.voices.sse import EventVoice
+from gemproxy.voices.voice import Voice
 from tests.gemini import BODY, Json, chunk, documents, sse, text_of
+from tests.playbook import said
 
 # -- a model and a network, without sockets ------------------------------------------------
 
@@ -30,11 +34,11 @@ def array(*responses: Json) -> bytes:
 class Framing:
     write: Callable[..., bytes]
     decoder: Callable[[], Decoder]
-    encoder: Encoder
+    voice: Callable[[], Voice]
 
 
-SSE = Framing(sse, SSEDecoder, SSEEncoder())
-ARRAY = Framing(array, JSONArrayDecoder, JSONArrayEncoder())
+SSE = Framing(sse, SSEDecoder, EventVoice)
+ARRAY = Framing(array, JSONArrayDecoder, ArrayVoice)
 
 
 @attrs.define
@@ -84,18 +88,20 @@ class Line:
     cuts: list[int]
     read: int = 64
     received: bytes = b""
-    verdict: Verdict | None = None
+    next: Next | PassOn | None = None
+    voice: Voice = attrs.field(init=False)
     machine: StreamMachine = attrs.field(init=False)
 
     def run(self) -> "Line":
-        self.machine = StreamMachine(StreamRequest(BODY), self.framing.encoder)
+        self.machine = StreamMachine(StreamRequest(BODY))
+        self.voice = self.framing.voice()
         intake = Intake(self.machine, self.framing.decoder)
         for attempt in range(len(self.cuts) + 1):
             intake.opened()
             body = self.framing.write(*self.model.responses(self.machine, attempt))
             body = body[: self.cuts[attempt] % len(body)] if attempt < len(self.cuts) else body
             self._attempt(intake, body)
-            if not isinstance(self.verdict, Resume):
+            if not isinstance(self.next, Resume):
                 break
         return self
 
@@ -106,9 +112,11 @@ class Line:
         self._take(intake.ended(How.EOF))
 
     def _take(self, step: Step) -> bool:
-        self.received += step.raw
-        self.verdict = step.verdict
-        return step.verdict is not None
+        self.received += self.voice.say(step.out)
+        self.next = step.next
+        if isinstance(step.next, Finish):
+            self.received += self.voice.close(step.next.tail)
+        return step.next is not None
 
 
 def array_text(stream: bytes) -> str:
@@ -149,7 +157,7 @@ def test_whatever_is_cut_the_text_is_exact(
     line = Line(Model(text, echoes, size, thinks), SSE, cuts, read).run()
 
     assert text_of(line.received) == text
-    assert isinstance(line.verdict, Finish)
+    assert isinstance(line.next, Finish)
     told = documents(line.received)
     reasons = [c["finishReason"] for d in told for c in d["candidates"] if "finishReason" in c]
     assert reasons == ["STOP"]
@@ -162,7 +170,7 @@ def test_a_json_array_is_repaired_as_an_array(text: str, cuts: list[int], echoes
     line = Line(Model(text, echoes), ARRAY, cuts).run()
 
     assert array_text(line.received) == text
-    assert isinstance(line.verdict, Finish)
+    assert isinstance(line.next, Finish)
 
 
 @settings(max_examples=60, deadline=None)
@@ -176,9 +184,7 @@ def test_an_undisturbed_stream_is_byte_exact(text: str, read: int, framing: Fram
 @pytest.mark.parametrize("echoes", [True, False])
 def test_every_byte_of_a_stream_can_be_its_last(echoes: bool) -> None:
     text = "Die Größe zählt: 中文 and 👩‍💻, ```x = 1``` — a line\nand another one, the end of it."
-    whole = len(
-        sse(*Model(text, echoes).responses(StreamMachine(StreamRequest(BODY), SSEEncoder()), 0))
-    )
+    whole = len(sse(*Model(text, echoes).responses(StreamMachine(StreamRequest(BODY)), 0)))
 
     wrong = [
         cut
@@ -193,7 +199,7 @@ def test_every_byte_of_a_stream_can_be_its_last(echoes: bool) -> None:
 
 
 def opened(decoder: Callable[[], Decoder] = SSEDecoder) -> Intake:
-    intake = Intake(StreamMachine(StreamRequest(BODY), SSEEncoder()), decoder)
+    intake = Intake(StreamMachine(StreamRequest(BODY)), decoder)
     intake.opened()
     return intake
 
@@ -205,14 +211,14 @@ def test_a_last_frame_that_lacks_only_its_blank_line_counts_and_is_completed() -
 
     step = intake.ended(How.RESET)
 
-    assert step == Step(whole, Finish())
+    assert (said(step.out), step.next) == (whole, Finish())
 
 
 def test_half_a_frame_says_nothing() -> None:
     intake = opened()
     intake.received(sse(chunk("All of it.", finish="STOP"))[:-9])
 
-    assert intake.ended(How.EOF).verdict == Resume(Cause.DROP)
+    assert intake.ended(How.EOF).next == Resume(Cause.DROP)
 
 
 def test_a_frame_that_is_no_json_interrupts_and_is_not_emitted() -> None:
@@ -221,23 +227,23 @@ def test_a_frame_that_is_no_json_interrupts_and_is_not_emitted() -> None:
 
     step = intake.received(good + b"data: {broken\r\n\r\n" + good)
 
-    assert step == Step(good, Resume(Cause.GARBLED))
+    assert (said(step.out), step.next) == (good, Resume(Cause.GARBLED))
 
 
 def test_a_frame_beyond_the_cap_interrupts() -> None:
     intake = opened(lambda: SSEDecoder(100))
 
-    assert intake.received(b"data: " + b"x" * 200).verdict == Resume(Cause.GARBLED)
+    assert intake.received(b"data: " + b"x" * 200).next == Resume(Cause.GARBLED)
 
 
 def test_frames_that_say_nothing_and_do_not_end_interrupt_each_attempt_anew() -> None:
     intake = opened()
     pings = b":\n\n" * 100_000
 
-    assert intake.received(pings).verdict is None
-    assert intake.received(b":\n\n").verdict == Resume(Cause.GARBLED)
+    assert intake.received(pings).next is None
+    assert intake.received(b":\n\n").next == Resume(Cause.GARBLED)
     intake.opened()
-    assert intake.received(pings).verdict is None
+    assert intake.received(pings).next is None
 
 
 def test_an_unframed_error_at_the_end_of_a_stream_interrupts_it() -> None:
@@ -246,7 +252,7 @@ def test_an_unframed_error_at_the_end_of_a_stream_interrupts_it() -> None:
     error = json.dumps({"error": {"code": 503, "message": "overloaded"}}, indent=2).encode()
     intake.received(good + error)
 
-    assert intake.ended(How.EOF).verdict == Resume(Cause.ERROR_FRAME)
+    assert intake.ended(How.EOF).next == Resume(Cause.ERROR_FRAME)
 
 
 def test_an_error_that_will_not_change_is_passed_on_from_inside_a_stream() -> None:
@@ -254,7 +260,7 @@ def test_an_error_that_will_not_change_is_passed_on_from_inside_a_stream() -> No
 
     step = intake.received(sse({"error": {"code": 400, "message": "no", "status": "INVALID"}}))
 
-    assert isinstance(step.verdict, Fail)
+    assert isinstance(step.next, Fail)
 
 
 def test_lone_surrogates_travel_and_join_in_the_transcript() -> None:
@@ -264,7 +270,7 @@ def test_lone_surrogates_travel_and_join_in_the_transcript() -> None:
         for half in (b"a\\ud83d", b"\\ude00b")
     ]
 
-    raws = [intake.received(half).raw for half in halves]
+    raws = [said(intake.received(half).out) for half in halves]
 
     assert raws == halves
     assert intake.machine.transcript.text == "a\N{GRINNING FACE}b"
@@ -274,7 +280,7 @@ def test_comments_and_blank_lines_of_the_upstream_pass_in_an_undisturbed_stream(
     intake = opened()
     stream = b": hello\r\n\r\n" + sse(chunk("text")) + b"\r\n"
 
-    assert intake.received(stream).raw == stream
+    assert said(intake.received(stream).out) == stream
 
 
 # -- another framing than the client asked for --------------------------------------------------
@@ -295,11 +301,11 @@ def lines(*responses: Json) -> bytes:
 def test_json_that_is_cut_is_repaired_as_the_event_stream_that_was_asked_for(
     text: str, cuts: list[int], echoes: bool, read: int, write: Callable[..., bytes]
 ) -> None:
-    framing = Framing(write, SSEDecoder, SSEEncoder())
+    framing = Framing(write, SSEDecoder, EventVoice)
     line = Line(Model(text, echoes), framing, cuts, read).run()
 
     assert text_of(line.received) == text
-    assert isinstance(line.verdict, Finish)
+    assert isinstance(line.next, Finish)
 
 
 @settings(max_examples=60, deadline=None)
@@ -312,45 +318,45 @@ def test_json_that_is_cut_is_repaired_as_the_event_stream_that_was_asked_for(
 def test_an_event_stream_that_is_cut_is_repaired_as_the_array_that_was_asked_for(
     text: str, cuts: list[int], echoes: bool, read: int
 ) -> None:
-    framing = Framing(sse, JSONArrayDecoder, JSONArrayEncoder())
+    framing = Framing(sse, JSONArrayDecoder, ArrayVoice)
     line = Line(Model(text, echoes), framing, cuts, read).run()
 
     assert array_text(line.received) == text
-    assert isinstance(line.verdict, Finish)
+    assert isinstance(line.next, Finish)
 
 
 def test_one_object_is_an_event_and_the_content_type_is_ours() -> None:
     intake = opened()
     whole = chunk("All of it.", finish="STOP")
     step = intake.received(json.dumps(whole, indent=2).encode())
-    step = Step(step.raw + (end := intake.ended(How.EOF)).raw, end.verdict)
+    end = intake.ended(How.EOF)
 
-    assert documents(step.raw) == [whole]
-    assert step.verdict == Finish()
-    assert intake.content_type == "text/event-stream"
+    assert documents(said(step.out + end.out)) == [whole]
+    assert end.next == Finish()
+    assert intake.misnamed
 
 
 def test_one_object_without_a_reason_is_a_drop() -> None:
     intake = opened()
     intake.received(json.dumps(chunk("Half of it, and ")).encode())
 
-    assert intake.ended(How.EOF).verdict == Resume(Cause.DROP)
+    assert intake.ended(How.EOF).next == Resume(Cause.DROP)
 
 
 def test_the_content_type_of_an_answer_as_it_was_asked_for_is_its_own() -> None:
-    intake = Intake(StreamMachine(StreamRequest(BODY), SSEEncoder()), SSEDecoder)
+    intake = Intake(StreamMachine(StreamRequest(BODY)), SSEDecoder)
 
     intake.opened("application/json")
-    assert intake.content_type == "text/event-stream", "nothing came that says otherwise"
+    assert intake.misnamed, "nothing came that says otherwise"
     intake.received(sse(chunk("a")))
-    assert intake.content_type is None
+    assert not intake.misnamed
 
 
 @pytest.mark.parametrize("error", [{"error": {"code": 503}}, [{"error": {"code": 503}}]])
 def test_a_bare_error_is_judged_as_an_error(error: object) -> None:
     intake = opened()
 
-    assert intake.received(json.dumps(error).encode()).verdict == Resume(Cause.ERROR_FRAME)
+    assert intake.received(json.dumps(error).encode()).next == Resume(Cause.ERROR_FRAME)
 
 
 def test_json_that_is_no_generation_is_passed_on_as_it_came() -> None:
@@ -358,8 +364,8 @@ def test_json_that_is_no_generation_is_passed_on_as_it_came() -> None:
     body = b'{"ok": true}\n'
 
     assert intake.received(body) == Step()
-    assert intake.ended(How.EOF) == Step(body, PassOn())
-    assert intake.content_type is None
+    assert intake.ended(How.EOF) == Step((), PassOn(body))
+    assert not intake.misnamed
 
 
 @pytest.mark.parametrize("how", [How.RESET, How.STALLED])
@@ -367,7 +373,7 @@ def test_json_that_is_no_generation_is_not_passed_on_when_its_end_did_not_come(h
     intake = opened()
     intake.received(b'{"ok": true}')
 
-    assert isinstance(intake.ended(how).verdict, Resume)
+    assert isinstance(intake.ended(how).next, Resume)
 
 
 def test_json_that_is_no_generation_does_not_continue_one() -> None:
@@ -377,10 +383,10 @@ def test_json_that_is_no_generation_does_not_continue_one() -> None:
     intake.opened()
     intake.received(b'{"ok": true}')
 
-    assert intake.ended(How.EOF).verdict == Resume(Cause.DROP)
+    assert intake.ended(How.EOF).next == Resume(Cause.DROP)
 
 
 def test_json_without_an_end_interrupts() -> None:
     intake = opened(lambda: SSEDecoder(100))
 
-    assert intake.received(b'{"x": "' + b"x" * 200).verdict == Resume(Cause.GARBLED)
+    assert intake.received(b'{"x": "' + b"x" * 200).next == Resume(Cause.GARBLED)

@@ -14,7 +14,6 @@ from gemproxy.core.repair.engine import IllegalInput, Patience, State
 from gemproxy.core.repair.events import (
     Action,
     Cause,
-    Emit,
     Ended,
     Fail,
     Finish,
@@ -31,9 +30,8 @@ from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.verdict import DEFAULT_VERDICTS, POLICY_REASONS, FinishTable, Verdict
 from gemproxy.core.wire.frame import Frame
-from gemproxy.core.wire.sse import SSEEncoder
 from tests.gemini import BODY, REQUEST, Json, chunk, documents, received, sse, text_of
-from tests.playbook import Playbook
+from tests.playbook import Playbook, Said, Seen, said, seen
 
 STORY = "Once upon a time there was a fox who lived at the edge of a deep green forest"
 REST = " and nobody had ever seen it."
@@ -43,18 +41,18 @@ RESET = Ended(How.RESET)
 
 def machine(request: Json | None = None, **policy: Any) -> StreamMachine:
     body = BODY if request is None else json.dumps(request).encode()
-    return StreamMachine(StreamRequest(body), SSEEncoder(), Policy(**policy))
+    return StreamMachine(StreamRequest(body), Policy(**policy))
 
 
-def emits(*responses: Json) -> Emit:
-    return Emit(sse(*responses))
+def emits(*responses: Json) -> Said:
+    return Said(sse(*responses))
 
 
 def says(text: str, **fields: Any) -> Any:
     """Expect rewritten frames with this visible text and these fields in the last one."""
 
-    def check(action: Action) -> bool:
-        if not isinstance(action, Emit) or text_of(action.raw) != text:
+    def check(action: Seen) -> bool:
+        if not isinstance(action, Said) or text_of(action.raw) != text:
             return False
         last = documents(action.raw)[-1]
         return all(last.get(name) == value for name, value in fields.items())
@@ -99,7 +97,7 @@ def test_frames_without_content_queue_behind_a_finish_reason() -> None:
         >> received(last)
         >> received(usage)
         >> EOF
-        << Emit(sse(last) + sse(usage))
+        << Said(sse(last) + sse(usage))
         << Finish()
     )
 
@@ -127,7 +125,7 @@ def test_a_stream_that_drops_after_an_intermediate_finish_reason_is_a_drop() -> 
         >> Opened()
         >> received(middle)
         >> received(more)
-        << Emit(sse(middle) + sse(more))
+        << Said(sse(middle) + sse(more))
         >> EOF
         << Resume(Cause.DROP)
     )
@@ -455,7 +453,7 @@ def test_usage_is_merged_over_the_attempts() -> None:
         >> Opened()
         >> received(chunk(text, finish="STOP", usage=(60, 20)))
         >> EOF
-        << (lambda action: isinstance(action, Emit))
+        << (lambda action: isinstance(action, Said))
         << Finish()
     )
     billed = stream.ledger.billed
@@ -589,7 +587,7 @@ def test_a_bad_finish_reason_lets_its_text_out_without_the_reason() -> None:
         >> Opened()
         >> received(chunk(STORY, finish="OTHER"))
         >> EOF
-        << (lambda a: isinstance(a, Emit) and b"OTHER" not in a.raw and text_of(a.raw) == STORY)
+        << (lambda a: isinstance(a, Said) and b"OTHER" not in a.raw and text_of(a.raw) == STORY)
         << Resume(Cause.BAD_FINISH)
         >> Opened()
         >> received(chunk(REST, finish="STOP"))
@@ -640,7 +638,7 @@ def test_the_ladder_of_forms_ends_loudly_with_the_reason() -> None:
 def fails_with(reason: str) -> Any:
     """Expect an error that shows the client ``reason``."""
 
-    def check(action: Action) -> bool:
+    def check(action: Seen) -> bool:
         return isinstance(action, Fail) and reason in action.error.payload()["error"]["message"]
 
     return check
@@ -791,7 +789,7 @@ def test_a_call_is_held_until_the_turn_ends() -> None:
         >> received(call)
         >> received(last)
         >> EOF
-        << Emit(sse(call) + sse(last))
+        << Said(sse(call) + sse(last))
         << Finish()
     )
 
@@ -811,7 +809,7 @@ def test_a_cut_turn_with_a_held_call_is_repaired_as_if_none_was_made() -> None:
         >> Opened()
         >> received(call)
         >> EOF
-        << (lambda a: isinstance(a, Emit) and a.raw.count(b"functionCall") == 1)
+        << (lambda a: isinstance(a, Said) and a.raw.count(b"functionCall") == 1)
         << Finish()
     )
 
@@ -915,7 +913,7 @@ def test_a_large_document_is_told_to_its_end_whatever_comes_behind_an_error(behi
 
 def test_a_body_that_is_no_json_can_be_replayed_but_not_resumed() -> None:
     def stream() -> StreamMachine:
-        return StreamMachine(StreamRequest(b"{broken"), SSEEncoder())
+        return StreamMachine(StreamRequest(b"{broken"))
 
     first = chunk(STORY)
     assert Playbook(stream()) >> Opened() >> EOF << Resume(Cause.DROP)
@@ -986,7 +984,7 @@ def test_tokens_after_a_text_resume_are_stripped() -> None:
         Playbook(stream)
         >> Opened()
         >> received(chunk(REST, token="t2"))
-        << (lambda a: isinstance(a, Emit) and b"continuationToken" not in a.raw)
+        << (lambda a: isinstance(a, Said) and b"continuationToken" not in a.raw)
         >> RESET
         << Resume(Cause.DROP)
     )
@@ -1001,7 +999,7 @@ def test_a_continuation_reason_is_followed_natively() -> None:
         >> Opened()
         >> received(chunk(STORY, finish="CONTINUATION", token="t1"))
         >> EOF
-        << (lambda a: isinstance(a, Emit) and b"CONTINUATION" not in a.raw)
+        << (lambda a: isinstance(a, Said) and b"CONTINUATION" not in a.raw)
         << Resume(Cause.CONTINUATION)
         >> Opened()
         >> received(chunk(REST, finish="STOP"))
@@ -1023,7 +1021,7 @@ def test_thoughts_that_end_in_a_token_are_gone_on_from_it() -> None:
         << emits(thought)
         >> received(chunk("", finish="CONTINUATION", token="t1"))
         >> EOF
-        << Emit
+        << Said
         << Resume(Cause.CONTINUATION)
     )
     assert json.loads(stream.attempt_body())["continuationToken"] == "t1"
@@ -1051,7 +1049,7 @@ def test_what_text_cannot_continue_is_continued_from_a_token_behind_it(part: Jso
         << emits(frame)
         >> received(last)
         >> EOF
-        << (lambda a: isinstance(a, Emit) and b"CONTINUATION" not in a.raw)
+        << (lambda a: isinstance(a, Said) and b"CONTINUATION" not in a.raw)
         << Resume(Cause.CONTINUATION)
     )
     assert stream.plan is Plan.NATIVE
@@ -1120,7 +1118,7 @@ def test_tokens_that_bring_no_text_are_followed_twenty_times() -> None:
         hops += 1
 
     assert hops == 20
-    assert any(isinstance(a, Emit) and b"CONTINUATION" in a.raw for a in actions)
+    assert b"CONTINUATION" in said(actions)
 
 
 def test_text_is_continued_by_a_model_that_may_write() -> None:
@@ -1170,8 +1168,8 @@ def test_an_ending_passes_when_no_attempt_betters_it() -> None:
     stream = machine()
     last = chunk(STORY, finish="OTHER", usage=(5, 20))
 
-    def ends(action: Action) -> bool:
-        if not isinstance(action, Emit):
+    def ends(action: Seen) -> bool:
+        if not isinstance(action, Said):
             return False
         (told,) = documents(action.raw)
         (candidate,) = told["candidates"]
@@ -1224,7 +1222,7 @@ def test_an_empty_stop_passes_when_only_errors_follow_it(event: Any) -> None:
     if isinstance(actions[-1], Resume):
         actions = stream.receive(GaveUp("budget"))
 
-    assert actions == (emits(empty), Finish())
+    assert seen(actions) == [emits(empty), Finish()]
 
 
 def test_an_ending_that_is_passed_has_the_name_that_the_client_knows() -> None:
@@ -1339,7 +1337,7 @@ def test_no_attempt_follows_a_policy_reason_that_was_revoked() -> None:
         >> Opened()
         >> received(safety)
         >> received(more)
-        << Emit(sse(safety) + sse(more))
+        << Said(sse(safety) + sse(more))
         >> RESET
         << Fail(Unrepaired(""))
     )
@@ -1358,7 +1356,7 @@ def test_no_earlier_ending_takes_the_place_of_a_policy_reason_that_was_revoked()
         >> Opened()
         >> received(safety)
         >> received(more)
-        << Emit(sse(safety) + sse(more))
+        << Said(sse(safety) + sse(more))
         >> RESET
         << Fail(Unrepaired(""))
     )
@@ -1376,7 +1374,7 @@ def test_an_error_behind_a_reason_is_judged_and_never_shown(calls: bool) -> None
         >> Opened()
         >> received(part_frame(*parts, finish="STOP"))
         >> error
-        << (lambda a: isinstance(a, Emit) and b"overloaded" not in a.raw)
+        << (lambda a: isinstance(a, Said) and b"overloaded" not in a.raw)
         << Finish()
     )
 
@@ -1527,7 +1525,7 @@ def test_candidates_with_a_reason_each_are_whole(frames: list[Json]) -> None:
     actions = plays(machine(TWO), *frames)
 
     assert isinstance(actions[-1], Finish)
-    raw = b"".join(action.raw for action in actions if isinstance(action, Emit))
+    raw = said(actions)
     assert raw == sse(*frames)
 
 
@@ -1544,9 +1542,9 @@ def test_the_reason_of_another_candidate_is_told_behind_an_interruption(
     actions = plays(stream, candidates(*first, (1, "b", "OTHER")))
 
     assert actions[-1] == Finish()
-    raw = b"".join(action.raw for action in actions if isinstance(action, Emit))
-    said = [candidate for told in documents(raw) for candidate in told["candidates"]]
-    assert [c["index"] for c in said if c.get("finishReason") == "OTHER"] == [
+    raw = said(actions)
+    heard = [candidate for told in documents(raw) for candidate in told["candidates"]]
+    assert [c["index"] for c in heard if c.get("finishReason") == "OTHER"] == [
         *(index for index, _, _ in first),
         1,
     ]
@@ -1809,7 +1807,7 @@ def test_a_comment_before_the_first_frame_is_only_late() -> None:
         >> Opened()
         >> comment
         >> received(first)
-        << Emit(comment.frame.raw + sse(first))
+        << Said(comment.frame.raw + sse(first))
     )
 
 
@@ -1846,16 +1844,14 @@ def test_sources_of_all_attempts_are_kept_and_point_at_their_words() -> None:
     ]:
         stream.receive(RESET)
         stream.receive(Opened())
-        for action in stream.receive(received(grounded(text, words, uri))):
-            assert isinstance(action, Emit)
-            sent += documents(action.raw)
+        sent += documents(said(stream.receive(received(grounded(text, words, uri)))))
 
     last = sent[-1]["candidates"][0]["groundingMetadata"]
-    said = stream.transcript.text.encode()
+    heard = stream.transcript.text.encode()
     spans = [s["segment"] for s in last["groundingSupports"]]
 
     assert [c["web"]["uri"] for c in last["groundingChunks"]] == ["one", "two", "three"]
-    assert [said[s["startIndex"] : s["endIndex"]].decode() for s in spans] == [
+    assert [heard[s["startIndex"] : s["endIndex"]].decode() for s in spans] == [
         "fox",
         "größer",
         "café",

@@ -11,7 +11,6 @@ from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.seam.choice import Choice
 from gemproxy.core.seam.seam import Cut, Diverged, Seam
-from gemproxy.core.wire.sse import SSEEncoder
 from tests.gemini import REQUEST, chunk, received
 
 MOODS = ("sweet", "sweet and sour", "savoury", "bitter", "\u4e50\u89c2", "\u60b2\u89c2", "on/off")
@@ -76,7 +75,7 @@ CONFIG = {
 def machine_after(*attempts: tuple[str, str | None]) -> tuple[StreamMachine, object]:
     """Play attempts, each a text and its finishReason; return what the last one leads to."""
     body = json.dumps({**REQUEST, "generationConfig": CONFIG}).encode()
-    machine = StreamMachine(StreamRequest(body), SSEEncoder())
+    machine = StreamMachine(StreamRequest(body))
     actions: tuple[object, ...] = ()
     for text, finish in attempts:
         machine.receive(Opened())

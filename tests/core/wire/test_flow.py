@@ -15,8 +15,10 @@ from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.flow import Flow, take
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.voices.sse import EventVoice
 from tests.gemini import BODY, Json, chunk, documents, received, sse, text_of
+from tests.playbook import said
 
 CRLF = b"\r\n\r\n"
 PLAIN = chunk("a word ", usage=(3, 4))
@@ -127,19 +129,19 @@ events = st.lists(
 
 def run(pieces: list[bytes]) -> tuple[object, ...]:
     """Play an attempt to its end; return what went out, the last verdict, and what is known."""
-    machine = StreamMachine(StreamRequest(BODY), SSEEncoder())
+    machine = StreamMachine(StreamRequest(BODY))
     intake = Intake(machine, SSEDecoder)
     intake.opened()
-    out = b""
+    out, voice = b"", EventVoice()
     for piece in pieces:
         step = intake.received(piece)
-        out += step.raw
-        if step.verdict is not None:
+        out += voice.say(step.out)
+        if step.next is not None:
             break
     else:
         step = intake.ended(How.EOF)
-        out += step.raw
-    verdict = step.verdict if isinstance(step.verdict, Finish) else type(step.verdict)
+        out += voice.say(step.out)
+    verdict = step.next if isinstance(step.next, Finish) else type(step.next)
     transcript = machine.transcript
     who = transcript.response_id, transcript.model_version
     return out, verdict, transcript.text, who, machine.ledger, machine.causes
@@ -167,7 +169,7 @@ def test_a_stream_is_the_same_with_and_without_runs(
 
 
 def test_a_disturbed_stream_takes_no_run() -> None:
-    machine = StreamMachine(StreamRequest(BODY), SSEEncoder())
+    machine = StreamMachine(StreamRequest(BODY))
     machine.receive(Opened())
     flow = take(sse(PLAIN), CRLF)
     assert flow is not None
@@ -185,20 +187,20 @@ STORY = " ".join(f"Then the {n}th traveller told what had befallen." for n in ra
 
 def resumed(cut: int, size: int, second: list[Json], reads: int) -> list[Json]:
     """Return what the client reads when a stream is cut and its ``second`` attempt follows."""
-    machine = StreamMachine(StreamRequest(BODY), SSEEncoder())
+    machine = StreamMachine(StreamRequest(BODY))
     intake = Intake(machine, SSEDecoder)
     intake.opened()
     first = [STORY[at : at + size] for at in range(0, cut, size)]
-    out = intake.received(sse(*(chunk(text, usage=(9, 1)) for text in first))).raw
+    out = list(intake.received(sse(*(chunk(text, usage=(9, 1)) for text in first))).out)
     intake.ended(How.RESET)
     intake.opened()
     stream = sse(*second)
     step = -(-len(stream) // reads)
     for at in range(0, len(stream), step):
-        out += intake.received(stream[at : at + step]).raw
-    out += intake.ended(How.EOF).raw
+        out += intake.received(stream[at : at + step]).out
+    out += intake.ended(How.EOF).out
     assert machine.state is State.DONE
-    return documents(out)
+    return documents(said(out))
 
 
 HOSTILE = ["null", "{}", "first", "other", '"usageMetadata": null', '"responseId": "other"']

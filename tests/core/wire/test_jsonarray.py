@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gemproxy.core.wire.frame import Frame, FrameTooLarge
-from gemproxy.core.wire.jsonarray import JSONArrayDecoder, JSONArrayEncoder
+from gemproxy.core.wire.jsonarray import JSONArrayDecoder
 
 FIRST = b'{\n  "text": "a"\n}'
 SECOND = b'{\n  "text": "b"\n}'
@@ -207,23 +207,6 @@ def test_arbitrary_bytes_all_come_out_again(stream: bytes, sizes: list[int]) -> 
     frames, rest = decode(chunked(stream, sizes))
 
     assert b"".join(frame.raw for frame in [*frames, *([rest] if rest else [])]) == stream
-
-
-@pytest.mark.parametrize("payloads", [[], [b"{}"], [FIRST, SECOND, b"{}"]])
-def test_what_the_encoder_writes_is_an_array_of_the_payloads(payloads: list[bytes]) -> None:
-    encoder = JSONArrayEncoder()
-    stream = b"".join(
-        encoder.frame(payload, first=number == 0) for number, payload in enumerate(payloads)
-    ) + encoder.closing(first=not payloads)
-
-    assert json.loads(stream) == [json.loads(payload) for payload in payloads]
-    assert [frame.data for frame in decode([stream])[0]] == payloads
-
-
-def test_an_encoder_is_like_itself() -> None:
-    encoder = JSONArrayEncoder()
-
-    assert encoder.like(b"\n,\n{}") is encoder
 
 
 @pytest.mark.parametrize("size", [1, 2, 100])

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterable
 
-import attrs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gemproxy.core.wire.frame import Frame, FrameTooLarge
-from gemproxy.core.wire.sse import SSEDecoder, SSEEncoder
+from gemproxy.core.wire.sse import SSEDecoder, event, line_end
 
 BOM = b"\xef\xbb\xbf"
 NOISE = b"x" * 2048
@@ -341,32 +340,21 @@ def test_arbitrary_bytes_all_come_out_again(stream: bytes, sizes: list[int]) -> 
     assert b"".join(frame.raw for frame in [*frames, *([rest] if rest else [])]).startswith(stream)
 
 
-def test_the_encoder_writes_one_data_line_and_a_blank_one() -> None:
-    encoder = SSEEncoder()
-
-    assert encoder.frame(b'{"a":1}', first=True) == b'data: {"a":1}\r\n\r\n'
-    assert encoder.frame(b'{"a":1}', first=False) == b'data: {"a":1}\r\n\r\n'
-    assert encoder.closing(first=True) == encoder.closing(first=False) == b""
+def test_an_event_is_one_data_line_and_a_blank_one() -> None:
+    assert event(b'{"a":1}', b"\r\n") == b'data: {"a":1}\r\n\r\n'
 
 
 @pytest.mark.parametrize("eol", [b"\r\n", b"\n", b"\r"])
-def test_the_encoder_takes_over_the_line_end_of_a_frame(eol: bytes) -> None:
-    encoder = SSEEncoder().like(b"data: 1" + eol + eol)
+def test_an_event_can_have_the_line_end_of_another(eol: bytes) -> None:
+    found = line_end(b"data: 1" + eol + eol)
 
-    assert encoder == SSEEncoder(eol)
-    assert decode([encoder.frame(b"2", first=False), b":"])[0] == [
-        Frame(b"data: 2" + eol + eol, b"2")
-    ]
+    assert found == eol
+    assert decode([event(b"2", found), b":"])[0] == [Frame(b"data: 2" + eol + eol, b"2")]
 
 
 @pytest.mark.parametrize("raw", [b"", b"data: 1"])
-def test_bytes_without_a_line_end_change_no_encoder(raw: bytes) -> None:
-    assert SSEEncoder(b"\n").like(raw) == SSEEncoder(b"\n")
-
-
-def test_an_encoder_is_a_value() -> None:
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        SSEEncoder().eol = b"\n"  # type: ignore[misc]
+def test_bytes_without_a_line_end_have_none(raw: bytes) -> None:
+    assert line_end(raw) == b""
 
 
 def test_the_data_of_a_large_frame_is_a_view_of_it_and_reads_the_same() -> None:
