@@ -15,13 +15,13 @@ import attrs
 from yarl import URL
 
 from gemproxy.config.outbound import UnusableProxy, resolve_proxy
+from gemproxy.exchange.credential import Credential
 from gemproxy.probe.cases import TOKENS_PER_REQUEST
 from gemproxy.probe.gemini import CannotTell, Gemini, Meter, Rejection, Scrubber
 from gemproxy.probe.models import newest_flash
 from gemproxy.probe.options import GOOGLE, Misused, Options, read_options
 from gemproxy.probe.report import Finding, Report
 from gemproxy.probe.runner import Runner
-from gemproxy.relay.headers import Credential
 from gemproxy.relay.upstream import AttemptFailed, open_upstream
 
 _T = TypeVar("_T")

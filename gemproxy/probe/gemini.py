@@ -18,7 +18,7 @@ from gemproxy import __version__
 from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import upstream_error
 from gemproxy.core.repair.verdict import is_transient, retry_delay_of_body
-from gemproxy.relay.headers import Credential
+from gemproxy.exchange.credential import Credential
 from gemproxy.relay.upstream import Attempt, AttemptFailed, Upstream
 
 Json = dict[str, Any]

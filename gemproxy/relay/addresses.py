@@ -24,7 +24,7 @@ from yarl import URL
 
 from gemproxy.core.repair.request import mentions
 from gemproxy.core.wire.members import string_members
-from gemproxy.relay.headers import without_credential
+from gemproxy.exchange.credential import without_credential
 
 LIMIT = 1 << 20
 """Largest body (bytes) that is held back so that URIs can be looked for in it."""

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 from urllib.parse import quote, unquote
 
 import attrs
@@ -22,6 +21,7 @@ from gemproxy.core.interactions.origin import Point
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import Fail, Finish, How, Resume
 from gemproxy.core.repair.intake import Step
+from gemproxy.exchange.account import InteractionResult
 from gemproxy.relay.downstream import Sink
 from gemproxy.relay.headers import is_event_stream as of_events
 from gemproxy.relay.headers import retry_after
@@ -84,19 +84,18 @@ class InteractionRelay:
             except Interrupted as spent:
                 return await self._act(self.intake.gave_up(spent.gave_up))
 
-    def report(self) -> dict[str, Any]:
-        """Return what the request's log line says about the stream; figures, no content."""
+    def report(self) -> InteractionResult:
+        """Return what became of the interaction; figures, no content."""
         machine = self.machine
-        ending = {} if machine.state is State.CONNECTING else {"ending": machine.state.value}
-        return {
-            **ending,
-            "attempts": self.attempts,
-            "causes": [cause.value for cause in machine.causes],
-            "events": machine.progress,
-            "status_of_interaction": machine.status,
-            "first_byte_ms": self._first_byte_ms,
-            "repair": machine.repair,
-        }
+        return InteractionResult(
+            ending=None if machine.state is State.CONNECTING else machine.state.value,
+            attempts=self.attempts,
+            causes=machine.causes,
+            events=machine.progress,
+            status=machine.status,
+            first_byte_ms=self._first_byte_ms,
+            repair=machine.repair,
+        )
 
     async def _attempt(self, watch: Watch) -> Refusal | None:
         self.attempts += 1

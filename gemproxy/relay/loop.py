@@ -21,6 +21,7 @@ from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import Cause, Fail, Finish, How, Resume
 from gemproxy.core.repair.intake import Intake, PassOn, Step
 from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.exchange.account import StreamResult
 from gemproxy.relay.downstream import Sink
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
@@ -120,25 +121,24 @@ class Relay:
         else:
             await self._show()
 
-    def report(self) -> dict[str, Any]:
-        """Return what the request's log line says about the stream; figures, no content."""
+    def report(self) -> StreamResult:
+        """Return what became of the stream; figures, no content."""
         machine, account = self.machine, self.account
-        billed, missing = machine.ledger.billed, machine.missing_candidates
-        return {
-            "ending": "passed" if self._passed else machine.state.value,
-            "finish_reason": machine.finish_reason,
-            "attempts": account.attempts,
-            "causes": [cause.value for cause in machine.causes],
-            "joints": [joint.value for joint in machine.joints],
-            "seam_ms": [round(seconds * 1000, 1) for seconds in account.seam_seconds],
-            "first_byte_ms": account.first_byte_ms,
-            "characters": machine.transcript.chars,
-            "tokens": billed.report(),
-            "extra_tokens": machine.ledger.extra() if machine.causes else 0,
-            "repair": machine.policy.repair,
-            **({"grace_ran_out": True} if machine.grace_ran_out else {}),
-            **({"missing_candidates": missing} if missing else {}),
-        }
+        return StreamResult(
+            ending="passed" if self._passed else machine.state.value,
+            finish_reason=machine.finish_reason,
+            attempts=account.attempts,
+            causes=machine.causes,
+            joints=machine.joints,
+            seam_ms=[round(seconds * 1000, 1) for seconds in account.seam_seconds],
+            first_byte_ms=account.first_byte_ms,
+            characters=machine.transcript.chars,
+            billed=machine.ledger.billed,
+            extra_tokens=machine.ledger.extra() if machine.causes else 0,
+            repair=machine.policy.repair,
+            grace_ran_out=machine.grace_ran_out,
+            missing_candidates=machine.missing_candidates,
+        )
 
     async def _pause(self, resume: Resume, *, progress: bool) -> None:
         """Wait until the next attempt, unless it follows from the last one at once.

@@ -38,7 +38,7 @@ from tenacity import (
 )
 
 from gemproxy.core.repair.events import Cause
-from gemproxy.relay.deadline import NEVER_DUE, Deadline
+from gemproxy.exchange.deadline import NEVER_DUE, Deadline
 
 T = TypeVar("T")
 

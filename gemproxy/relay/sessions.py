@@ -23,7 +23,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from multidict import CIMultiDict
 from yarl import URL
 
-from gemproxy.relay.headers import Credential, without_credential
+from gemproxy.exchange.credential import Credential, without_credential
 from gemproxy.relay.redirects import belongs_to, resolved
 
 LIFETIME = 48 * 3600

@@ -19,12 +19,13 @@ import asyncio
 import contextlib
 import enum
 from collections.abc import Awaitable
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from aiohttp.http import WSMessageNoDecodeText
 
+from gemproxy.exchange.account import Farewell, SessionResult
 from gemproxy.relay.handshake import UpstreamSocket
 
 ClientSocket = web.WebSocketResponse[Literal[False]]
@@ -217,21 +218,13 @@ class Session:
                     if ending is not None:
                         return ending
 
-    def report(self) -> dict[str, Any]:
-        """Return what the access log tells of the session: no content, no reason."""
-        told: dict[str, Any] = {
-            "frames_up": self.client.frames,
-            "bytes_up": self.client.bytes,
-            "frames_down": self.upstream.frames,
-            "bytes_down": self.upstream.bytes,
-        }
-        if self.ending is not None:
-            told |= {
-                "ended": self.ending.end.value,
-                "ended_by": self.ending.by,
-                "close_code": self.ending.code,
-            }
-        return told
+    def report(self) -> SessionResult:
+        """Return what passed through the session, and its end: no content, no reason."""
+        ending, farewell = self.ending, None
+        if ending is not None:
+            farewell = Farewell(ending.by, ending.end.value, ending.code)
+        up, down = self.client, self.upstream
+        return SessionResult(up.frames, up.bytes, down.frames, down.bytes, farewell)
 
 
 async def say_farewell(

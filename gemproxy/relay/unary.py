@@ -12,7 +12,7 @@ The bytes that are passed on are the upstream's, compression and all.
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Self
+from typing import Self
 
 import attrs
 from multidict import CIMultiDict
@@ -25,10 +25,11 @@ from gemproxy.core.errors import (
     UpstreamFailure,
 )
 from gemproxy.core.repair.events import How, Resume
-from gemproxy.core.repair.unary import Judge
+from gemproxy.core.repair.unary import Judge, Look
+from gemproxy.exchange.account import CallResult, GenerationCost
+from gemproxy.exchange.deadline import Deadline
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.coding import FalseCoding, beginning, decoded
-from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers, retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
@@ -160,10 +161,13 @@ class Call:
         finally:
             self.shelf.clear()
 
-    def report(self) -> dict[str, Any]:
-        """Return what the request's log line says about the call; figures, no content."""
-        failed = {"upstream": self._failure.how.value} if self._failure else {}
-        return {"attempts": self.attempts, **self.judge.report(), **failed}
+    def report(self) -> CallResult:
+        """Return what became of the call; figures, no content."""
+        judge, generation = self.judge, None
+        if judge.look is Look.GENERATION:
+            generation = GenerationCost(judge.finish_reason, judge.billed, judge.extra_tokens)
+        upstream = self._failure.how if self._failure else None
+        return CallResult(self.attempts, judge.causes, judge.policy.repair, generation, upstream)
 
     async def _answer(self) -> Answer | None:
         """Return the answer to pass on, or None when it was passed on as it came.

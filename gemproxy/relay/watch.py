@@ -18,7 +18,7 @@ from typing import Self
 import attrs
 
 from gemproxy.core.repair.engine import Patience
-from gemproxy.relay.deadline import NEVER_DUE, Deadline
+from gemproxy.exchange.deadline import NEVER_DUE, Deadline
 
 _NEVER = float("inf")
 
@@ -27,7 +27,7 @@ _NEVER = float("inf")
 class Timing:
     """Seconds: the patience for each moment, and when the client needs a sign of life.
 
-    ``deadline`` is the client's own limit for the answer, see ``relay.deadline``. It moves the
+    ``deadline`` is the client's own limit for the answer, see ``exchange.deadline``. It moves the
     patience with an attempt that has brought no visible text, and no other.
     """
 

@@ -10,7 +10,6 @@ model does not stream.
 """
 
 import re
-from typing import Any
 
 from aiohttp import web
 from yarl import URL
@@ -21,18 +20,18 @@ from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.unary import gains_by_streaming
 from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.exchange.credential import Credential
+from gemproxy.exchange.exchange import Exchange
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.collecting import CollectingSink, json_headers
-from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import UNARY
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.watch import Timing
 from gemproxy.routes.addressing import passed_down
-from gemproxy.routes.naming import model_of
-from gemproxy.routes.parts import ACCOUNT
+from gemproxy.routes.parts import EXCHANGE
 from gemproxy.routes.stream import STREAMING, Streaming, refusal
 from gemproxy.voices.sse import EventVoice
 
@@ -40,7 +39,7 @@ _NOT_FOUND = 404
 _METHOD = re.compile(r"(:|%3[Aa])generateContent$")
 
 
-async def gather(request: web.Request, body: Body, deadline: Deadline) -> web.StreamResponse | None:
+async def gather(request: web.Request, body: Body) -> web.StreamResponse | None:
     """Return the answer to a generation, or None where it is to be a plain unary call."""
     generation = StreamRequest(body.kept)
     target = stream_target(request.rel_url.raw_path_qs)
@@ -48,13 +47,13 @@ async def gather(request: web.Request, body: Body, deadline: Deadline) -> web.St
     if target is None or masked or not gains_by_streaming(generation):
         return None
     streaming = request.app[STREAMING]
-    model = model_of(request)
+    exchange = request[EXCHANGE]
+    model = exchange.model
     first_form = streaming.lessons.first_form(model)
     policy = streaming.policy.for_request(repair=True, first_form=first_form)
     machine = StreamMachine(generation, policy)
-    account: dict[str, Any] = request[ACCOUNT].copy()
     try:
-        return await _run(request, streaming, machine, target, deadline)
+        return await _run(request, streaming, machine, exchange.towards(target))
     except Refused as refused:
         if refused.status != _NOT_FOUND:
             return refusal(refused)
@@ -64,7 +63,7 @@ async def gather(request: web.Request, body: Body, deadline: Deadline) -> web.St
     finally:
         if machine.lesson is not None:
             streaming.lessons.learn(model, machine.lesson)
-    request[ACCOUNT] = account  # the plain call tells its own story
+    exchange.account.result = None  # the plain call has one of its own
     return None
 
 
@@ -72,15 +71,14 @@ async def _run(
     request: web.Request,
     streaming: Streaming,
     machine: StreamMachine,
-    target: str,
-    deadline: Deadline,
+    exchange: Exchange,
 ) -> web.StreamResponse:
     def decoder() -> SSEDecoder:
         return SSEDecoder(streaming.max_frame)
 
+    deadline, sent = exchange.deadline, exchange.caller
     timing = streaming.timing.within(deadline)
-    goal = rules.target(streaming.base, target)
-    sent = rules.choose_credential(request.headers, goal.credential)
+    url = exchange.target.on(streaming.base)
     client = ClientSink(request, UNARY, streaming.send_timeout, web.StreamResponse())
     sink = CollectingSink(client, decoder())
     relay = Relay(
@@ -88,8 +86,8 @@ async def _run(
         Intake(machine, decoder),
         sink,
         EventVoice(),
-        _opener(request, streaming, timing, goal.url, sent),
-        streaming.pacing(model_of(request), sent, deadline, lambda: machine.progress),
+        _opener(request, streaming, timing, url, sent),
+        streaming.pacing(exchange.model, sent, deadline, lambda: machine.progress),
         timing,
         lambda headers: json_headers(passed_down(request, headers)),
         request_id_var.get(),
@@ -99,7 +97,7 @@ async def _run(
         async with sink.kept_warm(timing.headers_after, timing.heartbeat):
             await relay.run()
     finally:
-        request[ACCOUNT].update(relay.report())
+        exchange.account.result = relay.report()
     return client.response
 
 
@@ -108,7 +106,7 @@ def _opener(
     streaming: Streaming,
     timing: Timing,
     url: URL,
-    sent: rules.Credential | None,
+    sent: Credential | None,
 ) -> OpenAttempt:
     headers = rules.upstream_headers(request.headers, sent, identity=True)
     return lambda body: streaming.upstream.attempt(

@@ -23,7 +23,6 @@ from gemproxy.core.interactions.origin import Origin, Point
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body
-from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import INTERACTIONS, STANDARD
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
 from gemproxy.relay.interactions import InteractionRelay, OpenAttempt, target_from
@@ -34,7 +33,7 @@ from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough, unary
 from gemproxy.routes.addressing import addresses_of, move_location, passed_down, with_upstream_uris
-from gemproxy.routes.parts import ACCOUNT, IN_FLIGHT
+from gemproxy.routes.parts import EXCHANGE, IN_FLIGHT
 from gemproxy.routes.stream import STREAMING, Streaming
 
 _OF_A_BODY = ("Content-Type", "Content-Length", "Content-Encoding")
@@ -67,7 +66,8 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
     sink = client_sink(request, INTERACTIONS, sse=True, send_timeout=streaming.send_timeout)
     plain = ClientSink(request, STANDARD, streaming.send_timeout, web.StreamResponse())
     machine = InteractionMachine(origin, unary.repairs(request), streaming.policy.retry_after_limit)
-    deadline = Deadline.of(request.headers)
+    exchange = request[EXCHANGE]
+    account, deadline = exchange.account, exchange.deadline
     timing = streaming.timing.within(deadline)
     _, sent = passthrough.aim(request)
     relay = InteractionRelay(
@@ -80,16 +80,15 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
         partial(passed_down, request),
         request_id_var.get(),
     )
-    account = request[ACCOUNT]
     if origin.name:
-        account["model"] = origin.name
+        account.model = origin.name
     try:
         refusal = await relay.run()
         if refusal is not None:
             told = readable(refusal, request_id_var.get())
             return web.Response(status=told.status, headers=told.headers, body=told.body)
     except ClientGone:
-        account["client"] = "gone"
+        account.client_gone = True
     except AttemptFailed as failure:
         if not (plain.committed or sink.committed):
             broken = "The upstream closed the connection without a whole answer."
@@ -104,7 +103,7 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
         shutdown = Busy("The proxy is shutting down.")
         await sink.fail(shutdown.payload(request_id_var.get()))
     finally:
-        account.update(relay.report())
+        account.result = relay.report()
     return plain.response if plain.committed else sink.response
 
 
@@ -151,6 +150,7 @@ def _opener(
         if point is None:
             return forward(request.method, own, headers, body.stream or in_slices(body.kept))
         raw_target = target_from(request.rel_url.raw_path_qs, point, created=origin.creates)
-        return forward("GET", rules.target(streaming.base, raw_target).url, reading, None)
+        goal = request[EXCHANGE].towards(raw_target, "GET").target
+        return forward("GET", goal.on(streaming.base), reading, None)
 
     return open_attempt

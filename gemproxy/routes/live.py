@@ -14,7 +14,6 @@ import attrs
 from aiohttp import web
 
 from gemproxy.core.errors import BadRequest, Busy
-from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.handshake import Dialled, Sockets
 from gemproxy.relay.headers import upstream_headers
@@ -28,7 +27,7 @@ from gemproxy.relay.sockets import (
 )
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.routes import passthrough, unary
-from gemproxy.routes.parts import ACCOUNT, IN_FLIGHT
+from gemproxy.routes.parts import EXCHANGE, IN_FLIGHT
 
 _PROTOCOLS = "Sec-WebSocket-Protocol"
 
@@ -75,10 +74,10 @@ async def _connect(request: web.Request) -> Dialled:
     live = request.app[LIVE]
     headers = upstream_headers(request.headers, sent, identity=True)
     try:
-        patience = Deadline.of(request.headers).first_byte(live.patience)
+        patience = request[EXCHANGE].deadline.first_byte(live.patience)
         return await live.sockets.connect(url, headers, _offered(request), patience)
     except AttemptFailed as failure:
-        request[ACCOUNT]["upstream"] = failure.how.value
+        request[EXCHANGE].account.upstream = failure.how
         raise passthrough.no_answer(failure) from failure
 
 
@@ -110,7 +109,7 @@ async def _serve(request: web.Request, upstream: Dialled) -> web.StreamResponse:
         if not over and not expired:
             raise
     finally:
-        request[ACCOUNT].update(session.report())
+        request[EXCHANGE].account.result = session.report()
     return client
 
 

@@ -14,8 +14,8 @@ from aiohttp import web
 from gemproxy.core.answer.chunk import Undecodable, loads
 from gemproxy.core.answer.rewrite import dump
 from gemproxy.core.repair.unary import Look
+from gemproxy.exchange.credential import API_KEY, AUTHORIZATION
 from gemproxy.relay.bodies import Body
-from gemproxy.relay.headers import API_KEY, AUTHORIZATION
 from gemproxy.routes.unary import call
 
 Json = dict[str, Any]

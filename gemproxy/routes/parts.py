@@ -4,11 +4,10 @@ The composition root fills them; a route takes from them what it needs, and noth
 settings beyond that.
 """
 
-from typing import Any
-
 from aiohttp import web
 from yarl import URL
 
+from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.upstream import Upstream
@@ -23,5 +22,5 @@ BODY_RATE = web.AppKey("body_rate", float)
 BODY_TIMEOUT = web.AppKey("body_timeout", float)
 SEND_TIMEOUT = web.AppKey("send_timeout", float)
 
-ACCOUNT = web.RequestKey("account", dict[str, Any])
-"""What a handler adds to the access log's line; never a key, never content."""
+EXCHANGE = web.RequestKey("exchange", Exchange)
+"""The request as the inside sees it; made before any handler runs."""

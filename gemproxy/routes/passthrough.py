@@ -24,18 +24,12 @@ from gemproxy.core.errors import (
     UpstreamFailure,
 )
 from gemproxy.core.repair.events import How
+from gemproxy.exchange.credential import Credential
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay.addresses import LIMIT, Addresses, names_files
-from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import MUTE
 from gemproxy.relay.downstream import ClientSink
-from gemproxy.relay.headers import (
-    Credential,
-    choose_credential,
-    downstream_headers,
-    target,
-    upstream_headers,
-)
+from gemproxy.relay.headers import downstream_headers, upstream_headers
 from gemproxy.relay.incoming import Incoming
 from gemproxy.relay.pages import Refusal, is_of_gemini, may_be_unreadable, readable
 from gemproxy.relay.passing import EndMark, passed_through
@@ -43,10 +37,10 @@ from gemproxy.relay.redirects import Hop, followed
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 from gemproxy.routes.parts import (
-    ACCOUNT,
     BASE_URL,
     BODY_RATE,
     BODY_TIMEOUT,
+    EXCHANGE,
     FIRST_BYTE_TIMEOUT,
     IN_FLIGHT,
     SEND_TIMEOUT,
@@ -72,9 +66,9 @@ async def handle(request: web.Request) -> web.StreamResponse:
 
 def aim(request: web.Request) -> tuple[URL, Credential | None]:
     """Return the upstream URL for a request, and the one credential that goes with it."""
-    goal = target(request.app[BASE_URL], request.rel_url.raw_path_qs)
-    sent = choose_credential(request.headers, goal.credential)
-    return goal.url, sent and sent.for_path(goal.url.raw_path)
+    exchange = request[EXCHANGE]
+    url, sent = exchange.target.on(request.app[BASE_URL]), exchange.caller
+    return url, sent and sent.for_path(url.raw_path)
 
 
 async def forward(
@@ -95,7 +89,7 @@ async def forward(
     packed = naming and "Accept-Encoding" in request.headers
     headers = upstream_headers(request.headers, sent, identity=packed)
     body = await _body(request, limit, headers)
-    deadline = Deadline.of(request.headers)
+    deadline = request[EXCHANGE].deadline
     sink = ClientSink(request, MUTE, app[SEND_TIMEOUT], web.StreamResponse())
 
     def send(hop: Hop) -> AbstractAsyncContextManager[Attempt]:
@@ -113,7 +107,7 @@ async def forward(
             silence = deadline.silence(app[FIRST_BYTE_TIMEOUT])
             await answer(attempt, sink, head, addresses, silence, path=request.path)
     except AttemptFailed as failure:
-        request[ACCOUNT]["upstream"] = failure.how.value
+        request[EXCHANGE].account.upstream = failure.how
         if not sink.committed:
             raise no_answer(failure) from failure
         await sink.fail(BROKEN_OFF.payload(request_id_var.get()))

@@ -22,10 +22,11 @@ from gemproxy.core.repair.request import StreamRequest, hides_the_end
 from gemproxy.core.wire.frame import Decoder
 from gemproxy.core.wire.jsonarray import JSONArrayDecoder
 from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.exchange.credential import Credential
+from gemproxy.exchange.deadline import Deadline
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Bodies, Body
-from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import dialect_of
 from gemproxy.relay.downstream import ClientGone, client_sink
 from gemproxy.relay.incoming import told
@@ -38,8 +39,7 @@ from gemproxy.relay.upstream import Attempt, Upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import passed_down, with_upstream_uris
-from gemproxy.routes.naming import model_of
-from gemproxy.routes.parts import ACCOUNT, IN_FLIGHT
+from gemproxy.routes.parts import EXCHANGE, IN_FLIGHT
 from gemproxy.voices.array import ArrayVoice
 from gemproxy.voices.sse import EventVoice
 
@@ -65,7 +65,7 @@ class Streaming:
     def pacing(
         self,
         model: str,
-        sent: rules.Credential | None,
+        sent: Credential | None,
         deadline: Deadline,
         progress: Callable[[], int],
     ) -> Pacing:
@@ -94,7 +94,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     except (GemproxyError, web.RequestPayloadError) as error:
         if sse:
             raise
-        return _array_error(told(error), request[ACCOUNT].get("attempts", 1))
+        return _array_error(told(error), request[EXCHANGE].account.attempts)
 
 
 def _forms(request: web.Request) -> set[str]:
@@ -109,10 +109,11 @@ def _forms(request: web.Request) -> set[str]:
 async def _stream(
     request: web.Request, streaming: Streaming, body: Body, *, sse: bool
 ) -> web.StreamResponse:
-    model = model_of(request)
-    deadline = Deadline.of(request.headers)
+    exchange = request[EXCHANGE]
+    account, model, deadline = exchange.account, exchange.model, exchange.deadline
     timing = streaming.timing.within(deadline)
-    url, sent = passthrough.aim(request)
+    url, sent = exchange.target.on(streaming.base), exchange.caller
+    sent = sent and sent.for_path(url.raw_path)
     headers = rules.upstream_headers(request.headers, sent, identity=True)
     machine = _machine(request, streaming, body, model)
     sink = client_sink(
@@ -134,19 +135,18 @@ async def _stream(
         streaming.max_stream,
         body.arriving,
     )
-    account = request[ACCOUNT]
-    account["model"] = model
+    account.model = model
     try:
         await relay.run()
     except ClientGone:
-        account["client"] = "gone"
+        account.client_gone = True
     except asyncio.CancelledError:
         if not request.app[IN_FLIGHT].expired or not sink.committed:
             raise
         shutdown = Busy("The proxy is shutting down.")
         await sink.fail(shutdown.payload(request_id_var.get()))
     finally:
-        account.update(relay.report())
+        account.result = relay.report()
         if machine.lesson is not None:
             streaming.lessons.learn(model, machine.lesson)
     return sink.response

@@ -19,7 +19,6 @@ from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.addresses import names_files
 from gemproxy.relay.bodies import Body
-from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.dialects import STANDARD
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pages import is_of_gemini, readable
@@ -31,8 +30,7 @@ from gemproxy.relay.watch import Timing
 from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 from gemproxy.routes.gathered import gather
-from gemproxy.routes.naming import model_of
-from gemproxy.routes.parts import ACCOUNT
+from gemproxy.routes.parts import EXCHANGE
 from gemproxy.routes.stream import REPAIR_HEADER, STREAMING
 
 
@@ -49,7 +47,6 @@ class Unary:
 
 
 UNARY = web.AppKey("unary", Unary)
-_DEADLINE = web.RequestKey("deadline", Deadline)
 
 
 async def generate(request: web.Request) -> web.StreamResponse:
@@ -59,7 +56,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
     async with request.app[STREAMING].bodies.receive(request) as received:
         body = _of_a_model(request, received)
         if request.app[UNARY].via_stream and body.stream is None:
-            gathered = await gather(request, body, _deadline(request))
+            gathered = await gather(request, body)
             if gathered is not None:
                 return gathered
         look = Look.DOCUMENT if _is_masked(request) else Look.GENERATION
@@ -103,19 +100,21 @@ async def call(
     """
     streaming = request.app[STREAMING]
     policy = streaming.policy.for_request(repair=repairs(request) and body.stream is None)
-    deadline = _deadline(request)
+    exchange = request[EXCHANGE]
+    account, deadline = exchange.account, exchange.deadline
     timing = streaming.timing.within(deadline)
-    goal = rules.target(streaming.base, target or request.rel_url.raw_path_qs)
-    sent = rules.choose_credential(request.headers, goal.credential)
-    sent = sent and sent.for_path(goal.url.raw_path)
+    if target is not None:
+        exchange = exchange.towards(target)
+    url, sent = exchange.target.on(streaming.base), exchange.caller
+    sent = sent and sent.for_path(url.raw_path)
     sink = ClientSink(request, STANDARD, streaming.send_timeout, web.StreamResponse())
     reads = look is not Look.STATUS or rewrite is not None
     identity = reads and "Accept-Encoding" in request.headers
     headers = rules.upstream_headers(request.headers, sent, identity=identity)
     run = Call(
         Judge(StreamRequest(body.kept), policy, look),
-        _opener(request, body, timing, goal.url, headers),
-        streaming.pacing(request[ACCOUNT].get("model", ""), sent, deadline, lambda: 0),
+        _opener(request, body, timing, url, headers),
+        streaming.pacing(account.model or "", sent, deadline, lambda: 0),
         sink,
         Shelf(streaming.bodies, request.app[UNARY].keep_answer),
         deadline,
@@ -129,22 +128,16 @@ async def call(
     except AttemptFailed:
         cut(request)
     finally:
-        request[ACCOUNT].update(run.report())
+        account.result = run.report()
     return sink.response
 
 
 def _of_a_model(request: web.Request, body: Body) -> Body:
     """Return the body of a call to a model, with the upstream's URIs for files."""
-    request[ACCOUNT]["model"] = model_of(request)
+    exchange = request[EXCHANGE]
+    exchange.account.model = exchange.model
     kept = with_upstream_uris(request, body.kept)
     return body if kept is body.kept else attrs.evolve(body, kept=kept)
-
-
-def _deadline(request: web.Request) -> Deadline:
-    """Return the deadline of the request, which runs from the first time that it is asked for."""
-    if _DEADLINE not in request:
-        request[_DEADLINE] = Deadline.of(request.headers)
-    return request[_DEADLINE]
 
 
 def _opener(

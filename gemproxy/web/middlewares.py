@@ -34,12 +34,13 @@ from gemproxy.core.errors import (
     UpstreamRejection,
     status_payload,
 )
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.exchange.line import line
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
 from gemproxy.relay.downstream import ClientGone
-from gemproxy.relay.headers import without_query
 from gemproxy.relay.incoming import told
 from gemproxy.relay.parting import cut, part
-from gemproxy.routes.parts import ACCOUNT, IN_FLIGHT, SEND_TIMEOUT
+from gemproxy.routes.parts import EXCHANGE, IN_FLIGHT, SEND_TIMEOUT
 from gemproxy.web.checks import ambiguity, is_unknown_expectation, stops_the_parser
 
 REQUEST_ID = "X-Request-Id"
@@ -67,37 +68,44 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id, and write its line when it is over, however it ends."""
-    request_id_var.set(sane_request_id(request.headers.get(REQUEST_ID)) or new_request_id())
-    request[ACCOUNT] = {}
+    exchange = request[EXCHANGE] = _exchange(request)
+    request_id_var.set(exchange.id)
     began = time.monotonic()
     response: web.StreamResponse | None = None
     try:
         response = await handler(request)
     finally:
-        _write_line(request, response, time.monotonic() - began)
+        _write_line(request, exchange, response, time.monotonic() - began)
     here, slow = request.app[IN_FLIGHT], request.app[SEND_TIMEOUT]
     await part(request, here.linger, patience=here.patience, send_timeout=slow)
     return response
 
 
-def _write_line(request: web.Request, response: web.StreamResponse | None, seconds: float) -> None:
-    route = request.match_info.route.name or "none"
-    line = {
-        "route": route,
-        "method": request.method,
-        "path": without_query(request.rel_url.raw_path),
-        "status": CLIENT_CLOSED_REQUEST if response is None else response.status,
-        "bytes": _size(request, response),
-        "duration_ms": round(seconds * 1000, 1),
-    }
-    level = logging.DEBUG if route in HEALTH else logging.INFO
+def _exchange(request: web.Request) -> Exchange:
+    """Return the exchange of a request that has come in, be it usable or not."""
+    url = request.rel_url
+    return Exchange(
+        sane_request_id(request.headers.get(REQUEST_ID)) or new_request_id(),
+        request.match_info.route.name or "none",
+        request.method,
+        url.raw_path,
+        url.raw_query_string,
+        request.headers,
+    )
+
+
+def _write_line(
+    request: web.Request, exchange: Exchange, response: web.StreamResponse | None, seconds: float
+) -> None:
+    level = logging.DEBUG if exchange.family in HEALTH else logging.INFO
     if not _access.isEnabledFor(level):
         return
-    account: dict[str, Any] = request[ACCOUNT]
-    message = f"{line['method']} {line['path']} {line['status']}"
+    status = CLIENT_CLOSED_REQUEST if response is None else response.status
+    fields = line(exchange, status, _size(request, response), seconds)
+    message = f"{exchange.method} {exchange.raw_path} {status}"
     # Logger.log would search the stack for this line of code, which is always this one.
     record = logging.LogRecord(_access.name, level, __file__, 0, message, None, None)
-    record.__dict__.update(account, **line)
+    record.__dict__.update(fields)
     _access.handle(record)
 
 
@@ -152,7 +160,7 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
 
 def _headers(request: web.Request, error: BaseException) -> Mapping[str, str]:
     if isinstance(error, GemproxyError):
-        return error.headers(request[ACCOUNT].get("attempts", 1))
+        return error.headers(request[EXCHANGE].account.attempts)
     return {}
 
 
@@ -174,7 +182,7 @@ def _explained(error: BaseException) -> tuple[int, Mapping[str, Any]]:
 
 def _counted(request: web.Request) -> AbstractContextManager[None]:
     """Count the request while it runs; raise Busy when there are too many."""
-    if request.match_info.route.name in HEALTH:
+    if request[EXCHANGE].family in HEALTH:
         return contextlib.nullcontext()
     return request.app[IN_FLIGHT].request()
 

@@ -15,8 +15,9 @@ from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.core.repair.request import StreamRequest
+from gemproxy.exchange.credential import Credential, choose_credential
+from gemproxy.exchange.target import Target
 from gemproxy.observe import logs
-from gemproxy.relay.headers import Credential, choose_credential, target
 from gemproxy.relay.sessions import UploadSession
 from tests.running import StartProxy
 from tests.sockets import Reader, Writer, connected, head, scripted
@@ -254,9 +255,10 @@ async def test_a_key_in_a_path_is_not_logged_however_it_is_spelt(
 @pytest.mark.parametrize("key", KEYS)
 def test_no_value_of_ours_shows_what_it_holds(key: str) -> None:
     credential = choose_credential({"x-goog-api-key": key}, None)
-    goal = target(URL("https://upstream.test"), f"/v1beta/files?key={key}")
+    goal = Target.of("/v1beta/files", f"key={key}")
+    session = UploadSession(goal.on(URL("https://upstream.test")), credential)
 
     assert credential == Credential.api_key(key)
-    for value in (credential, UploadSession(goal.url, credential), goal, StreamRequest(BODY)):
+    for value in (credential, session, goal, StreamRequest(BODY)):
         assert key not in repr(value)
         assert PROMPT not in repr(value)

@@ -6,9 +6,9 @@ import pytest
 from yarl import URL
 
 from gemproxy.chaos.server import ChaosServer
+from gemproxy.exchange.credential import Credential
 from gemproxy.probe.bench import Bench
 from gemproxy.probe.gemini import Gemini, Meter
-from gemproxy.relay.headers import Credential
 from gemproxy.relay.upstream import open_upstream
 from tests.probe.fake import KEY, MODEL
 

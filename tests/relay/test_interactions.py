@@ -12,7 +12,7 @@ from gemproxy.core.errors import Unreachable, Unrepaired
 from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine
 from gemproxy.core.interactions.origin import Origin, Point
 from gemproxy.core.repair.engine import Patience
-from gemproxy.core.repair.events import How
+from gemproxy.core.repair.events import Cause, How
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.interactions import InteractionRelay, is_event_stream, target_from
 from gemproxy.relay.pacing import Budget, Pacing
@@ -170,9 +170,10 @@ async def test_a_cut_stream_is_read_on_at_once() -> None:
     assert scene.points == [None, Point("v1_a", "e1")]
     assert scene.waits == [0]
     report = scene.relay.report()
-    assert (report["ending"], report["attempts"], report["causes"]) == ("done", 2, ["drop"])
-    assert (report["events"], report["status_of_interaction"]) == (4, "completed")
-    assert report["first_byte_ms"] >= 0
+    assert (report.ending, report.attempts, report.causes) == ("done", 2, [Cause.DROP])
+    assert (report.events, report.status) == (4, "completed")
+    assert report.first_byte_ms is not None
+    assert report.first_byte_ms >= 0
 
 
 async def test_a_silent_stream_is_given_up_and_read_on() -> None:
@@ -184,7 +185,7 @@ async def test_a_silent_stream_is_given_up_and_read_on() -> None:
     await scene.relay.run()
 
     assert b"".join(scene.sink.writes) == CREATED + ONE + TWO + COMPLETED + END
-    assert scene.relay.report()["causes"] == ["stall"]
+    assert scene.relay.report().causes == [Cause.STALL]
 
 
 async def test_the_head_goes_down_before_the_first_event() -> None:
@@ -216,7 +217,7 @@ async def test_when_the_retries_are_used_up_the_end_is_loud() -> None:
 
     assert isinstance(scene.sink.ending, Mapping)
     assert scene.sink.ending["error"]["code"] == 503
-    assert scene.relay.report()["causes"] == ["drop", "unreachable", "unreachable"]
+    assert scene.relay.report().causes == [Cause.DROP, Cause.UNREACHABLE, Cause.UNREACHABLE]
 
 
 async def test_a_refusal_to_read_on_is_told_in_the_stream() -> None:
@@ -246,7 +247,7 @@ async def test_what_is_no_stream_when_read_on_is_asked_again() -> None:
     await scene.relay.run()
 
     assert scene.sink.ending == "finished"
-    assert scene.relay.report()["causes"] == ["drop", "garbled"]
+    assert scene.relay.report().causes == [Cause.DROP, Cause.GARBLED]
 
 
 @pytest.mark.parametrize("status", [200, 400, 503])
@@ -257,7 +258,7 @@ async def test_the_answer_to_a_creation_that_is_no_stream_is_the_routes(status: 
 
     assert len(scene.passed) == 1
     assert scene.sink.head is None
-    assert "ending" not in scene.relay.report()
+    assert scene.relay.report().ending is None
 
 
 async def test_such_an_answer_that_breaks_is_cut() -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from gemproxy.core.errors import NoFirstByte, TooLarge, Unreachable, Unrepaired
 from gemproxy.core.repair.engine import Patience
-from gemproxy.core.repair.events import How
+from gemproxy.core.repair.events import Cause, How
 from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.seam.seam import Joint
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.relay import loop
 from gemproxy.relay.downstream import ClientGone
@@ -283,7 +284,7 @@ async def test_a_form_that_is_refused_is_followed_by_the_next_at_once() -> None:
 
     assert text_of(b"".join(scene.sink.writes)) == text_of(ONE + TWO + END)
     assert scene.waits == [0.0]
-    assert scene.relay.report()["causes"] == ["drop", "refused"]
+    assert scene.relay.report().causes == [Cause.DROP, Cause.REFUSED]
 
 
 async def test_a_retry_after_in_the_head_is_kept() -> None:
@@ -319,7 +320,7 @@ async def test_attempts_that_never_open_end_in_an_error(
     with pytest.raises(error):
         await scene.relay.run()
 
-    assert scene.relay.report()["attempts"] == attempts
+    assert scene.relay.report().attempts == attempts
     assert scene.sink.head is None
 
 
@@ -376,7 +377,7 @@ async def test_silence_is_broken_off_by_the_clock() -> None:
 
     await scene.relay.run()
 
-    assert scene.relay.report()["causes"] == ["stall"]
+    assert scene.relay.report().causes == [Cause.STALL]
     assert text_of(b"".join(scene.sink.writes)) == text_of(ONE + TWO + END)
 
 
@@ -387,7 +388,7 @@ async def test_a_wish_to_be_called_again_without_a_token_is_paced() -> None:
     await scene.relay.run()
 
     assert len(scene.bodies) == 1 + BUDGET.max_resumes
-    assert scene.relay.report()["finish_reason"] == "CONTINUATION"
+    assert scene.relay.report().finish_reason == "CONTINUATION"
 
 
 async def test_the_report_tells_what_happened() -> None:
@@ -397,18 +398,19 @@ async def test_the_report_tells_what_happened() -> None:
     await scene.relay.run()
 
     report = scene.relay.report()
-    assert report["ending"] == "done"
-    assert report["finish_reason"] == "STOP"
-    assert report["attempts"] == 2
-    assert report["causes"] == ["drop"]
-    assert report["joints"] == ["plain"]
-    assert all(milliseconds >= 0 for milliseconds in report["seam_ms"])
-    assert report["first_byte_ms"] >= 0
+    assert report.ending == "done"
+    assert report.finish_reason == "STOP"
+    assert report.attempts == 2
+    assert report.causes == [Cause.DROP]
+    assert report.joints == [Joint.PLAIN]
+    assert all(milliseconds >= 0 for milliseconds in report.seam_ms)
+    assert report.first_byte_ms is not None
+    assert report.first_byte_ms >= 0
     text = text_of(b"".join(scene.sink.writes))
-    assert report["characters"] == len(text)
-    assert report["repair"] is True
-    assert report["tokens"]["prompt"] == 7
-    assert report["extra_tokens"] >= 0
+    assert report.characters == len(text)
+    assert report.repair is True
+    assert report.billed.prompt == 7
+    assert report.extra_tokens >= 0
 
 
 async def test_the_report_tells_of_candidates_that_never_came() -> None:
@@ -419,8 +421,8 @@ async def test_the_report_tells_of_candidates_that_never_came() -> None:
     await scene.relay.run()
 
     report = scene.relay.report()
-    assert report["missing_candidates"] == 2
-    assert "grace_ran_out" not in report
+    assert report.missing_candidates == 2
+    assert not report.grace_ran_out
 
 
 async def test_an_undisturbed_stream_has_no_extra_tokens() -> None:
@@ -428,7 +430,7 @@ async def test_an_undisturbed_stream_has_no_extra_tokens() -> None:
 
     await scene.relay.run()
 
-    assert scene.relay.report()["extra_tokens"] == 0
+    assert scene.relay.report().extra_tokens == 0
     assert documents(scene.sink.writes[0])[0]["usageMetadata"]["totalTokenCount"] == 10
 
 
@@ -455,7 +457,7 @@ async def test_json_that_is_no_generation_passes_with_its_own_head() -> None:
     assert scene.sink.head == (200, {**JSON_HEAD, "X-Passed": "yes"})
     assert scene.sink.writes == [b'{"ok": true}']
     assert scene.sink.ending == "finished"
-    assert scene.relay.report()["ending"] == "passed"
+    assert scene.relay.report().ending == "passed"
     assert len(scene.bodies) == 1
 
 

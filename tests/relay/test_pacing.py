@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.core.repair.events import Cause
-from gemproxy.relay.deadline import Deadline
+from gemproxy.exchange.deadline import Deadline
 from gemproxy.relay.pacing import Budget, Interrupted, Pacing
 
 DICE = random.Random(0)

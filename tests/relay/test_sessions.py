@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from yarl import URL
 
-from gemproxy.relay.headers import Credential
+from gemproxy.exchange.credential import Credential
 from gemproxy.relay.sessions import (
     LIFETIME,
     UnknownSession,

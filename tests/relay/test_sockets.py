@@ -7,6 +7,7 @@ from aiohttp import WSCloseCode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemproxy.exchange.account import Farewell, SessionResult
 from gemproxy.relay.sockets import (
     CLIENT_LOST,
     SHUTDOWN,
@@ -118,13 +119,11 @@ def session() -> Session:
 async def test_a_report_counts_both_ways_and_names_no_reason() -> None:
     told = session()
     told.client.frames, told.client.bytes, told.upstream.frames, told.upstream.bytes = 1, 2, 3, 4
-    counted = {"frames_up": 1, "bytes_up": 2, "frames_down": 3, "bytes_down": 4}
-    assert told.report() == counted
+    assert told.report() == SessionResult(1, 2, 3, 4)
 
     told.ending = Ending("upstream", End.CLOSED, 1008, "secret")
 
-    ended = {"ended": "closed", "ended_by": "upstream", "close_code": 1008}
-    assert told.report() == counted | ended
+    assert told.report() == SessionResult(1, 2, 3, 4, Farewell("upstream", "closed", 1008))
 
 
 async def test_what_cannot_be_sent_is_thrown_away() -> None:

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import DeadlinePassed, GemproxyError
-from gemproxy.core.repair.events import How
+from gemproxy.core.repair.events import Cause, How
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.unary import Judge
+from gemproxy.exchange.deadline import Deadline
 from gemproxy.relay.bodies import Bodies
-from gemproxy.relay.deadline import Deadline
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.unary import Answer, Call, Shelf, Slices, in_slices, is_json
@@ -113,7 +113,9 @@ async def test_an_answer_is_told_when_it_is_whole() -> None:
     await call.run()
 
     assert (sink.status, sink.body, sink.finished) == (200, b"bc", True)
-    assert call.report() == {"attempts": 2, "causes": ["drop"], "repair": True}
+    report = call.report()
+    assert (report.attempts, report.causes, report.repair) == (2, [Cause.DROP], True)
+    assert (report.generation, report.upstream) == (None, None)
     assert call.shelf.bodies.held == 0
 
 
@@ -134,7 +136,7 @@ async def test_an_answer_that_breaks_after_its_beginning_is_raised() -> None:
         await call.run()
 
     assert not sink.finished
-    assert call.report()["upstream"] == "stalled"
+    assert call.report().upstream is How.STALLED
 
 
 @pytest.mark.parametrize("length", ["101", "many", "²"])
@@ -165,7 +167,7 @@ async def test_no_answer_is_explained_by_the_last_failure(how: How, status: int)
         await call.run()
 
     assert caught.value.status == status
-    assert call.report()["upstream"] == how.value
+    assert call.report().upstream is how
 
 
 async def test_silence_up_to_the_deadline_is_told_as_that() -> None:
@@ -184,7 +186,7 @@ async def test_silence_is_not_asked_again_and_an_earlier_error_says_more() -> No
     await call.run()
 
     assert (sink.status, sink.body) == (503, b"busy")
-    assert call.report()["attempts"] == 2
+    assert call.report().attempts == 2
 
 
 @pytest.mark.parametrize("said", [Said([b"a", b"b"]), Said([b"a"] * 200), Said([b"a"], headers={})])
@@ -283,7 +285,7 @@ async def test_an_answer_of_false_compression_is_asked_again_and_never_passed_on
     await call.run()
 
     assert (sink.body, sink.headers["Content-Encoding"]) == (good, "gzip")
-    assert call.report()["causes"] == ["garbled"]
+    assert call.report().causes == [Cause.GARBLED]
 
     with pytest.raises(GemproxyError) as caught:
         await calling(Told(), *(Said([false], headers=head) for _ in range(2))).run()

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gemproxy.core.repair.engine import Patience
-from gemproxy.relay.deadline import Deadline
+from gemproxy.exchange.deadline import Deadline
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.watch import Timing, Watch
 

@@ -121,7 +121,7 @@ async def test_a_later_attempt_has_what_is_left_and_is_told_so(
     async def pause(_seconds: float) -> None:
         ahead[0] += 100.0
 
-    monkeypatch.setattr("gemproxy.relay.deadline._now", lambda: time() + ahead[0])
+    monkeypatch.setattr("gemproxy.exchange.deadline._now", lambda: time() + ahead[0])
     monkeypatch.setattr("gemproxy.relay.pacing.Pacing.__attrs_post_init__", _pausing(pause))
 
     await ask(proxy, "POST", target, "900")

@@ -14,7 +14,7 @@ from gemproxy.observe.logs import request_id_var
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.parting import NEVER
-from gemproxy.routes.parts import ACCOUNT, IN_FLIGHT, SEND_TIMEOUT
+from gemproxy.routes.parts import EXCHANGE, IN_FLIGHT, SEND_TIMEOUT
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from tests.sockets import Client, chunk, connected, exchange, running
 
@@ -218,7 +218,7 @@ async def test_a_request_has_one_line_in_the_log_and_the_query_is_not_in_it(
     log: pytest.LogCaptureFixture,
 ) -> None:
     async def handler(request: web.Request) -> web.Response:
-        request[ACCOUNT]["model"] = "m"
+        request[EXCHANGE].account.model = "m"
         return web.Response(text="fine")
 
     await answer(handler)

@@ -159,8 +159,9 @@ def mentions(body: bytes, *ends: bytes) -> bool:
     start = 0
     while 0 <= start < len(body):
         window = body[start : start + _WINDOW]
-        if any(end in window for end in ends):
-            return True
+        for end in ends:
+            if end in window:  # any() would be two calls for each
+                return True
         if start + _WINDOW >= len(body):
             return False
         quote = body.find(b'"', start + _WINDOW - _LONGEST)

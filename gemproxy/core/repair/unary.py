@@ -104,18 +104,6 @@ class Judge:
             return None
         return self._again(cause)
 
-    def report(self) -> dict[str, Any]:
-        """Return what the log line says: figures, no content."""
-        report: dict[str, Any] = {
-            "causes": [cause.value for cause in self.causes],
-            "repair": self.policy.repair,
-        }
-        if self.look is Look.GENERATION:
-            report["finish_reason"] = self.finish_reason
-            report["tokens"] = self.billed.report()
-            report["extra_tokens"] = self.extra_tokens
-        return report
-
     @property
     def extra_tokens(self) -> int:
         """What the generations cost that were not passed on."""

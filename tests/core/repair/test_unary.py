@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemproxy.core.answer.usage import Billed
 from gemproxy.core.repair.events import Cause, How, Resume
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.request import StreamRequest
@@ -83,7 +84,7 @@ def test_silence_is_not_asked_again() -> None:
     judged = judge()
 
     assert judged.broke(How.NO_FIRST_BYTE) is None
-    assert judged.report()["causes"] == ["stall"]
+    assert judged.causes == [Cause.STALL]
 
 
 @pytest.mark.parametrize("look", [Look.DOCUMENT, Look.GENERATION])
@@ -109,13 +110,8 @@ def test_an_answer_passes() -> None:
     judged = judge()
 
     assert judged.answered(200, said(chunk("Hello", finish="STOP", usage=(3, 2)))) is None
-    assert judged.report() == {
-        "causes": [],
-        "repair": True,
-        "finish_reason": "STOP",
-        "tokens": {"prompt": 3, "output": 2, "thoughts": 0, "total": 5},
-        "extra_tokens": 0,
-    }
+    assert (judged.causes, judged.finish_reason, judged.extra_tokens) == ([], "STOP", 0)
+    assert judged.billed == Billed(prompt=3, output=2, thoughts=0, total=5)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +284,7 @@ def test_a_method_that_is_no_generation_reports_no_tokens() -> None:
     judged = judge(Look.DOCUMENT)
     judged.answered(503, None)
 
-    assert judged.report() == {"causes": ["status"], "repair": True}
+    assert judged.causes == [Cause.STATUS]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ class Deadline:
 
     def first_byte(self, usual: float) -> float:
         """Return the seconds that an attempt has to begin its answer; ``usual`` without a limit."""
-        return usual if self.left is None else max(self.left, _LEAST)
+        if self.seconds is None:
+            return usual
+        return max(self.began + self.seconds - _now(), _LEAST)
 
     def silence(self, usual: float) -> float:
         """Return the seconds of silence in an answer that has begun, ``usual`` at the least."""

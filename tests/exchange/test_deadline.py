@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from multidict import CIMultiDict
 
-from gemproxy.relay.deadline import HEADER, Deadline
+from gemproxy.exchange.deadline import HEADER, Deadline
 
 
 def given(value: str) -> CIMultiDict[str]:

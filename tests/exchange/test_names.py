@@ -1,9 +1,9 @@
 """The model that a path names, however it is spelt."""
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
 
-from gemproxy.routes.naming import model_of
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.exchange.names import bound_names
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,24 @@ from gemproxy.routes.naming import model_of
     ],
 )
 def test_the_model_stands_before_the_last_colon(path: str, model: str) -> None:
-    assert model_of(make_mocked_request("POST", path)) == model
+    assert Exchange("1", "stream", "POST", path.partition("?")[0], "", {}).model == model
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/v1beta/files/abc", ("files/abc",)),
+        ("/v1beta/files/abc:download", ("files/abc",)),
+        ("/v1beta/cachedContents/c", ("cachedContents/c",)),
+        ("/v1beta/batches/b:cancel", ("batches/b",)),
+        ("/v1beta/models/veo/operations/o", ("operations/o",)),
+        ("/v1beta/tunedModels/t/operations/o", ("tunedModels/t", "operations/o")),
+        ("/v1beta/fileSearchStores/s/documents/d", ("fileSearchStores/s",)),
+        ("/v1beta/interactions/i", ("interactions/i",)),
+        ("/v1beta/files", ()),
+        ("/v1beta/myfiles/abc", ()),
+        ("/v1beta/models/m:generateContent", ()),
+    ],
+)
+def test_some_names_bind_a_request_to_their_owner(path: str, names: tuple[str, ...]) -> None:
+    assert bound_names(path) == names

@@ -1,0 +1,1 @@
+"""One request as the inside sees it, and the record of what became of it."""

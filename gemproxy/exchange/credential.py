@@ -1,0 +1,112 @@
+"""The credential of a request, wherever the client put it.
+
+*One credential goes up*, in a header, whichever way it came. In this order: the
+``x-goog-api-key`` header, an OAuth ``Authorization``, the query (``key``, ``access_token``,
+``oauth_token``), an API key as a Bearer token, any other ``Authorization``. Google answers 400 to
+two credentials, and 401 to an API key that is sent as a Bearer token, except under ``/openai/``,
+where only Bearer is understood. The ephemeral tokens of Live have a scheme of their own,
+``Token``; google-genai sends one in the place of a key too, @google/genai in the query.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, unquote
+
+import attrs
+
+API_KEY = "x-goog-api-key"
+AUTHORIZATION = "Authorization"
+
+UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
+"""What no header may hold (RFC 9110 section 5.5); the surrogates left out are bytes (PEP 383)."""
+
+_EPHEMERAL = "auth_tokens/"
+_LOOKS_LIKE_API_KEY = re.compile(r"AIza|AQ\.")
+_MAY_HOLD_CREDENTIAL = re.compile(r"key|token|%")
+
+
+@attrs.frozen
+class Credential:
+    """One way to say who asks: the header that carries it and its whole value."""
+
+    header: str
+    value: str = attrs.field(repr=False)
+
+    @classmethod
+    def api_key(cls, key: str) -> "Credential":
+        """Return the credential for a Gemini API key."""
+        return cls(API_KEY, key)
+
+    def for_path(self, raw_path: str) -> "Credential":
+        """Return the form that the API at ``raw_path`` understands."""
+        token = self.value.rpartition(" ")[2]
+        if token.startswith(_EPHEMERAL):
+            return Credential(AUTHORIZATION, f"Token {token}")
+        if self.header == API_KEY and "/openai/" in raw_path:
+            return Credential(AUTHORIZATION, f"Bearer {self.value}")
+        return self
+
+
+def is_api_key(token: str) -> bool:
+    """Tell whether a Bearer token has the form of a Gemini API key."""
+    return _LOOKS_LIKE_API_KEY.match(token) is not None
+
+
+def choose_credential(headers: Mapping[str, str], in_query: Credential | None) -> Credential | None:
+    """Return the one credential to send up, or None when the client sent none."""
+    key = headers.get(API_KEY, "").strip()
+    if key:
+        return Credential.api_key(key)
+    authorization = headers.get(AUTHORIZATION, "").strip()
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
+    bearer = scheme.lower() in {"bearer", "token"} and bool(token)
+    if bearer and not is_api_key(token):
+        return Credential(AUTHORIZATION, authorization)
+    if in_query is not None:
+        return in_query
+    if bearer:
+        return Credential.api_key(token)
+    return Credential(AUTHORIZATION, authorization) if token else None
+
+
+def take_credential(query: str) -> tuple[str, Credential | None]:
+    """Return ``query`` without its credential parameters, and the first of them."""
+    if not _MAY_HOLD_CREDENTIAL.search(query):
+        return query, None
+    kept: list[str] = []
+    found: list[Credential] = []
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        name, value = unquote(name), unquote(value)
+        if name not in {"key", "access_token", "oauth_token"}:
+            kept.append(pair)
+        elif value and not UNFIT.search(value):
+            oauth = name != "key" and not is_api_key(value)
+            found.append(
+                Credential(AUTHORIZATION, f"Bearer {value}") if oauth else Credential.api_key(value)
+            )
+    return "&".join(kept), found[0] if found else None
+
+
+def without_credential(url: str) -> str:
+    """Return a URL or a target without the credential parameters of its query.
+
+    So is a URL in the value of another parameter, as a page to log in is told where to go on.
+    """
+    path, _, query = url.partition("?")
+    kept, _ = take_credential(query)
+    if "?" in kept or "%3f" in kept.lower():
+        kept = "&".join(map(_without_inner_credential, kept.split("&")))
+    return f"{path}?{kept}" if kept else path
+
+
+def _without_inner_credential(pair: str) -> str:
+    """Return a parameter as it is where its value is no URL with a credential."""
+    name, mark, value = pair.partition("=")
+    path, _, query = unquote(value).partition("?")
+    kept, _ = take_credential(query)
+    if kept == query:
+        return pair
+    inner = f"{path}?{kept}" if kept else path
+    return f"{name}{mark}{quote(inner, safe='')}"

@@ -1,0 +1,104 @@
+"""One request, as everything behind the routes sees it.
+
+An exchange is made where a request comes in, before it is known whether it is usable, so that a
+health check, a path that leads nowhere and a refused request have one, too. What only some need
+is found when it is first asked for, and kept: its target, its caller, its model, its deadline,
+the names that it is bound to.
+
+``towards`` and ``given`` derive an exchange: the stream that stands for a unary call, the read that
+goes on with an interaction, the piece of an upload that has a URL of its own. They share the
+account, because they are one request of the client's.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Self
+from urllib.parse import unquote
+
+import attrs
+from yarl import URL
+
+from gemproxy.exchange.account import Account
+from gemproxy.exchange.credential import Credential, choose_credential
+from gemproxy.exchange.deadline import Deadline
+from gemproxy.exchange.names import bound_names, model_in
+from gemproxy.exchange.target import Given, Target
+
+
+@attrs.frozen(eq=False)
+class Exchange:
+    """One request: its ``id`` in the log, the ``family`` of routes that it belongs to.
+
+    ``raw_path``, ``raw_query`` and ``headers`` are as the client sent them.
+    """
+
+    id: str
+    family: str
+    method: str
+    raw_path: str
+    raw_query: str = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    account: Account = attrs.field(factory=Account, repr=False)
+    _given: Given | None = attrs.field(default=None, repr=False)
+    _due: Deadline | None = attrs.field(default=None, repr=False)
+
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        return unquote(self.raw_path) if "%" in self.raw_path else self.raw_path
+
+    @property
+    def raw_target(self) -> str:
+        """The path with the query."""
+        return f"{self.raw_path}?{self.raw_query}" if self.raw_query else self.raw_path
+
+    @functools.cached_property
+    def target(self) -> Target | Given:
+        """Where it goes. Raises BadRequest for a target that cannot be forwarded."""
+        return self._given or Target.of(self.raw_path, self.raw_query)
+
+    @functools.cached_property
+    def caller(self) -> Credential | None:
+        """The client's own credential, None where it sent none. Raises like ``target``."""
+        if self._given is not None:
+            return self._given.credential
+        return choose_credential(self.headers, self.target.credential)
+
+    @functools.cached_property
+    def deadline(self) -> Deadline:
+        """When the client wants its answer; it runs from the first time that it is asked for.
+
+        That is when the request is there as far as it has to be: with its body where the body is
+        kept.
+        """
+        return self._due or Deadline.of(self.headers)
+
+    @functools.cached_property
+    def model(self) -> str:
+        """The model that the path names; empty for none."""
+        return model_in(self.path)
+
+    @functools.cached_property
+    def bound(self) -> tuple[str, ...]:
+        """The names in the path that only their owner at Google can use."""
+        return bound_names(self.path)
+
+    @property
+    def has_credential_of_its_own(self) -> bool:
+        """Whether the credential comes with the URL, so that there is none to choose."""
+        return self._given is not None
+
+    def towards(self, raw_target: str, method: str | None = None) -> Self:
+        """Return the exchange with another target, by another method where one is named."""
+        path, _, query = raw_target.partition("?")
+        return attrs.evolve(
+            self,
+            raw_path=path,
+            raw_query=query,
+            method=method or self.method,
+            due=self.deadline,
+        )
+
+    def given(self, url: URL, credential: Credential | None) -> Self:
+        """Return the exchange with a ``url`` that was given out, and the credential for it."""
+        return attrs.evolve(self, given=Given(url, credential), due=self.deadline)

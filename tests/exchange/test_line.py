@@ -1,0 +1,139 @@
+"""The access log's line: the names of its fields, and when each is there."""
+
+from typing import Any
+
+import pytest
+
+from gemproxy.core.answer.usage import Billed
+from gemproxy.core.repair.events import Cause, How
+from gemproxy.core.seam.seam import Joint
+from gemproxy.exchange.account import (
+    CallResult,
+    Farewell,
+    GenerationCost,
+    InteractionResult,
+    Result,
+    SessionResult,
+    StreamResult,
+)
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.exchange.line import line
+
+BILLED = Billed(prompt=3, output=2, thoughts=1, total=6)
+TOKENS = {"prompt": 3, "output": 2, "thoughts": 1, "total": 6}
+EVERY_LINE = {
+    "route": "stream",
+    "method": "POST",
+    "path": "/v1/m",
+    "status": 200,
+    "bytes": 7,
+    "duration_ms": 1234.6,
+}
+STREAM = {
+    "ending": "done",
+    "finish_reason": "STOP",
+    "attempts": 2,
+    "causes": ["drop"],
+    "joints": ["echo"],
+    "seam_ms": [1.5],
+    "first_byte_ms": 12.5,
+    "characters": 99,
+    "tokens": TOKENS,
+    "extra_tokens": 4,
+    "repair": True,
+}
+
+
+def exchange() -> Exchange:
+    return Exchange("id", "stream", "POST", "/v1/m", "key=test-key", {})
+
+
+def fields(result: Result | None) -> dict[str, Any]:
+    """Return what a result adds to a line."""
+    given = exchange()
+    given.account.result = result
+    found = line(given, 200, 7, 1.23456)
+    assert found.items() >= EVERY_LINE.items()
+    return {name: value for name, value in found.items() if name not in EVERY_LINE}
+
+
+def stream(*, grace_ran_out: bool, missing_candidates: int) -> StreamResult:
+    return StreamResult(
+        ending="done",
+        finish_reason="STOP",
+        attempts=2,
+        causes=[Cause.DROP],
+        joints=[Joint.ECHO],
+        seam_ms=[1.5],
+        first_byte_ms=12.5,
+        characters=99,
+        billed=BILLED,
+        extra_tokens=4,
+        repair=True,
+        grace_ran_out=grace_ran_out,
+        missing_candidates=missing_candidates,
+    )
+
+
+def test_a_request_that_nobody_ran_has_the_fields_of_every_line() -> None:
+    assert fields(None) == {}
+
+
+def test_the_handlers_own_fields_are_there_when_they_say_something() -> None:
+    given = exchange()
+    given.account.model = ""
+    given.account.client_gone = True
+    given.account.upstream = How.NO_FIRST_BYTE
+
+    found = line(given, 499, 0, 0.0)
+
+    expected = {"model": "", "client": "gone", "upstream": "no_first_byte"}
+    assert found.items() >= expected.items()
+
+
+def test_a_stream() -> None:
+    assert fields(stream(grace_ran_out=False, missing_candidates=0)) == STREAM
+
+
+def test_a_stream_that_ended_oddly_says_so() -> None:
+    odd = {"grace_ran_out": True, "missing_candidates": 2}
+
+    assert fields(stream(grace_ran_out=True, missing_candidates=2)) == STREAM | odd
+
+
+@pytest.mark.parametrize("ending", ["done", None])
+def test_an_interaction_has_an_ending_where_it_was_a_stream(ending: str | None) -> None:
+    result = InteractionResult(ending, 2, [Cause.STALL], 5, "completed", None, repair=False)
+
+    assert fields(result) == ({"ending": ending} if ending else {}) | {
+        "attempts": 2,
+        "causes": ["stall"],
+        "events": 5,
+        "status_of_interaction": "completed",
+        "first_byte_ms": None,
+        "repair": False,
+    }
+
+
+def test_a_unary_call_says_what_it_cost_where_it_was_a_generation() -> None:
+    call = {"attempts": 3, "causes": ["status"], "repair": True}
+    cost = {"finish_reason": "STOP", "tokens": TOKENS, "extra_tokens": 4}
+
+    assert fields(CallResult(3, [Cause.STATUS], repair=True)) == call
+    generation = GenerationCost("STOP", BILLED, 4)
+    assert fields(CallResult(3, [Cause.STATUS], True, generation)) == call | cost
+    broken = CallResult(3, [Cause.STATUS], repair=True, upstream=How.RESET)
+    assert fields(broken) == call | {"upstream": "reset"}
+
+
+def test_a_session_says_how_it_ended_once_it_has() -> None:
+    counted = {"frames_up": 1, "bytes_up": 2, "frames_down": 3, "bytes_down": 4}
+    ended = {"ended": "closed", "ended_by": "upstream", "close_code": 1008}
+
+    assert fields(SessionResult(1, 2, 3, 4)) == counted
+    farewell = Farewell("upstream", "closed", 1008)
+    assert fields(SessionResult(1, 2, 3, 4, farewell)) == counted | ended
+
+
+def test_no_line_holds_the_query() -> None:
+    assert "test-key" not in str(line(exchange(), 200, 7, 0.0))
