@@ -174,15 +174,16 @@ class InteractionRelay:
         if isinstance(verdict, Finish):
             await self.sink.finish()
         elif isinstance(verdict, Fail):
-            return await self._fail(verdict.error)
+            return await self._fail(verdict)
         return None
 
-    async def _fail(self, error: GemproxyError) -> Refusal | None:
+    async def _fail(self, fail: Fail) -> Refusal | None:
+        error = fail.error
         if not self.sink.committed:
             if self._refusal is not None and isinstance(error, UpstreamRejection):
                 return self._refusal
             raise error
-        if self.machine.client_goes_on:
+        if fail.silently:
             raise AttemptFailed(How.RESET, "the client can go on by itself")
         await self.sink.fail(error.payload(self.request_id))
         return None

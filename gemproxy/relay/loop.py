@@ -16,9 +16,8 @@ import attrs
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejection
-from gemproxy.core.repair.attempt import Plan
 from gemproxy.core.repair.engine import State
-from gemproxy.core.repair.events import Cause, Fail, Finish, How, Resume
+from gemproxy.core.repair.events import Fail, Finish, How, Resume
 from gemproxy.core.repair.intake import Intake, PassOn, Step
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.exchange.account import StreamResult
@@ -101,11 +100,11 @@ class Relay:
         with Watch(self.timing, self._show, self._beat) as watch:
             try:
                 while True:
-                    before = self.machine.progress
                     resume = await self._act(await self._attempt(watch), watch)
                     if resume is None:
                         return
-                    await self._pause(resume, progress=self.machine.progress > before)
+                    if not resume.at_once:
+                        await self.pacing.pause(Interrupted(resume.cause, resume.after))
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
 
@@ -139,18 +138,6 @@ class Relay:
             grace_ran_out=machine.grace_ran_out,
             missing_candidates=machine.missing_candidates,
         )
-
-    async def _pause(self, resume: Resume, *, progress: bool) -> None:
-        """Wait until the next attempt, unless it follows from the last one at once.
-
-        So does another form of the same request, of which there are few, and Gemini's own
-        wish to be called again with its token, as long as it brings text. Raises Interrupted
-        when there is to be none.
-        """
-        natively = self.machine.plan is Plan.NATIVE
-        continues = resume.cause is Cause.CONTINUATION and natively and progress
-        if resume.cause is not Cause.REFUSED and not continues:
-            await self.pacing.pause(Interrupted(resume.cause, resume.after))
 
     async def _attempt(self, watch: Watch) -> Step:
         self.account.attempts += 1

@@ -16,10 +16,10 @@ added.
     FAILED      it could not be completed; the client was told loudly
 
 A request that creates is never repeated once it may have arrived: it could create twice. It
-is made again only when no connection came about. A stored interaction whose id is known is
-read, and reading changes nothing, so it may be done again and again: a 404 of a store that
-lags, or a 429 without a word, ends a stream that was read before no sooner than the patience
-of the pacing.
+is made again only when no connection came about, or when its key was refused and another may be
+used. A stored interaction whose id is known is read, and reading changes nothing, so it may be
+done again and again: a 404 of a store that lags, or a 429 without a word, ends a stream that was
+read before no sooner than the patience of the pacing.
 """
 
 import json
@@ -63,6 +63,7 @@ from gemproxy.core.repair.verdict import error_status, is_transient
 from gemproxy.core.wire.frame import Data, Frame, FrameTooLarge
 from gemproxy.core.wire.sse import SSEDecoder
 
+_AT_OUR_OWN_PACE = Again()
 _NOT_FOUND = 404
 _CAUSES = {
     How.STALLED: Cause.STALL,
@@ -142,7 +143,7 @@ class InteractionMachine:
         return Patience.THINKING_ON if self._spoke else Patience.THINKING
 
     @property
-    def client_goes_on(self) -> bool:
+    def _client_goes_on(self) -> bool:
         """Whether the SDKs go on by themselves when the connection breaks here.
 
         They do from a continuation_token with no output behind it, unless an error event
@@ -161,12 +162,15 @@ class InteractionMachine:
 
     def _reject(self, event: Rejected) -> Actions:
         error = UpstreamRejection(event.status, event.body)
-        again = self._refusals.judge(event.status, upstream_error(event.body), event.retry_after)
+        again = self._refusals.judge(
+            event.status, upstream_error(event.body), event.retry_after, another=event.another
+        )
         if again is None and self._opened and _may_pass(event.status):
             again = Again()
-        if self._creating or again is None:
+        elsewhere = again is not None and again.elsewhere and event.another
+        if again is None or (self._creating and not elsewhere):
             return self._fail(error)
-        return self._interrupt(Cause.STATUS, error, again.after)
+        return self._interrupt(Cause.STATUS, error, again)
 
     def _never_opened(self, event: Ended) -> Actions:
         cause = _CAUSES.get(event.how, Cause.DROP)
@@ -276,7 +280,7 @@ class InteractionMachine:
         return Frame(named + b"data: [DONE]" + eol + eol, b"[DONE]")
 
     def _interrupt(
-        self, cause: Cause, error: GemproxyError | None = None, after: float | None = None
+        self, cause: Cause, error: GemproxyError | None = None, again: Again = _AT_OUR_OWN_PACE
     ) -> Actions:
         """End the attempt and read on, or fail where that cannot be done."""
         self.causes.append(cause)
@@ -285,7 +289,7 @@ class InteractionMachine:
         if not self._may_read_on:
             return self._fail(error or Unrepaired(f"The stream broke ({cause.value})."))
         self.state = State.CONNECTING
-        return (Resume(cause, after),)
+        return (Resume(cause, again.after, elsewhere=again.elsewhere),)
 
     @property
     def _may_read_on(self) -> bool:
@@ -297,7 +301,7 @@ class InteractionMachine:
 
     def _fail(self, error: GemproxyError) -> Actions:
         self.state = State.FAILED
-        return (Fail(error),)
+        return (Fail(error, self._client_goes_on),)
 
     # -- what moves the machine ------------------------------------------------------------
 

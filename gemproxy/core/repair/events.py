@@ -80,11 +80,15 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
 @attrs.frozen
 class Rejected:
-    """An attempt was answered with an error status; ``retry_after`` is in seconds."""
+    """An attempt was answered with an error status; ``retry_after`` is in seconds.
+
+    ``another`` says that the next attempt could use another key.
+    """
 
     status: int
     body: bytes = attrs.field(repr=False)
     retry_after: float | None = None
+    another: bool = False
 
 
 @attrs.frozen
@@ -142,10 +146,17 @@ class Frames(msgspec.Struct, frozen=True, gc=False):
 
 @attrs.frozen
 class Resume:
-    """Make another attempt; ``after`` is what the upstream asked to wait, in seconds."""
+    """Make another attempt; ``after`` is what the upstream asked to wait, in seconds.
+
+    ``at_once`` says that it follows from the last one, so the pacing is not asked. ``elsewhere``
+    says that the last one failed by a fault of its key, so another key should be used if there is
+    one.
+    """
 
     cause: Cause
     after: float | None = None
+    at_once: bool = False
+    elsewhere: bool = False
 
 
 @attrs.frozen
@@ -157,9 +168,14 @@ class Finish:
 
 @attrs.frozen(eq=False)
 class Fail:
-    """The answer cannot be completed."""
+    """The answer cannot be completed.
+
+    ``silently`` says that the client goes on by itself when its connection is cut, and would not
+    behind an error.
+    """
 
     error: GemproxyError
+    silently: bool = False
 
 
 Out = Run | Frames

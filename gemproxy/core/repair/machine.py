@@ -95,7 +95,7 @@ from gemproxy.core.repair.events import (
 )
 from gemproxy.core.repair.forms import Forms
 from gemproxy.core.repair.policy import Policy
-from gemproxy.core.repair.refusals import Refusals
+from gemproxy.core.repair.refusals import Again, Refusals
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.verdict import Verdict, error_status, is_transient
 from gemproxy.core.seam.choice import Choice
@@ -108,6 +108,7 @@ from gemproxy.core.wire.frame import Frame
 T = TypeVar("T")
 
 _AFTER_AN_ATTEMPT = (State.CONNECTING, State.DONE, State.FAILED)
+_AT_OUR_OWN_PACE = Again()
 _BAD_REQUEST = 400
 _CLIENT_ERRORS = range(400, 500)
 _SILENT_HOPS = 20
@@ -168,6 +169,7 @@ class StreamMachine:
     _anew: int = 0
     _todo: Callable[[], Actions] | None = None
     _error: GemproxyError | None = None
+    _progress_before: int = 0
 
     def __attrs_post_init__(self) -> None:
         self._attempt = Attempt(self.request.body)
@@ -270,7 +272,10 @@ class StreamMachine:
             self._natively = False
             return self._interrupt(Cause.REFUSED)
         error = UpstreamRejection(status, event.body)
-        return self._upstream_error(Cause.STATUS, error, event.retry_after)
+        again = self._refusals.judge(
+            status, upstream_error(event.body), event.retry_after, another=event.another
+        )
+        return self._upstream_error(Cause.STATUS, error, again)
 
     def _refused_form(self, body: bytes) -> Actions:
         if self._forms.refused(body):
@@ -398,7 +403,8 @@ class StreamMachine:
             return self._over(Ended(How.RESET))
         status = error_status(error)
         rejection = UpstreamRejection(status, json.dumps({"error": error}).encode())
-        return self._upstream_error(Cause.ERROR_FRAME, rejection)
+        again = self._refusals.judge(status, error)
+        return self._upstream_error(Cause.ERROR_FRAME, rejection, again)
 
     # -- splicing --------------------------------------------------------------------------
 
@@ -760,16 +766,19 @@ class StreamMachine:
     # -- after an interruption -------------------------------------------------------------
 
     def _upstream_error(
-        self, cause: Cause, error: UpstreamRejection, retry_after: float | None = None
+        self, cause: Cause, error: UpstreamRejection, again: Again | None
     ) -> Actions:
         """Try again after an error answer, before the stream or in it, or pass it on."""
-        again = self._refusals.judge(error.rejected_with, upstream_error(error.body), retry_after)
         if again is None:
             return self._fail(error)
-        return self._interrupt(cause, after=again.after, error=error)
+        return self._interrupt(cause, again, error=error)
 
     def _interrupt(
-        self, cause: Cause, *, after: float | None = None, error: GemproxyError | None = None
+        self,
+        cause: Cause,
+        again: Again = _AT_OUR_OWN_PACE,
+        *,
+        error: GemproxyError | None = None,
     ) -> Actions:
         """End the attempt and prepare the next one, or fail when there can be none."""
         self.causes.append(cause)
@@ -796,7 +805,17 @@ class StreamMachine:
             return self._fail(error or Unrepaired(f"The stream broke. {exc.message}"))
         self._replayed |= self._attempt.plan is Plan.REPLAY and self.transcript.visible
         self.state = State.CONNECTING
-        return (Resume(cause, after),)
+        return (Resume(cause, again.after, self._follows(cause), again.elsewhere),)
+
+    def _follows(self, cause: Cause) -> bool:
+        """Tell whether the next attempt follows from the last one, so that nothing is paced.
+
+        Another form of the same request does, of which there are few, and Gemini's own wish to be
+        called again with its token, as long as that brings anything.
+        """
+        before, self._progress_before = self._progress_before, self.progress
+        natively = cause is Cause.CONTINUATION and self._attempt.plan is Plan.NATIVE
+        return cause is Cause.REFUSED or (natively and self.progress > before)
 
     def _settle(self) -> None:
         attempt = self._attempt

@@ -5,6 +5,9 @@ lasts (google.rpc.RetryInfo, else Retry-After) and that is not for the day. Quot
 with a RetryInfo of a second, too, which is about the minute. And a quota that asks a second
 time was not over, so it is waited for once.
 
+A fault of the key (``blame``) does not meet another key. Where there is one, it is asked at once,
+whatever the quota says of its end.
+
 Waits that the upstream asks for are kept, by a 503 too (RFC 9110 section 10.2.3), until they
 amount to more than the operator allows. Then the answer is passed on as it came.
 """
@@ -16,6 +19,7 @@ from typing import Any
 import attrs
 
 from gemproxy.core.errors import details_of
+from gemproxy.core.repair.blame import Fault, blame
 from gemproxy.core.repair.verdict import is_transient, retry_delay
 
 _TOO_MANY_REQUESTS = 429
@@ -26,9 +30,13 @@ _OF_NOTHING = re.compile(r"\blimit: 0(?![.\d])")
 
 @attrs.frozen
 class Again:
-    """Ask again, ``after`` the seconds that the upstream asked for; None: at one's own pace."""
+    """Ask again, ``after`` the seconds that the upstream asked for; None: at one's own pace.
+
+    ``elsewhere`` says that the refusal was the fault of the key.
+    """
 
     after: float | None = None
+    elsewhere: bool = False
 
 
 @attrs.define
@@ -40,12 +48,21 @@ class Refusals:
     _waited_for_a_quota: bool = False
 
     def judge(
-        self, status: int, error: Mapping[str, Any] | None, retry_after: float | None = None
+        self,
+        status: int,
+        error: Mapping[str, Any] | None,
+        retry_after: float | None = None,
+        *,
+        another: bool = False,
     ) -> Again | None:
         """Return how to ask again, or None when the answer is to be passed on.
 
         ``error`` is the google.rpc.Status in it, ``retry_after`` its Retry-After in seconds.
+        ``another`` says that another key could be used.
         """
+        elsewhere = blame(status, error) is Fault.KEY
+        if elsewhere and another:
+            return Again(elsewhere=True)
         if not is_transient(status):
             return None
         asked = retry_delay(error)
@@ -55,7 +72,7 @@ class Refusals:
                 return None
             self._waited_for_a_quota = True
         self._waited += asked or 0.0
-        return Again(asked) if self._waited <= self.limit else None
+        return Again(asked, elsewhere) if self._waited <= self.limit else None
 
 
 def lasts(error: Mapping[str, Any] | None) -> bool:

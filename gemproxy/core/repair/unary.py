@@ -15,7 +15,6 @@ resumed after passes too once there is text: a whole answer has no seam to resum
 """
 
 import enum
-from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -26,10 +25,11 @@ from gemproxy.core.answer.usage import Billed, billed, parse_usage
 from gemproxy.core.errors import upstream_error
 from gemproxy.core.repair.events import Cause, How, Resume
 from gemproxy.core.repair.policy import Policy
-from gemproxy.core.repair.refusals import Refusals
+from gemproxy.core.repair.refusals import Again, Refusals
 from gemproxy.core.repair.request import StreamRequest, look_up
 from gemproxy.core.repair.verdict import Verdict, error_status, is_policy
 
+_AT_OUR_OWN_PACE = Again()
 _ERRORS = 400
 _UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED", 0)
 _CAUSES = {
@@ -70,17 +70,23 @@ class Judge:
         self._refusals = Refusals(self.policy.retry_after_limit)
 
     def answered(
-        self, status: int, body: bytes | None, retry_after: float | None = None
+        self,
+        status: int,
+        body: bytes | None,
+        retry_after: float | None = None,
+        *,
+        another: bool = False,
     ) -> Resume | None:
         """Return the wish to make the call again, or None when the answer is to be passed on.
 
         ``body`` is the JSON of the answer, None for anything else. ``retry_after`` is the
-        Retry-After header in seconds.
+        Retry-After header in seconds. ``another`` says that another key could be used.
         """
         self.whole = True
         if status >= _ERRORS:
             error = upstream_error(body or b"")
-            return self._refused(Cause.STATUS, status, error, retry_after)
+            again = self._refusals.judge(status, error, retry_after, another=another)
+            return self._refused(Cause.STATUS, again)
         if self.look is Look.STATUS or body is None:
             return None
         try:
@@ -89,7 +95,8 @@ class Judge:
             return self._again(Cause.GARBLED)
         if chunk.error is not None:
             status = error_status(chunk.error)
-            return self._refused(Cause.ERROR_FRAME, status, chunk.error, retry_after)
+            again = self._refusals.judge(status, chunk.error, retry_after, another=another)
+            return self._refused(Cause.ERROR_FRAME, again)
         return self._weigh(chunk, body) if self.look is Look.GENERATION else None
 
     def broke(self, how: How) -> Resume | None:
@@ -109,21 +116,14 @@ class Judge:
         """What the generations cost that were not passed on."""
         return self.billed.total - self._last.total
 
-    def _refused(
-        self,
-        cause: Cause,
-        status: int,
-        error: Mapping[str, Any] | None,
-        retry_after: float | None,
-    ) -> Resume | None:
-        again = self._refusals.judge(status, error, retry_after)
-        return self._again(cause, again.after) if again is not None else None
+    def _refused(self, cause: Cause, again: Again | None) -> Resume | None:
+        return self._again(cause, again) if again is not None else None
 
-    def _again(self, cause: Cause, after: float | None = None) -> Resume | None:
+    def _again(self, cause: Cause, again: Again = _AT_OUR_OWN_PACE) -> Resume | None:
         if not self.policy.repair:
             return None
         self.causes.append(cause)
-        return Resume(cause, after)
+        return Resume(cause, again.after, elsewhere=again.elsewhere)
 
     def _weigh(self, chunk: Chunk, body: bytes) -> Resume | None:
         self.finish_reason = chunk.finish_reason

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired, UpstreamFailure
+from gemproxy.core.errors import (
+    NoFirstByte,
+    Unreachable,
+    Unrepaired,
+    UpstreamFailure,
+    UpstreamRejection,
+)
 from gemproxy.core.interactions.happening import read
 from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine, Told
 from gemproxy.core.interactions.origin import Origin, Point
@@ -263,7 +269,7 @@ RETRY_INFO = json.dumps(
 
 
 def test_a_quota_is_waited_for_once_and_then_read_on_at_our_own_pace() -> None:
-    play = broken() >> Rejected(429, RETRY_INFO) << Resume(Cause.STATUS, 3)
+    play = broken() >> Rejected(429, RETRY_INFO) << Resume(Cause.STATUS, 3, elsewhere=True)
     assert play >> Rejected(429, RETRY_INFO) << Resume(Cause.STATUS)
 
 
@@ -379,12 +385,32 @@ def test_the_sdks_go_on_by_themselves_from_a_token(events: list[bytes], goes_on:
     for event in events:
         unit.receive(told(event))
 
-    assert unit.client_goes_on is goes_on
+    assert fails_silently(unit, told(b'data: {"error": {"code": 503}}\n\n')) is goes_on
+
+
+def fails_silently(unit: InteractionMachine, event: Any) -> bool:
+    """Return whether the client's connection is to be cut without a word after ``event``."""
+    (action,) = unit.receive(event)
+    assert isinstance(action, Fail)
+    return action.silently
 
 
 def test_a_clients_own_token_is_one_to_go_on_from() -> None:
-    assert machine(Origin.of_body(b'{"continuation_token":"t"}')).client_goes_on
-    assert not machine(READ).client_goes_on
+    assert fails_silently(machine(Origin.of_body(b'{"continuation_token":"t"}')), GaveUp("enough"))
+    assert not fails_silently(machine(READ), GaveUp("enough"))
+    assert not fails_silently(machine(CREATE), GaveUp("enough"))
+
+
+def test_a_creation_that_the_key_was_refused_is_made_with_another() -> None:
+    quota = b'{"error": {"status": "RESOURCE_EXHAUSTED", "message": "Resource exhausted."}}'
+    refused = Rejected(429, quota, another=True)
+    once = attrs.evolve(CREATE, again=False)
+
+    assert Playbook(machine()) >> refused << Resume(Cause.STATUS, elsewhere=True)
+    assert (
+        Playbook(machine()) >> Rejected(503, b"", another=True) << Fail(UpstreamRejection(503, b""))
+    )
+    assert isinstance(machine(once).receive(refused)[0], Fail)
 
 
 def test_an_impossible_input_is_refused() -> None:

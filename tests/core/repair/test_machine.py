@@ -630,7 +630,7 @@ def test_the_ladder_of_forms_ends_loudly_with_the_reason() -> None:
     stream = machine()
     play = broken_after(stream)
     for _ in range(2):
-        play = play >> refused() << Resume(Cause.REFUSED)
+        play = play >> refused() << Resume(Cause.REFUSED, at_once=True)
 
     assert play >> refused() << fails_with(TURN)
 
@@ -657,7 +657,7 @@ def test_a_form_that_was_accepted_after_a_refusal_is_a_lesson() -> None:
     assert (
         broken_after(stream)
         >> refused()
-        << Resume(Cause.REFUSED)
+        << Resume(Cause.REFUSED, at_once=True)
         >> Opened()
         >> received(chunk(REST, finish="STOP"))
         >> EOF
@@ -694,7 +694,7 @@ def test_a_refusal_of_a_form_reached_by_divergence_leads_back(message: str) -> N
         >> received(chunk(OTHER_STORY))
         << Resume(Cause.DIVERGED)
         >> refused(message)
-        << Resume(Cause.REFUSED)
+        << Resume(Cause.REFUSED, at_once=True)
     )
 
     assert len(json.loads(stream.attempt_body())["contents"]) == 3
@@ -1000,7 +1000,7 @@ def test_a_continuation_reason_is_followed_natively() -> None:
         >> received(chunk(STORY, finish="CONTINUATION", token="t1"))
         >> EOF
         << (lambda a: isinstance(a, Said) and b"CONTINUATION" not in a.raw)
-        << Resume(Cause.CONTINUATION)
+        << Resume(Cause.CONTINUATION, at_once=True)
         >> Opened()
         >> received(chunk(REST, finish="STOP"))
         >> EOF
@@ -1022,7 +1022,7 @@ def test_thoughts_that_end_in_a_token_are_gone_on_from_it() -> None:
         >> received(chunk("", finish="CONTINUATION", token="t1"))
         >> EOF
         << Said
-        << Resume(Cause.CONTINUATION)
+        << Resume(Cause.CONTINUATION, at_once=True)
     )
     assert json.loads(stream.attempt_body())["continuationToken"] == "t1"
     assert stream.progress == 1
@@ -1050,7 +1050,7 @@ def test_what_text_cannot_continue_is_continued_from_a_token_behind_it(part: Jso
         >> received(last)
         >> EOF
         << (lambda a: isinstance(a, Said) and b"CONTINUATION" not in a.raw)
-        << Resume(Cause.CONTINUATION)
+        << Resume(Cause.CONTINUATION, at_once=True)
     )
     assert stream.plan is Plan.NATIVE
 
@@ -1591,10 +1591,41 @@ def test_a_quota_is_waited_for_once() -> None:
     assert (
         Playbook(machine())
         >> rejected
-        << Resume(Cause.STATUS, 20.5)
+        << Resume(Cause.STATUS, 20.5, elsewhere=True)
         >> rejected
         << Fail(UpstreamRejection(429, b""))
     )
+
+
+KEYS_FAULTS = [
+    (429, {"status": "RESOURCE_EXHAUSTED", "message": "Resource has been exhausted."}),
+    (403, {"status": "PERMISSION_DENIED", "message": "Your API key was reported as leaked."}),
+    (400, {"status": "INVALID_ARGUMENT", "message": "API key not valid."}),
+    (401, {"status": "UNAUTHENTICATED"}),
+]
+
+
+@pytest.mark.parametrize(("status", "error"), KEYS_FAULTS)
+def test_a_fault_of_the_key_goes_elsewhere_at_once_where_there_is_another(
+    status: int, error: Json
+) -> None:
+    body = json.dumps({"error": error}).encode()
+    elsewhere = Resume(Cause.STATUS, elsewhere=True)
+    rejected = Rejected(status, body, 3600, another=True)
+
+    assert Playbook(machine()) >> rejected << elsewhere >> rejected << elsewhere
+    assert Playbook(machine()) >> Rejected(status, body) << Fail(UpstreamRejection(status, body))
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 501])
+def test_a_fault_of_the_request_meets_every_key(status: int) -> None:
+    rejected = Rejected(status, b'{"error": {"message": "x"}}', another=True)
+
+    assert Playbook(machine()) >> rejected << Fail(UpstreamRejection(status, b""))
+
+
+def test_a_fault_of_the_service_stays_with_its_key() -> None:
+    assert Playbook(machine()) >> Rejected(503, b"{}", another=True) << Resume(Cause.STATUS)
 
 
 @pytest.mark.parametrize("rejected", [Rejected(429, b"{}"), Rejected(429, b"{}", 31.0)])

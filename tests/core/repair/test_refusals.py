@@ -67,7 +67,7 @@ def test_a_quota_for_a_day_is_passed_on_at_once_whatever_its_delay_says(name: st
 @pytest.mark.parametrize("name", FOR_A_MOMENT)
 def test_another_quota_is_waited_for(name: str) -> None:
     assert not lasts(FOR_A_MOMENT[name])
-    assert Refusals(30).judge(429, FOR_A_MOMENT[name], 1.0) == Again(1.0)
+    assert Refusals(30).judge(429, FOR_A_MOMENT[name], 1.0) == Again(1.0, elsewhere=True)
 
 
 def test_a_quota_that_names_no_time_is_passed_on() -> None:
@@ -78,7 +78,7 @@ def test_a_quota_that_names_no_time_is_passed_on() -> None:
 def test_a_quota_is_waited_for_once() -> None:
     refusals = Refusals(30)
 
-    assert refusals.judge(429, quota(PER_MINUTE)) == Again(1.0)
+    assert refusals.judge(429, quota(PER_MINUTE)) == Again(1.0, elsewhere=True)
     assert refusals.judge(429, quota(PER_MINUTE)) is None
 
 
@@ -106,3 +106,19 @@ def test_the_limit_is_for_all_waits_of_a_request() -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 501])
 def test_an_answer_that_would_be_the_same_again_is_passed_on(status: int) -> None:
     assert Refusals(30).judge(status, {"details": [RETRY]}, 1) is None
+
+
+@pytest.mark.parametrize("error", [*FOR_LONG.values(), *FOR_A_MOMENT.values()])
+def test_a_quota_is_not_waited_for_where_there_is_another_key(error: Json) -> None:
+    refusals = Refusals(30)
+
+    answers = [refusals.judge(429, error, 3600, another=True) for _ in range(3)]
+
+    assert answers == [Again(elsewhere=True)] * 3
+
+
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+def test_another_key_is_of_no_use_where_the_key_is_not_at_fault(status: int) -> None:
+    judged = [Refusals(30).judge(status, {}, another=another) for another in (True, False)]
+
+    assert judged[0] == judged[1] != Again(elsewhere=True)

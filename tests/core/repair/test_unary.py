@@ -49,7 +49,7 @@ def test_an_error_that_would_come_again_passes(status: int) -> None:
 def test_a_quota_is_waited_for_once_and_as_long_as_it_says() -> None:
     judged = judge()
 
-    assert judged.answered(429, error(429, QUOTA)) == Resume(Cause.STATUS, 20)
+    assert judged.answered(429, error(429, QUOTA)) == Resume(Cause.STATUS, 20, elsewhere=True)
     assert judged.answered(429, error(429, QUOTA)) is None
 
 
@@ -64,7 +64,7 @@ def test_a_quota_that_asks_for_too_long_passes() -> None:
 
 def test_a_header_may_say_how_long_and_the_body_says_it_better() -> None:
     assert judge().answered(429, None, 7.0) == Resume(Cause.STATUS, 7)
-    assert judge().answered(429, error(429, QUOTA), 7.0) == Resume(Cause.STATUS, 20)
+    assert judge().answered(429, error(429, QUOTA), 7.0) == Resume(Cause.STATUS, 20, elsewhere=True)
 
 
 @pytest.mark.parametrize(
