@@ -81,12 +81,6 @@ def test_the_heart_does_no_io(module: Path) -> None:
     assert {name.split(".")[0] for name in imports(module)} & FORBIDDEN_IN_CORE == set()
 
 
-def test_nothing_but_the_loop_stands_on_top_of_the_relay() -> None:
-    below = [m for m in MODULES if room(m) == "relay" and m.name != "loop.py"]
-
-    assert not [m.name for m in below if any("relay.loop" in name for name in imports(m))]
-
-
 def test_only_the_root_and_the_server_see_the_settings() -> None:
     seeing = {room(m) for m in MODULES if any("gemproxy.config.settings" in n for n in imports(m))}
 

@@ -33,6 +33,7 @@ class CollectingSink:
 
     client: ClientSink
     decoder: Decoder
+    sent: int = 0
     _collector: Collector = attrs.field(factory=Collector)
     _headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": _JSON})
     _writing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
@@ -46,10 +47,19 @@ class CollectingSink:
         """Note the headers of the answer that begins."""
         self._headers = headers
 
-    async def emit(self, raw: bytes) -> None:
+    async def offer(self, raw: bytes) -> bool:
         """Take frames of the stream."""
         for frame in self.decoder.feed(raw):
             self._add(frame)
+        self.sent += len(raw)
+        return True
+
+    async def settle(self) -> None:
+        """Do nothing: no frame waits for the client."""
+
+    async def emit(self, raw: bytes) -> None:
+        """Take frames of the stream."""
+        await self.offer(raw)
 
     async def heartbeat(self) -> None:
         """Do nothing: the upstream's silence is none that the client can tell."""

@@ -1,7 +1,7 @@
 """The downstream side of a request: where a repaired stream goes.
 
 A ``Sink`` takes frames one by one, in order, from one writer. ``ClientSink`` is the sink that
-is the client's own connection: each frame is one write to the transport, ``emit`` waits while
+is the client's own connection: each frame is one write to the transport, ``settle`` waits while
 the client reads slower than Gemini writes, and a client that reads nothing for the send
 timeout is cut off.
 
@@ -62,11 +62,21 @@ class Sink(Protocol):
     def committed(self) -> bool:
         """Tell whether the head of the answer is out, so that its status stands."""
 
+    @property
+    def sent(self) -> int:
+        """The bytes of the frames that were passed on."""
+
     async def open(self, status: int, headers: Mapping[str, str]) -> None:
         """Commit the head of the answer."""
 
+    async def offer(self, raw: bytes) -> bool:
+        """Take one frame without waiting; False when ``settle`` is due before the next one."""
+
+    async def settle(self) -> None:
+        """Pass on what was taken; wait while the reader is slow."""
+
     async def emit(self, raw: bytes) -> None:
-        """Pass one frame on as it is; wait while the reader is slow."""
+        """Take one frame and pass it on: ``offer``, and ``settle`` where that is due."""
 
     async def heartbeat(self) -> None:
         """Show between two frames that the answer is still alive, where that is tolerated."""
@@ -106,6 +116,7 @@ class ClientSink:
     sent: int = 0
     _eol: bytes | None = None
     _tail: bytes = b""  # the last bytes that were passed on
+    _unwritten: bytes = b""  # the frame that was taken and waits for ``settle``
     _within_a_frame: bool = False
     _over: bool = False
 
@@ -133,23 +144,42 @@ class ClientSink:
         except ConnectionError as error:
             raise self._gone(error) from None
 
-    async def emit(self, raw: bytes) -> None:
-        """Write one frame to the transport at once; wait while the client is slow."""
+    async def offer(self, raw: bytes) -> bool:
+        """Write one frame to the transport at once, unless the write could wait for the client.
+
+        Returns False in that case: ``settle`` writes the frame then. This never waits; it is a
+        coroutine because aiohttp's ``write`` is one, and awaiting it costs no call.
+        """
+        transport = self._request.transport
+        if transport is None or self._over:
+            raise ClientGone("the client closed the connection")
         if self._eol is None:
             self._eol = eol_of(raw)
         size = len(raw)
         self._tail = raw[-_TAIL:] if size >= _TAIL else (self._tail + raw)[-_TAIL:]
-        transport = self._transport()
-        if size > _SLICE:
-            await self._write_slices(raw)
-        elif size + transport.get_write_buffer_size() >= _CALM:
-            await self._write(raw)
-        else:  # the hot path: nothing can block, and a timer would cost more than the write
-            try:
-                await self.response.write(raw)
-            except ConnectionError as error:
-                raise self._gone(error) from None
+        if size + transport.get_write_buffer_size() >= _CALM:
+            self._unwritten = raw
+            return False
+        try:  # a timer would cost more than the write
+            await self.response.write(raw)
+        except ConnectionError as error:
+            raise self._gone(error) from None
         self.sent += size
+        return True
+
+    async def settle(self) -> None:
+        """Write the frame that ``offer`` kept; wait while the client is slow."""
+        raw, self._unwritten = self._unwritten, b""
+        if len(raw) > _SLICE:
+            await self._write_slices(raw)
+        elif raw:
+            await self._write(raw)
+        self.sent += len(raw)
+
+    async def emit(self, raw: bytes) -> None:
+        """Write one frame to the transport; wait while the client is slow."""
+        if not await self.offer(raw):
+            await self.settle()
 
     async def heartbeat(self) -> None:
         """Write what the client's SDK skips between two frames; nothing where it skips none."""
@@ -178,10 +208,10 @@ class ClientSink:
         self.sent += len(body)
 
     async def fail(self, payload: Mapping[str, Any]) -> None:
-        """Write the error in a write of its own, and have the body end without its end.
+        """Write the error, and have the body end without its end.
 
-        Where an event is half written, as an image is while its client is slow, there is no
-        error: it would be read as the rest of the event.
+        A frame that waits for ``settle`` goes first. Where an event is half written, as an image
+        is while its client is slow, there is no error: it would be read as the rest of the event.
         """
         if self._over:  # a shutdown found the whole answer waiting for its client
             cut(self._request, whole=True)
@@ -191,7 +221,8 @@ class ClientSink:
         may_speak = not self._within_a_frame and self.dialect.may_speak_after(self._tail)
         self._over = True
         eol = eol_of(self._tail) if self._tail else None
-        cut(self._request, self.dialect.error_bytes(payload, eol) if may_speak else b"")
+        error = self.dialect.error_bytes(payload, eol) if may_speak else b""
+        cut(self._request, self._unwritten + error)
 
     async def _write_slices(self, raw: bytes) -> None:
         """Write an image and its like: whole, it would be copied, and wait for the client."""

@@ -1,7 +1,7 @@
 """One interaction: the client's own request, and the reads that go on with its stream.
 
-What is answered with an event stream is passed on read by read, as in ``relay.loop``, and
-read on when it breaks. Every other answer (a resource in JSON, an error) is the route's to
+What is answered with an event stream is passed on read by read, as a generation is, and read on
+when it breaks. Every other answer (a resource in JSON, an error) is the route's to
 pass on. The head of a stream goes down as soon as it has come, before the first event: an SDK
 that still waits for it makes a request again that came to nothing, and that could create an
 interaction twice.
@@ -135,7 +135,7 @@ class InteractionRelay:
         intake.opened()
         if not self.sink.committed:
             await self.sink.open(attempt.status, self.response_headers(attempt.headers))
-            watch.wrote()
+            watch.wrote = True
         while True:
             watch.wait_for(machine.patience, attempt.abort)
             how = How.EOF
@@ -156,7 +156,7 @@ class InteractionRelay:
             self._first_byte_ms = round((time.monotonic() - self._began) * 1000, 1)
         await self.sink.emit(raw)
         watch.busy = False
-        watch.wrote()
+        watch.wrote = True
 
     async def _beat(self) -> None:
         """Show that a stream is alive; there is none before its head is out."""

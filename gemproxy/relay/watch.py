@@ -72,12 +72,15 @@ class Watch:
 
     ``commit`` sends the headers, ``beat`` writes a heartbeat; both are called from a task
     of their own, between frames, and never while ``busy`` says that a frame is on its way.
+    ``wrote`` is set when the client gets a frame, which counts from the beginning of the next
+    wait. Both are attributes because they are set for each event.
     """
 
     timing: Timing
     commit: Callable[[], Awaitable[object]]
     beat: Callable[[], Awaitable[object]]
     busy: bool = False
+    wrote: bool = False
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop)
     _abort: Callable[[], None] | None = None
     _patience: Patience | None = None
@@ -87,7 +90,6 @@ class Watch:
     _due: float = _NEVER
     _stalls_at: float = _NEVER
     _wrote_at: float = 0.0
-    _wrote: bool = False
     _committed: bool = False
     _sign: asyncio.Task[None] | None = None
 
@@ -113,19 +115,17 @@ class Watch:
         if due < self._never_before:  # noqa: PLR1730 (max would be a call per event)
             due = self._never_before
         self._stalls_at = due
-        if self._wrote:
-            self._wrote_at, self._wrote = now, False
-            due = min(due, self._next_sign())
+        if self.wrote:
+            self._wrote_at, self.wrote, self._committed = now, False, True
+            sign = now + self.timing.heartbeat
+            if sign < due:  # noqa: PLR1730 (as above)
+                due = sign
         if due < self._due:
             self._set(due)
 
     def heard(self) -> None:
         """Note that the wait is over."""
         self._stalls_at = _NEVER
-
-    def wrote(self) -> None:
-        """Note that the client got a frame, at the time when the next wait begins."""
-        self._committed = self._wrote = True
 
     def _set(self, due: float) -> None:
         if self._timer is not None:
@@ -139,6 +139,7 @@ class Watch:
 
     def _fire(self) -> None:
         now = self._loop.time()
+        self._committed |= self.wrote
         if now >= self._stalls_at and self._abort is not None:
             self._stalls_at = _NEVER
             self._abort()

@@ -22,13 +22,13 @@ from gemproxy.core.repair.unary import gains_by_streaming
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.credential import Credential
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.generation.generation import OpenAttempt, Refused, Relay
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.collecting import CollectingSink, json_headers
 from gemproxy.relay.dialects import UNARY
 from gemproxy.relay.downstream import ClientSink
-from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.watch import Timing
 from gemproxy.routes.addressing import passed_down
 from gemproxy.routes.parts import EXCHANGE

@@ -24,6 +24,7 @@ from gemproxy.core.wire.jsonarray import JSONArrayDecoder
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.credential import Credential
 from gemproxy.exchange.deadline import Deadline
+from gemproxy.generation.generation import OpenAttempt, Refused, Relay
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Bodies, Body
@@ -31,7 +32,6 @@ from gemproxy.relay.dialects import dialect_of
 from gemproxy.relay.downstream import ClientGone, client_sink
 from gemproxy.relay.incoming import told
 from gemproxy.relay.lessons import Lessons
-from gemproxy.relay.loop import OpenAttempt, Refused, Relay
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.pages import Refusal, readable
 from gemproxy.relay.retries import RetryBudget

@@ -108,6 +108,37 @@ async def test_a_frame_is_one_write_to_the_transport(size: int) -> None:
     assert stage.ends.get_nowait() is None
 
 
+async def test_a_frame_is_taken_without_waiting_or_kept_for_later() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        assert await sink.offer(FRAME)
+        assert sink.sent == len(FRAME)
+        assert not await sink.offer(MEBIBYTE)
+        assert sink.sent == len(FRAME)
+        await sink.settle()
+        assert sink.sent == len(FRAME + MEBIBYTE)
+        await sink.settle()  # there is nothing left to do
+        await sink.finish()
+
+    _, body = await received(Stage(script))
+
+    slices = [MEBIBYTE[at : at + 2**18] for at in range(0, 2**20, 2**18)]
+    assert body == chunk(FRAME) + b"".join(map(chunk, slices)) + END
+
+
+async def test_a_frame_that_was_kept_goes_before_the_error() -> None:
+    long = FRAME * 2000
+
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        assert not await sink.offer(long)
+        await sink.fail(ERROR)
+
+    _, body = await received(Stage(script))
+
+    assert body == chunk(long + b"data: " + ERROR_JSON + b"\r\n\r\n") + NEVER
+
+
 async def test_the_head_is_out_before_the_first_frame() -> None:
     go_on = asyncio.Event()
 

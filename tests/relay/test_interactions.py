@@ -74,6 +74,7 @@ class ListSink:
     writes: list[bytes] = attrs.field(factory=list)
     ending: Mapping[str, Any] | str = "open"
     leaves_after: int = 1000
+    sent: int = 0
 
     @property
     def committed(self) -> bool:
@@ -83,10 +84,18 @@ class ListSink:
         assert self.head is None
         self.head = status, headers
 
+    async def offer(self, raw: bytes) -> bool:
+        await self.emit(raw)
+        return True
+
+    async def settle(self) -> None:
+        raise AssertionError("nothing waits to be settled")
+
     async def emit(self, raw: bytes) -> None:
         if len(self.writes) >= self.leaves_after:
             raise ClientGone("the client closed the connection")
         self.writes.append(raw)
+        self.sent += len(raw)
 
     async def heartbeat(self) -> None:
         assert self.committed

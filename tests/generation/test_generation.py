@@ -17,9 +17,9 @@ from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.seam.seam import Joint
 from gemproxy.core.wire.sse import SSEDecoder
-from gemproxy.relay import loop
+from gemproxy.generation import generation
+from gemproxy.generation.generation import Refused, Relay
 from gemproxy.relay.downstream import ClientGone
-from gemproxy.relay.loop import Refused, Relay
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import Attempt, AttemptFailed
 from gemproxy.relay.watch import Timing, Watch
@@ -72,6 +72,7 @@ class ListSink:
     writes: list[bytes] = attrs.field(factory=list)
     ending: Mapping[str, Any] | str = "open"
     leaves_after: int = 1000
+    sent: int = 0
     written: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     @property
@@ -82,10 +83,18 @@ class ListSink:
         assert self.head is None
         self.head = status, headers
 
+    async def offer(self, raw: bytes) -> bool:
+        await self.emit(raw)
+        return True
+
+    async def settle(self) -> None:
+        raise AssertionError("nothing waits to be settled")
+
     async def emit(self, raw: bytes) -> None:
         if len(self.writes) >= self.leaves_after:
             raise ClientGone("the client closed the connection")
         self.writes.append(raw)
+        self.sent += len(raw)
         self.written.set()
 
     async def heartbeat(self) -> None:
@@ -485,7 +494,7 @@ def watches(monkeypatch: pytest.MonkeyPatch) -> list[Watch]:
         made.append(Watch(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(loop, "Watch", make)
+    monkeypatch.setattr(generation, "Watch", make)
     return made
 
 

@@ -1,26 +1,28 @@
-"""The one loop: upstream -> machine -> voice -> sink.
+"""One answer: attempts upstream -> machine -> voice -> sink.
 
-Each read of the upstream becomes at most one write to the client, in the same task: no
-queue, no hop. The machine says whether another attempt is made, tenacity when; a client
-that leaves cancels the handler, and with it the attempt or the wait for the next one.
+Each read of the upstream becomes at most one write to the client, in the call that has the
+bytes: no queue, no task. A ``Pump`` reads and writes as long as no write can wait; the handler
+awaits what has to be awaited and starts the pump again. The machine says whether another
+attempt is made, tenacity when. A client that leaves cancels the handler, and with it the
+attempt or the wait for the next one.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 import attrs
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejection
 from gemproxy.core.repair.engine import State
-from gemproxy.core.repair.events import Fail, Finish, How, Resume
+from gemproxy.core.repair.events import Fail, Finish, How, Out, Resume
 from gemproxy.core.repair.intake import Intake, PassOn, Step
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.exchange.account import StreamResult
+from gemproxy.generation.pump import Pump
 from gemproxy.relay.downstream import Sink
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
@@ -89,7 +91,6 @@ class Relay:
     _passed: bool = False
     _renamed: bool = False
     _received: int = 0
-    _sent: int = 0
 
     async def run(self) -> None:
         """Run attempts until the answer is complete or has failed.
@@ -150,10 +151,7 @@ class Relay:
                     self._headers = attempt.headers
                 self._received = 0
                 self.intake.opened(attempt.headers.get("Content-Type", ""))
-                step = await self._pump(attempt, watch, first=True)
-                if step.next is None:
-                    step = await _as_a_task(self._pump(attempt, watch))
-                return step
+                return await self._follow(attempt, watch)
         except AttemptFailed as failure:
             return self.intake.failed_to_open(failure.how)
         except GemproxyError as error:  # the client's own: its body broke on the way up
@@ -164,59 +162,63 @@ class Relay:
         self._rejection = attempt.status, self.response_headers(attempt.headers)
         return self.intake.rejected(attempt.status, body, retry_after(attempt.headers))
 
-    async def _pump(self, attempt: Attempt, watch: Watch, *, first: bool = False) -> Step:
-        """Move bytes until the machine has a verdict on the attempt; with ``first``, one write.
+    async def _follow(self, attempt: Attempt, watch: Watch) -> Step:
+        """Move bytes until the machine has a verdict on the attempt.
 
-        What follows the first write is a task, because a coroutine is resumed through all
-        that await it. Up to there it is none: a task begins a turn of the loop later.
+        The handler itself reads up to the attempt's first write: a pump would not pay yet.
         """
-        machine, intake, read, abort = self.machine, self.intake, attempt.read, attempt.abort
-        while True:
-            watch.wait_for(machine.patience, abort)
-            how = How.EOF
-            try:
-                data = await read()
-            except AttemptFailed as failure:
-                data, how = b"", failure.how
-            watch.heard()
-            step = intake.received(data) if data else intake.ended(how)
-            if machine.causes:
-                if machine.judging:
-                    step = await self._judged(step)
-                self._time_the_seam()
-            if not step.out:  # the head waits while it is not known whose Content-Type it has
-                watch.busy = intake.undecided and not self.sink.committed
-            if step.next is not None:
-                return step
-            raw = self.voice.say(step.out)
-            self._received += len(data)
-            self._sent += len(raw)
-            if self._received + self._sent > self.max_bytes and self._is_too_large():
-                return await self._stop(raw, watch)
-            if raw and first:
-                await self._emit(raw, watch)
-                return Step()
-            if raw:  # the same once more: a coroutine less for each event
-                watch.busy = True
-                await self.sink.emit(raw)
-                watch.busy = False
-                watch.wrote()
-            del step, data, raw  # an image would otherwise be kept until the next one is whole
+        step = await self._move(attempt, watch)
+        while step.next is None:
+            await (self._emit(step.out, watch) if step.out else self._settle(watch))
+            del step  # see below
+            step = await Pump(self._move(attempt, watch)).run()
+        return step
 
-    async def _stop(self, raw: bytes, watch: Watch) -> Step:
-        """Give up an answer that is too large, behind what of it goes out."""
-        if raw:
-            await self._emit(raw, watch)
-        given_up = self.intake.gave_up(f"it is larger than {self.max_bytes} bytes")
-        return await self._judged(given_up)
+    async def _move(self, attempt: Attempt, watch: Watch) -> Step:
+        """Move bytes until the handler is needed: for a verdict, or a write that may wait."""
+        machine, intake, sink, read = self.machine, self.intake, self.sink, attempt.read
+        try:
+            while self._received + sink.sent <= self.max_bytes or not self._is_too_large():
+                watch.wait_for(machine.patience, attempt.abort)
+                how = How.EOF
+                try:
+                    data = await read()
+                except AttemptFailed as failure:
+                    data, how = b"", failure.how
+                if data:
+                    self._received += len(data)
+                    step = intake.received(data)
+                else:
+                    step = intake.ended(how)
+                if machine.causes:
+                    step = await self._judged(step, watch)
+                    self._time_the_seam()
+                if not step.out:  # the head waits while it is not known whose Content-Type it has
+                    watch.busy = intake.undecided and not sink.committed
+                elif step.next is None:
+                    if self.account.first_byte_ms is None:
+                        return step
+                    if not await sink.offer(self.voice.say(step.out)):
+                        return Step()
+                    watch.wrote = True
+                if step.next is not None:
+                    return step
+                del step, data  # an image would otherwise be kept until the next one is whole
+            given_up = intake.gave_up(f"it is larger than {self.max_bytes} bytes")
+            return await self._judged(given_up, watch)
+        finally:
+            watch.heard()
 
     def _is_too_large(self) -> bool:
         """Tell whether there is too much; asked only where there may be."""
-        kept = self._sent + self.machine.waiting(self._sent)
-        return max(kept, self._received) > self.max_bytes
+        sent = self.sink.sent
+        return max(sent + self.machine.waiting(sent), self._received) > self.max_bytes
 
-    async def _judged(self, step: Step) -> Step:
+    async def _judged(self, step: Step, watch: Watch) -> Step:
         """Let the machine finish what it is judging, one slice for each turn of the loop."""
+        if not self.machine.judging:
+            return step
+        watch.heard()
         out = step.out
         while self.machine.judging:
             await asyncio.sleep(0)
@@ -224,14 +226,20 @@ class Relay:
             out += step.out
         return Step(out, step.next)
 
-    async def _emit(self, raw: bytes, watch: Watch) -> None:
+    async def _emit(self, out: tuple[Out, ...], watch: Watch) -> None:
         watch.busy = True
         if self.account.first_byte_ms is None:
             await self._commit()
             self._note_first_byte()
-        await self.sink.emit(raw)
+        await self.sink.emit(self.voice.say(out))
         watch.busy = False
-        watch.wrote()
+        watch.wrote = True
+
+    async def _settle(self, watch: Watch) -> None:
+        watch.busy = True
+        await self.sink.settle()
+        watch.busy = False
+        watch.wrote = True
 
     def _note_first_byte(self) -> None:
         self.account.first_byte_ms = round((time.monotonic() - self.account.began) * 1000, 1)
@@ -262,15 +270,16 @@ class Relay:
 
     async def _act(self, step: Step, watch: Watch) -> Resume | None:
         """Write what a step still has to say, and do what it decided."""
-        raw, following = self.voice.say(step.out), step.next
+        following = step.next
         if isinstance(following, Finish):
-            await self._finish(raw + self.voice.close(following.tail), watch)
+            last = self.voice.say(step.out) + self.voice.close(following.tail)
+            await self._finish(last, watch)
             return None
         if isinstance(following, PassOn):
             await self._pass_on(following.body, watch)
             return None
-        if raw:
-            await self._emit(raw, watch)
+        if step.out:
+            await self._emit(step.out, watch)
         if isinstance(following, Resume):
             log.debug(
                 "attempt interrupted",
@@ -289,7 +298,8 @@ class Relay:
 
     async def _finish(self, last: bytes, watch: Watch) -> None:
         watch.busy = True  # a heartbeat behind the end would belong to the next answer
-        await self._commit()
+        if not self.sink.committed:
+            await self._commit()
         if last and self.account.first_byte_ms is None:
             self._note_first_byte()
         await self.sink.finish(last)
@@ -310,18 +320,3 @@ class Relay:
             raise Refused(*self._rejection, error)
         else:
             raise error
-
-
-async def _as_a_task(pump: Coroutine[Any, Any, Step]) -> Step:
-    """Return what ``pump`` returns; what it raised goes before the cancellation that follows.
-
-    To cut off a client that does not read ends its handler too.
-    """
-    task = asyncio.get_running_loop().create_task(pump)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        error = task.exception() if task.done() and not task.cancelled() else None
-        if error is None:
-            raise
-        raise error from None

@@ -1,0 +1,1 @@
+"""One answer, made of attempts, and the reader that it goes to."""
