@@ -1,1 +1,1 @@
-"""Where a resumed answer joins the delivered text."""
+"""Where a resumed answer joins the delivered text; start with seam.py."""

@@ -1,8 +1,8 @@
 """The anchor: the end of the delivered text that a resumed attempt is asked to begin with.
 
-It has to prove itself: an attempt that simply goes on must not be able to begin with it by
-chance. So it is about 40 characters long, and longer where the text repeats itself. Models like
-to begin at the start of a sentence, so it does where one begins not far before.
+An attempt that simply continues must not begin with the anchor by chance, so an anchor has about 40
+characters, and more if the text repeats itself. Models tend to begin at the start of a sentence, so
+the anchor starts there if a sentence begins shortly before.
 """
 
 import re
@@ -14,16 +14,16 @@ from gemproxy.core.seam.structure import among_like_lines
 from gemproxy.core.seam.tail import REACH, Tail
 
 ANCHOR_LENGTH = 40
-"""Characters that an anchor has where nothing makes it longer."""
+"""The usual length of an anchor in characters."""
 
 ANCHOR_MIN = 6
-"""An anchor of fewer characters could be repeated by chance."""
+"""Fewest characters of a text with an anchor; a shorter one could come by chance."""
 
 ANCHOR_MAX = 200
-"""An end of the text that tells only beyond this many characters has no anchor."""
+"""No anchor is chosen if the shortest distinctive ending has more characters."""
 
 SENTENCE_REACH = 120
-"""Characters that an anchor may have where that makes it begin with a sentence."""
+"""Most characters of an anchor that is lengthened to begin with a sentence."""
 
 _SENTENCE = re.compile(
     r"(?<=[^\W\d][.!?\u2026])[\"'\u201d\u2019)]* (?=\w)|(?<=[\u3002\uff01\uff1f])"
@@ -34,16 +34,16 @@ _WORD_REACH = 24  # how far back the start of a word is looked for
 def choose_anchor(delivered: str, tail: Tail | None = None) -> str | None:
     """Return the end of ``delivered`` that the next attempt is asked to begin with.
 
-    It is about 40 characters, from the start of a word, or up to 120 from the start of a
-    sentence in the same line, and longer where the text repeats itself. None when the text is
-    too short or too repetitive for any end of it to be telling. ``tail`` is that of the text
-    where it is known.
+    The anchor has about 40 characters and begins with a word, or up to 120 and begins with a
+    sentence of the same line; it is longer if the text repeats itself. The result is None if the
+    text is too short or too repetitive to have a distinctive ending. ``tail`` is the tail of
+    ``delivered``, computed here if it is not given.
     """
     tail = tail or Tail.of(delivered)
     size = len(tail.folded)
-    if size < ANCHOR_MIN or tail.telling < max(0, size - ANCHOR_MAX):
+    if size < ANCHOR_MIN or tail.distinctive < max(0, size - ANCHOR_MAX):
         return None
-    latest = min(tail.offsets[tail.telling], max(0, len(tail.text) - ANCHOR_LENGTH))
+    latest = min(tail.offsets[tail.distinctive], max(0, len(tail.text) - ANCHOR_LENGTH))
     start = None if among_like_lines(tail.text) else _sentence_start(tail, latest)
     start = _word_start(tail.text, latest) if start is None else start
     begin = len(tail.text) - len(tail.text.lstrip())
@@ -54,7 +54,7 @@ def choose_anchor(delivered: str, tail: Tail | None = None) -> str | None:
 
 
 def _sentence_start(tail: Tail, latest: int) -> int | None:
-    """Return the offset, ``latest`` or before, where a sentence of the last line begins."""
+    """Return the last offset up to ``latest`` where a sentence of the last line begins."""
     first = max(tail.text.rfind("\n"), len(tail.text) - SENTENCE_REACH)
     starts = [found.end() for found in _SENTENCE.finditer(tail.text, max(first, 0))]
     fitting = (start for start in reversed(starts) if start <= latest)
@@ -65,7 +65,7 @@ def _sentence_start(tail: Tail, latest: int) -> int | None:
 
 
 def _word_start(text: str, at: int) -> int:
-    """Return the offset, ``at`` or a little before, where a word or else a character begins."""
+    """Return the offset, at most ``at``, where a word begins nearby, else a character."""
     characters = (place for place in range(at, -1, -1) if _begins_character(text, place))
     near = range(at, max(-1, at - _WORD_REACH - 1), -1)
     words = (place for place in near if place == 0 or text[place - 1].isspace())
@@ -73,9 +73,9 @@ def _word_start(text: str, at: int) -> int:
 
 
 def _begins_character(text: str, at: int) -> bool:
-    """Return whether what a reader sees as one character begins at ``at``, and is no space.
+    """Return whether a grapheme cluster that is no space begins at ``at``.
 
-    The rules are those of grapheme clusters (Unicode Standard Annex 29) that matter here.
+    These are the rules of Unicode Standard Annex 29 that matter here.
     """
     char = text[at]
     if char.isspace() or _extends(char):

@@ -1,7 +1,7 @@
 """An answer that is one of a few values (``responseMimeType: text/x.enum``), cut in the word.
 
-Such an answer is no JSON: it is joined like text. But it is short, often too short for an anchor,
-and what comes out has to be one of the values that the request allows, to the character.
+Such an answer is joined like text. It is often too short for an anchor, but the result must be
+exactly one of the values that the request allows, which decides where the attempt joins.
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from gemproxy.core.seam.splice import Decision, Joiner
 
 @attrs.define
 class Choice:
-    """Hold the rest of the answer and join it so that it is one of ``values``, or not at all.
+    """Hold the rest of the answer and join it only if the result is one of ``values``.
 
-    ``delivered`` is what the client has, ``seam`` what finds the asked echo in the attempt.
+    ``delivered`` is the client's text; ``seam`` finds the requested echo in the attempt.
     """
 
     delivered: str
@@ -33,10 +33,9 @@ class Choice:
         return None
 
     def close(self) -> Decision:
-        """Return where the attempt joins: the seam's cut goes before those that are guessed.
+        """Return where the attempt joins: the seam's cut, else a guessed one.
 
-        White space around a value counts for nothing. Where several guesses make different
-        values, none is taken.
+        Whitespace around a value is ignored. If guesses make different values, none is used.
         """
         text = "".join(self._pieces)
         decided = self._decided or self.seam.close()
@@ -52,7 +51,7 @@ class Choice:
         return (self.delivered + text[drop:]).strip()
 
     def _cuts(self, text: str) -> Iterator[Cut]:
-        """Yield the places to join at: after the text so far, told again in part or not at all."""
+        """Yield the possible cuts: after a repeated end of the delivered text, or none."""
         longest = max(map(len, self.values))
         for length in range(1, min(len(self.delivered), longest) + 1):
             if text.startswith(self.delivered[-length:]):

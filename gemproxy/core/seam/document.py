@@ -1,17 +1,16 @@
-"""A JSON answer: where a resumed attempt joins it, so that one valid document comes out.
+"""Where a resumed attempt joins a JSON answer, so that the result is one valid document.
 
-``Document`` is the joiner for requests that ask for JSON. It holds all text of an attempt. When
-the attempt is over it looks at a few places to join at, in this order: the seam's, none, the
-whole text told again, and overlaps. What no seam may trust to chance, the grammar decides:
-``Reader`` knows where the delivered text stands, and most wrong cuts fail within a few tokens.
-Among like values several overlaps can fit, or an overlap and new text, and each makes another
-document: then none is taken.
-The place that makes a whole document is parsed, once, and checked against the schema, once.
+``Document`` is the joiner for requests that ask for JSON. It holds all text of an attempt. When the
+attempt is over it tries a few cuts in this order: the seam's, no cut, the repeated whole text, and
+overlaps. The JSON grammar decides between them: ``Reader`` knows the state after the delivered
+text, and most wrong cuts fail within a few tokens. Among similar values several overlaps can fit,
+or an overlap and new text, and each makes a different document: then the attempt is refused. The
+document that the chosen cut makes is parsed once and checked against the schema once.
 
-An attempt that is itself cut can still bring the document forward. Then the same places are
-looked at, but only if the seam has decided from the text alone, and nothing has to be whole.
+An attempt that is cut itself can still extend the document. Then the same cuts are tried without
+requiring a whole document, but only if the seam has decided from the text alone.
 
-All of this is work in bits, so that a large document holds up no other stream; ``advance`` does
+The work is done in slices, so a large document does not block other streams; ``advance`` does
 about two milliseconds of it.
 """
 
@@ -28,22 +27,22 @@ from gemproxy.core.seam.splice import Decision, Joiner
 from gemproxy.core.seam.tail import UNASKED_MIN
 
 LARGEST = 1 << 20
-"""Characters. A longer text is joined where the seam says, without being read."""
+"""Characters of the longest text that is parsed; a longer one is joined by the seam alone."""
 
 SEAM_REACH = 2000
-"""Characters that a seam has to see of either text, unless it swallows a restart."""
+"""Characters of either text that the seam gets, unless it swallows a restart."""
 
 _OPENING_FENCE = re.compile(r"\s*`{3}(?:json)?[ \t]*\r?\n", re.IGNORECASE)
 _CLOSING_FENCE = re.compile(r"\s*`{3}\s*\Z")
 _OVERLAP_MAX = 600
 _OVERLAPS_MAX = 8
 _SLICE = 1000  # steps
-_SEAM_BIT = 32  # characters that the seam takes in one bit
-_SEAM_STEPS = 4  # steps that a character takes there
+_SEAM_BIT = 32  # characters that the seam reads in one slice
+_SEAM_STEPS = 4  # steps that the seam needs for a character
 
 
 def is_document(text: str, schema: Schema | None) -> bool:
-    """Tell whether ``text`` is valid JSON that agrees with ``schema``, where one is given."""
+    """Return whether ``text`` is valid JSON that agrees with ``schema``, if one is given."""
     return finished(_is_document(text, schema))
 
 
@@ -57,10 +56,10 @@ def _is_document(text: str, schema: Schema | None) -> Work[bool]:
 
 @attrs.define
 class Document:
-    """Hold a whole JSON answer and join it so that it is one valid document, or not at all.
+    """Hold a whole JSON answer and join it only if the result is one valid document.
 
-    ``delivered`` is the text to go on from, ``seam`` what finds the asked echo in the attempt.
-    ``anew`` says, after a decision, that the attempt told a whole document, but another one.
+    ``delivered`` is the text to continue; ``seam`` finds the requested echo in the attempt. After
+    a decision, ``anew`` means that the attempt was a whole document of its own.
     """
 
     delivered: str
@@ -72,23 +71,23 @@ class Document:
     _work: Work[Decision] | None = None
 
     def feed(self, text: str) -> Decision | None:
-        """Hold everything that can still be judged."""
+        """Hold the text; decide only if it becomes too large to parse."""
         self._pieces.append(text)
         self._size += len(text)
         return self._unread() if self._size > 2 * LARGEST else None
 
     def close(self) -> Decision:
-        """Decide at once with what there is, as for an attempt that ended by itself."""
+        """Decide at once with the text so far, as for an attempt that ended by itself."""
         return finished(self._decided(whole=True))
 
     def end(self, *, whole: bool) -> None:
-        """Begin to decide; ``whole`` if the attempt ended by itself, else it was cut."""
+        """Begin to decide; ``whole``: the attempt ended by itself and was not cut."""
         self._work = self._decided(whole=whole)
 
     def advance(self) -> Decision | None:
         """Do a slice of the work; return the decision when it is done.
 
-        For an attempt that was cut, Diverged means that nothing of it can be kept.
+        For a cut attempt, Diverged means that none of its text can be kept.
         """
         assert self._work is not None  # noqa: S101 - end() comes first
         steps = 0
@@ -101,7 +100,7 @@ class Document:
         return None
 
     def _unread(self) -> Decision:
-        """Decide about an attempt that has become too large to read, by the seam alone."""
+        """Decide by the seam alone about an attempt that is too large to parse."""
         text = "".join(self._pieces)
         if _begins_again(text, self.delivered):
             return Cut(len(self.delivered), Joint.RESTART)
@@ -121,14 +120,14 @@ class Document:
         return decision
 
     def _opened(self) -> int:
-        """Return the length of the fence that the delivered text begins with, if it does."""
+        """Return the length of the fence at the beginning of the delivered text, else 0."""
         fence = _OPENING_FENCE.match(self.delivered)
         return fence.end() if fence else 0
 
     def _fits(self, reader: Reader, text: str, *, whole: bool) -> Work[bool]:
-        """Tell whether ``text`` can follow what was read; with ``whole``, and make it whole.
+        """Return whether ``text`` can follow the text that ``reader`` has read.
 
-        A fence that the delivered text opened may be closed.
+        With ``whole``, it must also complete the document, and may close the delivered fence.
         """
         text = _CLOSING_FENCE.sub("", text) if whole and self._opened() else text
         try:
@@ -138,7 +137,7 @@ class Document:
         return reader.finish() or not whole
 
     def _ask_the_seam(self, text: str, *, whole: bool) -> Work[Decision | None]:
-        """Return the seam's decision; None if the attempt was cut before there was one."""
+        """Return the seam's decision; None if a cut attempt ended before one."""
         if _begins_again(text, self.delivered):
             return Cut(len(self.delivered), Joint.RESTART)
         for piece in self._pieces:
@@ -150,20 +149,20 @@ class Document:
         return self.seam.close() if whole else None
 
     def _joined(self, reader: Reader, said: Decision | None, text: str) -> Work[Decision]:
-        """Return the first cut that makes a whole document, if it is the one asked for."""
+        """Return the first cut that makes a whole document, if that agrees with the schema."""
         cut = yield from self._fitting(reader, said, text, whole=True)
         if cut is not None:
             return (yield from self._checked(reader, cut, text))
         again = yield from agree(self.delivered, text)
         if again is not None and again >= 0:
             return (yield from self._checked(reader, Cut(again, Joint.RESTART), text))
-        if reader.closed:  # what comes behind a whole document is no part of it
+        if reader.closed:  # text after a whole document is not part of it
             return (yield from self._checked(reader, Cut(len(text), Joint.OVERLAP), text))
         self.anew = text.lstrip()[:1] in ("{", "[") and (yield from _is_document(text, None))
         return Diverged()
 
     def _checked(self, reader: Reader, cut: Cut, text: str) -> Work[Decision]:
-        """Return ``cut`` if what it makes parses and agrees with the schema."""
+        """Return ``cut`` if its document is valid and agrees with the schema, else Diverged."""
         if not (yield from self._fits(reader, text[cut.drop :], whole=True)):
             return Diverged()
         schema = self.schema
@@ -171,12 +170,12 @@ class Document:
         return cut if right else Diverged()
 
     def _held(self, reader: Reader, said: Decision | None, text: str) -> Work[Decision]:
-        """Return where an attempt that was cut goes on from the delivered text."""
+        """Return where a cut attempt continues the delivered text, Diverged if nowhere."""
         if said is None:
             return Diverged()
         if isinstance(said, Cut) and said.kind is Joint.PLAIN:
             again = yield from agree(self.delivered, text)
-            if again is not None:  # it tells the document again, or only begins as it began
+            if again is not None:  # it repeats the document, or only its beginning
                 news = 0 <= again < len(text) and len(self.delivered) >= RESTART_MIN
                 return Cut(again, Joint.RESTART) if news else Diverged()
         cut = yield from self._fitting(reader, said, text, whole=False)
@@ -185,7 +184,7 @@ class Document:
     def _fitting(
         self, reader: Reader, said: Decision | None, text: str, *, whole: bool
     ) -> Work[Cut | None]:
-        """Return where ``text`` fits, if only one place does or one is likelier than all others."""
+        """Return the cut at which ``text`` fits; None if several fit and none is likelier."""
         likely = [said] if isinstance(said, Cut) else []
         likely.append(Cut(0, Joint.PLAIN))
         if text.startswith(self.delivered):
@@ -204,24 +203,24 @@ class Document:
         for cut in overlaps:
             fits = yield from self._fits(reader.fork(), text[cut.drop :], whole=whole)
             fitting += [cut] if fits else []
-        return fitting[0] if fitting and self._is_telling(fitting) else None
+        return fitting[0] if fitting and self._longest_wins(fitting) else None
 
     def _doubtful(self, text: str) -> Cut | None:
-        """Return the overlap that speaks against new text, None where it is likely by chance."""
+        """Return the overlap that makes new text doubtful; None if it is likely by chance."""
         overlap = next(_overlaps(self.delivered, text), Cut(0, Joint.PLAIN))
         long = overlap.drop >= UNASKED_MIN and not self._ends_twice(overlap.drop)
         return overlap if long else None
 
-    def _is_telling(self, fitting: list[Cut]) -> bool:
-        """Tell whether the longest of the overlaps goes before the others.
+    def _longest_wins(self, fitting: list[Cut]) -> bool:
+        """Return whether the longest of the overlaps is the likely one.
 
-        If a shorter one were right, the attempt would say the end of the delivered text once
-        more. That is likely only where the delivered text ends with two of them already.
+        If a shorter one were right, the new text would repeat the end of the delivered text. That
+        is likely only if the delivered text already ends with two copies of it.
         """
         return not any(self._ends_twice(fitting[0].drop - other.drop) for other in fitting[1:])
 
     def _ends_twice(self, length: int) -> bool:
-        """Tell whether the delivered text ends with so many characters two times over."""
+        """Return whether the last ``length`` delivered characters occur twice in a row."""
         return self.delivered[-length:] == self.delivered[-2 * length : -length]
 
 
@@ -230,7 +229,7 @@ def _begins_again(text: str, delivered: str) -> bool:
 
 
 def _overlaps(delivered: str, text: str) -> Iterator[Cut]:
-    """Yield the cuts where ``text`` begins as ``delivered`` ends."""
+    """Yield the cuts after a beginning of ``text`` that is an end of ``delivered``."""
     for length in range(min(len(delivered), _OVERLAP_MAX), 0, -1):
         if text.startswith(delivered[-length:]):
             yield Cut(length, Joint.OVERLAP)

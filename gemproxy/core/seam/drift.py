@@ -1,16 +1,16 @@
-"""A restart that tells the answer with some words changed, and then comes to where it stopped.
+"""A restart that changes some words of the delivered text and then reaches its end.
 
-Small models tell the same text again with a word left out or another one ("pulled down over",
-"pulled over"): of 126 restarts that went astray 48 later passed through the whole anchor. What
-follows the anchor can be joined, if the retelling is the same text up to there. It is when
+Small models repeat a text with a word omitted or replaced ("pulled down over", "pulled over"): 48
+of 126 restarts that left the delivered words later passed through the whole anchor. The text after
+the anchor can be joined if the reworded text before it still is the delivered text, that is, if
 
-* the last ``ANCHOR`` characters of the delivered text occur once in it, and now for the first
-  time in the retelling, letter for letter, at about the same distance from the beginning;
+* the last ``ANCHOR`` characters of the delivered text occur once in it, and now occur for the first
+  time in the reworded text, letter for letter, at about the same distance from the beginning;
 * nearly all of the delivered text came, in order, in stretches of at least ``SHINGLE`` equal
-  characters, and between these only a few words were changed: no whole sentence, no number, no
-  end of a sentence or line, and no two places with their words exchanged. A sentence left out,
-  told twice or elsewhere has an end that does not fit;
-* neither has a fence, a table or a list.
+  characters, and only a few words changed between them: no whole sentence, no number, no end of a
+  sentence or line, and no words exchanged between two places. An omitted, doubled or moved sentence
+  fails this rule, because its end is such a change;
+* neither text has a fence, a table or a list.
 """
 
 import re
@@ -24,25 +24,25 @@ from gemproxy.core.seam.structure import has_fence, has_like_lines
 ANCHOR = 30
 SHINGLE = 16
 CHANGE_MAX = 24
-"""Characters that may be left out or put in at one place."""
+"""Characters that may be omitted or inserted at one place."""
 
 WORDS_MAX = 3
-"""Words that may be."""
+"""Words that may be omitted or inserted at one place."""
 
 COVERED = 0.9
-"""The share of the delivered text's shingles that must have come."""
+"""The share of the delivered text's shingles that the reworded text must contain."""
 
 BOUND = 1.25
-"""How much longer than the delivered text a retelling may become before the anchor comes."""
+"""The length of the reworded text before the anchor, at most, relative to the delivered text."""
 
 DISTANCE = 0.15
-"""The share of the delivered text's length by which the place of the anchor may differ."""
+"""The share of the delivered length by which the position of the anchor may differ."""
 
 REACH = 200
-"""Characters around a change in which its sentence is looked for."""
+"""Characters before and after a change that are searched for the ends of its sentence."""
 
 LENGTH_MAX = 50_000
-"""Characters of a text for which a retelling is compared: the loop must not wait for more."""
+"""Characters of the longest text that is compared; a longer one would block the event loop."""
 
 _WORD_BEGUN = re.compile(r"[^\W\d_\u2e80-\uffff]+$")
 _WORD_LEFT = re.compile(r"^[^\W\d_\u2e80-\uffff]+")  # scripts without spaces apart
@@ -51,9 +51,9 @@ _NOT_WORDS = re.compile(r"[\d.!?\u2026\u3002\uff01\uff1f\n]")
 
 @attrs.define
 class Drift:
-    """Swallows a retelling of the ``delivered`` text until the anchor comes.
+    """Swallows a reworded repetition of the ``delivered`` text until the anchor comes.
 
-    What was told is kept raw from where it went another way on, and as delivered up to there.
+    It keeps the delivered text up to the first difference, and the attempt's raw text from there.
     """
 
     delivered: str
@@ -63,9 +63,9 @@ class Drift:
 
     @classmethod
     def of(cls, delivered: str, agreed: int, other: str) -> "Drift | None":
-        """Return the drift of a restart from the ``delivered`` text; None where none may join.
+        """Return the drift of a restart from the ``delivered`` text; None if it may not join.
 
-        ``agreed`` folded characters of it came again, and then ``other`` ones.
+        ``agreed`` counts the folded characters that came again; ``other`` is the text after them.
         """
         text = delivered.strip()
         anchor = text[-ANCHOR:]
@@ -73,11 +73,11 @@ class Drift:
             return None
         if has_fence(text) or has_like_lines(text):
             return None
-        told = text[: folded(text)[1][agreed]] + other
-        return cls(text, [told], len(told), told[-ANCHOR:])
+        begun = text[: folded(text)[1][agreed]] + other
+        return cls(text, [begun], len(begun), begun[-ANCHOR:])
 
     def feed(self, char: str) -> bool:
-        """Take the next character of the attempt; return whether the anchor ends with it."""
+        """Add the next character of the attempt; return whether it completes the anchor."""
         self._pieces.append(char)
         self._length += 1
         self._near = self._near[1 - ANCHOR :] + char
@@ -89,7 +89,7 @@ class Drift:
         return self._length > BOUND * len(self.delivered)
 
     def joins(self) -> bool:
-        """Return whether what was told up to the anchor is the delivered text, but for words."""
+        """Return whether the text up to the anchor differs from the delivered one only in words."""
         one, other = self.delivered, "".join(self._pieces)
         if abs(len(one) - len(other)) > DISTANCE * len(one) or self.too_long:
             return False
@@ -118,16 +118,16 @@ def _are_words(change: str) -> bool:
 def _in_whole_words(
     before: str, left_out: str, put_in: str, behind: str
 ) -> tuple[list[str], list[str]]:
-    """Return the words of both sides of a change, with those of which it takes only a part."""
+    """Return the words of both sides of a change, completed at both ends."""
     begun, rest = _WORD_BEGUN.search(before), _WORD_LEFT.search(behind)
     head, foot = begun[0] if begun else "", rest[0] if rest else ""
     return (head + left_out + foot).split(), (head + put_in + foot).split()
 
 
 def _rules_its_sentence(before: str, behind: str, changed: int) -> bool:
-    """Return whether a sentence keeps fewer words than the ``changed`` ones.
+    """Return whether a sentence keeps fewer words than were ``changed``.
 
-    Then it is another sentence, and not the same with some words changed.
+    Then the change makes another sentence of it.
     """
     same = _NOT_WORDS.split(_WORD_BEGUN.sub("", before))[-1].split()
     same += _NOT_WORDS.split(_WORD_LEFT.sub("", behind), maxsplit=1)[0].split()
@@ -135,10 +135,10 @@ def _rules_its_sentence(before: str, behind: str, changed: int) -> bool:
 
 
 def _changes(one: str, other: str) -> Iterator[tuple[int, str, str]]:
-    """Yield the offsets in ``one`` of what stands there and instead of it in ``other``.
+    """Yield each change: its offset in ``one``, the text there, and the text in ``other``.
 
-    Between two changes there is an equal stretch. Where none follows soon, all that is left of
-    both texts is one change.
+    An equal stretch separates two changes. If none follows soon, the rest of both texts is one
+    change.
     """
     at = there = 0
     while at < len(one) or there < len(other):
@@ -152,7 +152,7 @@ def _changes(one: str, other: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _next_stretch(one: str, at: int, other: str, there: int) -> tuple[int, int] | None:
-    """Return where both texts next have a shingle in common, within the bounds of a change."""
+    """Return the next common shingle of both texts, at most one change away."""
     near = other[there : there + CHANGE_MAX + SHINGLE]
     for begin in range(at, min(at + CHANGE_MAX, len(one) - SHINGLE) + 1):
         found = near.find(one[begin : begin + SHINGLE])
@@ -162,7 +162,7 @@ def _next_stretch(one: str, at: int, other: str, there: int) -> tuple[int, int] 
 
 
 def _run(one: str, at: int, other: str, there: int) -> int:
-    """Return how many characters from two places on are equal."""
+    """Return how many characters are equal from two places on."""
     length, step = 0, 1024
     while step:
         if one[at + length : at + length + step] == other[there + length : there + length + step]:

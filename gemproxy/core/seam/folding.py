@@ -1,7 +1,7 @@
-"""Text as two tellings of it are compared: *folded*.
+"""*Folded* text: the form in which two versions of a text are compared.
 
-A run of whitespace is one space, variants of quotes and of dashes are one character. Offsets
-are always those of the raw text, so what is found folded is cut to the code point.
+Folding turns a run of whitespace into one space, and variants of quotes and of dashes into one
+character. Offsets always refer to the raw text, so a cut is exact to the code point.
 """
 
 import re
@@ -23,9 +23,9 @@ _RUN = re.compile("  +")
 
 
 def folded(text: str) -> tuple[str, Sequence[int]]:
-    """Return ``text`` folded, and for each character the offset of the first raw one.
+    """Return ``text`` folded, and for each folded character the offset of its first raw one.
 
-    The same as ``fold`` for a text that is all there, many times faster.
+    This equals ``fold`` for a complete text and is many times faster.
     """
     plain = text.translate(_FOLDING)
     if "  " not in plain:
@@ -43,13 +43,13 @@ def folded(text: str) -> tuple[str, Sequence[int]]:
 
 
 def fold_piece(piece: str, last: str) -> str:
-    """Return a ``piece`` of a text folded; ``last`` is the folded character before it."""
+    """Return a folded ``piece`` of a text; ``last`` is the folded character before it."""
     plain = _RUN.sub(" ", piece.translate(_FOLDING))
     return plain[1:] if last == " " and plain.startswith(" ") else plain
 
 
 def fold(chars: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield the folded characters, each with the offset of the first raw one it stands for."""
+    """Yield the folded characters, each with the offset of its first raw one."""
     before = ""
     for offset, char in enumerate(chars):
         plain = " " if char.isspace() else ALIKE.get(char, char)
@@ -59,6 +59,6 @@ def fold(chars: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 def common_length(one: str, other: str) -> int:
-    """Return how many characters two texts have in common at their beginning."""
+    """Return the length of the common beginning of two texts."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -1,14 +1,14 @@
-"""JSON text read in slices: where a text that may be cut stands, and the value when it is whole.
+"""JSON text read in slices: the state after a text that may be cut, and the value of a whole one.
 
-``Reader`` is a state machine. It takes text piece by piece and knows after each piece which
-arrays and objects are open, what may follow, and which half of a token stands at the end (a
-string, an escape in it, a number that may go on). It can be forked there: a fork reads what
-might come next without changing anything of the original.
+``Reader`` is a state machine. It reads text piece by piece and knows after each piece which arrays
+and objects are open, which tokens may follow, and which incomplete token is at the end (a string,
+an escape in it, a number that may continue). It can be forked: a fork reads possible next text
+without changing the original.
 
-The work comes as generators that yield after each bounded bit of it, with the number of steps
-that it took (a step is a token, or ``STEP_CHARS`` characters of a long one: about a microsecond),
-so that a large text does not hold up others. RFC 8259 is the grammar. Text that has more than
-one meaning is refused: duplicate keys, and numbers beyond what Python reads.
+The work is done by generators that yield after a bounded slice, with the number of steps that it
+needed (a step is a token, or ``STEP_CHARS`` characters of a long one: about a microsecond), so a
+large text does not block other streams. The grammar is RFC 8259. Ambiguous text is refused:
+duplicate keys, and numbers that Python cannot read.
 """
 
 import json
@@ -22,13 +22,13 @@ import attrs
 T = TypeVar("T")
 
 Work = Generator[int, None, T]
-"""Work in bits: yields the steps that each took, returns the result."""
+"""Work in slices: yields the number of steps of each slice, returns the result."""
 
 STEP_CHARS = 32
 """Characters of one token that count as one step."""
 
 DEPTH_MAX = 500
-"""Arrays and objects inside each other; Python's own decoder reads about twice as many."""
+"""Nested arrays and objects, at most; Python's own decoder reads about twice as many."""
 
 _BIT = 100  # steps, at most, between two yields
 _WINDOW = _BIT * STEP_CHARS
@@ -52,15 +52,15 @@ _VALUES, _KEYS = (_VALUE, _FIRST_ITEM), (_KEY, _FIRST_KEY)
 
 
 class NotJSON(ValueError):
-    """The text is no beginning of a JSON text that has one meaning."""
+    """The text is not the beginning of an unambiguous JSON text."""
 
 
 @attrs.define
 class Reader:
     """Reads one JSON text; ``value`` is its value as far as it was read.
 
-    ``rest`` is the token that the text so far has begun and not ended. A number is one until
-    something follows it.
+    ``rest`` is the incomplete token at the end of the text so far. A number is incomplete until
+    another token follows it.
     """
 
     value: Any = None
@@ -72,19 +72,19 @@ class Reader:
 
     @property
     def closed(self) -> bool:
-        """Whether the text is whole and nothing can follow it."""
+        """Whether the text is whole, so only whitespace can follow it."""
         return self._expected == _END
 
     def fork(self) -> "Reader":
-        """Return a reader that stands at the same place and looks only at the grammar.
+        """Return a reader in the same state that checks only the grammar.
 
-        It keeps no values, so it finds no duplicate keys.
+        It keeps no values, so it does not find duplicate keys.
         """
         fresh = [type(container)() for container in self._open]
         return Reader(None, self.rest, self._expected, fresh, list(self._keys), keeps=False)
 
     def read(self, text: str) -> Work[None]:
-        """Go on with ``text``; raise NotJSON as soon as it cannot be JSON whatever follows."""
+        """Read ``text``; raise NotJSON as soon as no following text can make it JSON."""
         text, self.rest = self.rest + text, ""
         at, size, steps = 0, len(text), 0
         while True:
@@ -105,7 +105,7 @@ class Reader:
                 steps = 0
 
     def finish(self) -> bool:
-        """Take a number that the text ends with; tell whether the text is whole."""
+        """Complete a number at the end of the text; return whether the text is whole."""
         if self.rest and self._expected == _VALUE and not self._open:
             number, self.rest = self.rest, ""
             try:
@@ -115,9 +115,9 @@ class Reader:
         return self.closed
 
     def _beyond(self, text: str, at: int) -> Work[int]:
-        """Read a token that is longer than the window, or that the end of the text cuts.
+        """Read a token that is longer than the window, or cut by the end of the text.
 
-        Return where it ends, -1 when the text is over.
+        Return the offset of its end, -1 at the end of the text.
         """
         size = len(text)
         at = yield from _past(_SPACE, text, at)
@@ -139,7 +139,7 @@ class Reader:
         return -1
 
     def _keep(self, rest: str) -> None:
-        """Keep the beginning of a token; raise NotJSON if none begins like that here."""
+        """Keep the beginning of a token; raise NotJSON if no token can begin with it here."""
         string = rest.startswith('"')
         if self._expected not in ((*_VALUES, *_KEYS) if string else _VALUES):
             raise NotJSON("a value where none belongs")
@@ -186,7 +186,7 @@ class Reader:
             raise NotJSON("a sign where none belongs")
 
     def _put(self, value: object) -> None:
-        """Put a value, or an array or object that has begun, where it belongs."""
+        """Add a value, or an opened array or object, to its container."""
         if self._expected not in _VALUES:
             raise NotJSON("a value where none belongs")
         if not self._open:
@@ -202,7 +202,7 @@ class Reader:
 
 
 def parse(text: str) -> Work[Any]:
-    """Return the value of a JSON text, read as ``Reader`` does; raise NotJSON."""
+    """Return the value of a whole JSON text; raise NotJSON."""
     reader = Reader()
     yield from reader.read(text)
     if not reader.finish():
@@ -211,11 +211,11 @@ def parse(text: str) -> Work[Any]:
 
 
 def agree(one: str, other: str) -> Work[int | None]:
-    """Compare two texts token by token, whatever white space stands between the tokens.
+    """Compare two texts token by token, ignoring the whitespace between tokens.
 
-    Return how many characters of ``other`` say all that ``one`` does, whose last token may be
-    cut; -1 if ``other`` ends before that, None where they differ. From a token on that is longer
-    than the window they have to be equal to the character.
+    Return the length of the beginning of ``other`` that has all tokens of ``one``, whose last
+    token may be cut; -1 if ``other`` ends before that, None if they differ. From a token longer
+    than the window on, the texts must be equal to the character.
     """
     here = there = steps = 0
     while True:
@@ -235,7 +235,7 @@ def agree(one: str, other: str) -> Work[int | None]:
 
 
 def release(value: object) -> Work[None]:
-    """Let go of a value, in bits: all of a large one at once takes long, too."""
+    """Free the memory of a value in slices, because freeing a large value takes long too."""
     todo = [value]
     del value
     while todo:
@@ -261,7 +261,7 @@ def finished(work: Work[T]) -> T:
 
 
 def _common_rest(one: str, here: int, other: str, there: int) -> int | None:
-    """Compare what is left of both; the rest of ``one`` is the beginning of a token, or space."""
+    """Compare the rests of both; the rest of ``one`` is an incomplete token or whitespace."""
     rest, theirs = one[here:].strip(" \t\n\r"), other[there:].lstrip(" \t\n\r")
     rest = rest if rest[:1] != '"' else one[here:].lstrip(" \t\n\r")
     if not rest:
@@ -272,12 +272,12 @@ def _common_rest(one: str, here: int, other: str, there: int) -> int | None:
 
 
 def _is_open(found: re.Match[str], text: str) -> bool:
-    """Tell a number that may go on behind the end of the text."""
+    """Return whether the token is a number at the end of the text, which may continue."""
     return found.lastindex == _NUMBER and found.end() == len(text)
 
 
 def _past(pattern: re.Pattern[str], text: str, at: int) -> Work[int]:
-    """Return where the characters end that ``pattern`` takes, from ``at`` on."""
+    """Return the end of the run from ``at`` on that ``pattern`` matches."""
     while True:
         found = pattern.match(text, at, at + _WINDOW)
         end = found.end() if found else at
@@ -288,9 +288,9 @@ def _past(pattern: re.Pattern[str], text: str, at: int) -> Work[int]:
 
 
 def _string(text: str, at: int) -> Work[tuple[list[str], int]]:
-    """Read a long string from behind its quotation mark; return its pieces and where they end.
+    """Read a long string from after its quotation mark; return its pieces and their end.
 
-    The halves of a character that is written as two escapes stay together.
+    The two escapes of a surrogate pair stay in one piece.
     """
     pieces: list[str] = []
     while True:

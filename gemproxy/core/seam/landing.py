@@ -1,14 +1,14 @@
-"""What may still follow a completed repetition before the answer goes on.
+"""The signs and whitespace between a completed repetition and the rest of the answer.
 
-Whitespace behind it is dropped only as far as the client has exactly the same. Signs are
-dropped where they close what was opened before the repetition, or where they are copies of
-what our notice showed:
+Whitespace after a repetition is dropped only as far as it equals the whitespace that the client
+has. Signs are dropped if they close a sign that was opened before the repetition, or if they are
+copies from our notice:
 
 * the partner of a quotation mark or of emphasis, with the dots of an ellipsis before it; the
   closing line of a fence that stood around the echo alone;
-* our own closing mark: in any number of signs up to four marks where it was opened, else two to
-  four signs directly behind the last character, and only where the notice showed them. A full
-  stop before it was the model's where the text stops inside a clause;
+* our own closing mark: if the attempt opened it, one to twelve signs (four marks); otherwise two
+  to four signs directly after the last character, if the notice showed the mark. If the text stops
+  inside a clause, a full stop before the mark is dropped too, because the model added it;
 * our own closing tag.
 """
 
@@ -31,12 +31,12 @@ _LINES = {0: 0, 1: 1, 2: 2, 3: 1}
 
 @attrs.frozen
 class Place:
-    """What is known of the end of the delivered text.
+    """Facts about the end of the delivered text.
 
-    ``own`` is the sign that our closing mark is made of, empty where the notice showed none;
-    ``tag`` says that the text has nothing of our tag, ``inside`` that it ends inside a line or
-    clause, ``wide`` that its last character takes no space behind it, ``dense`` that it ends
-    among lines that no empty ones set apart.
+    ``own`` is the sign that our closing mark consists of, empty if the notice showed no mark.
+    ``tag``: the text does not contain our tag. ``inside``: it ends inside a line or clause.
+    ``wide``: its last character takes no space after it. ``dense``: it ends among lines of the
+    same structure without empty lines between them.
     """
 
     own: str = ""
@@ -48,18 +48,21 @@ class Place:
 
 @attrs.frozen
 class Closer:
-    """Signs that may follow a repetition: whole, or begun; ``ours`` are copies of our own."""
+    """Signs that may follow a repetition, as patterns of the whole and of its beginnings.
+
+    ``ours``: the signs are copies of our own mark or tag.
+    """
 
     whole: re.Pattern[str]
     begun: re.Pattern[str]
     ours: bool = False
 
     def match(self, rest: str) -> re.Match[str] | None:
-        """Return the signs that ``rest`` begins with, behind some ``space``."""
+        """Match the signs at the beginning of ``rest``, after whitespace (group ``space``)."""
         return self.whole.match(rest)
 
     def may_come(self, rest: str) -> bool:
-        """Return whether ``rest`` is the beginning of them."""
+        """Return whether ``rest`` is a beginning of the signs."""
         return self.begun.fullmatch(rest) is not None
 
 
@@ -97,7 +100,7 @@ def _own(sign: str, place: Place, *, opened: bool) -> Closer:
 
 
 def closers_for(before: Before, place: Place, last: str) -> tuple[Closer, ...]:
-    """Return what may close a repetition; ``last`` is the last character of the delivered text."""
+    """Return the signs that may close a repetition; ``last`` is the delivered last character."""
     if before.fence:
         return ()
     signs = before.mark.translate(PAIRED)
@@ -113,13 +116,13 @@ def closers_for(before: Before, place: Place, last: str) -> tuple[Closer, ...]:
 
 @attrs.define
 class Landing:
-    """A completed repetition, and what came behind it.
+    """A completed repetition and the text after it.
 
-    ``end`` counts the attempt's characters up to its last one, ``rest`` is what came after.
-    ``trailing`` is what of the delivered text follows the repeated end. ``before`` is what
-    stood before the repetition, ``opening`` its mark as it came, ``block`` says that it was a
-    block quotation. Where it ``must_close``, it is none without the closing signs. If the
-    rest goes on with ``unless``, it was the next of several repetitions, and new text.
+    ``end`` is the attempt's offset after the repetition, ``rest`` the attempt's text from there.
+    ``trailing`` is the delivered text after the repeated end. ``before`` describes the text before
+    the repetition, ``opening`` is its quotation mark as it came, ``block`` marks a block quotation.
+    With ``must_close``, the match counts only if the closing signs follow. If the following text
+    starts with ``unless``, the match was just another repetition and is discarded.
     """
 
     end: int
@@ -135,24 +138,24 @@ class Landing:
     unless: str = ""
 
     def is_void(self) -> bool:
-        """Return whether it is none, but new text."""
+        """Return whether the match has turned out to be new text."""
         if self.must_close and self._close() is None and not self._may_close():
             return True
         return bool(self.unless) and self._beyond().startswith(self.unless)
 
     def is_open(self) -> bool:
-        """Return whether the next characters can still make it void."""
+        """Return whether the next characters can still make the match void."""
         if self.must_close and self._close() is None:
             return True
         return bool(self.unless) and self.unless.startswith(self._beyond())
 
     def stands(self) -> bool:
-        """Return whether it is a repetition if nothing follows any more."""
+        """Return whether the match counts if the attempt ends here."""
         closed = not self.must_close or self._close() is not None
         return closed and len(self.unless) != 1
 
     def cut(self) -> tuple[int, bool]:
-        """Return how many characters to drop as things stand, and whether that is settled."""
+        """Return how many characters to drop so far, and whether this number is final."""
         if self.block:
             size, settled = self._behind_lines(0)
             return self.end + size, settled
@@ -167,7 +170,7 @@ class Landing:
         return self.rest[_same(self.rest, self.trailing)[0] :]
 
     def _plain(self) -> str:
-        """Return the rest with variants of quotes made plain, but for what only opens."""
+        """Return ``rest`` with variants of quotes folded, except after a mark that only opens."""
         plain = self.rest.translate(ALIKE_TABLE)
         at = len(self.rest) - len(self.rest.lstrip())
         if self.opening in OPENING and self.rest[at : at + 1] == self.opening:
@@ -188,7 +191,7 @@ class Landing:
         )
 
     def _close(self) -> tuple[int, bool] | None:
-        """Return the size of the closing signs and the whitespace behind; None without any."""
+        """Return the size of the closing signs with the whitespace after them; None without any."""
         plain = self._plain()
         if self.before.fence:
             found = _fence_whole(self.before.fence).match(plain)
@@ -206,14 +209,14 @@ class Landing:
         size, settled = _same(rest, trailing)
         if closer is TAG or not closer.ours or size or not rest.startswith("\n"):
             return found.end() + size, settled
-        # The line end belongs to the mark: it stood in a line of its own, or in mid-line.
+        # The line end belongs to the mark, which stood in a line of its own or in mid-line.
         alone = "\n" in found["space"] and self.place.dense and rest[1:2] != "\n"
         broken = bool(trailing) and not trailing.strip(" ") and rest[1:2].islower()
         known = len(rest) > 1 or not (alone or trailing)
         return found.end() + (1 if known and (alone or broken) else 0), known
 
     def _behind_lines(self, at: int) -> tuple[int, bool]:
-        """Return the cut behind a block, which ends ``at``, and its empty lines."""
+        """Return the size of a block that ends ``at`` with the empty lines after it."""
         rest = self.rest[at:]
         lines = len(rest) - len(rest.lstrip("\n"))
         known = lines < len(rest) or lines > max(_LINES)
@@ -229,9 +232,9 @@ class Landing:
 
 
 def _same(rest: str, trailing: str) -> tuple[int, bool]:
-    """Return how much of what the client has ``rest`` begins with, and whether that is all.
+    """Return how much of ``trailing`` ``rest`` begins with, and whether this is final.
 
-    Markdown that ``rest`` leaves out, as it does in an echo of another spelling, is passed over.
+    Markdown signs that ``rest`` omits, as an echo in another spelling does, are skipped.
     """
     matched = 0
     for sign in trailing:

@@ -1,10 +1,10 @@
-"""What a resumed attempt may say before it repeats the anchor.
+"""The *lead*: text that a resumed attempt may put before the repeated anchor.
 
-A polite sentence, a code fence, quotation marks, dots, our own tag, whitespace: none of it is
-part of the answer, but only the complete anchor behind it proves that. A sentence is known by
-how it begins (in English and Chinese) or by a word of going on (phrases.py); it ends with a
-colon, dots or its line. One line of any other words may stand there too, a *foreign* line: then
-the anchor has to prove more (seam.py).
+A lead can contain our own tag, a polite sentence, a code fence, dots, quotation marks and
+whitespace. It is dropped only if the complete anchor follows. A sentence is recognised by its
+first words (in English and Chinese) or by a word of continuing (phrases.py); it ends with a colon,
+dots or its line. One line of any other words is a *foreign* line; after one, stricter rules apply
+to the anchor (seam.py).
 """
 
 import re
@@ -16,7 +16,7 @@ from gemproxy.core.seam.marks import QUOTE_OPEN
 from gemproxy.core.seam.phrases import speaks_of_going_on, speaks_only_of_going_on
 
 PREAMBLE_MAX = 120
-"""Characters of a line like "Sure, here is the continuation:"."""
+"""Most characters of a line like "Sure, here is the continuation:"."""
 
 _PHRASES = (
     *("Sure", "Certainly", "Of course", "Absolutely", "OK", "Okay", "Alright", "All right"),
@@ -45,15 +45,15 @@ _MARK_BEGUN = r"(?:\.{1,2}|<|\[)?"
 
 PAIRED = str.maketrans("\u00ab\u2039\u300c\u300e\u27e6<[", "\u00bb\u203a\u300d\u300f\u27e7>]")
 OPENING = ("\u201c", "\u2018", "\u201e", "\u201a")
-"""Quotation marks that only open; folded, they look like those that close."""
+"""Quotation marks that only open; folding makes them equal to closing ones."""
 
 
 @attrs.frozen
 class Before:
-    """What stands before an echo, in its parts; each is empty where there is none.
+    """The parts of a lead; an absent part is empty.
 
-    ``mark`` stands at the offset ``at``, and ``gap`` says whether whitespace follows it. The
-    lead is the attempt's text up to the echo.
+    ``foreign`` is a foreign line, ``fence`` the signs of a code fence. ``mark`` is a quotation mark
+    or emphasis at the offset ``at``; ``gap``: whitespace follows it.
     """
 
     foreign: str = ""
@@ -65,11 +65,11 @@ class Before:
 
 @attrs.frozen
 class Lead:
-    """The grammar of what may stand before an echo: tag, sentence, fence, marks, whitespace.
+    """The grammar of a lead: tag, sentence, fence, marks, whitespace.
 
-    Where the delivered text ends inside a fence, the attempt may have opened that again;
-    elsewhere a fence stands around the echo alone, and must be closed behind it. Both methods
-    take the text with variants of quotes made plain.
+    If the delivered text ends inside a fence, the lead may open that fence again; otherwise a
+    fence surrounds the echo alone and must be closed after it. Both methods expect text with
+    variants of quotes folded.
     """
 
     whole: re.Pattern[str]
@@ -77,13 +77,13 @@ class Lead:
 
     @classmethod
     def of(cls, *, fenced: bool) -> "Lead":
-        """Return the grammar for a text that ends inside a fence, or outside of any."""
+        """Return the grammar for a delivered text that ends inside a fence, or outside."""
         whole = r"\s*" + (_REOPENED if fenced else _OWN_FENCE) + _MARKS
         begun = rf"{whole}{_MARK_BEGUN}|\s*{_FENCE_BEGUN}"
         return cls(re.compile(whole), re.compile(begun))
 
     def parse(self, text: str) -> Before | None:
-        """Return the parts of ``text`` as a lead; None where it is none."""
+        """Return the parts of ``text`` if it is a complete lead, else None."""
         for end, foreign in _sentences(text):
             found = self.whole.fullmatch(text, end)
             if found is not None:
@@ -94,16 +94,16 @@ class Lead:
         return None
 
     def possible(self, text: str) -> bool:
-        """Return whether ``text`` is a lead, or the beginning of one."""
+        """Return whether ``text`` is a lead or the beginning of one."""
         return _is_begun(text) or any(
             self.begun.fullmatch(text, end) is not None for end, _ in _sentences(text)
         )
 
 
 def _sentences(text: str) -> Iterator[tuple[int, str]]:
-    """Yield where a sentence that may stand before an echo ends, and that if it is foreign.
+    """Yield the end of each possible sentence of a lead, with its line if that is foreign.
 
-    One is known that begins with a usual phrase or speaks only of going on.
+    A sentence is not foreign if it begins with a usual phrase or only announces a continuation.
     """
     tag = _TAG.match(text)
     start = tag.end() if tag is not None else 0
@@ -121,7 +121,7 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_begun(text: str) -> bool:
-    """Return whether ``text`` is the beginning of a tag, or of a first line before an echo."""
+    """Return whether ``text`` is the beginning of our tag or of a lead's first line."""
     tag = _TAG.match(text)
     line = text[tag.end() if tag is not None else 0 :]
     plain = line.lstrip("*_")
@@ -135,10 +135,10 @@ LEADS = {fenced: Lead.of(fenced=fenced) for fenced in (False, True)}
 
 
 def may_be_foreign(text: str) -> bool:
-    """Return whether ``text`` begins as a line does that is said before the answer goes on.
+    """Return whether ``text`` may be the beginning of a foreign line.
 
-    It begins with a capital, or with a letter that has no case. Most text that simply goes on
-    begins with a space or a small letter, and is not held for long.
+    Such a line begins with a capital or with a letter without case. Most text that simply
+    continues begins with a space or a small letter, so it is not held for long.
     """
     letter = text.lstrip("\n*_#([\u00a1\u00bf")[:1]
     return not letter or (letter.isalpha() and not letter.islower())

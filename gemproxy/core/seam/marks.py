@@ -1,12 +1,12 @@
-"""What a notice shows a model beside the text: marks around the anchor, tags around a quotation.
+"""The marks around the anchor and the tags around the quoted text in our notice to the model.
 
-Models copy them into their answers: closed by more or fewer signs than were opened, behind an
-echo that they did not open, or the tag before and behind the whole text (seen with SmolLM2
-and Gemma 3 behind the proxy). Such a copy can be told from the answer only where the delivered
-text has nothing like it nearby, so elsewhere the anchor is shown without marks.
+Models copy marks and tags into their answers: with more or fewer closing signs than opening ones,
+after an echo without an opening mark, or with the tag before and after the whole text (seen with
+SmolLM2 and Gemma 3 behind the proxy). A copy is recognisable only if the delivered text has no such
+sign nearby; otherwise the notice shows the anchor without marks.
 
-Models also go astray behind a space that a text ends with: their words begin with one (10 of
-14 continuations by SmolLM2, 5 of 6 by Gemma 3). So the text is shown without it.
+A trailing space also misleads models, whose words begin with a space (10 of 14 continuations by
+SmolLM2, 5 of 6 by Gemma 3). So the notice shows the text without it.
 """
 
 import re
@@ -16,7 +16,7 @@ import attrs
 from gemproxy.core.seam.structure import inside_fence
 
 NEAR = 600
-"""Characters at the end of the delivered text that must have none of the marks."""
+"""Characters at the end of the delivered text that must not contain the marks' signs."""
 
 QUOTE_OPEN, QUOTE_CLOSE = "<reply_so_far>\n", "\n</reply_so_far>\n\n"
 
@@ -25,7 +25,7 @@ _BLANKS = re.compile(r"(?<=\S) +\Z")
 
 @attrs.frozen
 class Marks:
-    """What stands before an anchor in a notice, and behind it."""
+    """The signs before and after an anchor in a notice."""
 
     opening: str
     closing: str
@@ -37,9 +37,9 @@ NO_MARKS = Marks("\n\n", "")
 
 
 def marks_for(text: str) -> Marks:
-    """Return the marks that show an anchor of the delivered ``text``.
+    """Return the marks that surround an anchor of the delivered ``text`` in the notice.
 
-    There are none where the text ends inside a fence: there brackets of any kind are code.
+    Inside a fence this is ``NO_MARKS``, because brackets of any kind are code there.
     """
     near = text[-NEAR:]
     fitting = (marks for marks in MARKS if not {marks.opening[0], marks.closing[0]} & set(near))
@@ -47,9 +47,9 @@ def marks_for(text: str) -> Marks:
 
 
 def shown(text: str) -> str:
-    """Return the delivered ``text`` as a model is shown it: without the spaces that it ends with.
+    """Return the delivered ``text`` as the notice shows it: without trailing spaces.
 
-    Only spaces behind something on the same line are taken off: an indentation stays.
+    An indentation stays: only spaces after other characters of the same line are removed.
     """
-    at = max(len(text.rstrip(" ")) - 1, 0)  # the expression would look at all of a long text
+    at = max(len(text.rstrip(" ")) - 1, 0)  # the expression would search all of a long text
     return text[:at] + _BLANKS.sub("", text[at:])

@@ -1,9 +1,8 @@
-"""How a model says that it will now go on, in the commonest languages.
+"""How a model announces that it continues, in the most common languages.
 
-Two questions are asked of a line. Does it speak of going on at all? Then it can be a preamble,
-and the complete anchor behind it proves that. Does it speak of nothing else? Then it is no part
-of the answer even when no echo follows: every word of it stands in the closed list of one
-language here, and one of them is a word of going on.
+A line with any word of continuing can be a preamble, which a complete anchor after it proves. A
+line that only announces a continuation is no part of the answer even without an echo: all its words
+are in the closed list of one language here, and one of them is a word of continuing.
 """
 
 import re
@@ -107,15 +106,15 @@ _LINE_MARKS = " \t\n*_#()[]~"
 
 
 def speaks_of_going_on(line: str) -> bool:
-    """Return whether ``line`` has a word of going on."""
+    """Return whether ``line`` has a word of continuing."""
     return _GOING_ON.search(line) is not None
 
 
 def speaks_only_of_going_on(line: str) -> bool:
-    """Return whether ``line`` says that the answer goes on, and nothing else.
+    """Return whether ``line`` only announces that the answer continues.
 
-    A number, a name, a quotation: any word that is in none of the closed lists, and it does
-    not. ``line`` comes without its line end.
+    A number, a name, a quotation or any word outside the closed list makes this False. ``line``
+    has no line end.
     """
     plain = unicodedata.normalize("NFC", line).replace("\u2019", "'").strip(_LINE_MARKS)
     if not speaks_of_going_on(plain):

@@ -1,6 +1,6 @@
-"""The ways to read the beginning of an attempt: as an echo, an echo spelled otherwise, a restart.
+"""How the beginning of an attempt can be read: an echo, an echo spelled differently, a restart.
 
-A reading takes the attempt's characters one by one and dies at the first that does not fit.
+A reading consumes the attempt's characters one by one and ends at the first that does not fit.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,21 +14,21 @@ from gemproxy.core.seam.spelling import Bare
 from gemproxy.core.seam.tail import TWICE_MAX, UNASKED_MIN, Tail
 
 RESTART_MIN = 40
-"""Characters, equal to the beginning of the delivered text, that make a restart."""
+"""Characters that must equal the beginning of the delivered text to prove a restart."""
 
 CHANGED_MIN = 3 * RESTART_MIN
-"""The same where one word among them is another one."""
+"""The same for a restart that changed one word among them."""
 
 RESTART_MAX = 320
-"""A beginning that needs more than this to be unlike the rest of the text proves nothing."""
+"""If the first so many characters occur again in the text, no restart is recognised."""
 
 
 @attrs.define
 class Echo:
-    """The reading that from ``start`` on the attempt repeats an end of the tail.
+    """The reading that the attempt repeats an end of the tail from its offset ``start`` on.
 
-    ``places`` are the indexes of the tail at which that end may begin, ``candidates`` those
-    that agree so far; ``before`` is what stood before it.
+    ``places`` are the tail's indexes where that end may begin, ``candidates`` the ones that
+    match so far. ``before`` describes the text before the echo.
     """
 
     start: int
@@ -38,9 +38,9 @@ class Echo:
     candidates: list[int] = attrs.field(factory=list)
 
     def step(self, char: str, text: str) -> int | None:
-        """Take the next folded character; return the candidate that it completed, if any.
+        """Compare the next folded character; return the candidate that it completes, if any.
 
-        ``text`` is the tail, folded.
+        ``text`` is the folded tail.
         """
         if not self.length:
             self.candidates = [at for place in self.places for at in _found(char, text, place)]
@@ -64,11 +64,11 @@ def _found(char: str, text: str, place: range) -> Iterator[int]:
 
 @attrs.define
 class Spelled:
-    """The reading that from ``start`` on the attempt repeats the anchor in another spelling.
+    """The reading that the attempt repeats the anchor in another spelling from ``start`` on.
 
-    ``letters`` are those of the anchor, bare; ``end`` is the attempt's offset behind the last
-    one, None until that is certain; ``known`` counts those that agree. The first letter may have
-    another case.
+    ``letters`` are the anchor's bare letters, ``known`` counts the ones that match so far. ``end``
+    is the attempt's offset after the last one, or None until it is certain. The first letter may
+    differ in case.
     """
 
     start: int
@@ -80,12 +80,12 @@ class Spelled:
     _bare: Bare = attrs.field(factory=Bare)
 
     def step(self, char: str) -> None:
-        """Take the next raw character."""
+        """Compare the next raw character."""
         if self.alive and self.end is None:
             self._compare(self._bare.feed(char))
 
     def close(self) -> None:
-        """Take the end of the attempt: what waited for a next character is certain."""
+        """Compare the last letter, which waited for a next character, at the attempt's end."""
         if self.alive and self.end is None:
             self._compare(self._bare.close())
 
@@ -106,10 +106,10 @@ class Spelled:
 
 @attrs.frozen
 class Beginning:
-    """The beginning of the delivered text, by which a restart is known.
+    """The beginning of the delivered text, which identifies a restart.
 
-    ``text`` is the whole, folded; ``enough`` characters of it make a restart certain, zero where
-    no number does. ``indented`` says that whitespace may stand before it.
+    ``text`` is the whole folded text. ``enough`` is the number of its first characters that make
+    a restart certain, 0 if no number does. ``indented`` allows whitespace before a restart.
     """
 
     text: str
@@ -118,23 +118,23 @@ class Beginning:
 
     @classmethod
     def of(cls, text: str, tail: Tail) -> "Beginning":
-        """Return that of the delivered ``text``.
+        """Return the beginning of the delivered ``text``.
 
-        A restart proves nothing where the text is short, one repetition, or goes on as it began.
+        ``enough`` is 0 if the text is short, is one repetition, or repeats its own beginning.
         """
         text = text.lstrip()
         sizes = range(RESTART_MIN, RESTART_MAX + 1, RESTART_MIN)
         enough = next((size for size in sizes if text.find(text[:size], 1) < 0), 0)
-        telling = len(text) >= UNASKED_MIN and (tail.start > 0 or tail.telling >= 0)
-        return cls(folded(text)[0], enough if telling else 0, len(text) >= TWICE_MAX)
+        distinctive = len(text) >= UNASKED_MIN and (tail.start > 0 or tail.distinctive >= 0)
+        return cls(folded(text)[0], enough if distinctive else 0, len(text) >= TWICE_MAX)
 
 
 @attrs.define
 class Restart:
-    """The reading that the attempt begins the whole answer again.
+    """The reading that the attempt starts the whole answer over.
 
-    It is certain after enough equal characters; from then on the attempt is swallowed.
-    ``equal`` counts the folded characters that agree.
+    It is certain after enough equal characters; from then on the attempt's text is swallowed.
+    ``equal`` counts the folded characters that match so far.
     """
 
     beginning: Beginning
@@ -146,7 +146,7 @@ class Restart:
 
     @property
     def certain(self) -> bool:
-        """Whether it was a restart, as far as it went."""
+        """Whether enough characters matched to prove a restart."""
         return 0 < self.beginning.enough <= self.equal
 
     @property
@@ -155,7 +155,7 @@ class Restart:
         return self.alive and self.equal == len(self.beginning.text)
 
     def step(self, raw: str, char: str) -> None:
-        """Take the next character; ``char`` is it folded, empty inside a run of whitespace."""
+        """Compare the next character: ``raw``, and ``char``, folded, empty inside whitespace."""
         if not self.alive:
             return
         if not self.equal and raw.isspace():
@@ -166,7 +166,7 @@ class Restart:
             self.alive = False
 
     def skip(self, piece: str) -> bool:
-        """Take a folded ``piece`` at once if all of it agrees and leaves something to come."""
+        """Compare a folded ``piece`` at once; return False if it differs or completes the text."""
         beyond = self.equal + len(piece)
         agrees = self.beginning.text.startswith(piece, self.equal)
         if not agrees or beyond >= len(self.beginning.text):
@@ -177,22 +177,22 @@ class Restart:
 
 @attrs.define
 class Changed:
-    """The reading of a restart that soon had another word than the ``beginning``.
+    """The reading of a restart that changed a word of the ``beginning`` early.
 
-    ``place`` is where in the beginning that word stands or has begun, ``equal`` how far the
-    attempt has come in it. It is certain only after more equal characters than a restart that
-    is told word for word: answers have paragraphs that begin alike but for a word.
+    ``place`` is the index in the beginning where the attempt began to differ, ``equal`` the index
+    that it has reached. This reading needs more equal characters than a restart without changes,
+    because paragraphs of one answer can begin alike except for a word.
     """
 
     beginning: Beginning
     place: int
     alive: bool = True
     equal: int = 0
-    _told: int = 0
+    _differing: int = 0
 
     @classmethod
     def of(cls, restart: Restart) -> "Changed | None":
-        """Return that of a ``restart`` that has just gone another way; None in its first word."""
+        """Return the reading for a ``restart`` that just differed; None in its first word."""
         text, place = restart.beginning.text, restart.equal
         if restart.beginning.enough == 0 or all(map(str.isalnum, text[:place])):
             return None
@@ -201,16 +201,16 @@ class Changed:
 
     @property
     def certain(self) -> bool:
-        """Whether it was a restart, as far as it went."""
+        """Whether enough characters matched to prove a restart."""
         return self.alive and self.equal >= max(CHANGED_MIN, self.beginning.enough)
 
     def step(self, char: str) -> None:
-        """Take the next folded character, the first one that differed included."""
+        """Compare the next folded character, beginning with the first one that differed."""
         if not char or not self.alive:
             return
         if self.beginning.text.startswith(char, self.equal):
             self.equal += 1
-            self._told = CHANGE_MAX
+            self._differing = CHANGE_MAX
         else:
-            self._told += 1
-            self.alive = char.isalnum() and self._told < CHANGE_MAX
+            self._differing += 1
+            self.alive = char.isalnum() and self._differing < CHANGE_MAX

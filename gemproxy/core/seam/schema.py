@@ -1,14 +1,14 @@
-"""Whether a JSON value agrees with the schema that was asked for.
+"""Whether a JSON value agrees with the requested schema.
 
-Schemas come in two dialects: ``responseJsonSchema`` is JSON Schema, ``responseSchema`` the
-OpenAPI subset with upper-case type names and ``nullable``. The second is turned into the
-first. Only the keywords that Gemini keeps to (structured output, in the API's guide) judge:
-an answer that passes undisturbed must pass after a repair. A regular expression is none of
-them: it could stall the process. A schema that cannot be understood does not judge.
+Schemas come in two dialects: ``responseJsonSchema`` is JSON Schema, ``responseSchema`` the OpenAPI
+subset with upper-case type names and ``nullable``. The second is converted to the first. Only the
+keywords that Gemini follows (structured output, in the API's guide) are checked, because an answer
+that passes undisturbed must pass after a repair. Regular expressions are ignored: one could stall
+the process. Every value agrees with a schema that we do not understand.
 
-The few keywords that are left are checked here and not by the jsonschema package, because a
-check must be able to pause: a library's call holds the event loop until it has seen every value.
-The tests compare the two.
+These few keywords are checked here and not by the jsonschema package, because a check must be able
+to pause: a library's call blocks the event loop until it has seen every value. The tests compare
+the two.
 """
 
 import re
@@ -26,12 +26,12 @@ _MAPPINGS = frozenset({"properties", "$defs", "definitions"})
 _SCHEMAS = frozenset({"items", "additionalProperties", "prefixItems", "anyOf"})
 _COUNTS = frozenset({"minItems", "maxItems"})
 _VALUES = frozenset({"enum", "required", "minimum", "maximum", "$anchor"})
-_TO_A_SCHEMA = re.compile(r"#(?:[^/]*|/(?:\$defs|definitions)/[^/]*)")  # and to no value
+_TO_A_SCHEMA = re.compile(r"#(?:[^/]*|/(?:\$defs|definitions)/[^/]*)")  # to schemas, not to values
 _DEFINITIONS = ("$defs", "definitions")
 
 _BIT = 50  # values, at most, that are checked between two yields
 _MOST = 4_000_000
-"""Values that are checked in all: ``anyOf`` in ``anyOf`` can multiply them without end."""
+"""Values checked in all, at most: nested ``anyOf`` can multiply them without bound."""
 
 
 def as_json_schema(schema: Schema) -> Schema:
@@ -54,7 +54,7 @@ def as_json_schema(schema: Schema) -> Schema:
 
 
 def _or_null(schema: Schema) -> Schema:
-    """Return a schema that takes null too; references go on finding its definitions."""
+    """Return a schema that also accepts null and keeps the definitions for references."""
     definitions = {name: schema[name] for name in _DEFINITIONS if name in schema}
     return {"anyOf": [schema, {"type": "null"}], **definitions}
 
@@ -77,7 +77,7 @@ def _type_names(names: object) -> object:
 
 
 class _NoJudge(Exception):
-    """The schema cannot be understood."""
+    """We do not understand the schema."""
 
 
 def agrees(value: object, schema: Schema) -> Work[bool]:
@@ -93,7 +93,7 @@ def agrees(value: object, schema: Schema) -> Work[bool]:
 
 @attrs.frozen
 class _Item:
-    """One value to check; ``refs`` are the references already followed for it."""
+    """A value to check against a schema; ``refs`` are the references followed for it so far."""
 
     value: object
     schema: object
@@ -102,13 +102,13 @@ class _Item:
 
 @attrs.define
 class _Check:
-    """One check of a document: ``root`` is what references begin at, ``seen`` counts values."""
+    """One check of a document: references start at ``root``; ``seen`` counts checked values."""
 
     root: Schema
     seen: int = 0
 
     def passes(self, value: object, schema: object, refs: frozenset[str]) -> Work[bool]:
-        """Check a value and all in it. Only ``anyOf`` needs a check of its own in the check."""
+        """Check a value and all values in it; only ``anyOf`` makes this recursive."""
         todo = [iter([_Item(value, schema, refs)])]
         while todo:
             item = next(todo[-1], None)
@@ -137,11 +137,11 @@ class _Check:
         return False
 
     def _inner(self, item: _Item, schema: Schema) -> Iterator[_Item]:
-        """Yield what has to be checked because of this item."""
+        """Yield the checks that this item requires."""
         if self.seen > _MOST:
             raise _NoJudge("too much to check")
         ref = schema.get("$ref")
-        if ref is not None and ref not in item.refs:  # a circle of references says nothing more
+        if ref is not None and ref not in item.refs:  # a circle of references adds nothing
             yield _Item(item.value, self._resolve(str(ref)), item.refs | {str(ref)})
         if isinstance(item.value, dict):
             yield from _members(item.value, schema)
@@ -149,7 +149,7 @@ class _Check:
             yield from _elements(item.value, schema)
 
     def _resolve(self, ref: str) -> object:
-        """Return the schema that a reference within the root means; raise _NoJudge."""
+        """Return the schema that a reference within the root names; raise _NoJudge."""
         fragment = unquote(ref.removeprefix("#"))
         if not fragment:
             return self.root
@@ -184,7 +184,7 @@ def _elements(value: list[Any], schema: Schema) -> Iterator[_Item]:
 
 
 def _keeps_own(value: object, schema: object) -> bool:
-    """Check what a schema says of the value itself, without what is in it."""
+    """Check the schema's rules for the value itself, without the values in it."""
     if isinstance(schema, bool):
         return schema
     if not isinstance(schema, dict):
@@ -198,7 +198,7 @@ def _is_listed(value: object, schema: Schema) -> bool:
 
 
 def _is_sized(value: object, schema: Schema) -> bool:
-    """Check the names that an object has, the length of an array, the bounds of a number."""
+    """Check the required names of an object, the length of an array, the bounds of a number."""
     if isinstance(value, dict):
         names = _a(list, schema, "required", [])
         if not all(isinstance(name, str) for name in names):
@@ -245,7 +245,7 @@ def _is_one(value: object, name: str) -> bool:
 
 
 def _equal(one: object, other: object) -> bool:
-    """Compare as JSON does: true is not 1, but 1.0 is."""
+    """Compare JSON values: 1.0 equals 1, true does not."""
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_equal, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
@@ -254,7 +254,7 @@ def _equal(one: object, other: object) -> bool:
 
 
 def _anchored(schema: object, name: str) -> Schema:
-    """Return the schema with this ``$anchor``; raise _NoJudge where there is none."""
+    """Return the schema with this ``$anchor``; raise _NoJudge if there is none."""
     todo = [schema]
     while todo:
         place = todo.pop()

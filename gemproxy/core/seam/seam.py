@@ -1,38 +1,39 @@
 """Where a resumed answer joins the text that the client already has.
 
-A resumed attempt is asked to begin by repeating the end of the delivered text, the *anchor*,
-and then to go on. It may do so, spell it otherwise, repeat more or less than that, put
-something before it, begin the whole answer again, or simply go on. ``Seam`` reads the attempt's
-text as it arrives and says how many of its characters the client must not get again.
+The request asks the next attempt to begin by repeating the end of the delivered text, the
+*anchor*, and then to continue. The model may do so, spell the anchor differently, repeat more or
+less of the text, write something before it, start the whole answer over, or simply continue.
+``Seam`` reads the attempt's text as it arrives and decides how many of its first characters to
+drop because the client has them.
 
-Text is compared *folded*: a run of whitespace is one space, variants of quotes and of dashes
-are one; the asked anchor also *bare* (spelling.py). Offsets are those of the raw text, so the
-cut is exact to the code point.
+Texts are compared *folded*: a run of whitespace counts as one space, and variants of quotes and
+of dashes count as one character. The requested anchor is also compared *bare* (spelling.py).
+Offsets refer to the raw text, so a cut is exact to the code point.
 
-Silent loss is worse than duplication, so what may well be new text is kept. Hence:
+Losing text silently is worse than repeating it, so text that may be new is kept. Hence:
 
-* What is dropped repeats the *end* of the delivered text, right up to its last character;
-  an anchor that turns up later in the attempt is a coincidence.
-* An end that is not *telling* proves nothing. A telling end occurs once in what was delivered
-  lately and reaches back beyond any repetition ("ha ha ha") that it ends with.
-* A short line or sentence that comes twice in a row is ordinary (refrains, data), and a
-  repetition that has begun is often gone on with. Where the repeated text can be read like
-  that it is kept, unless it is what was asked for.
-* A repetition that was not asked for proves nothing among like lines, unless their columns or
-  numbers show that they cannot go on like that (structure.py).
-* Behind a foreign line the anchor has to be long, unique in all that was delivered, and no
+* A repetition is dropped only if it reaches the last character of the delivered text. An anchor
+  that appears later in the attempt is a coincidence.
+* We match only *distinctive* endings: ones that occur once in the last 600 characters and start
+  before any repetition ("ha ha ha") at the end.
+* A short line or sentence often comes twice in a row (refrains, data), and a repetition that has
+  begun often continues. Repeated text that can be read like that is kept, unless the request
+  asked for it.
+* Among lines of the same structure, a repetition that was not asked for is kept, unless columns
+  or numbers show that the lines cannot continue like that (structure.py).
+* After a foreign line the anchor must be long, unique in the whole delivered text, and unlike a
   line that a song could repeat.
-* Signs and whitespace after an echo are dropped by the rules of landing.py.
-* Nothing is dropped for an echo that was not completed.
+* landing.py decides which signs and whitespace after an echo are dropped.
+* An incomplete echo drops nothing.
 
-A first line that only says that the answer goes on, with no echo behind it, means that the
-form of the request has failed: the attempt has diverged. It is dropped only in the last form,
-and only where it cannot be part of the answer.
+If the first line only announces the continuation and no echo follows it, this form of the request
+has failed and the attempt has diverged. In the last form the line is dropped instead, where it
+cannot be part of the answer.
 
-Text is held only while some reading of it is still possible, in general for a few characters
-and never for more than ``HOLD_LIMIT``. A certain restart is swallowed, also where it drifts
-from the delivered words (drift.py). One that has another word before it is certain is held
-until more of it is equal.
+Text is held only while at least one reading of it is possible: usually a few characters, and never
+more than ``HOLD_LIMIT``. A certain restart is swallowed, even where it drifts from the delivered
+words (drift.py). A restart with a changed word before it was certain is held until more of it
+matches.
 """
 
 import enum
@@ -66,20 +67,20 @@ from gemproxy.core.seam.tail import (
     TWICE_MAX,
     UNASKED_MIN,
     Tail,
-    telling_from,
+    distinctive_from,
 )
 
 OVERLAP_MAX = 200
-"""The longest repetition that is looked for where there was no anchor to repeat."""
+"""Characters of the longest repetition that we search for when there was no anchor."""
 
 MARKED_MIN = 24
-"""Characters of an end of the anchor that prove it between our own marks."""
+"""Characters of an end of the anchor that prove an echo between our own marks."""
 
 FOREIGN_MIN = 24
-"""Characters, without whitespace, that an anchor needs behind a foreign line."""
+"""Characters, without whitespace, that an anchor needs after a foreign line."""
 
 HOLD_LIMIT = PREAMBLE_MAX + REACH + 80
-"""Characters that may be held undecided: a preamble, an echo, and marks around them."""
+"""Most characters held undecided: a preamble, an echo, and the marks around them."""
 
 _BLOCK = 4096
 _FIRST_LINE = re.compile(r"\n*([^\n]+)(?:\n+|\Z)")
@@ -87,17 +88,17 @@ _OWN_OPENINGS = {marks.opening[0] for marks in MARKS}
 
 
 class Joint(enum.Enum):
-    """What the beginning of an attempt was recognised as."""
+    """How the beginning of an attempt was recognised."""
 
     ECHO = "echo"  # the anchor, or an end of the text that includes it
     OVERLAP = "overlap"  # an end of the text that is shorter than the anchor
     RESTART = "restart"  # the whole text
-    PLAIN = "plain"  # nothing: new text, but for blanks that the client has
+    PLAIN = "plain"  # nothing repeated: new text, except for spaces that the client has
 
 
 @attrs.frozen
 class Cut:
-    """The attempt goes on from the delivered text after its first ``drop`` characters."""
+    """The attempt continues the delivered text after its first ``drop`` characters."""
 
     drop: int
     kind: Joint
@@ -105,7 +106,7 @@ class Cut:
 
 @attrs.frozen
 class Diverged:
-    """The attempt is of no use, and ``why``: it told another answer, or only spoke of going on."""
+    """The attempt cannot be joined. ``why``: another answer, or only an announcement of one."""
 
     why: str = attrs.field(default="another answer", eq=False)
 
@@ -117,12 +118,12 @@ def _says_nothing(_: str) -> bool:
 class Seam:
     """Finds where one attempt joins ``delivered``, the text that the client already has.
 
-    ``anchor`` is what the attempt was asked to begin with: an end of ``delivered``, or None.
-    ``tail`` is that of ``delivered`` where it is known. ``last_form`` says that no other form of
-    the request will be tried, ``request_says`` whether the request contains a phrase: that may
-    be part of the answer. The attempt's text goes into ``feed`` piece by piece until that
-    answers; when the attempt ends by itself before, ``close`` answers. The answer does not
-    depend on the pieces.
+    ``anchor`` is the end of ``delivered`` that the attempt was asked to begin with, or None.
+    ``tail`` is the tail of ``delivered``, computed here if it is not given. ``last_form`` means
+    that no other form of the request will be tried. ``request_says`` returns whether the request
+    contains a phrase, which may then be part of the answer. Feed the attempt's text piece by piece
+    until ``feed`` returns a decision; if the attempt ends before that, ``close`` decides. The
+    decision does not depend on how the text is cut into pieces.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class Seam:
         self._blanks = len(delivered) - len(shown(delivered))
         self._fenced = inside_fence(text)
         self._lead = LEADS[self._fenced]
-        self._leading = self._anchor_at >= 0  # what has come so far can stand before an echo
+        self._leading = self._anchor_at >= 0  # the text so far can stand before an echo
         self._beginning = Beginning.of(text, self._tail)
         self._restarts = [Restart(self._beginning)]
         self._echoes = [Echo(0, [self._echo_indexes(), self._overlap_indexes()])]
@@ -154,15 +155,15 @@ class Seam:
         self._landing: Landing | None = None
         self._kind = Joint.PLAIN
         self._head = ""
-        self._strayed = ""  # what has come since a certain restart went another way
+        self._strayed = ""  # the text since a certain restart left the delivered words
         self._seen = 0
         self._last = ""
 
     @property
     def held(self) -> int:
-        """How many characters are held that may yet turn out to be new text.
+        """How many characters are held that may turn out to be new text.
 
-        None are while a restart is swallowed: of what has come until then nothing will be kept.
+        Zero while a restart is swallowed, because none of its text will be kept.
         """
         return 0 if self._certain is not None else self._seen
 
@@ -172,7 +173,7 @@ class Seam:
         return len(self._head)
 
     def feed(self, text: str) -> Cut | Diverged | None:
-        """Take more of the attempt's text; return the decision, None while it is open."""
+        """Read more of the attempt's text; return the decision, or None while it is open."""
         for start in range(0, len(text), _BLOCK):
             block = text[start : start + _BLOCK]
             if self._swallow(block):
@@ -184,9 +185,9 @@ class Seam:
         return None
 
     def close(self) -> Cut | Diverged:
-        """Return the decision for an attempt that has ended by itself with what was fed.
+        """Return the decision for an attempt that ended by itself after the text that was fed.
 
-        One that has begun the whole answer again, and stopped on the way, has diverged.
+        An attempt that restarted the whole answer and stopped on the way has diverged.
         """
         if self._landing is None:
             for spelled in self._spelled:
@@ -200,10 +201,10 @@ class Seam:
 
     @property
     def begun(self) -> bool:
-        """Whether what has come is the beginning of a repetition, and nothing is decided yet.
+        """Whether the text so far begins a repetition and the decision is still open.
 
-        It is a beginning of the anchor, a longer repetition that had begun elsewhere, or words
-        that may stand before one. Text that agrees with some place by chance is none.
+        That is the beginning of the anchor, of a longer repetition, or of a restart. A few
+        characters that match some place by chance do not count.
         """
         if self._landing is not None or not self._head.strip():
             return False
@@ -214,19 +215,19 @@ class Seam:
         return asked or long or spelled or restart
 
     def _echo_indexes(self) -> range:
-        """Return where in the tail an echo may begin: with the anchor, or before it."""
+        """Return where in the tail an echo may begin: at the anchor, or before it."""
         first = max(0, min(self._tail.earliest, self._anchor_at))
         return range(first, self._anchor_at + 1)
 
     def _overlap_indexes(self) -> range:
-        """Return where in the tail a repetition may begin that is shorter than the anchor."""
+        """Return where in the tail a repetition shorter than the anchor may begin."""
         size = len(self._tail.folded)
         first = max(self._anchor_at + 1, self._tail.earliest, size - OVERLAP_MAX)
-        return range(first, min(self._tail.telling, self._tail.latest) + 1)
+        return range(first, min(self._tail.distinctive, self._tail.latest) + 1)
 
     @cached_property
     def _letters(self) -> str:
-        """The letters of the anchor, bare; empty where they are too few to prove anything."""
+        """The anchor's bare letters; empty if they are too few to prove an echo."""
         letters = "".join(letter for letter, _ in bare(self._anchor))
         return letters if self._anchor_at >= 0 and len(letters) >= UNASKED_MIN else ""
 
@@ -236,7 +237,7 @@ class Seam:
 
     @cached_property
     def _place(self) -> Place:
-        """What is known of the end of the delivered text."""
+        """The facts about the end of the delivered text."""
         text = self._tail.text
         marks = marks_for(self._delivered) if self._anchor_at >= 0 else NO_MARKS
         return Place(
@@ -268,7 +269,7 @@ class Seam:
         return self._judge()
 
     def _fold_next(self, char: str) -> str:
-        """Return the next folded character, nothing inside a run of whitespace."""
+        """Return the next folded character; empty inside a run of whitespace."""
         folded = " " if char.isspace() else ALIKE.get(char, char)
         inside = folded == " " == self._last
         self._last = folded
@@ -278,7 +279,7 @@ class Seam:
         return self._head.translate(ALIKE_TABLE)
 
     def _begin_readings(self, char: str) -> None:
-        """Start the readings that an echo begins with ``char``, if what is before it allows."""
+        """Start the readings of an echo that begins at ``char``, if the text before it allows."""
         if not self._leading or not self._head or char.isspace():
             return
         before = self._lead.parse(self._plain_head())
@@ -288,7 +289,7 @@ class Seam:
         first = self._anchor_at if before.foreign else echoes.start
         places = [range(first, min(echoes.stop, size - UNASKED_MIN + 1))]
         if before.mark[:1] in _OWN_OPENINGS:
-            places.append(range(echoes.stop, min(self._tail.telling, size - MARKED_MIN) + 1))
+            places.append(range(echoes.stop, min(self._tail.distinctive, size - MARKED_MIN) + 1))
         self._echoes.append(Echo(len(self._head), places, before))
         self._begin_spelled(len(self._head), before)
         if self._tail.start and not before.foreign:
@@ -299,7 +300,7 @@ class Seam:
             self._spelled.append(Spelled(start, self._letters, before))
 
     def _follow(self, char: str, folded: str) -> None:
-        """Go on with every reading as an echo; land where the first one is complete."""
+        """Advance every echo reading; land at the first one that is complete."""
         for spelled in self._spelled:
             spelled.step(char)
         self._spelled = [spelled for spelled in self._spelled if spelled.alive]
@@ -323,7 +324,7 @@ class Seam:
             self._follow_changed(self._changed, char, folded)
 
     def _follow_changed(self, changed: Changed, char: str, folded: str) -> None:
-        """Go on with a restart that had another word; once it is certain, it has strayed there."""
+        """Advance a restart with a changed word; once certain, it has strayed at that word."""
         changed.step(folded)
         if not changed.certain:
             self._strayed += char
@@ -333,7 +334,7 @@ class Seam:
         self._echoes, self._spelled, self._landing = [], [], None
 
     def _begin_changed(self, restart: Restart) -> None:
-        """Go on with a restart that had another word before it was certain, if it may drift."""
+        """Follow a restart that changed a word before it was certain, if it may drift."""
         changed = Changed.of(restart)
         if changed is not None and Drift.of(self._delivered, restart.equal, "") is not None:
             self._changed, self._strayed = changed, ""
@@ -346,7 +347,7 @@ class Seam:
                 self._restarts, self._changed, self._strayed = [self._certain], None, ""
 
     def _swallow(self, block: str) -> bool:
-        """Take a block of a restart, or of its drift, at once; return whether that was done."""
+        """Swallow a block of a restart at once if all of it matches; return whether it did."""
         if self._certain is None or self._spelled or self._landing is not None:
             return False
         if self._drift is not None or not self._certain.skip(fold_piece(block, self._last)):
@@ -356,13 +357,13 @@ class Seam:
         return True
 
     def _diverge(self) -> Diverged | None:
-        """Go on with a restart that went another way, if that may join later."""
+        """Follow a restart that left the delivered words if it may still join; else diverge."""
         restart = self._restarts[0]
         self._drift = Drift.of(self._delivered, restart.equal, self._strayed)
         return Diverged() if self._drift is None else None
 
     def _follow_drift(self, char: str) -> Cut | Diverged | None:
-        assert self._drift is not None  # noqa: S101 - the caller has looked
+        assert self._drift is not None  # noqa: S101 - the caller has checked
         if self._landing is not None:
             self._landing.rest += char
             return self._settled()
@@ -388,7 +389,7 @@ class Seam:
         )
 
     def _land(self, echo: Echo, index: int) -> Landing | None:
-        """Return the landing of a repetition from ``index`` on, None where it may be new text."""
+        """Return the landing of a repetition from ``index`` on; None if it may be new text."""
         self._kind = Joint.ECHO if index <= self._anchor_at else Joint.OVERLAP
         landing = self._landing_at(self._seen, echo.before, self._tail.trailing)
         if index == self._anchor_at and not echo.start:
@@ -405,7 +406,7 @@ class Seam:
         return None if self._may_be_new(echo.before, index, lead) else landing
 
     def _land_spelled(self, *, closing: bool = False) -> None:
-        """Land where the anchor came in another spelling, and can be no other text."""
+        """Land after an anchor in another spelling, if it cannot be new text."""
         if self._landing is not None or (self._echoes and not closing):
             return
         for spelled in reversed(self._spelled):
@@ -413,7 +414,7 @@ class Seam:
                 continue
             lead, before = self._head[: spelled.start], spelled.before
             if self._head[spelled.start].isspace():
-                continue  # another reading begins behind the whitespace
+                continue  # another reading begins after the whitespace
             if before.foreign and not self._proves_itself(before.foreign):
                 continue
             if lead and self._may_be_new(before, self._anchor_at, lead):
@@ -429,22 +430,22 @@ class Seam:
 
     @cached_property
     def _is_unique_bare(self) -> bool:
-        """Whether the anchor's letters are telling among those of the tail."""
+        """Whether the anchor's bare letters are distinctive among the tail's."""
         letters = "".join(letter for letter, _ in bare(self._tail.text))
         at = len(letters) - len(self._letters)
-        return letters.endswith(self._letters) and telling_from(letters) >= at
+        return letters.endswith(self._letters) and distinctive_from(letters) >= at
 
     def _may_be_new(self, before: Before, index: int, lead: str) -> bool:
-        """Return whether an echo behind ``lead`` may be what the text goes on with."""
+        """Return whether an echo after ``lead`` may be the text continuing."""
         indent = lead[len(lead.rstrip()) :]
         bare_echo = not before.mark and not before.fence and not self._tail.ends_inside
         return bare_echo and self._tail.may_follow(index, indent)
 
     def _proves_itself(self, foreign: str) -> bool:
-        """Return whether the anchor, behind a ``foreign`` line, can be nothing but an echo.
+        """Return whether the anchor after a ``foreign`` line is certainly an echo.
 
-        A song may repeat a line behind a new one. So the anchor must not begin a line, unless
-        it is longer than lines that come twice.
+        A song may repeat a line after a new one, so an anchor at the start of a line must be
+        longer than the lines that come twice.
         """
         text, anchor = self._delivered.rstrip(), self._anchor
         first = len(text) - len(anchor)
@@ -460,7 +461,7 @@ class Seam:
         )
 
     def _is_chance(self, echo: Echo, index: int) -> bool:
-        """Return whether a repetition from ``index`` on proves nothing."""
+        """Return whether a repetition from ``index`` on may be a coincidence."""
         if index > self._anchor_at:
             repeated = self._head[echo.start :]
             unmarked = not self._head[: echo.start].strip()
@@ -474,20 +475,20 @@ class Seam:
         return index != self._anchor_at and self._tail.ends_as_it_begins(index)
 
     def _cannot_repeat(self, end: str) -> bool:
-        """Return whether the text, among like lines, cannot go on with its own ``end``."""
+        """Return whether the text, among like lines, cannot continue with its own ``end``."""
         text = self._tail.text + self._tail.trailing
         return self._like_lines and cannot_repeat(text, end)
 
     def _is_no_row(self, end: str) -> bool:
-        """Return whether the text's own ``end`` is no row that like lines may go on with.
+        """Return whether ``end``, the text's own end, cannot be the next of its like lines.
 
-        Words inside an item of a list are as those of prose.
+        Words inside an item of a list count as prose.
         """
         words = words_of_item(self._tail.text + self._tail.trailing)
         return self._cannot_repeat(end) or (is_plain_words(end) and len(end) < len(words))
 
     def _unless_new(self, landing: Landing, index: int) -> Landing | None:
-        """Return ``landing`` if the text does not go on with what stands from ``index`` on."""
+        """Return ``landing``, unless the text may be continuing as it stands from ``index`` on."""
         head = self._head
         indent = head[: len(head) - len(head.lstrip())]
         if self._cannot_repeat(head):
@@ -505,7 +506,7 @@ class Seam:
     # -- the decision ----------------------------------------------------------------------
 
     def _judge(self) -> Cut | Diverged | None:
-        """Return the decision that the readings allow by now, if any."""
+        """Return the decision that the readings allow so far, if any."""
         complete = next((restart for restart in self._restarts if restart.complete), None)
         if complete is not None:
             complete.alive = False
@@ -525,8 +526,8 @@ class Seam:
         return None if self._undecided() else self._plain()
 
     def _settled(self) -> Cut | None:
-        """Return the cut of the landing, None while more may belong to it."""
-        assert self._landing is not None  # noqa: S101 - the caller has looked
+        """Return the cut of the landing; None while more text may belong to it."""
+        assert self._landing is not None  # noqa: S101 - the caller has checked
         drop, settled = self._landing.cut()
         if self._too_much():
             return Cut(drop, self._kind)
@@ -538,7 +539,7 @@ class Seam:
         return self.held > HOLD_LIMIT
 
     def _undecided(self) -> bool:
-        """Return whether what has come may still be something else than new text."""
+        """Return whether the text so far may still be a repetition."""
         if self._too_much():
             return False
         blank = len(self._head) < self._blanks and not self._head.strip(" ")
@@ -547,7 +548,7 @@ class Seam:
         return blank or bool(readings) or self._leading or changed
 
     def _plain(self, *, closing: bool = False) -> Cut | Diverged:
-        """Return the decision for an attempt in which nothing was recognised."""
+        """Return the decision for an attempt without a recognised repetition."""
         spoken = self._spoken(closing=closing)
         if spoken is not None and not self._last_form:
             return Diverged("it only spoke of going on")
@@ -558,10 +559,11 @@ class Seam:
         return Cut(line + min(blanks, self._blanks), Joint.PLAIN)
 
     def _spoken(self, *, closing: bool) -> str | None:
-        """Return the first line, if it only says that the answer goes on; else None.
+        """Return the first line if it only announces the continuation; else None.
 
-        It comes with its line end and the empty lines behind it. A text whose request speaks
-        of such a line may have it as a part, and so may code, data and a quotation.
+        The result includes the line end and the empty lines after it. The line may be part of the
+        answer, and the result is None, if the request contains it or if the delivered text is
+        data or ends inside a fence or a quotation.
         """
         found = _FIRST_LINE.match(self._head)
         if found is None or self._anchor_at < 0 or self._fenced:
@@ -575,7 +577,7 @@ class Seam:
 
 
 def _repeats(line: str, text: str) -> bool:
-    """Return whether any part of ``line`` stands in ``text``: that is no foreign line."""
+    """Return whether ``text`` contains a part of ``line``, which is then not foreign."""
     size = min(UNASKED_MIN, len(line))
     parts = (line[at : at + size] for at in range(len(line) - size + 1))
     return size < SAME_MIN or any(part in text for part in parts)

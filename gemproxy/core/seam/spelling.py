@@ -1,18 +1,17 @@
-"""The asked anchor in another spelling, compared *bare*.
+"""*Bare* text: the form in which the requested anchor is recognised in another spelling.
 
-A model that repeats the anchor may write it otherwise and mean the same: accents as characters
-of their own (NFD) or not (NFC), half-width forms for full-width ones, traditional characters
-for simplified, HTML entities, invisible characters, without its Markdown, as a block
-quotation, with another list marker. Bare, all these are the same letters.
+A model that repeats the anchor may change its spelling but not its meaning: accents as separate
+characters (NFD) or composed (NFC), half-width for full-width forms, traditional for simplified
+characters, HTML entities, invisible characters, no Markdown, a block quotation, another list
+marker. The bare letters of all these are the same.
 
-This is a coarser comparison than folding (folding.py), so it counts only for the anchor that
-was asked for, and only where the delivered text has those letters once. The table of widths is
-closed (the <wide> and <narrow> characters of Unicode, and CJK punctuation); NFKC would make
-"x\u00b2" and "x2" the same.
+This comparison is coarser than folding (folding.py), so it is used only for the requested anchor,
+and only if its letters occur once in the delivered text. The table of widths is closed (the <wide>
+and <narrow> characters of Unicode, and CJK punctuation); NFKC would equate "x\u00b2" and "x2".
 
-Letters are found one by one as the text arrives. One is certain when the next character cannot
-belong to it, so a cut never falls between a base character and its marks (Unicode Standard
-Annex 29), and pieces of any size give the same letters.
+Letters are found one by one as the text arrives. A letter is certain when the next character
+cannot belong to it, so a cut never separates a base character from its marks (Unicode Standard
+Annex 29), and the letters do not depend on how the text is cut into pieces.
 """
 
 import html
@@ -70,7 +69,7 @@ _WIDTHS = {
     if unicodedata.decomposition(chr(code)).startswith(("<wide>", "<narrow>"))
 }
 MARKDOWN = frozenset("*_`")
-"""Signs of emphasis and of code, which may be left out."""
+"""Signs of emphasis and of code, which a model may omit."""
 _BULLET = r"[-+*\u2022\u2023\u25e6\u00b7]"
 _MARKER = re.compile(rf"(?:[ \t]*>)*[ \t]*(?:(?:{_BULLET}|\d{{1,3}}[.)])(?:[ \t]+|\Z)|\|)?")
 _MARKER_BEGUN = re.compile(rf"(?:[ \t]*>)*[ \t]*(?:{_BULLET}|\d{{1,3}}[.)]?)?")
@@ -82,7 +81,7 @@ _JAMO = ("\u1160", "\u1200")
 class Bare:
     """Finds the bare letters of a text that arrives character by character.
 
-    A letter comes with the offset behind the last raw character of it.
+    Each letter comes with the offset after its last raw character.
     """
 
     def __init__(self) -> None:
@@ -91,7 +90,7 @@ class Bare:
         self._line_begins = True
 
     def feed(self, char: str) -> list[tuple[str, int]]:
-        """Take the next character; return the letters that are certain now."""
+        """Read the next character; return the letters that are certain now."""
         self._pending += char
         return self._take(final=False)
 
@@ -137,7 +136,7 @@ class Bare:
 
 
 def bare(text: str) -> list[tuple[str, int]]:
-    """Return the bare letters of a whole text, each with the raw offset behind it."""
+    """Return the bare letters of a whole text, each with the raw offset after it."""
     reader = Bare()
     letters = [letter for char in text for letter in reader.feed(char)]
     return letters + reader.close()
@@ -152,7 +151,7 @@ def _bare(cluster: str) -> str:
 
 
 def _is_invisible(char: str) -> bool:
-    """Return whether nothing is seen of ``char``: joiners, directions, variation selectors."""
+    """Return whether ``char`` is invisible: a joiner, a direction, a variation selector."""
     return "\ufe00" <= char <= "\ufe0f" or (char > "\x7f" and unicodedata.category(char) == "Cf")
 
 

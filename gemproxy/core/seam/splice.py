@@ -1,11 +1,11 @@
-"""Where a resumed attempt joins the delivered text, as one question with three answers.
+"""The three ways to find where a resumed attempt joins the delivered text.
 
-A joiner holds the first text of a resumed attempt until it can say how many of its
-characters the client already has. What differs is how that is found out:
+A joiner holds the first text of a resumed attempt until it knows how many of its characters the
+client already has:
 
     Seam        a new answer to our notice: an echo, an overlap, a restart, or none (seam.py)
-    Repetition  Gemini's own continuation: what it generates again since the token must equal
-                what the client has since then
+    Repetition  Gemini's own continuation: the text generated again since the token must equal
+                the text that the client has received since then
     Document    a JSON answer: all of it is held, joined, parsed and checked (document.py)
 """
 
@@ -19,24 +19,24 @@ Decision = Cut | Diverged
 
 
 class Joiner(Protocol):
-    """Finds the cut; after a decision it is not asked again."""
+    """Finds the cut; callers stop using it after its decision."""
 
     def feed(self, text: str) -> Decision | None:
-        """Take the next visible text; None means: hold it, and go on."""
+        """Read the next visible text; None means: hold it and continue."""
 
     def close(self) -> Decision:
-        """Decide with what there is: the attempt ended by itself."""
+        """Decide with the text so far, because the attempt ended by itself."""
 
 
 @attrs.define
 class Repetition:
-    """Swallow what is generated again since a continuationToken, while it is the same."""
+    """Swallow the text generated again since a continuationToken; diverge if it differs."""
 
     expected: str
     _seen: int = 0
 
     def feed(self, text: str) -> Decision | None:
-        """Compare; decided when all that the client has was repeated, or at a difference."""
+        """Compare; decide at a difference, or after all of ``expected`` was repeated."""
         ahead = self.expected[self._seen : self._seen + len(text)]
         if not text.startswith(ahead):
             return Diverged()
@@ -44,18 +44,18 @@ class Repetition:
         return Cut(len(self.expected), Joint.ECHO) if self._seen > len(self.expected) else None
 
     def close(self) -> Decision:
-        """Accept only when all that the client has was repeated."""
+        """Accept the attempt only if all of ``expected`` was repeated."""
         return Cut(self._seen, Joint.ECHO) if self._seen == len(self.expected) else Diverged()
 
 
 @attrs.frozen
 class Swallow:
-    """Swallow all: nothing of this attempt joins, and no other one may be made."""
+    """Swallow the whole attempt, which cannot join while no other attempt may be made."""
 
-    def feed(self, text: str) -> Decision | None:  # noqa: ARG002 - as every joiner takes it
+    def feed(self, text: str) -> Decision | None:  # noqa: ARG002 - the protocol's
         """Hold everything."""
         return None
 
     def close(self) -> Decision:
-        """Never join."""
+        """Return Diverged."""
         return Diverged()

@@ -1,8 +1,8 @@
-"""What kind of place a text ends in: a fence, a quotation, lines that are all alike.
+"""The kind of place where a text ends: a fence, a quotation, lines of the same structure.
 
-In prose a repetition of some length is no accident. In a table, a log, a list, CSV or JSON
-lines it is: the next line may well begin as the last one ended. In code and in quotations the
-usual signs mean something else.
+A repetition of some length proves an echo in prose. In a table, a log, a list, CSV or JSON lines
+it may be a coincidence, because the next line often begins as the last one ended. In code and in
+quotations the usual signs have other meanings.
 """
 
 import re
@@ -53,17 +53,17 @@ def inside_quotation(text: str) -> bool:
 
 
 def is_data(text: str) -> bool:
-    """Return whether ``text`` is JSON, or code that looks like it, from its beginning."""
+    """Return whether ``text`` begins like JSON."""
     return text.lstrip().startswith(("{", "["))
 
 
 def has_like_lines(text: str) -> bool:
-    """Return whether any line of ``text`` is one of a table, a list, a log or JSON."""
+    """Return whether any line of ``text`` belongs to a table, a list, a log or JSON."""
     return any(_MARKED_LINE.match(line) for line in text.split("\n"))
 
 
 def among_like_lines(text: str) -> bool:
-    """Return whether ``text`` ends among lines that are built alike."""
+    """Return whether ``text`` ends among lines of the same structure."""
     lines = [line for line in text[-2000:].split("\n") if line.strip()][-_LINES:]
     if not lines:
         return False
@@ -75,11 +75,11 @@ def among_like_lines(text: str) -> bool:
 
 
 def cannot_repeat(text: str, end: str) -> bool:
-    """Return whether lines built alike show that ``text`` does not go on with its own ``end``.
+    """Return whether the structure of the lines excludes that ``text`` continues with ``end``.
 
-    They do where the last line and the first one of ``end`` would make a row with other
-    separators than the rows before have. They do too where the lines count up and the last
-    one's number would come again, and where an item of a list would begin inside a line.
+    ``end`` is an ending of ``text``. It cannot follow if its first line would complete the last
+    line to a row with other separators than the rows before. It also cannot if the lines are
+    numbered and a number would come again, or if an item of a list would begin inside a line.
     """
     *rows, begun = text.split("\n")
     rest, *behind = end.split("\n")
@@ -93,19 +93,19 @@ def cannot_repeat(text: str, end: str) -> bool:
         return False
     row, made = built.pop(), _separators(begun + rest)
     if "(" in row or row.startswith('"":') or not row.startswith(_separators(begun)):
-        return False  # calls in code and members in JSON are built as anyone likes
+        return False  # calls in code and members in JSON have no fixed structure
     return bool(row) and (made != row if behind else not row.startswith(made))
 
 
 def words_of_item(text: str) -> str:
-    """Return what ``text`` has of the item of a list that it ends inside; empty: it does not."""
+    """Return the words of the list item that ``text`` ends inside; empty if it does not."""
     line = text.rpartition("\n")[2]
     found = _ITEM.match(line)
     return line[found.end() :] if found is not None else ""
 
 
 def is_plain_words(text: str) -> bool:
-    """Return whether ``text`` has nothing but words in one line."""
+    """Return whether ``text`` is one line of words, without separators or other signs."""
     return "\n" not in text and _SEPARATOR.search(text) is None and _SIGNS.search(text) is None
 
 
@@ -114,7 +114,7 @@ def _separators(line: str) -> str:
 
 
 def _count_up(lines: list[str], count: int) -> bool:
-    """Return whether there are ``count`` lines that each begin with the number that comes next."""
+    """Return whether there are ``count`` lines that begin with consecutive numbers."""
     found = [_NUMBER.match(line) for line in lines]
     numbers = [int(number[1]) for number in found if number is not None]
     first = numbers[0] if numbers else 0

@@ -1,8 +1,8 @@
-"""The end of the delivered text, and what in it can be told from a repetition.
+"""The end of the delivered text, and which repetitions of it prove an echo.
 
-An end that is not *telling* proves nothing when it comes again. A telling end occurs once in
-what was delivered lately and reaches back beyond any repetition ("ha ha ha") that it ends
-with. A short line that comes twice in a row is ordinary (tables, refrains, data).
+An ending is *distinctive* if it occurs once in the last ``REACH`` characters and starts before any
+repetition ("ha ha ha") at the end of the text. Only a distinctive ending proves an echo when it
+comes again. A short line that comes twice in a row is ordinary (tables, refrains, data).
 """
 
 import re
@@ -15,22 +15,22 @@ from gemproxy.core.seam.folding import folded
 from gemproxy.core.seam.structure import shape_of
 
 REACH = 600
-"""How far back a repetition may begin, and how far back an end must be unique."""
+"""Characters from the end within which a repetition may begin and an ending must be unique."""
 
 UNASKED_MIN = 12
-"""Characters that a repetition needs when it is not the anchor, or stands after something."""
+"""Characters that a repetition needs if it is not the anchor, or if text stands before it."""
 
 BARE_MIN = 8
 """The same without the whitespace around it."""
 
 SAME_MIN = 6
-"""Characters that must agree before two places of a text to take them for a repetition."""
+"""Characters before two places of a text that must match to call them a repetition."""
 
 ALIKE_MAX = 20
-"""Two lines may well begin with the same characters, up to this many, and then differ."""
+"""Characters with which two different lines may begin alike."""
 
 TWICE_MAX = 80
-"""Lines, or a sentence, of fewer characters may well come twice in a row."""
+"""Lines, or a sentence, with fewer characters may come twice in a row."""
 
 _ENDS = ".!?,;:\u2026\u3001\u3002\uff01\uff1f\uff0c\uff1b\uff1a"
 _ENDING = re.compile(rf"(?:^|[{_ENDS}][\"')\]*_\u201d\u2019\u300d\u300f]*)\s*$")
@@ -41,9 +41,9 @@ _WIDE = "\u3000"  # from here on, punctuation is not followed by a space
 
 
 def agreements(text: str) -> list[int]:
-    """Return, for each offset, how many characters from there equal the text's beginning.
+    """Return for each offset how many characters from there on equal the text's beginning.
 
-    This is the Z array of the text, found in linear time; its first entry is 0.
+    This is the Z array of the text, computed in linear time; its first entry is 0.
     """
     size = len(text)
     lengths = [0] * size
@@ -60,16 +60,16 @@ def agreements(text: str) -> list[int]:
     return lengths
 
 
-def _telling_length(agreed: list[int]) -> int:
-    """Return how long an end of a text must be to be telling; more than all of it: none is.
+def _distinctive_length(agreed: list[int]) -> int:
+    """Return the length of the shortest distinctive ending; longer than the text if none is.
 
-    ``agreed`` says for each distance how many of the text's last characters equal those so
-    far before them; an end must be longer than that to be unique. Where they span the
-    distance (give or take the separator that the last item lacks) the text repeats itself
-    and may go on so: then the end must reach beyond the first of the repeated items.
+    ``agreed`` gives for each distance how many of the text's last characters equal the ones that
+    far before them; a unique ending is longer than any of these matches. If a match covers its
+    whole distance (minus a trailing separator), the text is periodic and may continue the
+    period: then the ending must start before the first of the repeated items.
     """
     near = agreed[: REACH + 1]
-    needed = 2 if len(near) > 1 else 1  # at distance 1 even nothing spans it
+    needed = 2 if len(near) > 1 else 1  # at distance 1 an empty match covers it
     for distance in [distance for distance, length in enumerate(near) if length]:
         length = near[distance]
         repeats = length >= distance - 1
@@ -77,18 +77,19 @@ def _telling_length(agreed: list[int]) -> int:
     return needed
 
 
-def telling_from(text: str) -> int:
-    """Return the latest offset from which ``text`` is telling; a negative one: there is none."""
-    return len(text) - _telling_length(agreements(text[::-1]))
+def distinctive_from(text: str) -> int:
+    """Return the offset of the shortest distinctive ending of ``text``; negative if none is."""
+    return len(text) - _distinctive_length(agreements(text[::-1]))
 
 
 @attrs.frozen
 class Tail:
     """The end of the delivered text: ``text`` and the whitespace ``trailing`` it.
 
-    ``start`` is where it begins in the delivered text, ``offsets`` gives for each folded
-    character the raw one in ``text``, ``agreed`` is as for ``_telling_length``, ``telling`` is
-    the latest index in ``folded`` from which the rest is telling (negative: there is none).
+    ``start`` is the offset of ``text`` in the delivered text. ``folded`` is ``text`` folded, and
+    ``offsets`` gives the raw offset in ``text`` of each folded character. ``agreed`` is described
+    at ``_distinctive_length``. ``distinctive`` is the index in ``folded`` where the shortest
+    distinctive ending begins, negative if there is none.
     """
 
     start: int
@@ -97,7 +98,7 @@ class Tail:
     folded: str
     offsets: Sequence[int]
     agreed: list[int]
-    telling: int
+    distinctive: int
 
     @classmethod
     def of(cls, delivered: str) -> "Tail":
@@ -113,47 +114,47 @@ class Tail:
             folded=plain,
             offsets=offsets,
             agreed=agreed,
-            telling=len(plain) - _telling_length(agreed),
+            distinctive=len(plain) - _distinctive_length(agreed),
         )
 
     @property
     def earliest(self) -> int:
         """Return the first index at which an echo may begin.
 
-        Where text before the tail was cut off, only half of it counts: a repetition shows
-        as one only when two periods of it are seen.
+        If the tail is only a part of the delivered text, echoes begin in its second half: a
+        repetition is recognised only when two of its periods are visible.
         """
         size = len(self.folded)
         return max(0, size - REACH, size // 2 if self.start else 0)
 
     @property
     def latest(self) -> int:
-        """Return the last index at which a repetition that was not asked for may begin."""
+        """Return the last index at which an unrequested repetition may begin."""
         raw = len(self.text) + len(self.trailing) - UNASKED_MIN
         return min(bisect_right(self.offsets, raw) - 1, len(self.folded) - BARE_MIN)
 
     def index_of(self, anchor: str | None) -> int:
-        """Return the index at which ``anchor`` begins, -1 when it is not the tail's end."""
+        """Return the index at which ``anchor`` begins, -1 if the tail does not end with it."""
         wanted = (anchor or "").strip()
         if not wanted or not self.text.endswith(wanted):
             return -1
         return bisect_left(self.offsets, len(self.text) - len(wanted))
 
     def is_everything(self, index: int) -> bool:
-        """Return whether from ``index`` on there is all that was delivered."""
+        """Return whether ``index`` is the beginning of the whole delivered text."""
         return not self.start and not self.folded[:index].strip()
 
     def may_follow(self, index: int, indent: str) -> bool:
-        """Return whether what stands from ``index`` on may well be what the text goes on with.
+        """Return whether the text may continue with a copy of itself from ``index`` on.
 
-        ``indent`` is the whitespace that the new text begins with.
+        ``indent`` is the whitespace at the beginning of the new text.
         """
         return self.follows_the_same(index) or self.may_come_twice(index, indent)
 
     def ends_as_it_begins(self, index: int) -> bool:
-        """Return whether an end of the text equals what stands at ``index``.
+        """Return whether the text from ``index`` on begins with a later ending of the text.
 
-        Then the new text may repeat that end only and go on through a repetition.
+        Then the new text may be an echo of that ending alone, followed by a repetition.
         """
         size = len(self.folded) - index
         distances = range(1, size - UNASKED_MIN + 1)
@@ -162,8 +163,8 @@ class Tail:
     def follows_the_same(self, index: int) -> bool:
         """Return whether the text before ``index`` ends as the whole text does.
 
-        Then the text may be on its way through a repetition, and go on as it did there. In
-        a line or clause that has only begun, all of it counts, however little that is.
+        Then the text may be inside a repetition and continue as it did there. In a line or
+        clause that has just begun, a match of all its characters is enough.
         """
         first = self._first(index)
         end = len(self.folded[:index].rstrip())
@@ -182,20 +183,20 @@ class Tail:
         return begun is not None and before is not None and begun[0] == before[0]
 
     def is_as_far(self, index: int) -> bool:
-        """Return whether the line before ``index`` has come as far as the last line has.
+        """Return whether the text before ``index`` stops at the same point of its line as the end.
 
-        Among lines that are built alike, the text then goes on as it did from there.
+        Among lines of the same structure, the text may then continue as it did at ``index``.
         """
         before = shape_of(self.text[: self._first(index)].rstrip().rpartition("\n")[2])
         return before == shape_of(self.text.rpartition("\n")[2])
 
     def may_come_twice(self, index: int, indent: str) -> bool:
-        """Return whether from ``index`` on there is a line or sentence that may come twice.
+        """Return whether the text from ``index`` on is a line or sentence that may come twice.
 
-        It is when both the text and what is before ``index`` end one, and so can the new
-        text begin one. Or the new text ends the last line with the punctuation that the
-        line before ended with: ")", a newline, and the line. Lines of verse may be long, or
-        several: a refrain.
+        It may if a line or sentence ends both at ``index`` and at the end of the text, so the new
+        text begins the next one. It also may if the new text first completes the last line with
+        the punctuation of the line before: ")", a newline, and the line. Lines of verse may be
+        long, or several: a refrain.
         """
         first = self._first(index)
         again = self.text[first:]
@@ -222,5 +223,5 @@ class Tail:
         return self.ends_inside and len(self.folded) - index > ALIKE_MAX
 
     def _first(self, index: int) -> int:
-        """Return the raw offset of the first character from ``index`` on that is no space."""
+        """Return the raw offset of the first character after any space at ``index``."""
         return self.offsets[index + (self.folded[index] == " ")]

@@ -1,4 +1,4 @@
-"""The end of the delivered text, and what in it is told from a repetition."""
+"""The end of the delivered text: its distinctive endings, its anchors and its repetitions."""
 
 import pytest
 from hypothesis import given
@@ -9,24 +9,24 @@ from gemproxy.core.seam.tail import REACH, Tail, agreements
 STORY = "Once upon a time, in a small town by the sea, there lived "
 
 
-def telling(text: str) -> str | None:
-    """Return the shortest telling end of ``text``, folded; None when there is none."""
+def distinctive(text: str) -> str | None:
+    """Return the shortest distinctive ending of ``text``, folded; None if there is none."""
     tail = Tail.of(text)
-    return tail.folded[tail.telling :] if tail.telling >= 0 else None
+    return tail.folded[tail.distinctive :] if tail.distinctive >= 0 else None
 
 
-def test_a_telling_end_reaches_beyond_the_repetition_that_the_text_ends_with() -> None:
-    assert (telling("He laughed: " + "ha " * 9) or "").startswith(": ha ha")
+def test_a_distinctive_ending_starts_before_the_repetition_at_the_end() -> None:
+    assert (distinctive("He laughed: " + "ha " * 9) or "").startswith(": ha ha")
 
 
 @pytest.mark.parametrize("text", ["ha " * 9, "=" * 50, "0, " * 40])
-def test_a_text_that_is_one_repetition_has_no_telling_end(text: str) -> None:
-    assert telling(text) is None
+def test_a_text_that_is_one_repetition_has_no_distinctive_ending(text: str) -> None:
+    assert distinctive(text) is None
 
 
 @given(st.text("ab ", min_size=1, max_size=80))
-def test_a_telling_end_occurs_once(text: str) -> None:
-    end = telling(text)
+def test_a_distinctive_ending_occurs_once(text: str) -> None:
+    end = distinctive(text)
 
     if end is not None:
         folded = Tail.of(text).folded
