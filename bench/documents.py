@@ -94,7 +94,7 @@ def run(document: Callable[[int], str], length: int, *, again: bool) -> tuple[fl
     for data in reads(text[:at], None):
         intake.received(data)
     request = timed(lambda: intake.ended(How.RESET))
-    notice = json.loads(machine.attempt_body())["contents"][-1]["parts"][0]["text"]
+    notice = json.loads(machine.next_request)["contents"][-1]["parts"][0]["text"]
     anchor = find_anchor(notice) or ""
     intake.opened()
     joining = [

@@ -73,7 +73,7 @@ class Relay:
     """
 
     machine: StreamMachine
-    intake: Intake
+    intake: Intake[StreamMachine]
     sink: Sink
     voice: Voice
     open_attempt: OpenAttempt
@@ -143,7 +143,7 @@ class Relay:
     async def _attempt(self, watch: Watch) -> Step:
         self.account.attempts += 1
         try:
-            async with self.open_attempt(self.machine.attempt_body()) as attempt:
+            async with self.open_attempt(self.machine.next_request) as attempt:
                 if attempt.status >= _MULTIPLE_CHOICES:
                     return await self._reject(attempt)
                 self._rejection = None

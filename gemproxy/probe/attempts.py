@@ -114,7 +114,7 @@ async def resume(gemini: Gemini, broken: Broken, form: Form, *, natively: bool =
         if natively:
             raise CannotTell("no continuationToken came before the cut")
         played.refuse_the_token()
-    body = played.machine.attempt_body()
+    body = played.machine.next_request
     anchored = not natively and form is not Form.PREFILL
     anchor = choose_anchor(broken.text) if anchored else None
     said = await _listen(gemini, broken.model, body, played.run)
@@ -195,7 +195,7 @@ class _Played:
     """A machine that was interrupted at the cut, and what it does with the next attempt."""
 
     machine: StreamMachine
-    intake: Intake
+    intake: Intake[StreamMachine]
     voice: EventVoice = attrs.field(factory=EventVoice)
     emitted: bytes = b""
     last: Step = attrs.field(factory=Step)

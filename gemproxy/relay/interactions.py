@@ -16,11 +16,11 @@ from urllib.parse import quote, unquote
 import attrs
 
 from gemproxy.core.errors import GemproxyError, UpstreamRejection
-from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine
+from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.interactions.origin import Point
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import Fail, Finish, How, Resume
-from gemproxy.core.repair.intake import Step
+from gemproxy.core.repair.intake import Intake, Step
 from gemproxy.exchange.account import InteractionResult
 from gemproxy.relay.downstream import Sink
 from gemproxy.relay.headers import is_event_stream as of_events
@@ -51,7 +51,7 @@ class InteractionRelay:
     the headers of a stream into the client's.
     """
 
-    intake: InteractionIntake
+    intake: Intake[InteractionMachine]
     sink: Sink
     open_attempt: OpenAttempt
     pass_on: Callable[[Attempt], Awaitable[None]]
@@ -100,7 +100,7 @@ class InteractionRelay:
     async def _attempt(self, watch: Watch) -> Refusal | None:
         self.attempts += 1
         try:
-            async with self.open_attempt(self.machine.point) as attempt:
+            async with self.open_attempt(self.machine.next_request) as attempt:
                 if is_event_stream(attempt):
                     step = await self._pump(attempt, watch)
                 elif self.sink.committed or self._may_be_repeated(attempt):

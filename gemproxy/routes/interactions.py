@@ -18,8 +18,11 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.core.errors import Busy, UpstreamFailure
-from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine
+from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.interactions.origin import Origin, Point
+from gemproxy.core.interactions.reading import INTERACTION
+from gemproxy.core.repair.intake import Intake
+from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay import headers as rules
 from gemproxy.relay.bodies import Body
@@ -71,7 +74,7 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
     timing = streaming.timing.within(deadline)
     _, sent = passthrough.aim(request)
     relay = InteractionRelay(
-        InteractionIntake(machine, streaming.max_frame),
+        Intake(machine, partial(SSEDecoder, streaming.max_frame), INTERACTION),
         sink,
         _opener(request, streaming, body, origin, timing),
         partial(_pass_on, request, plain, timing),

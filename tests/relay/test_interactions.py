@@ -9,10 +9,13 @@ import attrs
 import pytest
 
 from gemproxy.core.errors import Unreachable, Unrepaired
-from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine
+from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.interactions.origin import Origin, Point
+from gemproxy.core.interactions.reading import INTERACTION
 from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.events import Cause, How
+from gemproxy.core.repair.intake import Intake
+from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.interactions import InteractionRelay, is_event_stream, target_from
 from gemproxy.relay.pacing import Budget, Pacing
@@ -125,7 +128,7 @@ class Stage:
     def __attrs_post_init__(self) -> None:
         machine = InteractionMachine(self.origin)
         self.relay = InteractionRelay(
-            InteractionIntake(machine),
+            Intake(machine, SSEDecoder, INTERACTION),
             self.sink,
             self.open_attempt,
             self.pass_on,

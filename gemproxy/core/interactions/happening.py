@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from gemproxy.core.answer.chunk import Undecodable, loads
-from gemproxy.core.wire.frame import Data
+from gemproxy.core.wire.frame import Data, Frame
 
 CREATED = frozenset({"interaction.created", "interaction.start"})
 COMPLETED = frozenset({"interaction.completed", "interaction.complete"})
@@ -66,6 +66,13 @@ class Happening(msgspec.Struct, frozen=True, gc=False):
         Such an error has no place among the interaction's own events, so no event_id.
         """
         return self.error is not None and self.id is None and _is_passing(self.error)
+
+
+class Happened(msgspec.Struct, frozen=True, gc=False):
+    """One frame of an interaction's stream, and what it says: an input of the machine."""
+
+    frame: Frame
+    event: Happening
 
 
 SILENT = Happening(silent=True)

@@ -27,9 +27,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import attrs
-import msgspec
 
-from gemproxy.core.answer.chunk import Undecodable
 from gemproxy.core.errors import (
     GemproxyError,
     NoFirstByte,
@@ -39,7 +37,14 @@ from gemproxy.core.errors import (
     UpstreamRejection,
     upstream_error,
 )
-from gemproxy.core.interactions.happening import COMPLETED, CREATED, ERROR, STATUS, Happening, read
+from gemproxy.core.interactions.happening import (
+    COMPLETED,
+    CREATED,
+    ERROR,
+    STATUS,
+    Happened,
+    Happening,
+)
 from gemproxy.core.interactions.origin import Origin, Point
 from gemproxy.core.interactions.retelling import Delivered, News
 from gemproxy.core.repair.engine import Actions, Patience, State, Table, checked, to
@@ -52,18 +57,13 @@ from gemproxy.core.repair.events import (
     GaveUp,
     How,
     Opened,
-    Out,
     Rejected,
     Resume,
-    Run,
 )
-from gemproxy.core.repair.intake import Step
-from gemproxy.core.repair.refusals import Again, Refusals
+from gemproxy.core.repair.refusals import AT_OUR_OWN_PACE, Again, Refusals
 from gemproxy.core.repair.verdict import error_status, is_transient
-from gemproxy.core.wire.frame import Data, Frame, FrameTooLarge
-from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.core.wire.frame import Data, Frame
 
-_AT_OUR_OWN_PACE = Again()
 _NOT_FOUND = 404
 _CAUSES = {
     How.STALLED: Cause.STALL,
@@ -73,15 +73,7 @@ _CAUSES = {
     How.UNREACHABLE: Cause.UNREACHABLE,
 }
 
-
-class Told(msgspec.Struct, frozen=True, gc=False):
-    """One frame and what it says."""
-
-    frame: Frame
-    event: Happening
-
-
-Input = Opened | Told | Rejected | Ended | GaveUp
+Input = Opened | Happened | Rejected | Ended | GaveUp
 
 
 @attrs.define
@@ -90,6 +82,12 @@ class InteractionMachine:
 
     ``retry_after_limit`` is the longest wait, in seconds, that the upstream may ask for.
     """
+
+    flowing: ClassVar[bool] = False
+    joining: ClassVar[bool] = False
+    judging: ClassVar[bool] = False
+    holding: ClassVar[bool] = False
+    joints: ClassVar[tuple[()]] = ()
 
     origin: Origin
     repair: bool = True
@@ -120,7 +118,7 @@ class InteractionMachine:
     # -- what the relay asks ---------------------------------------------------------------
 
     @property
-    def point(self) -> Point | None:
+    def next_request(self) -> Point | None:
         """From where the next attempt reads on; None: it is the client's own request."""
         if not self._opened or self._interaction_id is None:
             return None
@@ -130,6 +128,16 @@ class InteractionMachine:
     def progress(self) -> int:
         """A count that grows with every event that the client gets."""
         return self.delivered.count
+
+    @property
+    def started(self) -> bool:
+        """Whether an event went out."""
+        return self.delivered.count > 0
+
+    @staticmethod
+    def waiting(delivered: int) -> int:  # noqa: ARG004 - the protocol's
+        """Return that nothing waits: an event goes out or is one that the client has."""
+        return 0
 
     @property
     def patience(self) -> Patience:
@@ -190,22 +198,22 @@ class InteractionMachine:
 
     # -- streaming -------------------------------------------------------------------------
 
-    def _stream(self, told: Told) -> Actions:
-        event = told.event
+    def _stream(self, happened: Happened) -> Actions:
+        event = happened.event
         if event.error is not None:
-            return self._take_error(told)
+            return self._take_error(happened)
         if self.causes and self.delivered.has(event):
             return ()
-        return self._pass_on(told)
+        return self._pass_on(happened)
 
-    def _splice(self, told: Told) -> Actions:
-        event, data = told.event, told.frame.data or b""
+    def _splice(self, happened: Happened) -> Actions:
+        event, data = happened.event, happened.frame.data or b""
         if event.silent:
             return ()
         if event.error is not None:
-            return self._take_error(told)
+            return self._take_error(happened)
         if event.done:
-            return self._go_astray() if self.delivered.skips else self._pass_on(told)
+            return self._go_astray() if self.delivered.skips else self._pass_on(happened)
         news = self.delivered.judge(event, data)
         if news is News.ASTRAY:
             return self._go_astray()
@@ -213,10 +221,10 @@ class InteractionMachine:
             return ()
         if not event.is_lifecycle:
             self.state = State.STREAMING
-        return self._pass_on(told)
+        return self._pass_on(happened)
 
-    def _pass_on(self, told: Told) -> Actions:
-        event, frame = told.event, told.frame
+    def _pass_on(self, happened: Happened) -> Actions:
+        event, frame = happened.event, happened.frame
         if event.done:
             self._ended = True
         elif not event.silent:
@@ -237,12 +245,12 @@ class InteractionMachine:
         elif event.type not in CREATED:
             self._checkpoint = False
 
-    def _take_error(self, told: Told) -> Actions:
+    def _take_error(self, happened: Happened) -> Actions:
         """Read on after an error of the way; pass on what the interaction itself says.
 
         An error event that comes again behind the same event is the interaction's own.
         """
-        error, event = told.event.error or {}, told.event
+        error, event = happened.event.error or {}, happened.event
         own = False
         if event.type == ERROR and self.delivered.caught_up:
             own = self._fault_at == self.progress
@@ -251,7 +259,7 @@ class InteractionMachine:
         if event.is_fault and not own and self._may_read_on:
             return self._interrupt(Cause.ERROR_FRAME, rejection)
         if event.type == ERROR:
-            return self._pass_on(told)
+            return self._pass_on(happened)
         self.causes.append(Cause.ERROR_FRAME)
         return self._fail(rejection)
 
@@ -280,7 +288,7 @@ class InteractionMachine:
         return Frame(named + b"data: [DONE]" + eol + eol, b"[DONE]")
 
     def _interrupt(
-        self, cause: Cause, error: GemproxyError | None = None, again: Again = _AT_OUR_OWN_PACE
+        self, cause: Cause, error: GemproxyError | None = None, again: Again = AT_OUR_OWN_PACE
     ) -> Actions:
         """End the attempt and read on, or fail where that cannot be done."""
         self.causes.append(cause)
@@ -310,9 +318,9 @@ class InteractionMachine:
         (State.CONNECTING, Rejected): to(_reject, State.FAILED),
         (State.CONNECTING, Ended): to(_never_opened, State.FAILED),
         (State.CONNECTING, GaveUp): to(_give_up, State.FAILED),
-        (State.STREAMING, Told): to(_stream, State.CONNECTING, State.FAILED),
+        (State.STREAMING, Happened): to(_stream, State.CONNECTING, State.FAILED),
         (State.STREAMING, Ended): to(_end, State.CONNECTING, State.DONE, State.FAILED),
-        (State.SPLICING, Told): to(_splice, State.STREAMING, State.CONNECTING, State.FAILED),
+        (State.SPLICING, Happened): to(_splice, State.STREAMING, State.CONNECTING, State.FAILED),
         (State.SPLICING, Ended): to(_end, State.CONNECTING, State.DONE, State.FAILED),
     }
     receive: ClassVar[Callable[[Any, Input], Actions]] = checked(TRANSITIONS)
@@ -332,73 +340,3 @@ def _no_answer(how: How) -> GemproxyError:
     if how is How.NO_FIRST_BYTE:
         return NoFirstByte("The upstream did not answer in time.")
     return UpstreamFailure("The upstream closed the connection without an answer.")
-
-
-@attrs.define
-class InteractionIntake:
-    """Feeds one machine from the bytes of its attempts, each with a decoder of its own.
-
-    ``max_frame`` is the cap on one event in bytes.
-    """
-
-    machine: InteractionMachine
-    max_frame: int = 64 << 20
-    _decoder: SSEDecoder = attrs.field(factory=SSEDecoder)
-
-    def opened(self) -> Step:
-        """Begin an attempt that was answered with an event stream."""
-        self._decoder = SSEDecoder(self.max_frame)
-        return self._take(Opened())
-
-    def rejected(self, status: int, body: bytes, retry_after: float | None) -> Step:
-        """Take an error answer; ``retry_after`` is its Retry-After header in seconds."""
-        return self._take(Rejected(status, body, retry_after))
-
-    def failed_to_open(self, how: How) -> Step:
-        """Take the news that an attempt got no answer, or none that is of use."""
-        return self._take(Ended(how))
-
-    def gave_up(self, reason: str) -> Step:
-        """Take the pacing's word that there will be no further attempt."""
-        return self._take(GaveUp(reason))
-
-    def received(self, data: bytes) -> Step:
-        """Take what one read brought."""
-        try:
-            frames = self._decoder.feed(data)
-        except FrameTooLarge:
-            return self._take(Ended(How.OVERSIZED))
-        out: tuple[Out, ...] = ()
-        for frame in frames:
-            step = self._take(_told(frame))
-            out += step.out
-            if step.next is not None:
-                return Step(out, step.next)
-        return Step(out)
-
-    def ended(self, how: How) -> Step:
-        """Take the end of the body; a whole event that lacks only its blank line counts."""
-        tail = self._decoder.close()
-        told = _told(tail) if tail is not None else None
-        if not isinstance(told, Told) or told.event.silent:
-            return self._take(Ended(how))
-        last = self._take(told)
-        if last.next is not None:
-            return last
-        step = self._take(Ended(how))
-        return Step(last.out + step.out, step.next)
-
-    def _take(self, event: Input) -> Step:
-        out: list[Out] = []
-        for action in self.machine.receive(event):
-            if not isinstance(action, Run | Frames):
-                return Step(tuple(out), action)
-            out.append(action)
-        return Step(tuple(out))
-
-
-def _told(frame: Frame) -> Told | Ended:
-    try:
-        return Told(frame, read(frame.data))
-    except Undecodable:
-        return Ended(How.GARBLED)

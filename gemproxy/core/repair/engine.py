@@ -17,13 +17,15 @@ state's number, because an enum hashes too slowly for a look-up per event.
 """
 
 import enum
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
-from gemproxy.core.repair.events import Action
+from gemproxy.core.repair.events import Action, Cause
+from gemproxy.core.seam.seam import Joint
 
+Request_co = TypeVar("Request_co", covariant=True)
 Actions = tuple[Action, ...]
 Handler = Callable[[Any, Any], Actions]
 """A machine's method: takes one input, returns the actions in the order in which to do them."""
@@ -82,10 +84,54 @@ def to(handler: Handler, *targets: State) -> Transition:
     return Transition(handler, frozenset(targets))
 
 
-class Stateful(Protocol):
-    """A machine as the engine sees it; its handlers set the state."""
+class Machine(Protocol[Request_co]):
+    """What intake and relay ask of a machine; ``Request_co`` is what its attempts ask for."""
 
     state: State
+    causes: list[Cause]
+    """Why attempts had to be made again, in their order."""
+
+    def receive(self, event: Any, /) -> Actions:  # noqa: ANN401 - each has its inputs
+        """Take one input; return the actions, in the order in which to do them."""
+
+    def waiting(self, delivered: int) -> int:
+        """Return the bytes of frames that wait, where ``delivered`` bytes went out before."""
+
+    @property
+    def next_request(self) -> Request_co:
+        """What the next attempt asks for, or the one that is being made."""
+
+    @property
+    def patience(self) -> Patience:
+        """How long silence is normal now."""
+
+    @property
+    def progress(self) -> int:
+        """A count that grows whenever the client gets something new."""
+
+    @property
+    def started(self) -> bool:
+        """Whether a frame with data went out."""
+
+    @property
+    def flowing(self) -> bool:
+        """Whether plain events may come as a Flow."""
+
+    @property
+    def joining(self) -> bool:
+        """Whether the next bytes should come a few at a time, until it is known where they join."""
+
+    @property
+    def judging(self) -> bool:
+        """Whether the machine waits for a Turn to go on with what it has begun."""
+
+    @property
+    def holding(self) -> bool:
+        """Whether text of a resumed attempt is held until it is known where it joins."""
+
+    @property
+    def joints(self) -> Sequence[Joint]:
+        """How the resumed attempts joined, in their order."""
 
 
 def checked(table: Table) -> Callable[[Any, Any], Actions]:
@@ -95,7 +141,7 @@ def checked(table: Table) -> Callable[[Any, Any], Actions]:
     """
     rows = [{kind: t for (state, kind), t in table.items() if state is row} for row in State]
 
-    def receive(self: Stateful, event: object) -> Actions:
+    def receive(self: Machine[Any], event: object) -> Actions:
         before = self.state
         transition = rows[before.number].get(type(event))
         if transition is None:

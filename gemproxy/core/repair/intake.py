@@ -1,34 +1,33 @@
 """Bytes of the upstream in, frames for the client and what to do next out: the core's front door.
 
 This is the hot path. What one read brought is decoded, judged and handed on at once:
-no await, no log call and no object beyond the frame, its chunk and its action per event.
+no await, no log call and no object beyond the frame, what it says and its action per event.
 
-Each attempt has a reader of its own, chosen by how its answer begins: see ``reframing``.
+Streams and interactions have one intake. What reads an attempt and what decodes a frame is a row
+of a table: see ``reading``.
 """
 
 from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import attrs
 import msgspec
 
-from gemproxy.core.answer.chunk import SILENT, Chunk, Undecodable, read
-from gemproxy.core.answer.reframing import Opening, Reader
+from gemproxy.core.answer.chunk import Undecodable
+from gemproxy.core.repair.engine import Actions, Machine
 from gemproxy.core.repair.events import (
-    Action,
     Ended,
     Frames,
     GaveUp,
     How,
-    Input,
     Next,
     Opened,
     Out,
-    Received,
     Rejected,
     Run,
     Turn,
 )
-from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.repair.reading import STREAM, Opening, Reader, Reading
 from gemproxy.core.wire.frame import Decoder, Frame, FrameTooLarge
 
 
@@ -39,11 +38,10 @@ class PassOn:
     body: bytes
 
 
+M = TypeVar("M", bound=Machine[Any])
+
 _FEW = 512
 """Bytes that are taken first while it is not known where an attempt joins."""
-
-_MOST_SILENT = 100_000
-"""Frames without data in one attempt: the pings of a day, or a flood."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -54,14 +52,16 @@ class Step(msgspec.Struct, frozen=True):
 
 
 @attrs.define
-class Intake:
+class Intake(Generic[M]):
     """Feeds one machine from the bytes of its attempts.
 
-    ``new_decoder`` makes a decoder of the framing that the client asked for.
+    ``new_decoder`` makes a decoder of the framing that the client asked for. ``reading`` is the row
+    of the machine's kind of answer.
     """
 
-    machine: StreamMachine
+    machine: M
     new_decoder: Callable[[], Decoder]
+    reading: Reading = STREAM
     _reader: Reader = attrs.field(init=False)
     _opening: Opening | None = attrs.field(default=None, init=False)
     _silent: int = attrs.field(default=0, init=False)
@@ -69,7 +69,7 @@ class Intake:
 
     def opened(self, content_type: str = "") -> Step:
         """Begin an attempt that was answered with 2xx; ``content_type`` is its header."""
-        self._opening = Opening(self.new_decoder(), content_type)
+        self._opening = self.reading.opening(self.new_decoder(), content_type)
         self._misnamed = self._opening.misnamed
         self._silent = 0
         return self._take(Opened())
@@ -87,9 +87,14 @@ class Intake:
         """
         return self._misnamed
 
-    def rejected(self, status: int, body: bytes, retry_after: float | None) -> Step:
-        """Take an error answer; ``retry_after`` is its Retry-After header in seconds."""
-        return self._take(Rejected(status, body, retry_after))
+    def rejected(
+        self, status: int, body: bytes, retry_after: float | None, *, another: bool = False
+    ) -> Step:
+        """Take an error answer; ``retry_after`` is its Retry-After header in seconds.
+
+        ``another`` says that the next attempt could use another key.
+        """
+        return self._take(Rejected(status, body, retry_after, another))
 
     def turn(self) -> Step:
         """Go on with what the machine is judging, after others had their turn."""
@@ -154,10 +159,11 @@ class Intake:
         except FrameTooLarge:
             return self._take(Ended(How.OVERSIZED))
         out: list[Out] = []
+        reading = self.reading
         for frame in frames:
             try:
-                chunk = self._silence() if frame.data is None else read(frame.data)
-                actions = self.machine.receive(Received(frame, chunk))
+                said = self._silence() if frame.data is None else reading.read(frame.data)
+                actions = self.machine.receive(reading.received(frame, said))
             except Undecodable:
                 actions = self.machine.receive(Ended(How.GARBLED))
             except FrameTooLarge:
@@ -169,15 +175,12 @@ class Intake:
                     return Step(tuple(out), action)
         return Step(tuple(out))
 
-    def _silence(self) -> Chunk:
-        """Return what a frame without data says; raise FrameTooLarge when they do not end.
-
-        They weigh little, but some are held, each for itself.
-        """
+    def _silence(self) -> object:
+        """Return what a frame without data says; raise FrameTooLarge when they do not end."""
         self._silent += 1
-        if self._silent > _MOST_SILENT:
-            raise FrameTooLarge(f"An attempt brought {_MOST_SILENT} frames that say nothing.")
-        return SILENT
+        if self._silent > self.reading.most_silent:
+            raise FrameTooLarge(f"An attempt brought {self._silent} frames that say nothing.")
+        return self.reading.silence
 
     def ended(self, how: How) -> Step:
         """Take the end of the body, and what the reader still held."""
@@ -185,7 +188,7 @@ class Intake:
         if self._opening is not None:
             opening = self._opening
             other = opening.another_answer() if how is How.EOF else None
-            if other is not None and not self.machine.transcript.started:
+            if other is not None and not self.machine.started:
                 self._misnamed = False
                 return Step((), PassOn(other))
             step = self._read_with(opening.settled(), opening.begun)
@@ -210,12 +213,12 @@ class Intake:
         if frame.data is None:
             return Step()
         try:
-            chunk = read(frame.data)
+            said = self.reading.read(frame.data)
         except Undecodable:
             return Step()
-        return self._take(Received(frame, chunk))
+        return self._take(self.reading.received(frame, said))
 
-    def _take(self, event: Input) -> Step:
+    def _take(self, event: object) -> Step:
         try:
             actions = self.machine.receive(event)
         except Undecodable:  # what the fast decoder reads and the standard one refuses
@@ -223,7 +226,7 @@ class Intake:
         return _step(actions)
 
 
-def _step(actions: tuple[Action, ...]) -> Step:
+def _step(actions: Actions) -> Step:
     """Return what goes out, and what is decided behind it."""
     out: list[Out] = []
     for action in actions:

@@ -95,7 +95,7 @@ from gemproxy.core.repair.events import (
 )
 from gemproxy.core.repair.forms import Forms
 from gemproxy.core.repair.policy import Policy
-from gemproxy.core.repair.refusals import Again, Refusals
+from gemproxy.core.repair.refusals import AT_OUR_OWN_PACE, Again, Refusals
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.verdict import Verdict, error_status, is_transient
 from gemproxy.core.seam.choice import Choice
@@ -108,7 +108,6 @@ from gemproxy.core.wire.frame import Frame
 T = TypeVar("T")
 
 _AFTER_AN_ATTEMPT = (State.CONNECTING, State.DONE, State.FAILED)
-_AT_OUR_OWN_PACE = Again()
 _BAD_REQUEST = 400
 _CLIENT_ERRORS = range(400, 500)
 _SILENT_HOPS = 20
@@ -178,8 +177,9 @@ class StreamMachine:
 
     # -- what the relay asks ---------------------------------------------------------------
 
-    def attempt_body(self) -> bytes:
-        """Return the request body of the present attempt."""
+    @property
+    def next_request(self) -> bytes:
+        """The request body of the next attempt, or of the one that is being made."""
         return self._attempt.body
 
     @property
@@ -191,6 +191,11 @@ class StreamMachine:
     def lesson(self) -> Form | None:
         """The form of continuation that is worth remembering for the model, if any."""
         return self._forms.lesson if self.joints else None
+
+    @property
+    def started(self) -> bool:
+        """Whether a frame with data went out."""
+        return self.transcript.started
 
     @property
     def flowing(self) -> bool:
@@ -776,7 +781,7 @@ class StreamMachine:
     def _interrupt(
         self,
         cause: Cause,
-        again: Again = _AT_OUR_OWN_PACE,
+        again: Again = AT_OUR_OWN_PACE,
         *,
         error: GemproxyError | None = None,
     ) -> Actions:

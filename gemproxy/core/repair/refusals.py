@@ -39,6 +39,9 @@ class Again:
     elsewhere: bool = False
 
 
+AT_OUR_OWN_PACE = Again()
+
+
 @attrs.define
 class Refusals:
     """Judges the error answers to one request; ``limit`` caps the waits, in seconds in all."""

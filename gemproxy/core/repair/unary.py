@@ -25,11 +25,10 @@ from gemproxy.core.answer.usage import Billed, billed, parse_usage
 from gemproxy.core.errors import upstream_error
 from gemproxy.core.repair.events import Cause, How, Resume
 from gemproxy.core.repair.policy import Policy
-from gemproxy.core.repair.refusals import Again, Refusals
+from gemproxy.core.repair.refusals import AT_OUR_OWN_PACE, Again, Refusals
 from gemproxy.core.repair.request import StreamRequest, look_up
 from gemproxy.core.repair.verdict import Verdict, error_status, is_policy
 
-_AT_OUR_OWN_PACE = Again()
 _ERRORS = 400
 _UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED", 0)
 _CAUSES = {
@@ -119,7 +118,7 @@ class Judge:
     def _refused(self, cause: Cause, again: Again | None) -> Resume | None:
         return self._again(cause, again) if again is not None else None
 
-    def _again(self, cause: Cause, again: Again = _AT_OUR_OWN_PACE) -> Resume | None:
+    def _again(self, cause: Cause, again: Again = AT_OUR_OWN_PACE) -> Resume | None:
         if not self.policy.repair:
             return None
         self.causes.append(cause)

@@ -1,13 +1,10 @@
 """The interaction machine: by playbooks, and cut anywhere under any chunking."""
 
-import itertools
 import json
 from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gemproxy.core.errors import (
     NoFirstByte,
@@ -16,8 +13,8 @@ from gemproxy.core.errors import (
     UpstreamFailure,
     UpstreamRejection,
 )
-from gemproxy.core.interactions.happening import read
-from gemproxy.core.interactions.machine import InteractionIntake, InteractionMachine, Told
+from gemproxy.core.interactions.happening import Happened, read
+from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.interactions.origin import Origin, Point
 from gemproxy.core.repair.engine import IllegalInput, Patience, State
 from gemproxy.core.repair.events import (
@@ -31,33 +28,27 @@ from gemproxy.core.repair.events import (
     Rejected,
     Resume,
 )
-from gemproxy.core.repair.intake import Step
 from gemproxy.core.wire.frame import Frame
-from tests.playbook import Playbook, Said, Seen, said
+from tests.interaction import (
+    COMPLETED,
+    CREATED,
+    END,
+    ONE,
+    START,
+    THREE,
+    TWO,
+    WHOLE,
+    happened,
+    raw,
+    status,
+    text,
+)
+from tests.playbook import Playbook, Said, Seen
 
 EOF = Ended(How.EOF)
 RESET = Ended(How.RESET)
 CREATE = Origin(creates=True)
 READ = Origin(creates=False, interaction_id="v1_a", last_event_id="e0")
-
-
-def raw(kind: str, event_id: str | None = None, eol: str = "\n", **fields: Any) -> bytes:
-    """Return one event as Google writes it."""
-    event = {**fields, "event_type": kind, **({"event_id": event_id} if event_id else {})}
-    return f"event: {kind}{eol}data: {json.dumps(event)}{eol}{eol}".encode()
-
-
-def told(event: bytes) -> Told:
-    data = event.partition(b"data: ")[2].rstrip()
-    return Told(Frame(event, data), read(data))
-
-
-def text(words: str, event_id: str | None = None) -> bytes:
-    return raw("step.delta", event_id, index=0, delta={"type": "text", "text": words})
-
-
-def status(word: str = "in_progress", **more: str) -> bytes:
-    return raw("interaction.status_update", interaction_id="v1_a", status=word, **more)
 
 
 def machine(origin: Origin = CREATE, **more: Any) -> InteractionMachine:
@@ -76,18 +67,12 @@ def fails(code: str | int, message: str) -> Any:
     return check
 
 
-CREATED = raw("interaction.created", interaction={"id": "v1_a", "status": "in_progress"})
-START = raw("step.start", index=0, step={"type": "model_output"})
-ONE, TWO, THREE = text("one ", "e1"), text("two ", "e2"), text("three", "e3")
-COMPLETED = raw("interaction.completed", interaction={"id": "v1_a", "status": "completed"})
-END = b"event: done\ndata: [DONE]\n\n"
-WHOLE = [CREATED, START, ONE, TWO, THREE, COMPLETED, END]
 DROPPED = Fail(Unrepaired(""))
 
 
 def passing(play: Playbook, *events: bytes) -> Playbook:
     for event in events:
-        play = play >> told(event) << Said(event)
+        play = play >> happened(event) << Said(event)
     return play
 
 
@@ -104,19 +89,19 @@ def test_a_stream_is_read_on_behind_its_last_event() -> None:
 
     play = passing(Playbook(unit) >> Opened(), CREATED, START, ONE, TWO)
     play = play >> RESET << Resume(Cause.DROP)
-    assert unit.point == Point("v1_a", "e2")
+    assert unit.next_request == Point("v1_a", "e2")
     assert passing(play >> Opened(), THREE, COMPLETED, END) >> EOF << Finish()
 
 
 def test_what_is_told_twice_is_left_out() -> None:
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE, TWO) >> EOF << Resume(Cause.DROP)
-    play = play >> Opened() >> told(ONE) >> told(TWO)
-    play = passing(play, THREE) >> told(TWO)
+    play = play >> Opened() >> happened(ONE) >> happened(TWO)
+    play = passing(play, THREE) >> happened(TWO)
     assert passing(play, COMPLETED, END) >> EOF << Finish()
 
 
 def test_comments_are_left_out_until_there_is_news() -> None:
-    comment = Told(Frame(b": hello\n\n", None), read(None))
+    comment = Happened(Frame(b": hello\n\n", None), read(None))
 
     play = Playbook(machine()) >> Opened() >> comment << Said(b": hello\n\n")
     play = passing(play, CREATED, ONE) >> EOF << Resume(Cause.DROP)
@@ -130,10 +115,10 @@ def test_an_interaction_without_ids_is_told_again_from_its_beginning() -> None:
 
     play = passing(Playbook(unit) >> Opened(), CREATED, status(), START, first) >> RESET
     play = play << Resume(Cause.DROP)
-    assert unit.point == Point("v1_a")
+    assert unit.next_request == Point("v1_a")
     for event in (CREATED, status(), START, first):
         play = play >> Opened() if event is CREATED else play
-        play = play >> told(event)
+        play = play >> happened(event)
     assert passing(play, second, COMPLETED, END) >> EOF << Finish()
 
 
@@ -141,15 +126,15 @@ def test_a_story_that_is_told_otherwise_is_not_joined() -> None:
     unit = machine()
 
     play = passing(Playbook(unit) >> Opened(), CREATED, ONE, text("tw")) >> EOF
-    play = play << Resume(Cause.DROP) >> Opened() >> told(text("two"))
+    play = play << Resume(Cause.DROP) >> Opened() >> happened(text("two"))
     assert play << Fail(Unrepaired(""))
     assert unit.causes == [Cause.DROP, Cause.DIVERGED]
 
 
 def test_an_end_before_the_replay_has_come_to_the_last_id_is_none() -> None:
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE) >> EOF << Resume(Cause.DROP)
-    play = play >> Opened() >> told(CREATED) >> told(text("plain"))
-    assert play >> told(END) << DROPPED
+    play = play >> Opened() >> happened(CREATED) >> happened(text("plain"))
+    assert play >> happened(END) << DROPPED
 
 
 @pytest.mark.parametrize("origin", [Origin(creates=True, keeps=False), CREATE])
@@ -196,7 +181,7 @@ def test_a_creation_is_made_again_only_when_it_never_arrived() -> None:
     unit = machine()
 
     play = Playbook(unit) >> Ended(How.UNREACHABLE) << Resume(Cause.UNREACHABLE)
-    assert unit.point is None
+    assert unit.next_request is None
     assert passing(play >> Opened(), *WHOLE) >> EOF << Finish()
 
 
@@ -221,15 +206,15 @@ def test_the_clients_own_read_is_made_again() -> None:
 
     play = Playbook(unit) >> Ended(How.RESET) << Resume(Cause.DROP)
     play = play >> Rejected(503, b"") << Resume(Cause.STATUS)
-    assert unit.point is None
+    assert unit.next_request is None
     play = play >> Opened() >> RESET << Resume(Cause.DROP)
-    assert unit.point == Point("v1_a", "e0")
+    assert unit.next_request == Point("v1_a", "e0")
     play = passing(play >> Opened(), TWO) >> RESET << Resume(Cause.DROP)
-    assert unit.point == Point("v1_a", "e2")
+    assert unit.next_request == Point("v1_a", "e2")
     assert passing(play >> Opened(), THREE, COMPLETED, END) >> EOF << Finish()
 
 
-def test_when_the_pacing_gives_up_the_last_error_is_told() -> None:
+def test_when_the_pacing_gives_up_the_last_error_is_happened() -> None:
     unit = machine(READ)
     play = Playbook(unit) >> Ended(How.UNREACHABLE) << Resume(Cause.UNREACHABLE)
     assert play >> GaveUp("enough") << Fail(Unreachable(""))
@@ -295,13 +280,13 @@ UNFRAMED = Frame(b"x", b'[{"error":{"code":503,"message":"down"}}]')
 
 def test_an_error_of_the_way_is_not_shown() -> None:
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE)
-    play = play >> told(FAULT) << Resume(Cause.ERROR_FRAME)
+    play = play >> happened(FAULT) << Resume(Cause.ERROR_FRAME)
     assert passing(play >> Opened(), TWO, COMPLETED, END) >> EOF << Finish()
 
 
 def test_an_error_that_comes_again_is_the_interactions_own() -> None:
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE)
-    play = play >> told(FAULT) << Resume(Cause.ERROR_FRAME) >> Opened()
+    play = play >> happened(FAULT) << Resume(Cause.ERROR_FRAME) >> Opened()
     assert passing(play, FAULT) >> EOF << Finish()
 
 
@@ -309,8 +294,8 @@ def test_an_error_before_the_replay_has_caught_up_is_of_the_way() -> None:
     plain = text("one")
     play = passing(Playbook(machine()) >> Opened(), CREATED, plain)
     for _ in range(3):
-        play = play >> told(FAULT) << Resume(Cause.ERROR_FRAME) >> Opened() >> told(CREATED)
-    play = play >> told(plain)
+        play = play >> happened(FAULT) << Resume(Cause.ERROR_FRAME) >> Opened() >> happened(CREATED)
+    play = play >> happened(plain)
     assert passing(play, FAULT) >> EOF << Finish()
 
 
@@ -335,7 +320,7 @@ def test_an_error_of_the_way_passes_where_nothing_can_be_read_on() -> None:
 
 
 def test_an_unframed_error_is_asked_again_as_often_as_the_pacing_lets() -> None:
-    unframed = Told(UNFRAMED, read(UNFRAMED.data))
+    unframed = Happened(UNFRAMED, read(UNFRAMED.data))
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE)
     for _ in range(3):
         play = play >> unframed << Resume(Cause.ERROR_FRAME) >> Opened()
@@ -344,7 +329,7 @@ def test_an_unframed_error_is_asked_again_as_often_as_the_pacing_lets() -> None:
 
 
 def test_an_unframed_error_is_told_in_the_streams_dialect_where_nothing_can_be_read_on() -> None:
-    unframed = Told(UNFRAMED, read(UNFRAMED.data))
+    unframed = Happened(UNFRAMED, read(UNFRAMED.data))
     play = passing(Playbook(machine(repair=False)) >> Opened(), CREATED)
     assert play >> unframed << (lambda action: isinstance(action, Fail))
 
@@ -365,7 +350,7 @@ def test_patience_is_for_the_moment() -> None:
     ]:
         if event is CREATED:
             unit.receive(Opened())
-        unit.receive(told(event))
+        unit.receive(happened(event))
         assert unit.patience is patience
 
 
@@ -383,9 +368,9 @@ def test_the_sdks_go_on_by_themselves_from_a_token(events: list[bytes], goes_on:
     unit = machine(attrs.evolve(CREATE, keeps=False))
     unit.receive(Opened())
     for event in events:
-        unit.receive(told(event))
+        unit.receive(happened(event))
 
-    assert fails_silently(unit, told(b'data: {"error": {"code": 503}}\n\n')) is goes_on
+    assert fails_silently(unit, happened(b'data: {"error": {"code": 503}}\n\n')) is goes_on
 
 
 def fails_silently(unit: InteractionMachine, event: Any) -> bool:
@@ -415,157 +400,13 @@ def test_a_creation_that_the_key_was_refused_is_made_with_another() -> None:
 
 def test_an_impossible_input_is_refused() -> None:
     with pytest.raises(IllegalInput):
-        machine().receive(told(ONE))
+        machine().receive(happened(ONE))
 
 
 def test_nothing_comes_after_the_end() -> None:
     unit = machine(READ)
-    for event in (Opened(), told(END), EOF):
+    for event in (Opened(), happened(END), EOF):
         unit.receive(event)
 
     with pytest.raises(IllegalInput):
         unit.receive(EOF)
-
-
-# -- bytes --------------------------------------------------------------------------------
-
-
-@attrs.define
-class Upstream:
-    """Keeps an interaction, and tells it from any event on, cut after so many bytes."""
-
-    events: list[bytes]
-    cuts: list[int]
-    overlap: int = 0
-
-    def tell(self, point: Point | None) -> tuple[bytes, bool]:
-        """Return a body, and whether it is the last."""
-        last_id = point.last_event_id if point else None
-        ids = [told(event).event.id for event in self.events]
-        begin = ids.index(last_id) + 1 if last_id is not None else 0
-        while begin and (self.overlap or ids[begin - 1] is None) and ids[begin - 1] != last_id:
-            begin -= 1
-        body = b"".join(self.events[max(0, begin - self.overlap * (begin > 0)) :])
-        if not self.cuts:
-            return body, True
-        cut = self.cuts.pop(0)
-        return body[: cut % (len(body) + 1)], False
-
-
-def play(upstream: Upstream, sizes: list[int], ends: list[How]) -> tuple[bytes, object]:
-    """Return what a client gets, and the verdict."""
-    intake = InteractionIntake(InteractionMachine(CREATE))
-    pieces, hows = itertools.cycle(sizes), itertools.cycle(ends)
-    got = b""
-    while True:
-        body, _ = upstream.tell(intake.machine.point)
-        step = intake.opened()
-        while body and step.next is None:
-            size = next(pieces)
-            piece, body = body[:size], body[size:]
-            step = intake.received(piece)
-            got += said(step.out)
-        if step.next is None:
-            step = intake.ended(next(hows))
-            got += said(step.out)
-        if not isinstance(step.next, Resume):
-            return got, step.next
-
-
-def story(words: list[str], every: int, eol: str = "\n") -> list[bytes]:
-    """Return a whole stream in which every so-many-th piece of text has an id."""
-    pieces = [
-        raw(
-            "step.delta",
-            f"e{number}" if every and number % every == 0 else None,
-            eol,
-            delta={"type": "text", "text": word},
-        )
-        for number, word in enumerate(words)
-    ]
-    end = END.replace(b"\n", eol.encode())
-    created = CREATED.replace(b"\n", eol.encode())
-    return [created, *pieces, COMPLETED.replace(b"\n", eol.encode()), end]
-
-
-WORDS = st.lists(st.sampled_from(["a", "ab", "größer", "测试", "\n\n", "data: "]), max_size=8)
-
-
-@given(
-    WORDS,
-    st.integers(0, 3),
-    st.lists(st.integers(0, 10_000), max_size=4),
-    st.lists(st.integers(1, 90), min_size=1, max_size=5),
-    st.lists(st.sampled_from(list(How)), min_size=1, max_size=3),
-    st.sampled_from(["\n", "\r\n"]),
-)
-def test_any_chunking_and_any_cuts_give_the_same_bytes(
-    words: list[str],
-    every: int,
-    cuts: list[int],
-    sizes: list[int],
-    ends: list[How],
-    eol: str,
-) -> None:
-    events = story(words, every, eol)
-    size, least = sum(map(len, events)), len(events[0])
-    named = [least + cut % (size - least + 1) for cut in cuts[:1]]  # the id has to be known
-    upstream = Upstream(events, named + cuts[1:])
-
-    got, verdict = play(upstream, sizes, ends)
-
-    assert got == b"".join(events)
-    assert isinstance(verdict, Finish)
-
-
-@pytest.mark.parametrize("every", [1, 2, 0])
-@pytest.mark.parametrize("overlap", [0, 1])
-def test_a_cut_at_each_byte_gives_the_same_bytes(every: int, overlap: int) -> None:
-    events = story(["one ", "zwei: äöü ", "三", "four"], every)
-    whole = b"".join(events)
-    for cut in range(len(events[0]) - 2, len(whole) + 1):
-        got, verdict = play(Upstream(events, [cut], overlap if every else 0), [7], [How.RESET])
-        assert got == whole
-        assert isinstance(verdict, Finish)
-
-
-def test_half_an_event_is_never_shown() -> None:
-    intake = InteractionIntake(InteractionMachine(attrs.evolve(CREATE, keeps=False)))
-    intake.opened()
-    assert said(intake.received(CREATED + ONE[:-9]).out) == CREATED
-    step = intake.ended(How.EOF)
-    assert step.out == ()
-    assert isinstance(step.next, Fail)
-
-
-def test_an_event_that_lacks_only_its_end_is_one() -> None:
-    intake = InteractionIntake(InteractionMachine(READ))
-    intake.opened()
-    intake.received(ONE + TWO.rstrip())
-    step = intake.ended(How.RESET)
-    assert (said(step.out), step.next) == (TWO, Resume(Cause.DROP))
-    assert intake.machine.point == Point("v1_a", "e2")
-
-
-def test_an_unframed_error_at_the_end_is_an_error() -> None:
-    intake = InteractionIntake(InteractionMachine(READ))
-    intake.opened()
-    intake.received(ONE + b'[{\n  "error": {\n    "code": 503,\n')
-    intake.received(b'    "message": "down"\n  }\n}\n]\n')
-    assert intake.ended(How.EOF) == Step((), Resume(Cause.ERROR_FRAME))
-
-
-def test_an_event_beyond_the_cap_and_one_that_is_no_json_are_interruptions() -> None:
-    intake = InteractionIntake(InteractionMachine(READ), max_frame=500)
-    intake.opened()
-    assert intake.received(b"data: " + b"x" * 600).next == Resume(Cause.GARBLED)
-    intake.opened()
-    step = intake.received(ONE + b"data: {oops\n\n" + TWO)
-    assert (said(step.out), step.next) == (ONE, Resume(Cause.GARBLED))
-
-
-def test_what_never_opened_is_told_to_the_machine() -> None:
-    intake = InteractionIntake(InteractionMachine(READ))
-    assert intake.failed_to_open(How.UNREACHABLE).next == Resume(Cause.UNREACHABLE)
-    assert intake.rejected(503, b"", 2).next == Resume(Cause.STATUS, 2)
-    assert isinstance(intake.gave_up("enough").next, Fail)

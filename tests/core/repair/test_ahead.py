@@ -69,12 +69,12 @@ class Client:
 
     def anchor(self) -> str:
         """Return what the present attempt was asked to repeat."""
-        notice = json.loads(self.machine.attempt_body())["contents"][-1]["parts"][0]["text"]
+        notice = json.loads(self.machine.next_request)["contents"][-1]["parts"][0]["text"]
         return find_anchor(notice) or ""
 
     def asked_with(self) -> str:
         """Return the text that the present attempt was asked to go on from."""
-        answer = json.loads(self.machine.attempt_body())["contents"][1]["parts"][0]["text"]
+        answer = json.loads(self.machine.next_request)["contents"][1]["parts"][0]["text"]
         return find_quote(answer) or str(answer)
 
 

@@ -113,7 +113,7 @@ class World:
 
     def _begins_at(self) -> int:
         """Return where in the story a faithful model begins the present attempt."""
-        asked = json.loads(self.machine.attempt_body())
+        asked = json.loads(self.machine.next_request)
         if self.machine.plan is Plan.NATIVE:
             return self.tokens[asked["continuationToken"]]
         return len(self.machine.transcript.text) if self.machine.plan is Plan.TEXT else 0
@@ -124,7 +124,7 @@ class World:
         checkpoint = self.machine.transcript.checkpoint
         opaque = self.machine.transcript.opaque_since_checkpoint
         if checkpoint is not None and not opaque and self.natively:
-            asked = json.loads(self.machine.attempt_body())
+            asked = json.loads(self.machine.next_request)
             assert asked["continuationToken"] == checkpoint.token, "an offered token is sent"
 
     def _check(self) -> None:

@@ -3,16 +3,19 @@
 import sys
 from collections import Counter
 
+import attrs
 import pytest
 
 from gemproxy.core.answer import chunk as chunk_module
+from gemproxy.core.answer.chunk import Chunk
 from gemproxy.core.answer.rewrite import Rewriter
-from gemproxy.core.repair import intake as intake_module
 from gemproxy.core.repair.events import How, Run
 from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.repair.reading import STREAM
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire import flow as flow_module
+from gemproxy.core.wire.frame import Data
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.voices.sse import EventVoice
 from tests.gemini import BODY, chunk, sse
@@ -38,16 +41,22 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         monkeypatch.setattr(owner, name, wrapper)
 
     counting(flow_module, "_decode", "decodes")
-    counting(intake_module, "read", "general decodes")
     counting(chunk_module, "read_tolerantly", "slow decodes")
     counting(StreamMachine, "receive", "inputs")
     counting(Rewriter, "rewrite", "rewrites")
     return counted
 
 
-def begun() -> Intake:
-    """Return the intake of a stream that runs undisturbed."""
-    intake = Intake(StreamMachine(StreamRequest(BODY)), SSEDecoder)
+def begun(work: Counter[str] | None = None) -> Intake[StreamMachine]:
+    """Return the intake of a stream that runs undisturbed; ``work`` counts general decodes."""
+    counted = Counter[str]() if work is None else work
+
+    def read(data: Data) -> Chunk:
+        counted["general decodes"] += 1
+        return chunk_module.read(data)
+
+    reading = attrs.evolve(STREAM, read=read)
+    intake = Intake(StreamMachine(StreamRequest(BODY)), SSEDecoder, reading)
     intake.opened()
     intake.received(FIRST)
     return intake
@@ -56,7 +65,7 @@ def begun() -> Intake:
 def test_each_event_is_decoded_once_and_a_read_is_one_input_and_one_write(
     work: Counter[str],
 ) -> None:
-    intake = begun()
+    intake = begun(work)
     work.clear()
 
     step = intake.received(BLOCK)
@@ -67,7 +76,7 @@ def test_each_event_is_decoded_once_and_a_read_is_one_input_and_one_write(
 
 
 def test_a_read_that_ends_within_an_event_is_one_write_too(work: Counter[str]) -> None:
-    intake = begun()
+    intake = begun(work)
     half = BLOCK[: len(BLOCK) - 20]
     work.clear()
 
@@ -115,7 +124,7 @@ def test_a_frame_is_a_slice_of_the_read() -> None:
 
 
 def test_after_an_interruption_a_read_is_rewritten_at_once(work: Counter[str]) -> None:
-    intake = begun()
+    intake = begun(work)
     intake.received(BLOCK)
     intake.ended(How.RESET)
     intake.opened()

@@ -53,7 +53,7 @@ class Model:
     def answer(self, machine: StreamMachine) -> str:
         if machine.plan is not Plan.TEXT:
             return self.text
-        contents = json.loads(machine.attempt_body())["contents"]
+        contents = json.loads(machine.next_request)["contents"]
         held = contents[-2]["parts"][0]["text"]
         assert self.text.startswith(held)
         anchor = find_anchor(contents[-1]["parts"][0]["text"]) or ""
@@ -105,7 +105,7 @@ class Line:
                 break
         return self
 
-    def _attempt(self, intake: Intake, body: bytes) -> None:
+    def _attempt(self, intake: Intake[StreamMachine], body: bytes) -> None:
         for data in chunked(body, self.read):
             if self._take(intake.received(data)):
                 return
@@ -198,7 +198,7 @@ def test_every_byte_of_a_stream_can_be_its_last(echoes: bool) -> None:
 # -- the edges -----------------------------------------------------------------------------
 
 
-def opened(decoder: Callable[[], Decoder] = SSEDecoder) -> Intake:
+def opened(decoder: Callable[[], Decoder] = SSEDecoder) -> Intake[StreamMachine]:
     intake = Intake(StreamMachine(StreamRequest(BODY)), decoder)
     intake.opened()
     return intake

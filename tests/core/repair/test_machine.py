@@ -190,7 +190,7 @@ def test_an_attempt_that_never_began_is_made_again_as_it_was(event: Any, cause: 
     stream = machine()
 
     assert Playbook(stream) >> event << Resume(cause)
-    assert stream.attempt_body() == BODY
+    assert stream.next_request == BODY
     assert stream.plan is Plan.REPLAY
 
 
@@ -388,7 +388,7 @@ def broken_after(stream: StreamMachine, text: str = STORY, **fields: Any) -> Pla
 
 
 def anchor_of(stream: StreamMachine) -> str:
-    contents = json.loads(stream.attempt_body())["contents"]
+    contents = json.loads(stream.next_request)["contents"]
     return find_anchor(contents[-1]["parts"][0]["text"]) or ""
 
 
@@ -431,7 +431,7 @@ def test_the_continuation_adds_two_turns_and_touches_nothing_else() -> None:
     stream = machine(request)
     assert broken_after(stream, usage=(4, 20))
 
-    body = json.loads(stream.attempt_body())
+    body = json.loads(stream.next_request)
 
     assert body["contents"][:-2] == REQUEST["contents"]
     assert body["contents"][-2] == {"role": "model", "parts": [{"text": STORY}]}
@@ -507,11 +507,11 @@ def stops(stream: StreamMachine, kind: str) -> Playbook:
 def test_a_stop_without_new_text_is_asked_again_in_another_form(kind: str) -> None:
     stream = machine()
     assert broken_after(stream, CLOSED)
-    first = json.loads(stream.attempt_body())
+    first = json.loads(stream.next_request)
 
     assert stops(stream, kind) << Resume(Cause.EMPTY)
 
-    second = json.loads(stream.attempt_body())
+    second = json.loads(stream.next_request)
     assert [len(body["contents"]) for body in (first, second)] == [3, 2]
     assert stream.transcript.text == CLOSED
 
@@ -676,7 +676,7 @@ def test_after_a_divergence_the_other_form_is_asked() -> None:
     assert broken_after(stream, STORY + REST)
     turns = []
     for _ in range(3):
-        turns.append(len(json.loads(stream.attempt_body())["contents"]))
+        turns.append(len(json.loads(stream.next_request)["contents"]))
         assert (
             Playbook(stream) >> Opened() >> received(chunk(OTHER_STORY)) << Resume(Cause.DIVERGED)
         )
@@ -697,7 +697,7 @@ def test_a_refusal_of_a_form_reached_by_divergence_leads_back(message: str) -> N
         << Resume(Cause.REFUSED, at_once=True)
     )
 
-    assert len(json.loads(stream.attempt_body())["contents"]) == 3
+    assert len(json.loads(stream.next_request)["contents"]) == 3
     assert (
         Playbook(stream)
         >> Opened()
@@ -713,7 +713,7 @@ def test_a_model_is_asked_in_the_form_that_it_is_known_to_take() -> None:
     stream = machine(first_form=Form.QUOTED)
     assert broken_after(stream)
 
-    assert [turn["role"] for turn in json.loads(stream.attempt_body())["contents"]] == [
+    assert [turn["role"] for turn in json.loads(stream.next_request)["contents"]] == [
         "user",
         "user",
     ]
@@ -729,7 +729,7 @@ def test_giving_up_after_text_is_loud() -> None:
 def test_a_text_too_short_for_an_anchor_is_asked_for_again() -> None:
     stream = machine()
     assert broken_after(stream, "The")
-    assert (stream.plan, stream.attempt_body()) == (Plan.REPLAY, BODY)
+    assert (stream.plan, stream.next_request) == (Plan.REPLAY, BODY)
 
     assert (
         Playbook(stream)
@@ -943,7 +943,7 @@ def test_a_checkpoint_is_resumed_natively_and_what_the_client_has_is_swallowed()
         >> RESET
         << Resume(Cause.DROP)
     )
-    assert json.loads(stream.attempt_body()) == {**REQUEST, "continuationToken": "t1"}
+    assert json.loads(stream.next_request) == {**REQUEST, "continuationToken": "t1"}
 
     assert (
         Playbook(stream)
@@ -973,7 +973,7 @@ def test_a_native_continuation_that_differs_falls_back_to_text() -> None:
         << Resume(Cause.DIVERGED)
     )
     assert stream.plan is Plan.TEXT
-    assert "continuationToken" not in json.loads(stream.attempt_body())
+    assert "continuationToken" not in json.loads(stream.next_request)
 
 
 def test_tokens_after_a_text_resume_are_stripped() -> None:
@@ -1024,7 +1024,7 @@ def test_thoughts_that_end_in_a_token_are_gone_on_from_it() -> None:
         << Said
         << Resume(Cause.CONTINUATION, at_once=True)
     )
-    assert json.loads(stream.attempt_body())["continuationToken"] == "t1"
+    assert json.loads(stream.next_request)["continuationToken"] == "t1"
     assert stream.progress == 1
 
     assert (
@@ -1126,7 +1126,7 @@ def test_text_is_continued_by_a_model_that_may_write() -> None:
     stream = machine({**REQUEST, "toolConfig": {"functionCallingConfig": calling}})
     assert broken_after(stream)
 
-    asked = json.loads(stream.attempt_body())
+    asked = json.loads(stream.next_request)
     assert asked["toolConfig"] == {"functionCallingConfig": {"mode": "AUTO"}}
 
 
@@ -1847,7 +1847,7 @@ def test_a_request_with_a_token_of_its_own_is_continued_from_there() -> None:
     assert broken_after(stream)
 
     assert stream.plan is Plan.NATIVE
-    assert json.loads(stream.attempt_body())["continuationToken"] == "mine"
+    assert json.loads(stream.next_request)["continuationToken"] == "mine"
 
 
 def test_sources_of_all_attempts_are_kept_and_point_at_their_words() -> None:
