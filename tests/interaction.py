@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from gemproxy.core.interactions.happening import Happened, read
+from gemproxy.core.interactions.event import EventReceived, read
 from gemproxy.core.wire.frame import Frame
 
 
@@ -13,9 +13,9 @@ def raw(kind: str, event_id: str | None = None, eol: str = "\n", **fields: Any) 
     return f"event: {kind}{eol}data: {json.dumps(event)}{eol}{eol}".encode()
 
 
-def happened(event: bytes) -> Happened:
+def happened(event: bytes) -> EventReceived:
     data = event.partition(b"data: ")[2].rstrip()
-    return Happened(Frame(event, data), read(data))
+    return EventReceived(Frame(event, data), read(data))
 
 
 def text(words: str, event_id: str | None = None) -> bytes:

@@ -1,19 +1,17 @@
 """The interaction machine: whether an interaction's stream is whole, and how to read on.
 
-An interaction is not continued like an answer of ``streamGenerateContent``: Google keeps it
-and tells it again, from an event on. So nothing is rewritten here. Frames go out as they
-came; when the stream breaks off, the interaction is read on from the last event_id, and
-what the client already has is left out (``core.interactions.retelling``).
+Google keeps an interaction and streams it again from any event on, so an interaction is not
+continued as the answers of ``streamGenerateContent`` are, and nothing is rewritten here. Frames go
+out as they came. When the stream breaks off, the interaction is read on from the last event_id, and
+events that the client has are left out (``core.interactions.replay``).
 
 A stream is whole when ``[DONE]`` came. The SDKs take any other clean end for one, too. After
 ``interaction.completed`` nothing more can come, so only the end mark is missing, and is
 added.
 
-    CONNECTING  an attempt is being made; nothing of it has come yet
-    STREAMING   its frames go to the client, raw
-    SPLICING    its frames are ones that the client has, until there is a new one
-    DONE        the stream ended as the upstream ended it
-    FAILED      it could not be completed; the client was told loudly
+``core.repair.engine`` says what the states are and how the table at the end of the class is used.
+Here SPLICING means that the frames of a replay are compared with what the client has, until there
+is a new one.
 
 A request that creates is never repeated once it may have arrived: it could create twice. It
 is made again only when no connection came about, or when its key was refused and another may be
@@ -37,16 +35,16 @@ from gemproxy.core.errors import (
     UpstreamRejection,
     upstream_error,
 )
-from gemproxy.core.interactions.happening import (
+from gemproxy.core.interactions.event import (
     COMPLETED,
     CREATED,
     ERROR,
     STATUS,
-    Happened,
-    Happening,
+    Event,
+    EventReceived,
 )
 from gemproxy.core.interactions.origin import Origin, Point
-from gemproxy.core.interactions.retelling import Delivered, News
+from gemproxy.core.interactions.replay import Delivered, News
 from gemproxy.core.repair.engine import Actions, Patience, State, Table, checked, to
 from gemproxy.core.repair.events import (
     Cause,
@@ -73,7 +71,7 @@ _CAUSES = {
     How.UNREACHABLE: Cause.UNREACHABLE,
 }
 
-Input = Opened | Happened | Rejected | Ended | GaveUp
+Input = Opened | EventReceived | Rejected | Ended | GaveUp
 
 
 @attrs.define
@@ -154,8 +152,8 @@ class InteractionMachine:
     def _client_goes_on(self) -> bool:
         """Whether the SDKs go on by themselves when the connection breaks here.
 
-        They do from a continuation_token with no output behind it, unless an error event
-        tells them not to.
+        They do from a continuation_token with no output behind it, unless an error event ends the
+        stream.
         """
         return self._checkpoint and self.origin.creates
 
@@ -198,22 +196,22 @@ class InteractionMachine:
 
     # -- streaming -------------------------------------------------------------------------
 
-    def _stream(self, happened: Happened) -> Actions:
-        event = happened.event
+    def _stream(self, received: EventReceived) -> Actions:
+        event = received.event
         if event.error is not None:
-            return self._take_error(happened)
+            return self._take_error(received)
         if self.causes and self.delivered.has(event):
             return ()
-        return self._pass_on(happened)
+        return self._pass_on(received)
 
-    def _splice(self, happened: Happened) -> Actions:
-        event, data = happened.event, happened.frame.data or b""
+    def _splice(self, received: EventReceived) -> Actions:
+        event, data = received.event, received.frame.data or b""
         if event.silent:
             return ()
         if event.error is not None:
-            return self._take_error(happened)
+            return self._take_error(received)
         if event.done:
-            return self._go_astray() if self.delivered.skips else self._pass_on(happened)
+            return self._go_astray() if self.delivered.skips else self._pass_on(received)
         news = self.delivered.judge(event, data)
         if news is News.ASTRAY:
             return self._go_astray()
@@ -221,10 +219,10 @@ class InteractionMachine:
             return ()
         if not event.is_lifecycle:
             self.state = State.STREAMING
-        return self._pass_on(happened)
+        return self._pass_on(received)
 
-    def _pass_on(self, happened: Happened) -> Actions:
-        event, frame = happened.event, happened.frame
+    def _pass_on(self, received: EventReceived) -> Actions:
+        event, frame = received.event, received.frame
         if event.done:
             self._ended = True
         elif not event.silent:
@@ -233,7 +231,7 @@ class InteractionMachine:
             self._erred = event.type == ERROR
         return (Frames((frame,)),)
 
-    def _note(self, event: Happening, data: Data) -> None:
+    def _note(self, event: Event, data: Data) -> None:
         self.delivered.add(event, data)
         self._interaction_id = self._interaction_id or event.interaction_id
         self.status = event.status or self.status
@@ -245,12 +243,12 @@ class InteractionMachine:
         elif event.type not in CREATED:
             self._checkpoint = False
 
-    def _take_error(self, happened: Happened) -> Actions:
+    def _take_error(self, received: EventReceived) -> Actions:
         """Read on after an error of the way; pass on what the interaction itself says.
 
         An error event that comes again behind the same event is the interaction's own.
         """
-        error, event = happened.event.error or {}, happened.event
+        error, event = received.event.error or {}, received.event
         own = False
         if event.type == ERROR and self.delivered.caught_up:
             own = self._fault_at == self.progress
@@ -259,7 +257,7 @@ class InteractionMachine:
         if event.is_fault and not own and self._may_read_on:
             return self._interrupt(Cause.ERROR_FRAME, rejection)
         if event.type == ERROR:
-            return self._pass_on(happened)
+            return self._pass_on(received)
         self.causes.append(Cause.ERROR_FRAME)
         return self._fail(rejection)
 
@@ -318,9 +316,11 @@ class InteractionMachine:
         (State.CONNECTING, Rejected): to(_reject, State.FAILED),
         (State.CONNECTING, Ended): to(_never_opened, State.FAILED),
         (State.CONNECTING, GaveUp): to(_give_up, State.FAILED),
-        (State.STREAMING, Happened): to(_stream, State.CONNECTING, State.FAILED),
+        (State.STREAMING, EventReceived): to(_stream, State.CONNECTING, State.FAILED),
         (State.STREAMING, Ended): to(_end, State.CONNECTING, State.DONE, State.FAILED),
-        (State.SPLICING, Happened): to(_splice, State.STREAMING, State.CONNECTING, State.FAILED),
+        (State.SPLICING, EventReceived): to(
+            _splice, State.STREAMING, State.CONNECTING, State.FAILED
+        ),
         (State.SPLICING, Ended): to(_end, State.CONNECTING, State.DONE, State.FAILED),
     }
     receive: ClassVar[Callable[[Any, Input], Actions]] = checked(TRANSITIONS)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import attrs
 
-from gemproxy.core.interactions.happening import SILENT, Happened, read
+from gemproxy.core.interactions.event import SILENT, EventReceived, read
 from gemproxy.core.repair.reading import Reading
 from gemproxy.core.wire.flow import Flow
 from gemproxy.core.wire.frame import Decoder, Frame
@@ -61,5 +61,5 @@ class EventOpening:
 
 
 INTERACTION = Reading(
-    opening=EventOpening, read=read, received=Happened, silence=SILENT, most_silent=math.inf
+    opening=EventOpening, read=read, received=EventReceived, silence=SILENT, most_silent=math.inf
 )

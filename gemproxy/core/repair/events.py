@@ -27,6 +27,7 @@ of a frozen attrs class to make (``python bench/core.py``).
 """
 
 import enum
+from collections.abc import Mapping
 
 import attrs
 import msgspec
@@ -64,6 +65,18 @@ class Cause(enum.Enum):
     REFUSED = "refused"  # our own continuation was answered with 400
     DIVERGED = "diverged"  # the new attempt tells another story than the delivered text
     INVALID = "invalid"  # a resumed JSON document that does not parse
+
+
+CAUSE_OF: Mapping[How, Cause] = {
+    How.EOF: Cause.DROP,
+    How.RESET: Cause.DROP,
+    How.STALLED: Cause.STALL,
+    How.GARBLED: Cause.GARBLED,
+    How.OVERSIZED: Cause.GARBLED,
+    How.UNREACHABLE: Cause.UNREACHABLE,
+    How.NO_FIRST_BYTE: Cause.STALL,
+}
+"""Why another attempt is wanted after one that ended so and was not whole."""
 
 
 @attrs.frozen

@@ -23,7 +23,7 @@ import msgspec
 from gemproxy.core.answer.chunk import Chunk, Undecodable, read
 from gemproxy.core.answer.usage import Billed, billed, parse_usage
 from gemproxy.core.errors import upstream_error
-from gemproxy.core.repair.events import Cause, How, Resume
+from gemproxy.core.repair.events import CAUSE_OF, Cause, How, Resume
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.refusals import AT_OUR_OWN_PACE, Again, Refusals
 from gemproxy.core.repair.request import StreamRequest, look_up
@@ -31,12 +31,6 @@ from gemproxy.core.repair.verdict import Verdict, error_status, is_policy
 
 _ERRORS = 400
 _UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED", 0)
-_CAUSES = {
-    How.UNREACHABLE: Cause.UNREACHABLE,
-    How.NO_FIRST_BYTE: Cause.STALL,
-    How.STALLED: Cause.STALL,
-    How.GARBLED: Cause.GARBLED,
-}
 
 
 class Look(enum.Enum):
@@ -104,7 +98,7 @@ class Judge:
         One that was given up before it began to answer is not made again: the model may be at
         work, and the connection is not known to be dead.
         """
-        cause = _CAUSES.get(how, Cause.DROP)
+        cause = CAUSE_OF[how]
         if how is How.NO_FIRST_BYTE:
             self.causes.append(cause)
             return None

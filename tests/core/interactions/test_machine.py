@@ -13,7 +13,7 @@ from gemproxy.core.errors import (
     UpstreamFailure,
     UpstreamRejection,
 )
-from gemproxy.core.interactions.happening import Happened, read
+from gemproxy.core.interactions.event import EventReceived, read
 from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.interactions.origin import Origin, Point
 from gemproxy.core.repair.engine import IllegalInput, Patience, State
@@ -101,7 +101,7 @@ def test_what_is_told_twice_is_left_out() -> None:
 
 
 def test_comments_are_left_out_until_there_is_news() -> None:
-    comment = Happened(Frame(b": hello\n\n", None), read(None))
+    comment = EventReceived(Frame(b": hello\n\n", None), read(None))
 
     play = Playbook(machine()) >> Opened() >> comment << Said(b": hello\n\n")
     play = passing(play, CREATED, ONE) >> EOF << Resume(Cause.DROP)
@@ -320,7 +320,7 @@ def test_an_error_of_the_way_passes_where_nothing_can_be_read_on() -> None:
 
 
 def test_an_unframed_error_is_asked_again_as_often_as_the_pacing_lets() -> None:
-    unframed = Happened(UNFRAMED, read(UNFRAMED.data))
+    unframed = EventReceived(UNFRAMED, read(UNFRAMED.data))
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE)
     for _ in range(3):
         play = play >> unframed << Resume(Cause.ERROR_FRAME) >> Opened()
@@ -329,7 +329,7 @@ def test_an_unframed_error_is_asked_again_as_often_as_the_pacing_lets() -> None:
 
 
 def test_an_unframed_error_is_told_in_the_streams_dialect_where_nothing_can_be_read_on() -> None:
-    unframed = Happened(UNFRAMED, read(UNFRAMED.data))
+    unframed = EventReceived(UNFRAMED, read(UNFRAMED.data))
     play = passing(Playbook(machine(repair=False)) >> Opened(), CREATED)
     assert play >> unframed << (lambda action: isinstance(action, Fail))
 

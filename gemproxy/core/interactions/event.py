@@ -38,7 +38,7 @@ _FAILS_FOR_NOW = frozenset(
 )
 
 
-class Happening(msgspec.Struct, frozen=True, gc=False):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """The machine's view of one frame; ``silent`` is a frame that says nothing.
 
     ``id`` is the event_id, ``token`` a continuation_token, ``speaks`` a piece of text.
@@ -56,7 +56,7 @@ class Happening(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_lifecycle(self) -> bool:
-        """Whether it tells of the interaction and brings no content."""
+        """Whether it is about the whole interaction and brings no content."""
         return self.type in CREATED or self.type == STATUS
 
     @property
@@ -68,15 +68,15 @@ class Happening(msgspec.Struct, frozen=True, gc=False):
         return self.error is not None and self.id is None and _is_passing(self.error)
 
 
-class Happened(msgspec.Struct, frozen=True, gc=False):
+class EventReceived(msgspec.Struct, frozen=True, gc=False):
     """One frame of an interaction's stream, and what it says: an input of the machine."""
 
     frame: Frame
-    event: Happening
+    event: Event
 
 
-SILENT = Happening(silent=True)
-DONE = Happening(done=True)
+SILENT = Event(silent=True)
+DONE = Event(done=True)
 
 
 class _Interaction(msgspec.Struct, gc=False):
@@ -89,7 +89,7 @@ class _Delta(msgspec.Struct, gc=False):
     type: str | None = None
 
 
-class _Event(msgspec.Struct, gc=False):
+class _Decoded(msgspec.Struct, gc=False):
     event_type: str | None = None
     event_id: str | None = None
     interaction: _Interaction | None = None
@@ -100,10 +100,10 @@ class _Event(msgspec.Struct, gc=False):
     error: dict[str, Any] | None = None
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_decode = msgspec.json.Decoder(_Decoded).decode
 
 
-def read(data: Data | None) -> Happening:
+def read(data: Data | None) -> Event:
     """Return what ``data``, the data of one frame, says; raise Undecodable when it is no event."""
     if not data:
         return SILENT
@@ -115,9 +115,9 @@ def read(data: Data | None) -> Happening:
         return _summary(_read_slowly(data))
 
 
-def _summary(event: _Event) -> Happening:
+def _summary(event: _Decoded) -> Event:
     about = event.interaction or _Interaction()
-    return Happening(
+    return Event(
         event.event_type or "",
         event.event_id or None,
         event.interaction_id or about.id or None,
@@ -128,7 +128,7 @@ def _summary(event: _Event) -> Happening:
     )
 
 
-def _read_slowly(data: Data) -> _Event:
+def _read_slowly(data: Data) -> _Decoded:
     """Read what the typed decoder refuses: other types, lone surrogates, an error in a list."""
     document = loads(data)
     if isinstance(document, list) and document:
@@ -136,7 +136,7 @@ def _read_slowly(data: Data) -> _Event:
     if not isinstance(document, dict):
         raise Undecodable("an event's data is no JSON object")
     about, delta, error = (_mapping(document.get(n)) for n in ("interaction", "delta", "error"))
-    return _Event(
+    return _Decoded(
         event_type=_text(document.get("event_type")),
         event_id=_text(document.get("event_id")),
         interaction=_Interaction(

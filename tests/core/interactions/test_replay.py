@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.core.interactions.happening import read
-from gemproxy.core.interactions.retelling import Delivered, News
+from gemproxy.core.interactions.event import read
+from gemproxy.core.interactions.replay import Delivered, News
 
 NEW, OLD, ASTRAY = News.NEW, News.OLD, News.ASTRAY
 

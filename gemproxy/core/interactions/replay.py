@@ -2,17 +2,17 @@
 
 An interaction can be read again from an event on: from the last ``event_id`` that the client
 got, or from its beginning. Not every event has an id (deep research was seen to give one to
-every few), so what came after the last id is told again, and has to be recognised:
+every few), so what came after the last id comes again, and has to be recognised:
 
 - an event whose id the client has is old, and so is everything up to the last id; a replay
   that begins with the creation begins at the beginning;
 - after that, events have to come in the order in which they came the first time, each with
-  the same content. Ids may have been added. One that differs means that the replay tells the
-  story in other pieces, and then nobody can say what is new;
-- the interaction is created once, and a status that the client knows is no news.
+  the same content. Ids may have been added. An event that differs means that the replay is cut
+  into other pieces, and then it is unknown which of them are new;
+- a second creation is old, and so is a status that the client has.
 
-Where an event could be new and could be old, the replay is astray: to lose or to double an
-event in silence would be worse than to end loudly.
+Where an event could be new and could be old, the replay is astray, and the stream ends loudly:
+to lose or to double an event in silence would be worse.
 
 Contents are remembered as digests: a few dozen bytes for each event without an id since the
 last one with an id, and each id.
@@ -22,7 +22,7 @@ import enum
 
 import attrs
 
-from gemproxy.core.interactions.happening import COMPLETED, CREATED, Happening, fingerprint
+from gemproxy.core.interactions.event import COMPLETED, CREATED, Event, fingerprint
 from gemproxy.core.wire.frame import Data
 
 
@@ -44,11 +44,11 @@ class Delivered:
     _since: list[bytes] = attrs.field(factory=list)
     _lifecycle: set[bytes] = attrs.field(factory=set)
     _created: bool = False
-    _told_again: int = 0
+    _matched: int = 0
     _behind: bool = False
     _skipped: bool = False
 
-    def add(self, event: Happening, data: Data) -> None:
+    def add(self, event: Event, data: Data) -> None:
         """Note an event that went out."""
         self.count += 1
         self._created |= event.type in CREATED
@@ -58,32 +58,32 @@ class Delivered:
             self._lifecycle.add(fingerprint(data))
         else:
             self._since.append(fingerprint(data))
-            self._told_again = len(self._since)
+            self._matched = len(self._since)
 
     def rewind(self) -> None:
         """Begin to compare a replay."""
-        self._told_again = 0
+        self._matched = 0
         self._behind = self._skipped = False
 
     @property
     def caught_up(self) -> bool:
-        """Whether a replay has come to where the client is, as far as that can be told."""
-        return not self._behind and self._told_again == len(self._since)
+        """Whether a replay has come to where the client is, as far as that is known."""
+        return not self._behind and self._matched == len(self._since)
 
     @property
     def skips(self) -> bool:
-        """Whether a replay is told that has yet to come to the last id, to be what it seems."""
+        """Whether a replay left events out and has still to reach the last id."""
         return self._behind and self._skipped
 
-    def has(self, event: Happening) -> bool:
+    def has(self, event: Event) -> bool:
         """Tell whether the client has an event with this id."""
         return event.id is not None and event.id in self._ids
 
-    def judge(self, event: Happening, data: Data) -> News:
+    def judge(self, event: Event, data: Data) -> News:
         """Return what an event of a replay is; one that is NEW has still to be added."""
         if self.has(event):
             self._behind, self._skipped = event.id != self.last_id, False
-            self._told_again = 0
+            self._matched = 0
             return News.OLD
         if self._behind and event.id is None and event.type not in COMPLETED:
             self._skipped |= not event.is_lifecycle
@@ -98,27 +98,27 @@ class Delivered:
             return News.NEW
         return self._compare(event, data)
 
-    def _knows(self, event: Happening, data: Data) -> bool:
+    def _knows(self, event: Event, data: Data) -> bool:
         again = self._created and event.type in CREATED
         return again or (event.id is None and fingerprint(data) in self._lifecycle)
 
-    def _compare(self, event: Happening, data: Data) -> News:
-        if fingerprint(data) != self._since[self._told_again]:
+    def _compare(self, event: Event, data: Data) -> News:
+        if fingerprint(data) != self._since[self._matched]:
             return News.ASTRAY
-        self._told_again += 1
+        self._matched += 1
         if event.id is not None:
             self._ids.add(event.id)
             self._learn(event.id)
         return News.OLD
 
     def _learn(self, event_id: str) -> None:
-        """Read on from an old event whose id has only now been told."""
+        """Read on from an old event whose id came only with the replay."""
         self.last_id = event_id
-        del self._since[: self._told_again]
-        self._told_again = 0
+        del self._since[: self._matched]
+        self._matched = 0
 
     def _pass(self, event_id: str) -> None:
         self._ids.add(event_id)
         self.last_id = event_id
         self._since.clear()
-        self._told_again = 0
+        self._matched = 0

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.core.answer.chunk import Undecodable
-from gemproxy.core.interactions.happening import DONE, SILENT, Happening, fingerprint, read
+from gemproxy.core.interactions.event import DONE, SILENT, Event, fingerprint, read
 
 
-def said(**event: Any) -> Happening:
+def said(**event: Any) -> Event:
     return read(json.dumps(event).encode())
 
 
@@ -21,7 +21,7 @@ def test_a_creation_names_the_interaction() -> None:
         interaction={"id": "v1_a", "status": "in_progress", "model": "m"},
     )
 
-    assert event == Happening("interaction.created", interaction_id="v1_a", status="in_progress")
+    assert event == Event("interaction.created", interaction_id="v1_a", status="in_progress")
     assert event.is_lifecycle
 
 
@@ -125,5 +125,5 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         event = read(data)
     except Undecodable:
         return
-    assert isinstance(event, Happening)
+    assert isinstance(event, Event)
     fingerprint(data)
