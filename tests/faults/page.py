@@ -20,7 +20,7 @@ def tables(sections: Sequence[Section]) -> str:
 
 
 def _table(section: Section) -> str:
-    lines = [f"## {section.title}", "", "| fault | how | what the client sees | proved by |"]
+    lines = [f"## {section.title}", "", "| fault | how | the client sees | proved by |"]
     lines += ["|---|---|---|---|", *map(_line, section.rows)]
     return "\n".join([*lines, ""])
 
@@ -34,7 +34,7 @@ def written(page: str) -> str:
     """Return ``page`` with the present tables between its marks."""
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    count = f"{covered(ROWS)} rows have a test; the others say why they have none.\n"
+    count = f"{covered(ROWS)} rows have a test; the others give the reason.\n"
     return f"{before}{_BEGIN}{count}\n{tables(SECTIONS)}{_END}{after}"
 
 

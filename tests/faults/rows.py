@@ -1,6 +1,6 @@
-"""The fault table: each fault, how a test makes it happen, what the client sees, and which test.
+"""The fault table: each fault, how a test injects it, the client's view, and the tests.
 
-``python -m tests.faults.page`` writes it into docs/faults.md. A row without a test says why.
+``python -m tests.faults.page`` writes it into docs/faults.md. A row without a test has a reason.
 """
 
 import attrs
@@ -17,7 +17,7 @@ PARTING = "tests/relay/test_parting.py"
 
 @attrs.frozen
 class Row:
-    """One fault; ``tests`` are ids of tests, ``left`` is why there is none (yet)."""
+    """One fault; ``tests`` are ids of tests, ``left`` is the reason if there are none."""
 
     fault: str
     injected: str
@@ -61,7 +61,7 @@ _BREAKS = Section(
         ),
         Row(
             "many faults in a row",
-            "by scripts, and by scripts that are drawn",
+            "fixed scripts, and random ones",
             "one whole answer",
             (
                 f"{FAULTS}::test_many_faults_in_a_row_are_not_seen",
@@ -70,26 +70,26 @@ _BREAKS = Section(
         ),
         Row(
             "six cuts of one JSON answer",
-            "six kinds of cut, each a few frames further; a model that echoes, one that goes on "
-            "plainly, one that thinks first",
-            "one valid document, STOP; nothing before it is whole",
+            "six kinds of cut, each a few frames further; a model that echoes, one that continues "
+            "without an echo, one that thinks first",
+            "one valid document, STOP; no text until it is whole",
             (f"{IO}/test_documents.py::test_a_document_that_is_cut_six_times_comes_out_whole",),
         ),
         Row(
             "a cut JSON answer, and then another document, twice",
-            "the fake Gemini tells the document again with other values",
+            "the fake Gemini sends the document again with other values",
             "an error frame, then the end of the connection without a last chunk",
             (f"{IO}/test_documents.py::test_two_whole_new_documents_in_a_row_are_a_loud_end",),
         ),
         Row(
             "one of a few values, cut in the word",
-            "text/x.enum; the model tells the value again, or goes on with it",
+            "text/x.enum; the model repeats the value, or continues it",
             "the value",
             (f"{IO}/test_documents.py::test_an_answer_that_is_one_of_a_few_values_is_made_whole",),
         ),
         Row(
             "a break that cannot be repaired",
-            "text that nothing can continue, or retries used up",
+            "content that cannot be continued, or no retries left",
             "an error frame, then the end of the connection without a last chunk",
             (
                 f"{ENDINGS}::test_the_last_words_are_in_the_clients_dialect",
@@ -98,9 +98,9 @@ _BREAKS = Section(
             ),
         ),
         Row(
-            "the same, and the client takes its time",
+            "the same, and the client reads slowly",
             "Node's fetch with a pause after each event; a client that stays, and one that leaves",
-            "the error, not a cut: the connection stays open until the client has left, for a "
+            "the error, then the cut: the connection stays open until the client has left, for a "
             "second at most",
             (
                 "tests/sdk/test_javascript.py::test_giving_up_is_told_to_a_reader_that_takes_its_time",
@@ -119,9 +119,9 @@ _BREAKS = Section(
             ),
         ),
         Row(
-            "a break inside of an event that goes out",
+            "a break inside an event that is being sent",
             "a shutdown while an image is half written",
-            "the cut alone: an error would be read as the other half",
+            "only the cut: an error would be read as the other half",
             (
                 "tests/relay/test_downstream.py::test_an_image_that_is_half_written_is_followed_by_no_error",
             ),
@@ -134,7 +134,7 @@ _BREAKS = Section(
         ),
         Row(
             "a chat of the OpenAI layer that passes through breaks off",
-            "between two events, inside of one, behind [DONE]",
+            "between two events, inside one, after [DONE]",
             "an error event between two events: openai raises APIError after all the text",
             (
                 "tests/routes/test_passthrough.py::test_a_chat_that_breaks_off_ends_with_openais_error",
@@ -150,7 +150,7 @@ _SILENCE = Section(
     (
         Row(
             "stall after k bytes",
-            "40 places of an answer; the client's heartbeat is shorter than the patience",
+            "40 places of an answer; the heartbeat is shorter than the time limit for silence",
             "blank lines between frames meanwhile, then one whole answer",
             (
                 f"{HERE}/test_stalls.py::test_a_stall_after_any_number_of_bytes_is_resumed_and_the_client_kept_warm",
@@ -161,31 +161,31 @@ _SILENCE = Section(
         Row(
             "stalls without an end",
             "every attempt stalls",
-            "a loud end after the retries",
+            "an error after the retries",
             (f"{HERE}/test_stalls.py::test_a_stream_that_stalls_for_ever_ends_loudly",),
         ),
         Row(
             "stall before the headers",
-            "the request is read and nothing comes",
-            "504 DEADLINE_EXCEEDED after one attempt: the model may be at work",
+            "the request is read and not answered",
+            "504 DEADLINE_EXCEEDED after one attempt: the model may be working on it",
             (
                 f"{HERE}/test_stalls.py::test_an_upstream_that_never_answers_is_asked_once_and_is_too_late",
                 f"{HERE}/test_stalls.py::test_what_may_not_be_repeated_is_asked_once_and_is_too_late",
             ),
         ),
         Row(
-            "a path that swallows packets",
-            "the kernel drops whatever comes for a connection: before the answer, in it, and "
+            "a path that drops packets",
+            "the kernel drops all packets of a connection: before the answer, in it, and "
             "while a body is sent",
-            "the connection fails within a minute, as by a reset, and its attempt is made again",
+            "the connection fails within a minute, like a reset, and its attempt is repeated",
             (
                 "tests/relay/test_keepalive.py::test_a_path_that_swallows_packets_fails_as_a_reset_does",
             ),
         ),
         Row(
-            "silence, and a client that says by X-Server-Timeout how long it waits",
-            "less and more than our own patience, on seven kinds of route",
-            "504 when its time is over, and not before; an answer that has begun goes on",
+            "silence, and a client that sets X-Server-Timeout",
+            "shorter and longer than our own limit, on seven kinds of route",
+            "504 when its time is over, and not before; an answer that has begun continues",
             (
                 f"{HERE}/test_deadlines.py::test_silence_ends_when_the_client_says",
                 f"{HERE}/test_deadlines.py::test_a_longer_time_than_our_own_is_kept",
@@ -197,7 +197,7 @@ _SILENCE = Section(
         ),
         Row(
             "one byte at a time, latency, jitter, 1 kB/s",
-            "a line that carries the answer so, four kinds of request",
+            "a line that carries the answer like that, four kinds of request",
             "the upstream's bytes, exactly, by one attempt",
             (
                 f"{HERE}/test_networks.py::test_what_comes_over_a_bad_line_is_passed_on_byte_for_byte",
@@ -207,7 +207,7 @@ _SILENCE = Section(
 )
 
 _CONNECTING = Section(
-    "There is no way to the upstream",
+    "The upstream cannot be reached",
     (
         Row(
             "the name does not resolve",
@@ -220,7 +220,7 @@ _CONNECTING = Section(
         ),
         Row(
             "connection refused",
-            "a port that nobody listens on",
+            "a port without a listener",
             "the same",
             (
                 f"{HERE}/test_connecting.py::test_a_port_that_refuses",
@@ -228,15 +228,15 @@ _CONNECTING = Section(
             ),
         ),
         Row(
-            "handshake that is never answered",
-            "the port accepts and says nothing",
+            "a handshake without an answer",
+            "the port accepts and sends nothing",
             "503 after connect_timeout_seconds, one connection for each attempt",
             (f"{HERE}/test_connecting.py::test_a_handshake_that_is_never_answered",),
         ),
         Row(
             "certificate expired, of another name, of an unknown authority",
             "certificates made for the test, a process that trusts one authority (SSL_CERT_FILE)",
-            "503; no request is sent, in the clear least of all; one connection for each attempt",
+            "503; no request is sent, encrypted or in the clear; one connection for each attempt",
             (
                 f"{HERE}/test_tls.py::test_a_certificate_that_is_wrong_ends_the_attempt_before_a_request",
                 f"{HERE}/test_tls.py::test_an_upstream_with_a_certificate_of_a_trusted_authority_is_spoken_to",
@@ -254,12 +254,12 @@ _CONNECTING = Section(
 )
 
 _ANSWERS = Section(
-    "The upstream answers with something else",
+    "The upstream sends another kind of answer",
     (
         Row(
             "429 with Retry-After or RetryInfo",
             "longer and shorter than retry_after_limit_seconds",
-            "a short wait is kept once; else the answer as it came, Retry-After with it",
+            "the answer after one short wait; otherwise the error as it came, with its Retry-After",
             (
                 f"{HERE}/test_answers.py::test_an_error_answer_passes_as_it_came_after_a_few_attempts",
                 f"{HERE}/test_answers.py::test_a_retry_after_that_fits_is_waited_for_once",
@@ -270,7 +270,7 @@ _ANSWERS = Section(
             "503 to many clients at once",
             "with and without Retry-After, in seconds and as a date",
             "a wait within retry_after_limit_seconds is kept; the key's retries stay below a fifth "
-            "of its requests and retries_per_minute; then the answer as it came",
+            "of its requests plus retries_per_minute; then the answer as it came",
             (
                 f"{HERE}/test_overloads.py::test_a_wait_beyond_our_limit_means_no_to_every_client",
                 f"{HERE}/test_overloads.py::test_many_clients_together_repeat_a_fifth_of_their_requests_and_the_floor",
@@ -279,7 +279,7 @@ _ANSWERS = Section(
             ),
         ),
         Row(
-            "429 for a quota of the day",
+            "429 for a daily quota",
             "with a RetryInfo of a second beside it",
             "the answer as it came, at once",
             (f"{HERE}/test_overloads.py::test_a_quota_for_the_day_is_passed_on_at_once",),
@@ -294,7 +294,7 @@ _ANSWERS = Section(
         ),
         Row(
             "500, 503",
-            "every route, again and again",
+            "every route, repeatedly",
             "the answer as it came, after 1 + max_consecutive_retries attempts",
             (
                 f"{HERE}/test_answers.py::test_an_error_answer_passes_as_it_came_after_a_few_attempts",
@@ -309,10 +309,10 @@ _ANSWERS = Section(
             ),
         ),
         Row(
-            "no answer, however often it is asked for",
-            "every route; and what the upstream itself answers with 503",
-            "Retry-After and x-should-retry: false, where gemproxy asked several times; else only "
-            "what the upstream said",
+            "no answer after all retries",
+            "every route; also a 503 from the upstream itself",
+            "Retry-After and x-should-retry: false, if gemproxy asked several times; otherwise "
+            "only the upstream's own headers",
             (
                 f"{HERE}/test_answers.py::test_who_asked_in_vain_says_not_to_ask_again_at_once",
                 f"{HERE}/test_answers.py::test_what_the_upstream_answers_says_no_more_of_asking_again",
@@ -320,27 +320,27 @@ _ANSWERS = Section(
             ),
         ),
         Row(
-            "200 with nothing, with HTML, with gzip that is none, half a document; no HTTP",
-            "streams, again and again",
-            "502 or 503 in Google's form, without a word of our code",
+            "200 with no body, HTML, invalid gzip, half a document; bytes that are not HTTP",
+            "streams, repeatedly",
+            "502 or 503 in Google's form, without details of our code",
             (
                 f"{HERE}/test_answers.py::test_a_stream_that_cannot_be_read_is_asked_for_again_and_then_unavailable",
             ),
         ),
         Row(
-            "the same for calls and all else",
-            "plain calls and a path that passes through",
-            "no answer: 502; an answer that means nothing: as it came",
+            "the same for calls and other paths",
+            "unary calls and a path that passes through",
+            "without an answer, 502; a meaningless answer as it came",
             (
                 f"{HERE}/test_answers.py::test_a_call_without_an_answer_is_unavailable",
                 f"{HERE}/test_answers.py::test_a_call_whose_answer_means_nothing_gets_it_as_it_came",
             ),
         ),
         Row(
-            "200 in another framing than was asked for",
+            "200 in another framing than requested",
             "JSON for `alt=sse` (an object, a list, lines), events without it, under any "
             "Content-Type; a bare response among events; with cuts and without",
-            "the whole answer in the framing that was asked for, by one attempt",
+            "the whole answer in the requested framing, by one attempt",
             (
                 f"{IO}/test_framings.py::test_an_answer_in_any_form_is_asked_for_once",
                 f"{IO}/test_framings.py::test_a_cut_in_any_form_is_not_seen",
@@ -348,7 +348,7 @@ _ANSWERS = Section(
             ),
         ),
         Row(
-            "200 with JSON that is no generation",
+            "200 with JSON that is not a generation",
             "an object, a list; a root error",
             "the answer as it came, by one attempt; the error as an error",
             (
@@ -358,8 +358,8 @@ _ANSWERS = Section(
         ),
         Row(
             "200, then an error inside the stream",
-            "framed and not, in four places",
-            "one whole answer; a quota error that does not fit as a typed error",
+            "framed and unframed, in four places",
+            "one whole answer; a quota error with a long wait as a typed error",
             (
                 f"{FAULTS}::test_a_fault_is_not_seen",
                 f"{ENDINGS}::test_a_quota_error_in_the_stream_is_passed_on",
@@ -373,8 +373,8 @@ _FLOODS = Section(
     (
         Row(
             "a frame of 1 GiB",
-            "a process whose memory is watched; SSE and array",
-            "503, or after text an error frame; memory bounded by max_frame_bytes",
+            "a process whose memory is measured; SSE and array",
+            "503, or after text an error frame; memory limited by max_frame_bytes",
             (
                 f"{HERE}/test_floods.py::test_a_frame_of_a_gibibyte_is_given_up_at_the_cap",
                 f"{HERE}/test_floods.py::test_a_frame_of_a_gibibyte_after_text_ends_the_answer_loudly",
@@ -382,7 +382,7 @@ _FLOODS = Section(
         ),
         Row(
             "a stream without an end",
-            "good frames, 1 GiB of them",
+            "1 GiB of valid frames",
             "an error frame at max_stream_bytes; memory bounded",
             (f"{HERE}/test_floods.py::test_a_stream_without_an_end_is_given_up_at_the_cap",),
         ),
@@ -409,8 +409,8 @@ _CLIENTS = Section(
     (
         Row(
             "FIN or RST at every frame",
-            "each stream of an answer stalls behind the frame that its client reads last",
-            "(gone) the upstream connection is closed at once, tasks and descriptors are back",
+            "each stream of an answer stalls after the frame that its client reads last",
+            "(gone) the upstream connection is closed at once, tasks and descriptors are freed",
             (
                 f"{HERE}/test_leaving.py::test_after_any_frame",
                 f"{CLIENTS}::test_a_client_that_leaves_in_the_stream_ends_the_attempt",
@@ -429,8 +429,8 @@ _CLIENTS = Section(
         ),
         Row(
             "a client that never reads",
-            "24 of them with answers of 256 MiB each, in a process whose memory is watched",
-            "(cut) after send_timeout_seconds; others are served; memory bounded by the sockets",
+            "24 of them with answers of 256 MiB each, in a process whose memory is measured",
+            "(cut) after send_timeout_seconds; others are served; memory limited by the sockets",
             (
                 f"{HERE}/test_readers.py::test_clients_that_never_read_cost_little_and_are_cut",
                 f"{CLIENTS}::test_a_client_that_does_not_read_stops_the_upstream",
@@ -440,15 +440,15 @@ _CLIENTS = Section(
         Row(
             "a client that reads byte by byte",
             "a socket with a small buffer",
-            "everything; others are not held up",
+            "the whole answer; other clients are not delayed",
             (
                 f"{HERE}/test_readers.py::test_a_client_that_reads_byte_by_byte_gets_all_and_holds_up_nobody",
             ),
         ),
         Row(
             "slow head, or none",
-            "a head byte by byte; a connection that asks nothing",
-            "hung up on after request_header_timeout",
+            "a head byte by byte; a connection without a request",
+            "disconnected after request_header_timeout",
             (
                 f"{HERE}/test_heads.py::test_a_head_that_comes_drop_by_drop",
                 f"{HERE}/test_heads.py::test_connections_without_a_request",
@@ -467,7 +467,7 @@ _CLIENTS = Section(
         Row(
             "body too large",
             "one byte beyond max_body_bytes, with and without a length",
-            "413 in Google's form, on every route; the upstream sees no body as whole",
+            "413 in Google's form, on every route; the upstream sees an incomplete body at most",
             (
                 "tests/routes/test_passthrough.py::test_a_body_beyond_the_cap_is_refused",
                 f"{HOSTILE}/test_caps.py::test_a_body_at_fault_is_told_as_such_on_every_route",
@@ -475,26 +475,26 @@ _CLIENTS = Section(
         ),
         Row(
             "many large bodies",
-            "two that are too large to keep, two that come to a halt",
+            "two that are too large to keep, two that stop in the middle",
             "a small request beside them is repaired",
             (f"{HOSTILE}/test_caps.py::test_large_bodies_take_no_repair_from_small_ones",),
         ),
         Row(
             "a malformed request with a key in it",
-            "thirteen ways to be no HTTP",
-            "400; one line in the log at INFO, with nothing of the request",
+            "thirteen kinds of invalid HTTP",
+            "400; one line in the log at INFO, without any part of the request",
             (f"{HOSTILE}/test_secrets.py::test_a_malformed_request_shows_nothing_of_itself",),
         ),
         Row(
             "header too large, 130 headers",
-            "raw sockets, among the probes of docs/hostile.md",
+            "raw sockets, see the probes of docs/hostile.md",
             "400",
             (f"{HOSTILE}/test_probes.py::test_a_probe_is_refused_or_read_alike_on_both_sides",),
         ),
         Row(
             "gzip bombs, 40,000 empty gzip members",
-            "a compressed body that would have to be unpacked",
-            "415: none is unpacked",
+            "a compressed body on a route that reads it",
+            "415, without decompressing it",
             (f"{HOSTILE}/test_caps.py::test_a_compressed_body_that_has_to_be_read_is_refused",),
         ),
     ),
@@ -505,9 +505,9 @@ _MACHINE = Section(
     (
         Row(
             "no descriptors left",
-            "a process with 128 of them, and connections until there are none",
-            "open connections are served, 503 where one to the upstream is needed; others are "
-            "turned away; no spinning; all is well when there are some again",
+            "a process with 128 descriptors, and connections until all are used",
+            "open connections are served, 503 if the upstream needs a new one; other clients are "
+            "refused; no busy loop; full service as soon as descriptors are free",
             (
                 f"{HERE}/test_descriptors.py::test_a_connection_that_is_open_is_served_and_another_is_turned_away",
                 f"{HERE}/test_descriptors.py::test_a_request_that_finds_no_descriptor_for_the_upstream_is_unavailable",
@@ -516,29 +516,29 @@ _MACHINE = Section(
         ),
         Row(
             "500 streams at once",
-            "each with trouble of its own; and all in step, a frame when everybody has the last",
-            "each whole; nobody is left behind",
+            "each with its own faults; and all in step, a frame when all have the last one",
+            "each whole; none is left behind",
             (
                 f"{HERE}/test_crowds.py::test_of_many_streams_with_all_kinds_of_trouble_each_is_exact",
                 f"{HERE}/test_crowds.py::test_no_stream_is_left_behind_by_the_others",
             ),
         ),
         Row(
-            "a crowd of connections while the loop is busy",
+            "many connections while the loop is busy",
             "a process that is stopped, and as many clients as may be served",
-            "each is let in when the loop is free again",
+            "each is accepted when the loop is free again",
             (f"{HERE}/test_crowds.py::test_a_crowd_waits_in_the_kernel_while_the_loop_is_busy",),
         ),
         Row(
             "more requests than max_connections",
             "one more",
-            "503 with Retry-After at once, never a queue",
+            "503 with Retry-After at once, without queueing",
             (f"{HERE}/test_crowds.py::test_one_too_many_is_told_so_at_once",),
         ),
         Row(
             "SIGTERM, streams finish in time",
             "a process, SIGTERM in the middle of an answer that also breaks",
-            "one whole answer; readiness is off, nobody new is let in; status 0",
+            "one whole answer; readiness is off, no new connection is accepted; status 0",
             (
                 f"{HERE}/test_shutdown.py::test_a_stream_finishes_within_the_drain_and_is_repaired_meanwhile",
                 f"{HERE}/test_shutdown.py::test_nobody_new_is_let_in_while_streams_finish",
@@ -548,7 +548,7 @@ _MACHINE = Section(
         Row(
             "SIGHUP; a terminal that is closed",
             "a process with a stream, with and without workers; nohup; a terminal of its own",
-            "one line in the log, nothing ends; a closed terminal lets streams finish",
+            "one line in the log, and all streams continue; a closed terminal lets streams finish",
             (
                 "tests/web/test_server.py::test_a_hang_up_changes_nothing_and_is_one_line",
                 "tests/web/test_server.py::test_under_nohup_a_hang_up_is_ignored",
@@ -570,7 +570,7 @@ _MACHINE = Section(
         Row(
             "the clock jumps an hour, forward or back",
             "the time of day is replaced while a stream runs",
-            "nothing: patience, heartbeats and figures go by the monotonic clock",
+            "no effect: time limits, heartbeats and figures use the monotonic clock",
             (
                 f"{HERE}/test_clocks.py::test_a_jump_disturbs_no_stream",
                 f"{HERE}/test_clocks.py::test_patience_and_heartbeats_go_on_after_a_jump",
@@ -580,13 +580,13 @@ _MACHINE = Section(
         Row(
             "the disk of the log is full",
             "/dev/full as the log file",
-            "nothing; standard error has the lines, and one that says it",
+            "no effect; standard error has the lines, and one that reports the full disk",
             (f"{HERE}/test_disks.py::test_a_log_that_cannot_be_written_stops_nobody",),
         ),
         Row(
-            "memory after all of that",
-            "every fault of a stream, then a look at what is still there",
-            "nothing is left of a request that is over",
+            "memory after all of these",
+            "every fault of a stream, then a search for its objects",
+            "no object of a finished request is left",
             (
                 f"{HERE}/test_forgetting.py::test_a_stream_is_forgotten_whatever_went_wrong_with_it",
                 f"{HERE}/test_forgetting.py::test_a_request_whose_client_left_is_forgotten",

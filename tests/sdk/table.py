@@ -32,9 +32,9 @@ CAPABILITIES = (
 
 _HEAD = """# SDKs
 
-What stock SDKs do through gemproxy, with nothing changed but their base URL, against the fake
-Gemini of this repository. "stream, cut" is a stream that the upstream cuts in the middle and
-that the SDK receives whole. `make sdk-table` runs the tests and writes this page.
+The features of stock SDKs that work through gemproxy when only the base URL is changed, tested
+against the fake Gemini of this repository. "stream, cut" is a stream that the upstream cuts in the
+middle and that the SDK receives whole. `make sdk-table` runs the tests and writes this page.
 
 """
 
