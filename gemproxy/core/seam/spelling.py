@@ -125,14 +125,14 @@ class Bare:
                 return 0, ""
             entity = _ENTITY.match(pending)
             if entity is not None:
-                return entity.end(), _bare(html.unescape(entity[0]))
+                size = _cluster_end(pending, entity.end(), final=final)
+                return size, _bare(html.unescape(entity[0]) + pending[entity.end() : size])
         if pending[0] == "\n":
             self._line_begins = True
         if pending[0].isspace() or pending[0] in MARKDOWN or _is_invisible(pending[0]):
             return 1, ""
-        size = next((at for at in range(1, len(pending)) if not _extends(pending[at])), 0)
-        size = size or (len(pending) if final else 0)
-        return size, _bare(pending[:size]) if size else ""
+        size = _cluster_end(pending, 1, final=final)
+        return size, _bare(pending[:size])
 
 
 def bare(text: str) -> list[tuple[str, int]]:
@@ -140,6 +140,12 @@ def bare(text: str) -> list[tuple[str, int]]:
     reader = Bare()
     letters = [letter for char in text for letter in reader.feed(char)]
     return letters + reader.close()
+
+
+def _cluster_end(pending: str, at: int, *, final: bool) -> int:
+    """Return the offset after the marks from ``at`` on, 0 while another mark may follow."""
+    end = next((place for place in range(at, len(pending)) if not _extends(pending[place])), 0)
+    return end or (len(pending) if final else 0)
 
 
 @lru_cache(maxsize=4096)

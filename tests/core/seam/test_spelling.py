@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gemproxy.core.seam.spelling import Bare, bare
@@ -42,6 +42,8 @@ def test_other_texts_have_other_letters(one: str, other: str) -> None:
 
 
 @given(st.text(st.sampled_from("ae\u0301\u0308 *>-1.&amp;lt\n\u200b\uff76\uff9e国國")) | st.text())
+@example("&e1;\u0301")
+@example("&amp;\u0301x")
 def test_offsets_are_behind_raw_characters_and_never_before_their_marks(text: str) -> None:
     last = 0
     for _, end in bare(text):
