@@ -10,20 +10,21 @@ import attrs
 
 from gemproxy.core.answer.rewrite import Rewriter
 from gemproxy.core.answer.transcript import join_surrogates
-from gemproxy.core.repair.attempt import Attempt, Told
+from gemproxy.core.repair.attempt import Attempt
+from gemproxy.core.repair.holdback import Trimmed
 
 
 @attrs.frozen
 class Waiting:
     """A frame with text that is new, and what its attempt's frames are rewritten by."""
 
-    told: Told
+    frame: Trimmed
     rewriter: Rewriter
 
 
 @attrs.define
 class Ahead:
-    """What waits. ``tokens`` is the ledger's count of delivered tokens without it."""
+    """What waits. ``tokens`` is the tally's count of delivered tokens without it."""
 
     text: str = ""
     tokens: int = 0
@@ -32,27 +33,27 @@ class Ahead:
     def add(self, attempt: Attempt, drop: int, tokens: int) -> None:
         """Take what an attempt brought, behind its first ``drop`` characters.
 
-        ``tokens`` is the ledger's count of delivered tokens before that attempt.
+        ``tokens`` is the tally's count of delivered tokens before that attempt.
         """
         if not self._frames:
             self.tokens = tokens
         pending, attempt.pending = attempt.pending, []
         attempt.repeated = drop
-        rewriter = attempt.rewriter
+        rewriter = attempt.holdback.rewriter
         assert rewriter is not None  # noqa: S101 - a resumed attempt is rewritten
         new = []
         for received in pending:
-            told = Told(received, min(drop, len(received.chunk.text)))
-            drop -= told.drop
-            new.append(told.text)
-            if told.text:
-                self._frames.append(Waiting(told, rewriter))
+            trimmed = Trimmed(received, min(drop, len(received.chunk.text)))
+            drop -= trimmed.drop
+            new.append(trimmed.text)
+            if trimmed.text:
+                self._frames.append(Waiting(trimmed, rewriter))
         attempt.kept = "".join(new)
         self.text = join_surrogates(self.text + attempt.kept)
 
     def size(self) -> int:
         """Return the bytes of the frames that wait."""
-        return sum(waiting.told.received.frame.size for waiting in self._frames)
+        return sum(waiting.frame.received.frame.size for waiting in self._frames)
 
     def take(self) -> list[Waiting]:
         """Return the frames in their order; nothing waits after that."""

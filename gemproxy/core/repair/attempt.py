@@ -18,11 +18,13 @@ import msgspec
 from gemproxy.core.answer.chunk import Chunk
 from gemproxy.core.answer.rewrite import Rewriter
 from gemproxy.core.answer.transcript import Checkpoint, Transcript, join_surrogates
-from gemproxy.core.answer.usage import Ledger
+from gemproxy.core.answer.usage import Ledger, counts_output, parse_usage
 from gemproxy.core.errors import NotContinuable
 from gemproxy.core.repair.continuation import Form, continue_natively, continue_text
 from gemproxy.core.repair.ending import Ending
+from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.events import Received
+from gemproxy.core.repair.holdback import HoldBack
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.seam.anchor import choose_anchor
@@ -42,47 +44,29 @@ class Plan(enum.Enum):
     NATIVE = "native"
 
 
-@attrs.frozen
-class Told:
-    """A received frame, of whose visible text the client already has ``drop`` characters."""
-
-    received: Received
-    drop: int = 0
-
-    @property
-    def text(self) -> str:
-        """The visible text that is new to the client."""
-        return self.received.chunk.text[self.drop :]
-
-
 @attrs.define
 class Attempt:
     """What belongs to one attempt and ends with it.
 
-    ``rewriter`` is None while frames go out as they came. ``joiner`` is there until it is
-    known where the attempt joins; until then its frames are ``pending``, and ``skip`` is what
-    it found. ``held`` frames wait for the end. ``kept`` is text that waits for a later attempt
-    (``ahead``), and ``repeated`` counts the characters before it that came again. ``begins_at``
-    counts the visible characters that went out before.
-    ``spoke`` says that its last news was text, ``shown`` that it thinks again behind text.
+    ``holdback`` decides which of its frames go out. ``joiner`` is there until it is known where
+    the attempt joins; until then its frames are ``pending``. ``kept`` is text that waits for a
+    later attempt (``ahead``), and ``repeated`` counts the characters before it that came again.
+    ``begins_at`` counts the visible characters that went out before.
+    ``spoke`` says that its last news was text, ``shown`` that it thinks again behind text, and
+    ``content`` that it has brought any.
     """
 
     body: bytes = attrs.field(repr=False)
+    holdback: HoldBack
     plan: Plan = Plan.FIRST
-    rewriter: Rewriter | None = None
     joiner: Joiner | None = None
     begins_at: int = 0
-    held: list[Told] = attrs.field(factory=list)
     pending: list[Received] = attrs.field(factory=list)
     ending: Ending = attrs.field(factory=Ending)
     marked: bool = False
-    holds_calls: bool = False
     spoke: bool = False
     shown: bool = False
     content: bool = False
-    proving: bool = False
-    proof: str = ""
-    skip: int = 0
     kept: str = ""
     repeated: int = 0
     settled: bool = False
@@ -93,18 +77,62 @@ class Attempt:
         """Whether the upstream has said that, and how, the answer ends."""
         return self.marked and self.ending.is_over()
 
-    def note_ending(self, chunk: Chunk) -> None:
-        """Take what a frame says of the end, and whether it brings content."""
+    def note(self, chunk: Chunk) -> None:
+        """Take what a frame says of usage and of the end, and whether it brings content."""
+        if chunk.usage:
+            self.usage = chunk.usage
         self.content |= self.spoke
         self.ending.note(chunk, first_seen=self.content or self.begins_at > 0)
         self.marked = bool(self.ending.reasons) or self.ending.blocked
         self.content |= bool(chunk.text) or chunk.call or chunk.opaque
+        self.shown |= self.spoke
+        self.spoke = bool(chunk.text) or (self.spoke and not chunk.thought)
+
+    def joined(self, drop: int) -> list[Received]:
+        """Note that the attempt joins behind ``drop`` characters; return its frames.
+
+        They are to be taken again from the first one, and so are the reasons in them.
+        """
+        if isinstance(self.joiner, Document | Choice):  # and that is proof enough
+            self.holdback.proving = False
+        pending, self.pending = self.pending, []
+        self.holdback.skip, self.joiner = drop, None
+        self.ending, self.marked = Ending(), False
+        return pending
 
     def undelivered(self) -> int:
         """Return how many visible characters came and did not go out."""
-        held = sum(len(told.received.chunk.text) for told in self.held)
         pending = sum(len(received.chunk.text) for received in self.pending)
-        return held + pending + self.repeated + (self.rewriter.dropped if self.rewriter else 0)
+        rewriter = self.holdback.rewriter
+        dropped = rewriter.dropped if rewriter else 0
+        return self.holdback.characters + pending + self.repeated + dropped
+
+    def settle(self, ledger: Ledger) -> Ledger:
+        """Return the ledger with this attempt, which is over; the second time as it is."""
+        if self.settled:
+            return ledger
+        self.settled = True
+        transcript = self.holdback.transcript
+        delivered = transcript.chars - self.begins_at + len(self.kept)
+        usage = parse_usage(self.usage)
+        text = "" if counts_output(usage) else transcript.text[self.begins_at :] + self.kept
+        received = delivered + self.undelivered()
+        return ledger.settled(usage, received=received, delivered=delivered, text=text)
+
+    def patience(self, request: StreamRequest) -> Patience:
+        """Return how long silence is normal now that it has been answered."""
+        if not self.ended:
+            if self.spoke:
+                return Patience.CHUNK
+            return Patience.THINKING_ON if self.shown else Patience.THINKING
+        ending = self.ending
+        due = not ending.blocked and ending.missing(request.candidates)
+        if ending.revoked or due:
+            return Patience.CHUNK  # a reason says little where one was revoked, or one is due
+        if ending.reason == "STOP" and not self.content:
+            return Patience.EMPTY_FINISH
+        tools = request.server_tools or self.holdback.transcript.opaque
+        return Patience.TOOL_FINISH if tools else Patience.FINISH
 
     def waiting(self, delivered: int) -> int:
         """Return the bytes of the frames that wait.
@@ -112,9 +140,8 @@ class Attempt:
         Those at the seam may only repeat the ``delivered`` bytes, and count as far as they are
         more.
         """
-        held = sum(told.received.frame.size for told in self.held)
         pending = sum(received.frame.size for received in self.pending)
-        return held + max(pending - delivered, 0)
+        return self.holdback.size + max(pending - delivered, 0)
 
 
 @attrs.frozen
@@ -149,7 +176,7 @@ def next_attempt(
         return _native(request, transcript, ledger, policy, checkpoint)
     if not transcript.visible:
         rewriter = _rewriter(transcript, ledger, policy) if transcript.started else None
-        return Attempt(request.body, Plan.REPLAY, rewriter)
+        return Attempt(request.body, HoldBack(transcript, policy, rewriter), Plan.REPLAY)
     if transcript.opaque or request.several:
         raise NotContinuable("What the client already has cannot be continued as text.")
     return _continuing(request, transcript, ledger, policy, way)
@@ -175,8 +202,8 @@ def _replay(
     rewriter, text = _rewriter(transcript, ledger, policy), transcript.text
     return Attempt(
         request.body,
+        HoldBack(transcript, policy, rewriter),
         Plan.REPLAY,
-        rewriter,
         Choice(text, Repetition(text), request.values) if request.values else Repetition(text),
         begins_at=transcript.chars,
     )
@@ -198,11 +225,15 @@ def _native(
     since = transcript.text[checkpoint.at :]
     return Attempt(
         continue_natively(request, checkpoint.token),
+        HoldBack(
+            transcript,
+            policy,
+            _rewriter(transcript, ledger, policy),
+            proving=transcript.chars > 0,
+        ),
         Plan.NATIVE,
-        _rewriter(transcript, ledger, policy),
         Repetition(since) if since else None,
         begins_at=transcript.chars,
-        proving=transcript.chars > 0,
     )
 
 
@@ -225,8 +256,8 @@ def _textual(
     )
     joiner = _joiner(request, way, (text, anchor, tail))
     rewriter = _rewriter(transcript, ledger, policy, continued=text)
-    at = transcript.chars
-    return Attempt(body, Plan.TEXT, rewriter, joiner, begins_at=at, proving=True)
+    holdback = HoldBack(transcript, policy, rewriter, proving=True)
+    return Attempt(body, holdback, Plan.TEXT, joiner, begins_at=transcript.chars)
 
 
 def _joiner(request: StreamRequest, way: Way, end: tuple[str, str | None, Tail]) -> Joiner:

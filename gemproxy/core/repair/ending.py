@@ -2,9 +2,13 @@
 
 A finishReason stands until its candidate brings more content: Gemini emits intermediate ones
 around its built-in tools, and gateways put STOP on frames in the middle. An attempt has ended
-when a reason stands for each candidate that was seen, or when the prompt was blocked. What
-that means for the answer is a question to the tables in ``verdict``.
+when a reason stands for each candidate that was seen, or when the prompt was blocked.
+
+``meaning`` says what the end of an attempt is to the answer. It looks the reasons up in the tables
+of ``verdict`` and changes nothing: what is done about it, and how often, is for the machine.
 """
+
+import enum
 
 import attrs
 
@@ -78,3 +82,67 @@ class Ending:
             return Verdict.POLICY
         verdicts = [table.of(reason) for reason in self.reasons.values()]
         return Verdict.ACCEPT if Verdict.ACCEPT in verdicts else verdicts[0]
+
+
+class Meaning(enum.Enum):
+    """What the end of an attempt is to the answer."""
+
+    OVER = "over"  # the answer ends here, as the upstream says
+    DROP = "drop"  # the body ended before the answer did
+    EMPTY_STOP = "empty stop"  # nothing visible came, which may be a fault
+    NOTHING_NEW = "nothing new"  # a resumed attempt only repeated what the client has
+    REFUSED = "refused"  # Gemini refused to go on behind text that has no ending of its own
+    REPLAY = "replay"  # ask again if the client has nothing visible
+    REROLL = "reroll"  # the same, once
+    RESUME = "resume"  # keep the text, go on from it
+    CONTINUE = "continue"  # Gemini's own request to be called again
+
+
+@attrs.frozen
+class End:
+    """What is known of an attempt whose body is over.
+
+    ``clean`` says that the body ended as HTTP wants it, and ``asked`` how many candidates the
+    request asked for. ``proving`` says that a resumed attempt has brought nothing new, ``visible``
+    that there is content, from this attempt or an earlier one.
+    """
+
+    ending: Ending
+    clean: bool = True
+    asked: int = 1
+    proving: bool = False
+    visible: bool = False
+
+
+def meaning(end: End, table: FinishTable | None) -> Meaning:
+    """Return what an end means; without a ``table`` nothing is repaired, and every ending passes.
+
+    Where the body has no clean end, the candidates that were asked for count, too.
+    """
+    ending = end.ending
+    if not ending.is_over(1 if end.clean else end.asked):
+        return Meaning.DROP
+    nothing = ending.reason == "STOP" and end.proving
+    refused = ending.blocked or (ending.policy and nothing)
+    if refused and end.visible and (nothing or ending.missing()):
+        return Meaning.REFUSED
+    verdict = Verdict.POLICY if table is None else ending.verdict(table)
+    if verdict is Verdict.ACCEPT and ending.reason == "STOP":
+        return _meaning_of_stop(end)
+    return _MEANINGS[verdict]
+
+
+def _meaning_of_stop(end: End) -> Meaning:
+    if end.proving:
+        return Meaning.NOTHING_NEW
+    return Meaning.OVER if end.visible else Meaning.EMPTY_STOP
+
+
+_MEANINGS = {
+    Verdict.ACCEPT: Meaning.OVER,
+    Verdict.POLICY: Meaning.OVER,
+    Verdict.RESUME: Meaning.RESUME,
+    Verdict.CONTINUE: Meaning.CONTINUE,
+    Verdict.REPLAY: Meaning.REPLAY,
+    Verdict.REROLL: Meaning.REROLL,
+}

@@ -27,7 +27,7 @@ of a frozen attrs class to make (``python bench/core.py``).
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 import msgspec
@@ -155,6 +155,12 @@ class Frames(msgspec.Struct, frozen=True, gc=False):
     def count(self) -> int:
         """How many there are."""
         return len(self.frames)
+
+
+def passing(frames: Iterable[Frame]) -> tuple[Frames, ...]:
+    """Return the action that passes on these frames, or none where there are none."""
+    some = tuple(frames)
+    return (Frames(some),) if some else ()
 
 
 @attrs.frozen
