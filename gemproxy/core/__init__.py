@@ -1,5 +1,5 @@
 """The heart: bytes and events in, bytes and decisions out.
 
-Nothing here does I/O, reads a clock, draws a random number or logs. What the
-world does is told to it as an input; what should happen is answered as an action.
+This package does no I/O, reads no clock, draws no random numbers and does not log. Events of
+the outside world are its inputs; the actions that should follow are its outputs.
 """

@@ -1,12 +1,12 @@
-"""Everything that can go wrong, as one tree.
+"""The errors of the proxy, as one tree.
 
     GemproxyError                 500 INTERNAL
     |- BadRequest                 400 INVALID_ARGUMENT      the client's request is not usable
-    |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends nothing more
-    |- TooLarge                   413 INVALID_ARGUMENT      a cap on size was passed
-    |- Encoded                    415 INVALID_ARGUMENT      a body that has to be read is compressed
-    |- Busy                       503 UNAVAILABLE           a cap on concurrency was passed
-    |- DeadlinePassed             504 DEADLINE_EXCEEDED     the time that the client gives is over
+    |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends its body too slowly
+    |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
+    |- Encoded                    415 INVALID_ARGUMENT      a body that must be read is compressed
+    |- Busy                       503 UNAVAILABLE           a limit on concurrency was exceeded
+    |- DeadlinePassed             504 DEADLINE_EXCEEDED     the client's deadline has passed
     |- NotContinuable             (never sent) this request or answer cannot be continued as text
     `- UpstreamFailure            502 UNAVAILABLE           Gemini, or the way to it, failed
        |- Unreachable             503 UNAVAILABLE           no connection could be made
@@ -14,8 +14,8 @@
        |- Unrepaired              503 UNAVAILABLE           a broken stream that stays broken
        `- UpstreamRejection       (Gemini's own status)     an error answer, passed on as it came
 
-Each class knows its HTTP status and its google.rpc code, so that every edge of the
-proxy can answer in the dialect of its route without a table of its own.
+Each class has its HTTP status and its google.rpc code, so every route can answer in its own
+dialect without a table of its own.
 """
 
 import json
@@ -39,13 +39,13 @@ RPC_CODES = {
     501: "UNIMPLEMENTED",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
-    502: "UNAVAILABLE",  # has no code of its own, nor have those below
+    502: "UNAVAILABLE",  # has no code of its own, like the following
     408: "DEADLINE_EXCEEDED",
     415: "INVALID_ARGUMENT",
     417: "INVALID_ARGUMENT",
 }
-"""HTTP status -> google.rpc code, after google/rpc/code.proto. Of several statuses with one
-code the first is the one that the code stands for."""
+"""HTTP status -> google.rpc code, after google/rpc/code.proto. If several statuses share a code,
+the first of them is the status of that code."""
 
 
 class GemproxyError(Exception):
@@ -54,16 +54,16 @@ class GemproxyError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "INTERNAL"
     retry_after: ClassVar[int | None] = None
-    """In how many seconds it is worth while to ask again, where that can be told."""
+    """Seconds after which a client should ask again, if known."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
 
     def headers(self, attempts: int) -> dict[str, str]:
-        """Return what an answer with this error says of trying again.
+        """Return the headers about retries in an answer with this error.
 
-        ``attempts`` is how often Gemini was asked for this request.
+        ``attempts`` counts the requests to Gemini for this request.
         """
         del attempts
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
@@ -81,28 +81,28 @@ class BadRequest(GemproxyError):
 
 
 class TooSlow(GemproxyError):
-    """The client let its request body wait for too long."""
+    """The client sent its request body too slowly."""
 
     status = 408
     code = "DEADLINE_EXCEEDED"
 
 
 class Encoded(GemproxyError):
-    """A request body that has to be read came with a Content-Encoding."""
+    """A request body that must be read has a Content-Encoding."""
 
     status = 415
     code = "INVALID_ARGUMENT"
 
 
 class TooLarge(GemproxyError):
-    """A cap on size was passed."""
+    """A limit on size was exceeded."""
 
     status = 413
     code = "INVALID_ARGUMENT"
 
 
 class Busy(GemproxyError):
-    """A cap on concurrency was passed; the client may come again."""
+    """A limit on concurrency was exceeded; the client may ask again."""
 
     status = 503
     code = "UNAVAILABLE"
@@ -110,7 +110,7 @@ class Busy(GemproxyError):
 
 
 class DeadlinePassed(GemproxyError):
-    """The time that the client gives for an answer is over."""
+    """The client's deadline for an answer has passed."""
 
     status = 504
     code = "DEADLINE_EXCEEDED"
@@ -127,10 +127,10 @@ class UpstreamFailure(GemproxyError):
     code = "UNAVAILABLE"
 
     def headers(self, attempts: int) -> dict[str, str]:
-        """Return that another try at once is of no use, where there were several.
+        """Return headers that advise against an immediate retry, after several attempts.
 
-        A client that asks again multiplies ours: Gemini CLI asked 36 times in two minutes. OpenAI's
-        SDKs look for ``x-should-retry`` first; Retry-After is what most others know.
+        A client that retries multiplies our attempts: Gemini CLI asked 36 times in two minutes.
+        OpenAI's SDKs read ``x-should-retry`` first; most other clients know Retry-After.
         """
         if attempts == 1:
             return {}
@@ -144,7 +144,7 @@ class Unreachable(UpstreamFailure):
 
 
 class NoFirstByte(UpstreamFailure):
-    """The upstream was connected and then stayed silent."""
+    """The upstream accepted the connection and then stayed silent."""
 
     status = 504
     code = "DEADLINE_EXCEEDED"
@@ -157,26 +157,26 @@ class Unrepaired(UpstreamFailure):
 
 
 class ContinuationRefused(Unrepaired):
-    """The upstream refuses our continuation; ``body`` is its answer to it."""
+    """The upstream refused our continuation; ``body`` is its answer."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__("The stream broke, and the model refuses to continue it.")
         self._body = body
 
     def payload(self, request_id: str | None = None) -> dict[str, Any]:
-        """Return our error with the upstream's own reason, which no log shows."""
+        """Return our error with the upstream's own reason, which is not logged."""
         reason = (upstream_error(self._body) or {}).get("message")
         message = f"{self.message} It says: {reason}" if reason else self.message
         return status_payload(self.status, message, code=self.code, request_id=request_id)
 
 
 class Blocked(Unrepaired):
-    """The upstream refused the prompt behind text that the client has."""
+    """The upstream refused the prompt of a resume, when the client already had text."""
 
 
 @attrs.define(eq=False, init=False)
 class UpstreamRejection(UpstreamFailure):
-    """The upstream's own error answer; ``body`` is what it sent, unchanged."""
+    """The upstream's own error answer; ``body`` is its unchanged body."""
 
     rejected_with: int
     body: bytes = attrs.field(repr=False)
@@ -187,12 +187,12 @@ class UpstreamRejection(UpstreamFailure):
         self.body = body
 
     def headers(self, attempts: int) -> dict[str, str]:
-        """Return nothing: trying again is for the upstream to speak of."""
+        """Return no headers: the upstream's own headers decide about retries."""
         del attempts
         return {}
 
     def payload(self, request_id: str | None = None) -> dict[str, Any]:
-        """Return the upstream's error object when it sent one, else one of ours."""
+        """Return the upstream's error object if it sent one, else one of ours."""
         error = upstream_error(self.body)
         if error is None:
             return status_payload(self.rejected_with, self.message, request_id=request_id)
@@ -224,7 +224,7 @@ def upstream_error(body: bytes) -> dict[str, Any] | None:
 
 
 def details_of(error: Mapping[str, Any] | None, kind: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the details of a google.rpc.Status that are of one ``kind``, such as RetryInfo."""
+    """Yield the details of a google.rpc.Status of one ``kind``, such as RetryInfo."""
     details = (error or {}).get("details")
     for detail in details if isinstance(details, list) else []:
         if isinstance(detail, dict) and str(detail.get("@type", "")).endswith(kind):

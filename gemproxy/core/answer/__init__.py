@@ -1,1 +1,1 @@
-"""What frames say, and how they are written again."""
+"""The content of frames, and how a frame is rewritten."""

@@ -1,13 +1,13 @@
-"""What one frame says.
+"""The content of one frame.
 
-A frame is decoded once, and only for the fields that the machine decides by; what is
-forwarded are the frame's own bytes, so unknown fields travel untouched. The fast decoder
-(msgspec, typed) reads what Gemini sends; what it refuses and JSON allows (lone surrogates,
-enums as ints, a null where a flag belongs) is read by the standard library. A null is read
-as an absent field, as protobuf has it.
+A frame is decoded once, and only for the fields that the machine needs for its decisions. The
+client gets the frame's own bytes, so unknown fields pass unchanged. The fast decoder (msgspec,
+typed) reads the JSON that Gemini sends. The standard library reads the JSON that msgspec refuses
+(lone surrogates, enums as ints, a null in place of a flag). A null counts as an absent field, as in
+protobuf.
 
-Only the parts of the candidate with index 0 are read. Of several candidates the machine is
-told how each stands (``Said``): they can be passed on and replayed, never continued.
+Only the parts of the candidate with index 0 are read. For each of several candidates, ``Said``
+gives its state: several candidates can be passed on and replayed, but not continued.
 """
 
 import codecs
@@ -56,11 +56,11 @@ _UNSPECIFIED = frozenset(
 
 
 class Undecodable(ValueError):
-    """A frame's data is no JSON object."""
+    """The data of a frame is not a JSON object."""
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):
-    """How one of several candidates stands in a frame: has it content, has it a finishReason."""
+    """The state of one of several candidates in a frame: its content and its finishReason."""
 
     index: int
     news: bool
@@ -70,9 +70,9 @@ class Said(msgspec.Struct, frozen=True, gc=False):
 class Chunk(msgspec.Struct, frozen=True, gc=False):
     """The machine's view of one frame; a msgspec struct because one is made for each event.
 
-    ``plain`` is the hot case: visible text of a single candidate and nothing to decide.
-    ``news`` says that the frame brings content: text, a thought, a call or an opaque part.
-    ``candidates`` is empty where the frame has none but the candidate with index 0.
+    ``plain`` is the frequent case: visible text of a single candidate and nothing to decide.
+    ``news``: the frame has content, that is text, a thought, a call or an opaque part.
+    ``candidates`` is empty if the frame has only the candidate with index 0.
     """
 
     plain: bool = False
@@ -98,7 +98,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
 
 SILENT = Chunk()
-"""A frame that says nothing: a comment, a blank line."""
+"""A frame without content: a comment, a blank line."""
 
 
 class _Part(msgspec.Struct, gc=False, rename="camel"):
@@ -158,7 +158,7 @@ _decode_keys = msgspec.json.Decoder(_KeyedResponse).decode
 
 
 def read(data: Data) -> Chunk:
-    """Return what ``data``, the JSON of one frame, says; raise Undecodable when it is none."""
+    """Return the content of a frame with this JSON; raise Undecodable for other ``data``."""
     try:
         if isinstance(data, memoryview):
             data = without_images(data)
@@ -185,7 +185,7 @@ def read(data: Data) -> Chunk:
                         response_id=response.response_id,
                         model_version=response.model_version,
                     )
-        _check_characters(data)  # the typed decoder looks only at the strings that it wants
+        _check_characters(data)  # the typed decoder checks only the strings that it reads
         if any(_is_wordless(part) and not _given(part.inline_data) for part in _parts(response)):
             return _summary(response, _keyed_parts(data, _first(response)))
         return _summary(response, ())
@@ -194,7 +194,7 @@ def read(data: Data) -> Chunk:
 
 
 def _check_characters(data: Data) -> None:
-    """Raise UnicodeDecodeError where ``data`` is no UTF-8; without a copy of an image."""
+    """Raise UnicodeDecodeError if ``data`` is not UTF-8; without copying an image."""
     whole = data.obj if isinstance(data, memoryview) else data
     if isinstance(whole, bytes) and whole.isascii():
         return
@@ -205,7 +205,7 @@ def _check_characters(data: Data) -> None:
 
 
 def _first(response: _Response) -> int:
-    """Return the place of the candidate with index 0 in a frame, -1 where it is not there."""
+    """Return the place of the candidate with index 0 in a frame, -1 if it is absent."""
     places = (place for place, one in enumerate(response.candidates) if not one.index)
     return next(places, -1)
 
@@ -222,7 +222,7 @@ def _keyed_parts(data: Data, place: int) -> _Keyed:
 
 
 def _summary(response: _Response, keyed: _Keyed) -> Chunk:
-    """Return what a frame says; ``keyed`` is needed where one of its parts is wordless."""
+    """Return a frame's content; ``keyed`` is needed if one of its parts is wordless."""
     place = _first(response)
     candidate = response.candidates[place] if place >= 0 else _Candidate()
     candidates = _candidates(response)
@@ -252,9 +252,9 @@ def _summary(response: _Response, keyed: _Keyed) -> Chunk:
 
 
 def _candidates(response: _Response) -> tuple[Said, ...]:
-    """Return how each of several candidates stands; empty for the one with index 0.
+    """Return the state of each of several candidates; empty for a single one with index 0.
 
-    Protobuf leaves out an index of zero. Where several lack theirs, their places count.
+    Protobuf omits an index of zero. If several candidates lack an index, their places count.
     """
     if len(response.candidates) <= 1 and not any(c.index for c in response.candidates):
         return ()
@@ -268,7 +268,7 @@ def _candidates(response: _Response) -> tuple[Said, ...]:
 
 
 def _error(error: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return an error that says anything; some gateways put an empty one beside content."""
+    """Return an error unless it is empty; some gateways add an empty one to content."""
     return error if error and any(error.values()) else None
 
 
@@ -277,7 +277,7 @@ def _given(value: msgspec.Raw) -> msgspec.Raw:
 
 
 def _kept(value: msgspec.Raw) -> msgspec.Raw:
-    """Return a value that does not keep the frame in memory from which it was decoded."""
+    """Return a copy of a value, which does not keep its whole frame in memory."""
     given = _given(value)
     return given.copy() if given else given
 
@@ -294,9 +294,10 @@ def _is_wordless(part: _Part) -> bool:
 
 
 def _has_payload(part: Mapping[str, object]) -> bool:
-    """Tell what text cannot carry on: an image, code, a server tool, the unknown.
+    """Return whether a part holds content that text cannot continue.
 
-    Any of them may be signed, so a signature does not tell them from an empty part.
+    That is an image, code, a server tool, or an unknown field. Such a part may be signed, so a
+    signature alone does not count as content.
     """
     return any(
         name not in _UNDERSTOOD and value is not None and value != _NULL
@@ -322,10 +323,10 @@ def read_tolerantly(data: Data) -> Chunk:
 
 
 def loads(data: Data, errors: str = "strict") -> Any:  # noqa: ANN401 - JSON is any
-    """Decode JSON as RFC 8259 has it, lone surrogates allowed; raise Undecodable.
+    """Decode JSON by RFC 8259, lone surrogates allowed; raise Undecodable.
 
-    A number beyond a double becomes the largest double: there is no JSON for infinity.
-    ``errors`` says what to do with bytes that are no UTF-8, as for ``bytes.decode``.
+    A number beyond a double becomes the largest double, because JSON has no infinity. ``errors``
+    is the handling of bytes that are not UTF-8, as for ``bytes.decode``.
     """
     try:
         return _decoder.decode(str(data, "utf-8", errors))

@@ -1,16 +1,16 @@
-"""A stream of responses told as the one response that the unary method gives.
+"""A stream of responses joined into the one response of the unary method.
 
-``Collector`` takes the responses of one answer in order. What is said in pieces is joined,
-what is said again replaces what was said before:
+``Collector`` gets the responses of one answer in order. It joins fields that come in pieces, and
+replaces fields that come again:
 
-- text is joined with the text before it when both are of one kind, thought or not, and
-  neither is signed: a signature belongs to its part (Gemini API, thought signatures).
-  Unsigned empty text says nothing and is left out. All other parts keep their place;
-- citations and logprobs come piece by piece and are put one after another;
-- the fields of groundingMetadata and urlContextMetadata come again, more complete, so of
-  each the last one that is not empty stands;
-- usageMetadata is a running total, and the last one stands, as does all else;
-- a continuationToken is a checkpoint in the middle unless the last piece brings it.
+- text is joined with the text before it if both are of one kind, thought or not, and neither is
+  signed: a signature belongs to its part (Gemini API, thought signatures). Unsigned empty text is
+  omitted. All other parts keep their place;
+- citations and logprobs come piece by piece and are concatenated;
+- the fields of groundingMetadata and urlContextMetadata come again, more complete, so the last one
+  that is not empty counts;
+- usageMetadata is a running total, so the last one counts, as for all other fields;
+- a continuationToken counts only if the last response has it; an earlier one is a checkpoint.
 """
 
 import itertools
@@ -28,13 +28,13 @@ _TEXT, _THOUGHT = "text", "thought"
 
 @attrs.define
 class Collector:
-    """The answer so far; a response that was added belongs to the collector."""
+    """The answer so far; the collector may change a response that was added."""
 
     _rest: Json = attrs.field(factory=dict)
     _candidates: dict[int, Json] = attrs.field(factory=dict)
 
     def add(self, response: Json) -> None:
-        """Take the next response of the stream."""
+        """Add the next response of the stream."""
         for candidate in _mappings(response.pop("candidates", None)):
             index = candidate.get("index")
             whole = self._candidates.setdefault(index if isinstance(index, int) else 0, {})
@@ -49,7 +49,7 @@ class Collector:
 
 
 def joined_parts(parts: Iterable[Json]) -> list[Json]:
-    """Return the parts with neighbouring unsigned texts of one kind as one part."""
+    """Return the parts, with neighbouring unsigned texts of one kind joined to one part."""
     whole: list[Json] = []
     said = (part for part in parts if part and (_kind(part) is None or part["text"]))
     for kind, run in itertools.groupby(said, _kind):
@@ -62,7 +62,7 @@ def joined_parts(parts: Iterable[Json]) -> list[Json]:
 
 
 def _kind(part: Json) -> str | None:
-    """Return the kind of text that may be joined with more of it, None for any other part."""
+    """Return the kind of a text part that may be joined; None for any other part."""
     given = {name for name, value in part.items() if value is not None}
     if not isinstance(part.get("text"), str) or given - {"text", "thought"}:
         return None
@@ -88,7 +88,7 @@ def _with_parts(before: Json, content: Json) -> Json:
 
 
 def _with_lists(before: Json, piece: Json) -> Json:
-    """Join metadata whose lists are told piece by piece."""
+    """Join metadata whose lists come piece by piece."""
     lists = {
         name: before[name] + value
         for name, value in piece.items()
@@ -98,7 +98,7 @@ def _with_lists(before: Json, piece: Json) -> Json:
 
 
 def _with_news(before: Json, piece: Json) -> Json:
-    """Join metadata that is told again: an empty field takes nothing away."""
+    """Join metadata that comes again; an empty field replaces nothing."""
     return {**before, **{name: value for name, value in piece.items() if value}}
 
 

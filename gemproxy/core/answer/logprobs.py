@@ -1,10 +1,9 @@
-"""The probabilities of tokens, cut where the text of their frame is cut.
+"""The probabilities of tokens, cut together with the text of their frame.
 
-``logprobsResult`` of a candidate (Gemini API reference) lists the chosen token of each step
-and, in a second list of the same length, the likeliest ones. A frame of a resumed attempt may
-lose text that the client already has, and then loses the tokens of that text. This is exact
-only where the tokens spell the text and one of them begins where the rest does; elsewhere the
-frame goes without them.
+``logprobsResult`` of a candidate (Gemini API reference) lists the chosen token of each step and, in
+a second list of the same length, the most likely ones. If a frame of a resumed attempt loses text
+that the client already has, it also loses the tokens of that text. This is exact only if the tokens
+spell the text and one of them begins at the cut; otherwise the frame loses all of them.
 """
 
 from collections.abc import Mapping
@@ -16,10 +15,10 @@ _CHOSEN, _LIKELIEST = "chosenCandidates", "topCandidates"
 
 
 def cut(result: object, texts: tuple[str, ...], kept: str) -> Json | None:
-    """Return a logprobsResult without the tokens of the text that was cut, or None for none.
+    """Return a logprobsResult without the tokens of the text that was cut, or None.
 
-    ``texts`` are what the tokens may spell, with thoughts and without, and ``kept`` is what is
-    left of the text, the end of it.
+    ``texts`` are the texts that the tokens may spell, with thoughts and without. ``kept`` is the
+    end of the text that is left.
     """
     if not isinstance(result, dict) or not kept:
         return None

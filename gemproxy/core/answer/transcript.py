@@ -1,7 +1,7 @@
-"""What the client already has. Append-only: nothing that was sent can be taken back.
+"""The part of the answer that the client already has; append-only, because sent bytes are final.
 
-Every decision after an interruption rests on this and not on what the upstream sent:
-a frame that was held, or received and never forwarded, is not in the transcript.
+Every decision after an interruption uses the transcript, not the upstream's frames: a frame that
+was held, or received and never forwarded, is not in it.
 """
 
 import json
@@ -17,7 +17,7 @@ _LOW_SURROGATES, _BEYOND = "\udc00", "\ue000"
 
 @attrs.frozen
 class Checkpoint:
-    """A continuationToken that the client's text has reached, ``at`` that many characters."""
+    """A continuationToken and ``at``, the number of the client's characters before it."""
 
     token: str = attrs.field(repr=False)
     at: int
@@ -27,10 +27,9 @@ class Checkpoint:
 class Transcript:
     """The delivered answer of one generation.
 
-    ``chars`` counts visible characters. ``opaque`` says that something went out which text
-    cannot continue, ``opaque_since_checkpoint`` that it did after the last checkpoint.
-    ``response_id`` and ``model_version`` are those of the first frame that named one; every
-    later frame will carry them.
+    ``chars`` counts visible characters. ``opaque``: content went out that text cannot continue;
+    ``opaque_since_checkpoint``: after the last checkpoint. ``response_id`` and ``model_version``
+    come from the first frame that has one; every later frame will carry them.
     """
 
     chars: int = 0
@@ -47,7 +46,7 @@ class Transcript:
 
     @property
     def visible(self) -> bool:
-        """Whether the client has anything that asking again would show twice."""
+        """Whether the client has content that a replay would show twice."""
         return self.chars > 0 or self.opaque
 
     @property
@@ -59,17 +58,17 @@ class Transcript:
 
     @property
     def grounding(self) -> dict[str, Any]:
-        """The last groundingMetadata that the client has seen; empty where there was none."""
+        """The last groundingMetadata that the client has seen; empty if it has seen none."""
         metadata = loads(bytes(self._grounding)) if self._grounding else None
         return metadata if isinstance(metadata, dict) else {}
 
     def forget_checkpoints(self) -> None:
-        """From now on the answer goes on from text: its tokens continue another request."""
+        """Ignore tokens from now on: the answer continues from text, and they do not fit it."""
         self.checkpoint = None
         self._keeps_checkpoints = False
 
     def begin(self, response_id: str | None, model_version: str | None) -> None:
-        """Note that a frame went out, and who it says it is."""
+        """Record that a frame went out, with its responseId and modelVersion."""
         self.started = True
         if self.response_id is None:
             self.response_id = response_id
@@ -77,7 +76,7 @@ class Transcript:
             self.model_version = model_version
 
     def add_text(self, text: str) -> None:
-        """Append visible text; the halves of a character that two frames split are joined."""
+        """Append visible text; join a character that two frames split in halves."""
         if _LOW_SURROGATES <= text < _BEYOND and self._pieces:
             last = self._pieces.pop()
             self.chars -= len(last)
@@ -86,14 +85,14 @@ class Transcript:
         self.chars += len(text)
 
     def add_texts(self, texts: list[str]) -> None:
-        """Append the visible texts of frames that hold no halves of characters."""
+        """Append the visible texts of frames, which must not contain halves of characters."""
         self._pieces += texts
         self.chars += sum(map(len, texts))
 
     def add(self, chunk: Chunk, text: str, grounding: dict[str, Any] | None = None) -> None:
-        """Note a whole frame, of whose text ``text`` went out.
+        """Record a whole frame; ``text`` is the part of its text that went out.
 
-        ``grounding`` is its groundingMetadata where it did not go out as it came.
+        ``grounding`` is the groundingMetadata that went out, if it differs from the frame's.
         """
         self.begin(chunk.response_id, chunk.model_version)
         if text:
@@ -103,15 +102,15 @@ class Transcript:
         self.opaque |= opaque
         self.opaque_since_checkpoint |= opaque
         if chunk.grounding:
-            told = msgspec.Raw(json.dumps(grounding).encode()) if grounding is not None else None
-            self._grounding = told or chunk.grounding
+            sent = msgspec.Raw(json.dumps(grounding).encode()) if grounding is not None else None
+            self._grounding = sent or chunk.grounding
         if chunk.token is not None and self._keeps_checkpoints:
             self.checkpoint = Checkpoint(chunk.token, self.chars)
             self.opaque_since_checkpoint = False
 
 
 def join_surrogates(text: str) -> str:
-    """Join surrogate pairs that JSON escapes split over two strings; lone ones stay."""
+    """Join surrogate pairs that JSON escapes split over two strings; keep lone halves."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

@@ -1,9 +1,9 @@
-"""JSON that stands outside of the framing that its stream should have.
+"""JSON outside the framing of its stream.
 
-Gateways put a response between the events as a bare line (nyro#182), and Google's SDKs skip
-such lines in silence. Such JSON is told as an event, but only where it is Gemini's: a
-GenerateContentResponse, a list of them, or an error. It is cut by its braces, so that several
-objects may stand one behind the other, on one line or on many.
+Gateways put a response between the events as a bare line (nyro#182), and Google's SDKs silently
+skip such lines. We turn such JSON into events, but only if it is Gemini's: a
+GenerateContentResponse, a list of them, or an error. It is cut at its braces, so several objects
+may follow one another, on one line or on many.
 """
 
 import re
@@ -26,7 +26,7 @@ _LINE_SEPARATORS = (
     (b"\xe2\x80\xa8", b"\\u2028"),
     (b"\xe2\x80\xa9", b"\\u2029"),
 )
-"""Line ends of Unicode in UTF-8, at which old SDKs split, and how JSON escapes them."""
+"""Unicode line ends in UTF-8, at which old SDKs split, and their JSON escapes."""
 
 
 class _Shape(msgspec.Struct, gc=False, rename="camel"):
@@ -40,7 +40,7 @@ _decode = msgspec.json.Decoder(_Shape).decode
 
 
 def is_answer(data: Data) -> bool:
-    """Tell the JSON of a GenerateContentResponse, or of an error, from any other."""
+    """Return whether ``data`` is the JSON of a GenerateContentResponse or of an error."""
     try:
         shape = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -50,7 +50,7 @@ def is_answer(data: Data) -> bool:
 
 
 def _is_answer_slowly(data: Data) -> bool:
-    """Do the same for what the typed decoder refuses, such as lone surrogates."""
+    """Do the same for JSON that the typed decoder refuses, such as lone surrogates."""
     try:
         document = loads(data)
     except Undecodable:
@@ -66,7 +66,8 @@ def _is_answer_slowly(data: Data) -> bool:
 def one_line(data: Data) -> bytes:
     """Return JSON text on one line.
 
-    Line ends stand only between the tokens of JSON, and so does the white space around them.
+    Line ends occur only between the tokens of JSON, so they can be removed with the whitespace
+    around them.
     """
     line = b"".join(map(bytes.strip, bytes(data).splitlines()))
     if not line.isascii():
@@ -76,7 +77,7 @@ def one_line(data: Data) -> bytes:
 
 
 def answers(text: bytes) -> list[bytes] | None:
-    """Return the answers that ``text`` consists of, alone or in lists; None for anything else."""
+    """Return the answers in ``text``, alone or in lists; None if it holds anything else."""
     decoder = JSONArrayDecoder(max(len(text), 1))
     found = [bytes(frame.data) for frame in decoder.feed(text) if frame.data is not None]
     rest = decoder.close()
@@ -85,14 +86,14 @@ def answers(text: bytes) -> list[bytes] | None:
 
 
 def says_nothing(document: Any) -> bool:  # noqa: ANN401 - JSON is any
-    """Tell JSON that is empty: null, an empty object, or a list of nothing else."""
+    """Return whether JSON is empty: null, an empty object, or a list of these."""
     if isinstance(document, list):
         return all(map(says_nothing, document))
     return document is None or document == {}
 
 
 def may_hold_answers(frame: Frame) -> bool:
-    """Tell cheaply whether a frame of an event stream may hold answers outside of its framing."""
+    """Return, by a cheap test, whether a frame of an event stream may hold bare answers."""
     raw, data = frame.raw.removeprefix(_BOM), frame.data
     is_list = data is not None and data[:1] == b"["
     return is_list or raw.startswith(_OPENS) or any(opens in raw for opens in _LINE_OPENS)
@@ -101,25 +102,25 @@ def may_hold_answers(frame: Frame) -> bool:
 def events_of(frame: Frame) -> list[Frame]:
     """Return a frame of an event stream as events, one for each bare answer in it.
 
-    So is a list of answers in one event. The frame is returned as it is where there is neither.
-    The events have the line end of the frame.
+    An event with a list of answers is split in the same way. Any other frame is returned
+    unchanged. The events have the line end of the frame.
     """
     eol = line_end(frame.raw) or CRLF
     if frame.data is not None and frame.data[:1] == b"[":
-        return _told(bytes(frame.data), eol) or [frame]
+        return _as_events(bytes(frame.data), eol) or [frame]
     events: list[Frame] = []
     bare = False
     for is_bare, lines in _runs(frame.raw.removeprefix(_BOM)):
         bare |= is_bare
-        told = _told(lines, eol) if is_bare else _framed(lines, eol)
-        if told is None:
+        found = _as_events(lines, eol) if is_bare else _framed(lines, eol)
+        if found is None:
             return [frame]
-        events += told
+        events += found
     return events if bare else [frame]
 
 
-def _told(lines: bytes, eol: bytes) -> list[Frame] | None:
-    """Return an event for each answer in these lines, None where there is anything else."""
+def _as_events(lines: bytes, eol: bytes) -> list[Frame] | None:
+    """Return an event for each answer in these lines; None if they hold anything else."""
     found = answers(lines)
     if found is None:
         return None
@@ -127,7 +128,7 @@ def _told(lines: bytes, eol: bytes) -> list[Frame] | None:
 
 
 def _runs(raw: bytes) -> Iterator[tuple[bool, bytes]]:
-    """Yield the lines of one event in runs: whether they are bare JSON, and their bytes."""
+    """Yield the lines of one event in runs: a flag for bare JSON, and their bytes."""
     bare, run = False, list[bytes]()
     for line in raw.splitlines(keepends=True):
         is_bare = line.startswith(_OPENS) or (bare and not _FIELD.match(line))
@@ -140,7 +141,7 @@ def _runs(raw: bytes) -> Iterator[tuple[bool, bytes]]:
 
 
 def _framed(lines: bytes, eol: bytes) -> list[Frame]:
-    """Return the event that these lines are, with the blank line that it may lack."""
+    """Return these lines as an event; add the blank line if it is missing."""
     if not lines.strip():
         return []
     decoder = SSEDecoder(2 * len(lines))

@@ -1,8 +1,8 @@
-"""usageMetadata over several attempts: what the client is told and what was billed.
+"""usageMetadata over several attempts: the counts for the client and the billed ones.
 
-Gemini's counts are running totals within one attempt (the last one stands). To the client
-the answer is one generation: the prompt of the first attempt, the output that it received,
-all thoughts. What the attempts cost together is the other account, for the log.
+Gemini's counts are running totals within one attempt, so the last one counts. For the client the
+answer is one generation: the prompt of the first attempt, the output that it received, all
+thoughts. The log gets the cost of all attempts together.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ _CHARS_PER_TOKEN = 4
 
 @attrs.frozen
 class Billed:
-    """What all attempts of one generation cost, in tokens."""
+    """The cost of all attempts of one generation, in tokens."""
 
     prompt: int = 0
     output: int = 0
@@ -63,10 +63,10 @@ class Ledger:
     def settled(self, usage: Usage, *, received: int, delivered: int, text: str = "") -> "Ledger":
         """Return the ledger with one more attempt.
 
-        It brought ``received`` visible characters and delivered some. Output is counted by
-        the share that the client got: an echo, or text that was held and dropped, is billed
-        but not shown. ``text`` is what was delivered, from which the tokens are estimated
-        when the attempt was cut before it counted them; else it is not looked at.
+        The attempt brought ``received`` visible characters, of which ``delivered`` went to the
+        client. The client's output counts the same share: an echo, or text that was held and
+        dropped, is billed but not shown. If the attempt was cut before it counted its tokens, they
+        are estimated from ``text``, the delivered text; otherwise ``text`` is not used.
         """
         output = _count(usage, "candidatesTokenCount")
         shown = round(output * delivered / received) if received else 0
@@ -81,7 +81,7 @@ class Ledger:
         )
 
     def merged(self, usage: Usage, *, received: int, dropped: int) -> Usage:
-        """Return ``usage`` of the present attempt as the client should see it.
+        """Return the client's version of ``usage`` of the present attempt.
 
         ``dropped`` of the ``received`` visible characters so far were an echo.
         """
@@ -105,17 +105,17 @@ class Ledger:
         return shown
 
     def expected_prompt(self) -> int:
-        """Return the tokens that another attempt's prompt will take, as far as is known."""
+        """Return the expected tokens of another attempt's prompt, as far as they are known."""
         return _count(self._first, "promptTokenCount") + self.delivered_tokens
 
     def extra(self) -> int:
-        """Return the tokens that the attempts cost beyond what the client is shown."""
+        """Return the tokens that the attempts cost beyond those shown to the client."""
         shown = _count(self._first, "promptTokenCount") + self.delivered_tokens
         return max(self.billed.total - shown - self.thought_tokens, 0)
 
 
 def billed(usage: Usage, output: int | None = None) -> Billed:
-    """Return what one attempt cost, from its last usageMetadata."""
+    """Return the cost of one attempt, from its last usageMetadata."""
     prompt = _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount")
     output = _count(usage, "candidatesTokenCount") if output is None else output
     thoughts = _count(usage, "thoughtsTokenCount")
@@ -123,7 +123,7 @@ def billed(usage: Usage, output: int | None = None) -> Billed:
 
 
 def parse_usage(raw: msgspec.Raw) -> Usage:
-    """Return the usageMetadata that a chunk carried; empty where it carried none."""
+    """Return the usageMetadata of a chunk; empty if it has none."""
     if not raw:
         return {}
     try:
@@ -134,7 +134,7 @@ def parse_usage(raw: msgspec.Raw) -> Usage:
 
 
 def counts_output(usage: Usage) -> bool:
-    """Tell a usageMetadata that counts the answer's tokens: an attempt that is cut has none."""
+    """Return whether ``usage`` counts the answer's tokens; that of a cut attempt does not."""
     return _count(usage, "candidatesTokenCount") > 0
 
 
@@ -150,7 +150,7 @@ def _count(usage: Usage, name: str) -> int:
 
 
 def _restate_details(shown: Usage, output: int) -> None:
-    """Keep candidatesTokensDetails only where it can be made to agree with the sum."""
+    """Keep candidatesTokensDetails only if they can be corrected to match the sum."""
     details = shown.pop("candidatesTokensDetails", None)
     match details:
         case [{"modality": "TEXT" as text}]:

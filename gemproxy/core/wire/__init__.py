@@ -1,1 +1,1 @@
-"""Bytes <-> frames."""
+"""Bytes to frames, and frames to bytes."""

@@ -1,13 +1,13 @@
-"""The hot path: events of an undisturbed stream, taken as many at a time as a read brought.
+"""The hot path: all plain events of one read of an undisturbed stream, decoded together.
 
-Nearly all events are visible text of one candidate and nothing else. While a stream runs
-undisturbed, nothing has to be decided about such an event: its bytes go out as they came,
-its text is noted. So a run of them is one input for the machine and not one for each, and
-there is no object for a frame, its chunk and its action, which cost more than the decoding.
+Nearly every event has the visible text of one candidate and nothing else. While a stream runs
+undisturbed, such an event needs no decision: its bytes go out as they came, and its text is
+recorded. So a run of them is a single input for the machine, without the objects for each event (a
+frame, a chunk, an action), which would cost more than the decoding.
 
-What is plain is said by the decoder's types: an event is decoded once, and one that has a
-finishReason, a thought, a call, an error, several candidates or anything else to decide by
-is no `_Plain`. The run ends before it, and ``chunk.read`` has the say.
+The msgspec type decides which events are plain. Each event is decoded once. An event with a
+finishReason, a thought, a call, an error, several candidates or any other field to decide on does
+not fit `_Plain`; the run ends before it, and ``chunk.read`` decodes that event.
 """
 
 from typing import Annotated, Literal
@@ -50,7 +50,7 @@ _decode = msgspec.json.Decoder(_Plain).decode
 
 
 class Flow(msgspec.Struct, frozen=True, gc=False):
-    """A run of plain events: their bytes, and what they say, event by event."""
+    """A run of plain events: their bytes, and each event decoded."""
 
     raw: bytes
     count: int
@@ -68,13 +68,13 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def usages(self) -> list[bytes]:
-        """The usageMetadata of each event that has one; null and an empty one are none."""
+        """The usageMetadata of each event that has one that is neither null nor empty."""
         given = (event.usage_metadata for event in self.events)
         return [bytes(usage) for usage in given if usage and usage not in _NO_USAGE]
 
     @property
     def usage(self) -> msgspec.Raw:
-        """The last usageMetadata; empty where there is none."""
+        """The last usageMetadata; empty if there is none."""
         for event in reversed(self.events):
             if event.usage_metadata and event.usage_metadata not in _NO_USAGE:
                 return event.usage_metadata
@@ -88,7 +88,7 @@ def split(raw: bytes, separator: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def take(data: bytes, separator: bytes) -> Flow | None:
-    """Return the plain events that ``data`` begins with, or None where it begins otherwise.
+    """Return the plain events at the beginning of ``data``, or None if there are none.
 
     Each is one ``data: `` line and ``separator``, the two line ends that end an event.
     """
@@ -109,7 +109,7 @@ def take(data: bytes, separator: bytes) -> Flow | None:
 
 
 def _lines(texts: list[bytes], separator: bytes) -> list[bytes]:
-    """Return the lines that ``texts`` begin with: up to one with another line end in it."""
+    """Return the lines at the beginning of ``texts``, up to one that contains a line end."""
     lines: list[bytes] = []
     for text in texts:
         line, more, _ = text.partition(separator)
@@ -127,7 +127,7 @@ def _size(texts: list[bytes], separator: bytes) -> int:
 
 
 def _decoded(texts: list[bytes]) -> list[_Plain]:
-    """Return the events that ``texts`` begin with, up to one that is not plain."""
+    """Return the decoded events of ``texts``, up to the first that is not plain."""
     events: list[_Plain] = []
     try:
         for text in texts:

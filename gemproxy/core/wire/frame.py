@@ -1,4 +1,4 @@
-"""A frame: the unit in which Gemini streams, and in which we pass it on."""
+"""A frame: the unit of a stream, from Gemini and to the client."""
 
 from typing import Protocol
 
@@ -7,17 +7,16 @@ import msgspec
 from gemproxy.core.wire.flow import Flow
 
 Data = bytes | memoryview
-"""JSON text; in a large frame a view of its bytes, which are not copied."""
+"""JSON text; in a large frame a view of its bytes, to avoid a copy."""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One frame of a stream; a msgspec struct like all that is made for each event.
+    """One frame of a stream; a msgspec struct, like every object made for each event.
 
-    ``raw`` holds its exact bytes with all that belongs to it (the blank line that
-    ends an event, the comma before an array element): the raws of a stream, joined,
-    are the stream. It is empty for a frame of our own making, which the client's voice
-    frames. ``data`` is the JSON text it carries, or None where it carries none
-    (a comment, a keep-alive, the closing bracket).
+    ``raw`` holds its exact bytes, including the blank line that ends an event and the comma before
+    an array element: joining the ``raw`` of all frames gives the stream. ``raw`` is empty for a
+    frame of our own making; the client's voice frames it. ``data`` is its JSON text, or None if it
+    has none (a comment, a keep-alive, the closing bracket).
     """
 
     raw: bytes
@@ -25,27 +24,27 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def size(self) -> int:
-        """How many bytes it keeps: those of its data where it has no bytes of its own."""
+        """How many bytes it holds: those of ``raw``, or of ``data`` if ``raw`` is empty."""
         return len(self.raw) or len(self.data or b"")
 
 
 class Decoder(Protocol):
-    """Bytes of one attempt -> frames, whatever the chunking.
+    """Cuts the bytes of one attempt into frames, independent of their chunks.
 
-    ``max_frame`` is the cap on an unfinished frame in bytes.
+    ``max_frame`` is the size limit of an unfinished frame in bytes.
     """
 
     max_frame: int
 
     def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
-        """Take the plain events that come first, if any; return them and what is to be fed."""
+        """Decode the plain events at the beginning; return them, and the bytes left to feed."""
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
+        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the limit."""
 
     def close(self) -> Frame | None:
-        """Return what is left at the end of the body, or None when nothing is."""
+        """Return the rest at the end of the body as a frame, or None if there is none."""
 
 
 class FrameTooLarge(ValueError):
-    """A frame passed the cap before its end was seen."""
+    """A frame exceeded the size limit before its end came."""

@@ -1,13 +1,13 @@
 r"""The JSON array that Gemini streams without ``alt=sse``, cut into its elements.
 
-The stream is ``[{...}\n,\r\n{...}\n]``, pretty printed, with chunks that end anywhere.
-An element is a frame as soon as its last brace is there; what stands before it belongs
-to its ``raw``. An error body is a bare object instead of an array and is cut the same way.
+The stream is ``[{...}\n,\r\n{...}\n]``, pretty printed, in chunks of any size. An element is a
+frame as soon as its last brace has come; its ``raw`` includes the separators before it. An error
+body is a bare object instead of an array and is cut in the same way.
 
-Only braces and strings are looked at, so an element that is not valid JSON is passed on
-for the caller to decode and refuse. Where neither an element nor a separator stands, the
-rest of the stream is garbage: it is kept, and ``close()`` returns it as data that decodes
-to no object, unless it is taken away before. A byte order mark at the start is passed over.
+The decoder reads only braces and strings, so an element that is not valid JSON is passed on for the
+caller to decode and refuse. If neither an element nor a separator comes, the rest of the stream is
+garbage: the decoder keeps it, and ``close()`` returns it as data that decodes to no object, unless
+``leave()`` took it before. A byte order mark at the start is skipped.
 """
 
 import re
@@ -19,9 +19,8 @@ from gemproxy.core.wire.frame import Frame, FrameTooLarge
 
 _BOM = b"\xef\xbb\xbf"
 _NO_SEPARATOR = re.compile(rb"[^\[, \t\r\n]")
-# The next brace or quote, but past short strings without escapes: they are most of an
-# element. Long strings are left to bytes.find, which is far faster on them. The second
-# bound keeps small what the regex has to remember.
+# The next brace or quote, skipping short strings without escapes, which are most of an element.
+# bytes.find handles long strings much faster. The second bound limits the regex's memory.
 _NEXT = re.compile(rb'[^{}"]*(?:"[^"\\]{0,64}"[^{}"]*){0,32}[{}"]')
 _OPEN, _QUOTE, _BACKSLASH = b'{"\\'
 
@@ -30,29 +29,29 @@ _OPEN, _QUOTE, _BACKSLASH = b'{"\\'
 class JSONArrayDecoder:
     """Cuts one JSON array into frames; see frame.Decoder.
 
-    ``max_frame`` is the cap on an unfinished element in bytes. After FrameTooLarge the
-    decoder is of no further use.
+    ``max_frame`` is the size limit of an unfinished element in bytes. After FrameTooLarge the
+    decoder must not be used again.
     """
 
     max_frame: int = 64 << 20
-    # What is in no frame yet, and how much of it was looked at.
+    # The bytes that are in no frame yet, and how many of them were scanned.
     _pending: bytearray = attrs.field(init=False, repr=False, factory=bytearray)
     _scanned: int = attrs.field(init=False, default=0)
-    # Where the element (or the garbage) begins in there, once it has begun.
+    # The offset in there where the element (or the garbage) begins, once it has begun.
     _start: int | None = attrs.field(init=False, default=None)
     _depth: int = attrs.field(init=False, default=0)
     _in_string: bool = attrs.field(init=False, default=False)
-    # The closing bracket was seen, or garbage: there are no more elements.
+    # The closing bracket or garbage has come, so no more elements follow.
     _over: bool = attrs.field(init=False, default=False)
     # The first bytes may be a byte order mark.
     _at_start: bool = attrs.field(init=False, default=True)
 
     def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
-        """Take nothing: this framing is too rare for a hot path."""
+        """Return no events: this framing is too rare for a hot path."""
         return None, data
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Return the elements that ``data`` completes; raise FrameTooLarge beyond the cap."""
+        """Return the elements that ``data`` completes; raise FrameTooLarge beyond the limit."""
         self._pending += data
         frames: list[Frame] = []
         while self._has_begun() and self._has_ended():
@@ -63,16 +62,16 @@ class JSONArrayDecoder:
 
     @property
     def pending(self) -> bytes:
-        """What is in no frame yet."""
+        """The bytes that are in no frame yet."""
         return bytes(self._pending)
 
     @property
     def stray(self) -> bytes:
-        """The first byte of what is neither an element nor a separator; empty where none came."""
+        """The first byte of the garbage; empty if no garbage has come."""
         return bytes(self._pending[self._start :][:1]) if self._is_garbage else b""
 
     def leave(self) -> bytes:
-        """Take away the garbage, for another decoder; what stands before it is lost."""
+        """Remove and return the garbage, for another decoder; bytes before it are dropped."""
         rest = bytes(self._pending[self._start :])
         self._pending.clear()
         self._start = None
@@ -83,7 +82,7 @@ class JSONArrayDecoder:
         return self._over and self._start is not None
 
     def close(self) -> Frame | None:
-        """Return what is left at the end of the body, or None when nothing is.
+        """Return the rest at the end of the body as a frame, or None if there is none.
 
         The closing bracket with all behind it has no data. Half an element and garbage
         are their own data.
@@ -95,7 +94,7 @@ class JSONArrayDecoder:
         return Frame(raw, None if self._start is None else raw[self._start :])
 
     def _has_begun(self) -> bool:
-        """Say whether there is an element; skip the separators before it."""
+        """Return whether an element has begun; skip the separators before it."""
         if self._over or self._start is not None:
             return not self._over
         if self._at_start and not self._passes_mark():
@@ -111,7 +110,7 @@ class JSONArrayDecoder:
         return not self._over
 
     def _passes_mark(self) -> bool:
-        """Say whether the start is known; skip the byte order mark that it may be."""
+        """Return whether the start is known; skip a byte order mark."""
         if _BOM.startswith(self._pending) and len(self._pending) < len(_BOM):
             return False
         self._at_start = False
@@ -120,7 +119,7 @@ class JSONArrayDecoder:
         return True
 
     def _has_ended(self) -> bool:
-        """Say whether the element is complete; go on from where the last look ended."""
+        """Return whether the element is complete; continue where the last scan ended."""
         while not self._in_string or self._leave_string():
             found = _NEXT.match(self._pending, self._scanned)
             if found is None:
@@ -137,7 +136,7 @@ class JSONArrayDecoder:
         return False
 
     def _leave_string(self) -> bool:
-        """Say whether the string is complete; if it is, go on behind it."""
+        """Return whether the string is complete; if it is, move past it."""
         pending = self._pending
         while (quote := pending.find(_QUOTE, self._scanned)) >= 0:
             self._scanned = quote + 1
@@ -148,7 +147,7 @@ class JSONArrayDecoder:
         return False
 
     def _take(self) -> Frame:
-        """Cut off the element that ends where the scan has stopped."""
+        """Return the element that ends where the scan stopped, as a frame."""
         raw = bytes(self._pending[: self._scanned])
         frame = Frame(raw, raw[self._start :])
         del self._pending[: self._scanned]
@@ -158,7 +157,7 @@ class JSONArrayDecoder:
 
 
 def _is_escaped(text: bytearray, quote: int) -> bool:
-    """Say whether an odd number of backslashes stands before ``quote``, inside a string."""
+    """Return whether an odd number of backslashes stands before ``quote`` in a string."""
     before = quote - 1
     while text[before] == _BACKSLASH:
         before -= 1

@@ -1,8 +1,9 @@
 """The string members of a JSON text: where they stand, and the names on the way to them.
 
-A text is edited as bytes where all else in it has to stay as it is, and then a member has to
-be told from one of the same name elsewhere. Nothing is built: the text is walked once, from
-name to name, and long strings are jumped over. What is no JSON yields whatever it resembles.
+Bytes are edited in place if the rest of a text must stay unchanged; the names on the way
+distinguish a member from another one of the same name. The text is scanned once, from name to name,
+without building its values, and long strings are skipped. Text that is not JSON yields the members
+that it appears to have.
 """
 
 import itertools
@@ -16,14 +17,14 @@ _TOKEN = re.compile(rb'([{\[])|([}\]])|"(?:([^"\\]{0,64})"([ \t\r\n]*:)?)?')
 _COLON = re.compile(rb"[ \t\r\n]*:")
 _LONG = 65  # bytes of a name that is not short, with its quote
 _MOST = 300_000
-"""Tokens that are looked at: those of some megabytes of calls, in a fraction of a second."""
+"""Most tokens that are read: those of some megabytes of calls, in a fraction of a second."""
 
 
 @attrs.frozen
 class Member:
     """A member whose value is a string: ``body[start:end]``, in its quotes.
 
-    ``names`` are those of the containers around it, without the elements of arrays, and its own.
+    ``names`` are the names of the objects around it (arrays have none), and its own.
     """
 
     names: tuple[bytes, ...]
@@ -32,7 +33,7 @@ class Member:
 
 
 def string_members(body: bytes, wanted: Collection[bytes]) -> Iterator[Member]:
-    """Yield the members with these names, in their order; names with escapes are none of them."""
+    """Yield the members with ``wanted`` names in their order; a name with escapes never matches."""
     around: list[bytes] = []
     name = b""
     for token in itertools.islice(_tokens(body), _MOST):
@@ -54,7 +55,7 @@ def string_members(body: bytes, wanted: Collection[bytes]) -> Iterator[Member]:
 
 
 def _tokens(body: bytes) -> Iterator[re.Match[bytes]]:
-    """Yield brackets and strings; of a string that is not short, its first quote."""
+    """Yield brackets and strings; for a string that is not short, its first quote."""
     start = 0
     while start < len(body):
         last = None
@@ -68,7 +69,7 @@ def _tokens(body: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def _end_of_string(body: bytes, token: re.Match[bytes]) -> int:
-    """Return the offset behind the string that a token begins."""
+    """Return the offset after the string that a token begins."""
     if token.lastindex is not None:
         return token.end()
     begin = token.end()

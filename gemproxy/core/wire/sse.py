@@ -1,22 +1,21 @@
 """Server-sent events, cut into frames without changing a byte.
 
-The line rules are those of the WHATWG HTML standard, section "Server-sent events":
-lines end in CR, LF or CRLF in any mixture, a blank line ends an event, one leading
-BOM is skipped, the values of the ``data`` lines are joined with LF. Two things differ
-from a browser, because a proxy has to pass on what it reads:
+The line rules are those of the WHATWG HTML standard, section "Server-sent events": lines end in CR,
+LF or CRLF in any mixture, a blank line ends an event, one leading BOM is skipped, and the values of
+the ``data`` lines are joined with LF. Two rules differ from a browser's, because a proxy must pass
+on every byte:
 
-- Every byte of the stream belongs to the ``raw`` of exactly one frame. A blank line
-  that ends no event is a frame of its own, with no data.
-- Gemini can end a stream with a bare JSON error outside SSE framing. A block without
-  a ``data`` line that starts with a brace or a bracket has this JSON as its data.
+- Every byte of the stream belongs to the ``raw`` of exactly one frame. A blank line that ends no
+  event is a frame of its own, without data.
+- Gemini can end a stream with a bare JSON error outside SSE framing. If a block without a ``data``
+  line starts with a brace or a bracket, this JSON is its data.
 
-Nothing is decoded to text: a chunk may end inside a character, a frame does not.
+The decoder works on bytes: a chunk may end inside a character, a frame does not.
 
-Most frames are one ``data: `` line and the same blank line as the frame before. These
-are cut with ``bytes.find`` alone; everything else goes through the rules above. No byte
-is looked at more than a few times, whatever the stream looks like: unfinished frames
-are collected and searched from where the last search stopped, and the fast search for
-a blank line is only made right behind a frame that ended in this same blank line.
+Most frames are one ``data: `` line and the same blank line as the frame before. ``bytes.find``
+alone cuts these; all others go through the rules above. Each byte is read only a few times for any
+stream: unfinished frames are collected and searched from where the last search stopped, and the
+fast search for a blank line starts only right after a frame that ended in the same blank line.
 """
 
 import io
@@ -35,16 +34,16 @@ _LF = 0x0A
 _CR = 0x0D
 _PLAIN_START = b"data: "
 
-# A CR with nothing behind it may be half of a CRLF: it is no line end yet.
+# A CR at the end of the data may be half of a CRLF, so it is not a line end yet.
 _LINE_END = re.compile(rb"\r?\n|\r(?=[^\n])")
-# A line end and the blank line behind it. Of a CRLF in the first place the LF is enough,
-# so the search may begin inside of it.
+# A line end and the blank line after it. The LF of a first CRLF is enough, so the search may
+# begin inside it.
 _LINE_END_AND_BLANK_LINE = re.compile(rb"(?:\n|\r(?!\n))(?:\r?\n|\r(?=[^\n]))")
-# What a search has to see again: the last byte of a line end, and a CR in doubt behind it.
+# Bytes that a search must read again: the last one of a line end, and an undecided CR after it.
 _OVERLAP = 2
-# An unfinished frame of no more bytes is searched from its beginning.
+# An unfinished frame up to this size is searched from its beginning.
 _SHORT = 4096
-# An unfinished frame of more bytes is no plain text.
+# An unfinished frame beyond this size is not plain text.
 _LARGE = 1 << 18
 
 
@@ -52,25 +51,25 @@ _LARGE = 1 << 18
 class SSEDecoder:
     """Cuts one SSE body into frames; see frame.Decoder.
 
-    ``max_frame`` is the cap on an unfinished frame in bytes. After FrameTooLarge the
-    decoder is of no further use.
+    ``max_frame`` is the size limit of an unfinished frame in bytes. After FrameTooLarge the
+    decoder must not be used again.
     """
 
     max_frame: int = 64 << 20
-    # The unfinished frame as it came; there is no blank line in it, save for a CR in doubt at
-    # its end. A buffer that grows in place, and gives away what it holds without a copy.
+    # The unfinished frame as it came. It contains no blank line, except for an undecided CR at its
+    # end. The buffer grows in place and returns its content without a copy.
     _pending: io.BytesIO = attrs.field(init=False, repr=False, factory=io.BytesIO)
     _size: int = attrs.field(init=False, default=0)
-    # How many of its first bytes are known to hold no line end.
+    # How many of its first bytes are known to contain no line end.
     _clear: int = attrs.field(init=False, default=0)
     _last: bytes = attrs.field(init=False, repr=False, default=b"")
-    # The two line ends that end the next frame if it is like the last; empty: do not guess.
+    # The two line ends that end the next frame if it is like the last; empty: unknown.
     _separator: bytes = attrs.field(init=False, default=CRLF + CRLF)
-    # The line end of the first frame; empty until there was one.
+    # The line end of the first frame; empty before it.
     _eol: bytes = attrs.field(init=False, default=b"")
 
     def flow(self, data: bytes) -> tuple[Flow | None, bytes]:
-        """Take the plain events that come first, if any; return them and what is to be fed."""
+        """Decode the plain events at the beginning; return them, and the bytes left to feed."""
         if not self._separator or self._size > _LARGE:
             return None, data
         if self._size:
@@ -82,7 +81,7 @@ class SSEDecoder:
         return taken, data[len(taken.raw) :]
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
+        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the limit."""
         clear = self._clear
         if self._size:
             data = self._collect(data)
@@ -95,11 +94,11 @@ class SSEDecoder:
         return frames
 
     def close(self) -> Frame | None:
-        """Return what is left at the end of the body, or None when nothing is.
+        """Return the rest at the end of the body as a frame, or None if there is none.
 
-        A rest that carries data, whole or cut, is completed with the line ends it lacks.
-        Whether the data is whole, only decoding it can tell. A rest without data comes as
-        it is and is not fit to be followed by another frame.
+        A rest with data, whole or cut, is completed with the missing line ends; decoding shows
+        whether the data is whole. A rest without data is returned unchanged, and no other frame may
+        follow it.
         """
         rest = self._joined()
         if not rest:
@@ -110,7 +109,7 @@ class SSEDecoder:
         return Frame(_completed(rest, self._eol or _first_line_end(rest)), data)
 
     def _collect(self, data: bytes) -> bytes:
-        """Add ``data`` to the unfinished frame; return all of it once a blank line came."""
+        """Add ``data`` to the unfinished frame; return all of it once a blank line has come."""
         if self._size <= _SHORT:
             whole = self._joined() + data
             if self._end(whole, 0) >= 0:
@@ -126,7 +125,7 @@ class SSEDecoder:
         return b""
 
     def _keep(self, data: bytes, breaks: int) -> None:
-        """Add to the unfinished frame; raise FrameTooLarge beyond the cap.
+        """Add to the unfinished frame; raise FrameTooLarge beyond the limit.
 
         ``breaks`` is the offset of the first CR or LF, or -1.
         """
@@ -139,14 +138,14 @@ class SSEDecoder:
             raise FrameTooLarge(f"An event passed {self.max_frame} bytes without an end.")
 
     def _joined(self) -> bytes:
-        """Take all of the unfinished frame."""
+        """Remove and return the unfinished frame."""
         whole = self._pending.getvalue()
         self._pending = io.BytesIO()
         self._last, self._size, self._clear = b"", 0, 0
         return whole
 
     def _cut(self, buffer: bytes, start: int, frames: list[Frame]) -> None:
-        """Append the frames from ``start`` on by the general rules; keep what has no end."""
+        """Append the frames from ``start`` on by the general rules; keep an unfinished rest."""
         while (end := self._end(buffer, start)) >= 0:
             raw = buffer[start:end]
             frames.append(Frame(raw, _payload(raw[self._skip(buffer, start) :])))
@@ -182,7 +181,7 @@ class SSEDecoder:
         return start
 
     def _end(self, buffer: bytes, start: int) -> int:
-        """Return the offset behind the frame at ``start``, or -1 while it has no end."""
+        """Return the offset after the frame at ``start``, or -1 while it has no end."""
         breaks = _first_break(buffer, start)
         if breaks < 0:
             return -1
@@ -191,18 +190,18 @@ class SSEDecoder:
         return found.end() if found else -1
 
     def _skip(self, buffer: bytes, start: int) -> int:
-        """Return the length of the BOM at ``start``: one counts, at the start of the stream."""
+        """Return the length of a BOM at ``start``, which counts only at the stream's start."""
         at_start = start == 0 and not self._eol
         return len(_BOM) if at_start and buffer.startswith(_BOM) else 0
 
 
 def event(payload: Data, eol: bytes) -> bytes:
-    """Return the event that carries ``payload``, which has to be one line, with these line ends."""
+    """Return the event with ``payload``, which must be one line, and these line ends."""
     return b"data: " + payload + eol + eol
 
 
 def line_end(raw: bytes) -> bytes:
-    """Return the line end of the last line of ``raw``, or nothing if that has none."""
+    """Return the line end of the last line of ``raw``, empty if that has none."""
     if raw.endswith(CRLF):
         return CRLF
     return raw[-1:] if raw.endswith((b"\n", b"\r")) else b""
@@ -218,7 +217,7 @@ def _first_break(buffer: bytes, start: int) -> int:
 
 
 def _payload(block: bytes) -> bytes | None:
-    """Return the data of the event in ``block``, or the JSON that stands there unframed."""
+    """Return the data of the event in ``block``, or its unframed JSON."""
     if block.startswith(_PLAIN_START):
         end = _first_break(block, 0)
         if not block[end:].strip(b"\r\n"):  # one line: an image is spared the search for others
@@ -235,20 +234,20 @@ def _payload(block: bytes) -> bytes | None:
 
 
 def _separator(raw: bytes) -> bytes:
-    """Return the two line ends that end ``raw`` if the fast path can look for them."""
+    """Return the two line ends that end ``raw`` if the fast path can search for them."""
     if raw.endswith(b"\r\n\r\n"):
         return b"\r\n\r\n"
     return b"\n\n" if raw.endswith(b"\n\n") else b""
 
 
 def _first_line_end(rest: bytes) -> bytes:
-    """Return the first line end of ``rest``, or Gemini's when there is none."""
+    """Return the first line end of ``rest``, or Gemini's if there is none."""
     found = _LINE_END.search(rest)
     return found[0] if found else CRLF
 
 
 def _completed(rest: bytes, eol: bytes) -> bytes:
-    """Return ``rest`` with what it lacks to end in a blank line."""
+    """Return ``rest`` with the line ends that it lacks to end in a blank line."""
     if rest.endswith(b"\r") and eol != b"\r":
         rest += b"\n"  # the other half of a CRLF; behind a bare CR it would merge with an LF
     last = rest.splitlines(keepends=True)[-1]
