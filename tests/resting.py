@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.routes.parts import UPSTREAM
+from gemproxy.routes.parts import DISPATCHER
 from tests.running import PATIENCE, Proxy, StartProxy
 
 
@@ -88,11 +88,11 @@ async def _until_at_rest(expected: Holdings) -> None:
 
 def _drop_idle(one: Proxy) -> None:
     """Close the upstream connections that are kept for the next request."""
-    for kept in one.app[UPSTREAM]._session.connector._conns.values():  # type: ignore[union-attr]
+    for kept in one.app[DISPATCHER].upstream._session.connector._conns.values():  # type: ignore[union-attr]
         for protocol, _ in kept:
             protocol.close()
 
 
 def _used(one: Proxy) -> Iterator[object]:
     """Yield the upstream connections that the proxy still thinks are in use."""
-    yield from one.app[UPSTREAM]._session.connector._acquired  # type: ignore[union-attr]
+    yield from one.app[DISPATCHER].upstream._session.connector._acquired  # type: ignore[union-attr]

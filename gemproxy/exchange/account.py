@@ -8,27 +8,38 @@ page can be others.
 Figures and words of our own vocabularies only: never a key, never content.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
 
 from gemproxy.core.answer.usage import Billed
+from gemproxy.core.repair.blame import Fault, blame
 from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.events import Cause, How
+from gemproxy.core.repair.verdict import error_status, retry_delay
 from gemproxy.core.seam.seam import Joint
+
+_ERRORS = 400
 
 
 @attrs.define(eq=False)
 class Entry:
     """One attempt: with which key, how it was answered, how it ended, and what it brought.
 
-    Times are those of the event loop, in seconds. ``key`` is a name for the credential, empty for
-    the client's own. ``status`` is None while no head has come. ``how`` is None for an attempt
-    that was left before its end. ``cause`` says why another attempt was wanted.
+    Times are those of ``time.monotonic``, in seconds. ``key`` is a name for the credential, empty
+    for the client's own. ``status`` is None while no head has come. ``how`` is None for an attempt
+    that was left before its end. ``error`` is the google.rpc.Status in the answer, if anybody has
+    read one, and ``retry_after`` its Retry-After in seconds; no rendering shows them. ``cause``
+    says why another attempt was wanted.
     """
 
     began: float
     key: str = ""
     status: int | None = None
     how: How | None = None
+    error: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    retry_after: float | None = None
     answered: float | None = None
     ended: float | None = None
     bytes: int = 0
@@ -36,6 +47,25 @@ class Entry:
     form: Form | None = None
     joint: Joint | None = None
     usage: Billed | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        """Whose fault the refusal is; None where the upstream refused nothing.
+
+        Where no answer came, the way to the service is at fault.
+        """
+        status = self.status
+        if status is None:
+            return None if self.how is None else blame(None, None)
+        if status < _ERRORS:  # an error in a stream that had begun
+            return blame(error_status(self.error), self.error) if self.error else None
+        return blame(status, self.error)
+
+    @property
+    def delay(self) -> float | None:
+        """The seconds that the upstream asked to wait: RetryInfo, else Retry-After."""
+        asked = retry_delay(self.error)
+        return self.retry_after if asked is None else asked
 
 
 @attrs.frozen

@@ -5,7 +5,7 @@ health check, a path that leads nowhere and a refused request have one, too. Wha
 is found when it is first asked for, and kept: its target, its caller, its model, its deadline,
 the names that it is bound to.
 
-``towards`` and ``given`` derive an exchange: the stream that stands for a unary call, the read that
+``towards`` and ``at`` derive an exchange: the stream that stands for a unary call, the read that
 goes on with an interaction, the piece of an upload that has a URL of its own. They share the
 account, because they are one request of the client's.
 """
@@ -16,6 +16,7 @@ from typing import Self
 from urllib.parse import unquote
 
 import attrs
+from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.exchange.account import Account
@@ -24,12 +25,15 @@ from gemproxy.exchange.deadline import Deadline
 from gemproxy.exchange.names import bound_names, model_in
 from gemproxy.exchange.target import Given, Target
 
+_OF_A_BODY = ("Content-Type", "Content-Length", "Content-Encoding")
+
 
 @attrs.frozen(eq=False)
 class Exchange:
     """One request: its ``id`` in the log, the ``family`` of routes that it belongs to.
 
-    ``raw_path``, ``raw_query`` and ``headers`` are as the client sent them.
+    ``raw_path``, ``raw_query`` and ``headers`` are as the client sent them. ``given`` is a URL that
+    the upstream gave out for the request, with its credential: there is none to choose then.
     """
 
     id: str
@@ -39,7 +43,7 @@ class Exchange:
     raw_query: str = attrs.field(repr=False)
     headers: Mapping[str, str] = attrs.field(repr=False)
     account: Account = attrs.field(factory=Account, repr=False)
-    _given: Given | None = attrs.field(default=None, repr=False)
+    given: Given | None = attrs.field(default=None, repr=False)
     _due: Deadline | None = attrs.field(default=None, repr=False)
 
     @property
@@ -55,13 +59,13 @@ class Exchange:
     @functools.cached_property
     def target(self) -> Target | Given:
         """Where it goes. Raises BadRequest for a target that cannot be forwarded."""
-        return self._given or Target.of(self.raw_path, self.raw_query)
+        return self.given or Target.of(self.raw_path, self.raw_query)
 
     @functools.cached_property
     def caller(self) -> Credential | None:
         """The client's own credential, None where it sent none. Raises like ``target``."""
-        if self._given is not None:
-            return self._given.credential
+        if self.given is not None:
+            return self.given.credential
         return choose_credential(self.headers, self.target.credential)
 
     @functools.cached_property
@@ -83,22 +87,20 @@ class Exchange:
         """The names in the path that only their owner at Google can use."""
         return bound_names(self.path)
 
-    @property
-    def has_credential_of_its_own(self) -> bool:
-        """Whether the credential comes with the URL, so that there is none to choose."""
-        return self._given is not None
-
     def towards(self, raw_target: str, method: str | None = None) -> Self:
-        """Return the exchange with another target, by another method where one is named."""
-        path, _, query = raw_target.partition("?")
-        return attrs.evolve(
-            self,
-            raw_path=path,
-            raw_query=query,
-            method=method or self.method,
-            due=self.deadline,
-        )
+        """Return the exchange with another target.
 
-    def given(self, url: URL, credential: Credential | None) -> Self:
+        Where a ``method`` is named the request has no body, and no headers of one.
+        """
+        path, _, query = raw_target.partition("?")
+        towards = attrs.evolve(self, raw_path=path, raw_query=query, due=self.deadline)
+        if method is None:
+            return towards
+        headers = CIMultiDict(self.headers)
+        for name in _OF_A_BODY:
+            headers.popall(name, None)
+        return attrs.evolve(towards, method=method, headers=headers)
+
+    def at(self, url: URL, credential: Credential | None) -> Self:
         """Return the exchange with a ``url`` that was given out, and the credential for it."""
         return attrs.evolve(self, given=Given(url, credential), due=self.deadline)

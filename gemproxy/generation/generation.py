@@ -26,13 +26,13 @@ from gemproxy.generation.pump import Pump
 from gemproxy.relay.downstream import Sink
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
-from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing, Watch
 from gemproxy.voices.voice import Voice
 
 log = logging.getLogger("gemproxy.relay")
 
-OpenAttempt = Callable[[bytes], AbstractAsyncContextManager[Attempt]]
+OpenAttempt = Callable[[bytes], AbstractAsyncContextManager[Reply]]
 Headers = Mapping[str, str]
 
 _OK = 200
@@ -157,12 +157,12 @@ class Relay:
         except GemproxyError as error:  # the client's own: its body broke on the way up
             return Step((), Fail(error))
 
-    async def _reject(self, attempt: Attempt) -> Step:
+    async def _reject(self, attempt: Reply) -> Step:
         body = await attempt.read_error(_ERROR_BODY_LIMIT)
         self._rejection = attempt.status, self.response_headers(attempt.headers)
         return self.intake.rejected(attempt.status, body, retry_after(attempt.headers))
 
-    async def _follow(self, attempt: Attempt, watch: Watch) -> Step:
+    async def _follow(self, attempt: Reply, watch: Watch) -> Step:
         """Move bytes until the machine has a verdict on the attempt.
 
         The handler itself reads up to the attempt's first write: a pump would not pay yet.
@@ -174,7 +174,7 @@ class Relay:
             step = await Pump(self._move(attempt, watch)).run()
         return step
 
-    async def _move(self, attempt: Attempt, watch: Watch) -> Step:
+    async def _move(self, attempt: Reply, watch: Watch) -> Step:
         """Move bytes until the handler is needed: for a verdict, or a write that may wait."""
         machine, intake, sink, read = self.machine, self.intake, self.sink, attempt.read
         try:

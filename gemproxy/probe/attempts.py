@@ -25,7 +25,7 @@ from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.probe.cutting import Broken, Cut, prefix_of
 from gemproxy.probe.gemini import CannotTell, Gemini, Rejection
 from gemproxy.probe.said import Said, listen
-from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.voices.sse import EventVoice
 
 _NOT_FOUND = 404
@@ -72,10 +72,10 @@ async def hear(gemini: Gemini, model: str, body: bytes) -> Heard:
     """Read an answer to its end. Raises Rejection."""
     said, how, transfer = Said(), How.EOF, ""
     try:
-        async with gemini.stream(model, body) as attempt:
-            transfer = _transfer(attempt)
+        async with gemini.stream(model, body) as reply:
+            transfer = _transfer(reply)
             decoder = SSEDecoder()
-            while data := await attempt.read():
+            while data := await reply.read():
                 for frame in decoder.feed(data):
                     said.take(frame)
     except AttemptFailed as failure:
@@ -93,8 +93,8 @@ async def break_off(gemini: Gemini, model: str, body: bytes, cut: Cut) -> Broken
     """
     said = Said()
     try:
-        async with gemini.stream(model, body) as attempt:
-            at = await _read_to(cut, attempt, said)
+        async with gemini.stream(model, body) as reply:
+            at = await _read_to(cut, reply, said)
     except Rejection as rejection:
         raise CannotTell(f"the first request was refused: {rejection}") from rejection
     except AttemptFailed as failure:
@@ -135,15 +135,15 @@ async def resume_plainly(gemini: Gemini, broken: Broken) -> Resumed:
     return Resumed(said, body, None, said.text)
 
 
-Reader = Callable[[Attempt, Said], Awaitable[None]]
+Reader = Callable[[Reply, Said], Awaitable[None]]
 
 
 async def _listen(gemini: Gemini, model: str, body: bytes, read: Reader) -> Said:
     """Make the request of a resumption and have its answer read."""
     said = Said()
     try:
-        async with gemini.stream(model, body) as attempt:
-            await read(attempt, said)
+        async with gemini.stream(model, body) as reply:
+            await read(reply, said)
     except AttemptFailed as failure:
         raise CannotTell(f"the resumed answer broke by itself ({failure.how.value})") from failure
     finally:
@@ -151,19 +151,19 @@ async def _listen(gemini: Gemini, model: str, body: bytes, read: Reader) -> Said
     return said
 
 
-async def _read_all(attempt: Attempt, said: Said) -> None:
+async def _read_all(reply: Reply, said: Said) -> None:
     decoder = SSEDecoder()
-    while data := await attempt.read():
+    while data := await reply.read():
         for frame in decoder.feed(data):
             said.take(frame)
     if said.error is not None:
         raise CannotTell(f"an error came inside the resumed answer ({said.error.get('code')})")
 
 
-async def _read_to(cut: Cut, attempt: Attempt, said: Said) -> int:
+async def _read_to(cut: Cut, reply: Reply, said: Said) -> int:
     """Read until the answer has a place for ``cut``; return its offset."""
     decoder = SSEDecoder()
-    while data := await attempt.read():
+    while data := await reply.read():
         for frame in decoder.feed(data):
             said.take(frame)
             if said.error is not None or said.garbled:
@@ -184,10 +184,10 @@ def _why_never_cut(said: Said, cut: Cut) -> str:
     return f"the first answer has no place {cut.place.value} after {cut.least} characters"
 
 
-def _transfer(attempt: Attempt) -> str:
-    if "chunked" in attempt.headers.get("Transfer-Encoding", "").lower():
+def _transfer(reply: Reply) -> str:
+    if "chunked" in reply.headers.get("Transfer-Encoding", "").lower():
         return "chunked"
-    return "length" if "Content-Length" in attempt.headers else "close"
+    return "length" if "Content-Length" in reply.headers else "close"
 
 
 @attrs.define(eq=False)
@@ -217,11 +217,11 @@ class _Played:
         """Make the machine go on from text, as it does when the API refuses a token."""
         self.intake.rejected(_NOT_FOUND, b"", None)
 
-    async def run(self, attempt: Attempt, said: Said) -> None:
+    async def run(self, reply: Reply, said: Said) -> None:
         """Run the attempt through the machine until that has a verdict on it."""
         self.intake.opened()
         decoder = SSEDecoder()
-        while data := await attempt.read():
+        while data := await reply.read():
             for frame in decoder.feed(data):
                 said.take(frame)
             if self._take(self.intake.received(data)):

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, cast
 
 import attrs
+from multidict import CIMultiDict
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from yarl import URL
 
@@ -19,7 +20,8 @@ from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import upstream_error
 from gemproxy.core.repair.verdict import is_transient, retry_delay_of_body
 from gemproxy.exchange.credential import Credential
-from gemproxy.relay.upstream import Attempt, AttemptFailed, Upstream
+from gemproxy.relay.redirects import Hop
+from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream
 
 Json = dict[str, Any]
 
@@ -131,7 +133,7 @@ class Gemini:
         return await self._get(f"models/{name}", {})
 
     @contextlib.asynccontextmanager
-    async def stream(self, model: str, body: bytes) -> AsyncIterator[Attempt]:
+    async def stream(self, model: str, body: bytes) -> AsyncIterator[Reply]:
         """Ask for a streamed answer and yield it; leaving early abandons it.
 
         Raises Rejection, Unavailable, or AttemptFailed for a connection that broke, and
@@ -139,9 +141,9 @@ class Gemini:
         """
         url = self._url(f"models/{model}:streamGenerateContent", {"alt": "sse"})
         async with contextlib.AsyncExitStack() as stack:
-            attempt = await self._open(stack, "POST", url, body)
+            reply = await self._open(stack, "POST", url, body)
             async with asyncio.timeout(self.timeout):
-                yield attempt
+                yield reply
 
     def _url(self, path: str, query: Mapping[str, str]) -> URL:
         return URL(f"{str(self.base).rstrip('/')}/v1beta/{path}").with_query(query)
@@ -149,9 +151,9 @@ class Gemini:
     async def _get(self, path: str, query: Mapping[str, str]) -> Json:
         body = bytearray()
         async with contextlib.AsyncExitStack() as stack:
-            attempt = await self._open(stack, "GET", self._url(path, query), b"")
+            reply = await self._open(stack, "GET", self._url(path, query), b"")
             async with asyncio.timeout(self.timeout):
-                while data := await attempt.read():
+                while data := await reply.read():
                     body += data
         try:
             document = json.loads(body)
@@ -163,7 +165,7 @@ class Gemini:
 
     async def _open(
         self, stack: contextlib.AsyncExitStack, method: str, url: URL, body: bytes
-    ) -> Attempt:
+    ) -> Reply:
         """Make a request, again after a wait where the server asks for one."""
         patience = AsyncRetrying(
             retry=retry_if_exception(self._is_worth_a_wait),
@@ -181,7 +183,7 @@ class Gemini:
 
     async def _open_once(
         self, stack: contextlib.AsyncExitStack, method: str, url: URL, body: bytes
-    ) -> Attempt:
+    ) -> Reply:
         self.meter.count()
         headers = {
             self.credential.header: self.credential.value,
@@ -189,17 +191,16 @@ class Gemini:
             "Accept-Encoding": "identity",
             "User-Agent": f"gemproxy-probe/{__version__}",
         }
-        async with contextlib.AsyncExitStack() as own:
-            try:
-                attempt = await own.enter_async_context(
-                    self.upstream.attempt(method, url, headers, body, self.timeout)
-                )
-            except AttemptFailed as failure:
-                raise Unavailable(f"no answer from the server ({failure.how.value})") from failure
-            if attempt.status in _OK:
-                stack.push_async_exit(own.pop_all())
-                return attempt
-            raise Rejection(attempt.status, await attempt.read_error(_ERROR_BODY_LIMIT))
+        hop = Hop(url, CIMultiDict(headers))
+        try:
+            reply = await self.upstream.open(method, hop, body, self.timeout, unpacked=True)
+        except AttemptFailed as failure:
+            raise Unavailable(f"no answer from the server ({failure.how.value})") from failure
+        stack.callback(reply.close)
+        reply.allow_silence(None)
+        if reply.status in _OK:
+            return reply
+        raise Rejection(reply.status, await reply.read_error(_ERROR_BODY_LIMIT))
 
     def _is_worth_a_wait(self, error: BaseException) -> bool:
         return (

@@ -12,6 +12,7 @@ in memory until the upstream takes them; while these are many, less is read ahea
 """
 
 import asyncio
+from collections.abc import AsyncIterable
 from contextlib import AbstractAsyncContextManager
 
 import attrs
@@ -25,11 +26,29 @@ _SMALL = 1 << 20
 
 
 @attrs.frozen
+class Once:
+    """A body in memory of a request that must be sent no more than once."""
+
+    data: bytes = attrs.field(repr=False)
+
+
+Outgoing = AsyncIterable[bytes] | Once | bytes | None
+"""The body of an attempt. Plain bytes may be sent again on a connection that had gone stale."""
+
+
+@attrs.frozen
 class Body:
     """A request body: all of it in ``kept``, or, where it is too large, a ``stream`` of it."""
 
     kept: bytes = attrs.field(default=b"", repr=False)
     stream: Incoming | None = None
+
+    @property
+    def once(self) -> Outgoing:
+        """What goes up where the request may not be repeated; None for no body."""
+        if self.stream is not None:
+            return self.stream
+        return Once(self.kept) if self.kept else None
 
     def arriving(self) -> bool:
         """Tell whether the client still sends it."""

@@ -21,7 +21,7 @@ from yarl import URL
 from gemproxy.core.errors import UpstreamFailure, UpstreamRejection
 from gemproxy.core.repair.events import How
 from gemproxy.relay.keepalive import make_socket
-from gemproxy.relay.upstream import NO_OWN_HEADERS, Attempt, failure_of
+from gemproxy.relay.upstream import NO_OWN_HEADERS, Reply, failure_of
 
 UpstreamSocket = aiohttp.ClientWebSocketResponse[Literal[False]]
 
@@ -136,7 +136,9 @@ class _Look:
         try:
             if response.status < _ERRORS:
                 raise UpstreamFailure("The upstream did not switch to a WebSocket.")
-            body = await Attempt(response).read_error(_ERROR_BODY_LIMIT)
+            body = await Reply(response, response.status, response.headers).read_error(
+                _ERROR_BODY_LIMIT
+            )
             raise UpstreamRejection(response.status, body)
         finally:
             response.close()

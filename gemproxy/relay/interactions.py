@@ -27,14 +27,14 @@ from gemproxy.relay.headers import is_event_stream as of_events
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.pages import Refusal
-from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing, Watch
 from gemproxy.voices.sse import EventVoice
 
 log = logging.getLogger("gemproxy.relay")
 
 Headers = Mapping[str, str]
-OpenAttempt = Callable[[Point | None], AbstractAsyncContextManager[Attempt]]
+OpenAttempt = Callable[[Point | None], AbstractAsyncContextManager[Reply]]
 
 _OK = 200
 _ERRORS = 400
@@ -54,7 +54,7 @@ class InteractionRelay:
     intake: Intake[InteractionMachine]
     sink: Sink
     open_attempt: OpenAttempt
-    pass_on: Callable[[Attempt], Awaitable[None]]
+    pass_on: Callable[[Reply], Awaitable[None]]
     pacing: Pacing
     timing: Timing
     response_headers: Callable[[Headers], Headers]
@@ -119,17 +119,17 @@ class InteractionRelay:
             step = Step((), Fail(error))
         return await self._act(step)
 
-    def _may_be_repeated(self, attempt: Attempt) -> bool:
+    def _may_be_repeated(self, attempt: Reply) -> bool:
         return attempt.status >= _ERRORS and not self.machine.origin.creates
 
-    async def _reject(self, attempt: Attempt) -> Step:
+    async def _reject(self, attempt: Reply) -> Step:
         if attempt.status < _ERRORS:
             return self.intake.failed_to_open(How.GARBLED)
         body = await attempt.read_error(_ERROR_BODY_LIMIT)
         self._refusal = Refusal(attempt.status, self.response_headers(attempt.headers), body)
         return self.intake.rejected(attempt.status, body, retry_after(attempt.headers))
 
-    async def _pump(self, attempt: Attempt, watch: Watch) -> Step:
+    async def _pump(self, attempt: Reply, watch: Watch) -> Step:
         """Move bytes until the machine has a verdict on the attempt."""
         machine, intake = self.machine, self.intake
         intake.opened()
@@ -193,7 +193,7 @@ async def _nothing() -> None:
     """Commit nothing: the head of the answer waits for that of the upstream's."""
 
 
-def is_event_stream(attempt: Attempt) -> bool:
+def is_event_stream(attempt: Reply) -> bool:
     """Tell an answer whose events can be read."""
     coding = attempt.headers.get("Content-Encoding", "identity").strip().lower()
     return attempt.status == _OK and of_events(attempt.headers) and coding == "identity"

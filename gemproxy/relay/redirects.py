@@ -12,23 +12,20 @@ allow-list of headers, because everything else was meant for the upstream, and b
 signed storage URL breaks on ``x-goog-*`` headers that were not signed.
 """
 
-import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 
 import attrs
 from multidict import CIMultiDict
 from yarl import URL
 
-from gemproxy.relay.upstream import Attempt
-
 MOST_HOPS = 5
+FOLLOWED = frozenset({"GET", "HEAD"})
+"""The methods by which a redirect may be followed."""
 
 _URL = re.compile(r"[!-\[\]-~]+")
 """Visible ASCII but no backslash, which some parsers take for a slash."""
 
-_SAFE_METHODS = frozenset({"GET", "HEAD"})
 _STATUSES = frozenset({301, 302, 303, 307, 308})
 _GOOGLE = ".googleapis.com"
 _FOR_ANY_ORIGIN = frozenset(
@@ -52,7 +49,7 @@ class Hop:
     """One request on the way to an answer: its URL, and its headers, a credential among them."""
 
     url: URL
-    headers: Mapping[str, str] = attrs.field(repr=False)
+    headers: CIMultiDict[str] = attrs.field(repr=False)
 
     def onward(self, base: URL, location: str) -> "Hop | None":
         """Return the request to which ``location`` leads, or None where it must not be made.
@@ -66,9 +63,6 @@ class Hop:
             return Hop(url, self.headers)
         kept = [item for item in self.headers.items() if item[0].lower() in _FOR_ANY_ORIGIN]
         return Hop(url, CIMultiDict(kept))
-
-
-Send = Callable[[Hop], AbstractAsyncContextManager[Attempt]]
 
 
 def resolved(url: URL, location: str) -> URL | None:
@@ -91,24 +85,10 @@ def belongs_to(base: URL, url: URL) -> bool:
     return url.scheme == "https" and url.port == 443 and host.endswith(_GOOGLE)  # noqa: PLR2004 (https's own port)
 
 
-@contextlib.asynccontextmanager
-async def followed(send: Send, base: URL, method: str, hop: Hop) -> AsyncIterator[Attempt]:
-    """Yield the answer where the redirects from ``hop`` end; ``send`` makes one request.
+def redirected(base: URL, hop: Hop, status: int, headers: Mapping[str, str]) -> Hop | None:
+    """Return the request that follows from an answer to ``hop``, None where none is to be made.
 
-    The answer may be a redirect nevertheless: one that is not followed, or one too many.
     ``base`` is the upstream's base URL.
     """
-    for left in reversed(range(MOST_HOPS + 1)):
-        async with send(hop) as attempt:
-            onward = _onward(base, method, hop, attempt) if left else None
-            if onward is None:
-                yield attempt
-                return
-        hop = onward
-
-
-def _onward(base: URL, method: str, hop: Hop, attempt: Attempt) -> Hop | None:
-    if method not in _SAFE_METHODS or attempt.status not in _STATUSES:
-        return None
-    location = attempt.headers.get("Location")
+    location = headers.get("Location") if status in _STATUSES else None
     return hop.onward(base, location) if location else None

@@ -12,7 +12,6 @@ The bytes that are passed on are the upstream's, compression and all.
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Self
 
 import attrs
 from multidict import CIMultiDict
@@ -23,6 +22,7 @@ from gemproxy.core.errors import (
     NoFirstByte,
     Unreachable,
     UpstreamFailure,
+    upstream_error,
 )
 from gemproxy.core.repair.events import How, Resume
 from gemproxy.core.repair.unary import Judge, Look
@@ -34,9 +34,9 @@ from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers, retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.pages import Refusal
-from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.upstream import AttemptFailed, Reply
 
-OpenAttempt = Callable[[], AbstractAsyncContextManager[Attempt]]
+OpenAttempt = Callable[[], AbstractAsyncContextManager[Reply]]
 Headers = Mapping[str, str]
 Rewrite = Callable[[bytes], bytes | None]
 Translate = Callable[[CIMultiDict[str]], None]
@@ -99,28 +99,6 @@ class Shelf:
         """Give back what was taken."""
         self.bodies.held -= self.taken
         self.taken = 0
-
-
-def in_slices(body: bytes) -> "Slices | bytes | None":
-    """Return a kept request body as it is best sent: a small one whole."""
-    return body or None if len(body) <= _SLICE else Slices(body)
-
-
-@attrs.define
-class Slices:
-    """A kept request body, sent up slice by slice; an iterator that needs no closing."""
-
-    body: bytes = attrs.field(repr=False)
-    _at: int = 0
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._at >= len(self.body):
-            raise StopAsyncIteration
-        begin, self._at = self._at, self._at + _SLICE
-        return self.body[begin : self._at]
 
 
 @attrs.define(eq=False)
@@ -191,12 +169,14 @@ class Call:
         self.attempts += 1
         self.shelf.clear()
         try:
-            async with self.open_attempt() as attempt:
-                body = await self._read(attempt)
+            async with self.open_attempt() as reply:
+                body = await self._read(reply)
                 if body is None:
                     return None
-                answer = Answer(attempt.status, attempt.headers, body)
+                answer = Answer(reply.status, reply.headers, body)
                 document = await _document_of(answer)
+                if answer.status >= _ERRORS:
+                    reply.error = upstream_error(document or b"")
         except AttemptFailed as failure:
             self._failure = failure
             if self.sink.committed:
@@ -217,33 +197,33 @@ class Call:
         if resume is not None:
             raise Interrupted(resume.cause, resume.after)
 
-    async def _read(self, attempt: Attempt) -> bytes | None:
+    async def _read(self, reply: Reply) -> bytes | None:
         """Return the whole body, or None when it was passed on because it does not fit."""
         pieces: list[bytes] = []
-        if self._may_fit(attempt):
-            while data := await attempt.read():
+        if self._may_fit(reply):
+            while data := await reply.read():
                 if not pieces:
-                    attempt.allow_silence(self.silence)
+                    reply.allow_silence(self.silence)
                 pieces.append(data)
                 if not self.shelf.takes(len(data)):
                     break
             else:
                 return b"".join(pieces)
-        await self._stream(attempt, pieces)
+        await self._stream(reply, pieces)
         return None
 
-    def _may_fit(self, attempt: Attempt) -> bool:
-        length = attempt.headers.get("Content-Length", "0")
+    def _may_fit(self, reply: Reply) -> bool:
+        length = reply.headers.get("Content-Length", "0")
         fits = length.isdecimal() and int(length) <= self.shelf.each
-        return fits and (attempt.status >= _ERRORS or is_json(attempt.headers))
+        return fits and (reply.status >= _ERRORS or is_json(reply.headers))
 
-    async def _stream(self, attempt: Attempt, pieces: list[bytes]) -> None:
-        attempt.allow_silence(self.silence)
-        await self.sink.open(attempt.status, self._headers(attempt.headers))
+    async def _stream(self, reply: Reply, pieces: list[bytes]) -> None:
+        reply.allow_silence(self.silence)
+        await self.sink.open(reply.status, self._headers(reply.headers))
         for piece in pieces:
             await self.sink.emit(piece)
         pieces.clear()
-        while data := await attempt.read():
+        while data := await reply.read():
             await self.sink.emit(data)
         await self.sink.finish()
 

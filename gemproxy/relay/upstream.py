@@ -1,8 +1,7 @@
-"""The upstream side of a request: one session, one attempt at a time.
+"""The upstream side of a request: one session, and one request at a time.
 
-``Upstream`` owns the client session for the life of the process. ``attempt`` makes one
-request whose body is held in memory and whose answer is parsed; ``forward`` makes one whose
-bytes pass through. The exceptions of the client library are translated here and nowhere
+``Upstream`` owns the client session for the life of the process. ``open`` makes one request, and
+``Reply`` is what came of it. The exceptions of the client library are translated here and nowhere
 else: what leaves this module is ``AttemptFailed``.
 
 The session is built for long streams and many tenants: no total timeout, no connection limit
@@ -17,8 +16,9 @@ hour: see ``relay.keepalive``.
 
 A server may close an idle connection just as a request is written to it. RFC 9112 section
 9.3.1 lets a client repeat such a request when it knows that to be safe; ``generateContent``
-changes nothing at the server, so a *reused* connection that dies before any byte of the
-answer is replaced once, at once. A fresh connection that dies is a failure like any other.
+changes nothing at the server. So a *reused* connection that dies before any byte of the answer is
+replaced once, at once, where the body is plain bytes; ``Once`` and a stream are sent no second
+time. A fresh connection that dies is a failure like any other.
 """
 
 import asyncio
@@ -27,18 +27,22 @@ import contextvars
 import functools
 import io
 import socket
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import aiohttp
 import attrs
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from gemproxy.core.errors import GemproxyError
+from gemproxy.core.errors import GemproxyError, upstream_error
 from gemproxy.core.repair.events import How
+from gemproxy.exchange.credential import Credential
+from gemproxy.relay.bodies import Once, Outgoing
 from gemproxy.relay.incoming import Incoming, told
 from gemproxy.relay.keepalive import make_socket
+from gemproxy.relay.leases import Lease
+from gemproxy.relay.redirects import Hop
 
 _ERROR_BODY_SECONDS = 10.0
 _LARGE_BODY = 2**20  # beyond it aiohttp wants a file-like body, written in slices
@@ -65,20 +69,25 @@ class AttemptFailed(Exception):
 
 
 @attrs.define(eq=False)
-class Attempt:
+class Reply:
     """One answer of the upstream: its head, and its body as it comes.
 
+    ``how`` says how the body ended, None as long as it has not. ``error`` is the google.rpc.Status
+    in it once somebody has read one: ``read_error``, or the reader of a stream. ``lease`` is what
+    it was asked with. ``size`` counts the bytes of the body that had come when it was closed.
     ``_sent`` is the body of the request, which may fail while the answer is read.
     """
 
     _response: aiohttp.ClientResponse
+    status: int
+    headers: CIMultiDictProxy[str]
     _sent: object = None
+    lease: Lease | None = None
+    size: int = 0
+    how: How | None = None
+    error: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     _aborted: How | None = None
-
-    @property
-    def status(self) -> int:
-        """Return the status code."""
-        return self._response.status
+    _connection: "asyncio.Future[None] | None" = None
 
     @property
     def reason(self) -> str | None:
@@ -86,9 +95,14 @@ class Attempt:
         return self._response.reason
 
     @property
-    def headers(self) -> CIMultiDictProxy[str]:
-        """Return the headers as they came."""
-        return self._response.headers
+    def credential(self) -> Credential | None:
+        """The credential that it was asked with."""
+        return None if self.lease is None else self.lease.credential
+
+    @property
+    def another(self) -> bool:
+        """Whether the next attempt could have another credential."""
+        return self.lease is not None and self.lease.another
 
     async def read(self) -> bytes:
         """Return the next bytes of the body as soon as there are any, and b"" at its end.
@@ -97,11 +111,23 @@ class Attempt:
         when its request's body does.
         """
         try:
-            return await self._response.content.readany()
+            data = await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            if self._aborted is not None:
-                raise AttemptFailed(self._aborted, "given up by the proxy") from None
-            raise _failure(error, self._sent, timed_out=How.STALLED) from error
+            raise self._broken(error) from error
+        if not data:
+            self.how = How.EOF
+        return data
+
+    def _broken(self, error: Exception) -> AttemptFailed | GemproxyError:
+        """Return what ended the body: the client library blames the way for everything."""
+        if self._aborted is not None:
+            failure: AttemptFailed | GemproxyError
+            failure = AttemptFailed(self._aborted, "given up by the proxy")
+        else:
+            failure = _failure(error, self._sent, timed_out=How.STALLED)
+        if isinstance(failure, AttemptFailed):
+            self.how = failure.how
+        return failure
 
     async def read_error(self, limit: int) -> bytes:
         """Return up to ``limit`` bytes of an error body; what came, when it breaks or stalls."""
@@ -110,12 +136,14 @@ class Attempt:
             async with asyncio.timeout(_ERROR_BODY_SECONDS):
                 while len(body) < limit and (data := await self.read()):
                     body += data
-        return bytes(body[:limit])
+        beginning = bytes(body[:limit])
+        self.error = upstream_error(beginning)
+        return beginning
 
     def abort(self, how: How = How.STALLED) -> None:
         """Close the connection, from a timer too; a pending ``read`` raises with ``how``."""
         self._aborted = how
-        _break_off(self._response)
+        self._break_off()
         self._response.close()
 
     def allow_silence(self, seconds: float | None) -> None:
@@ -125,6 +153,39 @@ class Attempt:
         if protocol is not None:
             protocol.read_timeout = seconds
             protocol.start_timeout()
+
+    def end_with_connection(self) -> None:
+        """Have the body end with the connection at the latest.
+
+        When the chunked coding is wrong, aiohttp closes the connection and tells nobody who
+        reads the body (3.14: the parser lets go of it before it raises).
+        """
+        connection = self._response.connection
+        protocol = connection.protocol if connection is not None else None
+        closed = self._connection = protocol.closed if protocol is not None else None
+        if closed is None:
+            self._break_off()
+            return
+        closed.remove_done_callback(_look_at)  # once for each connection, not each use of it
+        closed.add_done_callback(_look_at)
+        closed.add_done_callback(self._break_off)
+
+    def close(self) -> None:
+        """Let the answer go; an unread body is abandoned."""
+        if self._connection is not None:
+            self._connection.remove_done_callback(self._break_off)
+        self.size = self._response.content.total_bytes
+        self._response.close()
+
+    def _break_off(self, _: object = None) -> None:
+        """Let the reader of a body that is not complete find an exception of its own.
+
+        The one that ``ClientResponse.close`` would put there is shared by the whole process: each
+        time that it is raised its traceback grows, and keeps all that the frames in it held.
+        """
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the body breaks off"))
 
 
 @attrs.define
@@ -156,92 +217,53 @@ class Upstream:
     _proxy: URL | None = attrs.field(repr=False)
     _timeout: aiohttp.ClientTimeout
 
-    def attempt(
-        self,
-        method: str,
-        url: URL,
-        headers: Mapping[str, str],
-        body: bytes,
-        first_byte_timeout: float,
-    ) -> AbstractAsyncContextManager[Attempt]:
-        """Make one request and yield its answer; at the exit an unread body is abandoned.
+    async def open(
+        self, method: str, hop: Hop, body: Outgoing, patience: float, *, unpacked: bool = False
+    ) -> Reply:
+        """Make one request and return its answer once the head is there; it is to be closed.
 
-        ``first_byte_timeout`` counts seconds from the last byte sent up until the head of the
-        answer has come; the silence behind it is the caller's to watch. Raises AttemptFailed
-        with UNREACHABLE, NO_FIRST_BYTE, GARBLED or RESET.
+        A stream is sent with the Content-Length of the ``hop``, else in chunks. ``patience``
+        counts seconds without a byte from the last one that was sent up, on into the body, until
+        ``allow_silence`` says otherwise. ``unpacked`` undoes a Content-Encoding. Raises
+        AttemptFailed with UNREACHABLE, NO_FIRST_BYTE, GARBLED or RESET, and a GemproxyError for an
+        ``Incoming`` that the client broke: the upstream then got a body without an end.
         """
-        return _Followed(self._open_twice(method, url, headers, body, first_byte_timeout), None)
-
-    def forward(  # noqa: PLR0913 (what a request is made of, and how it is watched)
-        self,
-        method: str,
-        url: URL,
-        headers: Mapping[str, str],
-        body: AsyncIterable[bytes] | bytes | None,
-        silence_timeout: float,
-        *,
-        watched: bool = False,
-    ) -> AbstractAsyncContextManager[Attempt]:
-        """Make one request with a body that may be streamed, and yield its raw answer.
-
-        Never repeated. A ``Content-Length`` among ``headers`` is kept, else a body is sent in
-        chunks. ``silence_timeout`` counts seconds without a byte once the request is sent; the
-        silence behind the head is the caller's to watch where the answer is ``watched``.
-        Raises AttemptFailed like ``attempt``, and a GemproxyError for an ``Incoming`` that the
-        client broke: the upstream then got a body without an end.
-        """
-        opening = self._open_once(method, url, headers, body, silence_timeout)
-        return _Followed(opening, None if watched else silence_timeout, body)
-
-    async def _open_once(
-        self,
-        method: str,
-        url: URL,
-        headers: Mapping[str, str],
-        body: AsyncIterable[bytes] | bytes | None,
-        silence_timeout: float,
-    ) -> aiohttp.ClientResponse:
-        try:
-            return await self._session.request(
-                method,
-                url,
-                headers=headers,
-                data=body,
-                proxy=self._proxy,
-                allow_redirects=False,
-                timeout=_beginning_within(self._timeout, silence_timeout),
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            raise _failure(error, body, timed_out=How.NO_FIRST_BYTE) from error
-
-    async def _open_twice(
-        self,
-        method: str,
-        url: URL,
-        headers: Mapping[str, str],
-        body: bytes,
-        first_byte_timeout: float,
-    ) -> aiohttp.ClientResponse:
-        """Open an attempt, again when the first time met a connection that had gone stale."""
-        for last in (False, True):
+        once = not isinstance(body, bytes)
+        while True:
             way = _Way()
             _way.set(way)
             try:
-                return await self._session.request(
+                response = await self._session.request(
                     method,
-                    url,
-                    headers=headers,
-                    data=io.BytesIO(body) if len(body) > _LARGE_BODY else body,
+                    hop.url,
+                    headers=hop.headers,
+                    data=_in_pieces(body),
                     proxy=self._proxy,
                     allow_redirects=False,
-                    auto_decompress=True,
-                    timeout=_beginning_within(self._timeout, first_byte_timeout),
+                    auto_decompress=unpacked,
+                    timeout=_beginning_within(self._timeout, patience),
                 )
             except (aiohttp.ClientError, OSError) as error:
-                failure = failure_of(error, timed_out=How.NO_FIRST_BYTE)
-                if last or way.fresh or failure.how is not How.RESET:
+                failure = _failure(error, body, timed_out=How.NO_FIRST_BYTE)
+                reset = isinstance(failure, AttemptFailed) and failure.how is How.RESET
+                if once or way.fresh or not reset:
                     raise failure from error
-        raise AssertionError  # pragma: no cover - the second round returns or raises
+                once = True
+            else:
+                reply = Reply(response, response.status, response.headers, body)
+                reply.end_with_connection()
+                return reply
+
+
+def _in_pieces(body: Outgoing) -> object:
+    """Return a body as the client library takes it: a large one in pieces, between which others
+    have their turn.
+    """  # noqa: D205 - one sentence
+    if isinstance(body, Once):
+        body = body.data
+    if isinstance(body, bytes):
+        return io.BytesIO(body) if len(body) > _LARGE_BODY else body
+    return body
 
 
 @functools.lru_cache(maxsize=16)
@@ -252,57 +274,6 @@ def _beginning_within(timeout: aiohttp.ClientTimeout, seconds: float) -> aiohttp
     """
     connect = min(timeout.connect or seconds, seconds)
     return attrs.evolve(timeout, connect=connect, sock_connect=connect, sock_read=seconds)
-
-
-@attrs.define(eq=False)
-class _Followed:
-    """An attempt as a context; its body ends with the connection at the latest.
-
-    When the chunked coding is wrong, aiohttp closes the connection and tells nobody who
-    reads the body (3.14: the parser lets go of it before it raises). A class, because a
-    generator costs as much as the rest of an attempt that is ours.
-    """
-
-    _opening: Awaitable[aiohttp.ClientResponse]
-    _silence: float | None
-    _sent: object = None
-    _response: aiohttp.ClientResponse | None = None
-    _closed: "asyncio.Future[None] | None" = None
-
-    async def __aenter__(self) -> Attempt:
-        response = self._response = await self._opening
-        connection = response.connection  # None when the body is complete by now
-        protocol = connection.protocol if connection is not None else None
-        closed = self._closed = protocol.closed if protocol is not None else None
-        if closed is None:
-            _break_off(response)
-        else:
-            closed.remove_done_callback(_look_at)  # once for each connection, not each use of it
-            closed.add_done_callback(_look_at)
-            closed.add_done_callback(self._end)
-        attempt = Attempt(response, self._sent)
-        attempt.allow_silence(self._silence)
-        return attempt
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._closed is not None:
-            self._closed.remove_done_callback(self._end)
-        if self._response is not None:
-            self._response.close()
-
-    def _end(self, _: object) -> None:
-        if self._response is not None:
-            _break_off(self._response)
-
-
-def _break_off(response: aiohttp.ClientResponse) -> None:
-    """Let whoever reads a body that is not complete find an exception of its own.
-
-    The one that ``ClientResponse.close`` would put there is shared by the whole process: each
-    time that it is raised its traceback grows, and keeps all that the frames in it held.
-    """
-    if not response.content.is_eof() and response.content.exception() is None:
-        response.content.set_exception(aiohttp.ClientPayloadError("the body breaks off"))
 
 
 def _look_at(closed: "asyncio.Future[None]") -> None:

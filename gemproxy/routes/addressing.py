@@ -7,13 +7,14 @@ from multidict import CIMultiDict
 
 from gemproxy.relay.addresses import Addresses, addresses, may_hold_uris
 from gemproxy.relay.headers import downstream_headers
-from gemproxy.routes.parts import BASE_URL, PUBLIC_URL
+from gemproxy.routes.parts import CLIENTS, DISPATCHER
 
 
 def addresses_of(request: web.Request) -> Addresses:
     """Return the addresses for the client of ``request``."""
     app = request.app
-    return addresses(app[BASE_URL], app[PUBLIC_URL], request.scheme, request.headers)
+    public_url = app[CLIENTS].public_url
+    return addresses(app[DISPATCHER].base, public_url, request.scheme, request.headers)
 
 
 def passed_down(request: web.Request, headers: Mapping[str, str]) -> CIMultiDict[str]:

@@ -10,9 +10,9 @@ model does not stream.
 """
 
 import re
+from functools import partial
 
 from aiohttp import web
-from yarl import URL
 
 from gemproxy.core.errors import UpstreamFailure
 from gemproxy.core.repair.intake import Intake
@@ -20,78 +20,71 @@ from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.unary import gains_by_streaming
 from gemproxy.core.wire.sse import SSEDecoder
-from gemproxy.exchange.credential import Credential
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.generation.generation import OpenAttempt, Refused, Relay
-from gemproxy.observe.logs import request_id_var
-from gemproxy.relay import headers as rules
+from gemproxy.generation.generation import Refused, Relay
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.collecting import CollectingSink, json_headers
 from gemproxy.relay.dialects import UNARY
 from gemproxy.relay.downstream import ClientSink
-from gemproxy.relay.watch import Timing
 from gemproxy.routes.addressing import passed_down
-from gemproxy.routes.parts import EXCHANGE
-from gemproxy.routes.stream import STREAMING, Streaming, refusal
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, REPAIR, Repair
+from gemproxy.routes.refusing import refusal
 from gemproxy.voices.sse import EventVoice
 
 _NOT_FOUND = 404
 _METHOD = re.compile(r"(:|%3[Aa])generateContent$")
 
 
-async def gather(request: web.Request, body: Body) -> web.StreamResponse | None:
+async def gather(request: web.Request, exchange: Exchange, body: Body) -> web.StreamResponse | None:
     """Return the answer to a generation, or None where it is to be a plain unary call."""
     generation = StreamRequest(body.kept)
-    target = stream_target(request.rel_url.raw_path_qs)
-    masked = "X-Goog-FieldMask" in request.headers
+    target = stream_target(exchange.raw_target)
+    masked = "X-Goog-FieldMask" in exchange.headers
     if target is None or masked or not gains_by_streaming(generation):
         return None
-    streaming = request.app[STREAMING]
-    exchange = request[EXCHANGE]
+    repair = request.app[REPAIR]
     model = exchange.model
-    first_form = streaming.lessons.first_form(model)
-    policy = streaming.policy.for_request(repair=True, first_form=first_form)
+    first_form = repair.lessons.first_form(model)
+    policy = repair.policy.for_request(repair=True, first_form=first_form)
     machine = StreamMachine(generation, policy)
     try:
-        return await _run(request, streaming, machine, exchange.towards(target))
+        return await _run(request, repair, machine, exchange.towards(target))
     except Refused as refused:
         if refused.status != _NOT_FOUND:
-            return refusal(refused)
+            return refusal(refused, exchange)
     except UpstreamFailure:
         if not machine.transcript.opaque:
             raise
     finally:
         if machine.lesson is not None:
-            streaming.lessons.learn(model, machine.lesson)
+            repair.lessons.learn(model, machine.lesson)
     exchange.account.result = None  # the plain call has one of its own
     return None
 
 
 async def _run(
     request: web.Request,
-    streaming: Streaming,
+    repair: Repair,
     machine: StreamMachine,
     exchange: Exchange,
 ) -> web.StreamResponse:
     def decoder() -> SSEDecoder:
-        return SSEDecoder(streaming.max_frame)
+        return SSEDecoder(repair.max_frame)
 
-    deadline, sent = exchange.deadline, exchange.caller
-    timing = streaming.timing.within(deadline)
-    url = exchange.target.on(streaming.base)
-    client = ClientSink(request, UNARY, streaming.send_timeout, web.StreamResponse())
+    timing = repair.timing.within(exchange.deadline)
+    client = ClientSink(request, UNARY, request.app[CLIENTS].send_timeout, web.StreamResponse())
     sink = CollectingSink(client, decoder())
     relay = Relay(
         machine,
         Intake(machine, decoder),
         sink,
         EventVoice(),
-        _opener(request, streaming, timing, url, sent),
-        streaming.pacing(exchange.model, sent, deadline, lambda: machine.progress),
+        partial(request.app[DISPATCHER].attempt, exchange),
+        repair.pacing(exchange, exchange.model, lambda: machine.progress),
         timing,
         lambda headers: json_headers(passed_down(request, headers)),
-        request_id_var.get(),
-        streaming.max_stream,
+        exchange.id,
+        repair.max_stream,
     )
     try:
         async with sink.kept_warm(timing.headers_after, timing.heartbeat):
@@ -99,19 +92,6 @@ async def _run(
     finally:
         exchange.account.result = relay.report()
     return client.response
-
-
-def _opener(
-    request: web.Request,
-    streaming: Streaming,
-    timing: Timing,
-    url: URL,
-    sent: Credential | None,
-) -> OpenAttempt:
-    headers = rules.upstream_headers(request.headers, sent, identity=True)
-    return lambda body: streaming.upstream.attempt(
-        "POST", url, timing.deadline.stamped(headers), body, timing.first_byte
-    )
 
 
 def stream_target(raw_target: str) -> str | None:

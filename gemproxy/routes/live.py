@@ -10,13 +10,11 @@ import asyncio
 import logging
 from typing import Literal
 
-import attrs
 from aiohttp import web
 
 from gemproxy.core.errors import BadRequest, Busy
 from gemproxy.relay.downstream import ClientGone
-from gemproxy.relay.handshake import Dialled, Sockets
-from gemproxy.relay.headers import upstream_headers
+from gemproxy.relay.handshake import Dialled
 from gemproxy.relay.sockets import (
     CLIENT_LOST,
     SHUTDOWN,
@@ -26,8 +24,9 @@ from gemproxy.relay.sockets import (
     say_farewell,
 )
 from gemproxy.relay.upstream import AttemptFailed
-from gemproxy.routes import passthrough, unary
-from gemproxy.routes.parts import EXCHANGE, IN_FLIGHT
+from gemproxy.routes.calling import fetch
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
+from gemproxy.routes.refusing import no_answer
 
 _PROTOCOLS = "Sec-WebSocket-Protocol"
 
@@ -35,50 +34,29 @@ _PROTOCOLS = "Sec-WebSocket-Protocol"
 logging.getLogger("aiohttp.websocket").disabled = True
 
 
-@attrs.frozen
-class Live:
-    """What every session shares; seconds and bytes, made by the composition root."""
-
-    sockets: Sockets
-    patience: float
-    heartbeat: float
-    send_timeout: float
-    max_message: int
-
-
-LIVE = web.AppKey("live", Live)
-
-
 async def handle(request: web.Request) -> web.StreamResponse:
     """Serve a WebSocket; a GET that asks for none is fetched like any other."""
     upgrade = request.headers.get("Upgrade", "").strip().lower()
     if request.method != "GET" or upgrade != "websocket":
-        return await unary.fetch(request)
+        return await fetch(request)
     if not web.WebSocketResponse().can_prepare(request):
         raise BadRequest("This is no WebSocket handshake: a header of it is missing or wrong.")
     _refuse_while_draining(request)
-    upstream = await _connect(request)
+    exchange = request[EXCHANGE]
     try:
-        return await _serve(request, upstream)
-    finally:
-        await say_farewell(upstream.socket, CLIENT_LOST, 0)
+        async with request.app[DISPATCHER].socket(exchange, _offered(request)) as upstream:
+            try:
+                return await _serve(request, upstream)
+            finally:
+                await say_farewell(upstream.socket, CLIENT_LOST, 0)
+    except AttemptFailed as failure:
+        exchange.account.upstream = failure.how
+        raise no_answer(failure) from failure
 
 
 def _refuse_while_draining(request: web.Request) -> None:
     if request.app[IN_FLIGHT].draining:
         raise Busy("The proxy is shutting down.")
-
-
-async def _connect(request: web.Request) -> Dialled:
-    url, sent = passthrough.aim(request)
-    live = request.app[LIVE]
-    headers = upstream_headers(request.headers, sent, identity=True)
-    try:
-        patience = request[EXCHANGE].deadline.first_byte(live.patience)
-        return await live.sockets.connect(url, headers, _offered(request), patience)
-    except AttemptFailed as failure:
-        request[EXCHANGE].account.upstream = failure.how
-        raise passthrough.no_answer(failure) from failure
 
 
 def _offered(request: web.Request) -> list[str]:
@@ -89,16 +67,16 @@ def _offered(request: web.Request) -> list[str]:
 
 async def _serve(request: web.Request, upstream: Dialled) -> web.StreamResponse:
     """Open the client's half, and keep the session until it ends."""
-    live = request.app[LIVE]
+    clients = request.app[CLIENTS]
     _refuse_while_draining(request)  # the upstream took its time
-    client = await _accept(request, live, upstream.socket.protocol)
+    client = await _accept(request, upstream.socket.protocol)
     if request.transport is None:
         raise ClientGone("the client closed the connection")
     session = Session(
         Peer("client", client, request.transport),
         Peer("upstream", upstream.socket, upstream.transport),
-        live.heartbeat,
-        live.send_timeout,
+        clients.heartbeat,
+        clients.send_timeout,
     )
     try:
         await session.run()
@@ -113,15 +91,15 @@ async def _serve(request: web.Request, upstream: Dialled) -> web.StreamResponse:
     return client
 
 
-async def _accept(request: web.Request, live: Live, protocol: str | None) -> ClientSocket:
+async def _accept(request: web.Request, protocol: str | None) -> ClientSocket:
     """Answer the client's handshake with 101 and the subprotocol that the upstream chose."""
     client: ClientSocket = web.WebSocketResponse[Literal[False]](
-        timeout=live.send_timeout,
+        timeout=request.app[CLIENTS].send_timeout,
         autoclose=False,
         autoping=False,
         protocols=[protocol] if protocol else [],
         compress=False,
-        max_msg_size=live.max_message,
+        max_msg_size=request.app[REPAIR].max_frame,
         decode_text=False,
     )
     try:

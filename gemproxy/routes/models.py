@@ -16,7 +16,8 @@ from gemproxy.core.answer.rewrite import dump
 from gemproxy.core.repair.unary import Look
 from gemproxy.exchange.credential import API_KEY, AUTHORIZATION
 from gemproxy.relay.bodies import Body
-from gemproxy.routes.unary import call
+from gemproxy.routes.calling import call
+from gemproxy.routes.parts import EXCHANGE
 
 Json = dict[str, Any]
 
@@ -27,10 +28,10 @@ _PAGE = 1000
 async def handle(request: web.Request) -> web.StreamResponse:
     """Answer with the merged form of what the upstream says."""
     rewrite = merged_entry if "model" in request.match_info else merged_list
-    target = request.rel_url.raw_path_qs
+    exchange = request[EXCHANGE]
     if "model" not in request.match_info and is_openai(request.headers):
-        target = whole_list(target)
-    return await call(request, Body(), Look.STATUS, rewrite=rewrite, target=target)
+        exchange = exchange.towards(whole_list(exchange.raw_target))
+    return await call(request, exchange, Body(), Look.STATUS, rewrite)
 
 
 def is_openai(headers: Mapping[str, str]) -> bool:

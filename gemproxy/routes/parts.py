@@ -1,26 +1,80 @@
-"""The typed keys under which the application hands its parts to the routes.
+"""What the application hands to its routes, under typed keys.
 
-The composition root fills them; a route takes from them what it needs, and nothing of the
-settings beyond that.
+The composition root fills them with plain values; a route takes from them what it needs, and sees
+nothing of the settings beyond that. The dispatcher is there from the start of the application on,
+all else from its making.
 """
 
-from aiohttp import web
-from yarl import URL
+from collections.abc import Callable, Mapping
 
+import attrs
+from aiohttp import web
+
+from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.relay.bodies import Bodies
+from gemproxy.relay.dispatcher import Dispatcher
+from gemproxy.relay.incoming import RATE
 from gemproxy.relay.inflight import InFlight
+from gemproxy.relay.lessons import Lessons
+from gemproxy.relay.pacing import Budget, Pacing
+from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.sessions import UploadSessions
-from gemproxy.relay.upstream import Upstream
+from gemproxy.relay.watch import Timing
+
+REPAIR_HEADER = "X-Gemproxy-Repair"
+
+
+@attrs.frozen
+class Clients:
+    """What is expected of clients, and how they know us; seconds, and bytes per second.
+
+    ``public_url`` is our base as they write it; empty where it is to be derived.
+    """
+
+    public_url: str = ""
+    send_timeout: float = 120.0
+    heartbeat: float = 15.0
+    body_timeout: float = 60.0
+    body_rate: float = RATE
+
+
+@attrs.frozen(eq=False)
+class Repair:
+    """What all repairs share: their choices and bounds, and what they have learnt.
+
+    ``max_frame`` and ``max_stream`` cap a frame and an answer in bytes. ``keep_answer`` is the
+    largest unary answer (bytes) that is read to its end before it is passed on; ``via_stream``
+    runs a unary generation upstream as a stream.
+    """
+
+    bodies: Bodies
+    timing: Timing
+    policy: Policy = attrs.field(factory=Policy)
+    budget: Budget = attrs.field(factory=Budget)
+    retries: RetryBudget = attrs.field(factory=RetryBudget)
+    lessons: Lessons = attrs.field(factory=Lessons)
+    max_frame: int = 64 << 20
+    max_stream: int = 256 << 20
+    keep_answer: int = 8 << 20
+    via_stream: bool = False
+
+    def pacing(self, exchange: Exchange, model: str, progress: Callable[[], int]) -> Pacing:
+        """Return the pace of a request to ``model``; ``progress`` counts what its client got."""
+        caller = exchange.caller
+        may_retry = self.retries.enter(model, caller.value if caller else "")
+        return Pacing(self.budget, progress, deadline=exchange.deadline, may_retry=may_retry)
+
+    def is_wanted(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether anything may be asked again for a request with these headers."""
+        return self.policy.repair and headers.get(REPAIR_HEADER, "").strip().lower() != "off"
+
 
 IN_FLIGHT = web.AppKey("in_flight", InFlight)
-UPSTREAM = web.AppKey("upstream", Upstream)
-BASE_URL = web.AppKey("base_url", URL)
-PUBLIC_URL = web.AppKey("public_url", str)
+DISPATCHER = web.AppKey("dispatcher", Dispatcher)
+CLIENTS = web.AppKey("clients", Clients)
+REPAIR = web.AppKey("repair", Repair)
 UPLOADS = web.AppKey("uploads", UploadSessions)
-FIRST_BYTE_TIMEOUT = web.AppKey("first_byte_timeout", float)
-BODY_RATE = web.AppKey("body_rate", float)
-BODY_TIMEOUT = web.AppKey("body_timeout", float)
-SEND_TIMEOUT = web.AppKey("send_timeout", float)
 
 EXCHANGE = web.RequestKey("exchange", Exchange)
 """The request as the inside sees it; made before any handler runs."""

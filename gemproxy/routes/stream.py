@@ -6,99 +6,53 @@ cannot be judged (a field mask that hides finishReason, a binary ``alt``) are pa
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 
-import attrs
 from aiohttp import web
-from multidict import CIMultiDict
-from yarl import URL
 
 from gemproxy.core.errors import Busy, GemproxyError, UpstreamRejection
 from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
-from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.request import StreamRequest, hides_the_end
 from gemproxy.core.wire.frame import Decoder
 from gemproxy.core.wire.jsonarray import JSONArrayDecoder
 from gemproxy.core.wire.sse import SSEDecoder
-from gemproxy.exchange.credential import Credential
-from gemproxy.exchange.deadline import Deadline
+from gemproxy.exchange.exchange import Exchange
 from gemproxy.generation.generation import OpenAttempt, Refused, Relay
-from gemproxy.observe.logs import request_id_var
-from gemproxy.relay import headers as rules
-from gemproxy.relay.bodies import Bodies, Body
+from gemproxy.relay.bodies import Body
 from gemproxy.relay.dialects import dialect_of
+from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.downstream import ClientGone, client_sink
 from gemproxy.relay.incoming import told
-from gemproxy.relay.lessons import Lessons
-from gemproxy.relay.pacing import Budget, Pacing
-from gemproxy.relay.pages import Refusal, readable
-from gemproxy.relay.retries import RetryBudget
-from gemproxy.relay.upstream import Attempt, Upstream
-from gemproxy.relay.watch import Timing
-from gemproxy.routes import passthrough
 from gemproxy.routes.addressing import passed_down, with_upstream_uris
-from gemproxy.routes.parts import EXCHANGE, IN_FLIGHT
+from gemproxy.routes.forwarding import pass_through
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, Repair
+from gemproxy.routes.refusing import refusal
 from gemproxy.voices.array import ArrayVoice
 from gemproxy.voices.sse import EventVoice
-
-REPAIR_HEADER = "X-Gemproxy-Repair"
-
-
-@attrs.frozen
-class Streaming:
-    """What every stream shares; plain values, made by the composition root."""
-
-    upstream: Upstream
-    base: URL
-    bodies: Bodies
-    timing: Timing
-    policy: Policy = attrs.field(factory=Policy)
-    budget: Budget = attrs.field(factory=Budget)
-    retries: RetryBudget = attrs.field(factory=RetryBudget)
-    lessons: Lessons = attrs.field(factory=Lessons)
-    send_timeout: float = 120.0
-    max_frame: int = 64 << 20
-    max_stream: int = 256 << 20
-
-    def pacing(
-        self,
-        model: str,
-        sent: Credential | None,
-        deadline: Deadline,
-        progress: Callable[[], int],
-    ) -> Pacing:
-        """Return the pace of a request to ``model`` by the caller who ``sent`` a credential."""
-        may_retry = self.retries.enter(model, sent.value if sent else "")
-        return Pacing(self.budget, progress, deadline=deadline, may_retry=may_retry)
-
-
-STREAMING = web.AppKey("streaming", Streaming)
 
 
 async def handle(request: web.Request) -> web.StreamResponse:
     """Answer one streaming request."""
-    forms = _forms(request)
+    framings = _framings(request)
     mask = request.query.get("fields") or request.query.get("$fields") or ""
     mask = mask or request.headers.get("X-Goog-FieldMask", "")
-    if hides_the_end(mask) or forms - {"sse", "json", ""}:
-        return await passthrough.handle(request)
-    streaming = request.app[STREAMING]
-    sse = "sse" in forms
+    if hides_the_end(mask) or framings - {"sse", "json", ""}:
+        return await pass_through(request)
+    app, exchange, sse = request.app, request[EXCHANGE], "sse" in framings
     try:
-        async with streaming.bodies.receive(request) as body:
-            return await _stream(request, streaming, body, sse=sse)
+        async with app[REPAIR].bodies.receive(request) as body:
+            return await _stream(request, app, exchange, body, sse=sse)
     except Refused as refused:
-        return refusal(refused, array=not sse)
+        return refusal(refused, exchange, array=not sse)
     except (GemproxyError, web.RequestPayloadError) as error:
         if sse:
             raise
-        return _array_error(told(error), request[EXCHANGE].account.attempts)
+        return _array_error(told(error), exchange)
 
 
-def _forms(request: web.Request) -> set[str]:
-    """Return the forms that the query asks for, without their options.
+def _framings(request: web.Request) -> set[str]:
+    """Return the framings that the query asks for, without their options.
 
     Where it asks for several, a client that names events at all is one that reads events.
     """
@@ -107,32 +61,28 @@ def _forms(request: web.Request) -> set[str]:
 
 
 async def _stream(
-    request: web.Request, streaming: Streaming, body: Body, *, sse: bool
+    request: web.Request, app: web.Application, exchange: Exchange, body: Body, *, sse: bool
 ) -> web.StreamResponse:
-    exchange = request[EXCHANGE]
-    account, model, deadline = exchange.account, exchange.model, exchange.deadline
-    timing = streaming.timing.within(deadline)
-    url, sent = exchange.target.on(streaming.base), exchange.caller
-    sent = sent and sent.for_path(url.raw_path)
-    headers = rules.upstream_headers(request.headers, sent, identity=True)
-    machine = _machine(request, streaming, body, model)
+    repair, account, model = app[REPAIR], exchange.account, exchange.model
+    timing = repair.timing.within(exchange.deadline)
+    machine = _machine(request, repair, exchange, body)
     sink = client_sink(
         request,
-        dialect_of(request.headers, sse=sse),
+        dialect_of(exchange.headers, sse=sse),
         sse=sse,
-        send_timeout=streaming.send_timeout,
+        send_timeout=app[CLIENTS].send_timeout,
     )
     relay = Relay(
         machine,
-        Intake(machine, _decoders(streaming.max_frame, sse=sse)),
+        Intake(machine, _decoders(repair.max_frame, sse=sse)),
         sink,
         EventVoice() if sse else ArrayVoice(),
-        _opener(streaming, body, timing, url, headers),
-        streaming.pacing(model, sent, deadline, lambda: machine.progress),
+        _opener(app[DISPATCHER], exchange, body),
+        repair.pacing(exchange, model, lambda: machine.progress),
         timing,
         partial(passed_down, request),
-        request_id_var.get(),
-        streaming.max_stream,
+        exchange.id,
+        repair.max_stream,
         body.arriving,
     )
     account.model = model
@@ -141,28 +91,21 @@ async def _stream(
     except ClientGone:
         account.client_gone = True
     except asyncio.CancelledError:
-        if not request.app[IN_FLIGHT].expired or not sink.committed:
+        if not app[IN_FLIGHT].expired or not sink.committed:
             raise
         shutdown = Busy("The proxy is shutting down.")
-        await sink.fail(shutdown.payload(request_id_var.get()))
+        await sink.fail(shutdown.payload(exchange.id))
     finally:
         account.result = relay.report()
         if machine.lesson is not None:
-            streaming.lessons.learn(model, machine.lesson)
+            repair.lessons.learn(model, machine.lesson)
     return sink.response
 
 
-def refusal(refused: Refused, *, array: bool = False) -> web.Response:
-    """Return the upstream's own error answer; ``array`` when the client reads a list."""
-    came = Refusal(refused.status, refused.headers, refused.error.body)
-    told = readable(came, request_id_var.get(), array=array)
-    return web.Response(status=told.status, headers=told.headers, body=told.body)
-
-
-def _machine(request: web.Request, streaming: Streaming, body: Body, model: str) -> StreamMachine:
-    off = request.headers.get(REPAIR_HEADER, "").strip().lower() == "off"
-    policy = streaming.policy.for_request(
-        repair=not off and body.stream is None, first_form=streaming.lessons.first_form(model)
+def _machine(request: web.Request, repair: Repair, exchange: Exchange, body: Body) -> StreamMachine:
+    policy = repair.policy.for_request(
+        repair=repair.is_wanted(exchange.headers) and body.stream is None,
+        first_form=repair.lessons.first_form(exchange.model),
     )
     return StreamMachine(StreamRequest(with_upstream_uris(request, body.kept)), policy)
 
@@ -172,23 +115,16 @@ def _decoders(max_frame: int, *, sse: bool) -> Callable[[], Decoder]:
     return lambda: kind(max_frame)
 
 
-def _opener(
-    streaming: Streaming, body: Body, timing: Timing, url: URL, headers: CIMultiDict[str]
-) -> OpenAttempt:
-    """Return what makes one attempt: the client's request, with the ``headers`` that go up."""
-    upstream = streaming.upstream
-
-    def open_attempt(data: bytes) -> AbstractAsyncContextManager[Attempt]:
-        stamped, patience = timing.deadline.stamped(headers), timing.first_byte
-        if body.stream is not None:
-            return upstream.forward("POST", url, stamped, body.stream, patience, watched=True)
-        return upstream.attempt("POST", url, stamped, data, patience)
-
-    return open_attempt
+def _opener(dispatcher: Dispatcher, exchange: Exchange, body: Body) -> OpenAttempt:
+    """Return what makes one attempt; a body that is not kept goes up in place of what is asked."""
+    attempt = partial(dispatcher.attempt, exchange)
+    return attempt if body.stream is None else lambda _: attempt(body.stream)
 
 
-def _array_error(error: GemproxyError, attempts: int) -> web.Response:
+def _array_error(error: GemproxyError, exchange: Exchange) -> web.Response:
     """Return an error as Google gives it without ``alt=sse``: in a list."""
     status = error.rejected_with if isinstance(error, UpstreamRejection) else error.status
-    payload = [error.payload(request_id_var.get())]
-    return web.json_response(payload, status=status, headers=error.headers(attempts))
+    payload = [error.payload(exchange.id)]
+    return web.json_response(
+        payload, status=status, headers=error.headers(exchange.account.attempts)
+    )

@@ -13,29 +13,30 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import BadRequest
-from gemproxy.relay.sessions import UPLOAD_ID, UnknownSession, UploadSession, is_session
-from gemproxy.routes import passthrough
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.relay.sessions import UPLOAD_ID, UnknownSession, is_session
+from gemproxy.relay.upstream import Reply
 from gemproxy.routes.addressing import addresses_of
-from gemproxy.routes.parts import BASE_URL, UPLOADS
+from gemproxy.routes.forwarding import forward
+from gemproxy.routes.parts import DISPATCHER, EXCHANGE, UPLOADS
 
 
 async def handle(request: web.Request) -> web.StreamResponse:
     """Send a piece of an upload, or the start of one, up and the answer down."""
     client_url = _client_url(request)
-    session = _session(request)
+    exchange = _of_its_session(request)
 
-    def translate(headers: CIMultiDict[str]) -> None:
+    def translate(reply: Reply, headers: CIMultiDict[str]) -> None:
+        base = request.app[DISPATCHER].base
         request.app[UPLOADS].translate(
             headers,
-            base=request.app[BASE_URL],
-            asked=session.url,
-            sent=session.credential,
+            base=base,
+            asked=exchange.target.on(base),
+            sent=reply.credential,
             client_url=client_url,
         )
 
-    return await passthrough.forward(
-        request, session.url, session.credential, translate=translate, limit=None
-    )
+    return await forward(request, exchange, translate=translate, limit=None)
 
 
 def _client_url(request: web.Request) -> str:
@@ -46,13 +47,14 @@ def _client_url(request: web.Request) -> str:
     return ours + request.rel_url.raw_path
 
 
-def _session(request: web.Request) -> UploadSession:
-    """Return where a request goes: where its session says, or where it would go without one."""
-    upload_id = request.query.get(UPLOAD_ID, "")
+def _of_its_session(request: web.Request) -> Exchange:
+    """Return the exchange: where its session says, or where it would go without one."""
+    exchange, upload_id = request[EXCHANGE], request.query.get(UPLOAD_ID, "")
     if not is_session(upload_id):
-        return UploadSession(*passthrough.aim(request))
+        return exchange
     try:
-        return request.app[UPLOADS].open(upload_id)
+        session = request.app[UPLOADS].open(upload_id)
     except UnknownSession:
         reason = "The upload session is unknown or has expired."
         raise web.HTTPNotFound(reason=reason) from None
+    return exchange.at(session.url, session.credential)

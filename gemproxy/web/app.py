@@ -14,28 +14,17 @@ from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.verdict import FinishTable, Verdict
 from gemproxy.relay import octets
 from gemproxy.relay.bodies import Bodies
-from gemproxy.relay.handshake import Sockets, open_sockets
+from gemproxy.relay.dispatcher import Dispatcher
+from gemproxy.relay.handshake import open_sockets
 from gemproxy.relay.inflight import InFlight
+from gemproxy.relay.leases import ClientsOwn
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.sessions import UploadSessions, new_key
-from gemproxy.relay.upstream import Upstream, open_upstream
+from gemproxy.relay.upstream import open_upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import ROUTES
-from gemproxy.routes.live import LIVE, Live
-from gemproxy.routes.parts import (
-    BASE_URL,
-    BODY_RATE,
-    BODY_TIMEOUT,
-    FIRST_BYTE_TIMEOUT,
-    IN_FLIGHT,
-    PUBLIC_URL,
-    SEND_TIMEOUT,
-    UPLOADS,
-    UPSTREAM,
-)
-from gemproxy.routes.stream import STREAMING, Streaming
-from gemproxy.routes.unary import UNARY, Unary
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, IN_FLIGHT, REPAIR, UPLOADS, Clients, Repair
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
@@ -60,15 +49,16 @@ def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Appli
     octets.install()
     app = web.Application(client_max_size=settings.server.max_body_bytes, middlewares=MIDDLEWARES)
     app[IN_FLIGHT] = InFlight(settings.server.max_connections)
-    app[BASE_URL] = URL(settings.upstream.url_base)
-    app[PUBLIC_URL] = settings.server.public_url
+    app[CLIENTS] = Clients(
+        public_url=settings.server.public_url,
+        send_timeout=settings.client.send_timeout_seconds,
+        heartbeat=settings.client.heartbeat_seconds,
+        body_timeout=settings.server.request_body_timeout,
+        body_rate=settings.server.request_body_rate,
+    )
+    app[REPAIR] = _repair(settings)
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
-    app[FIRST_BYTE_TIMEOUT] = settings.upstream.first_byte_timeout_seconds
-    app[BODY_TIMEOUT] = settings.server.request_body_timeout
-    app[BODY_RATE] = settings.server.request_body_rate
-    app[SEND_TIMEOUT] = settings.client.send_timeout_seconds
     app.cleanup_ctx.append(partial(_connect, settings))
-    app[UNARY] = Unary(settings.repair.keep_answer_bytes, settings.repair.unary_via_stream)
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
     app.add_routes(answering_expectations(ROUTES))
@@ -76,25 +66,28 @@ def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Appli
 
 
 async def _connect(settings: Settings, app: web.Application) -> AsyncIterator[None]:
-    """Keep the upstream session open between startup and cleanup."""
-    proxy = resolve_proxy(settings.upstream.proxy, app[BASE_URL], os.environ)
+    """Keep the way to the upstream open between startup and cleanup."""
+    base = URL(settings.upstream.url_base)
+    proxy = resolve_proxy(settings.upstream.proxy, base, os.environ)
     patience = settings.upstream.connect_timeout_seconds
     largest = settings.repair.max_frame_bytes
     async with (
         open_upstream(connect_timeout=patience, proxy=proxy) as upstream,
         open_sockets(connect_timeout=patience, proxy=proxy, max_message=largest) as sockets,
     ):
-        app[UPSTREAM] = upstream
-        app[LIVE] = _live(settings, sockets)
-        app[STREAMING] = _streaming(settings, upstream, app[BASE_URL])
+        app[DISPATCHER] = Dispatcher(
+            upstream,
+            sockets,
+            ClientsOwn(base),
+            base,
+            settings.upstream.first_byte_timeout_seconds,
+        )
         yield
 
 
-def _streaming(settings: Settings, upstream: Upstream, base: URL) -> Streaming:
+def _repair(settings: Settings) -> Repair:
     repair = settings.repair
-    return Streaming(
-        upstream=upstream,
-        base=base,
+    return Repair(
         bodies=Bodies(
             each=repair.keep_body_bytes,
             total=repair.keep_total_bytes,
@@ -112,19 +105,10 @@ def _streaming(settings: Settings, upstream: Upstream, base: URL) -> Streaming:
             max_seconds=repair.max_seconds,
         ),
         retries=RetryBudget(repair.retries_per_minute),
-        send_timeout=settings.client.send_timeout_seconds,
         max_frame=repair.max_frame_bytes,
         max_stream=repair.max_stream_bytes,
-    )
-
-
-def _live(settings: Settings, sockets: Sockets) -> Live:
-    return Live(
-        sockets=sockets,
-        patience=settings.upstream.first_byte_timeout_seconds,
-        heartbeat=settings.client.heartbeat_seconds,
-        send_timeout=settings.client.send_timeout_seconds,
-        max_message=settings.repair.max_frame_bytes,
+        keep_answer=repair.keep_answer_bytes,
+        via_stream=repair.unary_via_stream,
     )
 
 

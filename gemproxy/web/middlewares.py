@@ -40,7 +40,7 @@ from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_i
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import told
 from gemproxy.relay.parting import cut, part
-from gemproxy.routes.parts import EXCHANGE, IN_FLIGHT, SEND_TIMEOUT
+from gemproxy.routes.parts import CLIENTS, EXCHANGE, IN_FLIGHT
 from gemproxy.web.checks import ambiguity, is_unknown_expectation, stops_the_parser
 
 REQUEST_ID = "X-Request-Id"
@@ -76,7 +76,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
     finally:
         _write_line(request, exchange, response, time.monotonic() - began)
-    here, slow = request.app[IN_FLIGHT], request.app[SEND_TIMEOUT]
+    here, slow = request.app[IN_FLIGHT], request.app[CLIENTS].send_timeout
     await part(request, here.linger, patience=here.patience, send_timeout=slow)
     return response
 

@@ -53,7 +53,7 @@ def test_names_are_read_in_the_decoded_path() -> None:
 
 async def test_an_exchange_prints_no_secret() -> None:
     exchange = an_exchange(query="key=test-key", headers={"x-goog-api-key": "test-key"})
-    exchange = exchange.given(URL("https://s.example/?test-key"), Credential.api_key("test-key"))
+    exchange = exchange.at(URL("https://s.example/?test-key"), Credential.api_key("test-key"))
 
     assert "test-key" not in repr(exchange)
 
@@ -82,13 +82,13 @@ async def test_a_url_that_was_given_out_has_its_own_credential_or_none() -> None
     exchange = an_exchange(headers={"x-goog-api-key": "k"})
     url = URL("https://storage.example/session")
 
-    given = exchange.given(url, Credential.api_key("session"))
+    given = exchange.at(url, Credential.api_key("session"))
 
     assert given.target.on(BASE) == url
     assert given.caller == Credential.api_key("session")
-    assert given.has_credential_of_its_own
-    assert not exchange.has_credential_of_its_own
-    assert exchange.given(url, None).caller is None
+    assert given.given is not None
+    assert exchange.given is None
+    assert exchange.at(url, None).caller is None
 
 
 def test_an_account_counts_attempts_as_far_as_it_was_told() -> None:

@@ -21,7 +21,7 @@ from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.generation.generation import Relay
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.pacing import Budget, Pacing
-from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing
 from gemproxy.voices.sse import EventVoice
 from tests.gemini import BODY, chunk, sse
@@ -62,11 +62,11 @@ class Scene:
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
     @contextlib.asynccontextmanager
-    async def attempt(self, _body: bytes) -> AsyncIterator[Attempt]:
+    async def attempt(self, _body: bytes) -> AsyncIterator[Reply]:
         try:
             await self.reach("connect")
             self.reads = [TWO, END] if self.sent else [ONE, TWO]
-            yield cast(Attempt, self)
+            yield cast(Reply, self)
         finally:
             self.said.append("closed")
 

@@ -21,7 +21,7 @@ from gemproxy.generation import generation
 from gemproxy.generation.generation import Refused, Relay
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.pacing import Budget, Pacing
-from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing, Watch
 from gemproxy.voices.sse import EventVoice
 from tests.gemini import BODY, REQUEST, chunk, documents, sse, text_of
@@ -138,14 +138,14 @@ class Stage:
         self.waits.append(seconds)
 
     @contextlib.asynccontextmanager
-    async def open_attempt(self, body: bytes) -> AsyncIterator[Attempt]:
+    async def open_attempt(self, body: bytes) -> AsyncIterator[Reply]:
         self.bodies.append(body)
         attempt = self.attempts.pop(0)
         if isinstance(attempt, AttemptFailed):
             raise attempt
         self.made.append(attempt)
         try:
-            yield cast(Attempt, attempt)
+            yield cast(Reply, attempt)
         finally:
             attempt.closed = True
 

@@ -19,8 +19,7 @@ from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.core.repair.verdict import POLICY_REASONS
 from gemproxy.relay.parting import NEVER
-from gemproxy.routes.parts import IN_FLIGHT, UPSTREAM
-from gemproxy.routes.stream import STREAMING
+from gemproxy.routes.parts import DISPATCHER, IN_FLIGHT, REPAIR
 from tests.gemini import BODY, REQUEST, Json, documents
 from tests.running import AccessLog, StartProxy
 from tests.wire import ARRAY, KEY, STREAM, Answer, Ending, body_of, connect
@@ -123,8 +122,8 @@ async def test_while_the_last_words_are_read_nothing_is_held_for_them(proxy: Sta
             while len(in_flight):  # noqa: ASYNC110 (nothing announces it)
                 await asyncio.sleep(0)
 
-            assert running.app[STREAMING].bodies.held == 0
-            assert running.app[UPSTREAM]._session.connector._acquired == set()  # type: ignore[union-attr]
+            assert running.app[REPAIR].bodies.held == 0
+            assert running.app[DISPATCHER].upstream._session.connector._acquired == set()  # type: ignore[union-attr]
             assert in_flight.lingering == 1
 
 

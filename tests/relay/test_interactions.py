@@ -20,7 +20,7 @@ from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.interactions import InteractionRelay, is_event_stream, target_from
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.pages import Refusal
-from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing
 
 HOUR = 3600.0
@@ -122,7 +122,7 @@ class Stage:
     timing: Timing = attrs.field(factory=lambda: Timing(dict.fromkeys(Patience, HOUR), HOUR, HOUR))
     points: list[Point | None] = attrs.field(factory=list)
     waits: list[float] = attrs.field(factory=list)
-    passed: list[Attempt] = attrs.field(factory=list)
+    passed: list[Reply] = attrs.field(factory=list)
     relay: InteractionRelay = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -145,17 +145,17 @@ class Stage:
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
 
-    async def pass_on(self, attempt: Attempt) -> None:
+    async def pass_on(self, attempt: Reply) -> None:
         self.passed.append(attempt)
         await attempt.read()
 
     @contextlib.asynccontextmanager
-    async def open_attempt(self, point: Point | None) -> AsyncIterator[Attempt]:
+    async def open_attempt(self, point: Point | None) -> AsyncIterator[Reply]:
         self.points.append(point)
         attempt = self.attempts.pop(0)
         if isinstance(attempt, AttemptFailed):
             raise attempt
-        yield cast(Attempt, attempt)
+        yield cast(Reply, attempt)
 
 
 def stage(*attempts: list[Read] | Scripted | AttemptFailed, **more: Any) -> Stage:
@@ -357,7 +357,7 @@ async def test_what_is_told_otherwise_is_an_error() -> None:
 def test_an_event_stream_is_one_that_can_be_read(
     status: int, headers: Mapping[str, str], events: bool
 ) -> None:
-    assert is_event_stream(cast(Attempt, Scripted([], status, headers))) is events
+    assert is_event_stream(cast(Reply, Scripted([], status, headers))) is events
 
 
 @pytest.mark.parametrize(

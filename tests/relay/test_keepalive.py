@@ -1,6 +1,7 @@
 """The sockets to the upstream: how soon the kernel gives up a path that is dead."""
 
 import asyncio
+import contextlib
 import ctypes
 import socket
 import struct
@@ -8,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 
 import pytest
+from multidict import CIMultiDict
 
 from gemproxy.core.repair.events import How
 from gemproxy.relay import keepalive
@@ -19,6 +21,7 @@ from gemproxy.relay.keepalive import (
     make_socket,
     options,
 )
+from gemproxy.relay.redirects import Hop
 from gemproxy.relay.upstream import AttemptFailed, open_upstream
 from tests.sockets import CHUNKED, Reader, Writer, chunk, head, scripted
 
@@ -99,10 +102,11 @@ async def test_a_path_that_swallows_packets_fails_as_a_reset_does(
         async with (
             scripted(serve) as url,
             open_upstream(connect_timeout=9, proxy=None) as upstream,
-            upstream.forward("POST", url, {}, body(), 3600, watched=True) as attempt,
         ):
-            while await attempt.read():
-                pass
+            reply = await upstream.open("POST", Hop(url, CIMultiDict()), body(), 3600)
+            with contextlib.closing(reply):
+                while await reply.read():
+                    pass
 
     with pytest.raises(AttemptFailed) as caught:
         await ask()

@@ -1,18 +1,22 @@
 """Which redirects are followed, and what goes along."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from typing import cast
+from unittest.mock import Mock
 
+import aiohttp
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from gemproxy.relay.redirects import MOST_HOPS, Hop, belongs_to, followed, resolved
-from gemproxy.relay.upstream import Attempt
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.relay.dispatcher import BYTES, Dispatcher
+from gemproxy.relay.handshake import Sockets
+from gemproxy.relay.leases import ClientsOwn
+from gemproxy.relay.redirects import MOST_HOPS, Hop, belongs_to, resolved
+from gemproxy.relay.upstream import Reply, Upstream
 
 BASE = URL("https://generativelanguage.googleapis.com")
 ASKED = BASE.with_path("/v1/files/a:download")
@@ -27,14 +31,6 @@ HEADERS = {
 }
 
 
-@attrs.frozen
-class Answer:
-    """What stands for an Attempt here."""
-
-    status: int
-    headers: CIMultiDict[str]
-
-
 @attrs.define
 class Web:
     """Answers by URL: a Location to redirect to, or "" for content; ``hops`` came."""
@@ -43,17 +39,24 @@ class Web:
     status: int = 302
     hops: list[Hop] = attrs.field(factory=list)
 
-    @contextlib.asynccontextmanager
-    async def send(self, hop: Hop) -> AsyncIterator[Attempt]:
+    async def open(
+        self, _method: str, hop: Hop, _body: object, _patience: float, *, unpacked: bool
+    ) -> Reply:
+        """Answer in the place of an Upstream."""
+        assert not unpacked
         self.hops.append(hop)
         location = self.locations.get(str(hop.url), "")
         headers = CIMultiDict({"Location": location} if location else {})
-        yield cast("Attempt", Answer(self.status if location else 200, headers))
+        response = Mock(spec=aiohttp.ClientResponse, content=Mock(total_bytes=0))
+        return Reply(response, self.status if location else 200, CIMultiDictProxy(headers))
 
     async def status_of(self, method: str = "GET") -> int:
         """Return the status at the end of the way."""
-        async with followed(self.send, BASE, method, Hop(ASKED, HEADERS)) as attempt:
-            return attempt.status
+        upstream, sockets = cast("Upstream", self), cast("Sockets", None)
+        dispatcher = Dispatcher(upstream, sockets, ClientsOwn(BASE), BASE, 30.0)
+        exchange = Exchange("id", "fetch", method, ASKED.raw_path, "", CIMultiDict(HEADERS))
+        async with dispatcher.attempt(exchange, None, BYTES) as reply:
+            return reply.status
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -87,7 +90,8 @@ async def test_within_the_upstream_everything_goes_along() -> None:
     web = Web({str(ASKED): "/elsewhere?alt=media"})
 
     assert await web.status_of() == 200
-    assert web.hops[-1] == Hop(BASE / "elsewhere" % {"alt": "media"}, HEADERS)
+    assert web.hops[-1] == Hop(BASE / "elsewhere" % {"alt": "media"}, web.hops[0].headers)
+    assert web.hops[-1].headers["x-goog-api-key"] == "test-key"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -125,7 +129,7 @@ async def test_a_redirect_to_anywhere_else_comes_down(location: str) -> None:
 
 
 async def test_a_redirect_without_a_location_comes_down() -> None:
-    assert Hop(ASKED, {}).onward(BASE, "/x") is not None
+    assert Hop(ASKED, CIMultiDict()).onward(BASE, "/x") is not None
     web = Web({}, 302)
 
     assert await web.status_of() == 200
@@ -164,6 +168,6 @@ def test_a_location_is_read_against_what_was_asked() -> None:
 
 @given(st.text(max_size=40))
 def test_any_location_is_judged_without_an_error(location: str) -> None:
-    onward = Hop(ASKED, HEADERS).onward(BASE, location)
+    onward = Hop(ASKED, CIMultiDict(HEADERS)).onward(BASE, location)
 
     assert onward is None or belongs_to(BASE, onward.url)

@@ -9,8 +9,6 @@ from typing import Any, cast
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import DeadlinePassed, GemproxyError
@@ -22,8 +20,8 @@ from gemproxy.exchange.deadline import Deadline
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pacing import Budget, Pacing
-from gemproxy.relay.unary import Answer, Call, Shelf, Slices, in_slices, is_json
-from gemproxy.relay.upstream import Attempt, AttemptFailed
+from gemproxy.relay.unary import Answer, Call, Shelf, is_json
+from gemproxy.relay.upstream import AttemptFailed, Reply
 
 JSON = {"Content-Type": "application/json; charset=UTF-8"}
 PACKED = {**JSON, "Content-Encoding": "gzip"}
@@ -63,6 +61,7 @@ class Said:
     headers: dict[str, str] = attrs.field(factory=lambda: dict(JSON))
     breaks: How | None = None
     silences: list[float] = attrs.field(factory=list)
+    error: object = None
 
     def allow_silence(self, seconds: float) -> None:
         self.silences.append(seconds)
@@ -75,15 +74,15 @@ class Said:
         return b""
 
 
-def opening(*answers: Said | How) -> Callable[[], AbstractAsyncContextManager[Attempt]]:
+def opening(*answers: Said | How) -> Callable[[], AbstractAsyncContextManager[Reply]]:
     left = list(answers)
 
     @asynccontextmanager
-    async def attempt() -> AsyncIterator[Attempt]:
+    async def attempt() -> AsyncIterator[Reply]:
         answer = left.pop(0)
         if isinstance(answer, How):
             raise AttemptFailed(answer, "scripted")
-        yield cast(Attempt, answer)
+        yield cast(Reply, answer)
 
     return attempt
 
@@ -326,16 +325,3 @@ def test_a_shelf_has_room_for_one_answer_and_shares_the_space_of_all() -> None:
     shelf.clear()
     assert bodies.held == 50
     assert not Shelf(bodies, each=99).takes(51)
-
-
-@given(st.binary(max_size=40), st.sampled_from([1, 2, 7, 1 << 18]))
-async def test_slices_are_the_body(body: bytes, times: int) -> None:
-    whole = body * times
-
-    assert b"".join([piece async for piece in Slices(whole)]) == whole
-
-
-def test_only_a_large_body_is_sliced() -> None:
-    assert in_slices(b"") is None
-    assert in_slices(b"x") == b"x"
-    assert isinstance(in_slices(bytes(1 << 19)), Slices)

@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from unittest.mock import AsyncMock, Mock
 
 import aiohttp
 import pytest
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from gemproxy.core.repair.events import How
-from gemproxy.relay.upstream import Attempt, AttemptFailed, Upstream, open_upstream
+from gemproxy.relay.bodies import Outgoing
+from gemproxy.relay.redirects import Hop
+from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream, open_upstream
 from tests.sockets import (
     CHUNKED,
     OK,
@@ -46,22 +48,56 @@ async def upstream() -> AsyncIterator[Upstream]:
         yield opened
 
 
+@contextlib.asynccontextmanager
+async def forwarded(
+    upstream: Upstream,
+    method: str,
+    url: URL,
+    headers: Mapping[str, str],
+    body: Outgoing,
+    patience: float,
+    *,
+    unpacked: bool = False,
+) -> AsyncIterator[Reply]:
+    """Yield an answer whose bytes pass through, timed by its silence."""
+    hop = Hop(url, CIMultiDict(headers))
+    reply = await upstream.open(method, hop, body, patience, unpacked=unpacked)
+    with contextlib.closing(reply):
+        yield reply
+
+
+@contextlib.asynccontextmanager
+async def attempted(
+    upstream: Upstream,
+    method: str,
+    url: URL,
+    headers: Mapping[str, str],
+    body: bytes,
+    patience: float,
+) -> AsyncIterator[Reply]:
+    """Yield an answer that is parsed, and watched by its reader."""
+    made = forwarded(upstream, method, url, headers, body, patience, unpacked=True)
+    async with made as reply:
+        reply.allow_silence(None)
+        yield reply
+
+
 async def post(upstream: Upstream, url: URL, body: bytes = b"") -> bytes:
-    async with upstream.attempt("POST", url, {}, body, PATIENCE) as attempt:
-        return await whole(attempt)
+    async with attempted(upstream, "POST", url, {}, body, PATIENCE) as reply:
+        return await whole(reply)
 
 
-async def whole(attempt: Attempt) -> bytes:
+async def whole(reply: Reply) -> bytes:
     pieces = []
-    while data := await attempt.read():
+    while data := await reply.read():
         pieces.append(data)
     return b"".join(pieces)
 
 
 async def failure(upstream: Upstream, url: URL, patience: float = PATIENCE) -> AttemptFailed:
     with pytest.raises(AttemptFailed) as caught:
-        async with upstream.attempt("POST", url, {}, b"{}", patience) as attempt:
-            await whole(attempt)
+        async with attempted(upstream, "POST", url, {}, b"{}", patience) as reply:
+            await whole(reply)
     return caught.value
 
 
@@ -70,11 +106,11 @@ async def test_an_answer_has_its_head_and_its_body(upstream: Upstream, serve: Se
         answering(b"HTTP/1.1 404 Gone\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 2\r\n\r\nno")
     )
 
-    async with upstream.attempt("POST", url, {}, b"{}", PATIENCE) as attempt:
-        assert (attempt.status, attempt.reason) == (404, "Gone")
-        assert attempt.headers.getall("X-A") == ["1", "2"]
-        assert await attempt.read() == b"no"
-        assert await attempt.read() == b""
+    async with attempted(upstream, "POST", url, {}, b"{}", PATIENCE) as reply:
+        assert (reply.status, reply.reason) == (404, "Gone")
+        assert reply.headers.getall("X-A") == ["1", "2"]
+        assert await reply.read() == b"no"
+        assert await reply.read() == b""
 
 
 async def test_the_request_goes_up_as_given_with_no_header_of_the_librarys(
@@ -90,7 +126,7 @@ async def test_the_request_goes_up_as_given_with_no_header_of_the_librarys(
     goal = URL(f"{url.origin()}/v1/a%2Fb?x=%zz", encoded=True)
     headers = CIMultiDict([("X-Many", "1"), ("X-Many", "2")])
 
-    async with upstream.attempt("POST", goal, headers, b"{}", PATIENCE):
+    async with attempted(upstream, "POST", goal, headers, b"{}", PATIENCE):
         pass
 
     assert (
@@ -117,15 +153,15 @@ async def test_reads_return_what_is_there_without_waiting_for_more(
 ) -> None:
     url = await serve(answering(CHUNKED, b"3\r\none\r\n"))
 
-    async with upstream.attempt("POST", url, {}, b"", PATIENCE) as attempt:
-        assert await attempt.read() == b"one"
+    async with attempted(upstream, "POST", url, {}, b"", PATIENCE) as reply:
+        assert await reply.read() == b"one"
 
 
 async def test_redirects_are_answers(upstream: Upstream, serve: Serve) -> None:
     url = await serve(answering(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"))
 
-    async with upstream.attempt("GET", url, {}, b"", PATIENCE) as attempt:
-        assert attempt.status == 302
+    async with attempted(upstream, "GET", url, {}, b"", PATIENCE) as reply:
+        assert reply.status == 302
 
 
 async def test_cookies_of_one_answer_are_not_sent_with_the_next(
@@ -183,9 +219,9 @@ async def test_a_silent_upstream_has_no_first_byte(upstream: Upstream, serve: Se
     assert How.NO_FIRST_BYTE is (await failure(upstream, url, 0.05)).how
 
 
-@pytest.mark.parametrize("forwarded", [False, True])
+@pytest.mark.parametrize("streamed", [False, True])
 async def test_the_time_of_an_upload_is_not_the_first_bytes(
-    upstream: Upstream, serve: Serve, *, forwarded: bool
+    upstream: Upstream, serve: Serve, *, streamed: bool
 ) -> None:
     """The upstream takes a body in for longer than it may take to answer."""
     body = bytes(16 << 20)
@@ -199,12 +235,12 @@ async def test_the_time_of_an_upload_is_not_the_first_bytes(
         writer.write(OK)
 
     url, headers = await serve(script), {"Content-Length": str(len(body))}
-    if forwarded:
-        made = upstream.forward("POST", url, headers, pieces(*[body[: 1 << 20]] * 16), 0.5)
+    if streamed:
+        made = forwarded(upstream, "POST", url, headers, pieces(*[body[: 1 << 20]] * 16), 0.5)
     else:
-        made = upstream.attempt("POST", url, headers, body, 0.5)
-    async with made as attempt:
-        assert await whole(attempt) == b"ok"
+        made = attempted(upstream, "POST", url, headers, body, 0.5)
+    async with made as reply:
+        assert await whole(reply) == b"ok"
 
 
 async def test_silence_behind_an_upload_is_timed_from_its_end(
@@ -214,7 +250,7 @@ async def test_silence_behind_an_upload_is_timed_from_its_end(
         await reader.read()
 
     with pytest.raises(AttemptFailed) as caught:
-        async with upstream.attempt("POST", await serve(script), {}, bytes(1 << 20), 0.05):
+        async with attempted(upstream, "POST", await serve(script), {}, bytes(1 << 20), 0.05):
             pass
 
     assert caught.value.how is How.NO_FIRST_BYTE
@@ -232,12 +268,12 @@ async def test_more_silence_may_be_allowed_once_an_answer_has_begun(
         await go_on.wait()
         writer.write(b"3\r\none\r\n0\r\n\r\n")
 
-    async with upstream.forward("GET", await serve(script), {}, None, 0.5) as attempt:
-        attempt.allow_silence(seconds)
+    async with forwarded(upstream, "GET", await serve(script), {}, None, 0.5) as reply:
+        reply.allow_silence(seconds)
         asyncio.get_running_loop().call_later(0.6, go_on.set)
 
-        assert await whole(attempt) == b"one"
-        attempt.allow_silence(1.0)  # of no consequence behind the end
+        assert await whole(reply) == b"one"
+        reply.allow_silence(1.0)  # of no consequence behind the end
 
 
 async def test_a_slow_stream_outlives_the_first_byte_timeout(
@@ -251,10 +287,10 @@ async def test_a_slow_stream_outlives_the_first_byte_timeout(
         await go_on.wait()
         writer.write(b"3\r\none\r\n0\r\n\r\n")
 
-    async with upstream.attempt("POST", await serve(script), {}, b"", 0.5) as attempt:
+    async with attempted(upstream, "POST", await serve(script), {}, b"", 0.5) as reply:
         asyncio.get_running_loop().call_later(0.6, go_on.set)
 
-        assert await whole(attempt) == b"one"
+        assert await whole(reply) == b"one"
 
 
 @pytest.mark.parametrize("reset", [False, True])
@@ -277,11 +313,11 @@ async def test_what_came_before_a_cut_can_be_read(upstream: Upstream, serve: Ser
         writer.write(CHUNKED + b"3\r\none\r\n")
         await go_on.wait()
 
-    async with upstream.attempt("POST", await serve(script), {}, b"", PATIENCE) as attempt:
-        assert await attempt.read() == b"one"
+    async with attempted(upstream, "POST", await serve(script), {}, b"", PATIENCE) as reply:
+        assert await reply.read() == b"one"
         go_on.set()
         with pytest.raises(AttemptFailed):
-            await attempt.read()
+            await reply.read()
 
 
 async def test_a_body_that_ends_with_the_connection_ends_cleanly(
@@ -363,10 +399,10 @@ async def test_abort_ends_a_pending_read_with_the_given_reason(
         await reader.read()
         closed.set()
 
-    async with upstream.attempt("POST", await serve(script), {}, b"", PATIENCE) as attempt:
-        asyncio.get_running_loop().call_soon(attempt.abort)
+    async with attempted(upstream, "POST", await serve(script), {}, b"", PATIENCE) as reply:
+        asyncio.get_running_loop().call_soon(reply.abort)
         with pytest.raises(AttemptFailed) as caught:
-            await attempt.read()
+            await reply.read()
 
         assert How.STALLED is caught.value.how
         await closed.wait()
@@ -380,7 +416,7 @@ async def test_an_unread_body_closes_the_connection(upstream: Upstream, serve: S
         writer.write(CHUNKED + b"3\r\none\r\n")
         closed.set_result(await reader.read())
 
-    async with upstream.attempt("POST", await serve(script), {}, b"", PATIENCE):
+    async with attempted(upstream, "POST", await serve(script), {}, b"", PATIENCE):
         assert not closed.done()
 
     assert await closed == b""
@@ -407,15 +443,16 @@ async def test_a_cancelled_request_closes_the_connection(upstream: Upstream, ser
 async def test_an_error_body_is_read_up_to_the_limit(upstream: Upstream, serve: Serve) -> None:
     url = await serve(answering(b"HTTP/1.1 500 No\r\nContent-Length: 9\r\n\r\n123456789"))
 
-    async with upstream.attempt("POST", url, {}, b"", PATIENCE) as attempt:
-        assert await attempt.read_error(5) == b"12345"
+    async with attempted(upstream, "POST", url, {}, b"", PATIENCE) as reply:
+        assert await reply.read_error(5) == b"12345"
 
 
 async def test_an_error_body_that_breaks_off_is_what_came() -> None:
     body = AsyncMock(side_effect=[b"12", b"3", aiohttp.ClientPayloadError()])
     response = Mock(spec=aiohttp.ClientResponse, content=Mock(readany=body))
+    reply = Reply(response, 500, CIMultiDictProxy(CIMultiDict()))
 
-    assert await Attempt(response).read_error(100) == b"123"
+    assert await reply.read_error(100) == b"123"
 
 
 async def test_an_attempt_is_decoded_and_a_forwarded_answer_is_not(
@@ -430,8 +467,8 @@ async def test_an_attempt_is_decoded_and_a_forwarded_answer_is_not(
     )
 
     assert await post(upstream, url) == b"text"
-    async with upstream.forward("GET", url, {}, None, PATIENCE) as attempt:
-        assert packed == await whole(attempt)
+    async with forwarded(upstream, "GET", url, {}, None, PATIENCE) as reply:
+        assert packed == await whole(reply)
 
 
 async def pieces(*data: bytes) -> AsyncIterator[bytes]:
@@ -458,8 +495,8 @@ async def test_a_forwarded_body_is_streamed_with_its_length_or_in_chunks(
         writer.write(OK)
 
     url = await serve(script)
-    async with upstream.forward("POST", url, headers, pieces(b"one", b"two"), PATIENCE) as attempt:
-        assert await whole(attempt) == b"ok"
+    async with forwarded(upstream, "POST", url, headers, pieces(b"one", b"two"), PATIENCE) as reply:
+        assert await whole(reply) == b"ok"
 
     assert expected == await seen
 
@@ -470,7 +507,7 @@ async def test_a_forwarded_request_is_never_repeated(upstream: Upstream, serve: 
     await post(upstream, url)
 
     with pytest.raises(AttemptFailed) as caught:
-        async with upstream.forward("POST", url, {}, None, PATIENCE):
+        async with forwarded(upstream, "POST", url, {}, None, PATIENCE):
             pass
 
     assert How.RESET is caught.value.how
@@ -484,8 +521,8 @@ async def test_a_forwarded_answer_may_not_be_silent_for_long(
     url = await serve(answering(begun))
 
     with pytest.raises(AttemptFailed) as caught:
-        async with upstream.forward("GET", url, {}, None, 0.05) as attempt:
-            await attempt.read()
+        async with forwarded(upstream, "GET", url, {}, None, 0.05) as reply:
+            await reply.read()
 
     assert how is caught.value.how
 

@@ -8,6 +8,7 @@ import pytest
 
 from gemproxy.core.repair.events import How
 from gemproxy.relay.handshake import Sockets
+from gemproxy.relay.redirects import Hop
 from gemproxy.relay.upstream import AttemptFailed, Upstream
 from tests.gemini import BODY
 from tests.running import StartProxy
@@ -61,23 +62,22 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """Note each attempt, and let none reach anybody."""
     seen = Asked()
 
-    def attempt(
-        _self: object, _method: object, _url: object, headers: Any, _body: object, patience: float
-    ) -> Any:
+    def attempt(headers: Any, patience: float) -> Any:
         seen.patience.append(patience)
         seen.told.append(headers.get(HEADER))
         raise AttemptFailed(How.RESET, "a test")
 
-    def forward(*args: Any, **_: bool) -> Any:
-        return attempt(*args)
+    async def open_(
+        _self: object, _method: object, hop: Hop, _body: object, patience: float, **_: bool
+    ) -> Any:
+        return attempt(hop.headers, patience)
 
     async def connect(
         _self: object, _url: object, headers: Any, _protocols: object, patience: float
     ) -> Any:
-        return attempt(None, None, None, headers, None, patience)
+        return attempt(headers, patience)
 
-    monkeypatch.setattr(Upstream, "attempt", attempt)
-    monkeypatch.setattr(Upstream, "forward", forward)
+    monkeypatch.setattr(Upstream, "open", open_)
     monkeypatch.setattr(Sockets, "connect", connect)
     return seen
 

@@ -11,36 +11,38 @@ from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.verdict import Verdict
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.watch import Timing
-from gemproxy.routes.live import LIVE, Live
-from gemproxy.routes.parts import BASE_URL, FIRST_BYTE_TIMEOUT, IN_FLIGHT, SEND_TIMEOUT, UPSTREAM
-from gemproxy.routes.stream import STREAMING, Streaming
-from gemproxy.routes.unary import UNARY, Unary
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, IN_FLIGHT, REPAIR, Clients, Repair
 from gemproxy.web.app import create_app
 from tests.sockets import answering, connected, exchange, running, scripted
 
 
-async def streaming(values: Settings) -> Streaming:
-    """Return what the streams of a running application share."""
-    app = create_app(values)
-    async with running(app):
-        return app[STREAMING]
+async def start(values: Settings) -> None:
+    """Start an application, and end it."""
+    async with running(create_app(values)):
+        pass
+
+
+def repair_of(values: Settings) -> Repair:
+    """Return what the repairs of an application share."""
+    return create_app(values)[REPAIR]
 
 
 async def test_the_defaults_make_an_application() -> None:
     app = create_app(Settings())
 
-    assert app[BASE_URL] == URL("https://generativelanguage.googleapis.com")
-    assert app[FIRST_BYTE_TIMEOUT] == 3600
-    assert app[SEND_TIMEOUT] == 120
+    assert app[CLIENTS].send_timeout == 120
     assert app[IN_FLIGHT].limit == 1000
+    async with running(app):
+        assert app[DISPATCHER].base == URL("https://generativelanguage.googleapis.com")
+        assert app[DISPATCHER].patience == 3600
 
 
 async def test_the_upstream_is_open_while_the_application_runs() -> None:
     app = create_app(Settings())
-    assert UPSTREAM not in app
+    assert DISPATCHER not in app
 
     async with running(app):
-        assert app[STREAMING].upstream is app[UPSTREAM]
+        assert DISPATCHER in app
 
 
 async def test_repair_settings_reach_the_pacing_and_the_policy() -> None:
@@ -63,7 +65,7 @@ async def test_repair_settings_reach_the_pacing_and_the_policy() -> None:
         max_stream_bytes=12,
     )
 
-    shared = await streaming(Settings(repair=repair))
+    shared = repair_of(Settings(repair=repair))
 
     assert shared.budget == Budget(1, 2, 3, 4, 5)
     assert (shared.bodies.each, shared.bodies.total, shared.max_frame) == (9, 10, 11)
@@ -78,15 +80,17 @@ async def test_repair_settings_reach_the_pacing_and_the_policy() -> None:
 async def test_the_settings_for_unary_calls_reach_their_routes() -> None:
     repair = settings.Repair(keep_answer_bytes=1, unary_via_stream=True)
 
-    assert create_app(Settings(repair=repair))[UNARY] == Unary(1, via_stream=True)
+    shared = repair_of(Settings(repair=repair))
+
+    assert (shared.keep_answer, shared.via_stream) == (1, True)
 
 
 async def test_no_cap_on_extra_tokens_is_none() -> None:
-    assert (await streaming(Settings())).policy.max_extra_tokens is None
+    assert repair_of(Settings()).policy.max_extra_tokens is None
 
 
 async def test_the_settings_for_endings_reach_the_table() -> None:
-    shared = await streaming(Settings(finish_reasons={"OTHER": "accept", "LANGUAGE": "reroll"}))
+    shared = repair_of(Settings(finish_reasons={"OTHER": "accept", "LANGUAGE": "reroll"}))
 
     assert shared.policy.finish.of("OTHER") is Verdict.ACCEPT
     assert shared.policy.finish.of("LANGUAGE") is Verdict.REROLL
@@ -102,7 +106,7 @@ async def test_timing_settings_reach_the_watch() -> None:
     )
     client = settings.Client(heartbeat_seconds=6, headers_after_seconds=7, send_timeout_seconds=8)
 
-    shared = await streaming(Settings(upstream=upstream, client=client))
+    app = create_app(Settings(upstream=upstream, client=client))
 
     patience = {
         Patience.FIRST_BYTE: 1,
@@ -113,21 +117,23 @@ async def test_timing_settings_reach_the_watch() -> None:
         Patience.TOOL_FINISH: 5,
         Patience.EMPTY_FINISH: 2,
     }
-    assert shared.timing == Timing(patience, 6, 7)
-    assert shared.send_timeout == 8
+    assert app[REPAIR].timing == Timing(patience, 6, 7)
+    assert app[CLIENTS].send_timeout == 8
 
 
-async def test_the_settings_for_live_reach_its_route() -> None:
+async def test_the_settings_for_clients_reach_their_routes() -> None:
     values = Settings(
         upstream=settings.Upstream(first_byte_timeout_seconds=1),
         client=settings.Client(heartbeat_seconds=2, send_timeout_seconds=3),
-        repair=settings.Repair(max_frame_bytes=4),
+        server=settings.Server(
+            public_url="https://us.example", request_body_timeout=4, request_body_rate=5
+        ),
     )
     app = create_app(values)
-    async with running(app):
-        live = app[LIVE]
 
-    assert live == Live(live.sockets, 1, 2, 3, 4)
+    assert app[CLIENTS] == Clients("https://us.example", 3, 2, 4, 5)
+    async with running(app):
+        assert app[DISPATCHER].patience == 1
 
 
 async def test_the_environments_proxy_is_used_when_the_setting_says_so(
@@ -137,9 +143,9 @@ async def test_the_environments_proxy_is_used_when_the_setting_says_so(
     upstream = settings.Upstream(proxy="env")
 
     with pytest.raises(ValueError, match="proxy"):
-        await streaming(Settings(upstream=upstream))
+        await start(Settings(upstream=upstream))
 
-    await streaming(Settings(upstream=attrs.evolve(upstream, proxy="")))
+    await start(Settings(upstream=attrs.evolve(upstream, proxy="")))
 
 
 async def test_a_larger_body_than_the_settings_allow_is_refused() -> None:

@@ -14,7 +14,7 @@ from gemproxy.observe.logs import request_id_var
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.parting import NEVER
-from gemproxy.routes.parts import EXCHANGE, IN_FLIGHT, SEND_TIMEOUT
+from gemproxy.routes.parts import CLIENTS, EXCHANGE, IN_FLIGHT, Clients
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from tests.sockets import Client, chunk, connected, exchange, running
 
@@ -27,7 +27,7 @@ POST = REQUEST.replace(b"GET", b"POST")
 def app_of(handler: Handler, limit: int = 9) -> web.Application:
     app = web.Application(middlewares=MIDDLEWARES, client_max_size=4)
     app[IN_FLIGHT] = InFlight(limit, patience=0.01)
-    app[SEND_TIMEOUT] = 30.0
+    app[CLIENTS] = Clients(send_timeout=30.0)
     app.on_response_prepare.append(stamp)
     app.router.add_route("*", "/x", handler, name="x")
     app.router.add_get("/health", handler, name="health")

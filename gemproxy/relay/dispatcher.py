@@ -1,0 +1,230 @@
+"""The one way up: every request to the upstream is an attempt of the dispatcher's.
+
+For each attempt it takes a lease (``relay.leases``), which says with which credential and to which
+base the attempt goes; builds the URL and the headers; gives the upstream the time that the
+client's deadline leaves; sends the body; follows a download to where it is kept; and opens an
+entry in the exchange's account. When the attempt is let go, the entry is closed and the lease
+hears of it, exactly once: when the answer was whole, was refused, broke, or was left in the middle
+by a client, be it while the attempt was still being opened.
+
+The type of a body tells whether it may be sent twice (``relay.upstream``): plain ``bytes`` may.
+
+``Want`` says what an answer is wanted for, and so in which coding it is asked for and who keeps
+the time of its body. A URL that the upstream gave out for an upload comes with its credential, so
+no source is asked for one, and the outcome is in the account alone.
+"""
+
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import attrs
+from yarl import URL
+
+from gemproxy.core.errors import UpstreamRejection, upstream_error
+from gemproxy.core.repair.events import How
+from gemproxy.exchange.account import Entry
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.relay.bodies import Once, Outgoing
+from gemproxy.relay.handshake import Dialled, Sockets
+from gemproxy.relay.headers import retry_after, upstream_headers
+from gemproxy.relay.leases import CredentialSource, Lease, OwnLease
+from gemproxy.relay.redirects import FOLLOWED, MOST_HOPS, Hop, redirected
+from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream
+
+_SWITCHING_PROTOCOLS = 101
+_ERRORS = 400
+_NO_CLOSE_FRAME = 1006
+_LENGTH = "Content-Length"
+
+
+@attrs.frozen
+class Want:
+    """What an answer is wanted for.
+
+    ``identity`` asks for an uncompressed answer: always, never, or (None) in place of what the
+    client asks for. ``unpacked`` undoes a coding that comes nevertheless. ``watched`` says that
+    the caller keeps the time of the body, ``follows`` that a redirect may be followed.
+    """
+
+    identity: bool | None
+    unpacked: bool = False
+    watched: bool = False
+    follows: bool = False
+
+
+STREAM = Want(identity=True, unpacked=True, watched=True)
+"""To be read event by event."""
+EVENTS = Want(identity=True, watched=True)
+"""To be read event by event if it is a stream, else to be passed on as it came."""
+DOCUMENT = Want(identity=None, follows=True)
+"""To be read as a whole."""
+BYTES = Want(identity=False, follows=True)
+"""To be passed on as it comes."""
+
+
+@attrs.frozen(eq=False)
+class Dispatcher:
+    """Makes attempts. ``base`` is the upstream's base URL, ``source`` gives the leases.
+
+    ``patience`` counts the seconds that an answer has to begin, unless its client sets a deadline.
+    """
+
+    upstream: Upstream
+    sockets: Sockets
+    source: CredentialSource
+    base: URL
+    patience: float
+
+    def attempt(
+        self,
+        exchange: Exchange,
+        body: Outgoing = None,
+        want: Want = STREAM,
+        *,
+        elsewhere: bool = False,
+    ) -> AbstractAsyncContextManager[Reply]:
+        """Make one attempt and yield its answer; at the exit an unread body is abandoned.
+
+        ``elsewhere`` asks for another key than the last attempt had. Raises AttemptFailed when no
+        answer comes, and a GemproxyError for what is wrong with the request, its body included.
+        """
+        return _Attempt(self, exchange, body, want, elsewhere)
+
+    def silence(self, exchange: Exchange) -> float:
+        """Return the seconds for which an answer that has begun may pause."""
+        return exchange.deadline.silence(self.patience)
+
+    @asynccontextmanager
+    async def socket(self, exchange: Exchange, protocols: Iterable[str]) -> AsyncIterator[Dialled]:
+        """Open a WebSocket and yield it; ``protocols`` are the subprotocols to offer.
+
+        Raises as ``attempt`` does, UpstreamRejection for an error status, and UpstreamFailure for
+        another answer than a handshake.
+        """
+        lease = self.lease(exchange, elsewhere=False)
+        entry = _opened(exchange, lease)
+        try:
+            hop = _first_hop(exchange, lease, None, EVENTS)
+            patience = exchange.deadline.first_byte(self.patience)
+            dialled = await self.sockets.connect(hop.url, hop.headers, protocols, patience)
+            entry.status = _SWITCHING_PROTOCOLS
+            yield dialled
+            entry.how = _how_closed(dialled.socket.close_code)
+        except AttemptFailed as failure:
+            entry.how = failure.how
+            raise
+        except UpstreamRejection as rejection:
+            entry.status, entry.how = rejection.rejected_with, How.EOF
+            entry.error = upstream_error(rejection.body)
+            raise
+        finally:
+            _over(entry, lease)
+
+    def lease(self, exchange: Exchange, *, elsewhere: bool) -> Lease:
+        """Take the lease for one attempt. Raises BadRequest for a target that leads nowhere."""
+        _ = exchange.target
+        if exchange.given is not None:
+            return OwnLease(self.base, exchange.caller)
+        return self.source.lease(exchange, elsewhere=elsewhere)
+
+
+@attrs.define(eq=False)
+class _Attempt:
+    """An attempt as a context; a class, because a generator costs as much as all the rest of it."""
+
+    _dispatcher: Dispatcher
+    _exchange: Exchange
+    _body: Outgoing
+    _want: Want
+    _elsewhere: bool
+    _lease: Lease = attrs.field(init=False)
+    _entry: Entry = attrs.field(init=False)
+    _reply: Reply = attrs.field(init=False)
+
+    async def __aenter__(self) -> Reply:
+        exchange, want = self._exchange, self._want
+        lease = self._lease = self._dispatcher.lease(exchange, elsewhere=self._elsewhere)
+        entry = self._entry = _opened(exchange, lease)
+        try:
+            hop = _first_hop(exchange, lease, self._body, want)
+            reply = await self._send(hop)
+            if want.follows and exchange.method in FOLLOWED:
+                reply = await self._follow(hop, reply)
+        except BaseException as error:
+            if isinstance(error, AttemptFailed):
+                entry.how = error.how
+            _over(entry, lease)
+            raise
+        entry.status, entry.answered = reply.status, time.monotonic()
+        reply.lease = lease
+        self._reply = reply
+        return reply
+
+    async def __aexit__(self, *_: object) -> None:
+        reply, entry = self._reply, self._entry
+        reply.close()
+        entry.how, entry.error, entry.bytes = reply.how, reply.error, reply.size
+        if reply.status >= _ERRORS:
+            entry.retry_after = retry_after(reply.headers)
+        _over(entry, self._lease)
+
+    async def _send(self, hop: Hop) -> Reply:
+        """Make one request."""
+        dispatcher, method, want = self._dispatcher, self._exchange.method, self._want
+        patience = self._exchange.deadline.first_byte(dispatcher.patience)
+        reply = await dispatcher.upstream.open(
+            method, hop, self._body, patience, unpacked=want.unpacked
+        )
+        if want.watched:
+            reply.allow_silence(None)
+        return reply
+
+    async def _follow(self, hop: Hop, reply: Reply) -> Reply:
+        """Return the answer where the redirects end, or one that is not followed."""
+        base = self._lease.base
+        for _ in range(MOST_HOPS):
+            onward = redirected(base, hop, reply.status, reply.headers)
+            if onward is None:
+                break
+            reply.close()
+            hop = onward
+            reply = await self._send(hop)
+        return reply
+
+
+def _opened(exchange: Exchange, lease: Lease) -> Entry:
+    """Open the attempt's entry in the account."""
+    entry = Entry(time.monotonic(), lease.key)
+    exchange.account.entries.append(entry)
+    return entry
+
+
+def _over(entry: Entry, lease: Lease) -> None:
+    """Close the entry, and have the lease hear of it."""
+    entry.ended = time.monotonic()
+    lease.over(entry)
+
+
+def _first_hop(exchange: Exchange, lease: Lease, body: Outgoing, want: Want) -> Hop:
+    """Return the request as it goes up: its URL, and its headers with its one credential.
+
+    Bytes have their length, which the client library writes; a stream has the one that its client
+    named, if it did.
+    """
+    url, sent, identity = exchange.target.on(lease.base), lease.credential, want.identity
+    if sent is not None:
+        sent = sent.for_path(url.raw_path)
+    if identity is None:
+        identity = "Accept-Encoding" in exchange.headers
+    headers = upstream_headers(exchange.headers, sent, identity=identity)
+    if not isinstance(body, bytes | Once | None) and _LENGTH in exchange.headers:
+        headers[_LENGTH] = exchange.headers[_LENGTH]
+    return Hop(url, exchange.deadline.stamped(headers))
+
+
+def _how_closed(code: int | None) -> How | None:
+    """Return how a WebSocket ended, by its close code; None while it is open."""
+    if code is None:
+        return None
+    return How.RESET if code == _NO_CLOSE_FRAME else How.EOF

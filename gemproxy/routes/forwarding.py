@@ -1,0 +1,146 @@
+"""Forwarding: bytes in, bytes out, streamed both ways.
+
+Method, path, body, status and headers pass as they come. What changes is what a hop has to
+change: the hop-by-hop headers, the place of the credential, redirects of downloads, which
+are followed, and the URIs of files in small JSON bodies (see ``relay.addresses``). An event
+stream that breaks off ends with an error where its dialect is known by its path.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from gemproxy.core.errors import Busy, GemproxyError
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.relay.addresses import LIMIT, names_files
+from gemproxy.relay.bodies import Once, Outgoing
+from gemproxy.relay.dialects import MUTE
+from gemproxy.relay.dispatcher import BYTES, DOCUMENT
+from gemproxy.relay.downstream import ClientSink
+from gemproxy.relay.headers import downstream_headers
+from gemproxy.relay.incoming import Incoming
+from gemproxy.relay.passing import EndMark, passed_through
+from gemproxy.relay.unary import is_json
+from gemproxy.relay.upstream import AttemptFailed, Reply
+from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT
+from gemproxy.routes.refusing import BROKEN_OFF, beginning, is_refusal, no_answer, refuse
+
+Headers = CIMultiDict[str]
+Translate = Callable[[Reply, Headers], None]
+"""Edits the headers of an answer for the client."""
+
+_OK = 200
+
+
+async def pass_through(request: web.Request) -> web.StreamResponse:
+    """Send the request up and the answer down."""
+    limit = None if _is_form(request) else request.client_max_size
+    return await forward(
+        request,
+        request[EXCHANGE],
+        translate=lambda _, headers: move_location(request, headers),
+        limit=limit,
+    )
+
+
+async def forward(
+    request: web.Request, exchange: Exchange, *, translate: Translate, limit: int | None
+) -> web.StreamResponse:
+    """Answer a request with what the upstream answers to ``exchange``.
+
+    ``limit`` caps the request's body (bytes; None: no cap). Raises a GemproxyError while there is
+    nothing to pass on.
+    """
+    app = request.app
+    _ = exchange.target  # a request that leads nowhere is refused before its body is read
+    body = await _body(request, limit)
+    want = DOCUMENT if names_files(exchange.raw_target) else BYTES
+    sink = ClientSink(request, MUTE, app[CLIENTS].send_timeout, web.StreamResponse())
+    try:
+        async with app[DISPATCHER].attempt(exchange, body, want) as reply:
+            await pass_on(request, exchange, reply, sink, translate)
+    except AttemptFailed as failure:
+        exchange.account.upstream = failure.how
+        if not sink.committed:
+            raise no_answer(failure) from failure
+        await sink.fail(BROKEN_OFF.payload(exchange.id))
+    except GemproxyError as error:  # the client's own: its body broke while it was answered
+        if not sink.committed:
+            raise
+        await sink.fail(error.payload(exchange.id))
+    except asyncio.CancelledError:
+        if not app[IN_FLIGHT].expired or not sink.committed:
+            raise
+        await sink.fail(Busy("The proxy is shutting down.").payload(exchange.id))
+    return sink.response
+
+
+async def pass_on(
+    request: web.Request,
+    exchange: Exchange,
+    reply: Reply,
+    sink: ClientSink,
+    translate: Translate,
+) -> None:
+    """Pass an answer on, in a small JSON answer with our URIs for files."""
+    headers = downstream_headers(reply.headers, rewritten=False)
+    translate(reply, headers)
+    if is_refusal(exchange, reply):
+        await refuse(request, exchange, reply, sink, headers)
+        return
+    begun = b""
+    if names_files(exchange.raw_target) and _may_name_files(reply):
+        begun = await beginning(reply, LIMIT)
+        edited = addresses_of(request).outward(begun) if len(begun) <= LIMIT else None
+        if edited is not None:
+            begun = edited
+            headers["Content-Length"] = str(len(edited))
+    sink.dialect = passed_through(exchange.path, reply.status, headers)
+    await sink.open(reply.status, headers)
+    data = begun or await reply.read()
+    reply.allow_silence(request.app[DISPATCHER].silence(exchange))
+    await _stream(reply, sink, data)
+
+
+async def _stream(reply: Reply, sink: ClientSink, data: bytes) -> None:
+    """Pass on a body that begins with ``data``."""
+    over = EndMark(sink.dialect)
+    while data:
+        if over.is_in(data):
+            sink.dialect = MUTE  # its reader does not look at anything behind it
+        await sink.emit(data)
+        data = await reply.read()
+    await sink.finish()
+
+
+async def _body(request: web.Request, limit: int | None) -> Outgoing:
+    """Return what goes up as the request's body."""
+    if not request.body_exists:
+        return None
+    clients = request.app[CLIENTS]
+    incoming = Incoming(request, limit, clients.body_timeout, clients.body_rate)
+    if _may_hold_uris(request):
+        whole = b"".join([piece async for piece in incoming])
+        return Once(with_upstream_uris(request, whole))
+    return incoming
+
+
+def _may_hold_uris(request: web.Request) -> bool:
+    length = request.content_length
+    small = length is not None and length <= LIMIT
+    return small and is_json(request.headers) and "Content-Encoding" not in request.headers
+
+
+def _may_name_files(reply: Reply) -> bool:
+    named = reply.headers.get("Content-Length", "0")
+    small = named.isdecimal() and int(named) <= LIMIT
+    plain = "Content-Encoding" not in reply.headers
+    return reply.status == _OK and small and plain and is_json(reply.headers)
+
+
+def _is_form(request: web.Request) -> bool:
+    """Tell a body that holds a file, as OpenAI's clients upload it."""
+    return request.content_type == "multipart/form-data"

@@ -1,0 +1,71 @@
+"""What a client is told where there is no answer of the upstream's to pass on as it came."""
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from gemproxy.core.errors import (
+    GemproxyError,
+    NoFirstByte,
+    Unreachable,
+    Unrepaired,
+    UpstreamFailure,
+)
+from gemproxy.core.repair.events import How
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.generation.generation import Refused
+from gemproxy.relay.downstream import ClientSink
+from gemproxy.relay.pages import Refusal, is_of_gemini, may_be_unreadable, readable
+from gemproxy.relay.upstream import AttemptFailed, Reply
+
+_ERROR_BODY_LIMIT = 1 << 20
+_STREAM = ":streamGenerateContent"
+
+BROKEN_OFF = Unrepaired("The upstream broke off in the middle of its answer.")
+
+
+def no_answer(failure: AttemptFailed) -> GemproxyError:
+    """Return what a client is told of an upstream that gave no answer at all."""
+    if failure.how is How.UNREACHABLE:
+        return Unreachable("The upstream cannot be reached.")
+    if failure.how is How.NO_FIRST_BYTE:
+        return NoFirstByte("The upstream did not answer in time.")
+    return UpstreamFailure("The upstream closed the connection without an answer.")
+
+
+def refusal(refused: Refused, exchange: Exchange, *, array: bool = False) -> web.Response:
+    """Return the upstream's own error answer; ``array`` when the client reads a list."""
+    came = Refusal(refused.status, refused.headers, refused.error.body)
+    return response_of(readable(came, exchange.id, array=array))
+
+
+def response_of(refusal: Refusal) -> web.Response:
+    """Return an error answer as a response."""
+    return web.Response(status=refusal.status, headers=refusal.headers, body=refusal.body)
+
+
+def is_refusal(exchange: Exchange, reply: Reply) -> bool:
+    """Tell an error answer to a client of Gemini that has to be looked at as a whole."""
+    of_gemini = exchange.method != "HEAD" and is_of_gemini(exchange.path)
+    return of_gemini and may_be_unreadable(reply.status, reply.headers)
+
+
+async def refuse(
+    request: web.Request,
+    exchange: Exchange,
+    reply: Reply,
+    sink: ClientSink,
+    headers: CIMultiDict[str],
+) -> None:
+    """Pass an error answer on in a form that every SDK can read; of a long one the beginning."""
+    body = await beginning(reply, _ERROR_BODY_LIMIT)
+    array = exchange.path.endswith(_STREAM) and "sse" not in request.query.getall("alt", [])
+    readable_one = readable(Refusal(reply.status, headers, body), exchange.id, array=array)
+    await sink.answer(readable_one.status, readable_one.headers, readable_one.body)
+
+
+async def beginning(reply: Reply, limit: int) -> bytes:
+    """Return the whole body when it is small, else a beginning that is longer than ``limit``."""
+    begun = bytearray()
+    while len(begun) <= limit and (data := await reply.read()):
+        begun += data
+    return bytes(begun)
