@@ -1,1 +1,1 @@
-"""Settings, where they come from, and what they say."""
+"""Settings, their sources, TLS, and the proxy on the way out."""

@@ -1,8 +1,8 @@
-"""What the value of a setting must be.
+"""The kinds of values that settings have.
 
-A ``Kind`` is the metadata of a setting's annotation: how a raw value of any source (TOML,
-a variable, a flag) becomes the value, and how the value is shown to people. So a setting
-is declared in one place, and its parsing and printing cannot drift apart from it.
+A ``Kind`` is the metadata of a setting's annotation. It parses a raw value of any source (TOML, a
+variable, a flag) and shows the value to people, so a setting is declared, parsed and printed by one
+annotation.
 """
 
 import functools
@@ -23,11 +23,11 @@ SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 @attrs.frozen
 class Kind:
-    """How a value is read and shown.
+    """How a value is parsed and shown.
 
-    ``parse`` takes a raw value, or one it returned before, and returns the value. Its
-    ValueError goes on where the value ends: "is not a whole number". ``show`` returns the
-    value for people, without its secrets.
+    ``parse`` returns the value of a raw value, or of a value that it returned before. The text of
+    its ValueError continues a sentence that begins with the value: "is not a whole number".
+    ``show`` returns the value for people, without its secrets.
     """
 
     parse: Callable[[Any], Any]
@@ -35,14 +35,14 @@ class Kind:
 
 
 def kind_of(annotation: object) -> Kind | None:
-    """Return the Kind that ``Annotated`` carries, or None for any other annotation."""
+    """Return the Kind in an ``Annotated``, or None for any other annotation."""
     metadata = getattr(annotation, "__metadata__", ())
     return next((item for item in metadata if isinstance(item, Kind)), None)
 
 
 @functools.cache
 def converter() -> cattrs.Converter:
-    """Return a cattrs converter that reads annotated values by their Kind."""
+    """Return a cattrs converter that parses annotated values by their Kind."""
 
     def parse(value: object, annotation: object) -> object:
         kind = kind_of(annotation)

@@ -1,14 +1,14 @@
-"""The HTTP proxy on the way out: the one of the settings, or the environment's.
+"""The HTTP proxy on the way out: from the settings or from the environment.
 
 The variables are those of curl: HTTPS_PROXY or HTTP_PROXY by the upstream's scheme, then
-ALL_PROXY, each in lower case first, unless NO_PROXY names the upstream. Its entries stand between
-commas or blanks. They are ``*``, a host, a domain with or without a dot or ``*.`` before it, an
-address, or a network such as ``10.0.0.0/8``; a port may stand behind all but the last. Names are
-not looked up, so an address names only an upstream that is written as one.
+ALL_PROXY, each in lower case first, unless NO_PROXY names the upstream. Commas or blanks separate
+its entries. An entry is ``*``, a host, a domain with or without a dot or ``*.`` before it, an
+address, or a network such as ``10.0.0.0/8``; all but a network may have a port. Names are not
+resolved, so an address matches only an upstream that is written as an address.
 
-A user's name and password go up as the bytes that their percent-encoding stands for, and other
-characters as UTF-8 (RFC 7617 section 2.1; curl does the same). aiohttp would write them in Latin-1,
-which has no bytes for most characters, and fail with each request.
+The user's name and password are sent as the bytes that their percent-encoding represents, and other
+characters as UTF-8 (RFC 7617 section 2.1; curl does the same). aiohttp would encode them in
+Latin-1, which lacks most characters, and fail with each request.
 """
 
 import ipaddress
@@ -24,14 +24,14 @@ _WITH_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d{1,5}))?"
 
 
 class UnusableProxy(ValueError):
-    """There is no way through this proxy; the message is for people and has no secret."""
+    """The proxy cannot be used; the message is for people and contains no secret."""
 
 
 def resolve_proxy(setting: str, upstream: URL, environ: Mapping[str, str]) -> URL | None:
     """Return the HTTP proxy on the way to ``upstream``, or None for a direct connection.
 
     ``setting`` is a proxy URL, "" for none, or "env" to follow ``environ``. The user information
-    of the URL is as aiohttp has to get it. Raises UnusableProxy.
+    of the URL is encoded as aiohttp needs it. Raises UnusableProxy.
     """
     name, url = ("the proxy", setting)
     if setting == "env":
@@ -41,7 +41,7 @@ def resolve_proxy(setting: str, upstream: URL, environ: Mapping[str, str]) -> UR
 
 
 def _of_environment(upstream: URL, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the variable that counts, and its value; two empty strings for none."""
+    """Return the name and value of the variable to use; two empty strings if none is set."""
 
     def found(name: str) -> tuple[str, str]:
         return next(((key, environ[key]) for key in (name, name.upper()) if environ.get(key)), none)
@@ -75,12 +75,12 @@ def _usable(name: str, url: str) -> URL:
 
 
 def _octets(raw: str | None) -> str | None:
-    """Return percent-encoded text as one character for each byte, which is what Latin-1 undoes."""
+    """Decode percent-encoded text to one character per byte, which aiohttp encodes in Latin-1."""
     return None if raw is None else unquote_to_bytes(raw).decode("latin-1")
 
 
 def _names(entry: str, upstream: URL) -> bool:
-    """Tell whether an entry of NO_PROXY names ``upstream``."""
+    """Return whether an entry of NO_PROXY matches ``upstream``."""
     if entry == "*":
         return True
     found = _WITH_PORT.fullmatch(entry)
@@ -98,7 +98,7 @@ def _names(entry: str, upstream: URL) -> bool:
 
 
 def _network(text: str) -> Network | None:
-    """Return an address or a network; an IPv4 address in IPv6's form is the former."""
+    """Return an address or a network; an IPv4 address in IPv6's form becomes IPv4."""
     try:
         network = ipaddress.ip_network(text.partition("%")[0], strict=False)
     except ValueError:
@@ -108,7 +108,7 @@ def _network(text: str) -> Network | None:
 
 
 def _ascii(domain: str) -> str:
-    """Return a name as it stands in a URL; "" for what is none."""
+    """Return a host name as URLs have it; "" for an invalid name."""
     try:
         return (URL.build(scheme="http", host=domain).raw_host or "").lower()
     except ValueError:

@@ -1,4 +1,4 @@
-"""The settings: one frozen tree, and for every value in it where it came from.
+"""The settings: one frozen tree, and the origin of every value in it.
 
 Sources, each stronger than the one before:
 
@@ -11,13 +11,13 @@ Sources, each stronger than the one before:
              from .env, then from the environment
     flags    --section.key VALUE, and --key VALUE for the section ``server``
 
-An alias is weaker than every name of our own, even than one in .env, because anything may
-have set it for a purpose of its own. A secret may be kept in a file: as ``file:///path``,
-or by the name of its variable with ``_FILE`` added.
+An alias is weaker than every name of our own, even than one in .env, because other programs may
+have set it for another purpose. A secret may be kept in a file: as ``file:///path``, or by the name
+of its variable with ``_FILE`` added.
 
-typed-settings finds the settings in the tree and merges the sources; cattrs builds the
-result. The errors are reported here, because an operator is owed all problems at once,
-one line each, with the name of the variable, file or flag that has to be mended.
+typed-settings finds the settings in the tree and merges the sources; cattrs builds the result. This
+module reports the errors, because an operator needs all problems at once, one line each, with the
+name of the variable, file or flag to correct.
 """
 
 import dataclasses
@@ -80,7 +80,7 @@ ALIASES = {
 REASONS = "finish_reasons"
 
 _LONG_THOUGHT_SECONDS = 300
-"""Answers that took longer to begin were reported of several models."""
+"""Several models were reported to need longer than this before an answer begins."""
 
 
 class SettingsError(Exception):
@@ -91,23 +91,23 @@ class SettingsError(Exception):
         self.problems = list(problems)
 
 
-# The string under a key is its help on the command line and its comment in conf.
+# The string below a key is its help on the command line and its comment in conf.
 
 
 @attrs.frozen(kw_only=True)
 class Server:
-    """How the proxy is reached and what it takes in."""
+    """The address of the proxy, and the limits for its clients."""
 
     host: Name = "127.0.0.1"
     """Address to listen on; one that other machines reach needs allow_passthrough_keys."""
     port: Port = 8000
     """Port to listen on; 0 takes any free one."""
     tls_cert: Text = ""
-    """PEM file with the certificate chain by which the port speaks TLS; empty: no TLS."""
+    """PEM file with the certificate chain for TLS on the port; empty: no TLS."""
     tls_key: Text = ""
     """PEM file with the certificate's private key, which has no passphrase."""
     public_url: PublicUrl = ""
-    """Base URL by which clients reach the proxy; empty: the host that each of them names."""
+    """Base URL of the proxy for its clients; empty: the Host of each request."""
     max_connections: Positive = 1000
     """Requests served at the same time; one more is answered with 503."""
     drain_timeout: SecondsOrNone = 30.0
@@ -117,25 +117,25 @@ class Server:
     request_header_timeout: Seconds = 30.0
     """Seconds that a client may take to send the head of a request."""
     request_body_timeout: Seconds = 60.0
-    """Seconds that a client may let the body of a request wait."""
+    """Seconds that a client may pause in the body of a request."""
     request_body_rate: Count = 500
-    """Bytes per second that a request body must bring on average; 0: any pace."""
+    """Bytes per second that a request body must bring on average; 0: any rate."""
     workers: Positive = 1
     """Processes that share the port."""
     max_body_bytes: Bytes = 128 << 20
-    """Largest request body that is no upload; a larger one is answered with 413."""
+    """Largest request body except uploads; a larger one is answered with 413."""
     cors_origins: Origins = ()
-    """Origins whose pages may call from a browser, * for any; none: CORS is not ours."""
+    """Origins whose pages may call from a browser, * for any; none: no CORS headers."""
 
 
 @attrs.frozen(kw_only=True)
 class Upstream:
-    """Gemini, and the way to it."""
+    """Gemini, and the connection to it."""
 
     url_base: UrlBase = "https://generativelanguage.googleapis.com"
-    """Where requests go; a path in it is put before theirs."""
+    """Base URL of the upstream; its path is put before the path of a request."""
     proxy: ProxyUrl = attrs.field(default="", repr=SECRET)
-    """HTTP proxy on the way: a URL, env (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), or empty."""
+    """HTTP proxy to Gemini: a URL, env (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), or empty."""
     connect_timeout_seconds: Seconds = 10.0
     """Seconds to connect."""
     first_byte_timeout_seconds: Seconds = 3600.0
@@ -147,21 +147,21 @@ class Upstream:
     finish_grace_seconds: SecondsOrNone = 3.0
     """Seconds that a stream may stay open after its finishReason."""
     tool_finish_grace_seconds: SecondsOrNone = 30.0
-    """The same when the request has server tools, which may go on after a finishReason."""
+    """The same if the request has server tools, which may continue after a finishReason."""
 
 
 @attrs.frozen(kw_only=True)
 class Repair:
-    """How a broken stream is made whole, and what that may cost."""
+    """How broken streams are repaired, and the limits of the cost."""
 
     enabled: Switch = True
     """Repair streams; false passes every stream on as it comes."""
     max_consecutive_retries: Count = 5
-    """Further attempts in a row that bring no new character; a new one resets the count."""
+    """Further attempts in a row without a new character; a new one resets the count."""
     retry_delay_ms: Count = 1000
     """Milliseconds before an attempt after the first resume; grows with each in a row."""
     max_delay_ms: Count = 30_000
-    """Milliseconds up to which that delay grows."""
+    """Most milliseconds of that delay."""
     max_resumes: Count = 20
     """Further attempts for one request in all."""
     max_seconds: Seconds = 3600.0
@@ -169,15 +169,15 @@ class Repair:
     max_extra_tokens: Count = 0
     """Tokens that the further attempts of one request may cost in all; 0 is no cap."""
     swallow_thoughts_after_retry: Switch = True
-    """Keep the thoughts of further attempts from the client."""
+    """Drop the thoughts of further attempts."""
     hold_function_calls: Switch = True
     """Hold function calls until the turn ends; false sends them at once, beyond repair."""
     empty_stop_retries: Count = 2
-    """Further attempts for an answer that says STOP and nothing else."""
+    """Further attempts for an answer with STOP and no content."""
     retry_after_limit_seconds: SecondsOrNone = 30.0
     """Longest wait that a 429 or 5xx may ask for; with a longer one it is passed on."""
     retries_per_minute: Count = 10
-    """Retries after 429 or 5xx that a key has for a model besides a fifth of its requests."""
+    """Retries after 429 or 5xx of a key for a model, in addition to a fifth of its requests."""
     keep_body_bytes: Bytes = 32 << 20
     """Largest request body that is kept for a further attempt."""
     keep_total_bytes: Bytes = 512 << 20
@@ -185,28 +185,28 @@ class Repair:
     max_frame_bytes: Bytes = 64 << 20
     """Largest frame of a stream or Live message; a larger one counts as an interruption."""
     max_stream_bytes: Bytes = 256 << 20
-    """Most bytes of one stream, without what its attempts repeat; beyond, it ends with an error."""
+    """Most bytes of one stream, without repetitions; beyond, it ends with an error."""
     keep_answer_bytes: Bytes = 8 << 20
-    """Largest unary answer that is read to its end first, so that a cut one is asked again."""
+    """Largest unary answer that is read to its end first, so a cut one can be asked again."""
     unary_via_stream: Switch = False
-    """Run generateContent upstream as a stream, so that a cut is resumed, not begun again."""
+    """Run generateContent upstream as a stream, so a cut is resumed, not restarted."""
 
 
 @attrs.frozen(kw_only=True)
 class Client:
-    """What a waiting client gets."""
+    """Time limits towards the client."""
 
     heartbeat_seconds: Seconds = 15.0
     """Seconds of silence after which a blank line, or a ping in Live, keeps it alive."""
     headers_after_seconds: Seconds = 25.0
-    """Seconds after which the response headers go out although no frame has come."""
+    """Seconds after which the response headers go out even without a frame."""
     send_timeout_seconds: Seconds = 120.0
-    """Seconds that a client may leave what it was sent unacknowledged."""
+    """Seconds that a client may leave sent data unacknowledged."""
 
 
 @attrs.frozen(kw_only=True)
 class Logging:
-    """What is logged, and where."""
+    """Level, format and file of the log."""
 
     level: Level = "info"
     """Least severe level that is logged: debug, info, warning, error or critical."""
@@ -215,7 +215,7 @@ class Logging:
     file: Text = ""
     """File that gets the log besides standard error, rotated at 10 MiB; empty: none."""
     debug_mode: Switch = False
-    """Log at level debug, whatever the level says."""
+    """Log at level debug, regardless of the level."""
 
 
 def _endings() -> dict[str, Ending]:
@@ -230,7 +230,7 @@ class Settings:
     upstream: Upstream = Upstream()
     repair: Repair = Repair()
     finish_reasons: Mapping[str, Ending] = attrs.field(factory=_endings)
-    """What a finishReason means: accept, resume, replay or reroll (replay once)."""
+    """The meaning of a finishReason: accept, resume, replay or reroll (replay once)."""
     client: Client = Client()
     logging: Logging = Logging()
 
@@ -243,10 +243,10 @@ class Settings:
     ) -> "Loaded":
         """Read every source and return the settings with their origins.
 
-        ``argv`` holds flags alone (None: there are none). ``environ`` stands for the
-        environment of the process. ``cwd`` is where ``.env`` and ``conf/gemproxy.toml``
-        are; with None that is the working directory, and the checkout's conf is the
-        second choice. Raises SettingsError with all problems.
+        ``argv`` holds only flags (None: no flags). ``environ`` replaces the environment of the
+        process. ``cwd`` is the directory of ``.env`` and ``conf/gemproxy.toml``; None means the
+        working directory, and then the checkout's conf is the second choice. Raises SettingsError
+        with all problems.
         """
         places = [cwd] if cwd else [Path.cwd(), CHECKOUT]
         sources = Sources(catalogue(), places[0])
@@ -271,7 +271,7 @@ class Loaded:
     origins: Mapping[str, str]
 
     def warnings(self) -> Iterator[str]:
-        """Yield what can be meant so, and rarely is."""
+        """Yield warnings about settings that are valid but probably unintended."""
         path = "upstream.first_byte_timeout_seconds"
         seconds = self.settings.upstream.first_byte_timeout_seconds
         if seconds < _LONG_THOUGHT_SECONDS:
@@ -292,7 +292,7 @@ class Loaded:
 
 @functools.cache
 def catalogue() -> Catalogue:
-    """Return all settings by path; each finishReason is a setting of its own."""
+    """Return all settings by path; each finishReason is its own setting."""
     options: dict[str, OptionInfo] = {}
     ending: Any = Ending
     for option in deep_options(Settings):
@@ -319,7 +319,7 @@ def _flatten(settings: Settings) -> dict[str, Any]:
 
 
 def _load(sources: Sources, environ: Mapping[str, str]) -> Loaded:
-    """Return the settings, or raise SettingsError when anything is wrong anywhere."""
+    """Return the settings; raise SettingsError if any value is wrong."""
     merged = merge_settings(tuple(sources.options()), sources.layers)
     problems = list(sources.problems)
     values: dict[str, Any] = {}
@@ -340,7 +340,7 @@ def _load(sources: Sources, environ: Mapping[str, str]) -> Loaded:
 
 
 def _value(option: OptionInfo, loaded: LoadedValue) -> object:
-    """Return the value of a setting; raise ValueError with a sentence about what is wrong."""
+    """Return the value of a setting; raise ValueError with a sentence about the problem."""
     section, _, name = option.path.partition(".")
     if section == REASONS:
         _refuse_fixed_reason(name)
@@ -353,7 +353,7 @@ def _value(option: OptionInfo, loaded: LoadedValue) -> object:
 
 
 def _refuse_fixed_reason(name: str) -> None:
-    """Raise ValueError for an ending whose meaning is not up to settings."""
+    """Raise ValueError for a finishReason whose meaning settings must not change."""
     if name in POLICY_REASONS or name.startswith("IMAGE_"):
         raise ValueError("cannot be set: a policy ending is passed on, never worked around")
     if name in FIXED_REASONS:
@@ -372,7 +372,7 @@ def _secret_of(raw: object) -> object:
 
 
 def _conflicts(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is wrong between settings that are right each for itself."""
+    """Yield problems between settings that are valid individually."""
     host = values.get("server.host", "localhost")
     if not values.get("server.allow_passthrough_keys", True) and not _is_loopback(host):
         yield problem(
@@ -398,7 +398,7 @@ def _conflicts(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterato
 def _ways_out(
     values: Mapping[str, Any], origins: Mapping[str, str], environ: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield what is wrong with the proxy on the way out, of which ``environ`` may have the word."""
+    """Yield problems of the proxy on the way out, which may be set in ``environ``."""
     if "upstream.proxy" in values and "upstream.url_base" in values:
         try:
             resolve_proxy(values["upstream.proxy"], URL(values["upstream.url_base"]), environ)
@@ -407,9 +407,9 @@ def _ways_out(
 
 
 def _tls_problem(cert: str, key: str) -> TlsError | None:
-    """Return what keeps the port from speaking TLS with these files; two empty names ask for none.
+    """Return the problems of TLS with these files; two empty names mean no TLS.
 
-    A certificate without a key would start a server without TLS, or none at all.
+    Both files are required: a certificate without a key could start a server without TLS.
     """
     if bool(cert) != bool(key):
         missing, given = ("tls_key", "tls_cert") if cert else ("tls_cert", "tls_key")

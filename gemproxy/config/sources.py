@@ -1,8 +1,8 @@
-"""The places that settings are read from: TOML files, variables, ``.env``, flags.
+"""The sources of settings: TOML files, variables, ``.env``, flags.
 
-Each source turns what it finds into layers of raw values by path, ``section.key``, with
-the name of where they stood. Nothing is checked here except that the names exist; what
-does not is a problem, as a misspelled name would otherwise be a setting without effect.
+Each source yields layers of raw values by path, ``section.key``, with the name of their origin.
+This module checks only that the names exist; an unknown name is a problem, because a misspelled
+setting would have no effect.
 """
 
 import argparse
@@ -27,13 +27,13 @@ FILES_VARIABLE = "GEMPROXY_SETTINGS"
 
 CONF = Path("conf", "gemproxy.toml")
 SHORT_SECTION = "server"
-"""The section whose keys go without its name in variables and flags."""
+"""The section whose name is omitted in variables and flags."""
 
 SERVICE_LINK = re.compile(
     r"GEMPROXY_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)"
 )
 SERVICE_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://.*")
-"""Names and values that Kubernetes sets in every container beside a Service "gemproxy"."""
+"""Variables that Kubernetes sets in every container if a Service is called "gemproxy"."""
 
 DOTENV_LINE = re.compile(
     r"""\s* (?:export\s+)? (?P<name>[A-Za-z_]\w*) \s*=\s*
@@ -50,8 +50,8 @@ Flags = Mapping[str, tuple[str, str]]
 class Catalogue:
     """Every setting by its path, in the order of the tree.
 
-    The keys of ``open_section`` are free: any upper-case name is a setting there, made
-    after ``template``.
+    ``open_section`` accepts any upper-case name as a key, which becomes a setting like
+    ``template``.
     """
 
     options: Mapping[str, OptionInfo]
@@ -66,9 +66,9 @@ class Catalogue:
         return self.options.get(path)
 
     def variables(self, present: Iterable[str] = ()) -> dict[str, str]:
-        """Return variable -> path; where two name one path, the later is the stronger.
+        """Return variable -> path; if two name one path, the later is stronger.
 
-        Names of the open section that have no default are found among ``present``.
+        Names of the open section without a default are found among ``present``.
         """
         short: dict[str, str] = {}
         full: dict[str, str] = {}
@@ -90,7 +90,7 @@ class Catalogue:
 
 
 def problem(name: str, why: str, origin: str) -> str:
-    """Return the one line that tells an operator what to mend, and where."""
+    """Return a line for the operator about a problem and its place."""
     return f"{name}: {why} (from {origin})"
 
 
@@ -109,7 +109,7 @@ class Sources:
     problems: list[str] = attrs.field(factory=list)
 
     def add(self, values: Mapping[str, object], origin: str) -> None:
-        """Lay values by path over what is there."""
+        """Add a layer of values by path over the present ones."""
         tree: dict[str, Any] = {}
         for path, value in values.items():
             set_path(tree, path, value)
@@ -143,11 +143,11 @@ class Sources:
         for before, argument in zip(["", *rest], rest, strict=False):
             if argument.startswith("-"):
                 self._refuse(argument.partition("=")[0], known, "the command line")
-            elif not before.startswith("-"):  # else it is the value of that unknown flag
+            elif not before.startswith("-"):  # otherwise it is the value of that unknown flag
                 self.problems.append(problem(argument, "not expected", "the command line"))
 
     def add_flags(self, flags: Flags) -> None:
-        """Add the values of flags, each as a layer that names it."""
+        """Add the values of flags, each as a layer with the flag's name."""
         for path, (value, flag) in flags.items():
             self.add({path: value}, f"flag {flag}")
 
@@ -177,13 +177,13 @@ class Sources:
     def add_aliases(
         self, label: str, variables: Mapping[str, str], aliases: Mapping[str, str]
     ) -> None:
-        """Add the plain names; anything may set them, so an empty one counts as not set."""
+        """Add the aliases; other programs may set them, so an empty one counts as unset."""
         for name, path in aliases.items():
             if variables.get(name):
                 self.add({path: variables[name]}, f"{label} {name}")
 
     def add_variables(self, label: str, variables: Mapping[str, str]) -> None:
-        """Add our own names, and report those with our prefix that are none."""
+        """Add our own names, and report unknown names with our prefix."""
         known = self.catalogue.variables(present=variables)
         for name, path in known.items():
             if name in variables:
@@ -197,7 +197,7 @@ class Sources:
     def add_files(
         self, config: Sequence[str], variables: Mapping[str, str], places: Sequence[Path]
     ) -> None:
-        """Add the TOML files that are named, or else the first conf that is in a place."""
+        """Add the named TOML files, or else the first conf that exists in a default place."""
         named = variables.get(FILES_VARIABLE)
         if config:
             self._add_named(config, "flag --config")
@@ -263,7 +263,7 @@ class Sources:
 
 
 class _Record(argparse.Action):
-    """Keeps a value together with the spelling of the flag that gave it."""
+    """Stores a value together with the spelling of its flag."""
 
     def __call__(
         self,
@@ -276,7 +276,7 @@ class _Record(argparse.Action):
 
 
 def _parser(catalogue: Catalogue, argv: Sequence[str]) -> argparse.ArgumentParser:
-    """Return a parser of every flag, among them the free names that ``argv`` holds."""
+    """Return a parser of every flag, including the free names in ``argv``."""
     parser = argparse.ArgumentParser(
         usage="gemproxy [serve | check] [--config FILE] [--section.key VALUE] ...",
         add_help=False,

@@ -1,9 +1,9 @@
 """TLS for the proxy's own socket: a certificate chain and its private key, from two PEM files.
 
-The files are read when the settings are, so that ``gemproxy check`` finds what is wrong with
-them, and once more by each process that serves. A renewed certificate is used from the next
-start on. What the key file holds is in no message; OpenSSL's own messages, which name no file,
-are told in our words.
+The files are read together with the settings, so ``gemproxy check`` reports their problems, and
+again by each serving process. A renewed certificate is used after the next start. No message
+contains the content of the key file. OpenSSL's own messages, which name no file, are replaced by
+ours.
 """
 
 import ssl
@@ -13,9 +13,9 @@ _NO_MATCH = "KEY_VALUES_MISMATCH"
 
 
 class TlsError(ValueError):
-    """A file cannot be used; ``setting`` names the one that is to be mended, without its section.
+    """A file cannot be used; ``setting`` names the setting to correct, without its section.
 
-    The message goes on where the value ends: "cannot be read: No such file or directory".
+    The message continues after the value: "cannot be read: No such file or directory".
     """
 
     def __init__(self, setting: str, message: str) -> None:
@@ -26,8 +26,8 @@ class TlsError(ValueError):
 def server_context(cert: str, key: str) -> ssl.SSLContext:
     """Return the TLS of a server with the chain in the file ``cert`` and the key in ``key``.
 
-    TLS 1.2 is the least that is spoken. Raises TlsError for a file that is missing, cannot be
-    read or holds something else, and for a key that belongs to another certificate.
+    The oldest accepted version is TLS 1.2. Raises TlsError for a file that is missing, cannot be
+    read or has other content, and for a key that belongs to another certificate.
     """
     _readable("tls_cert", cert)
     _readable("tls_key", key)
@@ -52,7 +52,7 @@ def _readable(setting: str, file: str) -> None:
 
 
 def _check_certificate(cert: str) -> None:
-    """Raise TlsError unless the file holds certificates; OpenSSL does not say which file it is."""
+    """Raise TlsError unless the file holds certificates; OpenSSL's errors name no file."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cert)
     except ssl.SSLError:
@@ -60,5 +60,5 @@ def _check_certificate(cert: str) -> None:
 
 
 def _no_passphrase() -> str:
-    """Refuse a key that is encrypted: OpenSSL would ask for its passphrase on the terminal."""
+    """Refuse an encrypted key, because OpenSSL would ask for its passphrase on the terminal."""
     raise TlsError("tls_key", "needs a passphrase, which nobody could be asked for")

@@ -1,12 +1,12 @@
-"""``gemproxy demo``: watch a broken stream being repaired, with nothing but this machine.
+"""``gemproxy demo``: watch the repair of a broken stream, on this machine alone.
 
-A fake Gemini breaks one long answer six times, each time in another way. The proxy, the
-real one, stands in front of it, and a plain HTTP client reads the answer through it, over
-real sockets. What the client reads is shown as it comes, and where each repair happened;
-then the bytes that it received are compared with the uncut answer.
+A fake Gemini breaks one long answer six times, each time in another way. The real proxy stands in
+front of it, and a plain HTTP client reads the answer through the proxy, over real sockets. The demo
+shows the client's text as it comes, with a mark at each repair, and then compares the received
+bytes with the uncut answer.
 
-On a terminal the proxy goes on serving until Ctrl-C, so that it can be tried out with curl
-or an SDK. Elsewhere the demo ends by itself. Exit code: 0 when the answer was exact, else 1.
+On a terminal the proxy keeps serving until Ctrl-C, to be tried with curl or an SDK. Elsewhere the
+demo ends by itself. Exit code: 0 if the answer was exact, else 1.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What the demo shows: the text as it comes, a mark at each repair, the verdict."""
+"""The output of the demo: the text as it comes, a mark at each repair, the verdict."""
 
 from typing import TextIO
 
@@ -31,7 +31,7 @@ for chunk in client.models.generate_content_stream(model="{model}", contents="He
 
 @attrs.define
 class Screen:
-    """Writes to a terminal, or, without colour, to anything."""
+    """Writes to a terminal, or to any other stream without colour."""
 
     out: TextIO
     colour: bool
@@ -39,7 +39,7 @@ class Screen:
     _repairs: int = 0
 
     def opening(self, proxy: str, upstream: str, faults: tuple[str, ...]) -> None:
-        """Say what is going to happen."""
+        """Announce the coming steps."""
         self.say(self._bold("gemproxy demo"))
         self.say(f"fake Gemini  {upstream}  breaks its answer: {', '.join(faults)}")
         self.say(f"gemproxy     {proxy}  stands in front of it")
@@ -53,7 +53,7 @@ class Screen:
         self.out.flush()
 
     def repair(self, repair: Repair) -> None:
-        """Mark the place of a repair; the mark is no part of what the client reads."""
+        """Mark the place of a repair; the mark is not part of the client's text."""
         self._repairs += 1
         broke = _BREAKS.get(repair.fault.partition("@")[0].partition(":")[0], repair.cause)
         done = _PLANS.get(repair.plan, repair.plan)
@@ -62,7 +62,7 @@ class Screen:
         self.out.flush()
 
     def verdict(self, verdict: Verdict) -> None:
-        """Say whether the client was served."""
+        """Print whether the client got the exact answer."""
         received, uncut = verdict.digests
         self.say("\n")
         self.say(self._bold("Verdict"))
@@ -80,7 +80,7 @@ class Screen:
         self.say(self._bold(f"  {exact if verdict.exact else 'BROKEN'}") + "\n")
 
     def snippets(self, url: str, model: str) -> None:
-        """Show how to try it out; both work as they stand while the proxy runs."""
+        """Show two commands to try, which work unchanged while the proxy runs."""
         self.say(self._bold("Try it while it runs"))
         self.say(_CURL.format(url=url, model=model) + "\n")
         self.say(_PYTHON.format(url=url, model=model) + "\n")

@@ -1,4 +1,4 @@
-"""What the demo runs: the fake Gemini, the proxy in front of it, and a client behind it."""
+"""The parts of the demo: the fake Gemini, the proxy in front of it, and a client."""
 
 import contextlib
 import logging
@@ -27,12 +27,12 @@ FAULTS = (
     "fin@utf8:60",
 )
 STALL_SECONDS = 0.8
-"""How long the demo's proxy waits for a chunk; served for real, the default is 90 s."""
+"""Seconds for which the demo's proxy waits for a chunk; the proxy's default is 90 s."""
 
 
 @attrs.frozen
 class Repair:
-    """One repair, as the proxy's own log tells it."""
+    """One repair, from the proxy's own log."""
 
     fault: str
     cause: str
@@ -42,7 +42,7 @@ class Repair:
 
 @attrs.frozen
 class Stage:
-    """Everything is running; ``stream`` asks for the answer through the proxy."""
+    """The running parts; ``stream`` requests the answer through the proxy."""
 
     proxy_url: str
     upstream_url: str
@@ -58,7 +58,7 @@ class Stage:
 
     @property
     def attempts(self) -> int:
-        """How often the upstream was asked."""
+        """The number of requests to the upstream."""
         return len(self.chaos.attempts)
 
     async def stream(self, prompt: str) -> AsyncIterator[bytes]:
@@ -78,7 +78,7 @@ class Stage:
 async def open_stage(
     port: int, seed: int, pace: float, repaired: Callable[[Repair], None]
 ) -> AsyncIterator[Stage]:
-    """Start everything; ``repaired`` is called at each repair. Stops everything at the exit."""
+    """Start all parts, and stop them at the exit; ``repaired`` is called at each repair."""
     answer = _long_answer()
     script = Script(answer, faults=[parse_fault(fault) for fault in FAULTS], rearm=True)
     async with ChaosServer(script, seed=seed, event_delay=pace) as chaos:
@@ -94,7 +94,7 @@ async def open_stage(
 
 
 def _long_answer() -> Answer:
-    """Thoughts, English with a code fence, Chinese and emoji: all that is hard to cut."""
+    """Return an answer that is hard to cut: thoughts, a code fence, Chinese, emoji."""
     texts = (BUILT_IN[name].text for name in ("story", "chinese", "emoji"))
     return attrs.evolve(BUILT_IN["thinking"], text="\n".join(texts))
 
@@ -112,7 +112,7 @@ def _settings(upstream: str) -> Settings:
 
 
 async def _listen(runner: web.AppRunner, port: int) -> str:
-    """Listen on ``port``, or on any free one when it is taken."""
+    """Listen on ``port``, or on any free one if it is taken."""
     for wanted in (port, 0):
         site = web.TCPSite(runner, "127.0.0.1", wanted)
         with contextlib.suppress(OSError):
@@ -123,7 +123,7 @@ async def _listen(runner: web.AppRunner, port: int) -> str:
 
 @contextlib.contextmanager
 def _listening(chaos: ChaosServer, repaired: Callable[[Repair], None]) -> Iterator[None]:
-    """Hear of the repairs through the log, as any operator does."""
+    """Follow the repairs in the log, as an operator does."""
     ear = _Ear(chaos, repaired)
     log = logging.getLogger("gemproxy.relay")
     level, log.propagate = log.level, False
@@ -146,7 +146,7 @@ class _Ear(logging.Handler):
         self._repaired = repaired
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass on what is an interruption."""
+        """Report a record of an interruption."""
         cause = getattr(record, "cause", None)
         if cause is None:
             return

@@ -1,7 +1,7 @@
-"""What the client received, compared with what it should have received.
+"""The received answer, compared with the uncut one.
 
-The stream is read here by a dozen lines of its own and not by the proxy's decoder: a judge
-does not borrow the eyes of the judged.
+This module has its own decoder of a dozen lines, because a check must not use the decoder that it
+checks.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import attrs
 
 @attrs.frozen
 class Verdict:
-    """The comparison; ``faults`` says what is wrong with the stream besides its text."""
+    """The comparison; ``faults`` lists the errors of the stream besides its text."""
 
     received: str = attrs.field(repr=False)
     uncut: str = attrs.field(repr=False)
@@ -42,14 +42,14 @@ class Verdict:
 
 
 def judge(stream: bytes, uncut: str, attempts: int) -> Verdict:
-    """Compare the bytes of an event stream with the answer that nobody cut."""
+    """Compare the bytes of an event stream with the uncut answer."""
     documents = read(stream)
     text = "".join(text_of(document) for document in documents)
     return Verdict(text, uncut, len(documents), attempts, tuple(_faults(documents)))
 
 
 def read(stream: bytes) -> list[dict[str, Any]]:
-    """Return the JSON of each complete event; what is none counts as an error."""
+    """Return the JSON of each complete event; anything else counts as an error."""
     events = stream.decode().split("\r\n\r\n")[:-1]
     return [_json(event.removeprefix("data: ")) for event in events if event]
 

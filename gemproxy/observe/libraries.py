@@ -1,18 +1,17 @@
-"""What libraries may put into the log: that something happened, and where; never about what.
+"""Log records of libraries, reduced to the event and its place, without any data.
 
-aiohttp's server writes the bytes of a malformed request into a traceback, asyncio the repr of
-whatever was in hand, and both may do so in other words after the next release. So a record of
-theirs never reaches the log. A new one takes its place, made of names that are written in code:
-the logger, the exception's class, the files and functions that it passed through, and the
-library's sentence where it is one that we know. A malformed request is no error of ours and one
-line at INFO; what else is below a warning is left out.
+aiohttp's server writes the bytes of a malformed request into a traceback, asyncio writes the repr
+of arbitrary objects, and the next release may change their words. So their records never reach the
+log. Each is replaced by a record of names from the code: the logger, the exception's class, the
+files and functions that it passed through, and the library's sentence if we know it. A malformed
+request is not our error and becomes one line at INFO; other records below a warning are dropped.
 """
 
 import logging
 import traceback
 
 LIBRARIES = frozenset({"aiohttp", "aiohttp_sse", "asyncio", "concurrent", "uvloop"})
-"""First parts of the loggers that are not ours and see requests."""
+"""First parts of the names of library loggers that see requests."""
 
 _KNOWN = frozenset(
     {
@@ -33,13 +32,13 @@ _KNOWN = frozenset(
     }
 )
 _MALFORMED = "aiohttp.http_exceptions"
-"""The module of the exceptions by which aiohttp's parser refuses a request."""
+"""The module of the exceptions that aiohttp's parser raises for a bad request."""
 
 _MOST_STEPS = 20
 
 
 def told(record: logging.LogRecord) -> logging.LogRecord | None:
-    """Return the record that the log may hold for ``record``, or None for none at all."""
+    """Return the record that replaces ``record`` in the log, or None to drop it."""
     if record.name.partition(".")[0] not in LIBRARIES:
         return record
     error = record.exc_info[1] if record.exc_info else None

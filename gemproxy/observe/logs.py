@@ -1,14 +1,14 @@
 """Log records: one line each, with the request's id, without keys, off the event loop.
 
-The thread that logs finishes the record: message and traceback become text, keys in them
-are masked, the request's id is added. Then a queue in memory hands it to a thread of its
-own that formats and writes it. So a slow disk or terminal never stops a stream, and what
-reaches a formatter has no secret left in it.
+The thread that logs finishes the record: it converts message and traceback to text, masks keys in
+them, and adds the request's id. A queue in memory passes the record to the writer thread, which
+formats and writes it. So a slow disk or terminal never stops a stream, and no formatter sees a
+secret.
 
-A secret is known by its form, or by its name, also where it is percent-encoded, however often.
+A secret is recognised by its form or by its name, even if it is percent-encoded several times.
 
-The writer works in spells: what a spell has gathered is one write. A thread that wakes for
-every line takes the interpreter from the event loop thousands of times a second.
+The writer thread batches: it collects records for 20 ms and writes them at once. A thread that
+wakes for every line would take the interpreter from the event loop thousands of times a second.
 """
 
 import contextvars
@@ -36,13 +36,13 @@ from gemproxy.observe import libraries
 request_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar(
     "request_id", default=None
 )
-"""The id of the request that this context serves."""
+"""The id of the request that the current context serves."""
 
 QUEUE_LIMIT = 10_000
-"""Most records that may wait for the writer; beyond, new ones are dropped and counted."""
+"""Most records that may wait for the writer; further ones are dropped and counted."""
 
 SPELL_SECONDS = 0.02
-"""How long the writer lets records gather; a line is as much later in the log."""
+"""Seconds for which the writer collects records, which delays a line by as much."""
 
 FILE_BYTES = 10 << 20
 FILE_COUNT = 5
@@ -57,7 +57,7 @@ _SECRETS = [
     for pattern in (
         # Google's own prefixes: API keys, authorisation keys, OAuth access tokens.
         r"(AIza|(?<![A-Za-z0-9])(?:AQ|ya29)\.)[\w.-]{8,}",
-        # The names of Live's ephemeral tokens are the tokens.
+        # The name of a Live ephemeral token is the token itself.
         rf"(?i)(\bauth_?tokens/){_VALUE}",
         rf"(?i)(\b(?:api_?key|key|(?:access_|auth_|id_|oauth_|refresh_)?token)=){_VALUE}",
         rf"(?i)(\bbearer\s+){_VALUE}",
@@ -68,15 +68,15 @@ _SECRETS = [
     )
 ]
 _SIGNS = ("key", "token", "bearer", "authorization", "://", "aiza", "aq.", "ya29.", "%")
-"""Every secret that is looked for has one of these in it, and most texts have none."""
+"""Every secret contains one of these; most texts contain none."""
 
 _ENCODED = re.compile(r"(?<!\S)[^\s%]*%\S*")
-"""A word that may have something percent-encoded in it; only a word's begin is tried."""
+"""A word that may be percent-encoded; matched only at the beginning of a word."""
 _PAIR = re.compile(rb"%([0-9A-Fa-f]{2})")
 _AGAIN = re.compile(rb"%(?:25)+(?=[0-9A-Fa-f]{2})")
-"""A percent sign that is encoded as often as one likes."""
+"""A percent sign, encoded any number of times."""
 _MOST_ROUNDS = 6
-"""Each but the first at least thirds what hides in a word, where it has nothing else to hide."""
+"""Most rounds of decoding. Each round after the first shrinks nested encodings to a third."""
 
 _SECRET_NAMES = {
     "access_token",
@@ -93,7 +93,7 @@ _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 16
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-# The system's own dice cost a system call, and nobody gains by guessing a request id.
+# The system's random source costs a system call, and a guessed request id gains nothing.
 _dice = random.Random()  # noqa: S311 (the reason above)
 
 
@@ -107,7 +107,7 @@ def new_request_id() -> str:
 
 
 def sane_request_id(value: str | None) -> str | None:
-    """Return a client's own request id, or None where it is none that may be passed on."""
+    """Return a client's own request id, or None if it must not be passed on."""
     return value if value is not None and _REQUEST_ID.fullmatch(value) else None
 
 
@@ -125,7 +125,7 @@ def _masked(text: str) -> str:
 
 
 def _decoded_where_secret(found: re.Match[str]) -> str:
-    """Return a percent-encoded word; decoded and masked where that shows a secret."""
+    """Return a percent-encoded word; decoded and masked if it contains a secret."""
     word = found[0]
     raw = word.encode("utf-8", "surrogatepass")
     for _ in range(_MOST_ROUNDS):
@@ -133,7 +133,7 @@ def _decoded_where_secret(found: re.Match[str]) -> str:
         if raw == before:
             break
     else:
-        return MASK  # nobody writes so who has nothing to hide
+        return MASK  # only a hidden secret is encoded so often
     decoded = raw.decode("utf-8", "replace")
     masked = _masked(decoded)
     return word if masked == decoded else masked
@@ -144,11 +144,11 @@ def _byte(found: re.Match[bytes]) -> bytes:
 
 
 class Unsaid(Exception):
-    """Stands in the log for an exception whose words could be a client's, by its class."""
+    """Replaces in the log an exception whose text may come from a client; has its class."""
 
 
 def unsaid(error: BaseException) -> Unsaid:
-    """Return what the log may hold of ``error``, and of those behind it: classes and tracebacks."""
+    """Return ``error`` and its causes for the log: only their classes and tracebacks."""
     stand_in = Unsaid(type(error).__qualname__).with_traceback(error.__traceback__)
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if before is not None:
@@ -170,7 +170,7 @@ def _redact_value(name: object, value: object) -> object:
         return MASK
     if type(value) in _HARMLESS:
         return value
-    if type(value) is str:  # the rest of this takes time, and texts are most of it
+    if type(value) is str:  # the rest is slow, and most values are text
         return redact(value)
     if isinstance(value, Mapping):
         return _redact_items({redact(str(key)): item for key, item in value.items()})
@@ -212,7 +212,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _finish(record: logging.LogRecord) -> logging.LogRecord:
-    """Return a copy of ``record`` that holds text only: nothing to mask, nothing to mutate."""
+    """Return a copy of ``record`` with masked text only, which nothing mutates later."""
     done = logging.LogRecord.__new__(logging.LogRecord)
     done.__dict__.update(record.__dict__)
     done.msg, done.args = redact(_message(record)), None
@@ -229,7 +229,7 @@ def _finish(record: logging.LogRecord) -> logging.LogRecord:
 
 
 def _harmless(extras: Mapping[str, object]) -> bool:
-    """Tell extra fields that hold no secret: nearly all, and one look at all of them does."""
+    """Return whether extra fields hold no secret; one search covers all of them."""
     texts: list[str] = []
     for value in extras.values():
         if type(value) is str:
@@ -243,9 +243,9 @@ def _harmless(extras: Mapping[str, object]) -> bool:
 
 
 def add_request_id(record: logging.LogRecord) -> bool:
-    """Put the context's request id on the record; a filter that lets everything pass.
+    """Add the context's request id to the record; a filter that passes every record.
 
-    It belongs on the handler that the logging thread calls: the writer has no context.
+    It belongs on the handler that the logging thread calls, because the writer has no context.
     """
     request_id = request_id_var.get()
     if request_id is not None and not hasattr(record, "request_id"):
@@ -254,7 +254,7 @@ def add_request_id(record: logging.LogRecord) -> bool:
 
 
 class Handover(QueueHandler):
-    """Finishes records in the thread that logs and hands them to the writer."""
+    """Finishes records in the thread that logs and passes them to the writer."""
 
     def __init__(self, records: "SimpleQueue[Any]") -> None:
         super().__init__(records)
@@ -263,17 +263,17 @@ class Handover(QueueHandler):
         self.addFilter(add_request_id)
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Take a record; of a library's, what it may tell."""
+        """Handle a record; replace that of a library."""
         told = libraries.told(record)
         wanted = told is record or (told and logging.getLogger().isEnabledFor(told.levelno))
         return bool(told and wanted and super().handle(told))
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Return the finished record; the stock method melts the traceback into the message."""
+        """Return the finished record; the stock method merges the traceback into the message."""
         return _finish(record)
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        """Queue the record, or count it when the writer is too far behind."""
+        """Queue the record, or count it as dropped if the queue is full."""
         if self._records.qsize() >= QUEUE_LIMIT:
             self._dropped += 1
             return
@@ -289,17 +289,17 @@ class Handover(QueueHandler):
 
 @attrs.define(eq=False)
 class _Lines:
-    """A text stream that gathers what is written; ``pass_on`` writes it as one text."""
+    """A text stream that collects its input; ``pass_on`` writes it as one text."""
 
     _stream: TextIO
     _gathered: list[str] = attrs.field(factory=list)
 
     def write(self, text: str) -> None:
-        """Gather ``text``."""
+        """Collect ``text``."""
         self._gathered.append(text)
 
     def pass_on(self) -> None:
-        """Write what has been gathered; what cannot be written is lost."""
+        """Write the collected text; drop it if it cannot be written."""
         text = "".join(self._gathered)
         self._gathered.clear()
         with suppress(OSError, ValueError):  # ValueError: the stream is closed
@@ -308,7 +308,7 @@ class _Lines:
 
 
 class _Writer(QueueListener):
-    """Writes records in spells, in a thread of its own."""
+    """Writes records in batches, in a thread of its own."""
 
     def __init__(
         self, records: "SimpleQueue[Any]", lines: _Lines, *handlers: logging.Handler
@@ -319,7 +319,7 @@ class _Writer(QueueListener):
         self._stopping = threading.Event()
 
     def dequeue(self, block: bool) -> logging.LogRecord:  # noqa: FBT001 (the name logging calls)
-        """Return the next record; when there was none, let some gather behind it."""
+        """Return the next record; if the queue was empty, wait until more have come."""
         if not self._records.empty():
             return self._taken(block)
         self._lines.pass_on()
@@ -328,12 +328,12 @@ class _Writer(QueueListener):
         return record
 
     def enqueue_sentinel(self) -> None:
-        """Let the thread end, and at once."""
+        """Tell the thread to end at once."""
         self._stopping.set()
         super().enqueue_sentinel()
 
     def stop(self) -> None:
-        """Write what is queued, and end the thread."""
+        """Write the queued records, and end the thread."""
         super().stop()
         self._lines.pass_on()
 
@@ -343,7 +343,7 @@ class _Writer(QueueListener):
 
 
 class _LogFile(RotatingFileHandler):
-    """A file that may fail: what its disk does not take is lost here, which is said ``beside``.
+    """A file that may fail: lost records are reported once to the handler ``beside``.
 
     The stock handler prints a traceback for each record, and raises when it is closed.
     """
@@ -356,7 +356,7 @@ class _LogFile(RotatingFileHandler):
         self._failing = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name logging calls)
-        """Say once that records get lost."""
+        """Report once that records get lost."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
@@ -365,12 +365,12 @@ class _LogFile(RotatingFileHandler):
             self._beside.handle(_own_record(logging.ERROR, f"the log file fails: {error.strerror}"))
 
     def flush(self) -> None:
-        """Pass on what is buffered; a disk that takes it fails no longer."""
+        """Write the buffered records; if the disk accepts them, it has recovered."""
         super().flush()
         self._failing = False
 
     def close(self) -> None:
-        """Close the file, whatever its disk says."""
+        """Close the file, and ignore errors of its disk."""
         with suppress(OSError):
             super().close()
 
@@ -392,9 +392,9 @@ class TextFormatter(logging.Formatter):
         )
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name logging calls)
-        """Return the line; control characters are escaped, so that no record forges another.
+        """Return the line, with control characters escaped, so no record can forge another.
 
-        So is half a surrogate pair, from a path, which no file would take.
+        Half of a surrogate pair, from a path, is escaped too, because it cannot be encoded.
         """
         extras = merge_record_extra(record, {}, reserved=_RESERVED | {"request_id"})
         fields = [record.message, *(f"{name}={value}" for name, value in extras.items())]
@@ -404,7 +404,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JSONFormatter(MsgspecFormatter):
-    """Lines of JSON, in ASCII: a terminal shows no character for what it is told to do."""
+    """Lines of JSON in ASCII, which contain no control sequences for a terminal."""
 
     def jsonify_log_record(self, log_data: LogData) -> str:
         """Return the line."""
@@ -446,8 +446,8 @@ def configure(
     """Send the records of the whole process to ``stream`` (standard error) and to ``file``.
 
     ``level`` is the least severe level by name, which ``debug_mode`` overrides; ``style``
-    is json or text; an empty ``file`` is none. Returns what undoes it: it writes what is
-    queued, and may be called more than once.
+    is json or text; an empty ``file`` means none. Returns a function that undoes this after
+    writing the queued records; it may be called more than once.
     """
     root = logging.getLogger()
     records: SimpleQueue[Any] = SimpleQueue()
