@@ -47,6 +47,7 @@ from gemproxy.core.interactions.origin import Origin, Point
 from gemproxy.core.interactions.replay import Delivered, News
 from gemproxy.core.repair.engine import Actions, Patience, State, Table, checked, to
 from gemproxy.core.repair.events import (
+    CAUSE_OF,
     Cause,
     Ended,
     Fail,
@@ -62,14 +63,8 @@ from gemproxy.core.repair.refusals import AT_OUR_OWN_PACE, Again, Refusals
 from gemproxy.core.repair.verdict import error_status, is_transient
 from gemproxy.core.wire.frame import Data, Frame
 
+_BROKEN = (State.CONNECTING, State.FAILED)
 _NOT_FOUND = 404
-_CAUSES = {
-    How.STALLED: Cause.STALL,
-    How.NO_FIRST_BYTE: Cause.STALL,
-    How.GARBLED: Cause.GARBLED,
-    How.OVERSIZED: Cause.GARBLED,
-    How.UNREACHABLE: Cause.UNREACHABLE,
-}
 
 Input = Opened | EventReceived | Rejected | Ended | GaveUp
 
@@ -179,7 +174,7 @@ class InteractionMachine:
         return self._interrupt(Cause.STATUS, error, again)
 
     def _never_opened(self, event: Ended) -> Actions:
-        cause = _CAUSES.get(event.how, Cause.DROP)
+        cause = CAUSE_OF[event.how]
         error = _no_answer(event.how)
         if self._creating and (event.how is not How.UNREACHABLE or not self.origin.again):
             self.causes.append(cause)
@@ -277,7 +272,7 @@ class InteractionMachine:
             return (Finish(),)
         if self._erred:
             return self._fail(Unrepaired("The stream broke behind its error."))
-        return self._interrupt(_CAUSES.get(event.how, Cause.DROP))
+        return self._interrupt(CAUSE_OF[event.how])
 
     def _end_mark(self) -> Frame:
         """Return the end mark, written like the events before it."""
@@ -316,12 +311,10 @@ class InteractionMachine:
         (State.CONNECTING, Rejected): to(_reject, State.FAILED),
         (State.CONNECTING, Ended): to(_never_opened, State.FAILED),
         (State.CONNECTING, GaveUp): to(_give_up, State.FAILED),
-        (State.STREAMING, EventReceived): to(_stream, State.CONNECTING, State.FAILED),
-        (State.STREAMING, Ended): to(_end, State.CONNECTING, State.DONE, State.FAILED),
-        (State.SPLICING, EventReceived): to(
-            _splice, State.STREAMING, State.CONNECTING, State.FAILED
-        ),
-        (State.SPLICING, Ended): to(_end, State.CONNECTING, State.DONE, State.FAILED),
+        (State.STREAMING, EventReceived): to(_stream, *_BROKEN),
+        (State.STREAMING, Ended): to(_end, *_BROKEN, State.DONE),
+        (State.SPLICING, EventReceived): to(_splice, *_BROKEN, State.STREAMING),
+        (State.SPLICING, Ended): to(_end, *_BROKEN, State.DONE),
     }
     receive: ClassVar[Callable[[Any, Input], Actions]] = checked(TRANSITIONS)
 
