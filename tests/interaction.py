@@ -13,7 +13,7 @@ def raw(kind: str, event_id: str | None = None, eol: str = "\n", **fields: Any) 
     return f"event: {kind}{eol}data: {json.dumps(event)}{eol}{eol}".encode()
 
 
-def happened(event: bytes) -> EventReceived:
+def came(event: bytes) -> EventReceived:
     data = event.partition(b"data: ")[2].rstrip()
     return EventReceived(Frame(event, data), read(data))
 

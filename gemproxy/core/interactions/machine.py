@@ -193,7 +193,7 @@ class InteractionMachine:
 
     def _stream(self, received: EventReceived) -> Actions:
         event = received.event
-        if event.error is not None:
+        if event.error is not None and not self._ended:
             return self._take_error(received)
         if self.causes and self.delivered.has(event):
             return ()

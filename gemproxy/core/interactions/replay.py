@@ -57,8 +57,8 @@ class Delivered:
         elif event.is_lifecycle:
             self._lifecycle.add(fingerprint(data))
         else:
-            self._since.append(fingerprint(data))
-            self._matched = len(self._since)
+            self._since.insert(self._matched, fingerprint(data))  # an error may come in a replay
+            self._matched += 1
 
     def rewind(self) -> None:
         """Begin to compare a replay."""

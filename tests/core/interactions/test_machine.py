@@ -38,7 +38,7 @@ from tests.interaction import (
     THREE,
     TWO,
     WHOLE,
-    happened,
+    came,
     raw,
     status,
     text,
@@ -72,7 +72,7 @@ DROPPED = Fail(Unrepaired(""))
 
 def passing(play: Playbook, *events: bytes) -> Playbook:
     for event in events:
-        play = play >> happened(event) << Said(event)
+        play = play >> came(event) << Said(event)
     return play
 
 
@@ -95,8 +95,8 @@ def test_a_stream_is_read_on_behind_its_last_event() -> None:
 
 def test_what_is_told_twice_is_left_out() -> None:
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE, TWO) >> EOF << Resume(Cause.DROP)
-    play = play >> Opened() >> happened(ONE) >> happened(TWO)
-    play = passing(play, THREE) >> happened(TWO)
+    play = play >> Opened() >> came(ONE) >> came(TWO)
+    play = passing(play, THREE) >> came(TWO)
     assert passing(play, COMPLETED, END) >> EOF << Finish()
 
 
@@ -118,7 +118,7 @@ def test_an_interaction_without_ids_is_told_again_from_its_beginning() -> None:
     assert unit.next_request == Point("v1_a")
     for event in (CREATED, status(), START, first):
         play = play >> Opened() if event is CREATED else play
-        play = play >> happened(event)
+        play = play >> came(event)
     assert passing(play, second, COMPLETED, END) >> EOF << Finish()
 
 
@@ -126,15 +126,15 @@ def test_a_story_that_is_told_otherwise_is_not_joined() -> None:
     unit = machine()
 
     play = passing(Playbook(unit) >> Opened(), CREATED, ONE, text("tw")) >> EOF
-    play = play << Resume(Cause.DROP) >> Opened() >> happened(text("two"))
+    play = play << Resume(Cause.DROP) >> Opened() >> came(text("two"))
     assert play << Fail(Unrepaired(""))
     assert unit.causes == [Cause.DROP, Cause.DIVERGED]
 
 
 def test_an_end_before_the_replay_has_come_to_the_last_id_is_none() -> None:
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE) >> EOF << Resume(Cause.DROP)
-    play = play >> Opened() >> happened(CREATED) >> happened(text("plain"))
-    assert play >> happened(END) << DROPPED
+    play = play >> Opened() >> came(CREATED) >> came(text("plain"))
+    assert play >> came(END) << DROPPED
 
 
 @pytest.mark.parametrize("origin", [Origin(creates=True, keeps=False), CREATE])
@@ -280,13 +280,13 @@ UNFRAMED = Frame(b"x", b'[{"error":{"code":503,"message":"down"}}]')
 
 def test_an_error_of_the_way_is_not_shown() -> None:
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE)
-    play = play >> happened(FAULT) << Resume(Cause.ERROR_FRAME)
+    play = play >> came(FAULT) << Resume(Cause.ERROR_FRAME)
     assert passing(play >> Opened(), TWO, COMPLETED, END) >> EOF << Finish()
 
 
 def test_an_error_that_comes_again_is_the_interactions_own() -> None:
     play = passing(Playbook(machine()) >> Opened(), CREATED, ONE)
-    play = play >> happened(FAULT) << Resume(Cause.ERROR_FRAME) >> Opened()
+    play = play >> came(FAULT) << Resume(Cause.ERROR_FRAME) >> Opened()
     assert passing(play, FAULT) >> EOF << Finish()
 
 
@@ -294,9 +294,24 @@ def test_an_error_before_the_replay_has_caught_up_is_of_the_way() -> None:
     plain = text("one")
     play = passing(Playbook(machine()) >> Opened(), CREATED, plain)
     for _ in range(3):
-        play = play >> happened(FAULT) << Resume(Cause.ERROR_FRAME) >> Opened() >> happened(CREATED)
-    play = play >> happened(plain)
+        play = play >> came(FAULT) << Resume(Cause.ERROR_FRAME) >> Opened() >> came(CREATED)
+    play = play >> came(plain)
     assert passing(play, FAULT) >> EOF << Finish()
+
+
+def test_an_error_of_the_interaction_in_a_replay_doubles_no_event() -> None:
+    own = raw("error", error={"code": "invalid_request", "message": "mine"})
+    plain, more = text("a"), text("b")
+    play = passing(Playbook(machine()) >> Opened(), CREATED, ONE, plain, more)
+    play = play >> RESET << Resume(Cause.DROP)
+    play = passing(play >> Opened() >> came(plain), own) >> came(more)
+    play = play >> RESET << DROPPED
+    assert play
+
+
+def test_an_error_behind_the_end_is_none_of_it() -> None:
+    play = passing(Playbook(machine()) >> Opened(), *WHOLE, FAULT)
+    assert passing(play, b'data: {"error": {"code": 503}}\n\n') >> RESET << Finish()
 
 
 def test_an_error_of_the_interaction_passes_and_ends_it() -> None:
@@ -350,7 +365,7 @@ def test_patience_is_for_the_moment() -> None:
     ]:
         if event is CREATED:
             unit.receive(Opened())
-        unit.receive(happened(event))
+        unit.receive(came(event))
         assert unit.patience is patience
 
 
@@ -368,9 +383,9 @@ def test_the_sdks_go_on_by_themselves_from_a_token(events: list[bytes], goes_on:
     unit = machine(attrs.evolve(CREATE, keeps=False))
     unit.receive(Opened())
     for event in events:
-        unit.receive(happened(event))
+        unit.receive(came(event))
 
-    assert fails_silently(unit, happened(b'data: {"error": {"code": 503}}\n\n')) is goes_on
+    assert fails_silently(unit, came(b'data: {"error": {"code": 503}}\n\n')) is goes_on
 
 
 def fails_silently(unit: InteractionMachine, event: Any) -> bool:
@@ -400,12 +415,12 @@ def test_a_creation_that_the_key_was_refused_is_made_with_another() -> None:
 
 def test_an_impossible_input_is_refused() -> None:
     with pytest.raises(IllegalInput):
-        machine().receive(happened(ONE))
+        machine().receive(came(ONE))
 
 
 def test_nothing_comes_after_the_end() -> None:
     unit = machine(READ)
-    for event in (Opened(), happened(END), EOF):
+    for event in (Opened(), came(END), EOF):
         unit.receive(event)
 
     with pytest.raises(IllegalInput):

@@ -14,7 +14,7 @@ from gemproxy.core.interactions.reading import INTERACTION
 from gemproxy.core.repair.events import Cause, Fail, Finish, How, Resume
 from gemproxy.core.repair.intake import Intake, Step
 from gemproxy.core.wire.sse import SSEDecoder
-from tests.interaction import COMPLETED, CREATED, END, ONE, TWO, happened, raw
+from tests.interaction import COMPLETED, CREATED, END, ONE, TWO, came, raw
 from tests.playbook import said
 
 CREATE = Origin(creates=True)
@@ -32,7 +32,7 @@ class Upstream:
     def tell(self, point: Point | None) -> tuple[bytes, bool]:
         """Return a body, and whether it is the last."""
         last_id = point.last_event_id if point else None
-        ids = [happened(event).event.id for event in self.events]
+        ids = [came(event).event.id for event in self.events]
         begin = ids.index(last_id) + 1 if last_id is not None else 0
         while begin and (self.overlap or ids[begin - 1] is None) and ids[begin - 1] != last_id:
             begin -= 1
