@@ -5,7 +5,7 @@ is the client's own connection: each frame is one write to the transport, ``sett
 the client reads slower than Gemini writes, and a client that reads nothing for the send
 timeout is cut off.
 
-An ending is either complete or loud. The loud one is an error in the client's dialect, then the
+An ending is either complete or loud. The loud one is an error in the client's voice, then the
 end of the connection without what would complete the body (``relay.parting``). Behind half an
 event there is no error, which would be read as the other half: the cut alone has to do.
 
@@ -26,9 +26,9 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import HttpVersion10
 from aiohttp_sse import EventSourceResponse
 
-from gemproxy.relay.dialects import Dialect, eol_of
 from gemproxy.relay.headers import is_event_stream, keep_unbuffered
 from gemproxy.relay.parting import abandon, cut
+from gemproxy.voices.voice import Asides
 
 log = logging.getLogger("gemproxy.relay")
 
@@ -110,11 +110,10 @@ class ClientSink:
     """
 
     _request: web.BaseRequest
-    dialect: Dialect
+    voice: Asides
     _send_timeout: float
     response: web.StreamResponse
     sent: int = 0
-    _eol: bytes | None = None
     _tail: bytes = b""  # the last bytes that were passed on
     _unwritten: bytes = b""  # the frame that was taken and waits for ``settle``
     _within_a_frame: bool = False
@@ -153,8 +152,6 @@ class ClientSink:
         transport = self._request.transport
         if transport is None or self._over:
             raise ClientGone("the client closed the connection")
-        if self._eol is None:
-            self._eol = eol_of(raw)
         size = len(raw)
         self._tail = raw[-_TAIL:] if size >= _TAIL else (self._tail + raw)[-_TAIL:]
         if size + transport.get_write_buffer_size() >= _CALM:
@@ -183,7 +180,7 @@ class ClientSink:
 
     async def heartbeat(self) -> None:
         """Write what the client's SDK skips between two frames; nothing where it skips none."""
-        raw = self.dialect.heartbeat(self._eol)
+        raw = self.voice.heartbeat()
         if raw is not None:
             self._transport()
             await self._write(raw)
@@ -218,10 +215,8 @@ class ClientSink:
             return
         if self._transport().is_closing():
             raise ClientGone("the client closed the connection")
-        may_speak = not self._within_a_frame and self.dialect.may_speak_after(self._tail)
         self._over = True
-        eol = eol_of(self._tail) if self._tail else None
-        error = self.dialect.error_bytes(payload, eol) if may_speak else b""
+        error = b"" if self._within_a_frame else self.voice.last_words(payload, self._tail)
         cut(self._request, self._unwritten + error)
 
     async def _write_slices(self, raw: bytes) -> None:
@@ -277,14 +272,14 @@ def _notice_a_hung_peer(transport: asyncio.Transport, seconds: float) -> None:
 
 
 def client_sink(
-    request: web.BaseRequest, dialect: Dialect, *, sse: bool, send_timeout: float
+    request: web.BaseRequest, voice: Asides, *, sse: bool, send_timeout: float
 ) -> ClientSink:
     """Return the sink for the client of ``request``: an event stream, or a JSON array."""
     response = EventStream(send_timeout) if sse else web.StreamResponse()
     response.headers["Content-Type"] = "text/event-stream" if sse else "application/json"
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers[_UNBUFFERED] = "no"
-    return ClientSink(request, dialect, send_timeout, response)
+    return ClientSink(request, voice, send_timeout, response)
 
 
 @functools.cache

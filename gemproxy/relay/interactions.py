@@ -29,7 +29,7 @@ from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing, Watch
-from gemproxy.voices.sse import EventVoice
+from gemproxy.voices.voice import Voice
 
 log = logging.getLogger("gemproxy.relay")
 
@@ -53,6 +53,7 @@ class InteractionRelay:
 
     intake: Intake[InteractionMachine]
     sink: Sink
+    voice: Voice
     open_attempt: OpenAttempt
     pass_on: Callable[[Reply], Awaitable[None]]
     pacing: Pacing
@@ -60,7 +61,6 @@ class InteractionRelay:
     response_headers: Callable[[Headers], Headers]
     request_id: str | None = None
     attempts: int = 0
-    _voice: EventVoice = attrs.field(factory=EventVoice, init=False)
     _began: float = attrs.field(factory=time.monotonic)
     _first_byte_ms: float | None = None
     _passed_on: bool = False
@@ -146,7 +146,7 @@ class InteractionRelay:
             watch.heard()
             step = intake.received(data) if data else intake.ended(how)
             if step.out:
-                await self._emit(self._voice.say(step.out), watch)
+                await self._emit(self.voice.say(step.out), watch)
             if step.next is not None:
                 return Step((), step.next)
 

@@ -15,6 +15,7 @@ import attrs
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import status_payload
+from gemproxy.voices.voice import Asides
 
 _ERRORS = 400
 _OF_THE_BODY = ("Content-Type", "Content-Length", "Content-Encoding", "ETag", "Last-Modified")
@@ -43,8 +44,8 @@ def may_be_unreadable(status: int, headers: Mapping[str, str]) -> bool:
     return status >= _ERRORS and not _is_json(headers)
 
 
-def readable(refusal: Refusal, request_id: str | None, *, array: bool = False) -> Refusal:
-    """Return an error answer that every SDK can read; ``array`` when the client reads a list."""
+def readable(refusal: Refusal, request_id: str | None, voice: Asides) -> Refusal:
+    """Return an error answer that the client's SDK can read."""
     status, headers, body = refusal.status, refusal.headers, refusal.body
     if status < _ERRORS or not body:
         return refusal
@@ -56,7 +57,7 @@ def readable(refusal: Refusal, request_id: str | None, *, array: bool = False) -
     for name in _OF_THE_BODY:
         told.popall(name, None)
     told["Content-Type"] = "application/json; charset=UTF-8"
-    return Refusal(status, told, json.dumps([payload] if array else payload).encode())
+    return Refusal(status, told, voice.refusal(payload))
 
 
 def _holds_a_document(body: bytes) -> bool:

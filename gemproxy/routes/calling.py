@@ -14,7 +14,6 @@ from gemproxy.core.repair.unary import Judge, Look
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.addresses import names_files
 from gemproxy.relay.bodies import Body
-from gemproxy.relay.dialects import STANDARD
 from gemproxy.relay.dispatcher import BYTES, DOCUMENT
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pages import is_of_gemini, readable
@@ -24,6 +23,7 @@ from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.routes.addressing import addresses_of, move_location
 from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, REPAIR
+from gemproxy.voices.sse import EventVoice
 
 
 async def fetch(request: web.Request) -> web.StreamResponse:
@@ -48,7 +48,10 @@ async def call(
     repaired = repair.is_wanted(exchange.headers) and body.stream is None
     policy = repair.policy.for_request(repair=repaired)
     want = BYTES if look is Look.STATUS and rewrite is None else DOCUMENT
-    sink = ClientSink(request, STANDARD, request.app[CLIENTS].send_timeout, web.StreamResponse())
+    sink = ClientSink(
+        request, EventVoice(), request.app[CLIENTS].send_timeout, web.StreamResponse()
+    )
+    retell = partial(readable, request_id=exchange.id, voice=sink.voice)
     run = Call(
         Judge(StreamRequest(body.kept), policy, look),
         partial(dispatcher.attempt, exchange, body.once, want),
@@ -59,7 +62,7 @@ async def call(
         dispatcher.silence(exchange),
         rewrite,
         partial(move_location, request),
-        partial(readable, request_id=exchange.id) if is_of_gemini(exchange.path) else None,
+        retell if is_of_gemini(exchange.path) else None,
     )
     try:
         await run.run()

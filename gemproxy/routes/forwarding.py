@@ -3,7 +3,7 @@
 Method, path, body, status and headers pass as they come. What changes is what a hop has to
 change: the hop-by-hop headers, the place of the credential, redirects of downloads, which
 are followed, and the URIs of files in small JSON bodies (see ``relay.addresses``). An event
-stream that breaks off ends with an error where its dialect is known by its path.
+stream that breaks off ends with an error where its reader is known by its path.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from gemproxy.core.errors import Busy, GemproxyError
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.addresses import LIMIT, names_files
 from gemproxy.relay.bodies import Once, Outgoing
-from gemproxy.relay.dialects import MUTE
 from gemproxy.relay.dispatcher import BYTES, DOCUMENT
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers
 from gemproxy.relay.incoming import Incoming
-from gemproxy.relay.passing import EndMark, passed_through
+from gemproxy.relay.passing import PassedThrough, passed_through
 from gemproxy.relay.unary import is_json
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT
 from gemproxy.routes.refusing import BROKEN_OFF, beginning, is_refusal, no_answer, refuse
+from gemproxy.voices.mute import MuteVoice
 
 Headers = CIMultiDict[str]
 Translate = Callable[[Reply, Headers], None]
@@ -58,7 +58,7 @@ async def forward(
     _ = exchange.target  # a request that leads nowhere is refused before its body is read
     body = await _body(request, limit)
     want = DOCUMENT if names_files(exchange.raw_target) else BYTES
-    sink = ClientSink(request, MUTE, app[CLIENTS].send_timeout, web.StreamResponse())
+    sink = ClientSink(request, MuteVoice(), app[CLIENTS].send_timeout, web.StreamResponse())
     try:
         async with app[DISPATCHER].attempt(exchange, body, want) as reply:
             await pass_on(request, exchange, reply, sink, translate)
@@ -98,19 +98,19 @@ async def pass_on(
         if edited is not None:
             begun = edited
             headers["Content-Length"] = str(len(edited))
-    sink.dialect = passed_through(exchange.path, reply.status, headers)
+    passed = passed_through(exchange.path, reply.status, headers)
+    sink.voice = passed.voice
     await sink.open(reply.status, headers)
     data = begun or await reply.read()
     reply.allow_silence(request.app[DISPATCHER].silence(exchange))
-    await _stream(reply, sink, data)
+    await _stream(reply, sink, passed, data)
 
 
-async def _stream(reply: Reply, sink: ClientSink, data: bytes) -> None:
+async def _stream(reply: Reply, sink: ClientSink, passed: PassedThrough, data: bytes) -> None:
     """Pass on a body that begins with ``data``."""
-    over = EndMark(sink.dialect)
     while data:
-        if over.is_in(data):
-            sink.dialect = MUTE  # its reader does not look at anything behind it
+        if passed.ends_in(data):
+            sink.voice = MuteVoice()  # its reader does not look at anything behind it
         await sink.emit(data)
         data = await reply.read()
     await sink.finish()

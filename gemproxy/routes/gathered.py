@@ -24,11 +24,11 @@ from gemproxy.exchange.exchange import Exchange
 from gemproxy.generation.generation import Refused, Relay
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.collecting import CollectingSink, json_headers
-from gemproxy.relay.dialects import UNARY
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.routes.addressing import passed_down
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, REPAIR, Repair
 from gemproxy.routes.refusing import refusal
+from gemproxy.voices.document import DocumentVoice
 from gemproxy.voices.sse import EventVoice
 
 _NOT_FOUND = 404
@@ -51,7 +51,7 @@ async def gather(request: web.Request, exchange: Exchange, body: Body) -> web.St
         return await _run(request, repair, machine, exchange.towards(target))
     except Refused as refused:
         if refused.status != _NOT_FOUND:
-            return refusal(refused, exchange)
+            return refusal(refused, exchange, DocumentVoice())
     except UpstreamFailure:
         if not machine.transcript.opaque:
             raise
@@ -72,7 +72,9 @@ async def _run(
         return SSEDecoder(repair.max_frame)
 
     timing = repair.timing.within(exchange.deadline)
-    client = ClientSink(request, UNARY, request.app[CLIENTS].send_timeout, web.StreamResponse())
+    client = ClientSink(
+        request, DocumentVoice(), request.app[CLIENTS].send_timeout, web.StreamResponse()
+    )
     sink = CollectingSink(client, decoder())
     relay = Relay(
         machine,

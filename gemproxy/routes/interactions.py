@@ -23,7 +23,6 @@ from gemproxy.core.repair.intake import Intake
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.bodies import Body
-from gemproxy.relay.dialects import INTERACTIONS, STANDARD
 from gemproxy.relay.dispatcher import EVENTS, Dispatcher
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
 from gemproxy.relay.interactions import InteractionRelay, OpenAttempt, target_from
@@ -36,6 +35,7 @@ from gemproxy.routes.calling import fetch
 from gemproxy.routes.forwarding import pass_on
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
 from gemproxy.routes.refusing import BROKEN_OFF, response_of
+from gemproxy.voices.sse import INTERACTIONS, EventVoice
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -63,14 +63,16 @@ async def read(request: web.Request) -> web.StreamResponse:
 async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamResponse:
     app, exchange = request.app, request[EXCHANGE]
     account, repair, send_timeout = exchange.account, app[REPAIR], app[CLIENTS].send_timeout
-    sink = client_sink(request, INTERACTIONS, sse=True, send_timeout=send_timeout)
-    plain = ClientSink(request, STANDARD, send_timeout, web.StreamResponse())
+    voice = EventVoice(INTERACTIONS)
+    sink = client_sink(request, voice, sse=True, send_timeout=send_timeout)
+    plain = ClientSink(request, EventVoice(), send_timeout, web.StreamResponse())
     repaired = repair.is_wanted(exchange.headers)
     machine = InteractionMachine(origin, repaired, repair.policy.retry_after_limit)
     timing = repair.timing.within(exchange.deadline)
     relay = InteractionRelay(
         Intake(machine, partial(SSEDecoder, repair.max_frame), INTERACTION),
         sink,
+        voice,
         _opener(app[DISPATCHER], exchange, body, origin),
         partial(_pass_on, request, exchange, plain, timing),
         repair.pacing(exchange, origin.name, lambda: machine.progress),
@@ -83,7 +85,7 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
     try:
         refusal = await relay.run()
         if refusal is not None:
-            return response_of(readable(refusal, exchange.id))
+            return response_of(readable(refusal, exchange.id, voice))
     except ClientGone:
         account.client_gone = True
     except AttemptFailed as failure:

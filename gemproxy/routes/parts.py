@@ -21,6 +21,7 @@ from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.watch import Timing
+from gemproxy.voices.voice import Asides
 
 REPAIR_HEADER = "X-Gemproxy-Repair"
 
@@ -77,4 +78,6 @@ REPAIR = web.AppKey("repair", Repair)
 UPLOADS = web.AppKey("uploads", UploadSessions)
 
 EXCHANGE = web.RequestKey("exchange", Exchange)
+VOICE = web.RequestKey("voice", Asides)
+"""How the client is spoken to, where that is known before its answer begins."""
 """The request as the inside sees it; made before any handler runs."""

@@ -16,6 +16,8 @@ from gemproxy.generation.generation import Refused
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pages import Refusal, is_of_gemini, may_be_unreadable, readable
 from gemproxy.relay.upstream import AttemptFailed, Reply
+from gemproxy.voices.table import voice_of
+from gemproxy.voices.voice import Asides
 
 _ERROR_BODY_LIMIT = 1 << 20
 _STREAM = ":streamGenerateContent"
@@ -32,10 +34,10 @@ def no_answer(failure: AttemptFailed) -> GemproxyError:
     return UpstreamFailure("The upstream closed the connection without an answer.")
 
 
-def refusal(refused: Refused, exchange: Exchange, *, array: bool = False) -> web.Response:
-    """Return the upstream's own error answer; ``array`` when the client reads a list."""
+def refusal(refused: Refused, exchange: Exchange, voice: Asides) -> web.Response:
+    """Return the upstream's own error answer."""
     came = Refusal(refused.status, refused.headers, refused.error.body)
-    return response_of(readable(came, exchange.id, array=array))
+    return response_of(readable(came, exchange.id, voice))
 
 
 def response_of(refusal: Refusal) -> web.Response:
@@ -59,7 +61,8 @@ async def refuse(
     """Pass an error answer on in a form that every SDK can read; of a long one the beginning."""
     body = await beginning(reply, _ERROR_BODY_LIMIT)
     array = exchange.path.endswith(_STREAM) and "sse" not in request.query.getall("alt", [])
-    readable_one = readable(Refusal(reply.status, headers, body), exchange.id, array=array)
+    voice = voice_of(exchange.headers, sse=not array)
+    readable_one = readable(Refusal(reply.status, headers, body), exchange.id, voice)
     await sink.answer(readable_one.status, readable_one.headers, readable_one.body)
 
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from aiohttp import web
 
-from gemproxy.core.errors import Busy, GemproxyError, UpstreamRejection
+from gemproxy.core.errors import Busy
 from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest, hides_the_end
@@ -20,16 +20,14 @@ from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.generation.generation import OpenAttempt, Refused, Relay
 from gemproxy.relay.bodies import Body
-from gemproxy.relay.dialects import dialect_of
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.downstream import ClientGone, client_sink
-from gemproxy.relay.incoming import told
 from gemproxy.routes.addressing import passed_down, with_upstream_uris
 from gemproxy.routes.forwarding import pass_through
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, Repair
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, VOICE, Repair
 from gemproxy.routes.refusing import refusal
-from gemproxy.voices.array import ArrayVoice
-from gemproxy.voices.sse import EventVoice
+from gemproxy.voices.table import voice_of
+from gemproxy.voices.voice import Voice
 
 
 async def handle(request: web.Request) -> web.StreamResponse:
@@ -39,16 +37,13 @@ async def handle(request: web.Request) -> web.StreamResponse:
     mask = mask or request.headers.get("X-Goog-FieldMask", "")
     if hides_the_end(mask) or framings - {"sse", "json", ""}:
         return await pass_through(request)
-    app, exchange, sse = request.app, request[EXCHANGE], "sse" in framings
+    exchange, sse = request[EXCHANGE], "sse" in framings
+    voice = request[VOICE] = voice_of(exchange.headers, sse=sse)
     try:
-        async with app[REPAIR].bodies.receive(request) as body:
-            return await _stream(request, app, exchange, body, sse=sse)
+        async with request.app[REPAIR].bodies.receive(request) as body:
+            return await _stream(request, exchange, voice, body, sse=sse)
     except Refused as refused:
-        return refusal(refused, exchange, array=not sse)
-    except (GemproxyError, web.RequestPayloadError) as error:
-        if sse:
-            raise
-        return _array_error(told(error), exchange)
+        return refusal(refused, exchange, voice)
 
 
 def _framings(request: web.Request) -> set[str]:
@@ -61,22 +56,18 @@ def _framings(request: web.Request) -> set[str]:
 
 
 async def _stream(
-    request: web.Request, app: web.Application, exchange: Exchange, body: Body, *, sse: bool
+    request: web.Request, exchange: Exchange, voice: Voice, body: Body, *, sse: bool
 ) -> web.StreamResponse:
+    app = request.app
     repair, account, model = app[REPAIR], exchange.account, exchange.model
     timing = repair.timing.within(exchange.deadline)
     machine = _machine(request, repair, exchange, body)
-    sink = client_sink(
-        request,
-        dialect_of(exchange.headers, sse=sse),
-        sse=sse,
-        send_timeout=app[CLIENTS].send_timeout,
-    )
+    sink = client_sink(request, voice, sse=sse, send_timeout=app[CLIENTS].send_timeout)
     relay = Relay(
         machine,
         Intake(machine, _decoders(repair.max_frame, sse=sse)),
         sink,
-        EventVoice() if sse else ArrayVoice(),
+        voice,
         _opener(app[DISPATCHER], exchange, body),
         repair.pacing(exchange, model, lambda: machine.progress),
         timing,
@@ -119,12 +110,3 @@ def _opener(dispatcher: Dispatcher, exchange: Exchange, body: Body) -> OpenAttem
     """Return what makes one attempt; a body that is not kept goes up in place of what is asked."""
     attempt = partial(dispatcher.attempt, exchange)
     return attempt if body.stream is None else lambda _: attempt(body.stream)
-
-
-def _array_error(error: GemproxyError, exchange: Exchange) -> web.Response:
-    """Return an error as Google gives it without ``alt=sse``: in a list."""
-    status = error.rejected_with if isinstance(error, UpstreamRejection) else error.status
-    payload = [error.payload(exchange.id)]
-    return web.json_response(
-        payload, status=status, headers=error.headers(exchange.account.attempts)
-    )

@@ -10,12 +10,15 @@ import attrs
 
 from gemproxy.core.repair.events import Out, Run
 from gemproxy.core.wire.frame import Frame
+from gemproxy.voices import words
+from gemproxy.voices.voice import Payload
 
 
 @attrs.define(eq=False)
 class ArrayVoice:
     """Speaks to one client that reads a JSON array; see ``Voice``."""
 
+    name: ClassVar[str] = "array"
     content_type: ClassVar[str] = "application/json"
     _begun: bool = attrs.field(default=False, init=False)
 
@@ -32,6 +35,20 @@ class ArrayVoice:
         if tail is not None and tail.raw.strip().endswith(closing):
             return tail.raw
         return b"\n]" if self._begun else closing
+
+    def heartbeat(self) -> bytes | None:
+        """Return white space, once the array is open; SDKs do not expect it before."""
+        return b"\n" if self._begun else None
+
+    def last_words(self, payload: Payload, tail: bytes) -> bytes:
+        """Return the error as an element; the array stays open. Within an element, nothing."""
+        if tail and not tail.rstrip().endswith(b"}"):
+            return b""
+        return (b",\r\n" if tail else b"[") + words.compact(payload)
+
+    def refusal(self, payload: Payload) -> bytes:
+        """Return the body of an error answer as Google gives it without ``alt=sse``: in a list."""
+        return words.refusal([payload])
 
     def _framed(self, frame: Frame) -> bytes:
         if frame.data is None:

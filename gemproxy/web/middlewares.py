@@ -40,11 +40,14 @@ from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_i
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import told
 from gemproxy.relay.parting import cut, part
-from gemproxy.routes.parts import CLIENTS, EXCHANGE, IN_FLIGHT
+from gemproxy.routes.parts import CLIENTS, EXCHANGE, IN_FLIGHT, VOICE
+from gemproxy.voices.mute import MuteVoice
 from gemproxy.web.checks import ambiguity, is_unknown_expectation, stops_the_parser
 
 REQUEST_ID = "X-Request-Id"
 CLIENT_CLOSED_REQUEST = 499
+_ANY_CLIENT = MuteVoice()
+_JSON = "application/json; charset=utf-8"
 HEALTH = frozenset({"health", "healthz", "livez", "readyz"})
 """The names of the routes that are neither counted nor worth a line in a log."""
 _OF_A_BODY = (408, 413)
@@ -155,7 +158,9 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
     status, payload = _explained(error)
     if request.writer.output_size:
         cut(request)
-    return web.json_response(payload, status=status, headers=_headers(request, error))
+    body = request.get(VOICE, _ANY_CLIENT).refusal(payload)
+    headers = {"Content-Type": _JSON, **_headers(request, error)}
+    return web.Response(body=body, status=status, headers=headers)
 
 
 def _headers(request: web.Request, error: BaseException) -> Mapping[str, str]:

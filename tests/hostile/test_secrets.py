@@ -169,7 +169,7 @@ async def test_a_bug_is_told_without_what_it_was_about(
 
     async with telling_all() as url:
         served = await proxy(url)
-        monkeypatch.setattr("gemproxy.routes.stream.dialect_of", broken)
+        monkeypatch.setattr("gemproxy.routes.stream.voice_of", broken)
         answer = await served.ask(STREAM, b"{}", {"x-goog-api-key": key})
 
     assert answer.status == 500
@@ -185,7 +185,7 @@ async def test_a_bug_is_told_without_a_prompt(
 
     async with telling_all() as url:
         served = await proxy(url)
-        monkeypatch.setattr("gemproxy.routes.stream.dialect_of", broken)
+        monkeypatch.setattr("gemproxy.routes.stream.voice_of", broken)
         answer = await served.ask(STREAM, b"{}", {"x-goog-api-key": KEYS[1]})
 
     assert answer.status == 500

@@ -11,10 +11,15 @@ import pytest
 from aiohttp import web
 from multidict import CIMultiDict
 
+from gemproxy.core.repair.events import Frames
+from gemproxy.core.wire.frame import Frame
 from gemproxy.relay import downstream
-from gemproxy.relay.dialects import ARRAY, FRAGILE, GO, STANDARD, UNARY, Dialect
 from gemproxy.relay.downstream import ClientGone, ClientSink, EventStream, Sink, client_sink
 from gemproxy.relay.parting import NEVER, part
+from gemproxy.voices.array import ArrayVoice
+from gemproxy.voices.document import DocumentVoice
+from gemproxy.voices.sse import FRAGILE, GO, STANDARD, EventVoice
+from gemproxy.voices.voice import Asides
 from tests import sockets
 from tests.sockets import END, chunk
 
@@ -34,14 +39,17 @@ class Stage:
     """A server with one route that runs ``script``, and how the runs ended."""
 
     script: Script
-    dialect: Dialect = STANDARD
+    voice: Asides = attrs.field(factory=EventVoice)
     send_timeout: float = 30.0
     cancels: bool = True
     ends: "asyncio.Queue[BaseException | None]" = attrs.field(factory=asyncio.Queue)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         sink = client_sink(
-            request, self.dialect, sse=self.dialect is not ARRAY, send_timeout=self.send_timeout
+            request,
+            self.voice,
+            sse=not isinstance(self.voice, ArrayVoice),
+            send_timeout=self.send_timeout,
         )
         try:
             await self.script(sink)
@@ -201,8 +209,8 @@ async def test_no_ping_is_ever_sent() -> None:
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux only")
-@pytest.mark.parametrize("dialect", [STANDARD, ARRAY])
-async def test_the_kernel_looks_after_peers_that_hang(dialect: Dialect) -> None:
+@pytest.mark.parametrize("voice", [EventVoice(), ArrayVoice()])
+async def test_the_kernel_looks_after_peers_that_hang(voice: Asides) -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
         transport = sink._request.transport
@@ -211,7 +219,7 @@ async def test_the_kernel_looks_after_peers_that_hang(dialect: Dialect) -> None:
         assert transport.get_extra_info("socket").getsockopt(*option) == 30_000
         await sink.finish()
 
-    stage = Stage(script, dialect)
+    stage = Stage(script, voice)
     await received(stage)
 
     assert stage.ends.get_nowait() is None
@@ -221,12 +229,13 @@ async def test_heartbeats_follow_the_line_ends_of_the_stream() -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
         await sink.heartbeat()
-        await sink.emit(b"data: 1\n\n")
+        await sink.emit(voice.say((Frames((Frame(b"data: 1\n\n", b"1"),)),)))
         await sink.heartbeat()
         assert sink.sent == len(b"data: 1\n\n")
         await sink.finish()
 
-    _, body = await received(Stage(script))
+    voice = EventVoice()
+    _, body = await received(Stage(script, voice))
 
     assert body == chunk(b"\r\n\r\n") + chunk(b"data: 1\n\n") + chunk(b"\n\n") + END
 
@@ -235,49 +244,51 @@ async def test_a_client_that_breaks_on_heartbeats_gets_none() -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
         await sink.heartbeat()
-        await sink.emit(FRAME)
+        await sink.emit(voice.say((Frames((Frame(FRAME, b"{}"),)),)))
         await sink.heartbeat()
         await sink.finish()
 
-    assert (await received(Stage(script, FRAGILE)))[1] == chunk(FRAME) + END
+    voice = EventVoice(FRAGILE)
+    assert (await received(Stage(script, voice)))[1] == chunk(FRAME) + END
 
 
 async def test_an_array_is_padded_only_between_its_brackets() -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, CIMultiDict({"Content-Type": "application/json"}))
         await sink.heartbeat()
-        await sink.emit(b"[{}\n")
+        await sink.emit(voice.say((Frames((Frame(b"[{}\n", b"{}"),)),)))
         await sink.heartbeat()
         await sink.emit(b"]")
         await sink.finish()
 
-    head, body = await received(Stage(script, ARRAY))
+    voice = ArrayVoice()
+    head, body = await received(Stage(script, voice))
 
     assert b"X-Accel-Buffering: no" in head
     assert body == chunk(b"[{}\n") + chunk(b"\n") + chunk(b"]") + END
 
 
 @pytest.mark.parametrize(
-    ("dialect", "expected"),
+    ("voice", "expected"),
     [
-        (STANDARD, b"data: " + ERROR_JSON + b"\r\n\r\n"),
-        (FRAGILE, b"data: " + ERROR_JSON + b"\r\n\r\n"),
-        (GO, ERROR_JSON + b"\r\n\r\n"),
-        (ARRAY, b",\r\n" + ERROR_JSON),
+        (EventVoice(STANDARD), b"data: " + ERROR_JSON + b"\r\n\r\n"),
+        (EventVoice(FRAGILE), b"data: " + ERROR_JSON + b"\r\n\r\n"),
+        (EventVoice(GO), ERROR_JSON + b"\r\n\r\n"),
+        (ArrayVoice(), b",\r\n" + ERROR_JSON),
     ],
 )
 @pytest.mark.parametrize("request_", [POST, LAST_POST])
 async def test_a_failed_answer_ends_with_the_error_and_without_an_end(
-    dialect: Dialect, expected: bytes, request_: bytes
+    voice: Asides, expected: bytes, request_: bytes
 ) -> None:
-    frame = b"[{}" if dialect is ARRAY else FRAME
+    frame = b"[{}" if isinstance(voice, ArrayVoice) else FRAME
 
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
         await sink.emit(frame)
         await sink.fail(ERROR)
 
-    stage = Stage(script, dialect)
+    stage = Stage(script, voice)
 
     assert (await received(stage, request_))[1] == chunk(frame) + chunk(expected) + NEVER
     assert stage.ends.get_nowait() is None
@@ -464,25 +475,25 @@ async def test_a_client_that_leaves_cancels_the_handler() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "sent"),
+    ("voice", "sent"),
     [
-        (STANDARD, b"data: {"),
-        (STANDARD, b'data: {"a":1}\r\n'),
-        (GO, b"data: {"),
-        (FRAGILE, b"data: {"),
-        (ARRAY, b'[{"a":'),
-        (ARRAY, b"[{}]"),
-        (UNARY, b'{"a":1}'),
+        (EventVoice(STANDARD), b"data: {"),
+        (EventVoice(STANDARD), b'data: {"a":1}\r\n'),
+        (EventVoice(GO), b"data: {"),
+        (EventVoice(FRAGILE), b"data: {"),
+        (ArrayVoice(), b'[{"a":'),
+        (ArrayVoice(), b"[{}]"),
+        (DocumentVoice(), b'{"a":1}'),
     ],
 )
-async def test_half_an_event_is_followed_by_no_error(dialect: Dialect, sent: bytes) -> None:
+async def test_half_an_event_is_followed_by_no_error(voice: Asides, sent: bytes) -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
         for byte in sent:
             await sink.emit(bytes([byte]))
         await sink.fail(ERROR)
 
-    _, body = await received(Stage(script, dialect))
+    _, body = await received(Stage(script, voice))
 
     assert body == b"".join(chunk(bytes([byte])) for byte in sent) + NEVER
 
@@ -518,7 +529,7 @@ async def test_white_space_before_one_value_leaves_room_for_an_error(
             await sink.emit(piece)
         await sink.fail(ERROR)
 
-    _, body = await received(Stage(script, UNARY))
+    _, body = await received(Stage(script, DocumentVoice()))
 
     assert ERROR_JSON in body
 
@@ -546,15 +557,15 @@ async def test_an_event_in_pieces_is_followed_by_an_error(eol: bytes) -> None:
         ({"cache-control": "No-Transform, private"}, "No-Transform, private"),
     ],
 )
-@pytest.mark.parametrize("dialect", [STANDARD, ARRAY])
+@pytest.mark.parametrize("voice", [EventVoice(), ArrayVoice()])
 async def test_what_the_upstream_says_of_caches_is_kept(
-    dialect: Dialect, upstreams: dict[str, str], expected: str
+    voice: Asides, upstreams: dict[str, str], expected: str
 ) -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, CIMultiDict({**upstreams, "X-Accel-Buffering": "yes"}))
         await sink.finish()
 
-    head, _ = await received(Stage(script, dialect))
+    head, _ = await received(Stage(script, voice))
     lines = head.split(b"\r\n")
 
     control = [line for line in lines if line.lower().startswith(b"cache-control: ")]

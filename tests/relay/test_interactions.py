@@ -22,6 +22,7 @@ from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing
+from gemproxy.voices.sse import INTERACTIONS, EventVoice
 
 HOUR = 3600.0
 DROP = AttemptFailed(How.RESET, "reset")
@@ -130,6 +131,7 @@ class Stage:
         self.relay = InteractionRelay(
             Intake(machine, SSEDecoder, INTERACTION),
             self.sink,
+            EventVoice(INTERACTIONS),
             self.open_attempt,
             self.pass_on,
             Pacing(

@@ -8,6 +8,8 @@ import pytest
 from multidict import CIMultiDict
 
 from gemproxy.relay.pages import Refusal, is_of_gemini, may_be_unreadable, readable
+from gemproxy.voices.array import ArrayVoice
+from gemproxy.voices.sse import EventVoice
 
 HTML = {"Content-Type": "text/html", "Content-Length": "9", "Retry-After": "7"}
 JSON = {"Content-Type": "application/json"}
@@ -38,7 +40,7 @@ def refusal(body: bytes, headers: dict[str, str] | None = None, status: int = 50
 def test_what_is_no_document_is_told_again_as_google_tells_errors(
     came: Refusal, array: bool
 ) -> None:
-    told = readable(came, "abc-1", array=array)
+    told = readable(came, "abc-1", ArrayVoice() if array else EventVoice())
 
     document: Any = json.loads(told.body)
     error = (document[0] if array else document)["error"]
@@ -65,7 +67,7 @@ def test_what_is_no_document_is_told_again_as_google_tells_errors(
     ],
 )
 def test_everything_else_passes_byte_for_byte(came: Refusal) -> None:
-    assert readable(came, "abc-1") is came
+    assert readable(came, "abc-1", EventVoice()) is came
 
 
 @pytest.mark.parametrize(

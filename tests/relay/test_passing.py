@@ -7,28 +7,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from gemproxy.relay.dialects import INTERACTIONS, MUTE, OPENAI, Dialect
-from gemproxy.relay.passing import EndMark, passed_through
+from gemproxy.relay.passing import PassedThrough, passed_through
+from gemproxy.voices.sse import INTERACTIONS, OPENAI, Manner
 
 STREAM = {"Content-Type": "text/event-stream; charset=utf-8"}
 
 
 @pytest.mark.parametrize(
-    ("path", "dialect"),
+    ("path", "manner"),
     [
         ("/v1beta/openai/chat/completions", OPENAI),
         ("/openai/completions/", OPENAI),
-        ("/v1beta/openai/responses", MUTE),
-        ("/v1/chat/completions", MUTE),
+        ("/v1beta/openai/responses", None),
+        ("/v1/chat/completions", None),
         ("/v1beta/interactions", INTERACTIONS),
         ("/v1beta/interactions/abc", INTERACTIONS),
-        ("/v1beta/interactions/abc:cancel", MUTE),
-        ("/v1beta/interactions/abc/def", MUTE),
-        ("/v1beta/files", MUTE),
+        ("/v1beta/interactions/abc:cancel", None),
+        ("/v1beta/interactions/abc/def", None),
+        ("/v1beta/files", None),
     ],
 )
-def test_the_path_tells_the_dialect_of_what_passes_through(path: str, dialect: Dialect) -> None:
-    assert passed_through(path, 200, STREAM) is dialect
+def test_the_path_tells_who_reads_what_passes_through(path: str, manner: Manner | None) -> None:
+    passed = passed_through(path, 200, STREAM)
+
+    assert passed.manner is manner
+    assert passed.voice.name == (manner.name if manner else "mute")
 
 
 @pytest.mark.parametrize(
@@ -45,12 +48,14 @@ def test_the_path_tells_the_dialect_of_what_passes_through(path: str, dialect: D
 def test_nothing_is_said_where_it_might_not_be_an_event(
     status: int, headers: dict[str, str]
 ) -> None:
-    assert passed_through("/openai/chat/completions", status, CIMultiDict(headers)) is MUTE
+    passed = passed_through("/openai/chat/completions", status, CIMultiDict(headers))
+
+    assert passed.voice.last_words({"error": {}}, b"") == b""
 
 
 @given(st.lists(st.integers(0, 80)))
 @pytest.mark.parametrize(
-    ("dialect", "mark"),
+    ("manner", "mark"),
     [
         (OPENAI, b"data: [DONE]"),
         (OPENAI, b"data:[DONE]"),
@@ -61,13 +66,13 @@ def test_nothing_is_said_where_it_might_not_be_an_event(
 )
 @pytest.mark.parametrize("before", [b"", b'data: {"a": "b"}\n\n', b"data: 1\r\n\r\n"])
 def test_the_end_mark_is_found_however_it_is_cut(
-    dialect: Dialect, mark: bytes, before: bytes, cuts: list[int]
+    manner: Manner, mark: bytes, before: bytes, cuts: list[int]
 ) -> None:
     stream = before + mark + b"\n\n"
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    over = EndMark(dialect)
+    passed = PassedThrough(manner)
 
-    found = [over.is_in(stream[begin:end]) for begin, end in itertools.pairwise(places)]
+    found = [passed.ends_in(stream[begin:end]) for begin, end in itertools.pairwise(places)]
 
     assert any(found)
 
@@ -81,6 +86,6 @@ def test_the_end_mark_is_found_however_it_is_cut(
         b": data: [DONE]\n\n",
     ],
 )
-@pytest.mark.parametrize("dialect", [OPENAI, INTERACTIONS, MUTE])
-def test_what_only_speaks_of_an_end_is_none(dialect: Dialect, data: bytes) -> None:
-    assert not EndMark(dialect).is_in(data)
+@pytest.mark.parametrize("manner", [OPENAI, INTERACTIONS, None])
+def test_what_only_speaks_of_an_end_is_none(manner: Manner | None, data: bytes) -> None:
+    assert not PassedThrough(manner).ends_in(data)

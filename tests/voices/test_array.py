@@ -51,3 +51,31 @@ def test_an_end_that_was_cut_short_of_its_bracket_is_replaced(tail: bytes) -> No
 def test_the_end_of_an_array_without_elements_is_all_of_it() -> None:
     assert ArrayVoice().close(Frame(b"[ ]", None)) == b"[]"
     assert ArrayVoice().close(Frame(b"[]\n", None)) == b"[]\n"
+
+
+ERROR = {"error": {"code": 503, "message": "broken", "status": "UNAVAILABLE"}}
+
+
+def test_an_array_may_be_padded_only_once_it_is_open() -> None:
+    voice = ArrayVoice()
+    assert voice.heartbeat() is None
+
+    voice.say((CAME,))
+
+    assert voice.heartbeat() == b"\n"
+
+
+def test_an_error_is_an_element_and_leaves_the_array_open() -> None:
+    voice = ArrayVoice()
+
+    assert json.loads(b"[{}" + voice.last_words(ERROR, b"[{}") + b"]") == [{}, ERROR]
+    assert json.loads(voice.last_words(ERROR, b"") + b"]") == [ERROR]
+
+
+@pytest.mark.parametrize("tail", [b'{"a"', b"{}]", b"}\n, "])
+def test_half_an_element_is_followed_by_no_error(tail: bytes) -> None:
+    assert ArrayVoice().last_words(ERROR, tail) == b""
+
+
+def test_before_the_stream_an_error_is_in_a_list() -> None:
+    assert json.loads(ArrayVoice().refusal(ERROR)) == [ERROR]
