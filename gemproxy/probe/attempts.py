@@ -123,13 +123,13 @@ async def resume(gemini: Gemini, broken: Broken, form: Form, *, natively: bool =
 
 async def resume_plainly(gemini: Gemini, broken: Broken) -> Resumed:
     """Resume a broken answer without asking for an echo. Raises Rejection, CannotTell."""
-    ledger = _Played.up_to_the_cut(broken, Form.ECHO).machine.ledger
+    tally = _Played.up_to_the_cut(broken, Form.ECHO).machine.tally
     body = continuation.continue_text(
         StreamRequest(broken.body),
         broken.text,
         anchor=None,
-        delivered_tokens=ledger.delivered_tokens,
-        thought_tokens=ledger.thought_tokens,
+        delivered_tokens=tally.delivered_tokens,
+        thought_tokens=tally.thought_tokens,
     )
     said = await _listen(gemini, broken.model, body, _read_all)
     return Resumed(said, body, None, said.text)

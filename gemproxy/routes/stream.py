@@ -26,6 +26,7 @@ from gemproxy.routes.addressing import passed_down, with_upstream_uris
 from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, VOICE, Repair
 from gemproxy.routes.refusing import refusal
+from gemproxy.voices.sse import EventVoice
 from gemproxy.voices.table import voice_of
 from gemproxy.voices.voice import Voice
 
@@ -37,13 +38,16 @@ async def handle(request: web.Request) -> web.StreamResponse:
     mask = mask or request.headers.get("X-Goog-FieldMask", "")
     if hides_the_end(mask) or framings - {"sse", "json", ""}:
         return await pass_through(request)
-    exchange, sse = request[EXCHANGE], "sse" in framings
-    voice = request[VOICE] = voice_of(exchange.headers, sse=sse)
+    app, exchange = request.app, request[EXCHANGE]
+    voice = voice_of(exchange.headers, sse="sse" in framings)
     try:
-        async with request.app[REPAIR].bodies.receive(request) as body:
-            return await _stream(request, exchange, voice, body, sse=sse)
+        async with app[REPAIR].bodies.receive(request) as body:
+            return await _stream(request, app, exchange, voice, body)
     except Refused as refused:
         return refusal(refused, exchange, voice)
+    except Exception:
+        request[VOICE] = voice  # which the error is worded for
+        raise
 
 
 def _framings(request: web.Request) -> set[str]:
@@ -56,9 +60,9 @@ def _framings(request: web.Request) -> set[str]:
 
 
 async def _stream(
-    request: web.Request, exchange: Exchange, voice: Voice, body: Body, *, sse: bool
+    request: web.Request, app: web.Application, exchange: Exchange, voice: Voice, body: Body
 ) -> web.StreamResponse:
-    app = request.app
+    sse = isinstance(voice, EventVoice)
     repair, account, model = app[REPAIR], exchange.account, exchange.model
     timing = repair.timing.within(exchange.deadline)
     machine = _machine(request, repair, exchange, body)

@@ -23,7 +23,7 @@ import attrs
 
 from gemproxy.core.answer import logprobs
 from gemproxy.core.answer.chunk import loads
-from gemproxy.core.answer.usage import Ledger, Usage, parse_usage
+from gemproxy.core.answer.usage import Tally, Usage, parse_usage
 from gemproxy.core.wire.flow import Flow
 from gemproxy.core.wire.frame import Data
 
@@ -56,7 +56,7 @@ class Rewriter:
     frame that brings nothing but usage is not passed on.
     """
 
-    ledger: Ledger
+    tally: Tally
     response_id: str | None = None
     model_version: str | None = None
     swallow_thoughts: bool = True
@@ -128,7 +128,7 @@ class Rewriter:
             document["modelVersion"] = self.model_version
 
     def _usage(self, usage: Usage) -> Usage:
-        return self.ledger.merged(usage, received=self.received, dropped=self.dropped)
+        return self.tally.merged(usage, received=self.received, dropped=self.dropped)
 
     def _rewrite_candidate(self, candidate: Json, drop: int) -> None:
         content = candidate.get("content")

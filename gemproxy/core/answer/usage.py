@@ -52,7 +52,7 @@ class Billed:
 
 
 @attrs.frozen
-class Ledger:
+class Tally:
     """The usage of the attempts so far, and the sum that the client is shown."""
 
     billed: Billed = attrs.field(factory=Billed)
@@ -60,8 +60,8 @@ class Ledger:
     thought_tokens: int = 0
     _first: Usage = attrs.field(factory=dict)
 
-    def settled(self, usage: Usage, *, received: int, delivered: int, text: str = "") -> "Ledger":
-        """Return the ledger with one more attempt.
+    def settled(self, usage: Usage, *, received: int, delivered: int, text: str = "") -> "Tally":
+        """Return the tally with one more attempt.
 
         The attempt brought ``received`` visible characters, of which ``delivered`` went to the
         client. The client's output counts the same share: an echo, or text that was held and
@@ -73,7 +73,7 @@ class Ledger:
         if not output:
             shown = estimate_tokens(text)
             output = round(shown * received / delivered) if delivered else 0
-        return Ledger(
+        return Tally(
             billed=self.billed + billed(usage, output),
             delivered_tokens=self.delivered_tokens + shown,
             thought_tokens=self.thought_tokens + _count(usage, "thoughtsTokenCount"),

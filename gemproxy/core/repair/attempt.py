@@ -18,7 +18,7 @@ import msgspec
 from gemproxy.core.answer.chunk import Chunk
 from gemproxy.core.answer.rewrite import Rewriter
 from gemproxy.core.answer.transcript import Checkpoint, Transcript, join_surrogates
-from gemproxy.core.answer.usage import Ledger, counts_output, parse_usage
+from gemproxy.core.answer.usage import Tally, counts_output, parse_usage
 from gemproxy.core.errors import NotContinuable
 from gemproxy.core.repair.continuation import Form, continue_natively, continue_text
 from gemproxy.core.repair.ending import Ending
@@ -107,17 +107,17 @@ class Attempt:
         dropped = rewriter.dropped if rewriter else 0
         return self.holdback.characters + pending + self.repeated + dropped
 
-    def settle(self, ledger: Ledger) -> Ledger:
-        """Return the ledger with this attempt, which is over; the second time as it is."""
+    def settle(self, tally: Tally) -> Tally:
+        """Return the tally with this attempt, which is over; the second time as it is."""
         if self.settled:
-            return ledger
+            return tally
         self.settled = True
         transcript = self.holdback.transcript
         delivered = transcript.chars - self.begins_at + len(self.kept)
         usage = parse_usage(self.usage)
         text = "" if counts_output(usage) else transcript.text[self.begins_at :] + self.kept
         received = delivered + self.undelivered()
-        return ledger.settled(usage, received=received, delivered=delivered, text=text)
+        return tally.settled(usage, received=received, delivered=delivered, text=text)
 
     def patience(self, request: StreamRequest) -> Patience:
         """Return how long silence is normal now that it has been answered."""
@@ -162,44 +162,44 @@ class Way:
 
 
 def next_attempt(
-    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy, way: Way
+    request: StreamRequest, transcript: Transcript, tally: Tally, policy: Policy, way: Way
 ) -> Attempt:
     """Return the attempt that can complete what the client has, and what waits for it.
 
     Raises NotContinuable when there is no such attempt, or when it would cost too much.
     """
     cap = policy.max_extra_tokens
-    if cap is not None and ledger.extra() + ledger.expected_prompt() > cap:
+    if cap is not None and tally.extra() + tally.expected_prompt() > cap:
         raise NotContinuable("The cap on extra tokens for this stream is reached.")
     checkpoint = transcript.checkpoint or _own_checkpoint(request)
     if checkpoint is not None and way.natively and not transcript.opaque_since_checkpoint:
-        return _native(request, transcript, ledger, policy, checkpoint)
+        return _native(request, transcript, tally, policy, checkpoint)
     if not transcript.visible:
-        rewriter = _rewriter(transcript, ledger, policy) if transcript.started else None
+        rewriter = _rewriter(transcript, tally, policy) if transcript.started else None
         return Attempt(request.body, HoldBack(transcript, policy, rewriter), Plan.REPLAY)
     if transcript.opaque or request.several:
         raise NotContinuable("What the client already has cannot be continued as text.")
-    return _continuing(request, transcript, ledger, policy, way)
+    return _continuing(request, transcript, tally, policy, way)
 
 
 def _continuing(
-    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy, way: Way
+    request: StreamRequest, transcript: Transcript, tally: Tally, policy: Policy, way: Way
 ) -> Attempt:
     """Return an attempt that continues a text, or a replay where it is too short for that."""
     text = join_surrogates(transcript.text + way.ahead) if way.ahead else transcript.text
     tail = Tail.of(text)
     anchor = choose_anchor(text, tail)
     if anchor is None and way.replay and not way.ahead and not request.server_tools:
-        return _replay(request, transcript, ledger, policy)
+        return _replay(request, transcript, tally, policy)
     transcript.forget_checkpoints()
-    return _textual(request, transcript, ledger, policy, (way, text, anchor, tail))
+    return _textual(request, transcript, tally, policy, (way, text, anchor, tail))
 
 
 def _replay(
-    request: StreamRequest, transcript: Transcript, ledger: Ledger, policy: Policy
+    request: StreamRequest, transcript: Transcript, tally: Tally, policy: Policy
 ) -> Attempt:
     """Return the whole request again, of whose answer the client has the beginning."""
-    rewriter, text = _rewriter(transcript, ledger, policy), transcript.text
+    rewriter, text = _rewriter(transcript, tally, policy), transcript.text
     return Attempt(
         request.body,
         HoldBack(transcript, policy, rewriter),
@@ -218,7 +218,7 @@ def _own_checkpoint(request: StreamRequest) -> Checkpoint | None:
 def _native(
     request: StreamRequest,
     transcript: Transcript,
-    ledger: Ledger,
+    tally: Tally,
     policy: Policy,
     checkpoint: Checkpoint,
 ) -> Attempt:
@@ -228,7 +228,7 @@ def _native(
         HoldBack(
             transcript,
             policy,
-            _rewriter(transcript, ledger, policy),
+            _rewriter(transcript, tally, policy),
             proving=transcript.chars > 0,
         ),
         Plan.NATIVE,
@@ -240,7 +240,7 @@ def _native(
 def _textual(
     request: StreamRequest,
     transcript: Transcript,
-    ledger: Ledger,
+    tally: Tally,
     policy: Policy,
     how: tuple[Way, str, str | None, Tail],
 ) -> Attempt:
@@ -251,11 +251,11 @@ def _textual(
         text,
         anchor=anchor,
         form=way.form,
-        delivered_tokens=ledger.delivered_tokens,
-        thought_tokens=ledger.thought_tokens,
+        delivered_tokens=tally.delivered_tokens,
+        thought_tokens=tally.thought_tokens,
     )
     joiner = _joiner(request, way, (text, anchor, tail))
-    rewriter = _rewriter(transcript, ledger, policy, continued=text)
+    rewriter = _rewriter(transcript, tally, policy, continued=text)
     holdback = HoldBack(transcript, policy, rewriter, proving=True)
     return Attempt(body, holdback, Plan.TEXT, joiner, begins_at=transcript.chars)
 
@@ -271,11 +271,11 @@ def _joiner(request: StreamRequest, way: Way, end: tuple[str, str | None, Tail])
 
 
 def _rewriter(
-    transcript: Transcript, ledger: Ledger, policy: Policy, continued: str | None = None
+    transcript: Transcript, tally: Tally, policy: Policy, continued: str | None = None
 ) -> Rewriter:
     swallow = policy.swallow_thoughts and (transcript.visible or transcript.thoughts)
     return Rewriter(
-        ledger,
+        tally,
         transcript.response_id,
         transcript.model_version,
         swallow_thoughts=swallow,

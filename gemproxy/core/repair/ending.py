@@ -63,7 +63,7 @@ class Ending:
 
     def is_over(self, asked: int = 1) -> bool:
         """Return whether each candidate seen, and each of the ``asked`` first, has a reason."""
-        if self.blocked:
+        if self.block_reason is not None:
             return True
         return bool(self.reasons) and not self.missing(asked)
 

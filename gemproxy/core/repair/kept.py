@@ -8,7 +8,7 @@ import attrs
 
 from gemproxy.core.answer.rewrite import Rewriter
 from gemproxy.core.answer.transcript import Transcript
-from gemproxy.core.answer.usage import Ledger
+from gemproxy.core.answer.usage import Tally
 from gemproxy.core.repair.attempt import Attempt
 
 
@@ -43,6 +43,6 @@ class KeptEnding:
             return None
         holdback = kept.attempt.holdback
         if holdback.rewriter is None and not kept.started and transcript.started:
-            holdback.rewriter = Rewriter(Ledger(), transcript.response_id, transcript.model_version)
+            holdback.rewriter = Rewriter(Tally(), transcript.response_id, transcript.model_version)
         kept.attempt.settled = True
         return kept.attempt

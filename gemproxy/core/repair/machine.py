@@ -45,7 +45,7 @@ import attrs
 from gemproxy.core.answer.chunk import read
 from gemproxy.core.answer.rewrite import without_reason
 from gemproxy.core.answer.transcript import Transcript
-from gemproxy.core.answer.usage import Ledger, parse_usage
+from gemproxy.core.answer.usage import Tally, parse_usage
 from gemproxy.core.errors import (
     Blocked,
     ContinuationRefused,
@@ -118,7 +118,7 @@ class StreamMachine:
     policy: Policy = attrs.field(factory=Policy)
     state: State = State.CONNECTING
     transcript: Transcript = attrs.field(factory=Transcript)
-    ledger: Ledger = attrs.field(factory=Ledger)
+    tally: Tally = attrs.field(factory=Tally)
     causes: list[Cause] = attrs.field(factory=list)
     joints: list[Joint] = attrs.field(factory=list)
     finish_reason: str | None = None
@@ -430,7 +430,7 @@ class StreamMachine:
         """Keep the text that an attempt has brought for the next one, then end it."""
 
         def keep(decision: Decision) -> Actions:
-            tokens = self.ledger.delivered_tokens
+            tokens = self.tally.delivered_tokens
             if self._documents.keep(self._attempt, decision, tokens):
                 assert isinstance(decision, Cut)  # noqa: S101 - else there is nothing to keep
                 self.joints.append(decision.kind)
@@ -456,7 +456,7 @@ class StreamMachine:
         """Drop what waits, and count it no more as delivered."""
         ahead = self._documents.ahead
         if ahead.take():
-            self.ledger = attrs.evolve(self.ledger, delivered_tokens=ahead.tokens)
+            self.tally = attrs.evolve(self.tally, delivered_tokens=ahead.tokens)
 
     # -- the end of an attempt -------------------------------------------------------------
 
@@ -555,7 +555,7 @@ class StreamMachine:
             rewriter.last_usage = parse_usage(attempt.usage)
         out = attempt.holdback.release()
         self.finish_reason = attempt.ending.reason
-        self.ledger = attempt.settle(self.ledger)
+        self.tally = attempt.settle(self.tally)
         self.state = State.DONE
         return (*passing(out), Finish(event.tail if rewriter is None else None))
 
@@ -585,11 +585,11 @@ class StreamMachine:
             broke = Unrepaired(f"The stream broke ({cause.value}).")
             return self._fail(error or (tries.spent and self._error) or broke)
         self._error = error
-        self.ledger = self._attempt.settle(self.ledger)
+        self.tally = self._attempt.settle(self.tally)
         way = tries.way(self._documents.ahead.text)
         try:
             self._attempt = next_attempt(
-                self.request, self.transcript, self.ledger, self.policy, way
+                self.request, self.transcript, self.tally, self.policy, way
             )
         except NotContinuable as exc:
             return self._fail(error or Unrepaired(f"The stream broke. {exc.message}"))
@@ -609,7 +609,7 @@ class StreamMachine:
 
     def _fail(self, error: GemproxyError) -> Actions:
         """End loudly, unless Gemini gave an ending at this place that can be passed on."""
-        self.ledger = self._attempt.settle(self.ledger)
+        self.tally = self._attempt.settle(self.tally)
         self._withdraw()
         self._error = error
         kept = self._kept.attempt(self._visible, self.transcript)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gemproxy.core.answer.chunk import Undecodable, read
 from gemproxy.core.answer.rewrite import Rewriter, dump, without_reason
-from gemproxy.core.answer.usage import Ledger
+from gemproxy.core.answer.usage import Tally
 from tests.gemini import chunk
 
 Json = dict[str, Any]
@@ -77,7 +77,7 @@ def visible(parts: list[Json]) -> str:
 
 def continued(base: str = "", grounding: Json | None = None, **more: Any) -> Rewriter:
     return Rewriter(
-        Ledger(),
+        Tally(),
         continued=True,
         base=len(base.encode("utf-8", "surrogatepass")),
         grounding=grounding or {},
@@ -93,7 +93,7 @@ def continued(base: str = "", grounding: Json | None = None, **more: Any) -> Rew
 def test_the_text_is_the_original_without_the_dropped_beginning(
     parts: list[Json], drop: int, goes_on: bool
 ) -> None:
-    rewriter = Rewriter(Ledger(), continued=goes_on)
+    rewriter = Rewriter(Tally(), continued=goes_on)
     drop = min(drop, len(visible(parts)))
 
     new = rewriter.rewrite(of(*parts), drop)
@@ -150,7 +150,7 @@ def test_a_frame_with_a_thought_and_text_keeps_its_text() -> None:
 def test_thoughts_pass_where_the_client_has_seen_none() -> None:
     thought = {"text": "hm", "thought": True}
 
-    assert parts_of(rewritten(Rewriter(Ledger(), swallow_thoughts=False), of(thought))) == [thought]
+    assert parts_of(rewritten(Rewriter(Tally(), swallow_thoughts=False), of(thought))) == [thought]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_unknown_fields_travel() -> None:
     document = chunk("Once", finish="STOP", fieldOfTomorrow={"a": [1, None]})
     document["candidates"][0] |= {"safetyRatings": [{"blocked": False}], "avgLogprobs": -0.25}
 
-    assert rewritten(Rewriter(Ledger()), encoded(document)) == document
+    assert rewritten(Rewriter(Tally()), encoded(document)) == document
 
 
 # -- who it says it is -------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_every_frame_carries_the_id_and_the_version_of_the_first() -> None:
 
 
 def test_an_id_that_the_client_never_got_is_not_made_up() -> None:
-    document = rewritten(Rewriter(Ledger()), encoded(chunk("a", response_id=None)))
+    document = rewritten(Rewriter(Tally()), encoded(chunk("a", response_id=None)))
 
     assert "responseId" not in document
 
@@ -251,7 +251,7 @@ def test_after_a_text_resume_signatures_stay_on_calls_only(part: Json, kept: lis
     ],
 )
 def test_a_replayed_attempt_keeps_its_signatures(part: Json) -> None:
-    assert parts_of(rewritten(Rewriter(Ledger()), of(part))) == [part]
+    assert parts_of(rewritten(Rewriter(Tally()), of(part))) == [part]
 
 
 def test_tokens_are_stripped_after_a_text_resume() -> None:
@@ -262,7 +262,7 @@ def test_tokens_are_stripped_after_a_text_resume() -> None:
 
 
 def test_tokens_pass_after_a_native_one_even_alone() -> None:
-    native = Rewriter(Ledger())
+    native = Rewriter(Tally())
 
     for data in (encoded(chunk("a", token="t")), encoded(chunk(token="t"))):
         assert candidate_of(rewritten(native, data))["continuationToken"] == "t"
@@ -273,7 +273,7 @@ def test_tokens_pass_after_a_native_one_even_alone() -> None:
 
 def test_usage_is_the_sum_over_the_attempts_without_the_echo() -> None:
     first = {"promptTokenCount": 3, "candidatesTokenCount": 10, "totalTokenCount": 13}
-    rewriter = Rewriter(Ledger().settled(first, received=40, delivered=40), continued=True)
+    rewriter = Rewriter(Tally().settled(first, received=40, delivered=40), continued=True)
 
     document = rewritten(rewriter, of({"text": "x" * 40}, usage=(20, 20)), 20)
 
@@ -415,7 +415,7 @@ def test_a_replayed_attempt_keeps_its_offsets() -> None:
     document = chunk("a")
     document["candidates"][0]["groundingMetadata"] = grounded(uri="https://a.test", indices=[0])
 
-    assert rewritten(Rewriter(Ledger(), base=9), encoded(document)) == document
+    assert rewritten(Rewriter(Tally(), base=9), encoded(document)) == document
 
 
 # -- odd frames --------------------------------------------------------------------------------
@@ -481,7 +481,7 @@ def test_whatever_can_be_read_can_be_rewritten(
     except Undecodable:
         return
 
-    rewriter = Rewriter(Ledger(), "first", "v1", continued=goes_on, grounding=before)
+    rewriter = Rewriter(Tally(), "first", "v1", continued=goes_on, grounding=before)
     new = rewriter.rewrite(data, min(drop, len(text)))
 
     if new is not None:

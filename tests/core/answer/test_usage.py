@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gemproxy.core.answer.usage import (
     Billed,
-    Ledger,
+    Tally,
     Usage,
     billed,
     estimate_tokens,
@@ -37,24 +37,24 @@ usages = st.builds(usage, counts, counts, counts, counts)
 attempts = st.lists(st.tuples(usages, counts, counts), max_size=5)
 
 
-def after(*cut: tuple[Usage, int, int]) -> Ledger:
-    """Return the ledger after attempts of (usage, delivered, not delivered characters)."""
-    ledger = Ledger()
+def after(*cut: tuple[Usage, int, int]) -> Tally:
+    """Return the tally after attempts of (usage, delivered, not delivered characters)."""
+    tally = Tally()
     for last, delivered, lost in cut:
-        ledger = ledger.settled(last, received=delivered + lost, delivered=delivered)
-    return ledger
+        tally = tally.settled(last, received=delivered + lost, delivered=delivered)
+    return tally
 
 
 def test_an_answer_in_one_attempt_keeps_its_usage() -> None:
     own = usage(7, 20, 5, 3, serviceTier="standard")
 
-    assert Ledger().merged(own, received=80, dropped=0) == own
+    assert Tally().merged(own, received=80, dropped=0) == own
 
 
 def test_a_resumed_answer_has_the_first_prompt_and_all_output() -> None:
-    ledger = after((usage(10, 20, 5), 80, 0))
+    tally = after((usage(10, 20, 5), 80, 0))
 
-    shown = ledger.merged(usage(45, 30, 2), received=120, dropped=0)
+    shown = tally.merged(usage(45, 30, 2), received=120, dropped=0)
 
     assert shown["promptTokenCount"] == 10
     assert shown["candidatesTokenCount"] == 50
@@ -63,26 +63,26 @@ def test_a_resumed_answer_has_the_first_prompt_and_all_output() -> None:
 
 
 def test_an_echo_is_billed_and_not_shown() -> None:
-    ledger = after((usage(10, 20), 80, 0))
+    tally = after((usage(10, 20), 80, 0))
 
-    shown = ledger.merged(usage(40, 40), received=160, dropped=40)
+    shown = tally.merged(usage(40, 40), received=160, dropped=40)
 
     assert shown["candidatesTokenCount"] == 20 + 30
-    assert ledger.settled(usage(40, 40), received=160, delivered=120).billed.output == 60
+    assert tally.settled(usage(40, 40), received=160, delivered=120).billed.output == 60
 
 
 def test_what_was_never_delivered_is_billed_and_not_shown() -> None:
-    ledger = after((usage(10, 20), 40, 40))
+    tally = after((usage(10, 20), 40, 40))
 
-    assert ledger.delivered_tokens == 10
-    assert ledger.billed == Billed(10, 20, 0, 30)
+    assert tally.delivered_tokens == 10
+    assert tally.billed == Billed(10, 20, 0, 30)
 
 
 def test_a_replayed_attempt_leaves_only_its_thoughts_and_its_bill() -> None:
-    ledger = after((usage(10, 20, 5), 0, 80))
+    tally = after((usage(10, 20, 5), 0, 80))
 
-    assert ledger.merged(usage(10, 30), received=120, dropped=0)["candidatesTokenCount"] == 30
-    assert ledger.billed.total == 35
+    assert tally.merged(usage(10, 30), received=120, dropped=0)["candidatesTokenCount"] == 30
+    assert tally.billed.total == 35
 
 
 def test_details_of_the_prompt_are_those_of_the_first_attempt() -> None:
@@ -103,9 +103,9 @@ def test_details_of_the_prompt_are_those_of_the_first_attempt() -> None:
 
 
 def test_the_first_attempt_that_counted_its_prompt_gives_it() -> None:
-    ledger = after(({}, 80, 0), (usage(45, 30), 100, 0), (usage(90, 5), 10, 0))
+    tally = after(({}, 80, 0), (usage(45, 30), 100, 0), (usage(90, 5), 10, 0))
 
-    assert ledger.merged(usage(99, 1), received=4, dropped=0)["promptTokenCount"] == 45
+    assert tally.merged(usage(99, 1), received=4, dropped=0)["promptTokenCount"] == 45
 
 
 def test_details_of_the_output_are_restated_where_there_is_one_kind() -> None:
@@ -131,7 +131,7 @@ def test_details_of_the_output_are_restated_where_there_is_one_kind() -> None:
     ],
 )
 def test_details_that_cannot_agree_with_the_sum_go(details: object) -> None:
-    shown = Ledger().merged(usage(1, 2, candidatesTokensDetails=details), received=8, dropped=0)
+    shown = Tally().merged(usage(1, 2, candidatesTokensDetails=details), received=8, dropped=0)
 
     assert "candidatesTokensDetails" not in shown
 
@@ -145,26 +145,26 @@ def test_unknown_fields_pass() -> None:
 
 
 def test_an_attempt_that_counted_nothing_is_estimated_from_what_was_delivered() -> None:
-    ledger = Ledger().settled({}, received=80, delivered=80, text="word " * 16)
+    tally = Tally().settled({}, received=80, delivered=80, text="word " * 16)
 
-    assert ledger.delivered_tokens == 20
-    assert ledger.billed.output == 20
+    assert tally.delivered_tokens == 20
+    assert tally.billed.output == 20
 
 
 def test_an_estimate_is_not_reduced_by_what_was_not_delivered() -> None:
-    ledger = Ledger().settled({}, received=160, delivered=80, text="word " * 16)
+    tally = Tally().settled({}, received=160, delivered=80, text="word " * 16)
 
-    assert ledger.delivered_tokens == 20
-    assert ledger.billed.output == 40
+    assert tally.delivered_tokens == 20
+    assert tally.billed.output == 40
 
 
 def test_an_attempt_that_counted_only_its_prompt_is_estimated_too() -> None:
-    ledger = Ledger().settled(
+    tally = Tally().settled(
         {"promptTokenCount": 9, "totalTokenCount": 9}, received=80, delivered=80, text="x" * 80
     )
 
-    assert ledger.delivered_tokens == 20
-    assert ledger.billed == Billed(9, 20, 0, 29)
+    assert tally.delivered_tokens == 20
+    assert tally.billed == Billed(9, 20, 0, 29)
 
 
 @given(cut=attempts, own=usages, received=counts, dropped=counts)
@@ -188,13 +188,13 @@ def test_the_total_is_the_sum_of_what_is_shown(
 def test_no_more_is_shown_than_was_billed(
     cut: list[tuple[Usage, int, int]], own: Usage, received: int, dropped: int
 ) -> None:
-    ledger = after(*cut)
+    tally = after(*cut)
     dropped = min(dropped, received)
 
-    shown = ledger.merged(own, received=received, dropped=dropped)
-    bill = ledger.settled(own, received=received, delivered=received - dropped).billed
+    shown = tally.merged(own, received=received, dropped=dropped)
+    bill = tally.settled(own, received=received, delivered=received - dropped).billed
 
-    assert ledger.delivered_tokens <= shown["candidatesTokenCount"] <= bill.output
+    assert tally.delivered_tokens <= shown["candidatesTokenCount"] <= bill.output
     assert shown["thoughtsTokenCount"] == bill.thoughts
 
 
@@ -205,9 +205,9 @@ def test_the_bill_is_the_sum_of_all_attempts(cut: list[tuple[Usage, int, int]]) 
 
 @given(attempts)
 def test_extra_tokens_are_never_negative(cut: list[tuple[Usage, int, int]]) -> None:
-    ledger = after(*cut)
+    tally = after(*cut)
 
-    assert 0 <= ledger.extra() <= ledger.billed.total
+    assert 0 <= tally.extra() <= tally.billed.total
 
 
 def test_one_whole_attempt_costs_nothing_extra() -> None:
@@ -215,10 +215,10 @@ def test_one_whole_attempt_costs_nothing_extra() -> None:
 
 
 def test_a_second_prompt_is_extra() -> None:
-    ledger = after((usage(10, 20), 80, 0), (usage(40, 30), 120, 0))
+    tally = after((usage(10, 20), 80, 0), (usage(40, 30), 120, 0))
 
-    assert ledger.extra() == 40
-    assert ledger.expected_prompt() == 10 + 50
+    assert tally.extra() == 40
+    assert tally.expected_prompt() == 10 + 50
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_count_that_is_none_counts_as_zero(bad: object) -> None:
     own = {"promptTokenCount": bad, "candidatesTokenCount": bad, "thoughtsTokenCount": bad}
 
     assert billed(own) == Billed()
-    assert Ledger().merged(own, received=3, dropped=0)["totalTokenCount"] == 0
+    assert Tally().merged(own, received=3, dropped=0)["totalTokenCount"] == 0
 
 
 def test_merging_does_not_change_what_it_was_given() -> None:

@@ -176,8 +176,8 @@ def test_the_usage_that_the_client_is_shown_counts_each_character_once() -> None
 
     shown = documents(client.raw)[-1]["usageMetadata"]
     assert shown["candidatesTokenCount"] == len(WHOLE)
-    assert client.machine.ledger.delivered_tokens == len(WHOLE)
-    assert client.machine.ledger.billed.output == len(WHOLE) + 80
+    assert client.machine.tally.delivered_tokens == len(WHOLE)
+    assert client.machine.tally.billed.output == len(WHOLE) + 80
 
 
 @pytest.mark.parametrize("how", ["error frame", "stall", "bad finish"])
@@ -214,11 +214,11 @@ def test_what_waits_is_dropped_when_the_document_turns_out_to_be_another_one() -
     client = Client()
     client.attempt(WHOLE[:60])
     client.attempt(WHOLE[20:110])
-    counted = client.machine.ledger.delivered_tokens
+    counted = client.machine.tally.delivered_tokens
 
     assert client.attempt(json.dumps({"name": "Stew"}), finish="STOP") == Resume(Cause.INVALID)
     assert client.asked_with() == WHOLE[:60]
-    assert client.machine.ledger.delivered_tokens < counted
+    assert client.machine.tally.delivered_tokens < counted
     assert isinstance(client.attempt(WHOLE[20:], finish="STOP"), Finish)
     assert client.text == WHOLE
 

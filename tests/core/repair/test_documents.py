@@ -6,7 +6,7 @@ import pytest
 
 from gemproxy.core.answer.rewrite import Rewriter
 from gemproxy.core.answer.transcript import Transcript
-from gemproxy.core.answer.usage import Ledger
+from gemproxy.core.answer.usage import Tally
 from gemproxy.core.repair.attempt import Attempt
 from gemproxy.core.repair.documents import Documents
 from gemproxy.core.repair.engine import Actions, IllegalInput
@@ -28,7 +28,7 @@ def document() -> Document:
 
 
 def attempt(*pending: Received) -> Attempt:
-    holdback = HoldBack(Transcript(), Policy(), Rewriter(Ledger()))
+    holdback = HoldBack(Transcript(), Policy(), Rewriter(Tally()))
     return Attempt(b"{}", holdback, pending=list(pending))
 
 

@@ -8,7 +8,7 @@ import pytest
 from gemproxy.core.answer.chunk import SILENT
 from gemproxy.core.answer.rewrite import Rewriter
 from gemproxy.core.answer.transcript import Transcript
-from gemproxy.core.answer.usage import Ledger
+from gemproxy.core.answer.usage import Tally
 from gemproxy.core.repair.events import Received
 from gemproxy.core.repair.holdback import HoldBack
 from gemproxy.core.repair.policy import Policy
@@ -24,7 +24,7 @@ PING = Received(Frame(b": ping\r\n\r\n", None), SILENT)
 def holdback(*, resumed: bool = False, proving: bool = False, **policy: Any) -> HoldBack:
     """Return the hold-back of a first attempt, or of one that goes on behind text."""
     transcript = Transcript()
-    rewriter = Rewriter(Ledger(), "first", continued=True) if resumed else None
+    rewriter = Rewriter(Tally(), "first", continued=True) if resumed else None
     if resumed:
         transcript.add(TEXT.chunk, TEXT.chunk.text)
     return HoldBack(transcript, Policy(**policy), rewriter, proving=proving)
@@ -174,7 +174,7 @@ def test_frames_are_held_for_what_they_say_beside_their_text() -> None:
 
 def test_a_frame_of_another_attempt_is_rewritten_by_that_ones_rewriter() -> None:
     unit = holdback(resumed=True)
-    other = Rewriter(Ledger(), "other")
+    other = Rewriter(Tally(), "other")
     unit.take(STOP, ended=True)
 
     (out,) = unit.deliver(unit.held[0], b'{"candidates": [{"finishReason": "STOP"}]}', other)

@@ -2,7 +2,7 @@
 
 from gemproxy.core.answer.rewrite import Rewriter
 from gemproxy.core.answer.transcript import Transcript
-from gemproxy.core.answer.usage import Ledger
+from gemproxy.core.answer.usage import Tally
 from gemproxy.core.repair.attempt import Attempt
 from gemproxy.core.repair.holdback import HoldBack
 from gemproxy.core.repair.kept import KeptEnding
@@ -59,7 +59,7 @@ def test_an_ending_that_came_first_gets_the_names_that_the_client_knows_by_now()
 
 
 def test_an_ending_that_has_a_rewriter_keeps_it() -> None:
-    own = Rewriter(Ledger(), "own")
+    own = Rewriter(Tally(), "own")
     kept, one = KeptEnding(), attempt(own)
     kept.keep(one, 0, started=False)
     kept.attempt(0, TRANSCRIPT)

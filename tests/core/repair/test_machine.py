@@ -295,7 +295,7 @@ def test_an_empty_stop_passes_when_the_pacing_gives_up() -> None:
         << emits(empty)
         << Finish()
     )
-    assert stream.ledger.billed.prompt == 4
+    assert stream.tally.billed.prompt == 4
 
 
 def test_an_empty_stop_after_a_function_response_is_an_answer() -> None:
@@ -456,7 +456,7 @@ def test_usage_is_merged_over_the_attempts() -> None:
         << (lambda action: isinstance(action, Said))
         << Finish()
     )
-    billed = stream.ledger.billed
+    billed = stream.tally.billed
     assert (billed.prompt, billed.output, billed.total) == (64, 40, 104)
 
 

@@ -144,7 +144,7 @@ def run(pieces: list[bytes]) -> tuple[object, ...]:
     verdict = step.next if isinstance(step.next, Finish) else type(step.next)
     transcript = machine.transcript
     who = transcript.response_id, transcript.model_version
-    return out, verdict, transcript.text, who, machine.ledger, machine.causes
+    return out, verdict, transcript.text, who, machine.tally, machine.causes
 
 
 @given(events, st.lists(st.integers(1, 400), min_size=1), st.booleans())
