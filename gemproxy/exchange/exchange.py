@@ -80,7 +80,7 @@ class Exchange:
     @functools.cached_property
     def model(self) -> str:
         """The model that the path names; empty for none."""
-        return model_in(self.path)
+        return model_in(unquote(self.raw_path) if "%" in self.raw_path else self.raw_path)
 
     @functools.cached_property
     def bound(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from gemproxy.core.repair.verdict import is_transient, retry_delay_of_body
 from gemproxy.exchange.credential import Credential
 from gemproxy.relay.redirects import Hop
 from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream
+from gemproxy.relay.wants import STREAM
 
 Json = dict[str, Any]
 
@@ -193,11 +194,10 @@ class Gemini:
         }
         hop = Hop(url, CIMultiDict(headers))
         try:
-            reply = await self.upstream.open(method, hop, body, self.timeout, unpacked=True)
+            reply = await self.upstream.open(method, hop, body, self.timeout, STREAM)
         except AttemptFailed as failure:
             raise Unavailable(f"no answer from the server ({failure.how.value})") from failure
         stack.callback(reply.close)
-        reply.allow_silence(None)
         if reply.status in _OK:
             return reply
         raise Rejection(reply.status, await reply.read_error(_ERROR_BODY_LIMIT))

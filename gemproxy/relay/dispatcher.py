@@ -9,9 +9,9 @@ by a client, be it while the attempt was still being opened.
 
 The type of a body tells whether it may be sent twice (``relay.upstream``): plain ``bytes`` may.
 
-``Want`` says what an answer is wanted for, and so in which coding it is asked for and who keeps
-the time of its body. A URL that the upstream gave out for an upload comes with its credential, so
-no source is asked for one, and the outcome is in the account alone.
+``Want`` says what an answer is wanted for (``relay.wants``), and so in which coding it is asked
+for. A URL that the upstream gave out for an upload comes with its credential, so no source is
+asked for one, and the outcome is in the account alone.
 """
 
 import time
@@ -31,36 +31,12 @@ from gemproxy.relay.headers import retry_after, upstream_headers
 from gemproxy.relay.leases import CredentialSource, Lease, OwnLease
 from gemproxy.relay.redirects import FOLLOWED, MOST_HOPS, Hop, redirected
 from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream
+from gemproxy.relay.wants import EVENTS, STREAM, Want
 
 _SWITCHING_PROTOCOLS = 101
 _ERRORS = 400
 _NO_CLOSE_FRAME = 1006
 _LENGTH = "Content-Length"
-
-
-@attrs.frozen
-class Want:
-    """What an answer is wanted for.
-
-    ``identity`` asks for an uncompressed answer: always, never, or (None) in place of what the
-    client asks for. ``unpacked`` undoes a coding that comes nevertheless. ``watched`` says that
-    the caller keeps the time of the body, ``follows`` that a redirect may be followed.
-    """
-
-    identity: bool | None
-    unpacked: bool = False
-    watched: bool = False
-    follows: bool = False
-
-
-STREAM = Want(identity=True, unpacked=True, watched=True)
-"""To be read event by event."""
-EVENTS = Want(identity=True, watched=True)
-"""To be read event by event if it is a stream, else to be passed on as it came."""
-DOCUMENT = Want(identity=None, follows=True)
-"""To be read as a whole."""
-BYTES = Want(identity=False, follows=True)
-"""To be passed on as it comes."""
 
 
 @attrs.frozen(eq=False)
@@ -89,7 +65,7 @@ class Dispatcher:
         ``elsewhere`` asks for another key than the last attempt had. Raises AttemptFailed when no
         answer comes, and a GemproxyError for what is wrong with the request, its body included.
         """
-        return _Attempt(self, exchange, body, want, elsewhere)
+        return _RoundTrip(self, exchange, body, want, elsewhere)
 
     def silence(self, exchange: Exchange) -> float:
         """Return the seconds for which an answer that has begun may pause."""
@@ -102,7 +78,8 @@ class Dispatcher:
         Raises as ``attempt`` does, UpstreamRejection for an error status, and UpstreamFailure for
         another answer than a handshake.
         """
-        lease = self.lease(exchange, elsewhere=False)
+        _ = exchange.target  # nothing is leased for what leads nowhere
+        lease = self.source.lease(exchange, elsewhere=False)
         entry = _opened(exchange, lease)
         try:
             hop = _first_hop(exchange, lease, None, EVENTS)
@@ -121,16 +98,9 @@ class Dispatcher:
         finally:
             _over(entry, lease)
 
-    def lease(self, exchange: Exchange, *, elsewhere: bool) -> Lease:
-        """Take the lease for one attempt. Raises BadRequest for a target that leads nowhere."""
-        _ = exchange.target
-        if exchange.given is not None:
-            return OwnLease(self.base, exchange.caller)
-        return self.source.lease(exchange, elsewhere=elsewhere)
-
 
 @attrs.define(eq=False)
-class _Attempt:
+class _RoundTrip:
     """An attempt as a context; a class, because a generator costs as much as all the rest of it."""
 
     _dispatcher: Dispatcher
@@ -143,8 +113,13 @@ class _Attempt:
     _reply: Reply = attrs.field(init=False)
 
     async def __aenter__(self) -> Reply:
-        exchange, want = self._exchange, self._want
-        lease = self._lease = self._dispatcher.lease(exchange, elsewhere=self._elsewhere)
+        dispatcher, exchange, want = self._dispatcher, self._exchange, self._want
+        _ = exchange.target  # nothing is leased for what leads nowhere
+        if exchange.given is None:
+            lease = dispatcher.source.lease(exchange, elsewhere=self._elsewhere)
+        else:
+            lease = OwnLease(dispatcher.base, exchange.given.credential)
+        self._lease = lease
         entry = self._entry = _opened(exchange, lease)
         try:
             hop = _first_hop(exchange, lease, self._body, want)
@@ -171,14 +146,11 @@ class _Attempt:
 
     async def _send(self, hop: Hop) -> Reply:
         """Make one request."""
-        dispatcher, method, want = self._dispatcher, self._exchange.method, self._want
-        patience = self._exchange.deadline.first_byte(dispatcher.patience)
-        reply = await dispatcher.upstream.open(
-            method, hop, self._body, patience, unpacked=want.unpacked
+        dispatcher, exchange = self._dispatcher, self._exchange
+        patience = exchange.deadline.first_byte(dispatcher.patience)
+        return await dispatcher.upstream.open(
+            exchange.method, hop, self._body, patience, self._want
         )
-        if want.watched:
-            reply.allow_silence(None)
-        return reply
 
     async def _follow(self, hop: Hop, reply: Reply) -> Reply:
         """Return the answer where the redirects end, or one that is not followed."""

@@ -43,6 +43,7 @@ from gemproxy.relay.incoming import Incoming, told
 from gemproxy.relay.keepalive import make_socket
 from gemproxy.relay.leases import Lease
 from gemproxy.relay.redirects import Hop
+from gemproxy.relay.wants import Want
 
 _ERROR_BODY_SECONDS = 10.0
 _LARGE_BODY = 2**20  # beyond it aiohttp wants a file-like body, written in slices
@@ -154,18 +155,21 @@ class Reply:
             protocol.read_timeout = seconds
             protocol.start_timeout()
 
-    def end_with_connection(self) -> None:
-        """Have the body end with the connection at the latest.
+    def follow_connection(self, *, watched: bool) -> None:
+        """Have the body end with the connection at the latest; ``watched`` ends its timer.
 
         When the chunked coding is wrong, aiohttp closes the connection and tells nobody who
         reads the body (3.14: the parser lets go of it before it raises).
         """
-        connection = self._response.connection
+        connection = self._response.connection  # None when the body is complete by now
         protocol = connection.protocol if connection is not None else None
         closed = self._connection = protocol.closed if protocol is not None else None
-        if closed is None:
+        if protocol is None or closed is None:
             self._break_off()
             return
+        if watched:
+            protocol.read_timeout = None
+            protocol.start_timeout()
         closed.remove_done_callback(_look_at)  # once for each connection, not each use of it
         closed.add_done_callback(_look_at)
         closed.add_done_callback(self._break_off)
@@ -218,13 +222,13 @@ class Upstream:
     _timeout: aiohttp.ClientTimeout
 
     async def open(
-        self, method: str, hop: Hop, body: Outgoing, patience: float, *, unpacked: bool = False
+        self, method: str, hop: Hop, body: Outgoing, patience: float, want: Want
     ) -> Reply:
         """Make one request and return its answer once the head is there; it is to be closed.
 
         A stream is sent with the Content-Length of the ``hop``, else in chunks. ``patience``
-        counts seconds without a byte from the last one that was sent up, on into the body, until
-        ``allow_silence`` says otherwise. ``unpacked`` undoes a Content-Encoding. Raises
+        counts seconds without a byte from the last one that was sent up; on into the body, unless
+        the caller wants to watch that itself, until ``allow_silence`` says otherwise. Raises
         AttemptFailed with UNREACHABLE, NO_FIRST_BYTE, GARBLED or RESET, and a GemproxyError for an
         ``Incoming`` that the client broke: the upstream then got a body without an end.
         """
@@ -240,7 +244,7 @@ class Upstream:
                     data=_in_pieces(body),
                     proxy=self._proxy,
                     allow_redirects=False,
-                    auto_decompress=unpacked,
+                    auto_decompress=want.unpacked,
                     timeout=_beginning_within(self._timeout, patience),
                 )
             except (aiohttp.ClientError, OSError) as error:
@@ -251,7 +255,7 @@ class Upstream:
                 once = True
             else:
                 reply = Reply(response, response.status, response.headers, body)
-                reply.end_with_connection()
+                reply.follow_connection(watched=want.watched)
                 return reply
 
 

@@ -14,12 +14,12 @@ from gemproxy.core.repair.unary import Judge, Look
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.addresses import names_files
 from gemproxy.relay.bodies import Body
-from gemproxy.relay.dispatcher import BYTES, DOCUMENT
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pages import is_of_gemini, readable
 from gemproxy.relay.parting import cut
 from gemproxy.relay.unary import Call, Rewrite, Shelf
 from gemproxy.relay.upstream import AttemptFailed
+from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location
 from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, REPAIR

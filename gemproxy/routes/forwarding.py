@@ -16,13 +16,13 @@ from gemproxy.core.errors import Busy, GemproxyError
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.addresses import LIMIT, names_files
 from gemproxy.relay.bodies import Once, Outgoing
-from gemproxy.relay.dispatcher import BYTES, DOCUMENT
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers
 from gemproxy.relay.incoming import Incoming
 from gemproxy.relay.passing import PassedThrough, passed_through
 from gemproxy.relay.unary import is_json
 from gemproxy.relay.upstream import AttemptFailed, Reply
+from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT
 from gemproxy.routes.refusing import BROKEN_OFF, beginning, is_refusal, no_answer, refuse

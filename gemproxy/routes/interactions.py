@@ -23,12 +23,13 @@ from gemproxy.core.repair.intake import Intake
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.bodies import Body
-from gemproxy.relay.dispatcher import EVENTS, Dispatcher
+from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
 from gemproxy.relay.interactions import InteractionRelay, OpenAttempt, target_from
 from gemproxy.relay.pages import readable
 from gemproxy.relay.parting import cut
 from gemproxy.relay.upstream import AttemptFailed, Reply
+from gemproxy.relay.wants import EVENTS
 from gemproxy.relay.watch import Timing
 from gemproxy.routes.addressing import move_location, passed_down, with_upstream_uris
 from gemproxy.routes.calling import fetch

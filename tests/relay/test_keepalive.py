@@ -23,6 +23,7 @@ from gemproxy.relay.keepalive import (
 )
 from gemproxy.relay.redirects import Hop
 from gemproxy.relay.upstream import AttemptFailed, open_upstream
+from gemproxy.relay.wants import STREAM
 from tests.sockets import CHUNKED, Reader, Writer, chunk, head, scripted
 
 LINUX = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 6, "TCP_USER_TIMEOUT": 18}
@@ -103,7 +104,7 @@ async def test_a_path_that_swallows_packets_fails_as_a_reset_does(
             scripted(serve) as url,
             open_upstream(connect_timeout=9, proxy=None) as upstream,
         ):
-            reply = await upstream.open("POST", Hop(url, CIMultiDict()), body(), 3600)
+            reply = await upstream.open("POST", Hop(url, CIMultiDict()), body(), 3600, STREAM)
             with contextlib.closing(reply):
                 while await reply.read():
                     pass

@@ -12,11 +12,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.relay.dispatcher import BYTES, Dispatcher
+from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.handshake import Sockets
 from gemproxy.relay.leases import ClientsOwn
 from gemproxy.relay.redirects import MOST_HOPS, Hop, belongs_to, resolved
 from gemproxy.relay.upstream import Reply, Upstream
+from gemproxy.relay.wants import BYTES, Want
 
 BASE = URL("https://generativelanguage.googleapis.com")
 ASKED = BASE.with_path("/v1/files/a:download")
@@ -40,10 +41,10 @@ class Web:
     hops: list[Hop] = attrs.field(factory=list)
 
     async def open(
-        self, _method: str, hop: Hop, _body: object, _patience: float, *, unpacked: bool
+        self, _method: str, hop: Hop, _body: object, _patience: float, want: Want
     ) -> Reply:
         """Answer in the place of an Upstream."""
-        assert not unpacked
+        assert want.follows
         self.hops.append(hop)
         location = self.locations.get(str(hop.url), "")
         headers = CIMultiDict({"Location": location} if location else {})

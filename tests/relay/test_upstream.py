@@ -15,6 +15,7 @@ from gemproxy.core.repair.events import How
 from gemproxy.relay.bodies import Outgoing
 from gemproxy.relay.redirects import Hop
 from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream, open_upstream
+from gemproxy.relay.wants import BYTES, STREAM, Want
 from tests.sockets import (
     CHUNKED,
     OK,
@@ -56,12 +57,10 @@ async def forwarded(
     headers: Mapping[str, str],
     body: Outgoing,
     patience: float,
-    *,
-    unpacked: bool = False,
+    want: Want = BYTES,
 ) -> AsyncIterator[Reply]:
     """Yield an answer whose bytes pass through, timed by its silence."""
-    hop = Hop(url, CIMultiDict(headers))
-    reply = await upstream.open(method, hop, body, patience, unpacked=unpacked)
+    reply = await upstream.open(method, Hop(url, CIMultiDict(headers)), body, patience, want)
     with contextlib.closing(reply):
         yield reply
 
@@ -76,9 +75,7 @@ async def attempted(
     patience: float,
 ) -> AsyncIterator[Reply]:
     """Yield an answer that is parsed, and watched by its reader."""
-    made = forwarded(upstream, method, url, headers, body, patience, unpacked=True)
-    async with made as reply:
-        reply.allow_silence(None)
+    async with forwarded(upstream, method, url, headers, body, patience, STREAM) as reply:
         yield reply
 
 

@@ -68,7 +68,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         raise AttemptFailed(How.RESET, "a test")
 
     async def open_(
-        _self: object, _method: object, hop: Hop, _body: object, patience: float, **_: bool
+        _self: object, _method: object, hop: Hop, _body: object, patience: float, _want: object
     ) -> Any:
         return attempt(hop.headers, patience)
 

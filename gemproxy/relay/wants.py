@@ -1,0 +1,33 @@
+"""What an answer is wanted for, and so how it is asked for and timed.
+
+A route that reads an answer needs it uncompressed; one that passes it on leaves the coding to the
+client. A reader that watches a stream knows better than a timer of the connection for how long
+silence is normal.
+"""
+
+import attrs
+
+
+@attrs.frozen
+class Want:
+    """What an answer is wanted for.
+
+    ``identity`` asks for an uncompressed answer: always, never, or (None) in place of what the
+    client asks for. ``unpacked`` undoes a coding that comes nevertheless. ``watched`` says that
+    the caller keeps the time of the body, ``follows`` that a redirect may be followed.
+    """
+
+    identity: bool | None
+    unpacked: bool = False
+    watched: bool = False
+    follows: bool = False
+
+
+STREAM = Want(identity=True, unpacked=True, watched=True)
+"""To be read event by event."""
+EVENTS = Want(identity=True, watched=True)
+"""To be read event by event if it is a stream, else to be passed on as it came."""
+DOCUMENT = Want(identity=None, follows=True)
+"""To be read as a whole."""
+BYTES = Want(identity=False, follows=True)
+"""To be passed on as it comes."""
