@@ -19,12 +19,10 @@ from multidict import CIMultiDict
 from gemproxy.core.errors import (
     DeadlinePassed,
     GemproxyError,
-    NoFirstByte,
-    Unreachable,
-    UpstreamFailure,
     upstream_error,
 )
 from gemproxy.core.repair.events import How, Resume
+from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.core.repair.unary import Judge, Look
 from gemproxy.exchange.account import CallResult, GenerationCost
 from gemproxy.exchange.deadline import Deadline
@@ -257,11 +255,7 @@ class Call:
         if self.deadline.passed:
             return DeadlinePassed("There was no answer within X-Server-Timeout.")
         how = self._failure.how if self._failure else None
-        if how is How.UNREACHABLE:
-            return Unreachable("The upstream cannot be reached.")
-        if how in (How.NO_FIRST_BYTE, How.STALLED):
-            return NoFirstByte("The upstream did not answer in time.")
-        return UpstreamFailure("The upstream closed the connection without a whole answer.")
+        return unanswered(how, begun=True)
 
 
 def is_json(headers: Headers) -> bool:

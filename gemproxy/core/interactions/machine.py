@@ -28,10 +28,7 @@ import attrs
 
 from gemproxy.core.errors import (
     GemproxyError,
-    NoFirstByte,
-    Unreachable,
     Unrepaired,
-    UpstreamFailure,
     UpstreamRejection,
     upstream_error,
 )
@@ -60,6 +57,7 @@ from gemproxy.core.repair.events import (
     Resume,
 )
 from gemproxy.core.repair.refusals import AT_OUR_OWN_PACE, Again, Refusals
+from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.core.repair.verdict import error_status, is_transient
 from gemproxy.core.wire.frame import Data, Frame
 
@@ -175,7 +173,7 @@ class InteractionMachine:
 
     def _never_opened(self, event: Ended) -> Actions:
         cause = CAUSE_OF[event.how]
-        error = _no_answer(event.how)
+        error = unanswered(event.how)
         if self._creating and (event.how is not How.UNREACHABLE or not self.origin.again):
             self.causes.append(cause)
             return self._fail(error)
@@ -325,11 +323,3 @@ def _may_pass(status: int) -> bool:
     Reading costs nothing, so no refusal but one of the credential is taken for the last word.
     """
     return status == _NOT_FOUND or is_transient(status)
-
-
-def _no_answer(how: How) -> GemproxyError:
-    if how is How.UNREACHABLE:
-        return Unreachable("The upstream cannot be reached.")
-    if how is How.NO_FIRST_BYTE:
-        return NoFirstByte("The upstream did not answer in time.")
-    return UpstreamFailure("The upstream closed the connection without an answer.")

@@ -50,9 +50,7 @@ from gemproxy.core.errors import (
     Blocked,
     ContinuationRefused,
     GemproxyError,
-    NoFirstByte,
     NotContinuable,
-    Unreachable,
     Unrepaired,
     UpstreamRejection,
     upstream_error,
@@ -73,6 +71,7 @@ from gemproxy.core.repair.engine import (
     to,
 )
 from gemproxy.core.repair.events import (
+    CAUSE_OF,
     Cause,
     Ended,
     Fail,
@@ -96,6 +95,7 @@ from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.refusals import AT_OUR_OWN_PACE, Again, Refusals
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.tries import Tries
+from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.core.repair.verdict import error_status, is_transient
 from gemproxy.core.seam.document import Document
 from gemproxy.core.seam.seam import Cut, Joint, Seam
@@ -243,14 +243,12 @@ class StreamMachine:
     def _never_opened(self, event: Ended) -> Actions:
         if event.how is How.NO_FIRST_BYTE:
             return self._too_late()
-        return self._interrupt(
-            Cause.UNREACHABLE, error=Unreachable("The upstream cannot be reached.")
-        )
+        return self._interrupt(Cause.UNREACHABLE, error=unanswered(How.UNREACHABLE))
 
     def _too_late(self) -> Actions:
         """Ask no more: the model may be at work, and the connection is not known to be dead."""
         self.causes.append(Cause.STALL)
-        return self._fail(self._error or NoFirstByte("The upstream did not answer in time."))
+        return self._fail(self._error or unanswered(How.NO_FIRST_BYTE))
 
     def _give_up(self, event: GaveUp) -> Actions:
         """Make no further attempt; an ending that stands is judged first."""
@@ -373,7 +371,7 @@ class StreamMachine:
         if isinstance(joiner, Document):
             return self._end_document(joiner, event)
         if self._meaning(event) is Meaning.DROP or joiner is None:
-            return self._interrupt(_cause_of(event))
+            return self._interrupt(CAUSE_OF[event.how])
         return self._end_joining(joiner.close(), event)
 
     def _end_joining(self, decision: Decision, event: Ended) -> Actions:
@@ -413,7 +411,7 @@ class StreamMachine:
         """Judge a part of a JSON answer: it makes it whole, or brings it forward, or neither."""
         means = self._meaning(event)
         if means is Meaning.DROP:
-            return self._end_in_part(joiner, self._interrupt, _cause_of(event))
+            return self._end_in_part(joiner, self._interrupt, CAUSE_OF[event.how])
         if means in _GOES_ON:
             return self._end_in_part(joiner, self._interrupt, Cause.BAD_FINISH)
         return self._documents.judge(
@@ -494,7 +492,7 @@ class StreamMachine:
         return self._again(Cause.BAD_FINISH) if may else self._finish(means, event)
 
     def _drop(self, _: Meaning, event: Ended) -> Actions:
-        return self._interrupt(_cause_of(event))
+        return self._interrupt(CAUSE_OF[event.how])
 
     def _end_refused(self, _: Meaning, __: Ended) -> Actions:
         """End loudly: Gemini refused to go on behind text that has no ending of its own."""
@@ -653,16 +651,6 @@ class StreamMachine:
 
 
 _GOES_ON = frozenset({Meaning.RESUME, Meaning.CONTINUE})
-_DROP_CAUSES = {
-    How.STALLED: Cause.STALL,
-    How.GARBLED: Cause.GARBLED,
-    How.OVERSIZED: Cause.GARBLED,
-}
-
-
-def _cause_of(event: Ended) -> Cause:
-    """Return why an attempt has to be made again whose body ended before the answer."""
-    return _DROP_CAUSES.get(event.how, Cause.DROP)
 
 
 def _one_by_one(flow: Flow) -> list[Received]:
