@@ -192,9 +192,10 @@ def _slope(few: Calls, many: Calls) -> Calls:
 def main() -> None:
     """Print the table."""
     gc.disable()  # its callbacks are calls, too
-    undo = logs.configure(level="INFO", style="json", file=os.devnull, debug_mode=False)
-    counted = asyncio.run(figures())
-    undo()
+    with Path(os.devnull).open("w") as nowhere:
+        undo = logs.configure(level="info", stream=nowhere)
+        counted = asyncio.run(figures())
+        undo()
     for name, calls in counted.items():
         print(f"{name:20} {calls.python:5} in Python, {calls.c:5} in C")
 
