@@ -14,8 +14,8 @@ from typing import Any
 
 import attrs
 
-from gemproxy.core.wire.frame import Frame
-from gemproxy.core.wire.sse import CRLF, event, line_end
+from gemproxy.core.wire.frame import Frame, line_end
+from gemproxy.core.wire.sse import CRLF, event
 from gemproxy.probe.said import Said
 
 _WORD = r"[A-Za-z\u00c0-\u024f]"

@@ -12,8 +12,8 @@ from typing import ClassVar
 import attrs
 
 from gemproxy.core.repair.events import Out, Run
-from gemproxy.core.wire.frame import Frame
-from gemproxy.core.wire.sse import CRLF, event, line_end
+from gemproxy.core.wire.frame import Frame, line_end
+from gemproxy.core.wire.sse import CRLF, event
 from gemproxy.voices import words
 from gemproxy.voices.voice import Payload
 
@@ -103,5 +103,5 @@ class EventVoice:
     def _framed(self, frame: Frame) -> bytes:
         if frame.data is None:
             return frame.raw
-        self._eol = self._eol or line_end(frame.raw) or CRLF
+        self._eol = self._eol or line_end(frame.raw) or frame.eol or CRLF
         return frame.raw or event(frame.data, self._eol)

@@ -176,3 +176,11 @@ def test_half_an_event_is_followed_by_no_error(manner: Manner, tail: bytes) -> N
 @MANNERS
 def test_before_the_stream_an_error_is_an_object(manner: Manner) -> None:
     assert json.loads(EventVoice(manner).refusal(ERROR)) == ERROR
+
+
+def test_a_first_frame_of_our_own_has_the_line_ends_of_the_one_it_was_made_of() -> None:
+    voice = EventVoice()
+
+    assert voice.say((Frames((Frame(b"", b"{}", b"\n"), Frame(b"", b"[]"))),)) == (
+        b"data: {}\n\ndata: []\n\n"
+    )

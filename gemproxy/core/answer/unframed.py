@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from gemproxy.core.answer.chunk import Undecodable, loads
-from gemproxy.core.wire.frame import Data, Frame
+from gemproxy.core.wire.frame import Data, Frame, line_end
 from gemproxy.core.wire.jsonarray import JSONArrayDecoder
-from gemproxy.core.wire.sse import CRLF, SSEDecoder, event, line_end
+from gemproxy.core.wire.sse import CRLF, SSEDecoder, event
 
 _BOM = b"\xef\xbb\xbf"
 _OPENS = (b"{", b"[")

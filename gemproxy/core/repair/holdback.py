@@ -129,7 +129,7 @@ class HoldBack:
         as_it_came = [frame] if rewriter is None else []
         shown = rewriter.shown if rewriter is not None and rewriter.continued else None
         self.transcript.add(chunk, trimmed.text, shown)
-        return as_it_came if data is None else [Frame(b"", data)]
+        return as_it_came if data is None else [frame.remade(data)]
 
     def hold_without_text(self, frames: Iterable[Received]) -> None:
         """Hold frames whose text may be a repetition, for what they say beside it."""
@@ -179,4 +179,4 @@ def _ending_of(trimmed: Trimmed) -> Trimmed | None:
     if not chunk.ends:
         return None
     data = without_content(frame.data)
-    return Trimmed(Received(Frame(b"", data), read(data)))
+    return Trimmed(Received(frame.remade(data), read(data)))

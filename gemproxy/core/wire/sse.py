@@ -24,7 +24,7 @@ import re
 import attrs
 
 from gemproxy.core.wire.flow import Flow, take
-from gemproxy.core.wire.frame import Data, Frame, FrameTooLarge
+from gemproxy.core.wire.frame import Data, Frame, FrameTooLarge, line_end
 
 CRLF = b"\r\n"
 """The line end of Gemini's event streams."""
@@ -198,13 +198,6 @@ class SSEDecoder:
 def event(payload: Data, eol: bytes) -> bytes:
     """Return the event with ``payload``, which must be one line, and these line ends."""
     return b"data: " + payload + eol + eol
-
-
-def line_end(raw: bytes) -> bytes:
-    """Return the line end of the last line of ``raw``, empty if that has none."""
-    if raw.endswith(CRLF):
-        return CRLF
-    return raw[-1:] if raw.endswith((b"\n", b"\r")) else b""
 
 
 def _first_break(buffer: bytes, start: int) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gemproxy.core.answer.chunk import SILENT
+from gemproxy.core.answer.chunk import SILENT, read
 from gemproxy.core.answer.rewrite import Rewriter
 from gemproxy.core.answer.transcript import Transcript
 from gemproxy.core.answer.usage import Tally
@@ -180,3 +180,17 @@ def test_a_frame_of_another_attempt_is_rewritten_by_that_ones_rewriter() -> None
     (out,) = unit.deliver(unit.held[0], b'{"candidates": [{"finishReason": "STOP"}]}', other)
 
     assert json.loads(bytes(out.data or b""))["responseId"] == "other"
+
+
+@pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
+def test_a_frame_of_our_own_remembers_the_line_end_that_it_had(eol: bytes) -> None:
+    """It may be the client's first one, and those behind it come with the upstream's."""
+    data = json.dumps(chunk("some words", finish="CONTINUATION")).encode()
+    unit = holdback()
+    unit.take(Received(Frame(b"data: " + data + eol * 2, data), read(data)), ended=True)
+
+    out = unit.deliver_without_reasons()
+    rest = unit.release()
+
+    assert [frame.raw for frame in [*out, *rest]] == [b"", b""]
+    assert {frame.eol for frame in [*out, *rest]} == {eol}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gemproxy.core.wire.frame import Frame, FrameTooLarge
-from gemproxy.core.wire.sse import SSEDecoder, event, line_end
+from gemproxy.core.wire.frame import Frame, FrameTooLarge, line_end
+from gemproxy.core.wire.sse import SSEDecoder, event
 
 BOM = b"\xef\xbb\xbf"
 NOISE = b"x" * 2048
