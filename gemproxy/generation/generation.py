@@ -1,17 +1,21 @@
-"""One answer: attempts upstream -> machine -> voice -> sink.
+"""One answer: attempts upstream -> machine -> reader.
 
 Each read of the upstream becomes at most one write to the client, in the call that has the
 bytes: no queue, no task. A ``Pump`` reads and writes as long as no write can wait; the handler
 awaits what has to be awaited and starts the pump again. The machine says whether another
 attempt is made, tenacity when. A client that leaves cancels the handler, and with it the
 attempt or the wait for the next one.
+
+Streams and interactions are run alike; ``kinds`` has a row for what differs.
 """
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic
 
 import attrs
 from multidict import CIMultiDict
@@ -20,83 +24,78 @@ from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejecti
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import Fail, Finish, How, Out, Resume
 from gemproxy.core.repair.intake import Intake, PassOn, Step
-from gemproxy.core.repair.machine import StreamMachine
-from gemproxy.exchange.account import StreamResult
+from gemproxy.generation.kinds import Course, Kind, M, R, Use
 from gemproxy.generation.pump import Pump
-from gemproxy.relay.downstream import Sink
+from gemproxy.generation.reader import Reader
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
+from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing, Watch
-from gemproxy.voices.voice import Voice
 
 log = logging.getLogger("gemproxy.relay")
 
-OpenAttempt = Callable[[bytes], AbstractAsyncContextManager[Reply]]
+OpenAttempt = Callable[[Any], AbstractAsyncContextManager[Reply]]
 Headers = Mapping[str, str]
 
 _OK = 200
-_MULTIPLE_CHOICES = 300
 _ERROR_BODY_LIMIT = 1 << 20
 
 
 class Refused(Exception):
-    """The upstream refused before anything was sent; its answer is passed on as it came."""
+    """The upstream refused before anything was sent; ``refusal`` is its answer, as it came."""
 
-    def __init__(self, status: int, headers: Headers, error: UpstreamRejection) -> None:
-        super().__init__(f"the upstream answered with status {status}")
-        self.status = status
-        self.headers = headers
-        self.error = error
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(f"the upstream answered with status {refusal.status}")
+        self.refusal = refusal
 
 
-@attrs.define
-class Account:
-    """What one stream's log line says about time; the rest is the machine's to tell."""
-
-    attempts: int = 0
-    began: float = attrs.field(factory=time.monotonic)
-    first_byte_ms: float | None = None
-    seam_seconds: list[float] = attrs.field(factory=list)
+async def _pass_nothing_on(_reply: Reply) -> None:
+    raise AssertionError("a kind of answers whose replies may pass needs somebody to pass them on")
 
 
 @attrs.define(eq=False)
-class Relay:
-    """Runs one client stream to its end.
+class Generation(Generic[M, R]):
+    """Runs one answer to its end, for one reader.
 
-    ``voice`` turns what the machine passes on into the client's bytes.
-    ``open_attempt`` makes one attempt with the given body. ``pacing`` says when the
-    next one is made. ``response_headers`` turns an attempt's headers into the client's.
+    ``open_attempt`` makes one attempt that asks for what the machine says. ``pacing`` says when
+    the next one is made. ``response_headers`` turns an attempt's headers into the client's.
     ``max_bytes`` is what the client may get and have waiting for it, since the text is kept to
     be resumed, and what one attempt may bring; what an attempt only repeats is not kept.
-    ``arriving`` tells whether the client still sends its request.
+    ``arriving`` tells whether the client still sends its request. ``pass_on`` gives the client a
+    reply that is no answer of this kind, where the kind has such replies.
     """
 
-    machine: StreamMachine
-    intake: Intake[StreamMachine]
-    sink: Sink
-    voice: Voice
+    kind: Kind[M, R]
+    intake: Intake[M]
+    reader: Reader
     open_attempt: OpenAttempt
     pacing: Pacing
     timing: Timing
     response_headers: Callable[[Headers], Headers]
     request_id: str | None = None
-    max_bytes: int = 256 << 20
+    max_bytes: float = math.inf
     arriving: Callable[[], bool] = bool
-    account: Account = attrs.field(factory=Account)
-    _opening: asyncio.Lock = attrs.field(factory=asyncio.Lock)
-    _headers: Headers = attrs.field(factory=dict)
-    _rejection: tuple[int, Headers] | None = None
-    _seam_since: float | None = None
-    _passed: bool = False
-    _renamed: bool = False
-    _received: int = 0
+    pass_on: Callable[[Reply], Awaitable[None]] = _pass_nothing_on
+    machine: M = attrs.field(init=False)
+    course: Course = attrs.field(factory=Course, init=False)
+    _opening: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _headers: Headers = attrs.field(factory=dict, init=False)
+    _rejection: tuple[int, Headers] | None = attrs.field(default=None, init=False)
+    _seam_since: float | None = attrs.field(default=None, init=False)
+    _renamed: bool = attrs.field(default=False, init=False)
+    _received: int = attrs.field(default=0, init=False)
+    _received_before: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.machine = self.intake.machine
 
     async def run(self) -> None:
         """Run attempts until the answer is complete or has failed.
 
-        Raises a GemproxyError, or Refused, when it failed before anything was sent: the
-        answer is then the caller's to give. Later failures are told to the client here.
+        Raises a GemproxyError, or Refused, when it failed before anything was sent: the answer
+        is then the caller's to give. Raises what ``pass_on`` raises, and ClientGone. Other
+        failures are told to the reader here.
         """
         with Watch(self.timing, self._show, self._beat) as watch:
             try:
@@ -109,77 +108,77 @@ class Relay:
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
 
+    def result(self) -> R:
+        """Return what became of the answer; figures, no content."""
+        return self.kind.result(self.machine, self.course)
+
     async def _show(self) -> None:
         """Send the head early, but not while the request arrives: a bad body has its own status."""
-        if not self.arriving():
+        if not self.kind.head_at_once and not self.arriving():
             await self._commit()
 
     async def _beat(self) -> None:
         """Show the client that its answer is alive; the head may be due still."""
-        if self.sink.committed:
-            await self.sink.heartbeat()
+        if self.reader.committed:
+            await self.reader.heartbeat()
         else:
             await self._show()
 
-    def report(self) -> StreamResult:
-        """Return what became of the stream; figures, no content."""
-        machine, account = self.machine, self.account
-        return StreamResult(
-            ending="passed" if self._passed else machine.state.value,
-            finish_reason=machine.finish_reason,
-            attempts=account.attempts,
-            causes=machine.causes,
-            joints=machine.joints,
-            seam_ms=[round(seconds * 1000, 1) for seconds in account.seam_seconds],
-            first_byte_ms=account.first_byte_ms,
-            characters=machine.transcript.chars,
-            billed=machine.tally.billed,
-            extra_tokens=machine.tally.extra() if machine.causes else 0,
-            repair=machine.policy.repair,
-            grace_ran_out=machine.grace_ran_out,
-            missing_candidates=machine.missing_candidates,
-        )
-
     async def _attempt(self, watch: Watch) -> Step:
-        self.account.attempts += 1
+        self.course.attempts += 1
         try:
-            async with self.open_attempt(self.machine.next_request) as attempt:
-                if attempt.status >= _MULTIPLE_CHOICES:
-                    return await self._reject(attempt)
-                self._rejection = None
-                if not self.sink.committed:
-                    self._headers = attempt.headers
-                self._received = 0
-                self.intake.opened(attempt.headers.get("Content-Type", ""))
-                return await self._follow(attempt, watch)
+            async with self.open_attempt(self.machine.next_request) as reply:
+                use = self.kind.use(self.machine, reply, self.reader)
+                if use is Use.READ:
+                    return await self._read(reply, watch)
+                return await self._take(reply, use)
         except AttemptFailed as failure:
+            if self.course.passed:
+                raise
             return self.intake.failed_to_open(failure.how)
         except GemproxyError as error:  # the client's own: its body broke on the way up
+            if self.course.passed:
+                raise
             return Step((), Fail(error))
 
-    async def _reject(self, attempt: Reply) -> Step:
-        body = await attempt.read_error(_ERROR_BODY_LIMIT)
-        self._rejection = attempt.status, self.response_headers(attempt.headers)
-        return self.intake.rejected(attempt.status, body, retry_after(attempt.headers))
+    async def _take(self, reply: Reply, use: Use) -> Step:
+        """Take a reply that is not read; a step without a next one ends the generation."""
+        if use is Use.REFUSAL:
+            body = await reply.read_error(_ERROR_BODY_LIMIT)
+            self._rejection = reply.status, self.response_headers(reply.headers)
+            return self.intake.rejected(reply.status, body, retry_after(reply.headers))
+        if use is Use.NOTHING:
+            return self.intake.failed_to_open(How.GARBLED)
+        self.course.passed = True
+        await self.pass_on(reply)
+        return Step()
 
-    async def _follow(self, attempt: Reply, watch: Watch) -> Step:
+    async def _read(self, reply: Reply, watch: Watch) -> Step:
         """Move bytes until the machine has a verdict on the attempt.
 
         The handler itself reads up to the attempt's first write: a pump would not pay yet.
         """
-        step = await self._move(attempt, watch)
+        self._rejection = None
+        self._received_before = self._received
+        if not self.reader.committed:
+            self._headers = reply.headers
+        self.intake.opened(reply.headers.get("Content-Type", ""))
+        if self.kind.head_at_once:
+            await self._commit()
+            watch.wrote = True
+        step = await self._move(reply, watch)
         while step.next is None:
             await (self._emit(step.out, watch) if step.out else self._settle(watch))
             del step  # see below
-            step = await Pump(self._move(attempt, watch)).run()
+            step = await Pump(self._move(reply, watch)).run()
         return step
 
-    async def _move(self, attempt: Reply, watch: Watch) -> Step:
+    async def _move(self, reply: Reply, watch: Watch) -> Step:
         """Move bytes until the handler is needed: for a verdict, or a write that may wait."""
-        machine, intake, sink, read = self.machine, self.intake, self.sink, attempt.read
+        machine, intake, reader, read = self.machine, self.intake, self.reader, reply.read
         try:
-            while self._received + sink.sent <= self.max_bytes or not self._is_too_large():
-                watch.wait_for(machine.patience, attempt.abort)
+            while self._received <= self.max_bytes or not self._is_too_large():
+                watch.wait_for(machine.patience, reply.abort)
                 how = How.EOF
                 try:
                     data = await read()
@@ -194,11 +193,11 @@ class Relay:
                     step = await self._judged(step, watch)
                     self._time_the_seam()
                 if not step.out:  # the head waits while it is not known whose Content-Type it has
-                    watch.busy = intake.undecided and not sink.committed
+                    watch.busy = intake.undecided and not reader.committed
                 elif step.next is None:
-                    if self.account.first_byte_ms is None:
+                    if self.course.first_byte_ms is None:
                         return step
-                    if not await sink.offer(self.voice.say(step.out)):
+                    if not await reader.offer(step.out):
                         return Step()
                     watch.wrote = True
                 if step.next is not None:
@@ -210,9 +209,9 @@ class Relay:
             watch.heard()
 
     def _is_too_large(self) -> bool:
-        """Tell whether there is too much; asked only where there may be."""
-        sent = self.sink.sent
-        return max(sent + self.machine.waiting(sent), self._received) > self.max_bytes
+        """Tell whether there is too much; asked only when the attempts have brought that much."""
+        sent, of_this_attempt = self.reader.sent, self._received - self._received_before
+        return max(sent + self.machine.waiting(sent), of_this_attempt) > self.max_bytes
 
     async def _judged(self, step: Step, watch: Watch) -> Step:
         """Let the machine finish what it is judging, one slice for each turn of the loop."""
@@ -228,33 +227,35 @@ class Relay:
 
     async def _emit(self, out: tuple[Out, ...], watch: Watch) -> None:
         watch.busy = True
-        if self.account.first_byte_ms is None:
-            await self._commit()
+        if self.course.first_byte_ms is None:
+            if not self.reader.committed:
+                await self._commit()
             self._note_first_byte()
-        await self.sink.emit(self.voice.say(out))
+        if not await self.reader.offer(out):
+            await self.reader.settle()
         watch.busy = False
         watch.wrote = True
 
     async def _settle(self, watch: Watch) -> None:
         watch.busy = True
-        await self.sink.settle()
+        await self.reader.settle()
         watch.busy = False
         watch.wrote = True
 
     def _note_first_byte(self) -> None:
-        self.account.first_byte_ms = round((time.monotonic() - self.account.began) * 1000, 1)
+        self.course.first_byte_ms = round((time.monotonic() - self.course.began) * 1000, 1)
 
     async def _commit(self) -> None:
         async with self._opening:
-            if not self.sink.committed:
-                await self.sink.open(_OK, self._head())
+            if not self.reader.committed:
+                await self.reader.open(_OK, self._head())
 
     def _head(self) -> Headers:
         """Return the headers of the answer; the Content-Type is ours where the framing is."""
         headers, self._renamed = self._headers, self.intake.misnamed
         if self._renamed:
             headers = CIMultiDict(headers)
-            headers["Content-Type"] = self.voice.content_type
+            headers["Content-Type"] = self.reader.content_type
         return self.response_headers(headers)
 
     def _time_the_seam(self) -> None:
@@ -264,16 +265,15 @@ class Relay:
             if self._seam_since is None and self.machine.holding:
                 self._seam_since = now
             return
-        if len(self.machine.joints) > len(self.account.seam_seconds):
-            self.account.seam_seconds.append(now - (self._seam_since or now))
+        if len(self.machine.joints) > len(self.course.seam_seconds):
+            self.course.seam_seconds.append(now - (self._seam_since or now))
         self._seam_since = None
 
     async def _act(self, step: Step, watch: Watch) -> Resume | None:
-        """Write what a step still has to say, and do what it decided."""
+        """Give the reader what a step still has for it, and do what it decided."""
         following = step.next
         if isinstance(following, Finish):
-            last = self.voice.say(step.out) + self.voice.close(following.tail)
-            await self._finish(last, watch)
+            await self._finish(step.out, following, watch)
             return None
         if isinstance(following, PassOn):
             await self._pass_on(following.body, watch)
@@ -281,42 +281,49 @@ class Relay:
         if step.out:
             await self._emit(step.out, watch)
         if isinstance(following, Resume):
-            log.debug(
-                "attempt interrupted",
-                extra={
-                    "attempt": self.account.attempts,
-                    "cause": following.cause.value,
-                    "next": self.machine.plan.value,
-                    "characters": self.machine.transcript.chars,
-                },
-            )
+            self._log(following)
             return following
         if isinstance(following, Fail):
             watch.busy = True
-            await self._fail(following.error)
+            await self._fail(following)
         return None
 
-    async def _finish(self, last: bytes, watch: Watch) -> None:
+    def _log(self, resume: Resume) -> None:
+        log.debug(
+            "attempt interrupted",
+            extra={
+                "attempt": self.course.attempts,
+                "cause": resume.cause.value,
+                "progress": self.machine.progress,
+            },
+        )
+
+    async def _finish(self, out: tuple[Out, ...], finish: Finish, watch: Watch) -> None:
         watch.busy = True  # a heartbeat behind the end would belong to the next answer
-        if not self.sink.committed:
+        if not self.reader.committed:
             await self._commit()
-        if last and self.account.first_byte_ms is None:
+        if out and self.course.first_byte_ms is None:
             self._note_first_byte()
-        await self.sink.finish(last)
+        await self.reader.finish(out, finish.tail)
 
     async def _pass_on(self, body: bytes, watch: Watch) -> None:
         """Give the client an answer that is no generation, unless its head says that it is one."""
         watch.busy = True
-        if self.sink.committed and self._renamed:
-            await self._fail(UpstreamFailure("The upstream answered with no generation."))
-        else:
-            self._passed = True
-            await self._finish(body, watch)
+        if self.reader.committed and self._renamed:
+            await self._fail(Fail(UpstreamFailure("The upstream answered with no generation.")))
+            return
+        self.course.passed = True
+        if not self.reader.committed:
+            await self._commit()
+        if self.course.first_byte_ms is None:
+            self._note_first_byte()
+        await self.reader.pass_on(body)
 
-    async def _fail(self, error: GemproxyError) -> None:
-        if self.sink.committed:
-            await self.sink.fail(error.payload(self.request_id))
+    async def _fail(self, fail: Fail) -> None:
+        error = fail.error
+        if self.reader.committed:
+            await self.reader.fail(None if fail.silently else error.payload(self.request_id))
         elif self._rejection is not None and isinstance(error, UpstreamRejection):
-            raise Refused(*self._rejection, error)
+            raise Refused(Refusal(*self._rejection, error.body))
         else:
             raise error

@@ -1,9 +1,8 @@
-"""The downstream side of a request: where a repaired stream goes.
+"""The downstream side of a request: where an answer goes.
 
-A ``Sink`` takes frames one by one, in order, from one writer. ``ClientSink`` is the sink that
-is the client's own connection: each frame is one write to the transport, ``settle`` waits while
-the client reads slower than Gemini writes, and a client that reads nothing for the send
-timeout is cut off.
+``ClientSink`` takes bytes in order, from one writer: each piece is one write to the transport,
+``settle`` waits while the client reads slower than Gemini writes, and a client that reads nothing
+for the send timeout is cut off.
 
 An ending is either complete or loud. The loud one is an error in the client's voice, then the
 end of the connection without what would complete the body (``relay.parting``). Behind half an
@@ -18,7 +17,7 @@ import functools
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 from aiohttp import web
@@ -53,39 +52,6 @@ _UNBUFFERED = "X-Accel-Buffering"
 
 class ClientGone(ConnectionError):
     """The client closed its connection, or does not read."""
-
-
-class Sink(Protocol):
-    """Where the frames of one answer go."""
-
-    @property
-    def committed(self) -> bool:
-        """Tell whether the head of the answer is out, so that its status stands."""
-
-    @property
-    def sent(self) -> int:
-        """The bytes of the frames that were passed on."""
-
-    async def open(self, status: int, headers: Mapping[str, str]) -> None:
-        """Commit the head of the answer."""
-
-    async def offer(self, raw: bytes) -> bool:
-        """Take one frame without waiting; False when ``settle`` is due before the next one."""
-
-    async def settle(self) -> None:
-        """Pass on what was taken; wait while the reader is slow."""
-
-    async def emit(self, raw: bytes) -> None:
-        """Take one frame and pass it on: ``offer``, and ``settle`` where that is due."""
-
-    async def heartbeat(self) -> None:
-        """Show between two frames that the answer is still alive, where that is tolerated."""
-
-    async def finish(self, last: bytes = b"") -> None:
-        """End the answer as a complete one, after its ``last`` frame."""
-
-    async def fail(self, payload: Mapping[str, Any]) -> None:
-        """End the answer with a google.rpc error body, so that every reader notices."""
 
 
 class EventStream(EventSourceResponse):
@@ -204,8 +170,8 @@ class ClientSink:
         await self._within(response.write_eof, b"")
         self.sent += len(body)
 
-    async def fail(self, payload: Mapping[str, Any]) -> None:
-        """Write the error, and have the body end without its end.
+    async def fail(self, payload: Mapping[str, Any] | None) -> None:
+        """Write the error, if there is one, and have the body end without its end.
 
         A frame that waits for ``settle`` goes first. Where an event is half written, as an image
         is while its client is slow, there is no error: it would be read as the rest of the event.
@@ -216,7 +182,9 @@ class ClientSink:
         if self._transport().is_closing():
             raise ClientGone("the client closed the connection")
         self._over = True
-        error = b"" if self._within_a_frame else self.voice.last_words(payload, self._tail)
+        error = b""
+        if payload is not None and not self._within_a_frame:
+            error = self.voice.last_words(payload, self._tail)
         cut(self._request, self._unwritten + error)
 
     async def _write_slices(self, raw: bytes) -> None:

@@ -15,21 +15,20 @@ from functools import partial
 from aiohttp import web
 
 from gemproxy.core.errors import UpstreamFailure
-from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.unary import gains_by_streaming
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.generation.generation import Refused, Relay
+from gemproxy.generation.collecting import CollectingReader, json_headers
+from gemproxy.generation.generation import Generation, Refused
+from gemproxy.generation.kinds import STREAM
 from gemproxy.relay.bodies import Body
-from gemproxy.relay.collecting import CollectingSink, json_headers
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.routes.addressing import passed_down
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, REPAIR, Repair
 from gemproxy.routes.refusing import refusal
 from gemproxy.voices.document import DocumentVoice
-from gemproxy.voices.sse import EventVoice
 
 _NOT_FOUND = 404
 _METHOD = re.compile(r"(:|%3[Aa])generateContent$")
@@ -50,7 +49,7 @@ async def gather(request: web.Request, exchange: Exchange, body: Body) -> web.St
     try:
         return await _run(request, repair, machine, exchange.towards(target))
     except Refused as refused:
-        if refused.status != _NOT_FOUND:
+        if refused.refusal.status != _NOT_FOUND:
             return refusal(refused, exchange, DocumentVoice())
     except UpstreamFailure:
         if not machine.transcript.opaque:
@@ -68,19 +67,15 @@ async def _run(
     machine: StreamMachine,
     exchange: Exchange,
 ) -> web.StreamResponse:
-    def decoder() -> SSEDecoder:
-        return SSEDecoder(repair.max_frame)
-
     timing = repair.timing.within(exchange.deadline)
     client = ClientSink(
         request, DocumentVoice(), request.app[CLIENTS].send_timeout, web.StreamResponse()
     )
-    sink = CollectingSink(client, decoder())
-    relay = Relay(
-        machine,
-        Intake(machine, decoder),
-        sink,
-        EventVoice(),
+    reader = CollectingReader(client)
+    generation = Generation(
+        STREAM,
+        STREAM.intake(machine, partial(SSEDecoder, repair.max_frame)),
+        reader,
         partial(request.app[DISPATCHER].attempt, exchange),
         repair.pacing(exchange, exchange.model, lambda: machine.progress),
         timing,
@@ -89,10 +84,10 @@ async def _run(
         repair.max_stream,
     )
     try:
-        async with sink.kept_warm(timing.headers_after, timing.heartbeat):
-            await relay.run()
+        async with reader.kept_warm(timing.headers_after, timing.heartbeat):
+            await generation.run()
     finally:
-        exchange.account.result = relay.report()
+        exchange.account.result = generation.result()
     return client.response
 
 

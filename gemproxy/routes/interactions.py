@@ -17,17 +17,15 @@ from multidict import CIMultiDict
 
 from gemproxy.core.errors import Busy, UpstreamFailure
 from gemproxy.core.interactions.machine import InteractionMachine
-from gemproxy.core.interactions.origin import Origin, Point
-from gemproxy.core.interactions.reading import INTERACTION
-from gemproxy.core.repair.intake import Intake
+from gemproxy.core.interactions.origin import Origin, Point, target_from
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.generation.connection import ConnectionReader
+from gemproxy.generation.generation import Generation, OpenAttempt, Refused
+from gemproxy.generation.kinds import INTERACTION
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
-from gemproxy.relay.interactions import InteractionRelay, OpenAttempt, target_from
-from gemproxy.relay.pages import readable
-from gemproxy.relay.parting import cut
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.wants import EVENTS
 from gemproxy.relay.watch import Timing
@@ -35,7 +33,7 @@ from gemproxy.routes.addressing import move_location, passed_down, with_upstream
 from gemproxy.routes.calling import fetch
 from gemproxy.routes.forwarding import pass_on
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
-from gemproxy.routes.refusing import BROKEN_OFF, response_of
+from gemproxy.routes.refusing import BROKEN_OFF, refusal
 from gemproxy.voices.sse import INTERACTIONS, EventVoice
 
 
@@ -70,40 +68,37 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
     repaired = repair.is_wanted(exchange.headers)
     machine = InteractionMachine(origin, repaired, repair.policy.retry_after_limit)
     timing = repair.timing.within(exchange.deadline)
-    relay = InteractionRelay(
-        Intake(machine, partial(SSEDecoder, repair.max_frame), INTERACTION),
-        sink,
-        voice,
+    generation = Generation(
+        INTERACTION,
+        INTERACTION.intake(machine, partial(SSEDecoder, repair.max_frame)),
+        ConnectionReader(sink, voice),
         _opener(app[DISPATCHER], exchange, body, origin),
-        partial(_pass_on, request, exchange, plain, timing),
         repair.pacing(exchange, origin.name, lambda: machine.progress),
         timing,
         partial(passed_down, request),
         exchange.id,
+        pass_on=partial(_pass_on, request, exchange, plain, timing),
     )
     if origin.name:
         account.model = origin.name
     try:
-        refusal = await relay.run()
-        if refusal is not None:
-            return response_of(readable(refusal, exchange.id, voice))
+        await generation.run()
+    except Refused as refused:
+        return refusal(refused, exchange, voice)
     except ClientGone:
         account.client_gone = True
     except AttemptFailed as failure:
-        if not (plain.committed or sink.committed):
+        if not plain.committed:
             broken = "The upstream closed the connection without a whole answer."
             raise UpstreamFailure(broken) from failure
-        if plain.committed:
-            await plain.fail(BROKEN_OFF.payload(exchange.id))
-        else:
-            cut(request)
+        await plain.fail(BROKEN_OFF.payload(exchange.id))
     except asyncio.CancelledError:
         if not request.app[IN_FLIGHT].expired or not sink.committed:
             raise
         shutdown = Busy("The proxy is shutting down.")
         await sink.fail(shutdown.payload(exchange.id))
     finally:
-        account.result = relay.report()
+        account.result = generation.result()
     return plain.response if plain.committed else sink.response
 
 

@@ -36,8 +36,7 @@ def no_answer(failure: AttemptFailed) -> GemproxyError:
 
 def refusal(refused: Refused, exchange: Exchange, voice: Asides) -> web.Response:
     """Return the upstream's own error answer."""
-    came = Refusal(refused.status, refused.headers, refused.error.body)
-    return response_of(readable(came, exchange.id, voice))
+    return response_of(readable(refused.refusal, exchange.id, voice))
 
 
 def response_of(refusal: Refusal) -> web.Response:

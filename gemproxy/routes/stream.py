@@ -11,14 +11,15 @@ from functools import partial
 from aiohttp import web
 
 from gemproxy.core.errors import Busy
-from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest, hides_the_end
 from gemproxy.core.wire.frame import Decoder
 from gemproxy.core.wire.jsonarray import JSONArrayDecoder
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.generation.generation import OpenAttempt, Refused, Relay
+from gemproxy.generation.connection import ConnectionReader
+from gemproxy.generation.generation import Generation, OpenAttempt, Refused
+from gemproxy.generation.kinds import STREAM
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.downstream import ClientGone, client_sink
@@ -67,11 +68,10 @@ async def _stream(
     timing = repair.timing.within(exchange.deadline)
     machine = _machine(request, repair, exchange, body)
     sink = client_sink(request, voice, sse=sse, send_timeout=app[CLIENTS].send_timeout)
-    relay = Relay(
-        machine,
-        Intake(machine, _decoders(repair.max_frame, sse=sse)),
-        sink,
-        voice,
+    generation = Generation(
+        STREAM,
+        STREAM.intake(machine, _decoders(repair.max_frame, sse=sse)),
+        ConnectionReader(sink, voice),
         _opener(app[DISPATCHER], exchange, body),
         repair.pacing(exchange, model, lambda: machine.progress),
         timing,
@@ -82,7 +82,7 @@ async def _stream(
     )
     account.model = model
     try:
-        await relay.run()
+        await generation.run()
     except ClientGone:
         account.client_gone = True
     except asyncio.CancelledError:
@@ -91,7 +91,7 @@ async def _stream(
         shutdown = Busy("The proxy is shutting down.")
         await sink.fail(shutdown.payload(exchange.id))
     finally:
-        account.result = relay.report()
+        account.result = generation.result()
         if machine.lesson is not None:
             repair.lessons.learn(model, machine.lesson)
     return sink.response

@@ -13,17 +13,17 @@ import attrs
 import pytest
 
 from gemproxy.core.repair.engine import Patience
-from gemproxy.core.repair.events import How
-from gemproxy.core.repair.intake import Intake
+from gemproxy.core.repair.events import How, Out
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.wire.frame import Frame
 from gemproxy.core.wire.sse import SSEDecoder
-from gemproxy.generation.generation import Relay
+from gemproxy.generation.generation import Generation
+from gemproxy.generation.kinds import STREAM
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing
-from gemproxy.voices.sse import EventVoice
 from tests.gemini import BODY, chunk, sse
 
 HOUR = 3600.0
@@ -50,6 +50,8 @@ class Scene:
     client_is_gone: bool = False
     committed: bool = False
     sent: int = 0
+    settling: str = ""
+    content_type = "text/event-stream"
 
     async def reach(self, place: str) -> None:
         """Wait if this is the place to wait at."""
@@ -87,37 +89,36 @@ class Scene:
         await self.reach("open")
         self.committed = True
 
-    async def offer(self, raw: bytes) -> bool:
+    async def offer(self, out: tuple[Out, ...]) -> bool:
         if self.client_is_gone:
             raise ClientGone("the client closed the connection")
-        self.sent += len(raw)
-        return self.place != "drain"
+        self.settling = "drain" if self.sent else "first write"
+        self.sent += len(out)
+        return self.place != self.settling
 
     async def settle(self) -> None:
-        await self.reach("drain")
-
-    async def emit(self, raw: bytes) -> None:
-        await self.reach("first write")
-        self.sent += len(raw)
+        await self.reach(self.settling)
 
     async def heartbeat(self) -> None:
         raise AssertionError("no hour has passed")
 
-    async def finish(self, last: bytes = b"") -> None:
+    async def finish(self, out: tuple[Out, ...], _tail: Frame | None) -> None:
         await self.reach("last write")
-        self.sent += len(last)
+        self.sent += len(out)
 
-    async def fail(self, payload: Mapping[str, Any]) -> None:
+    async def pass_on(self, body: bytes) -> None:
+        raise AssertionError(f"it is a generation: {body!r}")
+
+    async def fail(self, payload: Mapping[str, Any] | None) -> None:
         raise AssertionError(f"nothing is said to a client that left: {payload}")
 
     async def handle(self) -> None:
         """Run the generation as a handler does."""
         machine = StreamMachine(StreamRequest(BODY))
-        generation = Relay(
-            machine,
-            Intake(machine, SSEDecoder),
+        generation = Generation(
+            STREAM,
+            STREAM.intake(machine, SSEDecoder),
             self,
-            EventVoice(),
             self.attempt,
             Pacing(Budget(), lambda: machine.progress, sleep=self.pause),
             Timing(dict.fromkeys(Patience, HOUR), HOUR, HOUR),

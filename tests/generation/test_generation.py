@@ -1,4 +1,4 @@
-"""The one loop, between an upstream and a client that are lists."""
+"""A generation of a stream, between an upstream and a client that are lists."""
 
 import asyncio
 import contextlib
@@ -12,121 +12,46 @@ import pytest
 from gemproxy.core.errors import NoFirstByte, TooLarge, Unreachable, Unrepaired
 from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.events import Cause, How
-from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.seam.seam import Joint
 from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.exchange.account import StreamResult
 from gemproxy.generation import generation
-from gemproxy.generation.generation import Refused, Relay
+from gemproxy.generation.generation import Generation, Refused
+from gemproxy.generation.kinds import STREAM
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing, Watch
-from gemproxy.voices.sse import EventVoice
 from tests.gemini import BODY, REQUEST, chunk, documents, sse, text_of
+from tests.generation.scripted import DROP, HOUR, SILENCE, ListReader, Read, Scripted
 
-HOUR = 3600.0
-DROP = AttemptFailed(How.RESET, "reset")
 ONE, TWO, END = (
     sse(chunk("The lamp is never left alone, ")),
     sse(chunk("and the keeper knows it well; ")),
     sse(chunk("good night.", finish="STOP")),
 )
-SILENCE = None
 BUDGET = Budget(max_consecutive_retries=2, retry_delay_ms=0)
-Read = bytes | AttemptFailed | TooLarge | None
-
-
-@attrs.define(eq=False)
-class Scripted:
-    """An attempt that reads what the script says; SILENCE lasts until it is aborted."""
-
-    reads: list[Read]
-    status: int = 200
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    aborted: asyncio.Event = attrs.field(factory=asyncio.Event)
-    closed: bool = False
-
-    async def read(self) -> bytes:
-        read = self.reads.pop(0) if self.reads else b""
-        if read is SILENCE:
-            await self.aborted.wait()
-            raise AttemptFailed(How.STALLED, "given up")
-        if isinstance(read, Exception):
-            raise read
-        return read
-
-    async def read_error(self, limit: int) -> bytes:
-        return (await self.read())[:limit]
-
-    def abort(self) -> None:
-        self.aborted.set()
-
-
-@attrs.define(eq=False)
-class ListSink:
-    """A client that keeps what it gets, until it is gone after so many writes."""
-
-    head: tuple[int, Mapping[str, str]] | None = None
-    writes: list[bytes] = attrs.field(factory=list)
-    ending: Mapping[str, Any] | str = "open"
-    leaves_after: int = 1000
-    sent: int = 0
-    written: asyncio.Event = attrs.field(factory=asyncio.Event)
-
-    @property
-    def committed(self) -> bool:
-        return self.head is not None
-
-    async def open(self, status: int, headers: Mapping[str, str]) -> None:
-        assert self.head is None
-        self.head = status, headers
-
-    async def offer(self, raw: bytes) -> bool:
-        await self.emit(raw)
-        return True
-
-    async def settle(self) -> None:
-        raise AssertionError("nothing waits to be settled")
-
-    async def emit(self, raw: bytes) -> None:
-        if len(self.writes) >= self.leaves_after:
-            raise ClientGone("the client closed the connection")
-        self.writes.append(raw)
-        self.sent += len(raw)
-        self.written.set()
-
-    async def heartbeat(self) -> None:
-        self.writes.append(b"\r\n\r\n")
-
-    async def finish(self, last: bytes = b"") -> None:
-        if last:
-            await self.emit(last)
-        self.ending = "finished"
-
-    async def fail(self, payload: Mapping[str, Any]) -> None:
-        self.ending = payload
 
 
 @attrs.define(eq=False)
 class Stage:
-    """A relay with its upstream, its client, and the waits between attempts."""
+    """A generation with its upstream, its client, and the waits between attempts."""
 
     attempts: list[Scripted | AttemptFailed]
-    sink: ListSink = attrs.field(factory=ListSink)
+    client: ListReader = attrs.field(factory=ListReader)
     bodies: list[bytes] = attrs.field(factory=list)
     waits: list[float] = attrs.field(factory=list)
     made: list[Scripted] = attrs.field(factory=list)
-    relay: Relay = attrs.field(init=False)
+    generation: Generation[StreamMachine, StreamResult] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         machine = StreamMachine(StreamRequest(BODY))
-        self.relay = Relay(
-            machine,
-            Intake(machine, SSEDecoder),
-            self.sink,
-            EventVoice(),
+        self.generation = Generation(
+            STREAM,
+            STREAM.intake(machine, SSEDecoder),
+            self.client,
             self.open_attempt,
             Pacing(BUDGET, lambda: machine.progress, sleep=self.sleep),
             Timing(dict.fromkeys(Patience, HOUR), HOUR, HOUR),
@@ -159,7 +84,7 @@ async def test_others_have_their_turn_while_a_large_document_is_judged() -> None
     at = len(rows) // 2
     scene = stage([sse(chunk(rows[:at])), DROP], [sse(chunk(rows[at:], finish="STOP"))])
     config = {"generationConfig": {"responseMimeType": "application/json"}}
-    scene.relay.machine.request = StreamRequest(json.dumps({**REQUEST, **config}).encode())
+    scene.generation.machine.request = StreamRequest(json.dumps({**REQUEST, **config}).encode())
     turns = 0
 
     async def others() -> None:
@@ -169,21 +94,21 @@ async def test_others_have_their_turn_while_a_large_document_is_judged() -> None
             await asyncio.sleep(0)
 
     busy = asyncio.create_task(others())
-    await scene.relay.run()
+    await scene.generation.run()
     busy.cancel()
 
-    assert text_of(b"".join(scene.sink.writes)) == rows
-    assert scene.sink.ending == "finished"
+    assert text_of(b"".join(scene.client.writes)) == rows
+    assert scene.client.ending == "finished"
     assert turns > 40
 
 
 async def test_a_stream_passes_read_by_read() -> None:
     scene = stage([ONE, TWO + END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.writes == [ONE, TWO, END]
-    assert scene.sink.ending == "finished"
+    assert scene.client.writes == [ONE, TWO, END]
+    assert scene.client.ending == "finished"
     assert scene.bodies == [BODY]
     assert scene.made[0].closed
 
@@ -194,38 +119,38 @@ async def test_what_the_client_did_wrong_is_told_in_the_middle_too(begun: bool) 
     scene = stage([ONE, wrong] if begun else [wrong])
 
     if begun:
-        await scene.relay.run()
-        assert scene.sink.ending == wrong.payload("request-1")
+        await scene.generation.run()
+        assert scene.client.ending == wrong.payload("request-1")
     else:
         with pytest.raises(TooLarge):
-            await scene.relay.run()
+            await scene.generation.run()
     assert scene.bodies == [BODY], "nothing is asked again"
 
 
 async def test_frames_that_come_in_one_read_go_out_in_one_write() -> None:
     scene = stage([ONE + TWO, END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.writes == [ONE + TWO, END]
+    assert scene.client.writes == [ONE + TWO, END]
 
 
 async def test_half_a_frame_waits_for_the_other() -> None:
     scene = stage([ONE[:20], ONE[20:] + TWO[:9], TWO[9:], END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.writes == [ONE, TWO, END]
+    assert scene.client.writes == [ONE, TWO, END]
 
 
 async def test_attempts_that_bring_more_than_a_stream_may_are_the_last() -> None:
     scene = stage([ONE, DROP], [TWO, TWO, END])
-    scene.relay.max_bytes = len(ONE + TWO)
+    scene.generation.max_bytes = len(ONE + TWO)
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.writes[0] == ONE
-    assert "larger than" in str(scene.sink.ending)
+    assert scene.client.writes[0] == ONE
+    assert "larger than" in str(scene.client.ending)
     assert len(scene.bodies) == 2
 
 
@@ -242,22 +167,22 @@ async def test_what_an_attempt_only_repeats_does_not_count(thinks: bool) -> None
         sse(chunk(repeated[at : at + 50])) for at in range(0, len(repeated), 50)
     ]
     scene = stage([first, DROP], [*rest, END])
-    scene.relay.max_bytes = len(first) + sum(map(len, rest)) - 600
+    scene.generation.max_bytes = len(first) + sum(map(len, rest)) - 600
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.ending == "finished"
-    assert text_of(b"".join(scene.sink.writes)) == story + "good night."
+    assert scene.client.ending == "finished"
+    assert text_of(b"".join(scene.client.writes)) == story + "good night."
 
 
 async def test_one_attempt_may_not_bring_more_than_a_stream_even_if_all_is_repeated() -> None:
     thought = sse(chunk(parts=[{"text": "Hm. " * 300, "thought": True}]))
     scene = stage([thought + ONE, DROP], [thought] * 9)
-    scene.relay.max_bytes = 4 * len(thought)
+    scene.generation.max_bytes = 4 * len(thought)
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert "larger than" in str(scene.sink.ending)
+    assert "larger than" in str(scene.client.ending)
     assert len(scene.made[1].reads) > 0
 
 
@@ -268,17 +193,17 @@ async def test_the_head_is_that_of_the_first_attempt_that_streamed() -> None:
         Scripted([TWO + END], headers={"X-A": "2"}),
     )
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.head == (200, {"X-A": "1", "X-Passed": "yes"})
+    assert scene.client.head == (200, {"X-A": "1", "X-Passed": "yes"})
 
 
 async def test_after_a_drop_the_next_attempt_goes_on_from_the_text() -> None:
     scene = stage([ONE, DROP], [TWO, END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert text_of(b"".join(scene.sink.writes)) == text_of(ONE + TWO + END)
+    assert text_of(b"".join(scene.client.writes)) == text_of(ONE + TWO + END)
     assert scene.bodies[0] == BODY
     assert b"The lamp is never left alone," in scene.bodies[1]
     assert scene.waits == [0.0]
@@ -289,18 +214,18 @@ async def test_a_form_that_is_refused_is_followed_by_the_next_at_once() -> None:
     refused = Scripted([b'{"error": {"message": "No model turn."}}'], status=400)
     scene = stage([ONE, DROP], refused, [TWO, END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert text_of(b"".join(scene.sink.writes)) == text_of(ONE + TWO + END)
+    assert text_of(b"".join(scene.client.writes)) == text_of(ONE + TWO + END)
     assert scene.waits == [0.0]
-    assert scene.relay.report().causes == [Cause.DROP, Cause.REFUSED]
+    assert scene.generation.result().causes == [Cause.DROP, Cause.REFUSED]
 
 
 async def test_a_retry_after_in_the_head_is_kept() -> None:
     busy = Scripted([b"{}"], status=429, headers={"Retry-After": "7"})
     scene = stage(busy, [ONE, END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
     assert scene.waits == [7.0]
 
@@ -309,12 +234,12 @@ async def test_a_refusal_before_anything_was_sent_is_the_callers_to_pass_on() ->
     scene = stage(Scripted([b'{"error": {}}'], status=403, headers={"X-A": "1"}))
 
     with pytest.raises(Refused) as caught:
-        await scene.relay.run()
+        await scene.generation.run()
 
-    assert caught.value.status == 403
-    assert caught.value.headers == {"X-A": "1", "X-Passed": "yes"}
-    assert caught.value.error.body == b'{"error": {}}'
-    assert scene.sink.head is None
+    assert caught.value.refusal.status == 403
+    assert caught.value.refusal.headers == {"X-A": "1", "X-Passed": "yes"}
+    assert caught.value.refusal.body == b'{"error": {}}'
+    assert scene.client.head is None
 
 
 @pytest.mark.parametrize(
@@ -327,20 +252,20 @@ async def test_attempts_that_never_open_end_in_an_error(
     scene = stage(*[AttemptFailed(how, "")] * 3)
 
     with pytest.raises(error):
-        await scene.relay.run()
+        await scene.generation.run()
 
-    assert scene.relay.report().attempts == attempts
-    assert scene.sink.head is None
+    assert scene.generation.result().attempts == attempts
+    assert scene.client.head is None
 
 
 async def test_an_answer_that_cannot_be_completed_fails_where_it_is() -> None:
     scene = stage([ONE, DROP], [DROP], [DROP])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.writes == [ONE]
-    assert isinstance(scene.sink.ending, Mapping)
-    error = scene.sink.ending["error"]
+    assert scene.client.writes == [ONE]
+    assert isinstance(scene.client.ending, Mapping)
+    error = scene.client.ending["error"]
     assert (error["code"], error["status"]) == (503, "UNAVAILABLE")
     assert error["details"][0]["requestId"] == "request-1"
     assert "2 retries in a row" in error["message"]
@@ -348,30 +273,30 @@ async def test_an_answer_that_cannot_be_completed_fails_where_it_is() -> None:
 
 async def test_nothing_at_all_is_an_error_of_ours() -> None:
     with pytest.raises(Unrepaired):
-        await stage([], [], []).relay.run()
+        await stage([], [], []).generation.run()
 
 
 async def test_an_old_refusal_is_not_what_a_later_failure_is_told_as() -> None:
     scene = stage(Scripted([b'{"error": {}}'], status=503), [], [])
 
     with pytest.raises(Unrepaired):
-        await scene.relay.run()
+        await scene.generation.run()
 
 
 async def test_a_client_that_is_gone_ends_the_attempt() -> None:
-    scene = stage([ONE, TWO, END], sink=ListSink(leaves_after=1))
+    scene = stage([ONE, TWO, END], client=ListReader(leaves_after=1))
 
     with pytest.raises(ClientGone):
-        await scene.relay.run()
+        await scene.generation.run()
 
     assert scene.made[0].closed
-    assert scene.sink.ending == "open"
+    assert scene.client.ending == "open"
 
 
 async def test_a_cancelled_handler_closes_the_attempt() -> None:
     scene = stage([ONE, SILENCE])
-    running = asyncio.create_task(scene.relay.run())
-    await scene.sink.written.wait()
+    running = asyncio.create_task(scene.generation.run())
+    await scene.client.written.wait()
 
     running.cancel()
 
@@ -382,31 +307,33 @@ async def test_a_cancelled_handler_closes_the_attempt() -> None:
 
 async def test_silence_is_broken_off_by_the_clock() -> None:
     scene = stage([ONE, SILENCE], [TWO, END])
-    scene.relay.timing = Timing({**dict.fromkeys(Patience, HOUR), Patience.CHUNK: 0.0}, HOUR, HOUR)
+    scene.generation.timing = Timing(
+        {**dict.fromkeys(Patience, HOUR), Patience.CHUNK: 0.0}, HOUR, HOUR
+    )
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.relay.report().causes == [Cause.STALL]
-    assert text_of(b"".join(scene.sink.writes)) == text_of(ONE + TWO + END)
+    assert scene.generation.result().causes == [Cause.STALL]
+    assert text_of(b"".join(scene.client.writes)) == text_of(ONE + TWO + END)
 
 
 async def test_a_wish_to_be_called_again_without_a_token_is_paced() -> None:
     more = [sse(chunk(f"word{n} ", finish="CONTINUATION")) for n in range(99)]
     scene = stage(*(Scripted([one]) for one in more))
 
-    await scene.relay.run()
+    await scene.generation.run()
 
     assert len(scene.bodies) == 1 + BUDGET.max_resumes
-    assert scene.relay.report().finish_reason == "CONTINUATION"
+    assert scene.generation.result().finish_reason == "CONTINUATION"
 
 
 async def test_the_report_tells_what_happened() -> None:
     usage = sse(chunk("whatever may come, ", usage=(7, 5)))
     scene = stage([ONE, DROP], [usage, END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    report = scene.relay.report()
+    report = scene.generation.result()
     assert report.ending == "done"
     assert report.finish_reason == "STOP"
     assert report.attempts == 2
@@ -415,7 +342,7 @@ async def test_the_report_tells_what_happened() -> None:
     assert all(milliseconds >= 0 for milliseconds in report.seam_ms)
     assert report.first_byte_ms is not None
     assert report.first_byte_ms >= 0
-    text = text_of(b"".join(scene.sink.writes))
+    text = text_of(b"".join(scene.client.writes))
     assert report.characters == len(text)
     assert report.repair is True
     assert report.billed.prompt == 7
@@ -425,11 +352,11 @@ async def test_the_report_tells_what_happened() -> None:
 async def test_the_report_tells_of_candidates_that_never_came() -> None:
     scene = stage([sse(chunk("All of it.", finish="STOP"))])
     asked = {"generationConfig": {"candidateCount": 3}}
-    scene.relay.machine.request = StreamRequest(json.dumps(asked).encode())
+    scene.generation.machine.request = StreamRequest(json.dumps(asked).encode())
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    report = scene.relay.report()
+    report = scene.generation.result()
     assert report.missing_candidates == 2
     assert not report.grace_ran_out
 
@@ -437,10 +364,10 @@ async def test_the_report_tells_of_candidates_that_never_came() -> None:
 async def test_an_undisturbed_stream_has_no_extra_tokens() -> None:
     scene = stage([sse(chunk("All of it.", finish="STOP", usage=(7, 3)))])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.relay.report().extra_tokens == 0
-    assert documents(scene.sink.writes[0])[0]["usageMetadata"]["totalTokenCount"] == 10
+    assert scene.generation.result().extra_tokens == 0
+    assert documents(scene.client.writes[0])[0]["usageMetadata"]["totalTokenCount"] == 10
 
 
 JSON_HEAD = {"Content-Type": "application/json", "X-A": "1"}
@@ -450,23 +377,23 @@ async def test_the_head_of_a_translated_answer_names_the_framing_that_was_asked_
     body = json.dumps(chunk("All of it.", finish="STOP")).encode()
     scene = stage(Scripted([body[:9], body[9:]], headers=JSON_HEAD))
 
-    await scene.relay.run()
+    await scene.generation.run()
 
     head = {"Content-Type": "text/event-stream", "X-A": "1", "X-Passed": "yes"}
-    assert scene.sink.head == (200, head)
-    assert text_of(b"".join(scene.sink.writes)) == "All of it."
-    assert scene.sink.ending == "finished"
+    assert scene.client.head == (200, head)
+    assert text_of(b"".join(scene.client.writes)) == "All of it."
+    assert scene.client.ending == "finished"
 
 
 async def test_json_that_is_no_generation_passes_with_its_own_head() -> None:
     scene = stage(Scripted([b'{"ok":', b" true}"], headers=JSON_HEAD))
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.head == (200, {**JSON_HEAD, "X-Passed": "yes"})
-    assert scene.sink.writes == [b'{"ok": true}']
-    assert scene.sink.ending == "finished"
-    assert scene.relay.report().ending == "passed"
+    assert scene.client.head == (200, {**JSON_HEAD, "X-Passed": "yes"})
+    assert scene.client.writes == [b'{"ok": true}']
+    assert scene.client.ending == "finished"
+    assert scene.generation.result().ending == "passed"
     assert len(scene.bodies) == 1
 
 
@@ -507,10 +434,10 @@ async def test_json_that_is_no_generation_is_an_error_behind_a_head_of_ours(
     attempt = Hurried([b'{"ok": true}'], headers={"Content-Type": kind}, watches=watches)
     scene = stage(attempt)
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert ending in str(scene.sink.ending)
-    assert scene.sink.writes == ([b'{"ok": true}'] if ending == "finished" else [])
+    assert ending in str(scene.client.ending)
+    assert scene.client.writes == ([b'{"ok": true}'] if ending == "finished" else [])
 
 
 async def test_the_head_waits_while_json_is_not_known_to_be_an_answer(
@@ -519,21 +446,21 @@ async def test_the_head_waits_while_json_is_not_known_to_be_an_answer(
     reads: list[Read] = [b'{"ok":', b" true", b"}"]
     scene = stage(Hurried(reads, headers=JSON_HEAD, watches=watches, patient=1))
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.head == (200, {**JSON_HEAD, "X-Passed": "yes"})
-    assert scene.sink.writes == [b'{"ok": true}']
-    assert scene.sink.ending == "finished"
+    assert scene.client.head == (200, {**JSON_HEAD, "X-Passed": "yes"})
+    assert scene.client.writes == [b'{"ok": true}']
+    assert scene.client.ending == "finished"
 
 
 async def test_signs_of_life_go_on_when_json_was_no_answer(watches: list[Watch]) -> None:
     cut = Hurried([b'{"ok":', DROP], headers=JSON_HEAD, watches=watches, patient=1)
     scene = stage(cut, Hurried([ONE, END], watches=watches))
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.head == (200, {"X-Passed": "yes"})
-    assert scene.sink.writes == [ONE, END]
+    assert scene.client.head == (200, {"X-Passed": "yes"})
+    assert scene.client.writes == [ONE, END]
 
 
 async def test_the_head_is_that_of_the_attempt_that_brings_the_first_bytes() -> None:
@@ -542,6 +469,6 @@ async def test_the_head_is_that_of_the_attempt_that_brings_the_first_bytes() -> 
         Scripted([ONE + END], headers={"Content-Type": "text/event-stream"}),
     )
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.head == (200, {"Content-Type": "text/event-stream", "X-Passed": "yes"})
+    assert scene.client.head == (200, {"Content-Type": "text/event-stream", "X-Passed": "yes"})

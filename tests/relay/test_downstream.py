@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from gemproxy.core.repair.events import Frames
 from gemproxy.core.wire.frame import Frame
 from gemproxy.relay import downstream
-from gemproxy.relay.downstream import ClientGone, ClientSink, EventStream, Sink, client_sink
+from gemproxy.relay.downstream import ClientGone, ClientSink, EventStream, client_sink
 from gemproxy.relay.parting import NEVER, part
 from gemproxy.voices.array import ArrayVoice
 from gemproxy.voices.document import DocumentVoice
@@ -407,7 +407,7 @@ async def test_a_closing_connection_counts_as_a_client_that_is_gone(step: str) -
         assert isinstance(await stage.ends.get(), ClientGone)
 
 
-async def take(step: str, sink: Sink) -> None:
+async def take(step: str, sink: ClientSink) -> None:
     match step:
         case "open":
             await sink.open(200, HEADERS)

@@ -1,7 +1,11 @@
 """What a request for an interaction asks for, and from where its stream is read on."""
 
+from urllib.parse import quote, unquote
+
 import attrs
 import msgspec
+
+_OF_THE_STREAM = frozenset({"stream", "last_event_id", "lastEventId"})
 
 
 class _Created(msgspec.Struct):
@@ -49,3 +53,23 @@ class Point:
 
     interaction_id: str
     last_event_id: str | None = None
+
+
+def target_from(raw_target: str, point: Point, *, created: bool) -> str:
+    """Return the target that reads an interaction on from ``point``.
+
+    ``raw_target`` is the client's own: that of the collection where the interaction was
+    ``created``, else that of the interaction. What else its query says is kept.
+    """
+    path, _, query = raw_target.partition("?")
+    if created:
+        path = f"{path.rstrip('/')}/{quote(point.interaction_id, safe='')}"
+    pairs = [pair for pair in query.split("&") if pair and _name(pair) not in _OF_THE_STREAM]
+    pairs.append("stream=true")
+    if point.last_event_id is not None:
+        pairs.append(f"last_event_id={quote(point.last_event_id, safe='')}")
+    return f"{path}?{'&'.join(pairs)}"
+
+
+def _name(pair: str) -> str:
+    return unquote(pair.partition("=")[0])

@@ -1,23 +1,36 @@
-"""What the body of a creation asks for."""
+"""From where an interaction is read on."""
 
 import pytest
 
-from gemproxy.core.interactions.origin import Origin
-
-CREATE = Origin(creates=True)
+from gemproxy.core.interactions.origin import Point, target_from
 
 
 @pytest.mark.parametrize(
-    ("body", "origin"),
+    ("target", "point", "created", "read_on"),
     [
-        (b'{"model":"m","stream":true}', Origin(creates=True, name="m")),
-        (b'{"agent":"a","store":false}', Origin(creates=True, keeps=False, name="a")),
-        (b'{"store":true,"model":null}', CREATE),
-        (b'{"store":null}', CREATE),
-        (b'{"store":"no"}', CREATE),
-        (b"\x1f\x8b", CREATE),
-        (b"", CREATE),
+        ("/v1/interactions", Point("v1_a"), True, "/v1/interactions/v1_a?stream=true"),
+        ("/v1/interactions/", Point("a"), True, "/v1/interactions/a?stream=true"),
+        (
+            "/v1/interactions?alt=sse",
+            Point("a/b", "c&d=e"),
+            True,
+            "/v1/interactions/a%2Fb?alt=sse&stream=true&last_event_id=c%26d%3De",
+        ),
+        (
+            "/v1/interactions/v1_a?stream=true&last_event_id=old&include_input=true&key=k",
+            Point("v1_a", "new"),
+            False,
+            "/v1/interactions/v1_a?include_input=true&key=k&stream=true&last_event_id=new",
+        ),
+        (
+            "/v1/interactions/v1%5Fa?stream=true&lastEventId=old",
+            Point("v1_a", "new"),
+            False,
+            "/v1/interactions/v1%5Fa?stream=true&last_event_id=new",
+        ),
     ],
 )
-def test_the_body_says_what_is_created(body: bytes, origin: Origin) -> None:
-    assert Origin.of_body(body) == origin
+def test_the_target_reads_on_from_a_point(
+    target: str, point: Point, created: bool, read_on: str
+) -> None:
+    assert target_from(target, point, created=created) == read_on

@@ -1,6 +1,5 @@
 """One interaction's request, between an upstream and a client that are lists."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
@@ -11,21 +10,19 @@ import pytest
 from gemproxy.core.errors import Unreachable, Unrepaired
 from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.interactions.origin import Origin, Point
-from gemproxy.core.interactions.reading import INTERACTION
 from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.events import Cause, How
-from gemproxy.core.repair.intake import Intake
 from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.exchange.account import InteractionResult
+from gemproxy.generation.generation import Generation, Refused
+from gemproxy.generation.kinds import INTERACTION, is_event_stream
 from gemproxy.relay.downstream import ClientGone
-from gemproxy.relay.interactions import InteractionRelay, is_event_stream, target_from
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing
-from gemproxy.voices.sse import INTERACTIONS, EventVoice
+from tests.generation.scripted import DROP, HOUR, SILENCE, ListReader, Read, Scripted
 
-HOUR = 3600.0
-DROP = AttemptFailed(How.RESET, "reset")
 NO_WAY = AttemptFailed(How.UNREACHABLE, "refused")
 EVENTS = {"Content-Type": "text/event-stream; charset=utf-8"}
 CREATE = Origin(creates=True)
@@ -41,99 +38,33 @@ ONE = event("step.delta", '"event_id":"e1","delta":{"type":"text","text":"one"}'
 TWO = event("step.delta", '"event_id":"e2","delta":{"type":"text","text":"two"}')
 COMPLETED = event("interaction.completed", '"interaction":{"id":"v1_a","status":"completed"}')
 END = b"event: done\ndata: [DONE]\n\n"
-SILENCE = None
-Read = bytes | AttemptFailed | None
 
 
-@attrs.define(eq=False)
-class Scripted:
-    """An attempt that reads what the script says; SILENCE lasts until it is aborted."""
-
-    reads: list[Read]
-    status: int = 200
-    headers: Mapping[str, str] = attrs.field(factory=EVENTS.copy)
-    aborted: asyncio.Event = attrs.field(factory=asyncio.Event)
-
-    async def read(self) -> bytes:
-        read = self.reads.pop(0) if self.reads else b""
-        if read is SILENCE:
-            await self.aborted.wait()
-            raise AttemptFailed(How.STALLED, "given up")
-        if isinstance(read, AttemptFailed):
-            raise read
-        return read
-
-    async def read_error(self, limit: int) -> bytes:
-        return (await self.read())[:limit]
-
-    def abort(self) -> None:
-        self.aborted.set()
-
-
-@attrs.define(eq=False)
-class ListSink:
-    """A client that keeps what it gets, until it is gone after so many writes."""
-
-    head: tuple[int, Mapping[str, str]] | None = None
-    writes: list[bytes] = attrs.field(factory=list)
-    ending: Mapping[str, Any] | str = "open"
-    leaves_after: int = 1000
-    sent: int = 0
-
-    @property
-    def committed(self) -> bool:
-        return self.head is not None
-
-    async def open(self, status: int, headers: Mapping[str, str]) -> None:
-        assert self.head is None
-        self.head = status, headers
-
-    async def offer(self, raw: bytes) -> bool:
-        await self.emit(raw)
-        return True
-
-    async def settle(self) -> None:
-        raise AssertionError("nothing waits to be settled")
-
-    async def emit(self, raw: bytes) -> None:
-        if len(self.writes) >= self.leaves_after:
-            raise ClientGone("the client closed the connection")
-        self.writes.append(raw)
-        self.sent += len(raw)
-
-    async def heartbeat(self) -> None:
-        assert self.committed
-        self.writes.append(b"\n\n")
-
-    async def finish(self, last: bytes = b"") -> None:
-        assert last == b""
-        self.ending = "finished"
-
-    async def fail(self, payload: Mapping[str, Any]) -> None:
-        self.ending = payload
+def scripted(reads: list[Read], status: int = 200, headers: Mapping[str, str] = EVENTS) -> Scripted:
+    """Return a reply, an event stream unless it is said otherwise."""
+    return Scripted(reads, status, headers)
 
 
 @attrs.define(eq=False)
 class Stage:
-    """A relay with its upstream, its client, and the waits between attempts."""
+    """A generation with its upstream, its client, and the waits between attempts."""
 
     attempts: list[Scripted | AttemptFailed]
     origin: Origin = CREATE
-    sink: ListSink = attrs.field(factory=ListSink)
+    client: ListReader = attrs.field(factory=ListReader)
     timing: Timing = attrs.field(factory=lambda: Timing(dict.fromkeys(Patience, HOUR), HOUR, HOUR))
     points: list[Point | None] = attrs.field(factory=list)
     waits: list[float] = attrs.field(factory=list)
     passed: list[Reply] = attrs.field(factory=list)
-    relay: InteractionRelay = attrs.field(init=False)
+    generation: Generation[InteractionMachine, InteractionResult] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         machine = InteractionMachine(self.origin)
-        self.relay = InteractionRelay(
-            Intake(machine, SSEDecoder, INTERACTION),
-            self.sink,
-            EventVoice(INTERACTIONS),
+        self.generation = Generation(
+            INTERACTION,
+            INTERACTION.intake(machine, SSEDecoder),
+            self.client,
             self.open_attempt,
-            self.pass_on,
             Pacing(
                 Budget(max_consecutive_retries=2, retry_delay_ms=0),
                 lambda: machine.progress,
@@ -142,6 +73,7 @@ class Stage:
             self.timing,
             lambda headers: {**headers, "X-Passed": "yes"},
             "request-1",
+            pass_on=self.pass_on,
         )
 
     async def sleep(self, seconds: float) -> None:
@@ -161,29 +93,29 @@ class Stage:
 
 
 def stage(*attempts: list[Read] | Scripted | AttemptFailed, **more: Any) -> Stage:
-    return Stage([Scripted(a) if isinstance(a, list) else a for a in attempts], **more)
+    return Stage([scripted(a) if isinstance(a, list) else a for a in attempts], **more)
 
 
 async def test_a_stream_passes_read_by_read() -> None:
     scene = stage([CREATED + ONE, TWO, COMPLETED + END])
 
-    assert await scene.relay.run() is None
+    await scene.generation.run()
 
-    assert scene.sink.writes == [CREATED + ONE, TWO, COMPLETED + END]
-    assert scene.sink.head == (200, {**EVENTS, "X-Passed": "yes"})
-    assert scene.sink.ending == "finished"
+    assert scene.client.writes == [CREATED + ONE, TWO, COMPLETED + END]
+    assert scene.client.head == (200, {**EVENTS, "X-Passed": "yes"})
+    assert scene.client.ending == "finished"
     assert scene.points == [None]
 
 
 async def test_a_cut_stream_is_read_on_at_once() -> None:
     scene = stage([CREATED + ONE + TWO[:9], DROP], [TWO + COMPLETED + END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert b"".join(scene.sink.writes) == CREATED + ONE + TWO + COMPLETED + END
+    assert b"".join(scene.client.writes) == CREATED + ONE + TWO + COMPLETED + END
     assert scene.points == [None, Point("v1_a", "e1")]
     assert scene.waits == [0]
-    report = scene.relay.report()
+    report = scene.generation.result()
     assert (report.ending, report.attempts, report.causes) == ("done", 2, [Cause.DROP])
     assert (report.events, report.status) == (4, "completed")
     assert report.first_byte_ms is not None
@@ -196,20 +128,20 @@ async def test_a_silent_stream_is_given_up_and_read_on() -> None:
         [CREATED + ONE, SILENCE], [TWO + COMPLETED + END], timing=Timing(patience, HOUR, HOUR)
     )
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert b"".join(scene.sink.writes) == CREATED + ONE + TWO + COMPLETED + END
-    assert scene.relay.report().causes == [Cause.STALL]
+    assert b"".join(scene.client.writes) == CREATED + ONE + TWO + COMPLETED + END
+    assert scene.generation.result().causes == [Cause.STALL]
 
 
 async def test_the_head_goes_down_before_the_first_event() -> None:
     scene = stage([DROP])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.head is not None
-    assert isinstance(scene.sink.ending, Mapping)
-    assert scene.sink.ending["error"]["details"][0]["requestId"] == "request-1"
+    assert scene.client.head is not None
+    assert isinstance(scene.client.ending, Mapping)
+    assert scene.client.ending["error"]["details"][0]["requestId"] == "request-1"
 
 
 async def test_nothing_is_written_before_the_head() -> None:
@@ -217,119 +149,119 @@ async def test_nothing_is_written_before_the_head() -> None:
     timing = Timing(patience, heartbeat=0.0, headers_after=0.0)
     scene = stage([SILENCE], [CREATED + COMPLETED + END], origin=READ, timing=timing)
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    *beats, last = scene.sink.writes
-    assert set(beats) == {b"\n\n"}
+    *beats, last = scene.client.writes
+    assert set(beats) == {b"\r\n\r\n"}
     assert last == CREATED + COMPLETED + END
 
 
 async def test_when_the_retries_are_used_up_the_end_is_loud() -> None:
     scene = stage([CREATED, DROP], NO_WAY, NO_WAY, NO_WAY)
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert isinstance(scene.sink.ending, Mapping)
-    assert scene.sink.ending["error"]["code"] == 503
-    assert scene.relay.report().causes == [Cause.DROP, Cause.UNREACHABLE, Cause.UNREACHABLE]
+    assert isinstance(scene.client.ending, Mapping)
+    assert scene.client.ending["error"]["code"] == 503
+    assert scene.generation.result().causes == [Cause.DROP, Cause.UNREACHABLE, Cause.UNREACHABLE]
 
 
 async def test_a_refusal_to_read_on_is_told_in_the_stream() -> None:
-    gone = Scripted([b'{"error":{"code":403,"message":"gone"}}'], 403, {})
+    gone = scripted([b'{"error":{"code":403,"message":"gone"}}'], 403, {})
     scene = stage([CREATED, DROP], gone)
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert isinstance(scene.sink.ending, Mapping)
-    assert scene.sink.ending["error"]["message"] == "gone"
+    assert isinstance(scene.client.ending, Mapping)
+    assert scene.client.ending["error"]["message"] == "gone"
 
 
 async def test_retry_after_is_kept_to_the_second() -> None:
-    busy = Scripted([b""], 503, {"Retry-After": "7"})
+    busy = scripted([b""], 503, {"Retry-After": "7"})
     scene = stage([CREATED, DROP], busy, [COMPLETED + END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
     assert scene.waits == [0, 7]
-    assert scene.sink.ending == "finished"
+    assert scene.client.ending == "finished"
 
 
 async def test_what_is_no_stream_when_read_on_is_asked_again() -> None:
-    resource = Scripted([b"{}"], 200, {"Content-Type": "application/json"})
+    resource = scripted([b"{}"], 200, {"Content-Type": "application/json"})
     scene = stage([CREATED, DROP], resource, [COMPLETED + END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.ending == "finished"
-    assert scene.relay.report().causes == [Cause.DROP, Cause.GARBLED]
+    assert scene.client.ending == "finished"
+    assert scene.generation.result().causes == [Cause.DROP, Cause.GARBLED]
 
 
 @pytest.mark.parametrize("status", [200, 400, 503])
 async def test_the_answer_to_a_creation_that_is_no_stream_is_the_routes(status: int) -> None:
-    scene = stage(Scripted([b"{}"], status, {"Content-Type": "application/json"}))
+    scene = stage(scripted([b"{}"], status, {"Content-Type": "application/json"}))
 
-    assert await scene.relay.run() is None
+    await scene.generation.run()
 
     assert len(scene.passed) == 1
-    assert scene.sink.head is None
-    assert scene.relay.report().ending is None
+    assert scene.client.head is None
+    assert scene.generation.result().ending is None
 
 
 async def test_such_an_answer_that_breaks_is_cut() -> None:
-    scene = stage(Scripted([DROP], 200, {"Content-Type": "application/json"}))
+    scene = stage(scripted([DROP], 200, {"Content-Type": "application/json"}))
 
     with pytest.raises(AttemptFailed):
-        await scene.relay.run()
+        await scene.generation.run()
 
 
 async def test_a_creation_that_never_arrived_is_made_again() -> None:
     scene = stage(NO_WAY, [CREATED + COMPLETED + END])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
     assert scene.points == [None, None]
-    assert scene.sink.ending == "finished"
+    assert scene.client.ending == "finished"
 
 
 async def test_a_creation_that_cannot_arrive_is_an_error() -> None:
     scene = stage(NO_WAY, NO_WAY, NO_WAY)
 
     with pytest.raises(Unreachable):
-        await scene.relay.run()
+        await scene.generation.run()
 
 
 async def test_a_read_is_refused_with_the_upstreams_own_words() -> None:
-    scene = stage(Scripted([b"no"], 404, {"X-Said": "no"}), origin=READ)
+    scene = stage(scripted([b"no"], 404, {"X-Said": "no"}), origin=READ)
 
-    refusal = await scene.relay.run()
+    with pytest.raises(Refused) as caught:
+        await scene.generation.run()
 
-    assert refusal == Refusal(404, {"X-Said": "no", "X-Passed": "yes"}, b"no")
+    assert caught.value.refusal == Refusal(404, {"X-Said": "no", "X-Passed": "yes"}, b"no")
 
 
 async def test_a_read_is_asked_again_while_the_server_is_down() -> None:
-    down = Scripted([b"down"], 503, {})
+    down = scripted([b"down"], 503, {})
     scene = stage(down, [CREATED + COMPLETED + END], origin=READ)
 
-    assert await scene.relay.run() is None
+    await scene.generation.run()
 
-    assert scene.sink.ending == "finished"
+    assert scene.client.ending == "finished"
 
 
 async def test_where_the_client_goes_on_by_itself_the_cut_is_without_a_word() -> None:
     token = event("interaction.status_update", '"status":"in_progress","continuation_token":"t"')
     scene = stage([CREATED + token, DROP], origin=Origin(creates=True, keeps=False))
 
-    with pytest.raises(AttemptFailed):
-        await scene.relay.run()
+    await scene.generation.run()
 
-    assert scene.sink.ending == "open"
+    assert scene.client.ending == "cut"
 
 
 async def test_a_client_that_is_gone_ends_it() -> None:
-    scene = stage([CREATED, ONE], sink=ListSink(leaves_after=1))
+    scene = stage([CREATED, ONE], client=ListReader(leaves_after=1))
 
     with pytest.raises(ClientGone):
-        await scene.relay.run()
+        await scene.generation.run()
 
 
 async def test_what_is_told_otherwise_is_an_error() -> None:
@@ -337,10 +269,10 @@ async def test_what_is_told_otherwise_is_an_error() -> None:
     other = event("step.delta", '"delta":{"type":"text","text":"on"}')
     scene = stage([CREATED + plain, DROP], [CREATED + other])
 
-    await scene.relay.run()
+    await scene.generation.run()
 
-    assert isinstance(scene.sink.ending, Mapping)
-    assert scene.sink.ending == Unrepaired(
+    assert isinstance(scene.client.ending, Mapping)
+    assert scene.client.ending == Unrepaired(
         "The stream broke, and is told otherwise the second time."
     ).payload("request-1")
 
@@ -359,35 +291,4 @@ async def test_what_is_told_otherwise_is_an_error() -> None:
 def test_an_event_stream_is_one_that_can_be_read(
     status: int, headers: Mapping[str, str], events: bool
 ) -> None:
-    assert is_event_stream(cast(Reply, Scripted([], status, headers))) is events
-
-
-@pytest.mark.parametrize(
-    ("target", "point", "created", "read_on"),
-    [
-        ("/v1/interactions", Point("v1_a"), True, "/v1/interactions/v1_a?stream=true"),
-        ("/v1/interactions/", Point("a"), True, "/v1/interactions/a?stream=true"),
-        (
-            "/v1/interactions?alt=sse",
-            Point("a/b", "c&d=e"),
-            True,
-            "/v1/interactions/a%2Fb?alt=sse&stream=true&last_event_id=c%26d%3De",
-        ),
-        (
-            "/v1/interactions/v1_a?stream=true&last_event_id=old&include_input=true&key=k",
-            Point("v1_a", "new"),
-            False,
-            "/v1/interactions/v1_a?include_input=true&key=k&stream=true&last_event_id=new",
-        ),
-        (
-            "/v1/interactions/v1%5Fa?stream=true&lastEventId=old",
-            Point("v1_a", "new"),
-            False,
-            "/v1/interactions/v1%5Fa?stream=true&last_event_id=new",
-        ),
-    ],
-)
-def test_the_target_reads_on_from_a_point(
-    target: str, point: Point, created: bool, read_on: str
-) -> None:
-    assert target_from(target, point, created=created) == read_on
+    assert is_event_stream(cast(Reply, scripted([], status, headers))) is events

@@ -1,17 +1,18 @@
-"""The sink that makes one JSON response of a stream."""
+"""The reader that makes one JSON response of a stream."""
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 import attrs
 import pytest
 from multidict import CIMultiDict
 
+from gemproxy.core.repair.events import Frames, Out, Run
 from gemproxy.core.wire.sse import SSEDecoder
-from gemproxy.relay.collecting import CollectingSink, json_headers
+from gemproxy.generation.collecting import CollectingReader, json_headers
 from gemproxy.relay.downstream import ClientGone, ClientSink
 from tests.gemini import chunk, sse
 
@@ -20,7 +21,7 @@ JSON = "application/json; charset=UTF-8"
 
 @attrs.define
 class Client:
-    """A client's sink that notes what it is told; ``heard`` is set at every write."""
+    """A client's reader that notes what it is told; ``heard`` is set at every write."""
 
     committed: bool = False
     headers: CIMultiDict[str] = attrs.field(factory=CIMultiDict)
@@ -47,28 +48,38 @@ class Client:
         self.ended = "loud"
 
 
-def collecting(client: Client) -> CollectingSink:
-    return CollectingSink(cast(ClientSink, client), SSEDecoder(1 << 20))
+def frames(raw: bytes) -> tuple[Out, ...]:
+    """Return whole events as frames."""
+    return (Frames(tuple(SSEDecoder(1 << 20).feed(raw))),)
+
+
+def run(raw: bytes) -> tuple[Out, ...]:
+    """Return whole plain events as a run."""
+    return (Run(raw, raw.count(b"data: "), b"\r\n\r\n"),)
+
+
+def collecting(client: Client) -> CollectingReader:
+    return CollectingReader(cast(ClientSink, client))
 
 
 @contextlib.asynccontextmanager
-async def warmed(client: Client, sink: CollectingSink) -> AsyncIterator[None]:
+async def warmed(client: Client, reader: CollectingReader) -> AsyncIterator[None]:
     """Yield when the client has got its first sign of life."""
-    async with sink.kept_warm(0, 0):
+    async with reader.kept_warm(0, 0):
         await client.heard.wait()
         yield
 
 
 async def test_the_client_gets_one_response_with_its_length() -> None:
     client = Client()
-    sink = collecting(client)
-    await sink.open(200, {"X-Some": "1", "Content-Type": JSON})
+    reader = collecting(client)
+    await reader.open(200, {"X-Some": "1", "Content-Type": JSON})
 
-    await sink.emit(sse(chunk("Hel"), chunk("lo")))
-    await sink.heartbeat()
-    await sink.emit(sse(chunk("!", finish="STOP")))
-    assert not sink.committed
-    await sink.finish()
+    await reader.offer(frames(sse(chunk("Hel"), chunk("lo"))))
+    await reader.heartbeat()
+    await reader.offer(frames(sse(chunk("!", finish="STOP"))))
+    assert not reader.committed
+    await reader.finish((), None)
 
     assert json.loads(client.body) == chunk("Hello!", finish="STOP")
     assert client.headers == CIMultiDict(
@@ -77,37 +88,53 @@ async def test_the_client_gets_one_response_with_its_length() -> None:
     assert client.ended == "complete"
 
 
-@pytest.mark.parametrize("size", [1, 7, 100])
-async def test_how_the_frames_are_written_makes_no_difference(size: int) -> None:
+@pytest.mark.parametrize("form", [frames, run])
+async def test_runs_and_frames_make_no_difference(form: Callable[[bytes], tuple[Out, ...]]) -> None:
     client = Client()
-    sink = collecting(client)
-    raw = sse(chunk("Grüß"), chunk(" Gott", finish="STOP"))
+    reader = collecting(client)
+    raw = sse(chunk("Grüß"), chunk(" "))
 
-    for at in range(0, len(raw), size):
-        await sink.emit(raw[at : at + size])
-    await sink.finish()
+    assert await reader.offer(form(raw))
+    assert await reader.offer(form(sse(chunk("Gott"))) + form(sse(chunk("!"))))
+    await reader.settle()
+    assert reader.sent >= len("Grüß Gott!")
+    await reader.finish(form(sse(chunk("", finish="STOP"))), None)
 
-    assert json.loads(client.body) == chunk("Grüß Gott", finish="STOP")
+    assert json.loads(client.body) == chunk("Grüß Gott!", finish="STOP")
 
 
 async def test_a_last_frame_may_lack_its_end_and_comments_say_nothing() -> None:
     client = Client()
-    sink = collecting(client)
+    reader = collecting(client)
+    decoder = SSEDecoder(1 << 20)
+    raw = b": hello\r\n\r\ndata: []\r\n\r\n" + sse(chunk("a", finish="STOP"))[:-4]
 
-    await sink.emit(b": hello\r\n\r\ndata: []\r\n\r\n" + sse(chunk("a", finish="STOP"))[:-4])
-    await sink.finish()
+    await reader.offer((Frames(tuple(decoder.feed(raw))),))
+    await reader.finish((), decoder.close())
 
     assert json.loads(client.body) == chunk("a", finish="STOP")
 
 
+async def test_an_answer_that_is_no_generation_passes_as_it_came() -> None:
+    client = Client()
+    reader = collecting(client)
+    await reader.open(200, {"Content-Type": "application/json"})
+
+    await reader.pass_on(b'{"ok": true}')
+
+    assert client.body == b'{"ok": true}'
+    assert client.headers["Content-Length"] == "12"
+    assert client.ended == "complete"
+
+
 async def test_a_waiting_client_gets_white_space_and_then_the_response() -> None:
     client = Client()
-    sink = collecting(client)
+    reader = collecting(client)
 
-    async with warmed(client, sink):
-        assert sink.committed
-        await sink.emit(sse(chunk("a", finish="STOP")))
-        await sink.finish()
+    async with warmed(client, reader):
+        assert reader.committed
+        await reader.offer(frames(sse(chunk("a", finish="STOP"))))
+        await reader.finish((), None)
 
     assert client.body.startswith(b"\n")
     assert json.loads(client.body) == chunk("a", finish="STOP")
@@ -117,21 +144,21 @@ async def test_a_waiting_client_gets_white_space_and_then_the_response() -> None
 
 async def test_a_waiting_client_is_told_of_a_failure_loudly() -> None:
     client = Client()
-    sink = collecting(client)
+    reader = collecting(client)
 
-    async with warmed(client, sink):
-        await sink.fail({"error": {}})
+    async with warmed(client, reader):
+        await reader.fail({"error": {}})
 
     assert client.ended == "loud"
 
 
 async def test_a_client_that_is_gone_is_not_the_warmers_affair() -> None:
     client = Client(gone=True)
-    sink = collecting(client)
+    reader = collecting(client)
 
-    async with warmed(client, sink):
+    async with warmed(client, reader):
         with pytest.raises(ClientGone):
-            await sink.finish()
+            await reader.finish((), None)
 
 
 async def test_a_client_that_need_not_wait_hears_nothing() -> None:

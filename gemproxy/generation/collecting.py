@@ -1,4 +1,4 @@
-"""The sink that collects a stream and gives the client one JSON response at its end.
+"""The reader that makes one JSON response of a stream, and gives it to the client at the end.
 
 While it collects, the client hears nothing, and some clients give up on a silent server
 (Node's fetch after 300 s). So after a while the head goes out, and then white space, which
@@ -10,7 +10,7 @@ cutting the connection short.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from multidict import CIMultiDict
@@ -18,7 +18,8 @@ from multidict import CIMultiDict
 from gemproxy.core.answer.chunk import loads
 from gemproxy.core.answer.collect import Collector
 from gemproxy.core.answer.rewrite import dump
-from gemproxy.core.wire.frame import Decoder, Frame
+from gemproxy.core.repair.events import Out, Run
+from gemproxy.core.wire.frame import Frame
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers
 
@@ -28,11 +29,12 @@ _WARMTH = b"\n"
 
 
 @attrs.define(eq=False)
-class CollectingSink:
-    """A ``Sink`` in front of the ``client``'s; ``decoder`` takes the stream apart again."""
+class CollectingReader:
+    """A ``Reader`` in front of the ``client``; ``sent`` counts the bytes that it took."""
+
+    content_type: ClassVar[str] = _JSON
 
     client: ClientSink
-    decoder: Decoder
     sent: int = 0
     _collector: Collector = attrs.field(factory=Collector)
     _headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": _JSON})
@@ -40,47 +42,49 @@ class CollectingSink:
 
     @property
     def committed(self) -> bool:
-        """Tell whether the client has the head of its answer."""
+        """Whether the client has the head of its answer."""
         return self.client.committed
 
     async def open(self, _status: int, headers: Mapping[str, str]) -> None:
         """Note the headers of the answer that begins."""
         self._headers = headers
 
-    async def offer(self, raw: bytes) -> bool:
+    async def offer(self, out: tuple[Out, ...]) -> bool:
         """Take frames of the stream."""
-        for frame in self.decoder.feed(raw):
-            self._add(frame)
-        self.sent += len(raw)
+        for one in out:
+            frames = one.frames() if isinstance(one, Run) else one.frames
+            for frame in frames:
+                self._add(frame)
         return True
 
     async def settle(self) -> None:
         """Do nothing: no frame waits for the client."""
 
-    async def emit(self, raw: bytes) -> None:
-        """Take frames of the stream."""
-        await self.offer(raw)
-
     async def heartbeat(self) -> None:
-        """Do nothing: the upstream's silence is none that the client can tell."""
+        """Do nothing: the client cannot see the upstream's silence."""
 
-    async def finish(self, last: bytes = b"") -> None:
+    async def finish(self, out: tuple[Out, ...], tail: Frame | None) -> None:
         """Give the client the whole answer."""
-        await self.emit(last)
-        tail = self.decoder.close()
+        await self.offer(out)
         if tail is not None:
             self._add(tail)
-        body = dump(self._collector.response())
+        await self._give(dump(self._collector.response()))
+
+    async def pass_on(self, body: bytes) -> None:
+        """Give the client an answer that is no generation."""
+        await self._give(body)
+
+    async def fail(self, payload: Mapping[str, Any] | None) -> None:
+        """Tell a client that has only white space so far, and cut its connection short."""
+        async with self._writing:
+            await self.client.fail(payload)
+
+    async def _give(self, body: bytes) -> None:
         async with self._writing:
             if not self.committed:
                 await self.client.open(_OK, {**self._headers, "Content-Length": str(len(body))})
             await self.client.emit(body)
             await self.client.finish()
-
-    async def fail(self, payload: Mapping[str, Any]) -> None:
-        """Tell a client that has only white space so far, and cut its connection short."""
-        async with self._writing:
-            await self.client.fail(payload)
 
     @contextlib.asynccontextmanager
     async def kept_warm(self, after: float, every: float) -> AsyncIterator[None]:
@@ -104,6 +108,7 @@ class CollectingSink:
                 await asyncio.sleep(every)
 
     def _add(self, frame: Frame) -> None:
+        self.sent += frame.size
         document = None if frame.data is None else loads(frame.data, "replace")
         if isinstance(document, dict):
             self._collector.add(document)

@@ -1,0 +1,143 @@
+"""What differs between kinds of answers: a row of a table for each.
+
+A generation runs Gemini's streams and interactions alike. Of each kind a ``Kind`` says which
+replies of the upstream are read, when the client gets the head, and what the record says.
+
+*Streams.* A 2xx is read, and anything else is a refusal. The head waits for the first frame,
+because up to there another attempt may take the place of a refused one. When a client would give
+up on the silence, the head goes out without a frame.
+
+*Interactions.* An event stream is read. An error is a refusal where the request may be repeated,
+and so is one in the middle of the client's stream. Any other reply to the client's own request is
+passed on as it came (a resource in JSON, an error that creates nothing). The head of a stream
+goes out as soon as it has come: an SDK without a response head yet retries a failed request,
+which could create the interaction twice.
+"""
+
+import enum
+import time
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from gemproxy.core.interactions import reading as interaction_reading
+from gemproxy.core.interactions.machine import InteractionMachine
+from gemproxy.core.repair import reading as stream_reading
+from gemproxy.core.repair.engine import Machine, State
+from gemproxy.core.repair.intake import Intake
+from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.repair.reading import Reading
+from gemproxy.core.wire.frame import Decoder
+from gemproxy.exchange.account import InteractionResult, StreamResult
+from gemproxy.generation.reader import Reader
+from gemproxy.relay.headers import is_event_stream as of_events
+from gemproxy.relay.upstream import Reply
+
+M = TypeVar("M", bound=Machine[Any])
+R = TypeVar("R")
+
+_OK = 200
+_MULTIPLE_CHOICES = 300
+_ERRORS = 400
+
+
+@attrs.define(eq=False)
+class Course:
+    """How a generation went, besides what its machine knows.
+
+    ``began`` and ``seam_seconds`` count seconds of the monotonic clock. ``passed`` says that an
+    answer was passed on as it came.
+    """
+
+    attempts: int = 0
+    began: float = attrs.field(factory=time.monotonic)
+    first_byte_ms: float | None = None
+    seam_seconds: list[float] = attrs.field(factory=list)
+    passed: bool = False
+
+
+class Use(enum.Enum):
+    """What a reply of the upstream is used for."""
+
+    READ = "read"  # its frames belong to the answer
+    REFUSAL = "refusal"  # the machine says whether another attempt is made
+    NOTHING = "nothing"  # the attempt got no answer that could be used
+    AS_IT_IS = "as it is"  # the client gets it as it came
+
+
+@attrs.frozen
+class Kind(Generic[M, R]):
+    """A row of the table.
+
+    ``reading`` is the row for the same kind in the core. ``use`` says what a reply is used for.
+    ``head_at_once`` says that the head goes out with the upstream's, no sooner and no later.
+    ``result`` returns what became of a generation: figures, no content.
+    """
+
+    reading: Reading
+    use: Callable[[M, Reply, Reader], Use]
+    head_at_once: bool
+    result: Callable[[M, Course], R]
+
+    def intake(self, machine: M, new_decoder: Callable[[], Decoder]) -> Intake[M]:
+        """Return what feeds ``machine``; the decoders are of the framing that was asked for."""
+        return Intake(machine, new_decoder, self.reading)
+
+
+def _use_for_a_stream(_machine: StreamMachine, reply: Reply, _reader: Reader) -> Use:
+    return Use.READ if reply.status < _MULTIPLE_CHOICES else Use.REFUSAL
+
+
+def _stream_result(machine: StreamMachine, course: Course) -> StreamResult:
+    return StreamResult(
+        ending="passed" if course.passed else machine.state.value,
+        finish_reason=machine.finish_reason,
+        attempts=course.attempts,
+        causes=machine.causes,
+        joints=machine.joints,
+        seam_ms=[round(seconds * 1000, 1) for seconds in course.seam_seconds],
+        first_byte_ms=course.first_byte_ms,
+        characters=machine.transcript.chars,
+        billed=machine.tally.billed,
+        extra_tokens=machine.tally.extra() if machine.causes else 0,
+        repair=machine.policy.repair,
+        grace_ran_out=machine.grace_ran_out,
+        missing_candidates=machine.missing_candidates,
+    )
+
+
+def _use_for_an_interaction(machine: InteractionMachine, reply: Reply, reader: Reader) -> Use:
+    refused = reply.status >= _ERRORS
+    if is_event_stream(reply):
+        return Use.READ
+    if refused and (reader.committed or not machine.origin.creates):
+        return Use.REFUSAL
+    return Use.NOTHING if reader.committed else Use.AS_IT_IS
+
+
+def is_event_stream(reply: Reply) -> bool:
+    """Tell an answer whose events can be read."""
+    coding = reply.headers.get("Content-Encoding", "identity").strip().lower()
+    return reply.status == _OK and of_events(reply.headers) and coding == "identity"
+
+
+def _interaction_result(machine: InteractionMachine, course: Course) -> InteractionResult:
+    return InteractionResult(
+        ending=None if machine.state is State.CONNECTING else machine.state.value,
+        attempts=course.attempts,
+        causes=machine.causes,
+        events=machine.progress,
+        status=machine.status,
+        first_byte_ms=course.first_byte_ms,
+        repair=machine.repair,
+    )
+
+
+STREAM = Kind(stream_reading.STREAM, _use_for_a_stream, head_at_once=False, result=_stream_result)
+INTERACTION = Kind(
+    interaction_reading.INTERACTION,
+    _use_for_an_interaction,
+    head_at_once=True,
+    result=_interaction_result,
+)
