@@ -42,7 +42,7 @@ Taking = Callable[[bytes], tuple[Flow | None, bytes]]
 
 
 @attrs.define(eq=False)
-class Reader:
+class FrameReader:
     """The frames of one attempt.
 
     ``foreign`` says that the answer is in another framing than the client's, so that no frame
@@ -129,10 +129,10 @@ class Opening:
     wanted: Decoder
     content_type: str = ""
     begun: bytes = b""
-    _json: Reader | None = None
+    _json: FrameReader | None = None
     _size: int = 0
 
-    def take(self, data: bytes) -> Reader | None:
+    def take(self, data: bytes) -> FrameReader | None:
         """Take what a read brought; return the reader to which to give ``begun``, once known.
 
         Raises FrameTooLarge when too much came of which it is not known.
@@ -143,31 +143,31 @@ class Opening:
             raise FrameTooLarge(f"{self.wanted.max_frame} bytes came that are no answer.")
         return reader
 
-    def _begun(self, data: bytes) -> Reader | None:
+    def _begun(self, data: bytes) -> FrameReader | None:
         self.begun = self.begun + data if self.begun else data
         first = _first_byte(self.begun)
         if not first:
             return None
         if not self._begins_json(first):
-            return Reader(self._events(), foreign=not self._wants_events)
+            return FrameReader(self._events(), foreign=not self._wants_events)
         if first == b"[" and not self._wants_events:
-            self._json = Reader(self.wanted)
+            self._json = FrameReader(self.wanted)
         else:
             decoder = JSONArrayDecoder(self.wanted.max_frame)
-            self._json = Reader(decoder, foreign=True)
+            self._json = FrameReader(decoder, foreign=True)
         data, self.begun = self.begun, b""
         return self._proved(self._json, data)
 
-    def _proved(self, reader: Reader, data: bytes) -> Reader | None:
+    def _proved(self, reader: FrameReader, data: bytes) -> FrameReader | None:
         """Return the reader of JSON as soon as one of its elements is an answer."""
         elements = reader.decoder.feed(data)
         reader.held += elements
         proof = any(e.data is not None and is_answer(e.data) for e in elements)
         return reader if proof or _goes_on(reader.decoder) else None
 
-    def settled(self) -> Reader:
+    def settled(self) -> FrameReader:
         """Return the reader for an answer of which no more is known."""
-        return self._json or Reader(self.wanted)
+        return self._json or FrameReader(self.wanted)
 
     def another_answer(self) -> bytes | None:
         """Return the whole body when it is JSON, and no answer of Gemini's that says anything."""

@@ -27,7 +27,7 @@ from gemproxy.core.repair.events import (
     Run,
     Turn,
 )
-from gemproxy.core.repair.reading import STREAM, Opening, Reader, Reading
+from gemproxy.core.repair.reading import STREAM, AttemptReader, Opening, Reading
 from gemproxy.core.wire.frame import Decoder, Frame, FrameTooLarge
 
 
@@ -62,7 +62,7 @@ class Intake(Generic[M]):
     machine: M
     new_decoder: Callable[[], Decoder]
     reading: Reading = STREAM
-    _reader: Reader = attrs.field(init=False)
+    _reader: AttemptReader = attrs.field(init=False)
     _opening: Opening | None = attrs.field(default=None, init=False)
     _silent: int = attrs.field(default=0, init=False)
     _misnamed: bool = attrs.field(default=False, init=False)
@@ -133,7 +133,7 @@ class Intake(Generic[M]):
             return self._take(Ended(How.OVERSIZED))
         return Step() if reader is None else self._read_with(reader, opening.begun)
 
-    def _read_with(self, reader: Reader, begun: bytes) -> Step:
+    def _read_with(self, reader: AttemptReader, begun: bytes) -> Step:
         self._reader, self._opening, self._misnamed = reader, None, reader.foreign
         return self.received(begun)
 

@@ -16,7 +16,7 @@ from gemproxy.core.wire.flow import Flow
 from gemproxy.core.wire.frame import Data, Decoder, Frame
 
 
-class Reader(Protocol):
+class AttemptReader(Protocol):
     """Takes the frames of one attempt from its bytes."""
 
     @property
@@ -48,13 +48,13 @@ class Opening(Protocol):
     def misnamed(self) -> bool:
         """Whether the Content-Type is that of another framing than the client's."""
 
-    def take(self, data: bytes) -> Reader | None:
+    def take(self, data: bytes) -> AttemptReader | None:
         """Take what a read brought; return the reader, once it is known which.
 
         Raises FrameTooLarge when too much came of which it is not known.
         """
 
-    def settled(self) -> Reader:
+    def settled(self) -> AttemptReader:
         """Return the reader for an answer of which no more is known."""
 
     def another_answer(self) -> bytes | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gemproxy.core.answer.reframing import Opening, Reader
+from gemproxy.core.answer.reframing import FrameReader, Opening
 from gemproxy.core.repair.events import Frames, Out, Run
 from gemproxy.core.wire.frame import Decoder, FrameTooLarge
 from gemproxy.core.wire.jsonarray import JSONArrayDecoder
@@ -184,7 +184,7 @@ def test_an_answer_in_the_framing_that_was_asked_for_is_byte_identical(
 def test_an_event_stream_that_is_wanted_takes_the_fast_way_of_its_decoder() -> None:
     decoder = SSEDecoder()
 
-    assert Reader(decoder).flow == decoder.flow
+    assert FrameReader(decoder).flow == decoder.flow
 
 
 @pytest.mark.parametrize("way", ["array", "lines", "objects"])
