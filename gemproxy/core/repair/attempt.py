@@ -33,6 +33,7 @@ from gemproxy.core.seam.document import LARGEST, SEAM_REACH, Document
 from gemproxy.core.seam.seam import Seam
 from gemproxy.core.seam.splice import Joiner, Repetition
 from gemproxy.core.seam.tail import Tail
+from gemproxy.core.wire.frame import Frame
 
 
 class Plan(enum.Enum):
@@ -87,6 +88,14 @@ class Attempt:
         self.content |= bool(chunk.text) or chunk.call or chunk.opaque
         self.shown |= self.spoke
         self.spoke = bool(chunk.text) or (self.spoke and not chunk.thought)
+
+    def take(self, received: Received) -> list[Frame]:
+        """Take a frame that may have to be held; return what goes out now."""
+        chunk = received.chunk
+        more = chunk.news and self.ended  # that reason was an intermediate one
+        out = self.holdback.free() if more else []
+        self.note(chunk)
+        return out + self.holdback.take(received, ended=self.ended)
 
     def joined(self, drop: int) -> list[Received]:
         """Note that the attempt joins behind ``drop`` characters; return its frames.
