@@ -21,7 +21,7 @@ from gemproxy.chaos.server import DEFAULT_MODEL, Attempt, ChaosServer, Outcome
 
 
 def _wrapped(names: Iterable[str], margin: int = 2) -> str:
-    """Return names as lines that fit a terminal, behind a margin of so many columns."""
+    """Return names as lines that fit a terminal, after a margin of so many columns."""
     text = textwrap.fill(", ".join(names), 88 - margin, break_on_hyphens=False)
     return text.replace("\n", "\n" + " " * margin)
 
@@ -216,7 +216,7 @@ def _report(attempt: Attempt) -> None:
 _OUTCOMES = {
     Outcome.RUNNING: "-> running",
     Outcome.STALLED: "-> stalled, waiting for the client",
-    Outcome.TOLD: "-> done",
+    Outcome.SENT: "-> done",
     Outcome.ABANDONED: "-> the client left",
 }
 

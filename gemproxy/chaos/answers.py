@@ -1,8 +1,7 @@
-"""What the fake Gemini says.
+"""The answers of the fake Gemini.
 
-An ``Answer`` is a value: the visible text and all that the API can put around it. How much
-of it an attempt tells is the script's business (``script``), how it looks as JSON is
-``frames``'s.
+An ``Answer`` is a value: the visible text and everything that the API can add to it. ``script``
+decides how much of it an attempt sends, ``frames`` writes it as JSON.
 """
 
 import base64
@@ -12,7 +11,7 @@ from typing import Any
 import attrs
 
 Part = Mapping[str, Any]
-"""One element of ``content.parts``, as the API writes it."""
+"""One element of ``content.parts``, in the API's form."""
 
 
 @attrs.frozen
@@ -32,13 +31,12 @@ class Call:
 
 @attrs.frozen
 class Ending:
-    """How the stream says that it ends.
+    """How the stream ends.
 
-    ``alone`` puts the finishReason into a frame of its own, without parts. ``everywhere``
-    puts it on every frame, ``after`` on these chunks of text too (the first is 1), and
-    ``empty_first`` sends so many empty STOP frames before anything else: all three were
-    seen from gateways and around built-in tools. ``usage_after`` adds a frame that holds
-    only usageMetadata. A ``reason`` of None leaves the stream without one.
+    ``alone`` puts the finishReason into a frame of its own, without parts. ``everywhere`` adds it
+    to every frame, ``after`` to these chunks of text too (the first is 1), and ``empty_first``
+    sends so many empty STOP frames first: gateways and built-in tools do all three. ``usage_after``
+    adds a frame with only usageMetadata. With a ``reason`` of None the stream has no finishReason.
     """
 
     reason: str | None = "STOP"
@@ -52,14 +50,14 @@ class Ending:
 
 @attrs.frozen
 class Answer:
-    """All that there is to tell.
+    """A whole answer.
 
     The order is: ``thoughts``, ``opening`` parts, ``text``, ``closing`` parts, ``calls``,
-    ``signature`` in an empty text part. ``chunk`` is the least and the greatest number of
+    ``signature`` in an empty text part. ``chunk`` is the smallest and the largest number of
     characters of one frame's text. ``citations`` are passages of ``text`` that get
-    groundingSupports. ``others`` are the texts of further candidates. ``block`` is a
-    blockReason, and then nothing else is said. ``checkpoint`` puts a continuationToken on
-    every so-many-th chunk of text, ``hop`` ends an attempt with CONTINUATION after so many.
+    groundingSupports. ``others`` are the texts of further candidates. With ``block``, a
+    blockReason, the answer has no content. ``checkpoint`` adds a continuationToken to every
+    so-many-th chunk of text, ``hop`` ends an attempt with CONTINUATION after so many chunks.
     """
 
     text: str = ""
@@ -84,7 +82,7 @@ class Answer:
 
 
 def expected_text(answer: Answer) -> str:
-    """Return the visible text that a client of the uncut stream ends up with."""
+    """Return the visible text that a client of the uncut stream receives."""
     return "" if answer.block else answer.text
 
 
@@ -94,10 +92,10 @@ def image(data: bytes, mime_type: str = "image/png") -> Part:
 
 
 def executable_code(code: str) -> Part:
-    """Return the part by which the code execution tool shows what it runs."""
+    """Return the part in which the code execution tool shows its code."""
     return {"executableCode": {"language": "PYTHON", "code": code}}
 
 
 def code_result(output: str) -> Part:
-    """Return the part by which the code execution tool shows what came out."""
+    """Return the part in which the code execution tool shows its output."""
     return {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": output}}

@@ -1,8 +1,8 @@
 """The routes of the fake Gemini, and Google's error bodies.
 
-Any version segment and any base path in front of it are taken, as a client's base URL may
-have one. A model may be named as gateways and Vertex AI do it: with a slash or a colon, by its
-publisher or its endpoint. What has no route gets Google's 404.
+Any version segment and any base path before it are accepted, because a client's base URL may have
+one. A model may be named as gateways and Vertex AI name it: with a slash or a colon, by its
+publisher or its endpoint. A path without a route gets Google's 404.
 """
 
 import re
@@ -29,7 +29,7 @@ _GENERATE = ("generateContent", "streamGenerateContent")
 
 @attrs.frozen
 class Route:
-    """What a request is for; ``model`` is empty for the list, ``method`` for a model's entry."""
+    """The route of a request; ``model`` is empty for the list, ``method`` for an entry."""
 
     version: str
     model: str
@@ -42,7 +42,7 @@ class Route:
 
 
 def route_of(request: Request) -> Route | None:
-    """Return the route of the request, None where there is none."""
+    """Return the route of the request, None if there is none."""
     match = _ROUTE.search(unquote(request.path))
     if match is None:
         return None
@@ -53,7 +53,7 @@ def route_of(request: Request) -> Route | None:
 
 
 def framing_of(request: Request, route: Route | None, line_end: str = "\r\n") -> Framing:
-    """Return the form in which the request wants its answer."""
+    """Return the form that the request asks for."""
     if route is None or route.method != "streamGenerateContent":
         return Framing(Style.UNARY)
     query = request.query
@@ -63,7 +63,7 @@ def framing_of(request: Request, route: Route | None, line_end: str = "\r\n") ->
 
 
 class Refused(Exception):
-    """A request that gets an error; ``violation`` when a well-behaved client never sends it."""
+    """A request that gets an error; ``violation``: a correct client never sends it."""
 
     def __init__(self, status: int, message: str, *, violation: bool = False) -> None:
         super().__init__(message)
@@ -75,7 +75,7 @@ class Refused(Exception):
 def checked_route(request: Request, is_known: Callable[[str], bool]) -> Route:
     """Return the route of a request that can be answered; raise Refused.
 
-    ``is_known`` tells whether there is a script for a model.
+    ``is_known`` returns whether there is a script for a model.
     """
     route = route_of(request)
     if route is None:
@@ -90,10 +90,9 @@ def checked_route(request: Request, is_known: Callable[[str], bool]) -> Route:
 
 
 def check_credential(request: Request) -> None:
-    """Raise Refused for a request that has not exactly one credential.
+    """Raise Refused unless a request has exactly one credential.
 
-    A key in the query is refused: it ends up in logs, so a client that is under test here
-    has to put it into the header.
+    A key in the query is refused, because it ends up in logs; clients must send it in a header.
     """
     if {"key", "access_token", "oauth_token"} & set(request.query):
         message = "The credential came in the query; send it as x-goog-api-key."
@@ -107,14 +106,14 @@ def check_credential(request: Request) -> None:
 
 
 def unary_reply(route: Route, request: Request, models: Iterable[str]) -> Reply:
-    """Return the answer to what is no generation: a list, an entry, a count."""
+    """Return the answer to a request other than a generation: a list, an entry, a count."""
     if route.method:
         return json_reply(token_count(request.document))
     return json_reply(model_entry(route.model) if route.model else model_list(models))
 
 
 def error_reply(status: int, message: str, framing: Framing) -> Reply:
-    """Return an error as Google words it."""
+    """Return an error in Google's form."""
     body = framing.rejection(status_payload(status, message))
     return Reply(status, (("Content-Type", framing.content_type),), (body,))
 
@@ -153,7 +152,7 @@ def model_list(names: Iterable[str]) -> Mapping[str, Any]:
 
 
 def model_entry(name: str) -> Mapping[str, Any]:
-    """Return what the API says of one model."""
+    """Return the API's entry of one model."""
     return {
         "name": f"models/{name}",
         "version": "1",

@@ -1,7 +1,7 @@
-"""How a model takes up a text that it is asked to continue.
+"""How a model continues a given text.
 
-Each behaviour was seen in models or is what a cautious client has to expect of one; a
-behaviour that starts with ECHO obeys the request to begin by repeating the anchor.
+Each behaviour was seen in models, or a cautious client must expect it. A behaviour that starts with
+ECHO follows the request to begin by repeating the anchor.
 """
 
 import enum
@@ -17,10 +17,10 @@ PREAMBLE = "Sure, continuing from where I left off:\n\n"
 
 
 class Behaviour(enum.Enum):
-    """What the model does at the seam, by the name that the command line gives it."""
+    """The model's behaviour at the seam, by its name on the command line."""
 
-    ECHO = "echo"  # repeats the anchor, then goes on
-    ECHO_MORE = "echo-more"  # repeats the anchor and what stands before it
+    ECHO = "echo"  # repeats the anchor, then continues
+    ECHO_MORE = "echo-more"  # repeats the anchor and the text before it
     QUOTED_ECHO = "quoted-echo"  # repeats the anchor in quotation marks
     ECHO_LOSE_SPACE = "echo-lose-space"  # repeats the anchor without the space at its ends
     ECHO_DOUBLE_SPACE = "echo-double-space"  # a space, the anchor, and on
@@ -28,15 +28,15 @@ class Behaviour(enum.Enum):
     ECHO_REOPEN_FENCE = "echo-reopen-fence"  # opens the code block again, the anchor, and on
     ECHO_PREAMBLE = "echo-preamble"  # a polite sentence, the anchor, and on
     THINK_FIRST = "think-first"  # thoughts, then as ECHO
-    PLAIN = "plain"  # just goes on
-    REPEAT = "repeat"  # repeats the last characters, without regard to the anchor
-    LOSE_SPACE = "lose-space"  # goes on without the space that was due
-    DOUBLE_SPACE = "double-space"  # goes on with one space too many
-    PARAGRAPH_BREAK = "paragraph-break"  # goes on in a new paragraph
+    PLAIN = "plain"  # just continues
+    REPEAT = "repeat"  # repeats the last characters, regardless of the anchor
+    LOSE_SPACE = "lose-space"  # continues without the expected space
+    DOUBLE_SPACE = "double-space"  # continues with one space too many
+    PARAGRAPH_BREAK = "paragraph-break"  # continues in a new paragraph
     REOPEN_FENCE = "reopen-fence"  # opens the code block again
     PREAMBLE = "preamble"  # a polite sentence first
     RESTART = "restart"  # the whole answer again
-    RESTART_DIFFERENT = "restart-different"  # the answer again, and soon another one
+    RESTART_DIFFERENT = "restart-different"  # the answer again, which soon becomes another one
     ANOTHER_DOCUMENT = "another-document"  # a JSON answer again, with other values
     NOTHING = "nothing"  # STOP, at once
     REFUSE_MODEL_TURN = "refuse-model-turn"  # 400 when the last turn is the model's, else ECHO
@@ -45,7 +45,7 @@ class Behaviour(enum.Enum):
 
 
 REFUSE_ONCE = (Behaviour.REFUSE, Behaviour.ECHO)
-"""For a script: refuse the first continuation, take up the ones after it."""
+"""For a script: refuse the first continuation, answer the following ones."""
 
 SCARRING = frozenset(
     {
@@ -57,17 +57,17 @@ SCARRING = frozenset(
         Behaviour.PREAMBLE,
     }
 )
-"""Behaviours that nobody can tell from what the model meant to write: a client may
-rightly keep what they add or leave out, so a later continuation may quote it."""
+"""Behaviours that look like the model's intended text: a client may keep their additions and
+omissions, so a later continuation may quote them."""
 
 
 @attrs.frozen
 class Seam:
-    """The place to go on from.
+    """The place where the model continues.
 
-    ``full`` is the text as the model would tell it uncut, ``held`` the beginning of it
-    that the client has, ``anchor`` what the client asked to be repeated (empty: nothing),
-    ``amount`` how many characters REPEAT and ECHO_MORE repeat.
+    ``full`` is the uncut text, ``held`` the beginning of it that the client has, ``anchor`` the
+    text that the client asked to be repeated (empty: none), ``amount`` the number of characters
+    that REPEAT and ECHO_MORE repeat.
     """
 
     full: str
@@ -77,12 +77,12 @@ class Seam:
 
     @property
     def rest(self) -> str:
-        """What is still to be told."""
+        """The text after ``held``."""
         return self.full[len(self.held) :]
 
 
 def resumed_text(behaviour: Behaviour, seam: Seam) -> str:
-    """Return the text that the model answers a continuation with."""
+    """Return the model's text for a continuation."""
     return _SAYS[behaviour](seam)
 
 
@@ -104,7 +104,7 @@ def _quoted_echo(seam: Seam) -> str:
 
 
 def _different(seam: Seam) -> str:
-    """Agree with the delivered text for a while, at most to its middle, then do not."""
+    """Return a text that equals the delivered one at most to its middle, then differs."""
     agreed = min(len(seam.held) // 2, 200)
     return seam.full[:agreed] + DIFFERENT_STORY + " ".join(reversed(seam.full.split()))
 
@@ -119,7 +119,7 @@ def _another_document(seam: Seam) -> str:
 
 
 def _otherwise(value: Any) -> Any:  # noqa: ANN401 - JSON is any
-    """Return a value with each string told backwards and each number one higher."""
+    """Return a value with each string reversed and each number one higher."""
     if isinstance(value, dict):
         return {name: _otherwise(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -130,7 +130,7 @@ def _otherwise(value: Any) -> Any:  # noqa: ANN401 - JSON is any
 
 
 def _reopened(seam: Seam) -> str:
-    """Return the line that opened the code block which the delivered text is in, if any."""
+    """Return the line that opened the code block around the end of the delivered text, if any."""
     fences = re.findall(r"^```.*\n?", seam.held, re.MULTILINE)
     return str(fences[-1]) if len(fences) % 2 else ""
 

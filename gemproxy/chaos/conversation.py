@@ -1,4 +1,4 @@
-"""Tell what a request is: a new turn, the same request again, or a continuation.
+"""Recognise a request: a new turn, the same request again, or a continuation.
 
 A client that repairs streams asks for the rest in one of these forms; T is the text it has:
 
@@ -7,8 +7,8 @@ A client that repairs streams asks for the rest in one of these forms; T is the 
     QUOTED     the conversation, then {user: a notice that quotes T}
     TOKEN      the same request, with the API's own ``continuationToken``
 
-Where the conversation itself ends with a model turn, T may be further parts of that turn.
-Anything else that grows the conversation is its next turn.
+If the conversation itself ends with a model turn, T may be further parts of that turn. Any other
+longer conversation is its next turn.
 """
 
 import enum
@@ -21,11 +21,11 @@ from gemproxy.core.repair.continuation import find_anchor, find_quote
 from gemproxy.core.repair.request import look_up, turns
 
 Turn = tuple[str, tuple[Mapping[str, Any], ...]]
-"""Role and parts: what two spellings of one turn have in common."""
+"""Role and parts of a turn, in one spelling."""
 
 
 class Form(enum.Enum):
-    """What a request is, seen from the one that began the conversation's turn."""
+    """The relation of a request to the one that began the conversation's turn."""
 
     NEW_TURN = "new-turn"
     REPLAY = "replay"
@@ -40,10 +40,10 @@ CONTINUATIONS = frozenset({Form.USER_TURN, Form.PREFILL, Form.QUOTED})
 
 @attrs.frozen
 class Asked:
-    """What a request asks for.
+    """The continuation that a request asks for.
 
-    ``held`` is the text that it says the client has, ``anchor`` what it wants repeated,
-    ``token`` the continuationToken.
+    ``held`` is the client's text by the request, ``anchor`` the text to repeat, ``token`` the
+    continuationToken.
     """
 
     form: Form
@@ -66,12 +66,12 @@ def texts_of(conversation: Iterable[Turn]) -> str:
 
 
 def first_user_text(conversation: Iterable[Turn]) -> str:
-    """Return the text of the first user turn, by which conversations are told apart."""
+    """Return the text of the first user turn, which identifies the conversation."""
     return next((_text(parts) for role, parts in conversation if role == "user"), "")
 
 
 def recognise(document: dict[str, Any], original: Sequence[Turn] | None) -> Asked:
-    """Return what the request asks for; ``original`` is the turn that is being answered."""
+    """Return the request's form and texts; ``original`` is the turn being answered."""
     token = look_up(document, "continuationToken")
     if token is not None:
         return Asked(Form.TOKEN, token=token)
@@ -85,7 +85,7 @@ def recognise(document: dict[str, Any], original: Sequence[Turn] | None) -> Aske
 
 
 def _added(conversation: Sequence[Turn], original: Sequence[Turn]) -> list[Turn] | None:
-    """Return the turns beyond ``original``, parts added to its last turn as a turn."""
+    """Return the turns after ``original``; parts added to its last turn count as a turn."""
     length = len(original)
     if list(conversation[:length]) == list(original):
         return list(conversation[length:])

@@ -1,8 +1,8 @@
-"""A reply and its fault -> what to do on the connection, step by step.
+"""A reply and its fault -> the steps on the connection.
 
-Sans-IO: ``wire`` carries the steps out. A fault is applied in two places. What acts on
-frames (an error frame, a bad finishReason) is worked into the pieces by ``compose``; what
-acts on bytes (an end, a reset, a wrong chunk) is worked into the steps by ``deliver``.
+Sans-IO: ``wire`` carries the steps out. ``compose`` applies faults of frames (an error frame, a bad
+finishReason) to the pieces; ``deliver`` applies faults of bytes (an end, a reset, a wrong chunk) to
+the steps.
 """
 
 import enum
@@ -27,7 +27,7 @@ from gemproxy.chaos.framing import Framing, Style, pretty
 
 
 class Transfer(enum.Enum):
-    """How the end of a body is told to the client."""
+    """How the end of a body is marked for the client."""
 
     CHUNKED = "chunked"
     LENGTH = "length"
@@ -54,9 +54,9 @@ class Flood:
 
 
 class Close(enum.Enum):
-    """How the response ends for the connection."""
+    """What happens to the connection after the response."""
 
-    KEEP = "keep"  # it waits for the next request
+    KEEP = "keep"  # wait for the next request
     FIN = "fin"
     RST = "rst"
     HANG = "hang"  # nothing more until the peer closes
@@ -67,7 +67,7 @@ Step = Send | Pause | Flood | Close
 
 @attrs.frozen
 class Reply:
-    """An HTTP response before it is broken; ``pieces``, joined, are its body."""
+    """An HTTP response before a fault; its body is the joined ``pieces``."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -80,11 +80,11 @@ class Reply:
 
 
 class NoSuchPlace(ValueError):
-    """The answer has no place of the kind that the fault names."""
+    """The answer has no place of the fault's kind."""
 
 
 def compose(documents: Sequence[Document], framing: Framing, fault: Fault | None) -> Reply:
-    """Return the reply that carries ``documents``, with the faults of frames worked in.
+    """Return the reply with ``documents``, with the faults of frames applied.
 
     Raises NoSuchPlace.
     """
@@ -99,7 +99,7 @@ def compose(documents: Sequence[Document], framing: Framing, fault: Fault | None
 
 @attrs.frozen
 class Wiring:
-    """How the body travels; ``write_size`` cuts every piece into writes of so many bytes."""
+    """The transfer coding; ``write_size`` cuts every piece into writes of so many bytes."""
 
     transfer: Transfer = Transfer.CHUNKED
     write_size: int | None = None
@@ -154,7 +154,7 @@ def _first_thought(pieces: Sequence[bytes]) -> int:
 
 
 def _frames_before(place: Place, pieces: Sequence[bytes]) -> int:
-    """Return how many whole frames hold the bytes before ``place``."""
+    """Return the number of whole frames that contain the bytes before ``place``."""
     bytes_before = offset(place, pieces)
     ends = itertools.accumulate(map(len, pieces), initial=0)
     return next(count for count, end in enumerate(ends) if end >= bytes_before)
@@ -190,14 +190,14 @@ def _inserted(documents: Sequence[Document], framing: Framing, fault: Fault) -> 
 def _with_a_bare_one(
     documents: Sequence[Document], pieces: list[bytes], framing: Framing, count: int
 ) -> list[bytes]:
-    """Let the frame behind so many others stand bare; raise NoSuchPlace."""
+    """Remove the framing of the frame after so many others; raise NoSuchPlace."""
     if framing.style is not Style.SSE or count >= len(documents):
         raise NoSuchPlace("the answer has no event there")
     return [*pieces[:count], framing.bare(documents[count]), *pieces[count + 1 :]]
 
 
 def _finished(documents: list[Document], reason: str) -> list[Document]:
-    """Let the last of ``documents`` say ``reason``; a frame without parts where there is none."""
+    """Give the last of ``documents`` this ``reason``; add a frame if there is none."""
     if not documents or not documents[-1].get("candidates"):
         finish = {"content": {"role": "model"}, "finishReason": reason, "index": 0}
         return [*documents, {"candidates": [finish]}]

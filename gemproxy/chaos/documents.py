@@ -1,8 +1,9 @@
-"""A JSON document that agrees with a schema: what a model in JSON mode would answer.
+"""A JSON document that agrees with a schema, like the answer of a model in JSON mode.
 
-Both dialects are read: ``responseJsonSchema``, which is JSON Schema, and ``responseSchema``, the
-OpenAPI subset with upper-case type names. Every property is filled in, an array has two items
-where it may, and a string is the beginning of a given text. ``pattern`` and ``not`` are ignored.
+Both dialects are supported: ``responseJsonSchema``, which is JSON Schema, and ``responseSchema``,
+the OpenAPI subset with upper-case type names. The document has every property, an array has two
+items if allowed, and a string is the beginning of a given text. ``pattern`` and ``not`` are
+ignored.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import attrs
 Schema = Mapping[str, Any]
 
 _DEEP = 4
-"""From here on only what is required is filled in, so that a recursive schema comes to an end."""
+"""Depth from which only required properties are filled in, to end a recursive schema."""
 
 _DEEPEST = 32
 _LENGTH = 40
@@ -33,7 +34,7 @@ _FORMATS = {
 
 
 class NoExample(ValueError):
-    """The schema cannot be read, refers to what it does not have, or requires itself."""
+    """The schema is invalid, has an unknown reference, or requires itself."""
 
 
 def example(schema: Schema, text: str) -> Any:  # noqa: ANN401 - JSON is any
@@ -68,7 +69,7 @@ class _Example:
         return {"boolean": True, "null": None}.get(name, self._string(schema))
 
     def _resolved(self, schema: Schema) -> Schema:
-        """Follow references, take the first choice that is not null, put parts together."""
+        """Follow references, choose the first type that is not null, and merge parts."""
         for _ in range(_DEEPEST):
             if "$ref" in schema:
                 schema = {**self._referred(str(schema["$ref"])), **_without(schema, "$ref")}
@@ -82,7 +83,7 @@ class _Example:
         raise NoExample("the schema refers to itself")
 
     def _referred(self, reference: str) -> Schema:
-        """Return what a JSON pointer (RFC 6901) into the schema refers to."""
+        """Return the target of a JSON pointer (RFC 6901) into the schema."""
         found: Any = self.root
         for name in reference.removeprefix("#").split("/")[1:]:
             key = name.replace("~1", "/").replace("~0", "~")
@@ -127,13 +128,13 @@ def _type(schema: Schema) -> str:
     """Return the name of the schema's type, of several the first that is not null."""
     names = schema.get("type")
     listed = names if isinstance(names, list) else [names]
-    told = [str(name).lower() for name in listed if name]
+    types = [str(name).lower() for name in listed if name]
     implied = "object" if "properties" in schema else "array" if "items" in schema else "string"
-    return next((name for name in told if name != "null"), told[0] if told else implied)
+    return next((name for name in types if name != "null"), types[0] if types else implied)
 
 
 def _number(schema: Schema, *, whole: bool) -> float:
-    """Return a number in the range, where the schema has one; ``whole`` ones are integers."""
+    """Return a number in the schema's range; ``whole``: an integer."""
     step = schema.get("multipleOf") or (1 if whole else 0.5)
     if "minimum" in schema or "exclusiveMinimum" in schema:
         bound = schema.get("minimum", schema.get("exclusiveMinimum"))
@@ -149,7 +150,7 @@ def _number(schema: Schema, *, whole: bool) -> float:
 
 
 def _merged(*schemas: Schema) -> Schema:
-    """Return one schema for all; properties and what is required are added up."""
+    """Return one schema for all, with the properties and required names of all."""
     properties = {name: one for part in schemas for name, one in part.get("properties", {}).items()}
     required = [name for part in schemas for name in part.get("required", ())]
     merged = {key: value for part in schemas for key, value in part.items()}

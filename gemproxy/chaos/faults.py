@@ -1,12 +1,12 @@
-"""What goes wrong, where, and the grammar in which the command line says so.
+"""The faults, their places, and their grammar on the command line.
 
     fault    = kind [":" argument ["," "retry=" seconds]] ["@" place]
     place    = number | "event:" number | "utf8" [":" number] | "thinking" | "headers" | "end"
 
-A bare number counts bytes of the response body, before chunked encoding: the fault comes
-after so many. ``event:n`` is after n frames, ``utf8:n`` inside the n-th character that
-takes several bytes, ``thinking`` after the first frame with a thought, ``headers`` before
-the status line. Where no place is given it is the beginning of the body.
+A bare number counts bytes of the response body before chunked encoding; the fault comes after
+them. ``event:n`` is after n frames, ``utf8:n`` inside the n-th character of several bytes,
+``thinking`` after the first frame with a thought, ``headers`` before the status line. The default
+place is the beginning of the body.
 """
 
 import enum
@@ -21,27 +21,27 @@ from gemproxy.core.errors import status_payload
 
 
 class Kind(enum.Enum):
-    """The kinds of fault, by the name that the command line gives them."""
+    """The kinds of fault, by their names on the command line."""
 
-    CLEAN_EOF = "clean"  # the body ends as HTTP wants it, without a finishReason
+    CLEAN_EOF = "clean"  # the body ends correctly, without a finishReason
     FIN = "fin"  # the socket is closed without the chunk terminator
     RST = "rst"  # the connection is reset
-    TRUNCATED_CHUNK = "truncated-chunk"  # a chunk is announced larger than what comes
-    BAD_CHUNK = "bad-chunk"  # a chunk size that is no number
-    SHORT_LENGTH = "short-length"  # Content-Length promises more than what comes
+    TRUNCATED_CHUNK = "truncated-chunk"  # a chunk is shorter than its announced size
+    BAD_CHUNK = "bad-chunk"  # a chunk size that is not a number
+    SHORT_LENGTH = "short-length"  # the body is shorter than its Content-Length
     STALL = "stall"  # silence until the peer closes
     ERROR_FRAME = "error"  # an error object in a frame, then a clean end
-    RAW_ERROR = "raw-error"  # the same, pretty-printed and outside of the framing
-    GARBAGE = "garbage"  # a frame that holds no JSON; the stream goes on after it
-    BARE = "bare"  # a frame of an event stream without its "data: "; the stream goes on after it
+    RAW_ERROR = "raw-error"  # the same, pretty-printed and outside the framing
+    GARBAGE = "garbage"  # a frame without JSON; the stream continues after it
+    BARE = "bare"  # an event without its "data: "; the stream continues after it
     ENDLESS_LINE = "endless-line"  # a frame whose text never ends
     BAD_FINISH = "finish"  # the stream ends with this finishReason
     STATUS = "status"  # an HTTP error with Google's error body
-    HTML = "html"  # an HTML page, as a gateway's own error
+    HTML = "html"  # an HTML page, like a gateway's own error
     EMPTY = "empty"  # 200 with no body
-    BAD_GZIP = "bad-gzip"  # Content-Encoding: gzip, and bytes that are none
+    BAD_GZIP = "bad-gzip"  # Content-Encoding: gzip with other bytes
     REFUSE_CONNECT = "refuse"  # the connection is reset as soon as it is accepted
-    DRIP = "drip"  # nothing breaks, but so few bytes come in each write
+    DRIP = "drip"  # an intact answer, with so few bytes in each write
 
 
 CUTS = frozenset(
@@ -55,7 +55,7 @@ CUTS = frozenset(
         Kind.STALL,
     }
 )
-"""The kinds that act on the bytes of the body, at an exact one."""
+"""The kinds that act at an exact byte of the body."""
 
 INSERTS = frozenset(
     {
@@ -67,17 +67,17 @@ INSERTS = frozenset(
         Kind.BAD_FINISH,
     }
 )
-"""The kinds that act on frames; a place within a frame means the end of that frame."""
+"""The kinds that act on frames; a place inside a frame means its end."""
 
 WITHOUT_HEADERS = frozenset({Kind.FIN, Kind.RST, Kind.STALL})
 """The kinds that can also come before the status line."""
 
 HARMLESS = frozenset({Kind.DRIP, Kind.GARBAGE, Kind.BARE})
-"""The kinds after which the answer is told to its end."""
+"""The kinds after which the answer continues to its end."""
 
 
 class Where(enum.Enum):
-    """How a place in the stream is counted."""
+    """The unit in which a place in the stream is counted."""
 
     BYTE = "byte"
     EVENT = "event"
@@ -89,7 +89,7 @@ class Where(enum.Enum):
 
 @attrs.frozen
 class Place:
-    """Where in the stream a fault comes; ``number`` counts what ``where`` names."""
+    """The place of a fault in the stream; ``number`` counts the units of ``where``."""
 
     where: Where = Where.BYTE
     number: int = 0
@@ -123,7 +123,7 @@ def utf8(number: int = 1) -> Place:
 
 @attrs.frozen
 class Fault:
-    """One thing that goes wrong with one attempt.
+    """One fault of one attempt.
 
     ``code`` is the status of an error (STATUS, HTML, ERROR_FRAME, RAW_ERROR), ``retry`` the
     seconds of its RetryInfo, ``reason`` the finishReason of BAD_FINISH, ``size`` the bytes
@@ -164,7 +164,7 @@ def _argument_of(fault: Fault) -> str:
 
 
 def error_of(fault: Fault) -> dict[str, Any]:
-    """Return the google.rpc.Status body that this fault answers with."""
+    """Return the google.rpc.Status body of this fault."""
     payload = status_payload(fault.code, f"The chaos server answers {fault.code}, as told.")
     if fault.retry is not None:
         payload["error"]["details"] = [
@@ -177,7 +177,7 @@ def error_of(fault: Fault) -> dict[str, Any]:
 
 
 class BadFault(ValueError):
-    """A fault specification cannot be read; the message says what was expected."""
+    """A fault specification is invalid; the message names the expected form."""
 
 
 _SPEC = re.compile(r"(?P<kind>[a-z0-9-]+)(?::(?P<argument>[^@]*))?(?:@(?P<place>.*))?", re.DOTALL)
@@ -209,7 +209,7 @@ def _kind(name: str, spec: str) -> Kind:
 
 
 def _settings(kind: Kind, argument: str | None, spec: str) -> dict[str, Any]:
-    """Read what stands between the colon and the at sign."""
+    """Parse the argument between the colon and the at sign."""
     if kind is Kind.HTML and argument is None:
         return {"code": 502}
     if argument is None:
@@ -283,6 +283,6 @@ def _number(text: str, spec: str) -> int:
 
 
 def html_page(fault: Fault) -> bytes:
-    """Return the page of a HTML fault."""
+    """Return the page of an HTML fault."""
     title = json.dumps(fault.code)
     return f"<!DOCTYPE html>\n<html><title>{title}</title><h1>{title}</h1></html>\n".encode()

@@ -1,4 +1,4 @@
-"""The files API of the fake Gemini: uploads by every protocol, and what becomes of the files.
+"""The files API of the fake Gemini: uploads by every protocol, and the uploaded files.
 
     POST   /upload/{version}/files       resumable, raw, multipart; uploadType=media, multipart
     POST   the URL it answered with      upload, finalize, query, cancel; needs no credential
@@ -7,8 +7,8 @@
     GET    /{version}/files/{id}:download  the content; Range and If-None-Match
     DELETE /{version}/files/{id}
 
-The protocol is that of Google's upload servers as the SDKs speak it. Files last as long as
-the server; ids are counted, so the same requests get the same bytes.
+The protocol is that of Google's upload servers, as the SDKs use it. Files exist as long as the
+server; ids are counted, so the same requests get the same bytes.
 """
 
 import base64
@@ -28,7 +28,7 @@ from gemproxy.chaos.wire import Request
 from gemproxy.core.repair.request import look_up
 
 GRANULARITY = 256 * 1024
-"""What pieces of an upload have to be a multiple of, all but the last (bytes)."""
+"""The size of every piece of an upload but the last must be a multiple of this (bytes)."""
 
 _UPLOAD = re.compile(r"(?P<base>.*?)/upload/(?P<version>v\d\w*)/files$")
 _FILE = re.compile(
@@ -41,7 +41,7 @@ _EXPIRES = "2026-01-03T00:00:00Z"
 
 @attrs.frozen
 class File:
-    """One file: where it was uploaded to, what the client said of it, and its content."""
+    """One file: its upload URL, the client's metadata, and its content."""
 
     id: str
     home: str
@@ -56,7 +56,7 @@ class File:
 
     @property
     def resource(self) -> dict[str, Any]:
-        """What the API says of the file."""
+        """The API's resource of the file."""
         digest = hashlib.sha256(self.content).hexdigest()
         named = {"displayName": self.display_name} if self.display_name else {}
         return {
@@ -77,7 +77,7 @@ class File:
 
 @attrs.define
 class Upload:
-    """An upload that was begun; ``status`` is what the protocol calls active, final, cancelled."""
+    """A begun upload; ``status`` is active, final or cancelled, as in the protocol."""
 
     home: str
     mime_type: str
@@ -166,7 +166,7 @@ class Files:
         return attrs.evolve(reply, headers=(*reply.headers, *_progress(upload)))
 
     def _keep(self, upload: Upload) -> Reply:
-        """Make a file of what was uploaded."""
+        """Make a file of the uploaded bytes."""
         upload.status = "final"
         metadata = look_up(dict(upload.metadata), "file") or {}
         self._made += 1
@@ -183,7 +183,7 @@ class Files:
 
 
 def _home(request: Request, found: re.Match[str]) -> str:
-    """Return what stands before the resource in a URI, as this server's clients see it."""
+    """Return the base of a URI, before the resource, as this server's clients see it."""
     return f"http://{request.header('host')}{found['base']}/{found['version']}"
 
 
@@ -193,7 +193,7 @@ def _mime_type(request: Request) -> str:
 
 
 def _take(upload: Upload, request: Request, commands: set[str]) -> None:
-    """Add a piece; raise Refused for one that does not belong there."""
+    """Add a piece; raise Refused for one at a wrong place."""
     if upload.status != "active":
         raise Refused(400, f"The upload is {upload.status}.", violation=True)
     offset = request.header("x-goog-upload-offset")
@@ -216,7 +216,7 @@ def _related(request: Request, home: str) -> Upload:
     head = f"Content-Type: {request.header('content-type')}\r\n\r\n".encode()
     message = BytesParser(policy=policy.HTTP).parsebytes(head + request.body)
     parts = list(message.iter_parts())
-    if len(parts) != 2:  # noqa: PLR2004 (what the form consists of)
+    if len(parts) != 2:  # noqa: PLR2004 (the parts of the form)
         raise Refused(400, "The body has not two parts.", violation=True)
     metadata, content = (part.get_payload(decode=True) for part in parts)
     try:
@@ -228,7 +228,7 @@ def _related(request: Request, home: str) -> Upload:
 
 
 def _content(file: File, request: Request) -> Reply:
-    """Return the content of a file, or the range of it that is asked for."""
+    """Return the content of a file, or its requested range."""
     headers = (("Content-Type", file.mime_type), ("ETag", file.etag), ("Accept-Ranges", "bytes"))
     if request.header("if-none-match") == file.etag:
         return Reply(304, headers, ())

@@ -1,8 +1,8 @@
-"""Which answer fits a request: the script's own, or what a model would say instead.
+"""The answer that fits a request: the script's own, or one that a model would give instead.
 
-A model that has the response to its call goes on with a text; with the same call an agent would
-go round for ever. A request for JSON gets a document of its schema, one for an enum
-(``text/x.enum``) one of the names, unless there are tools to call first.
+After the response to its call a model continues with a text; repeating the call would keep an agent
+in a loop. A request for JSON gets a document of its schema, one for an enum (``text/x.enum``) one
+of the names, unless there are tools to call first.
 """
 
 import json
@@ -20,47 +20,47 @@ _ENUM = "text/x.enum"
 
 
 def fitting(answer: Answer, document: dict[str, Any], *, documents: bool) -> Answer:
-    """Return what answers a request.
+    """Return the answer to a request.
 
     Args:
-        answer: what the script says.
+        answer: the script's answer.
         document: the request's body.
-        documents: whether a request for JSON is answered with a document where ``answer``
-            is none. An answer without a text stays as it is: its script is about that.
+        documents: whether a request for JSON gets a document if ``answer`` is not one. An
+            answer without text stays unchanged, because its script is about that.
 
-    Raises NoExample for a schema that nothing agrees with.
+    Raises NoExample for a schema without a matching value.
 
     """
     request = StreamRequest(json.dumps(document).encode())
     responses = _responses(request)
     if answer.calls and responses:
-        answer = _saying("\n".join(map(_told, responses)), answer)
+        answer = _saying("\n".join(map(_sentence, responses)), answer)
     elif answer.calls and look_up(document, "tools"):
         return answer
     return _as_asked(answer, request) if documents and answer.text else answer
 
 
 def _responses(request: StreamRequest) -> list[Mapping[str, Any]]:
-    """Return the functionResponse parts behind the last turn of the model."""
+    """Return the functionResponse parts after the last turn of the model."""
     found: list[Mapping[str, Any]] = []
     for turn in reversed(request.contents):
         if turn.get("role") == "model":
             break
         parts = turn.get("parts")
         parts = parts if isinstance(parts, list) else [parts]
-        told = [look_up(part, "functionResponse") for part in parts if isinstance(part, dict)]
-        found = [one for one in told if isinstance(one, dict)] + found
+        own = [look_up(part, "functionResponse") for part in parts if isinstance(part, dict)]
+        found = [one for one in own if isinstance(one, dict)] + found
     return found
 
 
-def _told(response: Mapping[str, Any]) -> str:
-    """Return a sentence with all that a function responded."""
+def _sentence(response: Mapping[str, Any]) -> str:
+    """Return a sentence with the whole response of a function."""
     said = json.dumps(response.get("response"), ensure_ascii=False)
     return f"Here is what {response.get('name')} has found out, told as it came: {said}"
 
 
 def _as_asked(answer: Answer, request: StreamRequest) -> Answer:
-    """Return the answer, as JSON or as a name of the enum where the request wants that."""
+    """Return the answer, as JSON or as a name of the enum if the request asks for that."""
     schema = request.schema
     if look_up(request.config, "responseMimeType") == _ENUM:
         names = (schema or {}).get("enum") or [answer.text]
@@ -72,7 +72,7 @@ def _as_asked(answer: Answer, request: StreamRequest) -> Answer:
 
 
 def _saying(text: str, answer: Answer) -> Answer:
-    """Return the answer with another text, and without the parts that belong to the old one."""
+    """Return the answer with another text, without the parts that belong to the old one."""
     return attrs.evolve(
         answer, text=text, calls=(), opening=(), closing=(), citations=(), others=()
     )

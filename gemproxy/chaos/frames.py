@@ -1,8 +1,8 @@
 """An answer -> the response documents of one attempt.
 
-Field by field what ``GenerateContentResponse`` of the Gemini API looks like in a stream:
-every frame has usageMetadata with running totals, the same responseId and modelVersion,
-and the last one with content has the finishReason.
+The documents have the fields of a streamed ``GenerateContentResponse`` of the Gemini API: every
+frame has usageMetadata with running totals and the same responseId and modelVersion, and the last
+one with content has the finishReason.
 """
 
 import base64
@@ -19,16 +19,16 @@ from gemproxy.chaos.answers import Answer, Call, Part
 Document = dict[str, Any]
 
 _CHARACTERS_PER_TOKEN = 4
-_WEIGHT_OF_A_PART = 64  # characters; what a part that is no text counts in usageMetadata
+_WEIGHT_OF_A_PART = 64  # characters that a part without text counts in usageMetadata
 
 
 @attrs.frozen
-class Telling:
-    """How much of an answer one attempt tells.
+class Portion:
+    """The part of an answer that one attempt sends.
 
-    ``text`` is what it says of candidate 0, ``whole`` is the length of the full text that
-    this is an ending of (offsets in tokens count from its start), ``resumed`` leaves out
-    what stands before the text, except the thoughts: a model thinks again.
+    ``text`` is the text of candidate 0, an ending of a full text with the length ``whole`` (offsets
+    in tokens count from its start). ``resumed`` omits the parts before the text, except the
+    thoughts, because a model thinks again.
     """
 
     text: str
@@ -37,14 +37,14 @@ class Telling:
     resumed: bool = False
 
 
-def tell_all(answer: Answer) -> Telling:
-    """Return the telling of a first attempt."""
-    return Telling(answer.text, len(answer.text), answer.thoughts)
+def all_of(answer: Answer) -> Portion:
+    """Return the whole answer, which a first attempt sends."""
+    return Portion(answer.text, len(answer.text), answer.thoughts)
 
 
 @attrs.define
 class Envelope:
-    """What every frame of one attempt has in common, and the running totals."""
+    """The common fields of an attempt's frames, and the running totals."""
 
     prompt_tokens: int
     response_id: str
@@ -53,7 +53,7 @@ class Envelope:
     _visible: int = attrs.field(default=0, init=False)
 
     def seal(self, candidate: Document | None) -> Document:
-        """Return the response document that carries ``candidate``, or none."""
+        """Return the response document with ``candidate``, or without one."""
         self._weigh(candidate or {})
         head = {} if candidate is None else {"candidates": [candidate]}
         return {**head, **self._rest()}
@@ -95,12 +95,12 @@ def tokens(characters: int) -> int:
 
 
 def render(
-    answer: Answer, telling: Telling, envelope: Envelope, rng: random.Random
+    answer: Answer, portion: Portion, envelope: Envelope, rng: random.Random
 ) -> list[Document]:
-    """Return the documents of one attempt, in the order in which they are streamed."""
+    """Return the documents of one attempt, in their order in the stream."""
     if answer.block:
         return [envelope.blocked(answer.block)]
-    first = list(_main_candidate(answer, telling, rng))
+    first = list(_main_candidate(answer, portion, rng))
     others = [
         list(_other_candidate(text, index, answer, rng))
         for index, text in enumerate(answer.others, start=1)
@@ -113,7 +113,7 @@ def render(
 
 
 def split(text: str, size: tuple[int, int], rng: random.Random) -> list[str]:
-    """Cut ``text`` into chunks of a drawn number of characters."""
+    """Cut ``text`` into chunks of random numbers of characters."""
     chunks = []
     while text:
         length = rng.randint(*size)
@@ -126,7 +126,7 @@ _CHECKPOINT = "chaos checkpoint "
 
 
 def token_for(offset: int) -> str:
-    """Return the continuationToken that says: everything before ``offset`` was told.
+    """Return the continuationToken for an answer that continues at ``offset``.
 
     The API's tokens are bytes, so in JSON they are base64; the SDKs decode them.
     """
@@ -134,7 +134,7 @@ def token_for(offset: int) -> str:
 
 
 def offset_of(token: object) -> int | None:
-    """Return the offset in a token of ``token_for``, or None for a token of another maker."""
+    """Return the offset in a token of ``token_for``, or None for any other token."""
     try:
         text = base64.b64decode(str(token), validate=True).decode()
     except ValueError:
@@ -144,7 +144,7 @@ def offset_of(token: object) -> int | None:
 
 
 def merged(documents: list[Document]) -> Document:
-    """Return the unary answer that says what the streamed ``documents`` say."""
+    """Return the unary answer with the content of the streamed ``documents``."""
     whole: Document = {}
     candidates: dict[int, Document] = {}
     for document in documents:
@@ -170,37 +170,39 @@ def _join(whole: Document, candidate: Mapping[str, Any]) -> None:
 
 
 def _is_plain(one: Part, other: Part) -> bool:
-    """Tell whether two neighbours are text of the same kind, with nothing else on them."""
+    """Return whether two neighbours are plain text of the same kind."""
     kind = {"text", "thought"} if one.get("thought") else {"text"}
     return set(one) == set(other) == kind
 
 
-def _main_candidate(answer: Answer, telling: Telling, rng: random.Random) -> Iterator[Document]:
+def _main_candidate(answer: Answer, portion: Portion, rng: random.Random) -> Iterator[Document]:
     frames = [
-        _candidate({"text": text, "thought": True}) for text in _thoughts(answer, telling, rng)
+        _candidate({"text": text, "thought": True}) for text in _thoughts(answer, portion, rng)
     ]
-    if not telling.resumed:
+    if not portion.resumed:
         frames += [_candidate(part) for part in answer.opening]
-    told, cut = _told(answer, telling, rng)
-    frames += told
+    texts, cut = _text_frames(answer, portion, rng)
+    frames += texts
     if not cut:
         frames += [_candidate(part) for part in answer.closing]
         frames += [_candidate(part) for call in answer.calls for part in call_parts(call)]
-        _finish(frames, answer, telling)
+        _finish(frames, answer, portion)
     for _ in range(answer.ending.empty_first):
         yield _candidate({"text": ""}) | {"finishReason": "STOP"}
     yield from frames
 
 
-def _thoughts(answer: Answer, telling: Telling, rng: random.Random) -> list[str]:
-    return split(telling.thoughts, answer.chunk, rng)
+def _thoughts(answer: Answer, portion: Portion, rng: random.Random) -> list[str]:
+    return split(portion.thoughts, answer.chunk, rng)
 
 
-def _told(answer: Answer, telling: Telling, rng: random.Random) -> tuple[list[Document], bool]:
+def _text_frames(
+    answer: Answer, portion: Portion, rng: random.Random
+) -> tuple[list[Document], bool]:
     """Return the frames of the text, and whether a CONTINUATION ends them early."""
     frames: list[Document] = []
-    chunks = split(telling.text, answer.chunk, rng)
-    rest = len(telling.text)
+    chunks = split(portion.text, answer.chunk, rng)
+    rest = len(portion.text)
     for number, chunk in enumerate(chunks, start=1):
         rest -= len(chunk)
         frame = _candidate({"text": chunk})
@@ -209,14 +211,14 @@ def _told(answer: Answer, telling: Telling, rng: random.Random) -> tuple[list[Do
             frame["finishReason"] = "STOP"
         hop_ends = number == answer.hop and rest > 0
         if hop_ends or (answer.checkpoint and number % answer.checkpoint == 0):
-            frame["continuationToken"] = token_for(max(0, telling.whole - rest))
+            frame["continuationToken"] = token_for(max(0, portion.whole - rest))
         if hop_ends:
             frame["finishReason"] = "CONTINUATION"
             return frames, True
     return frames, False
 
 
-def _finish(frames: list[Document], answer: Answer, telling: Telling) -> None:
+def _finish(frames: list[Document], answer: Answer, portion: Portion) -> None:
     ending = answer.ending
     if answer.signature:
         frames.append(_candidate({"text": "", "thoughtSignature": answer.signature}))
@@ -230,7 +232,7 @@ def _finish(frames: list[Document], answer: Answer, telling: Telling) -> None:
     if ending.message:
         frames[-1]["finishMessage"] = ending.message
     if answer.citations:
-        frames[-1]["groundingMetadata"] = grounding(answer.citations, telling.text)
+        frames[-1]["groundingMetadata"] = grounding(answer.citations, portion.text)
 
 
 def _other_candidate(
@@ -247,9 +249,9 @@ def _candidate(part: Part, index: int = 0) -> Document:
 
 
 def grounding(passages: tuple[str, ...], text: str) -> Document:
-    """Return groundingMetadata for the passages that ``text`` holds.
+    """Return groundingMetadata for the passages in ``text``.
 
-    The offsets count bytes of UTF-8 in the text of this attempt, as the API has it.
+    The offsets count bytes of UTF-8 in the text of this attempt, as in the API.
     """
     found = [passage for passage in passages if passage in text]
     return {
@@ -303,7 +305,7 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
 
 
 def _quoted(path: str, name: str) -> str:
-    """Return the bracket form of RFC 9535 for a name that the dot form cannot hold."""
+    """Return the bracket form of RFC 9535 for a name that the dot form cannot express."""
     return f"{path}[{json.dumps(name, ensure_ascii=False)}]"
 
 

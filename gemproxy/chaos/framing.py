@@ -5,8 +5,8 @@
     UNARY  :generateContent: one pretty-printed document
     LINES  never: one document on each line, as some gateways stream
 
-The pieces of a body, joined, are the body; each is what Gemini writes at once. JSON goes
-out as UTF-8, not as escapes, so that a cut can fall between the bytes of a character.
+The body is the joined pieces; Gemini writes each piece at once. JSON is UTF-8 without escapes, so a
+cut can fall between the bytes of a character.
 """
 
 import enum
@@ -34,7 +34,7 @@ class Style(enum.Enum):
 class Framing:
     """How documents become bytes; ``int_enums`` is ``$alt=json;enum-encoding=int``.
 
-    ``media_type`` replaces the one that Gemini gives to the form.
+    ``media_type`` replaces Gemini's own for the form.
     """
 
     style: Style = Style.SSE
@@ -50,7 +50,7 @@ class Framing:
         return "text/event-stream" if self.style is Style.SSE else "application/json; charset=UTF-8"
 
     def frame(self, document: Mapping[str, Any], *, first: bool) -> bytes:
-        """Return the piece that carries ``document``; ``first`` when none went before it."""
+        """Return the piece with ``document``; ``first``: no piece went before it."""
         if self.int_enums:
             document = _numbered(document)
         if self.style is Style.SSE:
@@ -67,28 +67,28 @@ class Framing:
         return f"data: {data}{self.line_end}{self.line_end}".encode()
 
     def bare(self, document: Mapping[str, Any]) -> bytes:
-        """Return the piece that carries ``document`` on a line that no ``data:`` begins."""
+        """Return the piece with ``document`` on a line without ``data:``."""
         return f"{_compact(document)}{self.line_end}{self.line_end}".encode()
 
     def closing(self, *, empty: bool) -> bytes:
-        """Return what stands after the last document; ``empty`` when there was none."""
+        """Return the end of the body; ``empty``: there was no document."""
         if self.style is not Style.ARRAY:
             return b""
         return b"[]" if empty else b"]"
 
     def garbage(self) -> bytes:
-        """Return a piece that has the form of a frame and holds no JSON."""
+        """Return a piece in the form of a frame, without JSON."""
         if self.style is Style.SSE:
             return self.event('{"candidates": [{"content": {"parts": [{"text": "')
         return b',\r\n{"candidates": [{"content": oops\n'
 
     def line_without_end(self) -> bytes:
-        """Return the beginning of a frame whose text goes on for ever."""
+        """Return the beginning of a frame whose text never ends."""
         opening = '{"candidates": [{"content": {"parts": [{"text": "'
         return ("data: " + opening if self.style is Style.SSE else opening).encode()
 
     def rejection(self, error: Mapping[str, Any]) -> bytes:
-        """Return the body of an HTTP error: bare, but in a list where an array was due."""
+        """Return the body of an HTTP error: bare, or in a list if the form is ARRAY."""
         text = pretty([error] if self.style is Style.ARRAY else error)
         return (text + "\n").encode()
 
@@ -103,7 +103,7 @@ def _compact(document: object) -> str:
 
 
 def _numbered(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with its reasons as proto numbers, where they have one."""
+    """Return the document with its reasons as proto numbers, if they have one."""
     whole = dict(document)
     if "candidates" in whole:
         whole["candidates"] = [

@@ -1,7 +1,7 @@
-"""One request for a generation -> what the script makes of it.
+"""The script's reaction to one request for a generation.
 
-The only randomness is the seed's: the number of an attempt decides where its text is cut
-into chunks, and with the conversation it decides the responseId.
+All randomness comes from the seed: the number of an attempt determines how its text is cut into
+chunks, and together with the conversation it determines the responseId.
 """
 
 import random
@@ -26,7 +26,7 @@ from gemproxy.chaos.wire import Request
 
 @attrs.frozen
 class Generation:
-    """What goes out for one attempt; ``violation`` is what the client did wrong, if anything."""
+    """The steps of one attempt; ``violation`` describes the client's mistake, if any."""
 
     plan: Plan
     steps: tuple[Step, ...] = attrs.field(repr=False)
@@ -52,7 +52,7 @@ def generate(request: Request, model: str, conversation: Conversation, seed: int
 
 
 def _misfit(plan: Plan, exc: NoSuchPlace, framing: Framing, wiring: Wiring) -> Generation:
-    """Say loudly that the script's fault does not fit its answer."""
+    """Answer with an error: the script's fault does not fit its answer."""
     message = f"The chaos server cannot do {plan.fault}: {exc}."
     return Generation(
         plan, tuple(deliver(error_reply(500, message, framing), None, wiring)), message
@@ -60,7 +60,7 @@ def _misfit(plan: Plan, exc: NoSuchPlace, framing: Framing, wiring: Wiring) -> G
 
 
 def _framing(request: Request, script: Script) -> Framing:
-    """Return the form of the answer: the one that the request wants, unless the script says."""
+    """Return the form of the answer: the script's, or else the requested one."""
     route = route_of(request)
     framing = framing_of(request, route, script.line_end)
     if route is None or route.method != "streamGenerateContent":
@@ -70,7 +70,7 @@ def _framing(request: Request, script: Script) -> Framing:
 
 
 def _wiring(request: Request, conversation: Conversation) -> Wiring:
-    """Return how the body travels; HTTP/1.0 knows no chunks."""
+    """Return the transfer coding of the body; HTTP/1.0 has no chunks."""
     wiring = conversation.script.wiring
     if request.version == "HTTP/1.0" and wiring.transfer is Transfer.CHUNKED:
         return attrs.evolve(wiring, transfer=Transfer.CLOSE)
@@ -87,5 +87,5 @@ def _documents(
         model=model,
     )
     rng = random.Random(f"{seed}:{plan.number}")
-    documents = render(plan.answer, plan.telling, envelope, rng)
+    documents = render(plan.answer, plan.portion, envelope, rng)
     return [merged(documents)] if framing.style is Style.UNARY else documents

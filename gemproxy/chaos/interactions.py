@@ -1,15 +1,15 @@
-"""The Interactions API of the fake Gemini: streams with event ids that can be told again.
+"""The Interactions API of the fake Gemini: streams with event ids that can be replayed.
 
     POST   /{version}/interactions               one JSON resource, or a stream
     GET    /{version}/interactions/{id}          the resource
-    GET    /{version}/interactions/{id}?stream=true   all events, or those behind last_event_id
-    POST   /{version}/interactions/{id}/cancel   only what runs in the background
+    GET    /{version}/interactions/{id}?stream=true   all events, or those after last_event_id
+    POST   /{version}/interactions/{id}/cancel   only one that runs in the background
     DELETE /{version}/interactions/{id}
 
-What is said comes from the script of the model or agent: its text, its thoughts, and its
-faults in order, the first for the creation and one more for each time that the stream is
-told again. They break the stream at any byte, refuse to tell it again (``status:404``), or
-put an error into it. An interaction with ``store: false`` is told once.
+The content comes from the script of the model or agent: its text, its thoughts, and its faults in
+order, the first for the creation and one for each replay. They break the stream at any byte, refuse
+the replay (``status:404``), or put an error into the stream. An interaction with ``store: false``
+cannot be replayed.
 """
 
 import json
@@ -39,34 +39,34 @@ _END_MARK = "[DONE]"
 
 @attrs.define(eq=False)
 class Interaction:
-    """One interaction: what was asked, the events that tell it, and how often they were told."""
+    """One interaction: the request, its events, and how often they were delivered."""
 
     id: str
     request: Document
     script: Script
     events: list[Document]
     status: str = "completed"
-    tellings: int = 0
+    deliveries: int = 0
 
     @property
     def resource(self) -> Document:
-        """What the API says of it; a stream's own events show it without its steps."""
+        """The API's resource; events of a stream contain it without its steps."""
         return {**_brief(self.id, self.request, self.status), "steps": _steps(self.script.answer)}
 
     def next_fault(self) -> Fault | None:
-        """Return what goes wrong this time, and count it."""
-        self.tellings += 1
+        """Return the fault of this delivery, and count it."""
+        self.deliveries += 1
         faults = self.script.faults
-        return faults[self.tellings - 1] if self.tellings <= len(faults) else None
+        return faults[self.deliveries - 1] if self.deliveries <= len(faults) else None
 
 
 @attrs.define(eq=False)
 class Interactions:
     """The interactions of one server, by id.
 
-    ``ids_every`` gives an event_id to every so-many-th event, 0 to none. ``overlap`` tells so
-    many events before the point from which a stream is read on. ``line_end`` ends the lines.
-    ``made`` counts what was created with each model or agent.
+    ``ids_every`` gives an event_id to every so-many-th event, 0 to none. ``overlap`` repeats so
+    many events before the point where a replay begins. ``line_end`` ends the lines. ``made`` counts
+    the interactions of each model or agent.
     """
 
     scripts: Callable[[str], Script | None]
@@ -78,7 +78,7 @@ class Interactions:
     made: dict[str, int] = attrs.field(factory=dict)
 
     def answer(self, request: Request) -> Iterable[Step] | None:
-        """Return what goes out for a request of this API, None for any other; raise Refused."""
+        """Return the steps for a request of this API, None for any other; raise Refused."""
         found = _ROUTE.search(request.path)
         if found is None:
             return None
@@ -93,7 +93,7 @@ class Interactions:
             return _whole(json_reply({}))
         if request.query.get("stream") != "true":
             return _whole(json_reply(interaction.resource))
-        return self._tell(interaction, self._behind(interaction, request))
+        return self._deliver(interaction, self._behind(interaction, request))
 
     def _find(self, interaction_id: str) -> Interaction:
         if interaction_id not in self.stored:
@@ -116,7 +116,7 @@ class Interactions:
             self.stored[interaction_id] = interaction
         if asked.get("stream") is not True:
             return _whole(json_reply(interaction.resource))
-        return self._tell(interaction, events)
+        return self._deliver(interaction, events)
 
     def _numbered(self, events: list[Document]) -> list[Document]:
         """Give ids to some of the events."""
@@ -127,7 +127,7 @@ class Interactions:
         ]
 
     def _behind(self, interaction: Interaction, request: Request) -> list[Document]:
-        """Return the events from which a request reads on."""
+        """Return the events that a request reads."""
         after = request.query.get("last_event_id")
         if after is None:
             return interaction.events
@@ -136,7 +136,7 @@ class Interactions:
             raise Refused(400, f"There is no event {after}.", violation=True)
         return interaction.events[max(0, ids.index(after) + 1 - self.overlap) :]
 
-    def _tell(self, interaction: Interaction, events: list[Document]) -> Iterable[Step]:
+    def _deliver(self, interaction: Interaction, events: list[Document]) -> Iterable[Step]:
         fault = interaction.next_fault()
         if fault is not None and fault.kind is Kind.REFUSE_CONNECT:
             return (Close.RST,)
@@ -156,7 +156,7 @@ class Interactions:
         return f"event: {name}{end}data: {data}{end}{end}".encode()
 
     def _broken(self, pieces: list[bytes], fault: Fault) -> tuple[bytes, ...]:
-        """Return the pieces up to a fault, and what stands there instead of the others."""
+        """Return the pieces up to a fault, and the piece that replaces the rest."""
         cut = offset(fault.at, pieces)
         whole: list[bytes] = []
         while pieces and sum(map(len, whole)) < cut:
@@ -175,7 +175,7 @@ _INSERTED = frozenset({Kind.ERROR_FRAME, Kind.RAW_ERROR, Kind.GARBAGE})
 
 
 def _events(interaction_id: str, asked: Document, answer: Answer, seed: int) -> list[Document]:
-    """Return the events that tell an answer, without ids."""
+    """Return the events of an answer, without ids."""
     rng = random.Random(seed)
     running = _brief(interaction_id, asked, "in_progress")
     events: list[Document] = [

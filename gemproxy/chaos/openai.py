@@ -1,11 +1,11 @@
-"""Google's OpenAI layer as the fake Gemini has it, so far as clients of OpenAI use it.
+"""Google's OpenAI layer in the fake Gemini, as far as OpenAI clients use it.
 
     POST /{version}/openai/chat/completions    whole, or a stream that ends with [DONE]
     POST /{version}/openai/embeddings
     GET  /{version}/openai/models
 
-Here only a Bearer credential is understood, as at Google's. The answer to a chat is its last
-message, said again.
+Only a Bearer credential is accepted here, as by Google. The answer to a chat repeats its last
+message.
 """
 
 import json

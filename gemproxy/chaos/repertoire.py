@@ -1,8 +1,8 @@
-"""The answers that come with the chaos server, by the name that the command line gives them.
+"""The built-in answers of the chaos server, by their names on the command line.
 
-Together they hold what makes a seam hard to find or a frame hard to cut: code fences,
-Chinese without spaces, characters of several bytes, passages that repeat, tables, JSON,
-thoughts, calls.
+Together they contain everything that makes a seam hard to find or a frame hard to cut: code fences,
+Chinese without spaces, characters of several bytes, repeated passages, tables, JSON, thoughts,
+calls.
 """
 
 import json

@@ -1,11 +1,11 @@
-"""What else Gemini keeps or computes: caches, batches, embeddings.
+"""Other resources of Gemini: caches, batches, embeddings.
 
     /{version}/cachedContents[/{id}]                      create, list, get, patch, delete
     POST /{version}/models/{model}:batchGenerateContent    a batch, as a long-running operation
     /{version}/batches[/{id}][:cancel]                     list, get, cancel, delete
     POST /{version}/models/{model}:embedContent            and :batchEmbedContents
 
-Ids are counted, and a batch is never run: it stays pending until it is cancelled.
+Ids are counted. A batch never runs: it stays pending until it is cancelled.
 """
 
 import re

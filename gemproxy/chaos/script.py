@@ -1,8 +1,8 @@
-"""Which answer, which fault and which behaviour an attempt gets.
+"""The answer, the fault and the behaviour of each attempt.
 
-A ``Script`` is what somebody wrote down; a ``Conversation`` is how far one client is in it.
-Conversations are told apart by their first user text, so streams that run at the same time
-do not take each other's faults. The same prompt sent twice is one conversation.
+A ``Script`` is the fixed plan; a ``Conversation`` is one client's position in it. The first user
+text identifies a conversation, so concurrent streams do not take each other's faults. The same
+prompt sent twice belongs to one conversation.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from gemproxy.chaos.delivery import Wiring
 from gemproxy.chaos.documents import NoExample
 from gemproxy.chaos.faults import END, HARMLESS, Fault, Kind
 from gemproxy.chaos.fitting import fitting
-from gemproxy.chaos.frames import Telling, offset_of, tell_all
+from gemproxy.chaos.frames import Portion, all_of, offset_of
 from gemproxy.chaos.framing import Style
 
 _SECOND_THOUGHTS = "The reply broke off. I have to find where it stopped and go on from there."
@@ -33,17 +33,16 @@ def _behaviours(value: Behaviour | Iterable[Behaviour]) -> tuple[Behaviour, ...]
 
 @attrs.frozen
 class Script:
-    """What the server says and what goes wrong.
+    """The answer and the faults of a conversation.
 
-    ``faults`` are for the first, second, ... attempt of a conversation, None for a clean
-    one; after the last there are no more. A REFUSE_CONNECT stands between attempts: it
-    costs the next new connection of the whole server. ``behaviour`` is for the first,
-    second, ... continuation, and the last of several stays; ``amount`` is the number of
-    characters that some of them repeat. With ``rearm`` a conversation that was answered to
-    its end starts over with the first fault. ``line_end`` ends the lines of SSE. With
-    ``documents`` a request for JSON gets a document, though ``answer`` is none (``fitting``). A
-    stream comes in the form ``style``, whatever was asked for, and is called ``media_type``; None
-    for what Gemini does.
+    ``faults`` are for the first, second, ... attempt of a conversation, None for a clean one; later
+    attempts have none. A REFUSE_CONNECT comes between attempts and refuses the next new connection
+    of the whole server. ``behaviour`` is for the first, second, ... continuation; the last one
+    applies to all further ones. ``amount`` is the number of characters that some behaviours repeat.
+    With ``rearm`` a completely answered conversation starts over with the first fault. ``line_end``
+    ends the lines of SSE. With ``documents`` a request for JSON gets a document even if ``answer``
+    is not one (``fitting``). ``style`` and ``media_type`` set the form and the Content-Type of
+    streams; None means Gemini's own.
     """
 
     answer: Answer
@@ -60,7 +59,7 @@ class Script:
     media_type: str | None = None
 
     def refusals_at(self, position: int) -> int:
-        """Return how many connections are to be refused before the fault at ``position``."""
+        """Return how many connections to refuse before the fault at ``position``."""
         count = 0
         for fault in self.faults[position:]:
             if fault is None or fault.kind is not Kind.REFUSE_CONNECT:
@@ -71,16 +70,16 @@ class Script:
 
 @attrs.frozen
 class Plan:
-    """What one attempt gets.
+    """The plan of one attempt.
 
-    ``refusal`` is the message of a 400 and then nothing is told; ``violation`` says that
-    the client is to blame for it. ``number`` counts the attempts of the conversation from 0.
+    ``refusal`` is the message of a 400 in place of an answer; ``violation`` means that the client
+    caused it. ``number`` counts the attempts of the conversation from 0.
     """
 
     number: int
     asked: Asked
     answer: Answer
-    telling: Telling
+    portion: Portion
     behaviour: Behaviour | None = None
     fault: Fault | None = None
     refusal: str | None = None
@@ -89,11 +88,11 @@ class Plan:
 
 @attrs.define
 class Conversation:
-    """How far one client is in a script.
+    """The position of one client in a script.
 
-    ``answer`` is what fits the turn, ``unfit`` why nothing does. ``tellings`` are the texts that
-    the client may rightly hold a beginning of: the answer, and what became of it at a seam that
-    nobody can repair.
+    ``answer`` is the answer of the turn. Internally, ``unfit`` is the reason if no answer fits, and
+    ``texts`` are the texts whose beginning the client may hold: the answer, and its versions after
+    a seam that cannot be repaired.
     """
 
     script: Script
@@ -104,7 +103,7 @@ class Conversation:
     _original: list[Turn] | None = attrs.field(default=None, init=False)
     answer: Answer = attrs.field(factory=Answer, init=False)
     _unfit: str | None = attrs.field(default=None, init=False)
-    _tellings: list[str] = attrs.field(factory=list, init=False)
+    _texts: list[str] = attrs.field(factory=list, init=False)
     _answered: bool = attrs.field(default=False, init=False)
 
     @_position.default
@@ -112,7 +111,7 @@ class Conversation:
         return self.script.refusals_at(0)
 
     def take(self, document: dict[str, Any]) -> Plan:
-        """Return what the request with this body gets, and count it."""
+        """Return the plan for the request with this body, and count it."""
         asked = recognise(document, self._original)
         if self._begins_a_turn(asked):
             self._begin(document)
@@ -122,22 +121,25 @@ class Conversation:
         self._answered = False
         return plan if plan.refusal is not None else attrs.evolve(plan, fault=self._next_fault())
 
-    def told(self, plan: Plan) -> None:
-        """Note that what ``plan`` says went out as far as its fault lets it."""
+    def sent(self, plan: Plan) -> None:
+        """Record that the attempt of ``plan`` was sent, up to its fault."""
         fault = plan.fault
         whole = fault is None or fault.kind in HARMLESS or fault.at == END
-        told_it = plan.behaviour not in (Behaviour.RESTART_DIFFERENT, Behaviour.ANOTHER_DOCUMENT)
-        self._answered = whole and told_it and plan.refusal is None
+        as_scripted = plan.behaviour not in (
+            Behaviour.RESTART_DIFFERENT,
+            Behaviour.ANOTHER_DOCUMENT,
+        )
+        self._answered = whole and as_scripted and plan.refusal is None
 
     def take_refusals(self) -> int:
-        """Return how many connections are to be refused from now on; each is told once."""
+        """Return how many connections to refuse from now on, and reset this count."""
         refusals, self._refusals = self._refusals, 0
         return refusals
 
     def _begins_a_turn(self, asked: Asked) -> bool:
-        """Tell a turn of its own from another try at the one that is being answered.
+        """Return whether a request begins a new turn and is not another try at the present one.
 
-        Once the answer was told to its end, a request that shows no anchor is no try.
+        After a complete answer, a request without an anchor begins a new turn.
         """
         if self._original is None or asked.form is Form.NEW_TURN:
             return True
@@ -152,7 +154,7 @@ class Conversation:
             self.answer = fitting(self.script.answer, document, documents=self.script.documents)
         except NoExample as exc:
             self._unfit = str(exc)
-        self._tellings = [expected_text(self.answer)]
+        self._texts = [expected_text(self.answer)]
         self._continuations = 0
 
     def _next_fault(self) -> Fault | None:
@@ -167,7 +169,7 @@ class Conversation:
 
     def _plan(self, asked: Asked) -> Plan:
         answer = self.answer
-        plan = Plan(self.attempts, asked, answer, tell_all(answer))
+        plan = Plan(self.attempts, asked, answer, all_of(answer))
         if self._unfit is not None:
             return _violated(plan, f"There is no answer in JSON: {self._unfit}.")
         if asked.form is Form.TOKEN:
@@ -181,19 +183,19 @@ class Conversation:
         self._continuations += 1
         plan = attrs.evolve(plan, behaviour=behaviour)
         held = plan.asked.held
-        full = next((text for text in self._tellings if text.startswith(held)), None)
+        full = next((text for text in self._texts if text.startswith(held)), None)
         if full is None:
             return _violated(plan, "The text to continue is no beginning of the answer.")
         if refusal := _refusal(behaviour, plan.asked.form):
             return attrs.evolve(plan, refusal=refusal)
         if behaviour is Behaviour.NOTHING:
-            return attrs.evolve(plan, answer=Answer(), telling=tell_all(Answer()))
+            return attrs.evolve(plan, answer=Answer(), portion=all_of(Answer()))
         said = resumed_text(
             behaviour, Seam(full, held, plan.asked.anchor or "", self.script.amount)
         )
         if behaviour in SCARRING:
-            self._tellings.append(held + said)
-        return attrs.evolve(plan, telling=Telling(said, len(full), _thoughts(plan), resumed=True))
+            self._texts.append(held + said)
+        return attrs.evolve(plan, portion=Portion(said, len(full), _thoughts(plan), resumed=True))
 
 
 def _thoughts(plan: Plan) -> str:
@@ -207,7 +209,7 @@ def _from_checkpoint(plan: Plan) -> Plan:
     offset = offset_of(plan.asked.token)
     if offset is None or offset > len(text):
         return _violated(plan, "The continuationToken is none of this server's.")
-    return attrs.evolve(plan, telling=Telling(text[offset:], len(text), resumed=True))
+    return attrs.evolve(plan, portion=Portion(text[offset:], len(text), resumed=True))
 
 
 def _violated(plan: Plan, message: str) -> Plan:
@@ -227,20 +229,20 @@ def _refusal(behaviour: Behaviour, form: Form) -> str | None:
 
 @attrs.define
 class Stage:
-    """The scripts by model name, and the conversations that are under way.
+    """The scripts by model name, and the current conversations.
 
-    The name ``*`` is for models that have no script of their own.
+    The name ``*`` stands for models without a script of their own.
     """
 
     scripts: Mapping[str, Script]
     _conversations: dict[tuple[str, str], Conversation] = attrs.field(factory=dict, init=False)
 
     def has_script(self, model: str) -> bool:
-        """Tell whether there is a script that requests for ``model`` use."""
+        """Return whether there is a script for ``model``."""
         return model in self.scripts or "*" in self.scripts
 
     def script(self, model: str) -> Script | None:
-        """Return the script for ``model``, None where there is none."""
+        """Return the script for ``model``, None if there is none."""
         return self.scripts.get(model, self.scripts.get("*"))
 
     def conversation(self, model: str, opening: str) -> Conversation:
@@ -255,5 +257,5 @@ class Stage:
         return self._conversations[key]
 
     def connections_to_refuse_first(self) -> int:
-        """Return how many connections the scripts want refused before the first request."""
+        """Return how many connections to refuse before the first request."""
         return sum(script.refusals_at(0) for script in self.scripts.values())

@@ -4,9 +4,9 @@
         ...  # point a client at server.url
         assert [request.method for request in server.requests] == ["POST", "POST"]
 
-While it answers, the server waits for the first byte of the client's next request; an end
-of file there means that the client has left, and the answer is abandoned at once. So a
-client that shuts down its sending side early counts as gone.
+While it answers, the server waits for the first byte of the client's next request. An end of file
+there means that the client has left, and the server abandons the answer at once. So a client that
+shuts down its sending side early counts as gone.
 """
 
 import asyncio
@@ -39,24 +39,24 @@ from gemproxy.chaos.script import Conversation, Plan, Script, Stage
 from gemproxy.chaos.wire import BadRequest, Request, close, perform, read_request, reset
 
 DEFAULT_MODEL = "gemini-chaos"
-"""The name under which a script for any model is listed."""
+"""The name under which models.list shows a script for any model."""
 
 _BACKLOG = 1024
-"""Connections that may wait to be taken in; of a crowd the kernel would refuse all beyond 100."""
+"""Connections that may wait to be accepted; by default the kernel refuses more than 100."""
 
 
 class Outcome(enum.Enum):
-    """How far an attempt is."""
+    """The state of an attempt."""
 
     RUNNING = "running"
     STALLED = "stalled"  # silent until the peer closes
-    TOLD = "told"  # everything went out, up to the fault if there is one
+    SENT = "sent"  # everything went out, up to the fault if there is one
     ABANDONED = "abandoned"  # the peer left first
 
 
 @attrs.define(eq=False)
 class Attempt:
-    """One request for a generation and what became of it."""
+    """One request for a generation and its outcome."""
 
     request: Request
     model: str
@@ -73,10 +73,9 @@ class ChaosServer:
     ``*`` for the others. ``event_delay`` (seconds) passes between two frames, ``latency``
     before the headers. ``observe`` is called whenever an attempt's outcome changes.
 
-    ``requests`` holds every request in the order in which they came, ``attempts`` the
-    generations among them, ``files`` what was uploaded, ``interactions`` what was created,
-    ``violations`` what clients did wrong. A server that runs for long is told not to
-    ``record`` the first two: they hold every body.
+    ``requests`` holds every request in order, ``attempts`` the generations among them, ``files``
+    the uploaded files, ``interactions`` the created ones, ``violations`` the mistakes of clients.
+    For a server that runs for long, set ``record`` to False: the first two keep every body.
     """
 
     scripts: Script | Mapping[str, Script]
@@ -147,7 +146,7 @@ class ChaosServer:
         return len(self._connections)
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until ``holds()``; it is asked whenever something happened on the server."""
+        """Wait until ``holds()``, which is called after every event on the server."""
         while not holds():
             await self._news.wait()
 
@@ -163,7 +162,7 @@ class ChaosServer:
         """Wait until no connection is open."""
         await self.until(lambda: not self._connections)
 
-    def _tell(self) -> None:
+    def _announce(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
 
@@ -171,24 +170,24 @@ class ChaosServer:
         task = asyncio.create_task(self._talk(reader, writer))
         self._connections[task] = writer
         task.add_done_callback(self._closed)
-        self._tell()
+        self._announce()
 
     def _closed(self, task: asyncio.Task[None]) -> None:
         del self._connections[task]
-        self._tell()
+        self._announce()
         if not task.cancelled():
-            task.result()  # an error in this server is raised where the loop reports it
+            task.result()  # raises an error of this server, which the loop reports
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refusals:
             self._refusals -= 1
             await reset(writer)
             return
-        writer.transport.set_write_buffer_limits(high=0)  # drain() is to mean: the kernel has it
+        writer.transport.set_write_buffer_limits(high=0)  # drain() then waits for the kernel
         try:
             await self._serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
-            writer.transport.abort()  # nobody is there to take what is still unsent
+            writer.transport.abort()  # nobody is left to read the unsent bytes
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
@@ -216,23 +215,23 @@ class ChaosServer:
         if self.record:
             self.requests.append(request)
         steps, attempt = self._answer(request)
-        self._tell()
+        self._announce()
         try:
             await asyncio.sleep(self.latency)
             how = await perform(steps, writer, event_delay=self.event_delay)
-            how = self._told(attempt, how)
+            how = self._note_sent(attempt, how)
             await close(how, writer)
             return how
         finally:
-            if attempt is not None and attempt.outcome is not Outcome.TOLD:
+            if attempt is not None and attempt.outcome is not Outcome.SENT:
                 self._note(attempt, Outcome.ABANDONED)
 
-    def _told(self, attempt: Attempt | None, how: Close) -> Close:
-        """Note that an attempt went out; return how its connection ends."""
+    def _note_sent(self, attempt: Attempt | None, how: Close) -> Close:
+        """Record that an attempt was sent; return how its connection ends."""
         if attempt is None:
             return how
-        attempt.conversation.told(attempt.plan)
-        self._note(attempt, Outcome.STALLED if how is Close.HANG else Outcome.TOLD)
+        attempt.conversation.sent(attempt.plan)
+        self._note(attempt, Outcome.STALLED if how is Close.HANG else Outcome.SENT)
         refusals = attempt.conversation.take_refusals()
         self._refusals += refusals
         return Close.FIN if refusals and how is Close.KEEP else how
@@ -241,10 +240,10 @@ class ChaosServer:
         attempt.outcome = outcome
         if self.observe is not None:
             self.observe(attempt)
-        self._tell()
+        self._announce()
 
     def _answer(self, request: Request) -> tuple[Iterable[Step], Attempt | None]:
-        """Return what goes out for a request, and the attempt where it is a generation."""
+        """Return the steps for a request, and the attempt if it is a generation."""
         try:
             of_files = self.files.answer(request)
             if of_files is not None:
@@ -277,9 +276,9 @@ class ChaosServer:
         return generation.steps, attempt
 
     def _kept(self, request: Request, reply: Reply) -> Iterable[Step]:
-        """Deliver what is no generation; a streamed chat of the OpenAI layer goes in chunks.
+        """Deliver the reply of another API; a streamed chat of the OpenAI layer goes in chunks.
 
-        The first fault of its model's script cuts it, if it is one that cuts bytes.
+        The first fault of its model's script cuts the chat, if that fault cuts bytes.
         """
         if dict(reply.headers).get("Content-Type") != "text/event-stream":
             return _steps(reply)
@@ -305,7 +304,7 @@ def _has_stalled(attempt: Attempt) -> bool:
 async def _unless_gone(
     next_byte: asyncio.Task[bytes], response: Coroutine[None, None, Close]
 ) -> Close:
-    """Run ``response``, but no longer than the peer stays; raise ConnectionError if it left."""
+    """Run ``response`` while the peer stays; raise ConnectionError if it left."""
     task = asyncio.create_task(response)
     try:
         await asyncio.wait((task, next_byte), return_when=asyncio.FIRST_COMPLETED)
@@ -321,6 +320,6 @@ def _has_left(next_byte: asyncio.Task[bytes]) -> bool:
 
 
 async def _end(task: asyncio.Task[Any]) -> None:
-    """Cancel ``task`` if it still runs, and take its result, whatever it is."""
+    """Cancel ``task`` if it still runs, and ignore its result."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

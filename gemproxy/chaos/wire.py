@@ -1,9 +1,8 @@
-"""Requests off a connection, steps onto it.
+"""Reads requests from a connection and carries out steps on it.
 
-A small HTTP/1.1 server side on asyncio streams, because a library's server refuses to do
-what is needed here: to end a body at an exact byte, in a way that HTTP does not know. It
-reads Content-Length and chunked bodies, keep-alive and ``Expect: 100-continue`` (RFC 9112),
-and leaves header parsing to ``http.client``.
+This is a small HTTP/1.1 server on asyncio streams, because a library's server refuses to end a body
+at an exact byte in an invalid way. It supports Content-Length and chunked bodies, keep-alive and
+``Expect: 100-continue`` (RFC 9112), and leaves header parsing to ``http.client``.
 """
 
 import asyncio
@@ -29,12 +28,12 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
 class BadRequest(ValueError):
-    """What came is no HTTP/1.1 request that this server reads."""
+    """The bytes are not an HTTP/1.1 request that this server can read."""
 
 
 @attrs.frozen
 class Request:
-    """One request as it came; ``headers`` in their order, names in lower case."""
+    """One request; ``headers`` in their order, names in lower case."""
 
     method: str
     target: str
@@ -49,12 +48,12 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query parameters; of several with one name, the last."""
+        """The query parameters; the last one counts if a name repeats."""
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
     @functools.cached_property
     def document(self) -> dict[str, Any]:
-        """The JSON object in the body; empty where there is none."""
+        """The JSON object in the body; empty if there is none."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -67,7 +66,7 @@ class Request:
         return self.version == "HTTP/1.1" and "close" not in self.header("connection").lower()
 
     def header(self, name: str) -> str:
-        """Return the values of header ``name``, joined; empty where there are none."""
+        """Return the joined values of header ``name``; empty if there are none."""
         return ", ".join(self.values(name))
 
     def values(self, name: str) -> list[str]:
@@ -78,7 +77,7 @@ class Request:
 async def read_request(
     first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> Request:
-    """Return the request whose ``first`` bytes were read already.
+    """Read a request, after its ``first`` bytes, and return it.
 
     Raises BadRequest, and asyncio.IncompleteReadError when the peer leaves in the middle.
     """
@@ -172,7 +171,7 @@ async def close(how: Close, writer: asyncio.StreamWriter) -> None:
 
 
 async def reset(writer: asyncio.StreamWriter) -> None:
-    """Send RST, once the peer's kernel has acknowledged all that was written."""
+    """Send RST after the peer's kernel has acknowledged all written bytes."""
     connection = writer.get_extra_info("socket")
     while _unacknowledged(connection):  # noqa: ASYNC110 - the kernel has no event for it
         await asyncio.sleep(0.001)
@@ -182,9 +181,9 @@ async def reset(writer: asyncio.StreamWriter) -> None:
 
 
 def _unacknowledged(connection: socket.socket) -> int:
-    """Return the bytes in the kernel's send queue: a reset would throw them away.
+    """Return the number of bytes in the kernel's send queue, which a reset would discard.
 
-    Where the system cannot tell (TIOCOUTQ on sockets is Linux's), it is taken for empty.
+    The result is 0 on systems without TIOCOUTQ for sockets, which only Linux has.
     """
     counted = bytearray(4)
     with contextlib.suppress(OSError, ValueError):

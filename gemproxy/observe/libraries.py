@@ -37,7 +37,7 @@ _MALFORMED = "aiohttp.http_exceptions"
 _MOST_STEPS = 20
 
 
-def told(record: logging.LogRecord) -> logging.LogRecord | None:
+def replaced(record: logging.LogRecord) -> logging.LogRecord | None:
     """Return the record that replaces ``record`` in the log, or None to drop it."""
     if record.name.partition(".")[0] not in LIBRARIES:
         return record

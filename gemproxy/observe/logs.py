@@ -264,9 +264,9 @@ class Handover(QueueHandler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Handle a record; replace that of a library."""
-        told = libraries.told(record)
-        wanted = told is record or (told and logging.getLogger().isEnabledFor(told.levelno))
-        return bool(told and wanted and super().handle(told))
+        kept = libraries.replaced(record)
+        wanted = kept is record or (kept and logging.getLogger().isEnabledFor(kept.levelno))
+        return bool(kept and wanted and super().handle(kept))
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Return the finished record; the stock method merges the traceback into the message."""

@@ -172,7 +172,7 @@ class Gemini:
             retry=retry_if_exception(self._is_worth_a_wait),
             wait=_wait,
             stop=stop_after_attempt(_TRIES),
-            before_sleep=self._tell_of_wait,
+            before_sleep=self._notice_wait,
             reraise=True,
         )
         try:
@@ -209,7 +209,7 @@ class Gemini:
             and (error.retry_after or 0.0) <= self.longest_wait
         )
 
-    def _tell_of_wait(self, state: RetryCallState) -> None:
+    def _notice_wait(self, state: RetryCallState) -> None:
         self.notice(f"the server answered {_rejection(state)}; waiting {state.upcoming_sleep:g} s")
 
 

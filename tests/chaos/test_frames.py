@@ -13,14 +13,14 @@ from gemproxy.chaos.answers import Answer, Call, Ending, code_result, image
 from gemproxy.chaos.frames import (
     Document,
     Envelope,
-    Telling,
+    Portion,
+    all_of,
     call_parts,
     grounding,
     merged,
     offset_of,
     render,
     split,
-    tell_all,
     token_for,
     tokens,
 )
@@ -29,9 +29,9 @@ from tests.chaos.client import text_of
 STORY = "Once upon a time there was a stream that did not break. " * 4
 
 
-def rendered(answer: Answer, telling: Telling | None = None) -> list[Document]:
+def rendered(answer: Answer, portion: Portion | None = None) -> list[Document]:
     envelope = Envelope(prompt_tokens=7, response_id="r-1", model="gemini-test")
-    return render(answer, telling or tell_all(answer), envelope, random.Random(1))
+    return render(answer, portion or all_of(answer), envelope, random.Random(1))
 
 
 def candidates(documents: list[Document], index: int = 0) -> list[Document]:
@@ -163,7 +163,7 @@ def test_other_parts_stand_around_the_text() -> None:
 
 def test_a_resumed_telling_leaves_out_what_stands_before_the_text() -> None:
     answer = Answer(STORY, opening=(code_result("2"),), calls=(Call("f"),))
-    found = list(parts(rendered(answer, Telling("the rest", len(STORY), resumed=True))))
+    found = list(parts(rendered(answer, Portion("the rest", len(STORY), resumed=True))))
     assert found[0] == {"text": "the rest"}
     assert found[-1] == {"functionCall": {"name": "f", "args": {}}}
 
@@ -187,8 +187,8 @@ def test_a_checkpoint_says_how_much_was_told_before_it() -> None:
 
 
 def test_a_checkpoint_of_a_resumed_text_counts_from_the_start_of_the_whole() -> None:
-    telling = Telling("an echo and " + STORY[100:], len(STORY), resumed=True)
-    documents = rendered(Answer(STORY, checkpoint=1), telling)
+    portion = Portion("an echo and " + STORY[100:], len(STORY), resumed=True)
+    documents = rendered(Answer(STORY, checkpoint=1), portion)
     assert offset_of(candidates(documents)[-1]["continuationToken"]) == len(STORY)
     assert all(
         STORY[offset_of(c["continuationToken"]) :].startswith(after["content"]["parts"][0]["text"])

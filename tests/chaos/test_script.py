@@ -42,20 +42,20 @@ def test_each_attempt_gets_the_next_fault_until_there_are_no_more() -> None:
 def test_a_replay_gets_the_whole_answer_again() -> None:
     plan = begun(Script(ANSWER, faults=[CUT])).take(HELLO)
     assert plan.asked.form is Form.REPLAY
-    assert plan.telling.text == TEXT
+    assert plan.portion.text == TEXT
 
 
 def test_a_continuation_gets_the_rest_behind_the_anchor() -> None:
     plan = resumed(Behaviour.ECHO)
-    assert plan.telling.text == "silent, and" + TEXT[26:]
-    assert plan.telling.resumed
+    assert plan.portion.text == "silent, and" + TEXT[26:]
+    assert plan.portion.resumed
 
 
 @given(st.integers(0, len(TEXT)))
 def test_every_beginning_of_the_answer_can_be_continued(cut: int) -> None:
     plan = resumed(Behaviour.PLAIN, TEXT[:cut], "Go on.")
     assert plan.refusal is None
-    assert TEXT[:cut] + plan.telling.text == TEXT
+    assert TEXT[:cut] + plan.portion.text == TEXT
 
 
 def test_a_text_that_is_no_beginning_of_the_answer_is_a_violation() -> None:
@@ -68,11 +68,11 @@ def test_a_text_that_is_no_beginning_of_the_answer_is_a_violation() -> None:
 def test_a_scar_may_be_quoted_by_the_next_continuation(behaviour: Behaviour) -> None:
     conversation = begun(Script(ANSWER, behaviour=behaviour))
     first = conversation.take(continuation(TEXT[:26]))
-    whole = TEXT[:26] + first.telling.text
+    whole = TEXT[:26] + first.portion.text
     held = whole[: len(whole) - 10]
     second = conversation.take(continuation(held))
     assert second.refusal is None
-    assert second.telling.text.endswith(whole[-10:])
+    assert second.portion.text.endswith(whole[-10:])
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_scar_may_be_quoted_by_the_next_continuation(behaviour: Behaviour) -> 
 def test_an_echo_that_reached_the_client_is_a_violation(behaviour: Behaviour) -> None:
     conversation = begun(Script(ANSWER, behaviour=behaviour))
     first = conversation.take(continuation(TEXT[:26], ECHO_NOTICE))
-    held = TEXT[:26] + first.telling.text[:15]
+    held = TEXT[:26] + first.portion.text[:15]
     assert conversation.take(continuation(held, ECHO_NOTICE)).violation
 
 
@@ -125,19 +125,19 @@ def test_nothing_is_a_stop_without_anything() -> None:
         continuation(TEXT[:26])
     )
     assert plan.answer == Answer()
-    assert (plan.telling.text, plan.telling.thoughts) == ("", "")
+    assert (plan.portion.text, plan.portion.thoughts) == ("", "")
 
 
 def test_a_model_thinks_again_when_it_continues() -> None:
     thinking = begun(Script(Answer(TEXT, "hm"))).take(continuation(TEXT[:26]))
-    assert thinking.telling.thoughts == "hm"
-    assert resumed(Behaviour.ECHO).telling.thoughts == ""
-    assert resumed(Behaviour.THINK_FIRST).telling.thoughts
+    assert thinking.portion.thoughts == "hm"
+    assert resumed(Behaviour.ECHO).portion.thoughts == ""
+    assert resumed(Behaviour.THINK_FIRST).portion.thoughts
 
 
 def test_a_token_continues_after_its_checkpoint() -> None:
     plan = begun(Script(ANSWER)).take({**HELLO, "continuationToken": token_for(26)})
-    assert plan.telling.text == TEXT[26:]
+    assert plan.portion.text == TEXT[26:]
     assert plan.refusal is None
 
 
@@ -148,14 +148,14 @@ def test_a_foreign_token_is_a_violation(token: str) -> None:
 
 def answered(script: Script) -> Conversation:
     conversation = Conversation(script)
-    conversation.told(conversation.take(HELLO))
+    conversation.sent(conversation.take(HELLO))
     return conversation
 
 
 def test_after_a_whole_answer_a_longer_conversation_is_its_next_turn() -> None:
     plan = answered(Script(ANSWER)).take(continuation(TEXT, "And then?"))
     assert plan.behaviour is None
-    assert plan.telling.text == TEXT
+    assert plan.portion.text == TEXT
 
 
 def test_after_a_whole_answer_an_anchor_still_marks_a_continuation() -> None:
@@ -167,7 +167,7 @@ def test_after_a_cut_a_whole_text_is_still_continued() -> None:
     conversation = begun(Script(ANSWER, faults=[CUT]))
     plan = conversation.take(continuation(TEXT, "Go on."))
     assert plan.behaviour is Behaviour.ECHO
-    assert plan.telling.text == ""
+    assert plan.portion.text == ""
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_conversation_does_not_start_over_by_itself() -> None:
 
 def test_an_attempt_with_another_story_did_not_answer() -> None:
     conversation = begun(Script(ANSWER, behaviour=Behaviour.RESTART_DIFFERENT))
-    conversation.told(conversation.take(continuation(TEXT[:3], "Go on.")))
+    conversation.sent(conversation.take(continuation(TEXT[:3], "Go on.")))
     assert conversation.take(continuation(TEXT[:3], "Go on.")).behaviour is not None
 
 
@@ -231,13 +231,13 @@ def test_the_response_to_a_call_is_answered_with_a_text_that_can_be_continued() 
         {
             "contents": [
                 *asked["contents"],
-                *continuation(first.telling.text[:9], "Go on.")["contents"][1:],
+                *continuation(first.portion.text[:9], "Go on.")["contents"][1:],
             ]
         }
     )
 
     assert first.answer.calls == ()
-    assert first.telling.text[:9] + rest.telling.text == first.telling.text
+    assert first.portion.text[:9] + rest.portion.text == first.portion.text
 
 
 def test_a_request_for_json_with_an_impossible_schema_is_refused() -> None:

@@ -236,7 +236,7 @@ async def test_an_observer_hears_of_every_outcome() -> None:
         Script(STORY), observe=lambda attempt: heard.append((attempt, attempt.outcome))
     ) as server:
         await ask(server.url)
-    assert heard == [(server.attempts[0], Outcome.TOLD)]
+    assert heard == [(server.attempts[0], Outcome.SENT)]
 
 
 async def test_leaving_the_server_ends_what_is_open() -> None:

@@ -115,7 +115,7 @@ async def test_a_client_that_leaves_during_a_back_off_ends_the_request(
 
 def told(server: ChaosServer) -> int:
     """Return how many attempts were answered to their end."""
-    return sum(attempt.outcome is Outcome.TOLD for attempt in server.attempts)
+    return sum(attempt.outcome is Outcome.SENT for attempt in server.attempts)
 
 
 async def test_a_client_that_leaves_does_not_disturb_the_others(proxy: StartProxy) -> None:
