@@ -1,10 +1,9 @@
-"""One answer cut, and one resumed, both with the core that the proxy uses.
+"""Cuts one answer, and resumes one, both with the proxy's own core.
 
-The first attempt is fed to a StreamMachine up to the cut, where it is told of a reset; the
-request body that the machine then asks for is sent as it is, and what comes back runs
-through the machine again. Only the form without an anchor is not one that the machine would
-choose for a text of this length: its request is made by ``continuation`` directly, and its
-answer is not joined.
+The first attempt is fed to a StreamMachine up to the cut, and then a reset. The probe sends the
+request body that the machine asks for unchanged, and feeds the answer to the machine again. The
+machine would not choose the form without an anchor for a text of this length, so ``continuation``
+makes its request directly, and its answer is not joined.
 """
 
 from collections.abc import Awaitable, Callable
@@ -30,14 +29,14 @@ from gemproxy.voices.sse import EventVoice
 
 _NOT_FOUND = 404
 _OF_ITS_OWN = frozenset({Cause.DROP, Cause.STALL, Cause.GARBLED, Cause.ERROR_FRAME})
-"""What can happen to the resumed answer by accident, and then says nothing about the model."""
+"""Accidents of a resumed answer, which give no result about the model."""
 
 
 @attrs.frozen
 class Heard:
-    """An answer that was read to its end; ``how`` says how the body ended.
+    """An answer that was read to its end; ``how`` is the ending of its body.
 
-    ``transfer`` is how HTTP told that end: chunked, length or close.
+    ``transfer`` is the HTTP mark of that end: chunked, length or close.
     """
 
     said: Said
@@ -47,11 +46,11 @@ class Heard:
 
 @attrs.frozen
 class Resumed:
-    """What became of a resumption.
+    """The outcome of a resumption.
 
-    ``body`` is the request that was sent, ``anchor`` what it asked to be repeated, ``after``
-    what the client would get, ``calls`` how many function calls are in it. ``joint`` is what
-    the core recognised, ``diverged`` why it would throw the attempt away, if it would.
+    ``body`` is the request, ``anchor`` the text that it asked to be repeated, ``after`` the text
+    for the client, ``calls`` its number of function calls. ``joint`` is the core's reading of the
+    beginning, ``diverged`` its reason to discard the attempt, if any.
     """
 
     said: Said
@@ -64,7 +63,7 @@ class Resumed:
 
     @property
     def dropped(self) -> int:
-        """How many characters of the attempt the client does not get."""
+        """The number of the attempt's characters that the client does not get."""
         return 0 if self.joint is None else len(self.said.text) - len(self.after)
 
 
@@ -88,8 +87,7 @@ async def hear(gemini: Gemini, model: str, body: bytes) -> Heard:
 async def break_off(gemini: Gemini, model: str, body: bytes, cut: Cut) -> Broken:
     """Stream an answer and abandon it at ``cut``.
 
-    Raises CannotTell when the request is refused, or when the answer is over before there
-    is such a place.
+    Raises CannotTell if the request is refused, or if the answer ends before such a place.
     """
     said = Said()
     try:
@@ -107,7 +105,7 @@ async def break_off(gemini: Gemini, model: str, body: bytes, cut: Cut) -> Broken
 async def resume(gemini: Gemini, broken: Broken, form: Form, *, natively: bool = False) -> Resumed:
     """Resume a broken answer in ``form``, or else with Gemini's own continuationToken.
 
-    Raises Rejection when the API refuses that, CannotTell when it cannot be tried.
+    Raises Rejection if the API refuses that, CannotTell if it cannot be tested.
     """
     played = _Played.up_to_the_cut(broken, form)
     if natively != (played.machine.plan is Plan.NATIVE):
@@ -139,7 +137,7 @@ Reader = Callable[[Reply, Said], Awaitable[None]]
 
 
 async def _listen(gemini: Gemini, model: str, body: bytes, read: Reader) -> Said:
-    """Make the request of a resumption and have its answer read."""
+    """Make the request of a resumption and read its answer."""
     said = Said()
     try:
         async with gemini.stream(model, body) as reply:
@@ -192,7 +190,7 @@ def _transfer(reply: Reply) -> str:
 
 @attrs.define(eq=False)
 class _Played:
-    """A machine that was interrupted at the cut, and what it does with the next attempt."""
+    """A machine that was interrupted at the cut, and its next attempt."""
 
     machine: StreamMachine
     intake: Intake[StreamMachine]
@@ -202,7 +200,7 @@ class _Played:
 
     @classmethod
     def up_to_the_cut(cls, broken: Broken, form: Form) -> "_Played":
-        """Feed the broken answer to a machine. Raises CannotTell when it sees no way on."""
+        """Feed the broken answer to a machine. Raises CannotTell if it cannot resume."""
         request = StreamRequest(broken.body)
         machine = StreamMachine(request, Policy(first_form=form))
         intake = Intake(machine, SSEDecoder)
@@ -214,7 +212,7 @@ class _Played:
         return cls(machine, intake)
 
     def refuse_the_token(self) -> None:
-        """Make the machine go on from text, as it does when the API refuses a token."""
+        """Make the machine resume from text, as it does if the API refuses a token."""
         self.intake.rejected(_NOT_FOUND, b"", None)
 
     async def run(self, reply: Reply, said: Said) -> None:
@@ -234,7 +232,7 @@ class _Played:
         return step.next is not None
 
     def outcome(self, said: Said, body: bytes, anchor: str | None) -> Resumed:
-        """Return what became of the attempt. Raises CannotTell for an accident."""
+        """Return the outcome of the attempt. Raises CannotTell for an accident."""
         verdict = self.last.next
         if isinstance(verdict, Fail):
             raise CannotTell(f"the resumed answer failed: {verdict.error.message}")

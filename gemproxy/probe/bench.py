@@ -1,4 +1,4 @@
-"""What a trial is: a case, the bench it runs on, and its outcome."""
+"""The parts of a trial: a case, the bench on which it runs, and its outcome."""
 
 import json
 import random
@@ -19,10 +19,10 @@ Json = dict[str, Any]
 
 @attrs.define(eq=False)
 class Bench:
-    """One model under test, and what earlier cases found out for later ones.
+    """One model under test, and results of earlier cases for later ones.
 
-    ``offers_token`` says that a continuationToken was seen, ``turn`` holds the parts of a
-    model turn with function calls, as a client would have it.
+    ``offers_token``: a continuationToken was seen. ``turn`` holds the parts of a model turn with
+    function calls, as a client would have them.
     """
 
     gemini: Gemini
@@ -34,9 +34,9 @@ class Bench:
     async def break_answer(
         self, body: Json, place: Place, least: tuple[int, int], ahead: int = 24
     ) -> Broken:
-        """Break the answer to ``body`` at a ``place`` behind a number of characters.
+        """Break the answer to ``body`` at a ``place`` after a number of characters.
 
-        The number is drawn from ``least``, for all models alike. Raises CannotTell.
+        The number is random within ``least``, and equal for all models. Raises CannotTell.
         """
         request = json.dumps(body).encode()
         drawn = random.Random(f"{self.seed}:{request!r}").randint(*least)  # noqa: S311 - a seed
@@ -45,7 +45,7 @@ class Bench:
 
 @attrs.frozen
 class Outcome:
-    """What a trial found: ``problem`` is None when the assumption holds, as ``success`` says."""
+    """The result of a trial: ``problem`` is None if the assumption holds, as in ``success``."""
 
     problem: str | None
     success: str
@@ -58,12 +58,12 @@ Trial = Callable[[Bench], Awaitable[Outcome]]
 
 @attrs.frozen
 class Case:
-    """One assumption and how it is tried.
+    """One assumption and its trial.
 
-    ``requests`` is the most that the trial takes, ``needs`` names cases that come before it.
-    ``relied_on`` is false where gemproxy has an answer to either outcome and only wants to
-    know which it is. The trial raises CannotTell or TimeoutError when it has no outcome, and
-    Rejection when the API refuses what the case is about.
+    ``requests`` is the largest number of requests of the trial; ``needs`` names cases that must run
+    before it. ``relied_on`` is False if gemproxy handles both outcomes and the case is only
+    informative. The trial raises CannotTell or TimeoutError if it has no outcome, and Rejection if
+    the API refuses the form under test.
     """
 
     name: str
@@ -80,7 +80,7 @@ def seam_of(broken: Broken, resumed: Resumed) -> Seam:
 
 
 def figures_of(broken: Broken, resumed: Resumed) -> Figures:
-    """Return the figures that all resumptions have; tokens are those of both attempts."""
+    """Return the common figures of resumptions; tokens are those of both attempts."""
     first, then = broken.said.billed, resumed.said.billed
     return {
         "delivered_characters": len(broken.text),

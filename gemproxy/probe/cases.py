@@ -1,4 +1,4 @@
-"""All cases, in the order in which they are tried; each stands for one assumption."""
+"""All cases in the order of their trials; each tests one assumption."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ from gemproxy.probe.bench import Case
 from gemproxy.probe.cutting import Place
 
 TOKENS_PER_REQUEST = 400
-"""Prompt and output of a typical request, without thoughts; only for the estimate."""
+"""Tokens of a typical request's prompt and output, without thoughts, for the estimate."""
 
 
 def _story(subject: str) -> str:
@@ -118,9 +118,9 @@ CASES = (
 
 
 def selected(wanted: Sequence[str]) -> list[Case]:
-    """Return the cases that ``wanted`` names, with what they need; all when it is empty.
+    """Return the cases that ``wanted`` names, with the cases that they need; all if it is empty.
 
-    A name is a case's own or its first word ("echo"). Raises ValueError where none fits.
+    A name is a case's own or its first word ("echo"). Raises ValueError if none fits.
     """
     names = {case.name for case in CASES if not wanted}
     for name in wanted:

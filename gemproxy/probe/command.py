@@ -1,7 +1,7 @@
 """The command ``gemproxy probe``: choose the models, ask, probe, report.
 
-Every line and the report pass the scrubber on their way out, so that the key is in none
-of them even where a server repeats it.
+Every line and the report pass the scrubber on their way out, so none of them contains the key, even
+if a server repeats it.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ _MOST_LOOKUPS = 50
 def run(argv: Sequence[str]) -> int:
     """Probe as ``argv`` says; return the exit code.
 
-    0: everything that gemproxy relies on holds; 1: something does not, or nothing could be
-    told; 2: a wrong command line, no key, no such model; 130: interrupted.
+    0: everything that gemproxy relies on holds; 1: some of it does not, or no case gave a
+    result; 2: a wrong command line, no key, no such model; 130: interrupted.
     """
     try:
         options = read_options(argv, os.environ)
@@ -108,7 +108,7 @@ class _Session:
             raise Misused(str(error)) from None
 
     async def _choose_models(self, gemini: Gemini) -> Sequence[str]:
-        """Return the models to probe; looking them up costs nothing."""
+        """Return the models to probe; the lookup is free of charge."""
         named = self.options.models
         try:
             for name in named:
@@ -132,7 +132,7 @@ class _Session:
         )
 
     def _confirm(self) -> None:
-        """Ask before anything is paid for. Raises Misused without a yes."""
+        """Ask for confirmation before the first paid request. Raises Misused without a yes."""
         if self.options.confirmed:
             return
         if not sys.stdin.isatty():
@@ -143,7 +143,7 @@ class _Session:
             raise Misused("not confirmed; nothing was sent")
 
     def _server(self) -> str:
-        """Return what a report may say about the server: the address of another is private."""
+        """Return the server's name for the report; the address of another server is private."""
         return str(GOOGLE) if self.options.base == GOOGLE else "another server"
 
     async def _probe(self, gemini: Gemini, report: Report, models: Sequence[str]) -> None:
@@ -157,7 +157,7 @@ class _Session:
         _write(sys.stdout, self.scrub(line))
 
     def _save(self, report: Report) -> None:
-        """Write the report as it stands: what happens next cannot take it away."""
+        """Write the report so far, so a later failure cannot lose it."""
         try:
             self.options.report.write_text(self.scrub(report.dumps()), encoding="ascii")
         except OSError as error:

@@ -1,9 +1,9 @@
-"""Where an answer is cut, and the frames that a client has by then.
+"""The place where an answer is cut, and the client's frames up to it.
 
-A place is a kind of boundary, because what a model makes of one depends on its kind: models
-that go on in the middle of a word do it well, and lose the space where a word has ended.
-The cut comes at the first fitting place after a seeded number of characters. It may fall
-inside a frame: the frame is then shortened, as if Gemini had divided its text there.
+A place is a kind of boundary, because models react differently to each kind: a model may continue
+well in the middle of a word, but lose the space after a complete word. The cut comes at the first
+fitting place after a seeded number of characters. It may fall inside a frame, which is then
+shortened, as if Gemini had divided its text there.
 """
 
 import enum
@@ -44,10 +44,10 @@ _BOUNDARIES = {
 
 @attrs.frozen
 class Cut:
-    """Where to cut: at the first ``place`` after ``least`` characters.
+    """A cut at the first ``place`` after ``least`` characters.
 
-    So many characters as ``ahead`` must be known behind it: by them it is judged
-    afterwards whether the resumed text goes on as the cut one did.
+    At least ``ahead`` characters after it must be known; they are compared later with the resumed
+    text.
     """
 
     place: Place
@@ -55,7 +55,7 @@ class Cut:
     ahead: int = 24
 
     def find(self, text: str) -> int | None:
-        """Return the offset in ``text``, or None while it has no such place."""
+        """Return the offset of the cut in ``text``, or None while it has no such place."""
         last = len(text) - self.ahead
         for found in _BOUNDARIES[self.place].finditer(text, self.least):
             at = found.start()
@@ -67,15 +67,15 @@ class Cut:
 
 
 def inside_fence(text: str) -> bool:
-    """Tell whether ``text`` ends inside a fenced code block."""
+    """Return whether ``text`` ends inside a fenced code block."""
     return len(_FENCE.findall(text)) % 2 == 1
 
 
 @attrs.frozen
 class Broken:
-    """An answer that was cut: ``prefix`` is the stream up to there, ``text`` what it shows.
+    """A cut answer: ``prefix`` is the stream up to the cut, ``text`` its visible text.
 
-    ``ahead`` is what the model said behind the cut, as far as it came.
+    ``ahead`` is the model's text after the cut, as far as it came.
     """
 
     model: str
@@ -100,7 +100,8 @@ def prefix_of(said: Said, at: int) -> bytes:
 def _shortened(frame: Frame, keep: int) -> bytes:
     """Return a frame with the first ``keep`` characters of its visible text.
 
-    What the API says of the whole frame (a reason, a token, grounding) would be untrue.
+    The fields about the whole frame (a reason, a token, grounding) are removed, because they would
+    be wrong.
     """
     document = json.loads(bytes(frame.data or b"{}"))
     candidate = document["candidates"][0]

@@ -1,7 +1,7 @@
-"""The API as the probe uses it: lists, streams, waits for a quota, a bound on all of it.
+"""The probe's access to the API: lists, streams, waits for a quota, a limit on requests.
 
-The key stands in one header and is known to no other module; ``Scrubber`` takes it out of
-whatever is shown, should a server repeat it.
+The key is in one header and no other module knows it; ``Scrubber`` removes it from all output, in
+case a server repeats it.
 """
 
 import asyncio
@@ -36,18 +36,18 @@ _MOST_PAGES = 10
 
 
 class CannotTell(Exception):
-    """A case has no verdict, for a reason that is for people."""
+    """A case has no verdict; the reason is a text for people."""
 
 
 class Unavailable(CannotTell):
-    """The same reason will keep every further case of this model from having one."""
+    """The same reason applies to every further case of this model."""
 
 
 class Rejection(Exception):
     """The API answered with an error status.
 
-    Its message is told only where it is about the request, which is ours. What is about the
-    user's key, project or quota can name them.
+    Its message is shown only if it is about the request, which is ours. Messages about the user's
+    key, project or quota may name them.
     """
 
     def __init__(self, status: int, body: bytes) -> None:
@@ -61,19 +61,19 @@ class Rejection(Exception):
 
     @property
     def is_about_request(self) -> bool:
-        """Whether another request may be accepted all the same."""
+        """Whether another request may still be accepted."""
         return self.status in _ABOUT_THE_REQUEST
 
 
 def printable(text: str) -> str:
-    """Return foreign text as one short line that a terminal can show."""
+    """Return foreign text as one short line that is safe for a terminal."""
     line = "".join(char if char.isprintable() else " " for char in text)
     return " ".join(line.split())[:_MESSAGE_LIMIT]
 
 
 @attrs.frozen
 class Scrubber:
-    """Takes a key out of text."""
+    """Masks a key in text."""
 
     _key: str = attrs.field(repr=False)
 
@@ -84,20 +84,20 @@ class Scrubber:
 
 @attrs.define
 class Meter:
-    """What was spent, and how many requests may be made in all."""
+    """The costs so far, and the limit on requests."""
 
     most_requests: int
     requests: int = 0
     tokens: Billed = attrs.field(factory=Billed)
 
     def count(self) -> None:
-        """Count one request; raise Unavailable when no more may be made."""
+        """Count one request; raise Unavailable beyond the limit."""
         if self.requests >= self.most_requests:
             raise Unavailable(f"the limit of {self.most_requests} requests is reached")
         self.requests += 1
 
     def add(self, tokens: Billed) -> None:
-        """Add what one stream cost."""
+        """Add the cost of one stream."""
         self.tokens += tokens
 
 
@@ -105,8 +105,8 @@ class Meter:
 class Gemini:
     """One server of the Gemini API, with a key.
 
-    ``timeout`` is the seconds that one answer may take, ``longest_wait`` those that a
-    server may ask to wait before a request. ``notice`` is told, for people, of such waits.
+    ``timeout`` is the limit for one answer, ``longest_wait`` for a wait that a server asks for
+    (seconds). ``notice`` is called with a text for people at each such wait.
     """
 
     base: URL
@@ -130,7 +130,7 @@ class Gemini:
         return entries
 
     async def model(self, name: str) -> Json:
-        """Return what the API says of one model."""
+        """Return the API's entry of one model."""
         return await self._get(f"models/{name}", {})
 
     @contextlib.asynccontextmanager
@@ -167,7 +167,7 @@ class Gemini:
     async def _open(
         self, stack: contextlib.AsyncExitStack, method: str, url: URL, body: bytes
     ) -> Reply:
-        """Make a request, again after a wait where the server asks for one."""
+        """Make a request; repeat it after a wait if the server asks for one."""
         patience = AsyncRetrying(
             retry=retry_if_exception(self._is_worth_a_wait),
             wait=_wait,
@@ -220,5 +220,5 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _rejection(state: RetryCallState) -> Rejection:
-    """Return the error that a try ended with; only this kind is tried again."""
+    """Return the error of a failed try; only such errors are retried."""
     return cast(Rejection, state.outcome and state.outcome.exception())

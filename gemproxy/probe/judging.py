@@ -1,10 +1,9 @@
-"""Whether a resumed text joins the delivered one, judged by what is next to the seam.
+"""Whether a resumed text joins the delivered one, judged by the text around the seam.
 
-A model does not say the same words twice, so the rest of an answer cannot be compared. What
-must agree is the boundary: a space that was due has to come, once, and a word that was
-begun has to be finished. Besides, nothing of the delivered text may come again, and nothing
-may come of our notice: small models repeated its words, copied the marks around the anchor
-and apologised for the mishap that it reports.
+A model does not repeat the same words, so the rest of an answer cannot be compared. Only the
+boundary must fit: an expected space must come once, and a begun word must be completed. Besides,
+neither the delivered text nor our notice may come again: small models repeated its words, copied
+the marks around the anchor and apologised for the mishap that it reports.
 """
 
 import enum
@@ -19,10 +18,10 @@ from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.seam.seam import Joint
 from gemproxy.probe.cutting import inside_fence
 
-_REPETITION = range(200, 11, -1)  # characters; fewer can come again by chance
+_REPETITION = range(200, 11, -1)  # characters; fewer can repeat by chance
 _RESTART = 40
-_EARLIER = 30  # characters of an earlier place; fewer are a turn of phrase
-_NEAR = 300  # characters behind the seam in which words of the notice are looked for
+_EARLIER = 30  # characters of an earlier place; fewer may be a common phrase
+_NEAR = 300  # characters after the seam that are searched for words of the notice
 _IN_A_ROW = 6  # words of the notice
 _HAN_IN_A_ROW = 8  # Chinese characters of the notice
 _LETTERS = r"[A-Za-z\u00c0-\u024f]"
@@ -41,11 +40,11 @@ _TAG = re.compile(r"</?reply_so_far>")
 
 
 class Echo(enum.Enum):
-    """What an attempt made of the request to begin with the anchor."""
+    """How an attempt followed the request to begin with the anchor."""
 
     EXACT = "exact"
-    NORMALISED = "normalised"  # with other spaces or quotes, or something before it
-    MORE = "more"  # and with what stands before the anchor
+    NORMALISED = "normalised"  # with other spaces or quotes, or text before it
+    MORE = "more"  # with text from before the anchor
     LESS = "less"  # only an end of the anchor
     RESTART = "restart"  # the whole text
     NONE = "none"
@@ -55,8 +54,8 @@ class Echo(enum.Enum):
 class Seam:
     """Both sides of a seam.
 
-    ``delivered`` is what the client had, ``ahead`` how the cut answer went on, ``attempt``
-    what the resumed one says, of which the first ``dropped`` characters are left out.
+    ``delivered`` is the client's text, ``ahead`` the text of the cut answer after it, ``attempt``
+    the resumed text, whose first ``dropped`` characters are omitted.
     """
 
     delivered: str
@@ -66,12 +65,12 @@ class Seam:
 
     @property
     def after(self) -> str:
-        """What follows the delivered text."""
+        """The text that follows the delivered text."""
         return self.attempt[self.dropped :]
 
 
 def echo_of(seam: Seam, anchor: str | None, joint: Joint | None) -> Echo:
-    """Return how the attempt took the request to begin with ``anchor``."""
+    """Return how the attempt followed the request to begin with ``anchor``."""
     if joint is Joint.RESTART:
         return Echo.RESTART
     if joint is Joint.OVERLAP:
@@ -87,7 +86,7 @@ def echo_of(seam: Seam, anchor: str | None, joint: Joint | None) -> Echo:
 
 
 def flaw_of(seam: Seam) -> str | None:
-    """Return what is wrong with a seam, in words, or None when it cannot be seen."""
+    """Return a description of a seam's flaw, or None if the seam is invisible."""
     return (
         _nothing_new(seam)
         or _comes_again(seam)
@@ -114,12 +113,12 @@ def _comes_again(seam: Seam) -> str | None:
 
 
 def _comes_from_before(seam: Seam) -> str | None:
-    """Look for a place of the delivered text, not its end, that is told again at the seam."""
+    """Search the seam for a repetition of an earlier place of the delivered text."""
     again = seam.after.strip()[:_EARLIER]
     if len(again) < _EARLIER or seam.ahead.lstrip().startswith(again):
         return None
     if inside_fence(seam.delivered):
-        return None  # lines of code come again
+        return None  # lines of code repeat
     return "an earlier place comes again" if again in seam.delivered else None
 
 
@@ -138,7 +137,7 @@ def _says_something_else(seam: Seam) -> str | None:
 
 
 def _speaks_of_the_notice(seam: Seam) -> str | None:
-    """Look for words of the notice near the seam, unless the answer itself has them."""
+    """Search near the seam for words of the notice that the answer itself does not have."""
     after, own = seam.after[:_NEAR], seam.delivered + seam.ahead
     if _TAG.search(after) and not _TAG.search(own):
         return "a mark of the notice at the seam"
@@ -189,7 +188,7 @@ def _leading_space(text: str) -> str:
 
 
 def _word_is_broken(seam: Seam) -> str | None:
-    """Judge a cut inside a word; the end of the word is known where ``ahead`` goes beyond it."""
+    """Judge a cut inside a word; its end is known if ``ahead`` goes beyond it."""
     head, rest = _LAST_WORD.search(seam.delivered), _FIRST_WORD.match(seam.ahead)
     if head is None or rest is None or rest.end() == len(seam.ahead):
         return None

@@ -1,8 +1,7 @@
-"""Which models are tried when the user names none: the newest flash models of models.list.
+"""The models to test if the user names none: the newest flash models of models.list.
 
-Names are read, not listed: a list would be out of date within weeks. Variants for speech,
-images or live audio, and the ``-latest`` aliases of another entry, have further words in
-their names and do not match.
+The names are parsed, because a fixed list would be out of date within weeks. Variants for speech,
+images or live audio, and ``-latest`` aliases, have further words in their names and do not match.
 """
 
 import re
@@ -19,7 +18,7 @@ _MOST = 3
 
 @attrs.frozen(order=True)
 class _Flash:
-    """A flash model; the greatest is the one to try first."""
+    """A flash model; the greatest one is tested first."""
 
     version: tuple[int, ...]
     full: bool
@@ -28,7 +27,7 @@ class _Flash:
 
     @property
     def kind(self) -> tuple[tuple[int, ...], bool]:
-        """What a release and its previews have in common."""
+        """The common part of a release and its previews."""
         return self.version, self.full
 
 

@@ -1,8 +1,8 @@
 """The command line of ``gemproxy probe``, and the key.
 
-The key is never an argument: arguments stand in process lists and shell histories. It is
-read from the environment or a file. Since somebody will give it as an argument all the
-same, no message repeats a value that was given.
+The key is never an argument, because arguments appear in process lists and shell histories. It is
+read from the environment or a file. Users may still pass it as an argument by mistake, so no
+message repeats a given value.
 """
 
 import argparse
@@ -34,12 +34,12 @@ The key comes from GEMINI_API_KEY, GOOGLE_API_KEY or --key-file, never from an a
 
 
 class Misused(Exception):
-    """The command line, the environment or the server does not allow a run."""
+    """The command line, the environment or the server prevents a run."""
 
 
 @attrs.frozen
 class Options:
-    """What the user wants; no ``models`` means the newest, ``timeout`` is in seconds."""
+    """The user's options; empty ``models`` means the newest, ``timeout`` is in seconds."""
 
     models: tuple[str, ...]
     cases: tuple[Case, ...]

@@ -1,7 +1,7 @@
-"""What the models are asked. Fixed, so that the reports of different users can be compared.
+"""The prompts, which are fixed so that reports of different users can be compared.
 
-No two cases share a prompt: neither a cache nor the script of a fake server can then take
-one for another. Whoever changes one raises ``report.FORMAT``.
+Each case has its own prompt, so neither a cache nor the script of a fake server can confuse two of
+them. Raise ``report.FORMAT`` when you change a prompt.
 """
 
 from typing import Any
@@ -55,16 +55,16 @@ RIVER_SCHEMA: Json = {
 
 
 def asking(prompt: str) -> Json:
-    """Return the request that asks ``prompt`` and nothing else."""
+    """Return a request with only ``prompt``."""
     return {"contents": [{"role": "user", "parts": [{"text": prompt}]}]}
 
 
 def asking_with(prompt: str, config: Json) -> Json:
-    """Return the same with a generationConfig."""
+    """Return a request with ``prompt`` and a generationConfig."""
     return {**asking(prompt), "generationConfig": config}
 
 
 def asking_for_weather(*turns: Json) -> Json:
-    """Return the request with a tool, ``turns`` behind its first one."""
+    """Return the request with a tool, and ``turns`` after its first turn."""
     asked = asking(WEATHER)
     return {"contents": [*asked["contents"], *turns], "tools": TOOLS}

@@ -1,8 +1,8 @@
-"""What was found, as the JSON that a user can send us and as a table for the terminal.
+"""The findings, as JSON that a user can send us and as a table for the terminal.
 
-The report holds figures, the messages with which Google refuses a form, and, unless the
-user turns that off, at most 80 characters of model text around a seam. It never holds the
-key, and nothing of the user's own: the prompts are the probe's.
+The report contains figures, Google's messages when it refuses a form, and, unless the user turns
+that off, at most 80 characters of model text around a seam. It never contains the key or any data
+of the user: the prompts are the probe's own.
 """
 
 import enum
@@ -23,13 +23,13 @@ Json = dict[str, Any]
 Figures = Mapping[str, str | int | bool | None]
 
 FORMAT = 1
-"""Changes with the prompts, the cases or the fields, so that reports can be compared."""
+"""Version of the prompts, cases and fields; reports with the same one can be compared."""
 
 _EXCERPT = 40
 
 
 class Verdict(enum.Enum):
-    """What a case says about its assumption."""
+    """The verdict on an assumption."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -46,13 +46,13 @@ class Excerpt:
 
     @classmethod
     def of(cls, seam: Seam) -> "Excerpt":
-        """Return what a report may show of a seam."""
+        """Return the part of a seam that a report may show."""
         return cls(seam.delivered[-_EXCERPT:], seam.after[:_EXCERPT])
 
 
 @attrs.frozen
 class Finding:
-    """The verdict on one case with one model; ``relied_on`` when gemproxy needs it to hold."""
+    """The verdict on one case with one model; ``relied_on``: gemproxy needs it to hold."""
 
     model: str
     case: str
@@ -64,13 +64,13 @@ class Finding:
 
     @property
     def disappoints(self) -> bool:
-        """Whether something that gemproxy relies on does not hold."""
+        """Whether an assumption that gemproxy relies on does not hold."""
         return self.relied_on and self.verdict in (Verdict.FAILS, Verdict.REFUSED)
 
 
 @attrs.define
 class Report:
-    """All findings of a run; ``complete`` once every case had its turn."""
+    """All findings of a run; ``complete``: every case was run."""
 
     server: str
     seed: int
@@ -83,7 +83,7 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether something was found to hold, and nothing that is relied on fails."""
+        """Whether at least one assumption holds, and none that gemproxy relies on fails."""
         held = any(finding.verdict is Verdict.HOLDS for finding in self.findings)
         return held and not any(finding.disappoints for finding in self.findings)
 
@@ -114,7 +114,7 @@ class Report:
         return document
 
     def table(self) -> str:
-        """Return verdicts by case and model, and why something does not hold."""
+        """Return the verdicts by case and model, with the reasons of failures."""
         models = _distinct(finding.model for finding in self.findings)
         verdicts = {(f.case, f.model): f for f in self.findings}
         rows = [["case", *models]]

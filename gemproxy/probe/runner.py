@@ -1,8 +1,7 @@
-"""Runs the cases of every model, one request at a time, and notes what they found.
+"""Runs the cases of every model, one request at a time, and records their findings.
 
-What keeps one case from an outcome (an accident, an answer that does not fit) skips that
-case; what would keep every further one from it (no quota, no network) skips the rest of
-the model.
+A problem of one case (an accident, an answer that does not fit) skips that case. A problem of all
+further cases (no quota, no network) skips the rest of the model.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +22,7 @@ class Runner:
     noted: Callable[[Finding], object]
 
     async def run(self, models: Iterable[str], cases: Sequence[Case]) -> None:
-        """Try all cases with all models."""
+        """Run all cases with all models."""
         for model in models:
             await self._probe(Bench(self.gemini, model, self.report.seed), cases)
         self.report.complete = True

@@ -1,7 +1,7 @@
-"""What one attempt said, and what it looked like on the wire.
+"""The content of one attempt, and its form on the wire.
 
-The machine keeps only what it decides by. A report says more: how many frames had
-usageMetadata, which line ends came, what the calls were.
+The machine keeps only the fields for its decisions. A report needs more: the number of frames with
+usageMetadata, the line ends, the calls.
 """
 
 import json
@@ -21,11 +21,10 @@ Part = Mapping[str, Any]
 
 @attrs.define
 class Said:
-    """One attempt so far; ``take`` adds a frame, the rest is read.
+    """One attempt so far; ``take`` adds a frame.
 
-    ``lengths`` holds for each frame how many visible characters it brought. ``calls`` are
-    the parts with a functionCall, as they came. ``garbled`` counts frames that are no JSON,
-    ``billed`` tokens.
+    ``lengths`` holds the number of visible characters of each frame. ``calls`` are the unchanged
+    parts with a functionCall. ``garbled`` counts frames that are not JSON, ``billed`` tokens.
     """
 
     frames: list[Frame] = attrs.field(factory=list)
@@ -47,7 +46,7 @@ class Said:
     billed: Billed = attrs.field(factory=Billed)
 
     def take(self, frame: Frame) -> None:
-        """Add a frame; one without data (a comment, a blank line) says nothing."""
+        """Add a frame; one without data (a comment, a blank line) has no content."""
         if frame.data is None:
             return
         self.frames.append(frame)
@@ -76,7 +75,7 @@ class Said:
             self.billed = billed(parse_usage(chunk.usage))
 
     def _take_finish(self, chunk: Chunk) -> None:
-        """Note how the answer ends: the reason that counts has no content behind it."""
+        """Record the ending: the last finishReason without content after it."""
         if chunk.finish_reason is not None:
             self.finish_reason = chunk.finish_reason
             self.finish_has_content, self.frames_after_finish = chunk.news, 0
@@ -94,13 +93,13 @@ class Said:
 
     @property
     def line_ends(self) -> str:
-        """The line ends of the frames: crlf, lf, mixed, or none where no frame came."""
+        """The line ends of the frames: crlf, lf, mixed, or none without frames."""
         kinds = {"crlf" if frame.raw.endswith(b"\r\n") else "lf" for frame in self.frames}
         return "mixed" if len(kinds) > 1 else next(iter(kinds), "none")
 
 
 def listen(stream: bytes) -> Said:
-    """Return what a whole stream says."""
+    """Return the content of a whole stream."""
     said, decoder = Said(), SSEDecoder()
     for frame in decoder.feed(stream):
         said.take(frame)
@@ -117,7 +116,7 @@ def _parts(data: bytes) -> list[Part]:
 
 
 def parts_of(candidate: object) -> list[Part]:
-    """Return the parts of a candidate; none where it does not have the usual form."""
+    """Return the parts of a candidate; none if it has an unusual form."""
     content = candidate.get("content") if isinstance(candidate, dict) else None
     parts = content.get("parts") if isinstance(content, dict) else None
     return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []

@@ -13,7 +13,7 @@ from gemproxy.probe.trials import problem_of
 
 
 async def call(bench: Bench) -> Outcome:
-    """Cut an answer in the text before its function call, and expect the call all the same."""
+    """Cut an answer in the text before its function call, and expect the call after a resume."""
     body = prompts.asking_for_weather()
     broken = await bench.break_answer(body, Place.BEFORE_SPACE, (8, 14), ahead=4)
     resumed = await resume(bench.gemini, broken, Form.ECHO)
@@ -37,7 +37,7 @@ def _call_problem(resumed: Resumed) -> str | None:
 
 
 async def signatures(bench: Bench) -> Outcome:
-    """Answer the call without its thoughtSignature, to see whether the API demands it."""
+    """Answer the call without its thoughtSignature, to test whether the API requires it."""
     body = _answering(tuple(map(_unsigned, _turn(bench))))
     signed, demand = _is_signed(bench.turn), await _demand(bench, body)
     figures = {"demanded": demand is not None, "signed": signed}
@@ -48,7 +48,7 @@ async def signatures(bench: Bench) -> Outcome:
 
 
 async def _demand(bench: Bench, body: Json) -> str | None:
-    """Return the words in which the API demands a signature, or None when it does not."""
+    """Return the API's message that requires a signature, or None if it does not."""
     try:
         await hear(bench.gemini, bench.model, json.dumps(body).encode())
     except Rejection as rejection:
@@ -59,7 +59,7 @@ async def _demand(bench: Bench, body: Json) -> str | None:
 
 
 async def function_response(bench: Bench) -> Outcome:
-    """Resume an answer to a functionResponse: model text and notice come behind that."""
+    """Resume an answer to a functionResponse, with model text and notice after it."""
     body = _answering(_turn(bench))
     broken = await bench.break_answer(body, Place.BEFORE_SPACE, (20, 60), ahead=8)
     resumed = await resume(bench.gemini, broken, Form.ECHO)
@@ -96,6 +96,6 @@ def _unsigned(part: Part) -> Json:
 
 
 def _is_signed(turn: tuple[Part, ...]) -> bool:
-    """Tell whether the first call is signed: of parallel calls Gemini signs that one."""
+    """Return whether the first call is signed; of parallel calls, Gemini signs only that."""
     calls = [part for part in turn if "functionCall" in part]
     return bool(calls and calls[0].get("thoughtSignature"))

@@ -1,7 +1,7 @@
 """The trials without tools: seams in text, thoughts, documents, native continuation, the wire.
 
-Where a model happens to answer so that the trial says nothing, it raises CannotTell with
-the reason; that is never counted as a failure.
+If a model's answer does not fit the trial, the trial raises CannotTell with the reason; this never
+counts as a failure.
 """
 
 import json
@@ -30,7 +30,7 @@ _MISSED = {
 
 
 def echo(prompt: str, place: Place, form: Form = Form.ECHO) -> Trial:
-    """Return a trial that asks for the anchor and expects it, and a flawless seam."""
+    """Return a trial that asks for the anchor, and expects it and a flawless seam."""
 
     async def trial(bench: Bench) -> Outcome:
         broken = await bench.break_answer(prompts.asking(prompt), place, _LEAST)
@@ -55,7 +55,7 @@ def _echo_problem(found: Echo, problem: str | None) -> str | None:
 
 
 def problem_of(resumed: Resumed, seam: Seam) -> str | None:
-    """Return what is wrong with a resumption as the client would see it."""
+    """Return the flaw of a resumption from the client's view, or None."""
     if resumed.diverged is not None:
         return f"the core has no use for the attempt ({resumed.diverged.value})"
     return flaw_of(seam)
@@ -64,8 +64,8 @@ def problem_of(resumed: Resumed, seam: Seam) -> str | None:
 def continued(prompt: str, place: Place, form: Form | None) -> Trial:
     """Return a trial without an anchor; a ``form`` of None is the user turn without one.
 
-    It judges the model and not what the core makes of it: nothing is dropped, and the text is
-    what the model was shown.
+    It judges the model and not the core: no text is dropped, and the delivered text is the one that
+    the notice showed.
     """
 
     async def trial(bench: Bench) -> Outcome:
@@ -124,7 +124,7 @@ async def document(bench: Bench) -> Outcome:
 
 
 async def native(bench: Bench) -> Outcome:
-    """Resume with Gemini's own token, where it gives one."""
+    """Resume with Gemini's own token, if it gives one."""
     if not bench.offers_token:
         raise CannotTell("no candidate carries a continuationToken")
     body = prompts.asking(prompts.PROSE.format("the last tram of the night"))
@@ -137,7 +137,7 @@ async def native(bench: Bench) -> Outcome:
 
 
 async def wire(bench: Bench) -> Outcome:
-    """Read an answer to its end and look at its frames."""
+    """Read an answer to its end and check its frames."""
     try:
         heard = await hear(
             bench.gemini, bench.model, json.dumps(prompts.asking(prompts.SKY)).encode()
