@@ -1,14 +1,14 @@
-"""How many function calls a request and an event cost: figures that no busy machine changes.
+"""The number of function calls of a request and of an event, equal on every machine.
 
     python bench/calls.py
 
-Time varies from hour to hour; the number of calls does not. One thread runs the proxy as it
-comes, on uvloop, and counts the functions that are called in it: those written in
-Python and those written in C. Another thread is upstream and client. It sends the next event when
-the client has the last one and the proxy waits again, so that each event is a read of its own.
+Times vary from hour to hour; the number of calls does not. One thread runs the unchanged proxy on
+uvloop and counts its calls of functions written in Python and in C. Another thread is upstream and
+client. It sends the next event when the client has the last one and the proxy waits again, so each
+event is a separate read.
 
-Shown is what one more event of a stream costs, and one more request with a stream of one event,
-each as the slope between a short run and a long one.
+The program prints the calls of one further event of a stream, and of one further request with a
+stream of one event, each as the slope between a short run and a long one.
 """
 
 import asyncio
@@ -51,13 +51,13 @@ def event(number: int, finish_reason: str | None = None) -> bytes:
 
 @attrs.define
 class Calls:
-    """Counts the calls of the thread that it is switched on in."""
+    """Counts the calls of the thread in which it is switched on."""
 
     python: int = 0
     c: int = 0
 
     def count(self, _frame: object, what: str, _argument: object) -> None:
-        """Take one event of the interpreter's."""
+        """Count one event of the interpreter."""
         self.python += what == "call"
         self.c += what == "c_call"
 
@@ -70,7 +70,7 @@ class Proxy:
     port: int = 0
 
     async def is_idle(self) -> None:
-        """Return when the proxy's loop has done what there was to do, twice over."""
+        """Return when the proxy's loop has run all pending callbacks, twice."""
         here = asyncio.get_running_loop()
         for _ in range(2):
             reading, writing = os.pipe()
@@ -83,7 +83,7 @@ class Proxy:
             os.close(writing)
 
     async def counted(self, work: Callable[[], Awaitable[None]]) -> Calls:
-        """Return what the proxy calls while ``work`` is done."""
+        """Return the calls of the proxy during ``work``."""
         calls = Calls()
         self.loop.call_soon_threadsafe(sys.setprofile, calls.count)
         await self.is_idle()
@@ -96,7 +96,7 @@ class Proxy:
 
 @contextlib.asynccontextmanager
 async def running(upstream_port: int) -> AsyncIterator[Proxy]:
-    """Run the proxy in a thread, between an upstream and whoever enters this."""
+    """Run the proxy in a thread, between an upstream and the caller."""
     proxy = Proxy(uvloop.new_event_loop())
     ready, over = threading.Event(), asyncio.Event()
 
@@ -131,7 +131,7 @@ class Play:
     client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
     async def request(self, events: int) -> None:
-        """Ask for a stream, and have it brought event by event."""
+        """Request a stream, and transfer it event by event."""
         reader, writer = self.client
         head = f"POST {PATH} HTTP/1.1\r\nHost: proxy\r\nx-goog-api-key: key\r\n"
         writer.write(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
@@ -191,7 +191,7 @@ def _slope(few: Calls, many: Calls) -> Calls:
 
 def main() -> None:
     """Print the table."""
-    gc.disable()  # its callbacks are calls, too
+    gc.disable()  # its callbacks would count as calls
     with Path(os.devnull).open("w") as nowhere:
         undo = logs.configure(level="info", stream=nowhere)
         counted = asyncio.run(figures())

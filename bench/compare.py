@@ -1,12 +1,12 @@
-"""Measure gemproxy beside other proxies, and print ratios.
+"""Compare gemproxy with other proxies, and print ratios.
 
     python bench/compare.py [--only S1b,S7] [--rounds 5] [--seconds 4] [--peers all]
                             [--before CHECKOUT] [--json FILE]
 
-Each proxy runs alone, on a core of its own, between an upstream and clients in C that are
-faster than any of them; "direct" is how fast those two are without a proxy. In every round
-each scenario is run with every proxy, one after the other and in turning order, so that a
-slow minute of the machine meets all alike. bench/README.md says how to read the result.
+Each proxy runs alone, on a core of its own, between an upstream and clients in C that are faster
+than any proxy; "direct" is the speed of these two without a proxy. Every round runs each scenario
+with every proxy, one after the other and in rotating order, so a slow minute of the machine affects
+all of them. bench/README.md explains the results.
 """
 
 import argparse
@@ -57,12 +57,12 @@ from bench.system import (
 )
 
 Entry = Contender | None
-"""Who is in a run: a proxy, or nobody (direct)."""
+"""The contender of a run: a proxy, or None (direct)."""
 
 
 @attrs.frozen
 class Step:
-    """A scenario and those who take part in it."""
+    """A scenario and its contenders."""
 
     scenario: Scenario
     entries: tuple[Entry, ...]
@@ -76,7 +76,7 @@ class _Edges:
     readings: list[float] = attrs.field(factory=list)
 
     def read(self, _: str) -> None:
-        """Take a reading."""
+        """Read the processor time."""
         self.readings.append(cpu_seconds(self.pid))
 
     @property
@@ -121,7 +121,7 @@ def _measure_proxy(
 
 
 def plan(names: Sequence[str], contenders: Sequence[Contender]) -> list[Step]:
-    """Return the steps of a round; a scenario that a goal compares with is added for gemproxy."""
+    """Return the steps of a round; add scenarios of gemproxy that a goal compares with."""
     beside = {goal.beside for goal in GOALS if goal.scenario in names and goal.beside}
     steps = []
     for name, scenario in SCENARIOS.items():
@@ -135,7 +135,7 @@ def plan(names: Sequence[str], contenders: Sequence[Contender]) -> list[Step]:
 
 
 def fitting(steps: Sequence[Step], cores: Sequence[int]) -> list[Step]:
-    """Return the steps for which there are cores, and say which are left out."""
+    """Return the steps for which there are cores, and print the omitted ones."""
     fits = []
     for step in steps:
         try:
@@ -148,7 +148,7 @@ def fitting(steps: Sequence[Step], cores: Sequence[int]) -> list[Step]:
 
 
 def in_turn(entries: Sequence[Entry], turn: int) -> list[Entry]:
-    """Return the entries in the order of round ``turn``: everybody is first once."""
+    """Return the entries in the order of round ``turn``: each is first in one round."""
     start = turn % len(entries) if entries else 0
     return [*entries[start:], *entries[:start]]
 
@@ -156,7 +156,7 @@ def in_turn(entries: Sequence[Entry], turn: int) -> list[Entry]:
 def rounds(
     steps: Sequence[Step], count: int, window_us: int, programs: Programs, cores: Sequence[int]
 ) -> Iterator[Run]:
-    """Yield the runs of all rounds; a proxy that fails to answer is out of its scenario."""
+    """Yield the runs of all rounds; drop a proxy that fails to answer from its scenario."""
     out: set[tuple[str, str]] = set()
     for turn in range(count):
         for step in steps:
@@ -177,7 +177,7 @@ def rounds(
 
 
 def _progress(text: str) -> None:
-    """Say what goes on; on a terminal in one line that is written over."""
+    """Print the progress; on a terminal in one line that is overwritten."""
     end = "\r" if sys.stderr.isatty() and not text.endswith("\n") else "\n"
     if text or end == "\r":
         sys.stderr.write(f"{text.rstrip():60}{end}")
@@ -185,7 +185,7 @@ def _progress(text: str) -> None:
 
 
 def report(runs: Sequence[Run]) -> str:
-    """Return all that is printed at the end."""
+    """Return the output for the end of the run."""
     table = Table(with_added_latency(runs))
     present = {run.scenario for run in runs}
     lines = [
@@ -198,7 +198,7 @@ def report(runs: Sequence[Run]) -> str:
 
 
 def _at_rest(table: Table, scenarios: Sequence[str]) -> list[str]:
-    """Return how long each proxy took to its first answer, and its memory then."""
+    """Return the time of each proxy to its first answer, and its memory then."""
     rows = [["", "start to first answer ms", "idle MB"]]
     for scenario in scenarios[:1]:
         for name in table.contenders(scenario):
@@ -210,7 +210,7 @@ def _at_rest(table: Table, scenarios: Sequence[str]) -> list[str]:
 
 
 def choose_contenders(wanted: str, checkout: Path | None = None) -> list[Contender]:
-    """Return whom ``--peers`` names, gemproxy included, without those that are not installed.
+    """Return the contenders of ``--peers`` that are installed, with gemproxy.
 
     ``checkout`` holds another state of gemproxy, which is compared as "before".
     """
@@ -228,7 +228,7 @@ def choose_contenders(wanted: str, checkout: Path | None = None) -> list[Contend
 
 
 def as_json(runs: Sequence[Run], options: argparse.Namespace) -> str:
-    """Return the runs, and what one has to know of the machine, as JSON."""
+    """Return the runs, and the facts about the machine, as JSON."""
     document = {
         "python": platform.python_version(),
         "kernel": platform.release(),

@@ -1,7 +1,7 @@
-"""Who is compared: how each proxy is started, and how a request reaches Gemini through it.
+"""The contenders: the start of each proxy, and the way of a request through it to Gemini.
 
-Each is run as its users run it, with its log at the usual level in a file. Limits that a
-scenario would only run into (connections, descriptors) are lifted for all.
+Each runs as its users run it, with its log at the usual level in a file. Limits that a scenario
+would reach (connections, descriptors) are raised for all.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ class NoAnswer(Exception):
 
 @attrs.frozen
 class Site:
-    """Where a proxy is to be run: its ports, its processes, a folder for its files."""
+    """The site of a proxy: its ports, its processes, a folder for its files."""
 
     port: int
     upstream_port: int
@@ -50,8 +50,8 @@ class Site:
 class Contender:
     """One proxy.
 
-    ``command`` returns the command for a site; ``missing`` says what has to be installed, or
-    is empty. ``prefix`` goes before Gemini's paths and ``headers`` are for it alone.
+    ``command`` returns the command for a site. ``missing`` names a program to install, or is empty.
+    ``prefix`` goes before Gemini's paths; only this proxy gets ``headers``.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Contender:
     several_processes: bool = False
 
     def can_run(self, scenario: Scenario) -> bool:
-        """Tell whether the scenario says anything about this proxy."""
+        """Return whether the scenario is meaningful for this proxy."""
         if scenario.cut_at and not self.repairs:
             return False
         return scenario.cores == 1 or self.several_processes
@@ -72,7 +72,7 @@ class Contender:
 
 @attrs.frozen
 class Running:
-    """A proxy that answers: its process, its port, and the seconds that it took to do so."""
+    """A running proxy: its process, its port, and the seconds to its first answer."""
 
     pid: int
     port: int
@@ -84,7 +84,7 @@ def run(contender: Contender, upstream_port: int, cores: frozenset[int]) -> Iter
     """Run a proxy until the exit. Raises NoAnswer, with the end of its log."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # nginx's workers are another user when it is started by root
+        folder.chmod(0o755)  # nginx's workers have another user if root starts it
         site = Site(free_port(), upstream_port, len(cores), folder)
         environment = {**_clean(os.environ), **contender.environment(site)}
         log = folder / "log"
@@ -100,12 +100,12 @@ def run(contender: Contender, upstream_port: int, cores: frozenset[int]) -> Iter
 
 
 def _clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without what could be a setting of a proxy."""
+    """Return the environment without variables that could be a setting of a proxy."""
     return {name: environ[name] for name in ("HOME", "LANG", "PATH") if name in environ}
 
 
 def _first_answer(contender: Contender, port: int, began: float) -> float:
-    """Ask until the proxy has an answer of the upstream; return the seconds since ``began``."""
+    """Ask until the proxy forwards an answer; return the seconds since ``began``."""
     while (now := time.monotonic()) - began < _START_SECONDS:
         with contextlib.suppress(OSError, http.client.HTTPException):
             if _ask(contender, port) == http.HTTPStatus.OK:
@@ -172,7 +172,7 @@ def _litellm_environment(site: Site) -> dict[str, str]:
     return {
         "GEMINI_API_BASE": site.upstream,
         "GEMINI_API_KEY": "test-key",
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it fetches one at each start
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # otherwise it fetches one at each start
         "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # it listens on loopback
     }
 
@@ -185,7 +185,7 @@ GEMPROXY = Contender(name="gemproxy", command=_gemproxy, repairs=True, several_p
 
 
 def before(checkout: Path) -> Contender:
-    """Return gemproxy as another checkout has it, for ratios of a change within one run."""
+    """Return gemproxy of another checkout, to measure a change within one run."""
     return attrs.evolve(
         GEMPROXY,
         name="before",
@@ -209,7 +209,7 @@ CONTENDERS = (
     ),
     GEMPROXY,
 )
-"""Those that are compared unless others are asked for."""
+"""The default contenders."""
 
 OTHERS = (
     Contender(
@@ -220,4 +220,4 @@ OTHERS = (
         prefix="/gemini",
     ),
 )
-"""Those that ``--peers all`` adds."""
+"""The contenders that ``--peers all`` adds."""

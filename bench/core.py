@@ -1,10 +1,10 @@
-"""What one event costs in the core: bytes of a read in, bytes of a write out.
+"""The cost of one event in the core: bytes of a read in, bytes of a write out.
 
     python bench/core.py
 
 Prints microseconds per event on one core, the minimum over rounds, for the whole core and
 for its parts, and the ratio of each to a bare decode of the same JSON by the standard
-library in the same run. Times alone say little on another machine; the ratios travel.
+library in the same run. The ratios are comparable between machines; the times are not.
 """
 
 import json
@@ -50,7 +50,7 @@ FRAME = b"data: " + EVENT + b"\r\n\r\n"
 
 
 def per_event(work: Callable[[], object], events: int) -> float:
-    """Return the microseconds that ``work`` takes for each of its events, at best."""
+    """Return the microseconds of ``work`` for each of its events, in the best round."""
     repeats = max(1, 20_000 // events)
     return min(timeit.repeat(work, number=repeats, repeat=ROUNDS)) / repeats / events * 1e6
 
@@ -64,7 +64,7 @@ def whole_core(block: bytes) -> Callable[[], object]:
 
 
 def machine_alone() -> Callable[[], object]:
-    """Return the work of the machine for one event that is decoded already."""
+    """Return the work of the machine for one decoded event."""
     machine = StreamMachine(StreamRequest(b"{}"))
     machine.receive(Opened())
     received = Received(Frame(FRAME, EVENT), read(EVENT))

@@ -1,12 +1,12 @@
-"""How long a JSON answer that was cut holds up the event loop while it is joined.
+"""How long joining a cut JSON answer blocks the event loop.
 
     python bench/documents.py
 
-An answer of like values is cut in the middle, and the rest of it comes: echoed, told again from
-the beginning, without a key that the schema requires, or in one long string. Printed is, for each
-length, the longest single step of the core in milliseconds: of joining, between two of which the
-loop serves others, and of making the next request, which has to hold the text so far. The figure
-is the least over the rounds, so that another process's work is not counted.
+An answer of similar values is cut in the middle, and the rest comes: echoed, repeated from the
+beginning, without a key that the schema requires, or in one long string. The program prints for
+each length the longest single step of the core in milliseconds: of joining, where the loop serves
+others between two steps, and of making the next request, which must contain the text so far. The
+figure is the lowest of the rounds, which excludes work of other processes.
 """
 
 import json
@@ -28,7 +28,7 @@ from gemproxy.core.wire.sse import SSEDecoder
 
 ROUNDS = 3
 LENGTHS = (30_000, 1_000_000, 20_000_000)
-MANY = 10_000_000  # characters, of which one round takes half a minute
+MANY = 10_000_000  # characters; one round takes half a minute
 PER_FRAME, PER_READ = 400, 50
 SCHEMA = {"type": "OBJECT", "required": ["total"]}
 
@@ -45,7 +45,7 @@ def string(length: int) -> str:
 
 
 def _with_middle(text: str) -> tuple[str, int]:
-    """Return a text with something unique in its middle, and where to cut behind it."""
+    """Return a text with a unique passage in its middle, and the offset after it."""
     at = len(text) // 2
     at = text.index('{"id"', at) if '{"id"' in text[at:] else at
     mark = '"here the connection broke", ' if text[at] == "{" else "here the connection broke "
@@ -58,11 +58,11 @@ CASES: dict[str, tuple[Callable[[int], str], bool]] = {
     "a key is missing": (lambda length: rows(length, "}"), False),
     "one string": (string, False),
 }
-"""Names -> the document, and whether the model tells it again."""
+"""Names -> the document, and whether the model repeats it."""
 
 
 def reads(text: str, finish: str | None) -> Iterator[bytes]:
-    """Yield what an upstream sends that says ``text``, read by read."""
+    """Yield the bytes of an upstream's answer with ``text``, read by read."""
     frames = []
     for at in range(0, len(text), PER_FRAME):
         candidate: dict[str, Any] = {
@@ -76,7 +76,7 @@ def reads(text: str, finish: str | None) -> Iterator[bytes]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Return the milliseconds of processor time that ``work`` takes."""
+    """Return the processor time of ``work`` in milliseconds."""
     began = time.thread_time()
     work()
     return (time.thread_time() - began) * 1000

@@ -1,8 +1,8 @@
-"""From what was counted in a run to figures, ratios and a table.
+"""Figures, ratios and tables from the counts of a run.
 
-A machine is faster in one minute than in the next, so a figure alone says little: what
-travels is the ratio of two figures of one round. Ratios are made round by round, and given
-as minimum, median and maximum over the rounds.
+The speed of a machine varies from minute to minute, so only the ratio of two figures of one round
+is comparable. Ratios are computed for each round and shown as minimum, median and maximum over the
+rounds.
 """
 
 import statistics
@@ -16,14 +16,14 @@ Figures = Mapping[str, float]
 """Key of a metric -> value, of one run."""
 
 DIRECT = "direct"
-"""The name under which clients and upstream stand without a proxy between them."""
+"""The name of the runs without a proxy between clients and upstream."""
 
 
 @attrs.frozen(kw_only=True)
 class Counted:
-    """What one run of a proxy has to say beside what the clients saw.
+    """The measurements of a proxy's run, besides those of the clients.
 
-    ``cpu_seconds`` is what the proxy used in the measured window; sizes are bytes.
+    ``cpu_seconds`` is the proxy's processor time in the measured window; sizes are bytes.
     """
 
     cpu_seconds: float = 0.0
@@ -57,7 +57,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def figures(scenario: Scenario, report: Mapping[str, float], counted: Counted) -> dict[str, float]:
-    """Return the figures of a run: the clients' own, and those made of them."""
+    """Return the figures of a run: the clients' own, and derived ones."""
     seconds, events = report["seconds"], report["events"]
     growth = max(0, counted.peak_bytes - counted.idle_bytes)
     found = {
@@ -78,7 +78,7 @@ def figures(scenario: Scenario, report: Mapping[str, float], counted: Counted) -
 
 
 def with_added_latency(runs: Iterable[Run]) -> list[Run]:
-    """Return the runs with what each proxy adds to the direct way in its own round."""
+    """Return the runs with the time that each proxy adds to the direct way in its round."""
     runs = list(runs)
     direct = {(run.scenario, run.round): run.figures for run in runs if run.contender == DIRECT}
     return [
@@ -100,7 +100,7 @@ def _added(own: Figures, direct: Figures) -> dict[str, float]:
 
 @attrs.frozen
 class Table:
-    """Runs, looked up by scenario, contender and metric."""
+    """Runs, indexed by scenario, contender and metric."""
 
     runs: Sequence[Run]
 
@@ -113,19 +113,18 @@ class Table:
         }
 
     def contenders(self, scenario: str) -> list[str]:
-        """Return who ran in a scenario, in the order of the first round."""
+        """Return the contenders of a scenario, in the order of the first round."""
         return list(dict.fromkeys(run.contender for run in self.runs if run.scenario == scenario))
 
     def figure(self, key: str, whose: tuple[str, str]) -> Spread | None:
-        """Return a figure of a (scenario, contender) over the rounds, None without any."""
+        """Return a figure of a (scenario, contender) over the rounds; None without any."""
         values = list(self.by_round(*whose, key).values())
         return spread(values) if values else None
 
     def ratio(self, key: str, one: tuple[str, str], other: tuple[str, str]) -> Spread | None:
         """Return the ratio of two figures, each of a (scenario, contender), over the rounds.
 
-        None when there is no round that has both; a round whose divisor is not positive has
-        no ratio either.
+        None if no round has both; a round with a divisor that is not positive has no ratio.
         """
         above, below = self.by_round(*one, key), self.by_round(*other, key)
         ratios = [above[r] / below[r] for r in sorted(above) if below.get(r, 0) > 0]
@@ -146,7 +145,7 @@ def span(values: Spread, decimals: int = 0) -> str:
 
 
 def lines_of(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the rows as lines with aligned columns: the first to the left, others right."""
+    """Return the rows as lines with columns, the first left-aligned, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -185,7 +184,7 @@ def _ratios(table: Table, scenario: Scenario, subject: str, other: str) -> Itera
 
 
 def _failures(table: Table, scenario: Scenario, present: Sequence[str]) -> Iterable[str]:
-    """Yield a line for each contender whose answers were not all good."""
+    """Yield a line for each contender with bad answers."""
     for name in present:
         bad, late = (
             sum(table.by_round(scenario.name, name, key).values()) for key in ("bad", "unfinished")

@@ -1,4 +1,4 @@
-"""What gemproxy is meant to reach, as ratios to others in the same round."""
+"""gemproxy's goals, as ratios to others in the same round."""
 
 import attrs
 
@@ -9,11 +9,11 @@ from bench.scenarios import CPU, DOWN, EVENTS, FIRST, GROWTH, MEMORY, P50, P99, 
 
 @attrs.frozen
 class Goal:
-    """A bound for a ratio of gemproxy, and what to go for beyond it.
+    """A bound for a ratio of gemproxy, and a goal beyond it.
 
     ``against`` is a contender in the same scenario, or gemproxy in the scenario ``beside``.
-    Whether a bound is an upper or a lower one follows from the metric. A bound that is not
-    ``relative`` is one for the figure itself.
+    The metric determines whether a bound is an upper or a lower one. A bound that is not
+    ``relative`` applies to the figure itself.
     """
 
     scenario: str
@@ -25,14 +25,14 @@ class Goal:
     relative: bool = True
 
     def value(self, table: Table) -> Spread | None:
-        """Return what was measured, or None where it was not."""
+        """Return the measured values, or None if there are none."""
         own = (self.scenario, GEMPROXY.name)
         if not self.relative:
             return table.figure(self.metric.key, own)
         return table.ratio(self.metric.key, own, (self.beside or self.scenario, self.against))
 
     def verdict(self, value: Spread) -> str:
-        """Return what the median says."""
+        """Return the verdict of the median."""
         if self._within(value.middle, self.aim):
             return "aim"
         return "met" if self._within(value.middle, self.bound) else "MISSED"

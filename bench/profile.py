@@ -1,10 +1,10 @@
-"""Where gemproxy spends its time under load: the functions with the most time of their own.
+"""gemproxy's use of time under load: the functions with the most time of their own.
 
     python bench/profile.py [--scenario S1b] [--seconds 5] [--top 25] [--native]
 
-Samples with py-spy from outside (bench/setup installs it; it needs root or ptrace), at the
-figures of compare.py. Where it cannot be had, cProfile measures from inside: it makes calls
-of small functions look dearer than they are, and its figures contain the start.
+py-spy samples from outside (bench/setup installs it; it needs root or ptrace), with the loads of
+compare.py. Without py-spy, cProfile measures from inside: it overstates calls of small functions,
+and its figures include the start.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
-    # In place of this folder, where this very file would hide the profile that cProfile imports.
+    # In place of this folder, where this file would hide the module profile that cProfile imports.
     sys.path[0] = str(ROOT)
 
 import attrs
@@ -35,7 +35,7 @@ PY_SPY = BUILD / "peers/bin/py-spy"
 SAMPLES = BUILD / "profile.txt"
 STATISTICS = BUILD / "profile.pstats"
 _RATE = 500  # samples per second
-_WRITER = "QueueListener._monitor"  # the log's thread: py-spy takes its waiting for work
+_WRITER = "QueueListener._monitor"  # the log's thread: py-spy counts its waiting as work
 _LINE = re.compile(r":\d+\)$")
 _BEFORE_PACKAGE = re.compile(
     rf"(?<=\()(?:.*site-packages/|.*/lib/python[\d.]+/|{re.escape(str(ROOT))}/)"
@@ -44,7 +44,7 @@ _BEFORE_PACKAGE = re.compile(
 
 @attrs.frozen
 class Share:
-    """A function with its share of all time: its own, and with what it calls."""
+    """A function with its share of all time: its own, and including its calls."""
 
     function: str
     own: float
@@ -67,10 +67,10 @@ def shares_of_stacks(lines: Iterable[str]) -> list[Share]:
 
 
 def shares_of_calls(statistics: pstats.Stats) -> list[Share]:
-    """Return the shares from what cProfile wrote."""
+    """Return the shares from cProfile's output."""
     own: collections.Counter[str] = collections.Counter()
     total: collections.Counter[str] = collections.Counter()
-    # typeshed does not know the table that pstats is about
+    # typeshed lacks the table of pstats
     table = statistics.stats  # type: ignore[attr-defined]
     for (file, _, function), (_, _, own_seconds, with_calls, _) in table.items():
         name = short_name(f"{function} ({file})")
@@ -117,7 +117,7 @@ def _sampling(pid: int, seconds: int, *, native: bool) -> Iterator[None]:
 def by_sampling(
     scenario: Scenario, programs: Programs, seconds: int, *, native: bool
 ) -> list[Share]:
-    """Return the shares that py-spy sees while the load runs."""
+    """Return the shares that py-spy samples during the load."""
     window_us = (seconds + 1) * 1_000_000
     with (
         programs.upstream(scenario, window_us) as upstream_port,

@@ -19,12 +19,12 @@ _PATIENCE_SECONDS = 10
 
 
 class LoadFailed(Exception):
-    """A program of the load could not be built, or did not do its work."""
+    """A program of the load could not be built, or failed."""
 
 
 @attrs.frozen
 class Programs:
-    """The compiled programs, and the cores that they run on."""
+    """The compiled programs, and their cores."""
 
     upstream_program: Path
     client_program: Path
@@ -59,7 +59,7 @@ class Programs:
         headers: Sequence[str] = (),
         at_edge: Callable[[str], None] = lambda _: None,
     ) -> dict[str, float]:
-        """Put the load of a scenario on ``port``; return what client.c reports.
+        """Run the load of a scenario on ``port``; return the report of client.c.
 
         ``at_edge`` is called with "begin" and "end" at the edges of the measured window.
         """
@@ -95,7 +95,7 @@ def flags(arguments: Mapping[str, object]) -> list[str]:
 
 
 def compile_programs(folder: Path, cores: Cores) -> Programs:
-    """Compile both programs into ``folder``. Raises LoadFailed when there is no compiler."""
+    """Compile both programs into ``folder``. Raises LoadFailed without a compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise LoadFailed("There is no C compiler (cc); bench/setup installs one on Debian.")

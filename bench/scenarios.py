@@ -1,4 +1,4 @@
-"""What is measured: the load of each scenario and the figures that it is for.
+"""The scenarios: their loads, and the figures that they measure.
 
 S1   64 streams of 200 events at full speed, a write for each event
 S1b  the same in writes of 64 KiB: the limit in bulk
@@ -6,11 +6,11 @@ S2   500 streams with an event every 20 ms: processor time per event
 S2L  50 such streams: latency without saturation
 S2W  twice the streams of S2 for two processes on two cores
 S3   2,000 streams with an event every 200 ms: memory
-S4   64 connections, answers of 2 KB that are no streams
+S4   64 connections, unary answers of 2 KB
 S5   one connection: time to the first event
 S6   one connection: an event of 20 MB down
 S6u  one connection: a request of 10 MB up
-S7   S1b with every stream cut once in the middle: what a resume costs
+S7   S1b with every stream cut once in the middle: the cost of a resume
 """
 
 import attrs
@@ -20,7 +20,7 @@ _MICROSECONDS = 1_000_000
 
 @attrs.frozen(kw_only=True)
 class Metric:
-    """One figure: its key in the results, its name and unit, and which way is better."""
+    """One figure: its key in the results, its name and unit, and the better direction."""
 
     key: str
     title: str
@@ -43,12 +43,12 @@ GROWTH = Metric(key="growth_in_events", title="memory / event", decimals=2)
 
 @attrs.frozen(kw_only=True)
 class Scenario:
-    """One load, and what is read off it.
+    """One load and its figures.
 
     ``pace_us`` is the time between two events of a stream, 0 for full speed; with a pace each
-    connection has one stream, which lasts longer than the measurement. ``write_bytes`` is how
-    much the upstream gathers. ``events`` is 0 for answers that are no streams. Cut streams
-    need a proxy that repairs.
+    connection has one stream, which lasts longer than the measurement. ``write_bytes`` is the size
+    of the upstream's writes. ``events`` is 0 for unary answers. Cut streams need a proxy that
+    repairs.
     """
 
     name: str
@@ -71,17 +71,17 @@ class Scenario:
         return f"/v1beta/models/bench:{method}"
 
     def warm_up_us(self) -> int:
-        """Return the time before the measurement: until all streams flow and code is warm."""
+        """Return the seconds before the measurement, until all streams flow and code is warm."""
         return self.ramp_us + _MICROSECONDS // 2
 
     def events_of_stream(self, window_us: int) -> int:
-        """Return how many events a stream has: paced ones have to last until the end."""
+        """Return the number of a stream's events; paced streams must last until the end."""
         if not self.pace_us:
             return self.events
         return (self.warm_up_us() + window_us) // self.pace_us + 1
 
 
-# The ramps are no multiples of the pace, so that the streams' events are spread evenly.
+# The ramps are not multiples of the pace, so the events of the streams are spread evenly.
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (

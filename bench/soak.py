@@ -1,13 +1,12 @@
-"""Let gemproxy serve for a long time while everything goes wrong, and see what grows.
+"""Run gemproxy for a long time under all kinds of faults, and measure growth.
 
     python bench/soak.py [--minutes 20] [--clients 16] [--seed 0] [--every 5] [--json FILE]
 
-The proxy is a real process between a fake Gemini that breaks off, stalls and errs at random
-(bench/soak_upstream.py) and clients that check every character (bench/soak_clients.py); each
-has a core of its own where there are three. Printed are the slopes of memory, descriptors and
-tasks per hour, the same at rest before and after, and what the clients got. The exit status
-is 1 when an answer was wrong, when the proxy met an error that it did not expect, or when it
-holds more at rest than before.
+The proxy is a real process between a fake Gemini that breaks off, stalls and fails at random
+(bench/soak_upstream.py) and clients that check every character (bench/soak_clients.py); each has
+its own core if there are three. The program prints the slopes of memory, descriptors and tasks per
+hour, the same at rest before and after, and the answers of the clients. The exit status is 1 if an
+answer was wrong, if the proxy met an unexpected error, or if it holds more at rest than before.
 """
 
 import argparse
@@ -46,7 +45,7 @@ FLAGS = {
     "repair.max_resumes": 50,
     "repair.max_frame_bytes": 1 << 20,
 }
-"""Settings that shorten the waits, so that more can go wrong in an hour."""
+"""Settings with short waits, for more faults in an hour."""
 
 START_UP = 0.2
 _REST_SECONDS = 60.0
@@ -55,7 +54,7 @@ _START_SECONDS = 20.0
 
 @attrs.frozen(eq=False)
 class Watched:
-    """The proxy of the soak, by the lines that it writes about itself."""
+    """The proxy of the soak, seen through its own report lines."""
 
     report: Path
 
@@ -113,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def cores() -> Cores:
-    """Return a core for each party, or all for all where there are fewer than three."""
+    """Return a core for each party, or all cores for all if there are fewer than three."""
     available = sorted(os.sched_getaffinity(0))
     try:
         return share_out(available, 1)
@@ -160,7 +159,7 @@ def _upstream(seed: int, core: frozenset[int]) -> Iterator[tuple[subprocess.Pope
 
 
 def _violations(upstream: subprocess.Popen[str]) -> list[str]:
-    """End the upstream and return what it has seen clients do wrong."""
+    """End the upstream and return the violations that it has seen."""
     assert upstream.stdout is not None
     upstream.send_signal(signal.SIGTERM)
     seen: list[str] = json.loads(upstream.stdout.readline())
@@ -186,14 +185,14 @@ def _proxy(
 
 
 async def _warm_up(base: str) -> None:
-    """Have the proxy log a request, by which it opens its log file; the upstream gets none."""
+    """Make the proxy log a request, which opens its log file; the upstream gets no request."""
     async with asyncio.timeout(_START_SECONDS):
-        while not _asked(base):  # noqa: ASYNC110 (nobody tells that the proxy listens)
+        while not _asked(base):  # noqa: ASYNC110 (no event shows that the proxy listens)
             await asyncio.sleep(0.1)
 
 
 def _asked(base: str) -> bool:
-    """Make a request that goes no further than the proxy; tell whether it could be made."""
+    """Make a request that ends at the proxy; return whether that was possible."""
     connection = http.client.HTTPConnection(base.removeprefix("http://"))
     with contextlib.closing(connection), contextlib.suppress(ConnectionRefusedError):
         connection.request("GET", "/v1beta/../models")

@@ -1,7 +1,7 @@
-"""The clients of a soak: each asks for one thing after another and looks closely at what it gets.
+"""The clients of a soak: each sends one request after another and checks the answers.
 
-They stream (events and arrays), call plainly, pass through, upload and fetch files, and now
-and then leave in the middle. What each does next comes from the seed.
+They stream (events and arrays), make unary calls, use routes that pass through, upload and fetch
+files, and sometimes leave in the middle. The seed determines each next request.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ Json = dict[str, Any]
 
 
 class Wrong(Exception):
-    """What came is not what was told, and no honest error either."""
+    """The answer is neither the upstream's nor an honest error."""
 
 
 @attrs.define(eq=False)
 class Client:
-    """One client: asks ``base`` until it is told to stop, and counts into ``totals``."""
+    """One client: sends requests to ``base`` until its end, and counts in ``totals``."""
 
     name: str
     base: str
@@ -45,7 +45,7 @@ class Client:
     rng: random.Random
 
     async def run(self, until: float) -> None:
-        """Ask for one thing after another until ``until`` (time.monotonic)."""
+        """Send one request after another until ``until`` (time.monotonic)."""
         kinds: Mapping[str, tuple[Callable[[], Awaitable[bool]], int]] = {
             "stream": (self._stream, 60),
             "array": (self._array, 12),
@@ -181,7 +181,7 @@ def _documents(body: bytes) -> list[Json]:
 
 
 def events(body: bytes) -> list[Json]:
-    """Return the documents of an event stream. Raises Wrong where it is not cleanly framed."""
+    """Return the documents of an event stream. Raises Wrong if its framing is broken."""
     *whole, rest = body.replace(b"\r\n", b"\n").split(b"\n\n")
     if rest:
         raise Wrong(f"the stream ends inside an event: {rest[-80:]!r}")

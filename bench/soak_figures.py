@@ -1,6 +1,6 @@
-"""What a soak has to say: samples of the proxy, slopes through them, what the clients counted.
+"""The results of a soak: samples of the proxy, slopes through them, the counts of the clients.
 
-Nothing here runs or waits for anything.
+This module only computes; it runs nothing.
 """
 
 import collections
@@ -43,9 +43,9 @@ class Slope:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> Slope:
-    """Return the least-squares line through (seconds, value); of fewer than three there is none.
+    """Return the least-squares line through (seconds, value); NaN for fewer than three points.
 
-    The error is that of independent samples, so with a slow sawtooth it is too small.
+    The error assumes independent samples, so it is too small for a slow sawtooth.
     """
     if len(points) < 3:  # noqa: PLR2004 (two points are always on a line)
         return Slope(math.nan, math.nan)
@@ -59,7 +59,7 @@ def slope(points: Sequence[tuple[float, float]]) -> Slope:
 
 
 def after_start_up(samples: Sequence[Sample], share: float) -> list[Sample]:
-    """Return the samples behind the first ``share`` of the time: caches and pools fill there."""
+    """Return the samples after the first ``share`` of the time, when caches and pools fill."""
     if not samples:
         return []
     first, last = samples[0].at, samples[-1].at
@@ -68,10 +68,10 @@ def after_start_up(samples: Sequence[Sample], share: float) -> list[Sample]:
 
 @attrs.define
 class Totals:
-    """What the clients got.
+    """The answers of the clients.
 
-    ``wrong`` describes answers that no client may get: a text that is not the one that was told,
-    or no beginning of it; a clean end without a finishReason. ``errors`` are honest.
+    ``wrong`` describes forbidden answers: a text that is not the upstream's or a beginning of it,
+    or a clean end without a finishReason. ``errors`` are honest.
     """
 
     begun: collections.Counter[str] = attrs.field(factory=collections.Counter)
@@ -83,7 +83,7 @@ class Totals:
 
 @attrs.frozen(kw_only=True)
 class Soak:
-    """A soak that is over; ``counts`` are the proxy's own: requests, attempts, causes, failures."""
+    """A finished soak; ``counts`` are the proxy's: requests, attempts, causes, failures."""
 
     samples: Sequence[Sample]
     before: Sample
@@ -95,7 +95,7 @@ class Soak:
 
     @property
     def faults(self) -> list[str]:
-        """What must not be: a soak with any of these has failed."""
+        """The faults; a soak with any of them has failed."""
         found = [f"WRONG: {wrong}" for wrong in self.totals.wrong]
         found += [f"the upstream saw: {violation}" for violation in self.violations]
         if failures := self.counts.get("failures", 0):

@@ -2,9 +2,9 @@
 
     python bench/soak_proxy.py REPORT SECONDS LOG FLAG...
 
-Every SECONDS a line of JSON is added to the file REPORT: what the process holds, and what it
-has counted since its start. LOG is its log file, the rest are flags of gemproxy. Only from
-inside can the tasks of the loop be counted, and no user wants a route that tells them.
+Every SECONDS it adds a line of JSON to the file REPORT: the resources of the process, and its
+counts since the start. LOG is its log file, the rest are flags of gemproxy. The tasks of the loop
+can be counted only from inside the process, and users do not need a route for that.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from gemproxy.web.app import create_app
 
 
 class Counting(logging.Handler):
-    """Counts what the access log says, and the errors that nobody expected."""
+    """Counts the figures of the access log, and unexpected errors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Counting(logging.Handler):
         self.causes: collections.Counter[str] = collections.Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a record; logging calls this."""
+        """Count a record; logging calls this."""
         if record.name == "gemproxy.access":
             self.requests += 1
             self.repairs += max(getattr(record, "attempts", 1) - 1, 0)
@@ -77,7 +77,7 @@ class Sampler:
         self._sample(app, asyncio.get_running_loop())
 
     def _sample(self, app: web.Application, loop: asyncio.AbstractEventLoop) -> None:
-        """Write a line, and see to the next one: a timer, because a task would count itself."""
+        """Write a line and set a timer for the next one; a task would count itself."""
         line = {
             "at": time.monotonic() - self.began,
             "rss": memory(_me(), "VmRSS"),

@@ -1,10 +1,10 @@
-"""The upstream of a soak: a fake Gemini whose models each go wrong in a way of their own.
+"""The upstream of a soak: a fake Gemini whose models each have faults of their own.
 
     python bench/soak_upstream.py SEED
 
-Prints ``listening PORT``, and at SIGTERM one line of JSON: the violations that it saw. The
-faults come from the seed, and every conversation that was answered to its end starts over
-with them, so a soak can last for ever in the same memory.
+It prints ``listening PORT``, and at SIGTERM one line of JSON: the violations that it saw. The seed
+determines the faults. Every completely answered conversation starts over with them, so a soak can
+last for any time in constant memory.
 """
 
 import asyncio
@@ -29,17 +29,17 @@ ANSWERS = ("story", "chinese", "emoji", "table", "thinking")
 MODELS_OF_EACH = 8
 EVENT_SECONDS = 0.004
 
-# No "garbage": a server that told it thinks that it answered, and starts over with it for ever.
+# No "garbage": after it the server considers the answer complete and repeats it for ever.
 _AT_BYTES = ("clean", "fin", "rst", "truncated-chunk", "bad-chunk", "short-length")
 _AT_EVENTS = ("error:503", "raw-error:503", "finish:OTHER", "endless-line")
 _OF_THE_WHOLE = ("status:500", "status:503", "status:429,retry=0.05", "empty", "drip:40")
 _OF_STREAMS = ("html", "bad-gzip", "refuse", "stall@headers", "none")
 _TAKEN_UP = (Behaviour.ECHO, Behaviour.PLAIN, Behaviour.THINK_FIRST)
-"""What is joined exactly wherever it is cut; a model that repeats more may say a line twice."""
+"""Behaviours that join exactly at any cut; repeating more could double a line."""
 
 
 def stream_faults(rng: random.Random) -> Iterator[str]:
-    """Yield what goes wrong with a model's streams, attempt by attempt, as chaos spells it."""
+    """Yield the faults of a model's streams, attempt by attempt, in the grammar of chaos."""
     for _ in range(rng.randint(0, 4)):
         kind = rng.choice((*_AT_BYTES, *_AT_BYTES, *_AT_EVENTS, *_OF_THE_WHOLE, *_OF_STREAMS))
         if kind in _AT_BYTES:
@@ -51,7 +51,7 @@ def stream_faults(rng: random.Random) -> Iterator[str]:
 
 
 def unary_faults(rng: random.Random) -> Iterator[str]:
-    """Yield what goes wrong with a model's plain calls."""
+    """Yield the faults of a model's unary calls."""
     for _ in range(rng.randint(0, 3)):
         kind = rng.choice((*_AT_BYTES, *_OF_THE_WHOLE))
         yield f"{kind}@{rng.randint(0, 2000)}" if kind in _AT_BYTES else kind

@@ -1,6 +1,6 @@
-"""What the bench asks of Linux: cores, descriptors, ports, and what processes have used.
+"""The bench's calls to Linux: cores, descriptors, ports, and the usage of processes.
 
-A proxy is measured as a family: the process that was started and all its descendants.
+A proxy is measured as a family: the started process and all its descendants.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _GRACE_SECONDS = 5.0
 
 @attrs.frozen
 class Cores:
-    """Who runs where, as sets of CPU numbers; nobody shares the proxy's."""
+    """The cores of each party, as sets of CPU numbers; the proxy's are exclusive."""
 
     proxy: frozenset[int]
     upstream: frozenset[int]
@@ -31,9 +31,9 @@ class Cores:
 def share_out(available: Sequence[int], proxy: int) -> Cores:
     """Give ``proxy`` cores to the proxy and one each to upstream and client, from the last.
 
-    The first cores stay free for the rest of the machine where there are enough. Where one is
-    missing, upstream and client share theirs: proxies can be compared then, but the load may be
-    the limit of a fast one. Raises ValueError when there are too few.
+    If there are enough, the first cores stay free for the rest of the machine. If one is missing,
+    upstream and client share a core: proxies can still be compared, but the load may limit a fast
+    one. Raises ValueError if there are too few.
     """
     if len(available) == proxy + 1:
         last = frozenset(available[-1:])
@@ -51,7 +51,7 @@ def raise_descriptor_limit() -> None:
 
 
 def free_port() -> int:
-    """Return a port of the loopback that nobody listens on now."""
+    """Return a free port of the loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -69,12 +69,12 @@ def started(
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a command on some cores, and end it and its descendants at the exit.
 
-    With ``log`` all that it prints goes there, else its standard output is a pipe.
+    With ``log`` its output goes there, else its standard output is a pipe.
     """
     with contextlib.ExitStack() as stack:
         output = subprocess.PIPE if log is None else stack.enter_context(log.open("w"))
         before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, cores)  # what is started inherits it
+        os.sched_setaffinity(0, cores)  # the started process inherits it
         try:
             process = subprocess.Popen(
                 list(map(str, command)),
@@ -93,7 +93,7 @@ def started(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a process group in order, and what is left of it without ceremony."""
+    """Terminate a process group, and kill the rest of it."""
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -106,7 +106,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def family(pid: int, proc: Path = PROC) -> list[int]:
-    """Return the process ``pid`` and all that descend from it and live."""
+    """Return the process ``pid`` and its living descendants."""
     found = [pid]
     for member in found:
         for children in proc.glob(f"{member}/task/*/children"):
@@ -116,7 +116,7 @@ def family(pid: int, proc: Path = PROC) -> list[int]:
 
 
 def cpu_seconds(pid: int, proc: Path = PROC) -> float:
-    """Return the processor time that the family has used; a clock tick is its grain."""
+    """Return the processor time of the family, in steps of a clock tick."""
     return sum(_ticks(member, proc) for member in family(pid, proc)) * TICK
 
 
@@ -125,13 +125,13 @@ def _ticks(pid: int, proc: Path) -> int:
         stat = (proc / str(pid) / "stat").read_text()
     except OSError:  # it has ended
         return 0
-    # The name, in parentheses, may hold anything; utime and stime are fields 14 and 15.
+    # The name, in parentheses, may contain any character; utime and stime are fields 14 and 15.
     fields = stat.rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
 
 
 def memory(pid: int, field: str, proc: Path = PROC) -> int:
-    """Return the bytes of ``VmRSS`` (now) or ``VmHWM`` (the most ever) of the family."""
+    """Return the bytes of ``VmRSS`` (now) or ``VmHWM`` (the peak) of the family."""
     return sum(_status(member, field, proc) for member in family(pid, proc)) * 1024
 
 

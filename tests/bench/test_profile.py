@@ -39,7 +39,7 @@ def test_calls_are_read_from_the_statistics_of_cprofile() -> None:
 @pytest.mark.parametrize(
     ("frame", "name"),
     [
-        (f"read ({ROOT}/gemproxy/core/chunk.py)", "read (gemproxy/core/answer/chunk.py)"),
+        (f"read ({ROOT}/gemproxy/core/answer/chunk.py)", "read (gemproxy/core/answer/chunk.py)"),
         (f"f ({ROOT}/.venv/lib/python3.11/site-packages/attr/x.py)", "f (attr/x.py)"),
         ("run (/usr/lib/python3.11/asyncio/runners.py)", "run (asyncio/runners.py)"),
         ("<built-in method len> (~)", "<built-in method len> (~)"),
