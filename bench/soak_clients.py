@@ -81,7 +81,7 @@ class Client:
         return self.session.post(f"{self.base}{target}", json=body, headers=_KEY)
 
     async def _stream(self) -> bool:
-        told, model = self._model()
+        text, model = self._model()
         target = f"/v1beta/models/{model}:streamGenerateContent?alt=sse"
         leaves_after = self.rng.randint(0, 6000) if self.rng.random() < _LEAVES else None
         body = b""
@@ -95,13 +95,13 @@ class Client:
                         answer.close()
                         return False
             except aiohttp.ClientError:
-                check_beginning(body, told)
+                check_beginning(body, text)
                 raise
-        check_whole(events(body), told)
+        check_whole(events(body), text)
         return True
 
     async def _array(self) -> bool:
-        told, model = self._model()
+        text, model = self._model()
         body = b""
         async with self._asking(f"/v1beta/models/{model}:streamGenerateContent", "An array") as got:
             _check_status(got)
@@ -109,17 +109,17 @@ class Client:
                 async for data in got.content.iter_any():
                     body += data
             except aiohttp.ClientError:
-                check_beginning_of_array(body, told)
+                check_beginning_of_array(body, text)
                 raise
-        check_whole(_documents(body), told)
+        check_whole(_documents(body), text)
         return True
 
     async def _call(self) -> bool:
-        told, model = self._model()
+        text, model = self._model()
         async with self._asking(f"/v1beta/models/{model}-unary:generateContent", "A call") as got:
             _check_status(got)
             body = await got.read()
-        check_whole([_document(body)], told)
+        check_whole([_document(body)], text)
         return True
 
     async def _count(self) -> bool:
@@ -199,8 +199,8 @@ def text_of(documents: list[Json]) -> str:
     )
 
 
-def check_whole(documents: list[Json], told: str) -> None:
-    """Raise Wrong unless these are all of ``told``, with one STOP at the end."""
+def check_whole(documents: list[Json], text: str) -> None:
+    """Raise Wrong unless these have exactly the text ``text``, with one STOP at the end."""
     reasons = [
         candidate["finishReason"]
         for document in documents
@@ -209,26 +209,26 @@ def check_whole(documents: list[Json], told: str) -> None:
     ]
     if reasons != ["STOP"]:
         raise Wrong(f"a clean end with the finishReasons {reasons}")
-    _compare(text_of(documents), told, whole=True)
+    _compare(text_of(documents), text, whole=True)
 
 
-def check_beginning(body: bytes, told: str) -> None:
-    """Raise Wrong unless a stream that ended with an error had a beginning of ``told``."""
-    _compare(text_of(events(body)), told, whole=False)
+def check_beginning(body: bytes, text: str) -> None:
+    """Raise Wrong unless a stream that ended with an error has a beginning of ``text``."""
+    _compare(text_of(events(body)), text, whole=False)
 
 
-def check_beginning_of_array(body: bytes, told: str) -> None:
+def check_beginning_of_array(body: bytes, text: str) -> None:
     """Do the same for an array, whose last element is the error and which lacks its bracket."""
-    _compare(text_of(_documents(body.rstrip() + b"]")), told, whole=False)
+    _compare(text_of(_documents(body.rstrip() + b"]")), text, whole=False)
 
 
-def _compare(seen: str, told: str, *, whole: bool) -> None:
-    if seen == told or (not whole and told.startswith(seen)):
+def _compare(seen: str, text: str, *, whole: bool) -> None:
+    if seen == text or (not whole and text.startswith(seen)):
         return
-    at = next((i for i, (a, b) in enumerate(zip(seen, told, strict=False)) if a != b), None)
-    at = min(len(seen), len(told)) if at is None else at
-    there, here = seen[max(at - 20, 0) : at + 20], told[max(at - 20, 0) : at + 20]
-    raise Wrong(f"{len(seen)} of {len(told)} characters, differing at {at}: {there!r} for {here!r}")
+    at = next((i for i, (a, b) in enumerate(zip(seen, text, strict=False)) if a != b), None)
+    at = min(len(seen), len(text)) if at is None else at
+    there, here = seen[max(at - 20, 0) : at + 20], text[max(at - 20, 0) : at + 20]
+    raise Wrong(f"{len(seen)} of {len(text)} characters, differing at {at}: {there!r} for {here!r}")
 
 
 async def run_clients(base: str, count: int, seconds: float, seed: int, totals: Totals) -> None:

@@ -1,10 +1,10 @@
-"""Measure the seam on texts whose right join is known.
+"""Measure the seam on texts with a known right join.
 
     python -m bench.seams
     python -m bench.seams --only joins --joins 20000 --seed 7
 
-Prints a table for each instrument; README.md says how to read them. The same seed gives the
-same figures, whatever the number of processes. It takes some minutes on two cores.
+The program prints a table for each measurement; README.md explains them. The same seed gives the
+same figures for any number of processes. It takes some minutes on two cores.
 """
 
 import argparse
@@ -54,7 +54,7 @@ INSTRUMENTS: Mapping[str, Callable[[Arguments], list[str]]] = {
 
 
 def main() -> None:
-    """Run the instruments and print their tables."""
+    """Run the measurements and print their tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.seams")
     parser.add_argument("--only", choices=INSTRUMENTS, action="append", help="run only this")
     parser.add_argument("--joins", type=int, default=100_000)

@@ -1,8 +1,8 @@
-"""How real models began when they were asked to go on, with the right join for each.
+"""How real models began a continuation, with the right join for each.
 
-``beginnings.json`` has what SmolLM2-135M and Gemma 3 270M said: the delivered text, the
-attempt, and what is ``right`` to be shown behind the delivered text; null where nothing new
-came, so that nothing may be shown.
+``beginnings.json`` has attempts of SmolLM2-135M and Gemma 3 270M: the delivered text, the attempt,
+and the ``right`` text to show after the delivered text; null if the attempt has no new text and
+must not be shown.
 """
 
 import json
@@ -18,7 +18,7 @@ PLACE = Path(__file__).with_name("beginnings.json")
 
 @attrs.frozen
 class Beginning:
-    """One of them."""
+    """One beginning."""
 
     name: str
     delivered: str
@@ -26,7 +26,7 @@ class Beginning:
     right: str | None
 
     def is_right(self) -> bool:
-        """Return whether the seam joins it rightly."""
+        """Return whether the seam joins it correctly."""
         joined = join(self.delivered, self.attempt, anchor_of(self.delivered))
         if self.right is None:
             return joined.text in {None, self.delivered}
@@ -34,7 +34,7 @@ class Beginning:
 
 
 def load() -> list[Beginning]:
-    """Return them all."""
+    """Return all beginnings."""
     return [Beginning(**entry) for entry in json.loads(PLACE.read_text("utf-8"))]
 
 

@@ -1,7 +1,7 @@
-"""Every cut of several texts, and how many of the seams are exact.
+"""Every cut of several texts, and the number of exact seams.
 
-A text of each kind is cut behind every one of its characters. At each cut a model goes on,
-echoes the anchor, echoes it between marks, or begins again (see joins.py).
+A text of each kind is cut after each of its characters. At each cut a model continues, echoes the
+anchor, echoes it between marks, or restarts (see joins.py).
 """
 
 import random
@@ -34,7 +34,7 @@ def measure(seed: int, kinds: Iterable[str] = KINDS, length: int = LENGTH) -> di
 def _take(tally: Tally, name: str, case: Case, rng: random.Random) -> None:
     made = MANNERS[name](case, rng)
     if made is None:
-        return  # there is no anchor to echo
+        return  # no anchor to echo
     joined = join(case.delivered, made.attempt, case.anchor)
     exact = joined.text == made.right
     unclear = not exact and is_undecidable(case, made)

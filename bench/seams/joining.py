@@ -1,7 +1,6 @@
-"""One attempt joined to one delivered text, as the proxy does it, and measured.
+"""Joins one attempt to one delivered text, as the proxy does, and measures it.
 
-All the measuring programs join through here, so a change of the seam's interface is made in
-one place.
+Only this module calls the seam, so a change of its interface affects one place.
 """
 
 import attrs
@@ -13,12 +12,11 @@ from gemproxy.core.seam.seam import Diverged, Seam
 
 @attrs.frozen
 class Joined:
-    """What came of an attempt.
+    """The outcome of an attempt.
 
-    ``text`` is what the client ends up with; None when the attempt was refused as a whole,
-    which ends loudly when no later one joins. ``kind`` is what the attempt was taken for,
-    ``drop`` how many of its characters were left out, and ``held`` how many were read before
-    the seam decided.
+    ``text`` is the client's final text; None if the whole attempt was refused, which ends with an
+    error if no later one joins. ``kind`` is the recognised kind of joint, ``drop`` the number of
+    dropped characters, ``held`` the number of characters read before the seam decided.
     """
 
     text: str | None
@@ -28,9 +26,9 @@ class Joined:
 
 
 def join(delivered: str, attempt: str, anchor: str | None, size: int = 1) -> Joined:
-    """Join an ``attempt`` that was asked to begin with ``anchor`` and has then ended.
+    """Join a complete ``attempt`` that was asked to begin with ``anchor``.
 
-    It comes in pieces of ``size`` characters, on which only ``held`` may depend.
+    It comes in pieces of ``size`` characters; only ``held`` may depend on that.
     """
     seam = Seam(delivered, anchor)
     decision = None
@@ -51,8 +49,8 @@ def anchor_of(delivered: str) -> str | None:
 
 
 def shown_of(delivered: str, anchor: str) -> tuple[str, str]:
-    """Return the ``anchor`` as a notice for ``delivered`` shows it, and the mark that closes it.
+    """Return the ``anchor`` as a notice for ``delivered`` shows it, and its closing mark.
 
-    The mark is empty where the notice shows none.
+    The mark is empty if the notice shows none.
     """
     return shown(anchor), marks_for(delivered).closing

@@ -1,19 +1,19 @@
-"""Random joins: a text cut anywhere, an attempt made from its rest, and the right answer known.
+"""Random joins: a text cut anywhere, an attempt made from its rest, and a known right join.
 
-A text of a random kind is cut at a random place. The attempt is made from what the cut took
-away, in one of several manners: it simply goes on, echoes the anchor exactly or with
-something around it, repeats more or less than asked, begins again, or tells another answer.
-So the right join is known by construction. For each manner we count
+A text of a random kind is cut at a random place. The attempt is made from the text after the cut in
+one of several manners: it simply continues, echoes the anchor exactly or with additions, repeats
+more or less than asked, restarts, or gives another answer. So the right join is known by
+construction. For each manner we count
 
     lost      characters of the answer are missing: the worst
-    doubled   something of the delivered text came again, or a lead or mark was shown
+    doubled   delivered text came again, or a lead or mark was shown
     loud      the attempt was refused although it could have been joined
     held      characters read before the seam decided
 
-Some attempts can be read in two ways, and nothing in the text says which is meant: a
-repetition that nobody asked for, of something that the text repeats anyway. These are
-counted by themselves, in the rows that end with "(undecidable)". So is a text that goes on
-by itself with its whole anchor. The criterion uses nothing of the seam's own code.
+Some attempts have two readings that the text does not decide between: an unrequested repetition of
+a passage that the text repeats anyway, or a text that continues with its whole anchor. These are
+counted separately, in the rows that end with "(undecidable)". The criterion does not use the seam's
+own code.
 """
 
 import random
@@ -30,10 +30,10 @@ from bench.seams.texts import KINDS, Rng, clause, words
 from bench.seams.vocabulary import ENGLISH
 
 REPEATS = 12
-"""Characters of a repetition that are looked for elsewhere in the text."""
+"""Characters of a repetition that are searched elsewhere in the text."""
 
 TWICE = 80
-"""A whole line or sentence of fewer characters may be told twice."""
+"""A whole line or sentence with fewer characters may come twice."""
 
 LEADS = (
     "Sure, here is the continuation:\n\n",
@@ -52,7 +52,7 @@ GOING_ON = (
     "Hier geht es weiter:\n\n",
     "Continúo desde donde lo dejé:\n",
 )
-"""Lines that only speak of going on."""
+"""Lines that only announce a continuation."""
 
 MARKS = (
     *(('"', '"'), ("\u201c", "\u201d"), ("`", "`"), ("\u00ab", "\u00bb"), ("\u300c", "\u300d")),
@@ -62,7 +62,7 @@ MARKS = (
 
 @attrs.frozen
 class Case:
-    """A text cut in two: ``delivered`` and its ``rest``; ``anchor`` is what a notice shows."""
+    """A text cut in two: ``delivered`` and ``rest``, and the ``anchor`` in the notice."""
 
     kind: str
     delivered: str
@@ -72,9 +72,9 @@ class Case:
 
 @attrs.frozen
 class Made:
-    """An attempt; ``right`` is the text to be had in the end, None if none may be joined.
+    """An attempt; ``right`` is the right final text, None if the attempt must not be joined.
 
-    ``unasked`` is what it repeats of the delivered text's end without having been asked to.
+    ``unasked`` is an unrequested repetition of the delivered text's end.
     """
 
     attempt: str
@@ -94,12 +94,12 @@ def draw(rng: Rng) -> Case:
 
 
 def goes_on(case: Case, _: Rng) -> Made:
-    """Go on without a word."""
+    """Continue without any addition."""
     return Made(case.rest, case.delivered + case.rest)
 
 
 def goes_on_with_the_blank(case: Case, _: Rng) -> Made | None:
-    """Go on with the blanks that the client already has: a model's words begin with theirs."""
+    """Continue with the blanks that the client has, because a model's words begin with one."""
     text = case.delivered.rstrip(" ")
     blanks = case.delivered[len(text) :]
     if not blanks or not text or text[-1].isspace() or case.rest[0].isspace():
@@ -108,14 +108,14 @@ def goes_on_with_the_blank(case: Case, _: Rng) -> Made | None:
 
 
 def echoes(case: Case, _: Rng) -> Made | None:
-    """Repeat the anchor and go on."""
+    """Repeat the anchor and continue."""
     if case.anchor is None:
         return None
     return Made(case.anchor + case.rest, case.delivered + case.rest)
 
 
 def echoes_respaced(case: Case, rng: Rng) -> Made | None:
-    """Repeat the anchor with other whitespace inside, and go on."""
+    """Repeat the anchor with other whitespace inside, and continue."""
     if case.anchor is None or case.anchor.strip() != case.anchor:
         return None
     spaced = re.sub(r"\s+", lambda _: rng.choice([" ", "\n", "  "]), case.anchor)
@@ -123,7 +123,7 @@ def echoes_respaced(case: Case, rng: Rng) -> Made | None:
 
 
 def echoes_behind_a_lead(case: Case, rng: Rng) -> Made | None:
-    """Say a polite line, or dots, then repeat the anchor."""
+    """Write a polite line, or dots, then repeat the anchor."""
     if case.anchor is None or len(case.anchor.strip()) < REPEATS:
         return None
     return Made(rng.choice(LEADS) + case.anchor + case.rest, case.delivered + case.rest)
@@ -139,10 +139,9 @@ def echoes_in_marks(case: Case, rng: Rng) -> Made | None:
 
 
 def echoes_with_a_mark_behind(case: Case, rng: Rng) -> Made | None:
-    """Repeat the anchor and the mark that closes it, as the notice shows them.
+    """Repeat the anchor and its closing mark, as the notice shows them.
 
-    The notice does not show the blanks that the text ends with. The model begins its next word
-    with them.
+    The notice omits the blanks at the end of the text; the model's next word begins with them.
     """
     if case.anchor is None or len(case.anchor.strip()) < REPEATS:
         return None
@@ -177,7 +176,7 @@ def _repeat(case: Case, size: int) -> Made | None:
 
 
 def begins_again(case: Case, _: Rng) -> Made | None:
-    """Tell the whole answer from its beginning."""
+    """Repeat the whole answer from its beginning."""
     if len(case.delivered.strip()) < REPEATS:
         return None
     whole = case.delivered + case.rest
@@ -185,7 +184,7 @@ def begins_again(case: Case, _: Rng) -> Made | None:
 
 
 def begins_again_otherwise(case: Case, rng: Rng) -> Made | None:
-    """Tell the whole answer with one word changed."""
+    """Repeat the whole answer with one word changed."""
     found = list(re.finditer(r"\w+", case.delivered))
     if len(case.delivered) < 2 * TWICE or not found:
         return None
@@ -196,7 +195,7 @@ def begins_again_otherwise(case: Case, rng: Rng) -> Made | None:
 
 
 def only_speaks_of_going_on(case: Case, rng: Rng) -> Made | None:
-    """Say that the answer goes on, and go on, behind a cut inside a sentence: no echo, no join."""
+    """Announce the continuation, and continue after a cut inside a sentence, without an echo."""
     inside = case.delivered[-1].isalpha() and case.rest[0].isalpha()
     if case.anchor is None or not case.kind.endswith("prose") or not inside:
         return None
@@ -204,7 +203,7 @@ def only_speaks_of_going_on(case: Case, rng: Rng) -> Made | None:
 
 
 def tells_another_answer(case: Case, rng: Rng) -> Made | None:
-    """Begin as the answer began, and go on with other words: no join is right."""
+    """Begin like the answer, and continue with other words; no join is right."""
     if len(case.delivered) < 2 * TWICE:
         return None
     head = case.delivered[: rng.randint(TWICE, len(case.delivered) - TWICE)]
@@ -230,11 +229,11 @@ MANNERS: Mapping[str, Manner] = {
 
 
 def is_undecidable(case: Case, made: Made) -> bool:
-    """Return whether the attempt can as well be read in another way than it was made.
+    """Return whether the attempt has another possible reading than the one of its manner.
 
-    Going on: it begins with all of the anchor, as an echo would. A repetition that was not
-    asked for: the text has its beginning elsewhere too, or it is a whole short line or
-    sentence, which may be told twice, or there is so little text that nothing is sure.
+    A continuation has one if it begins with the whole anchor, like an echo. An unrequested
+    repetition has one if its beginning occurs elsewhere in the text, if it is a whole short line or
+    sentence, which may come twice, or if the text is very short.
     """
     if made.attempt == case.rest:
         asked = squeezed(case.anchor or case.delivered)
@@ -250,7 +249,7 @@ def is_undecidable(case: Case, made: Made) -> bool:
 
 
 def _is_whole(delivered: str, repeated: str) -> bool:
-    """Return whether ``repeated`` is a line, a sentence, or a few words that end like one."""
+    """Return whether ``repeated`` is a line, a sentence, or a few words with such an end."""
     ends = re.compile(r"(^|[\n.!?,;:\u2026。！？，、][\"'\u201d)*\]]*)\s*$")
     before = delivered[: len(delivered) - len(repeated)]
     return len(repeated) < TWICE and bool(ends.search(before))
@@ -262,7 +261,7 @@ def squeezed(text: str) -> str:
 
 
 def verdict(made: Made, joined: Joined) -> str:
-    """Return "exact", "lost", "doubled" or "loud" for what came of an attempt."""
+    """Return "exact", "lost", "doubled" or "loud" for the outcome of an attempt."""
     if joined.text == made.right:
         return "exact"
     if joined.text is None:
@@ -274,13 +273,13 @@ def verdict(made: Made, joined: Joined) -> str:
 
 @attrs.define
 class Tally:
-    """The verdicts of one row, and how many characters were held in each join."""
+    """The verdicts of one row, and the held characters of each join."""
 
     verdicts: Counter[str] = attrs.field(factory=Counter)
     held: Counter[int] = attrs.field(factory=Counter)
 
     def add(self, other: "Tally") -> None:
-        """Take over what another tally counted."""
+        """Add the counts of another tally."""
         self.verdicts.update(other.verdicts)
         self.held.update(other.held)
 
@@ -295,7 +294,7 @@ class Tally:
         return self.verdicts.total()
 
     def percentile(self, share: int) -> int:
-        """Return how many characters ``share`` of 100 joins held at most."""
+        """Return the percentile ``share`` of the held characters."""
         wanted, seen = self.joins * share / 100, 0
         for held in sorted(self.held):
             seen += self.held[held]

@@ -1,9 +1,9 @@
-"""Texts with nothing to drop, cut where their rest looks like something that is dropped.
+"""Texts with nothing to drop, cut where their rest looks like text that is dropped.
 
 Answers quote, repeat lines, have refrains, begin a paragraph with "Sure," or "Of course", show
-prompts (``>>>``) and conflict marks. An attempt that goes on with such a thing has to be shown
-to its last character, and one that echoes the anchor first loses the anchor and no more.
-Text that begins with the whole anchor is left out: nothing can tell it from an echo.
+prompts (``>>>``) and conflict marks. An attempt that continues with such text must be shown to its
+last character, and one that echoes the anchor first must lose only the anchor. Texts that begin
+with the whole anchor are excluded, because they equal an echo.
 """
 
 import random
@@ -19,7 +19,7 @@ from bench.seams.texts import Rng, clause, prose, sentence, words
 from bench.seams.vocabulary import ENGLISH, NAMES
 
 LOOKED_FOR = range(12, 80)
-"""Lengths of a repetition at the cut that looks like one of the end."""
+"""Lengths of a passage at the cut that repeats the end of the text."""
 
 TRIES = 200
 
@@ -31,7 +31,7 @@ Family = Callable[[Rng], Parts | None]
 
 @attrs.frozen
 class Found:
-    """For each family how many texts were joined exactly, lost something, were refused."""
+    """For each family, the number of texts joined exactly, with losses, and refused."""
 
     exact: Counter[str] = attrs.field(factory=Counter)
     lost: Counter[str] = attrs.field(factory=Counter)
@@ -70,7 +70,7 @@ def _statement(rng: Rng) -> str:
 
 
 def aimed(line: Callable[[Rng], str]) -> Family:
-    """Return the family of lines much alike, cut where the rest begins as the text ends."""
+    """Return the family of similar lines, cut where the rest begins as the text ends."""
 
     def family(rng: Rng) -> Parts | None:
         lines = "\n".join(line(rng) for _ in range(rng.randint(8, 40)))
@@ -87,7 +87,7 @@ def _comes_again(text: str, cut: int) -> bool:
 
 
 def opened(*openings: str) -> Family:
-    """Return the family of prose that goes on with one of the openings, behind a line or inside."""
+    """Return the family of prose that continues with an opening, after a line or inside."""
 
     def family(rng: Rng) -> Parts:
         delivered = prose(rng)[: rng.randint(100, 600)].rstrip()
@@ -100,7 +100,7 @@ def opened(*openings: str) -> Family:
 
 
 def refrain(rng: Rng) -> Parts:
-    """Return a song cut where a line comes again at once, or two lines do."""
+    """Return a song cut where one or two lines come again at once."""
     line, other = f"{sentence(rng)},", f"{sentence(rng)}."
     unit = rng.choice([f"{line}\n", f"{line}\n{other}\n", f"{clause(rng, least=1, most=2)} "])
     before = f"{prose(rng)[: rng.randint(80, 400)]}\n\n"
@@ -109,7 +109,7 @@ def refrain(rng: Rng) -> Parts:
 
 
 def rows(rng: Rng) -> Parts:
-    """Return a table cut behind a row; the next row begins as the last one ends."""
+    """Return a table cut after a row; the next row begins as the last one ends."""
     cells = [rng.choice(["yes", "no", "n/a", "10", "20"]) for _ in range(3)]
     row = "| " + " | ".join([rng.choice(NAMES), *cells]) + " |"
     alike = f"{row[len(row) - rng.randint(12, 18) :].strip()}"
@@ -226,7 +226,7 @@ def _is_echo(delivered: str, rest: str) -> bool:
 
 
 def measure(texts: int, seed: int, families: Mapping[str, Family] = FAMILIES) -> Found:
-    """Return what came of ``texts`` texts, each of which is gone on with and is echoed first."""
+    """Return the outcomes of ``texts`` texts, each continued with and without an echo."""
     found = Found()
     names = list(families)
     for number in range(texts):

@@ -1,10 +1,9 @@
-"""Answers told again with a change, and which of them are joined.
+"""Restarts that repeat the answer with a change, and which of them are joined.
 
-A model that begins the whole answer again may tell it a little differently and then come
-through the anchor. Where only a word differs, what follows the anchor goes on from the
-delivered text. Where a sentence or paragraph was left out, told twice or moved, it is another
-answer that happens to have the same line, and joining it would splice two answers. So of
-the first kind as many as possible should join, of the second none may.
+A model that restarts the answer may repeat it with small changes and then reach the anchor. If only
+a word differs, the text after the anchor continues the delivered text. If a sentence or paragraph
+was omitted, doubled or moved, it is another answer with the same line, and joining it would splice
+two answers. So as many as possible of the first kind should join, and none of the second.
 """
 
 import random
@@ -23,7 +22,7 @@ CHINESE_SHARE = 0.25
 PARAGRAPHS_SHARE = 0.3
 
 KEPT = 80
-"""Characters at the beginning that are told as before: the retelling is certainly one."""
+"""Unchanged characters at the beginning, which make the attempt a certain restart."""
 
 TRIES = 200
 
@@ -33,7 +32,7 @@ Change = Callable[[Units, int, Rng], Units]
 
 @attrs.frozen
 class Retold:
-    """The delivered text, its rest, and the text from its beginning with a change."""
+    """The delivered text, its rest, and the whole text with a change."""
 
     delivered: str
     rest: str
@@ -42,27 +41,27 @@ class Retold:
 
 
 def left_out(units: Units, at: int, _: Rng) -> Units:
-    """Leave the unit out."""
+    """Omit the unit."""
     return units[:at] + units[at + 1 :]
 
 
 def doubled(units: Units, at: int, _: Rng) -> Units:
-    """Tell the unit twice."""
+    """Double the unit."""
     return [*units[: at + 1], *units[at:]]
 
 
 def swapped(units: Units, at: int, _: Rng) -> Units:
-    """Tell the unit behind the next one."""
+    """Move the unit behind the next one."""
     return [*units[:at], *units[at + 1 : at + 2], units[at], *units[at + 2 :]]
 
 
 def replaced(units: Units, at: int, rng: Rng) -> Units:
-    """Tell another sentence in its place."""
+    """Replace the unit by another sentence."""
     return [*units[:at], sentence(rng) + ". ", *units[at + 1 :]]
 
 
 def one_word(units: Units, at: int, rng: Rng) -> Units:
-    """Change, leave out or add one word of the unit."""
+    """Change, omit or add one word of the unit."""
     told = units[at].split(" ")
     place = rng.randrange(len(told))
     word = rng.choice(ENGLISH[:60])
@@ -88,7 +87,7 @@ def _text(rng: Rng) -> str:
 
 
 def _units(text: str, *, paragraphs: bool) -> Units:
-    """Return the sentences, or the paragraphs, each with what follows it."""
+    """Return the sentences, or the paragraphs, each with the separator after it."""
     ends = r"\n\n" if paragraphs else r"[.?!\u2026\u3002\uff1f]\s*"
     pieces = re.split(f"(?<=({ends}))" if paragraphs else f"({ends})", text)
     if paragraphs:
@@ -97,7 +96,7 @@ def _units(text: str, *, paragraphs: bool) -> Units:
 
 
 def retell(change: Change, rng: Rng, *, paragraphs: bool) -> Retold | None:
-    """Return a text with a change before its anchor; None where it allows none."""
+    """Return a text with a change before its anchor; None if it allows none."""
     text = _text(rng)
     cut = rng.randint(len(text) // 3, len(text) - 20)
     delivered = text[:cut]
@@ -117,7 +116,7 @@ def retell(change: Change, rng: Rng, *, paragraphs: bool) -> Retold | None:
 
 
 def draw(change: Change, rng: Rng) -> Retold:
-    """Return a retelling with the change, of a sentence or of a paragraph."""
+    """Return a restart with the change, of a sentence or of a paragraph."""
     for _ in range(TRIES):
         retold = retell(change, rng, paragraphs=rng.random() < PARAGRAPHS_SHARE)
         if retold is not None:
@@ -126,14 +125,14 @@ def draw(change: Change, rng: Rng) -> Retold:
 
 
 def outcome(joined: Joined) -> str:
-    """Return "joined", "refused", or "shown" where the whole retelling is shown again."""
+    """Return "joined", "refused", or "shown" if the whole restart is shown."""
     if joined.text is None:
         return "refused"
     return "joined" if joined.drop else "shown"
 
 
 def measure(retellings: int, seed: int, changes: Mapping[str, Change]) -> dict[str, Counter[str]]:
-    """Return for each change what came of its retellings."""
+    """Return for each change the outcomes of its restarts."""
     found: dict[str, Counter[str]] = {name: Counter() for name in changes}
     names = list(changes)
     for number in range(retellings):

@@ -1,10 +1,9 @@
-"""The spellings of an echo: how differently a model can repeat what it was asked to repeat.
+"""The spellings of an echo: the ways in which a model can repeat the anchor.
 
-Each spelling is a rule that makes fresh attempts from a seed: other texts, another language
-or verb of the preamble, another mark. A rule asks for a text in which its difference can
-show (bold words, a list, an umlaut), cuts it, and spells the echo of the anchor in its way;
-the right join is what the cut took away, exactly. A spelling counts as recognised when every
-one of its variants joins exactly.
+Each spelling is a rule that generates attempts from a seed: other texts, another language or verb
+of the preamble, another mark. A rule chooses a text in which its difference shows (bold words, a
+list, an umlaut), cuts it, and spells the echo of the anchor in its way; the right join is exactly
+the text after the cut. A spelling counts as recognised if all its variants join exactly.
 """
 
 import html
@@ -20,13 +19,13 @@ from bench.seams.texts import KINDS, Rng, clause, sentence, words
 from bench.seams.vocabulary import CHINESE, ENGLISH, GERMAN, HEBREW, SPANISH, TRADITIONAL
 
 FAIR = 24
-"""Characters, blanks left out, of an anchor that is beyond doubt."""
+"""Characters, without blanks, of an anchor that is certainly distinctive."""
 
 SHARE = 0.3
-"""Words of a text that show the difference, where not all do."""
+"""Words of a text that show the difference, if not all do."""
 
 TRIES = 400
-"""Texts that are drawn before a rule is said to have no variant left."""
+"""Texts that are tried before a rule counts as having no further variant."""
 
 
 @attrs.frozen
@@ -39,16 +38,16 @@ class Broken:
 
 
 Spell = Callable[[Broken, Rng], str | None]
-"""Return the attempt, None where the text gives no opportunity for the spelling."""
+"""Return the attempt, None if the text does not allow the spelling."""
 
 Write = Callable[[Rng], str]
 
 
 @attrs.frozen
 class Spelling:
-    """A rule: ``spell`` makes the attempt for a text of one that ``write`` makes.
+    """A rule: ``write`` makes a text, ``spell`` the attempt for it.
 
-    ``inside`` says that the cut has to be inside a word.
+    ``inside``: the cut must be inside a word.
     """
 
     name: str
@@ -67,7 +66,7 @@ class Spelling:
 
 
 def _cut(text: str, rng: Rng, *, inside: bool) -> Broken | None:
-    """Return the text cut where the anchor is long and ends in a letter or sign, else None."""
+    """Return the text with a cut after a long anchor that ends in a letter or sign, or None."""
     cut = rng.randint(min(150, len(text) // 2), len(text) - 20)
     delivered, rest = text[:cut], text[cut:]
     anchor = anchor_of(delivered)
@@ -112,7 +111,7 @@ def listed(rng: Rng) -> str:
 
 
 def accented(rng: Rng) -> str:
-    """Return words of which most have accents or umlauts."""
+    """Return words, most of them with accents or umlauts."""
     marked = [word for word in (*GERMAN, *SPANISH) if not word.isascii()]
     return " ".join(rng.choice([*marked, *GERMAN[:8]]) for _ in range(90))
 
@@ -158,7 +157,7 @@ def around(*pairs: tuple[str, str]) -> Spell:
 
 
 def behind(*parts: tuple[str, ...]) -> Spell:
-    """Return the rule that puts a preamble before the echo, made of one choice of each part."""
+    """Return the rule that puts a preamble of one choice of each part before the echo."""
 
     def spell(broken: Broken, rng: Rng) -> str:
         lead = "".join(rng.choice(part) for part in parts)
@@ -168,7 +167,7 @@ def behind(*parts: tuple[str, ...]) -> Spell:
 
 
 def altered(change: Callable[[str, Rng], str]) -> Spell:
-    """Return the rule that changes the anchor itself; one that stays the same is no variant."""
+    """Return the rule that changes the anchor itself; an unchanged one is no variant."""
 
     def spell(broken: Broken, rng: Rng) -> str | None:
         other = change(broken.anchor, rng)
@@ -178,7 +177,7 @@ def altered(change: Callable[[str, Rng], str]) -> Spell:
 
 
 def followed(*strays: str) -> Spell:
-    """Return the rule that puts something that does not belong there behind the echo."""
+    """Return the rule that adds a foreign text after the echo."""
 
     def spell(broken: Broken, rng: Rng) -> str:
         return f"{broken.anchor}{rng.choice(strays)}{broken.rest}"
@@ -187,12 +186,12 @@ def followed(*strays: str) -> Spell:
 
 
 def exactly(broken: Broken, _: Rng) -> str:
-    """Repeat the anchor as it is."""
+    """Repeat the anchor unchanged."""
     return broken.anchor + broken.rest
 
 
 def more(broken: Broken, rng: Rng) -> str | None:
-    """Repeat the anchor with what stands before it, from the start of a word."""
+    """Repeat the anchor with the text before it, from the start of a word."""
     size = len(broken.anchor) + rng.randint(10, 150)
     end = broken.delivered[-size:]
     _, gap, longer = end.partition(" ")
@@ -211,27 +210,27 @@ def less(broken: Broken, rng: Rng) -> str | None:
 
 
 def whole(broken: Broken, _: Rng) -> str:
-    """Tell the whole text again."""
+    """Repeat the whole text."""
     return broken.delivered + broken.rest
 
 
 def respaced(anchor: str, rng: Rng) -> str:
-    """Put line breaks or two spaces for spaces."""
+    """Replace spaces by line breaks or two spaces."""
     return anchor.replace(" ", rng.choice(["\n", "  ", " \n"]))
 
 
 def plain_quotes(anchor: str, _: Rng) -> str:
-    """Put plain quotes and hyphens for typographic ones."""
+    """Replace typographic quotes and dashes by plain ones."""
     return anchor.translate(str.maketrans("\u201c\u201d\u2019\u2013", '""\'-'))
 
 
 def without_bold(anchor: str, _: Rng) -> str:
-    """Leave out the asterisks of bold words, where all of a word's are in the anchor."""
+    """Omit the asterisks of bold words, if all of a word's are in the anchor."""
     return anchor.replace("**", "")
 
 
 def other_marker(anchor: str, rng: Rng) -> str:
-    """Put another marker for the hyphens of a list."""
+    """Replace the hyphens of a list by another marker."""
     other = rng.choice(["* ", "+ ", "\u2022 "])
     lines = anchor.split("\n- ")
     first = other + lines[0][2:] if lines[0].startswith("- ") else lines[0]
@@ -239,12 +238,12 @@ def other_marker(anchor: str, rng: Rng) -> str:
 
 
 def other_form(anchor: str, rng: Rng) -> str:
-    """Write accents as characters of their own (NFD), or the other way round."""
+    """Write accents as separate characters (NFD), or composed."""
     return unicodedata.normalize(rng.choice(["NFD", "NFC"]), anchor)
 
 
 def other_width(anchor: str, _: Rng) -> str:
-    """Put half-width punctuation for full-width."""
+    """Replace full-width by half-width punctuation."""
     return anchor.translate(str.maketrans("，：", ",:"))
 
 
@@ -254,7 +253,7 @@ def traditional(anchor: str, _: Rng) -> str:
 
 
 def sprinkled(*signs: str) -> Callable[[str, Rng], str]:
-    """Return the change that puts an invisible sign somewhere inside the anchor."""
+    """Return the change that inserts an invisible sign into the anchor."""
 
     def change(anchor: str, rng: Rng) -> str:
         at = rng.randint(1, len(anchor) - 1)
@@ -382,7 +381,7 @@ SPELLINGS = (
 
 
 def measure(variants: int, seed: int) -> Mapping[str, int]:
-    """Return for each spelling how many of its variants were joined exactly."""
+    """Return for each spelling the number of variants that were joined exactly."""
     found = {}
     for spelling in SPELLINGS:
         rng = random.Random(f"{seed}:{spelling.name}")

@@ -1,8 +1,8 @@
 """Texts of the kinds that models write, each made from a seed.
 
-They only have to be as repetitive as real ones: words come as often as their rank in the
-language says, lines of a table or a log are alike where real ones are, a song has a refrain.
-A text is 400 to 3,000 characters long and is the same for the same seed on every machine.
+They are as repetitive as real texts: word frequencies follow the rank in the language, lines of a
+table or a log are similar as in real ones, a song has a refrain. A text has 400 to 3,000 characters
+and is the same for the same seed on every machine.
 """
 
 import json
@@ -28,7 +28,7 @@ _WIDE_ENDS = ("。",) * 6 + ("？", "！", "。\n\n")
 
 
 def words(rng: Rng, vocabulary: Sequence[str], count: int) -> list[str]:
-    """Return ``count`` words, each as often as its rank says (Zipf's law)."""
+    """Return ``count`` words, each with the frequency of its rank (Zipf's law)."""
     weights = [1 / (rank + 3) for rank in range(len(vocabulary))]
     return rng.choices(vocabulary, weights, k=count)
 
@@ -107,7 +107,7 @@ def csv(rng: Rng) -> str:
 
 
 def log(rng: Rng) -> str:
-    """Return lines of a log, with times that go on and messages that come again."""
+    """Return lines of a log, with increasing times and repeated messages."""
     messages = ["connection accepted", "request done", "cache miss", "retrying in 5 s", "timeout"]
     second, lines = rng.randint(0, 9), []
     for _ in range(rng.randint(12, 40)):
@@ -179,7 +179,7 @@ def python(rng: Rng) -> str:
 
 
 def javascript(rng: Rng) -> str:
-    """Return JavaScript in a fence, with lines that only close something."""
+    """Return JavaScript in a fence, with lines of closing brackets only."""
     bodies = [
         f"  {name}({{ id, name }}) {{\n    if (!id) {{\n      return null;\n    }}\n"
         f"    return `{clause(rng, least=1, most=4)} ${{name}}`;\n  }},"
@@ -189,7 +189,7 @@ def javascript(rng: Rng) -> str:
 
 
 def poem(rng: Rng) -> str:
-    """Return verses with a refrain behind each."""
+    """Return verses with a refrain after each."""
     refrain = f"{sentence(rng)},\n{sentence(rng)}."
     verses = []
     for _ in range(rng.randint(4, 9)):
@@ -199,7 +199,7 @@ def poem(rng: Rng) -> str:
 
 
 def dialogue(rng: Rng) -> str:
-    """Return what two speakers say in turn; they agree often, and in the same words."""
+    """Return a dialogue of two speakers, who often agree in the same words."""
     speakers = rng.sample(NAMES, 2)
     openings = ["Sure, ", "Of course. ", "Yes. ", "No. ", "", "", "Well, ", "OK. "]
     turns = [
@@ -256,4 +256,4 @@ KINDS: dict[str, Callable[[Rng], str]] = {
     "quotations": quotations,
     "emoji": emoji,
 }
-"""The kinds by name."""
+"""The kinds of text by name."""

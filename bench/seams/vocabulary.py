@@ -1,6 +1,6 @@
-"""Words of several languages, from which texts are put together.
+"""Words of several languages for the texts.
 
-``vocabulary.json`` has them, the commonest first; of "traditional" each word is a simplified
+``vocabulary.json`` lists them, the most common first. Each word of "traditional" is a simplified
 Chinese character and its traditional form.
 """
 

@@ -54,7 +54,7 @@ class Flood:
 
 
 class Close(enum.Enum):
-    """What happens to the connection after the response."""
+    """The state of the connection after the response."""
 
     KEEP = "keep"  # wait for the next request
     FIN = "fin"

@@ -328,7 +328,7 @@ class _Writer(QueueListener):
         return record
 
     def enqueue_sentinel(self) -> None:
-        """Tell the thread to end at once."""
+        """Ask the thread to end at once."""
         self._stopping.set()
         super().enqueue_sentinel()
 

@@ -1,12 +1,12 @@
-"""Run a real language model behind gemproxy and see what comes of the seams.
+"""Run a real language model behind gemproxy and measure the seams.
 
     make seams                                     # builds its environment first: minutes
     python -m bench.seams.real --wording own --wording short --only story --show
 
-A client streams the answers of a fixed set through gemproxy; each is broken off at a known
-place, and a small model (SmolLM2-135M at temperature 0) is asked for the rest. Printed are
-what the model said first, how gemproxy joined it, and what the client got. No figure carries
-over to Gemini; the kinds of failure may.
+A client streams the answers of a fixed set through gemproxy. Each is broken off at a known place,
+and a small model (SmolLM2-135M at temperature 0) is asked for the rest. The program prints the
+model's first reaction, gemproxy's join, and the client's result. No figure applies to Gemini; the
+kinds of failure may.
 """
 
 import argparse
@@ -73,7 +73,7 @@ async def speaking(python: Path, package: str, program: Path = PROGRAM) -> Async
     finally:
         with contextlib.suppress(ProcessLookupError):
             child.terminate()
-        await child.communicate()  # reads on to the end, so that the pipes are closed
+        await child.communicate()  # reads to the end, which closes the pipes
 
 
 class Joints(logging.Handler):
@@ -84,7 +84,7 @@ class Joints(logging.Handler):
         self.by_model: dict[str, list[str]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a line of the access log; logging calls this."""
+        """Read a line of the access log; logging calls this."""
         name = str(getattr(record, "path", "")).rpartition("/")[2].partition(":")[0]
         self.by_model[name] = list(getattr(record, "joints", ()))
 
@@ -127,7 +127,7 @@ async def stream(session: aiohttp.ClientSession, base: str, case: Case) -> tuple
 
 
 async def run(cases: Sequence[Case], wording: str, speaker: Speaker) -> list[Outcome]:
-    """Return what came of each case."""
+    """Return the outcome of each case."""
     adapter = Adapter({case.name: case for case in cases}, speaker, WORDINGS[wording])
     joints = Joints()
     log = logging.getLogger("gemproxy.access")
@@ -150,7 +150,7 @@ async def run(cases: Sequence[Case], wording: str, speaker: Speaker) -> list[Out
 
 
 def shown(outcome: Outcome) -> dict[str, Any]:
-    """Return an outcome as a document for people who want to read what was said."""
+    """Return an outcome as a document with the texts, for people."""
     return {
         "case": outcome.case.name,
         "place": outcome.case.place,

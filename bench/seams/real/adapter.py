@@ -1,8 +1,8 @@
-"""Gemini's streamGenerateContent over a language model that only goes on from a prompt.
+"""Gemini's streamGenerateContent over a language model that continues a prompt.
 
-The first request for a case gets the beginning of a fixed answer, to the character, and then
-a clean end or a reset. What is asked after that goes to the model, in the chat format that
-SmolLM2 was trained with, and ends with STOP. All attempts are kept for the report.
+The first request for a case gets the exact beginning of a fixed answer, and then a clean end or a
+reset. Later requests go to the model, in the chat format of SmolLM2's training, and end with STOP.
+All attempts are kept for the report.
 """
 
 import json
@@ -18,17 +18,17 @@ from gemproxy.core.repair.request import look_up
 
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 BEYOND = 120
-"""Characters that the model may say beyond what it was asked to repeat."""
+"""Characters that the model may write beyond the requested repetition."""
 
 PIECE = 7
-"""Characters of an event: words are divided anywhere, as by real models."""
+"""Characters of an event; events cut words anywhere, as with real models."""
 
 Wording = Callable[[Asked, str], str]
-"""Return the last user turn as the model gets it, of what is asked and gemproxy's own turn."""
+"""Return the model's last user turn, from the parsed request and gemproxy's own turn."""
 
 
 class Speaker(Protocol):
-    """Something that goes on from a prompt."""
+    """A model that continues a prompt."""
 
     async def speak(self, prompt: str, *, least: int, most: int, begins: str) -> str:
         """Return the text that follows ``prompt``; see speaker.py."""
@@ -36,7 +36,7 @@ class Speaker(Protocol):
 
 @attrs.frozen
 class Attempt:
-    """One resumed attempt: what was asked for, and what the model said."""
+    """One resumed attempt: the request and the model's text."""
 
     asked: Asked
     text: str
@@ -44,7 +44,7 @@ class Attempt:
 
 @attrs.define
 class Adapter:
-    """The routes, the speaker behind them, and what has been said so far by case."""
+    """The routes, the speaker behind them, and the attempts so far by case."""
 
     cases: Mapping[str, Case]
     speaker: Speaker
@@ -52,7 +52,7 @@ class Adapter:
     attempts: dict[str, list[Attempt]] = attrs.field(factory=dict)
 
     def app(self) -> web.Application:
-        """Return the application that answers."""
+        """Return the application."""
         app = web.Application()
         app.router.add_post("/v1beta/models/{model}:streamGenerateContent", self._answer)
         return app
@@ -90,7 +90,7 @@ class Adapter:
 
 
 def prompt_of(turns: Sequence[Turn], system: str = SYSTEM) -> str:
-    """Return turns in the chat format; a model turn at the end is left open, to be gone on with."""
+    """Return turns in the chat format; a model turn at the end stays open to be continued."""
     lines = [f"<|im_start|>system\n{system}<|im_end|>\n"]
     for turn in turns:
         name = "assistant" if turn[0] == "model" else "user"

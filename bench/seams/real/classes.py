@@ -1,4 +1,4 @@
-"""What a model made of the request to begin with the anchor, and what its client got of it."""
+"""Classes of a model's reaction to the request for the anchor, and of the client's result."""
 
 import re
 from collections import Counter
@@ -13,10 +13,10 @@ from bench.seams.real.conversations import Case
 from gemproxy.probe.judging import Seam, flaw_of
 
 FIRST = ("exact", "in marks", "altered", "restart", "notice", "apology", "preamble", "other")
-"""The classes of a first attempt, in the order in which they are tried."""
+"""The classes of a first attempt, in the order of their tests."""
 
 ALIKE = 0.75
-"""Share of its characters that an altered anchor has in common with the true one."""
+"""Share of common characters of an altered anchor and the true one."""
 
 RESTART = 30
 _APOLOGY = re.compile(
@@ -30,7 +30,7 @@ _END = re.compile(r"[.!?\u3002\uff01\uff1f][\"'\u201d)]*\s*$")
 
 
 def class_of(case: Case, attempt: Attempt) -> str:
-    """Return the class of what the model said."""
+    """Return the class of the model's text."""
     anchor = (attempt.asked.anchor or "").strip()
     text = attempt.text.lstrip()
     bare = text.lstrip("<[\u27e6\"'\u201c`\n ")
@@ -54,10 +54,10 @@ def _share(one: str, other: str) -> float:
 
 @attrs.frozen
 class Outcome:
-    """One case: the attempts, how gemproxy joined them, and what the client has.
+    """One case: the attempts, gemproxy's joins, and the client's result.
 
-    ``joints`` are the kinds that gemproxy logged, ``received`` the client's text, ``whole``
-    whether the stream ended with STOP.
+    ``joints`` are the kinds that gemproxy logged, ``received`` is the client's text, ``whole``
+    means that the stream ended with STOP.
     """
 
     case: Case
@@ -68,17 +68,17 @@ class Outcome:
 
     @property
     def after(self) -> str:
-        """What the client got behind the delivered text."""
+        """The client's text after the delivered text."""
         return self.received[len(self.case.delivered) :]
 
     @property
     def flaw(self) -> str | None:
-        """What is wrong with the seam where there is one, as ``gemproxy probe`` judges it."""
+        """The flaw of the seam by the rules of ``gemproxy probe``; None without a seam."""
         return flaw_of(Seam(self.case.delivered, self.case.ahead, self.after))
 
     @property
     def verdict(self) -> str:
-        """How it ended for the client."""
+        """The class of the client's result."""
         if not self.whole:
             return "loud"
         new = self.after.strip(" \n.>]\u27e7")

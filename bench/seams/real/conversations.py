@@ -1,7 +1,7 @@
-"""The fixed set of questions, answers and cuts that a real model is tried with.
+"""The fixed set of questions, answers and cuts for a real model.
 
-Each answer of ``conversations.json`` is cut at several kinds of place, because what a model
-makes of a cut depends on its kind. Half of the streams end cleanly, half with a reset.
+Each answer of ``conversations.json`` is cut at several kinds of place, because models react
+differently to each kind. Half of the streams end cleanly, half with a reset.
 """
 
 import json
@@ -13,10 +13,10 @@ import attrs
 
 PLACE = Path(__file__).with_name("conversations.json")
 LEAST = 0.45
-"""The share of an answer before which it is not cut."""
+"""The share of an answer that comes before any cut."""
 
 AHEAD = 24
-"""Characters that stay behind a cut, by which the seam is judged."""
+"""Fewest characters after a cut, which are needed to judge the seam."""
 
 PLACES: Mapping[str, re.Pattern[str]] = {
     "before a space": re.compile(r"(?<=[^\W\d_]{3})(?= [^\W\d_])"),
@@ -32,7 +32,7 @@ PLACES: Mapping[str, re.Pattern[str]] = {
 
 @attrs.frozen
 class Case:
-    """An answer that is cut: ``delivered`` comes to the client, ``ahead`` is what was to come."""
+    """A cut answer: ``delivered`` goes to the client, ``ahead`` is the rest."""
 
     name: str
     place: str

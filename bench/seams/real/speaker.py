@@ -2,12 +2,12 @@
 
     build/bench/seams/bin/python bench/seams/real/speaker.py PACKAGE
 
-PACKAGE is an installed package with a GGUF file in it. A request is {"prompt", "least",
-"most", "begins"}: the model goes on from ``prompt`` until it stops, has said ``most``
-characters, or has said ``least`` and does not tell again what begins with ``begins``. The
-answer is {"text", "ended"}; ``ended`` says that the model stopped by itself. Temperature 0.
+PACKAGE is an installed package with a GGUF file. A request is {"prompt", "least", "most",
+"begins"}: the model continues ``prompt`` until it stops, until it has written ``most`` characters,
+or until it has written ``least`` and is not repeating a text that begins with ``begins``. The
+answer is {"text", "ended"}; ``ended`` means that the model stopped by itself. Temperature 0.
 
-It runs in an environment of its own, which has llama-cpp-python and nothing of gemproxy.
+It runs in its own environment, which has llama-cpp-python but not gemproxy.
 """
 
 import importlib
@@ -20,18 +20,18 @@ from typing import Any, Protocol
 CONTEXT = 4096
 STOP = "<|im_end|>"
 ALIKE = 16
-"""Characters that a restart has in common with the beginning of the answer."""
+"""Common characters of a restart and the beginning of the answer."""
 
 
 class Model(Protocol):
-    """What is used of llama_cpp.Llama."""
+    """The used part of llama_cpp.Llama."""
 
     def create_completion(self, prompt: str, **options: object) -> Iterator[dict[str, Any]]:
-        """Yield what follows ``prompt``, piece by piece."""
+        """Yield the continuation of ``prompt``, piece by piece."""
 
 
 def speak(model: Model, asked: Mapping[str, Any]) -> dict[str, object]:
-    """Return what the model says to a request."""
+    """Return the model's answer to a request."""
     text = ""
     for piece in _pieces(model, asked["prompt"]):
         text += piece

@@ -1,7 +1,7 @@
-"""Other ways to ask for the rest, to be compared with gemproxy's own notice.
+"""Other wordings of the notice, for a comparison with gemproxy's own.
 
-A wording gets what is asked for and gemproxy's own user turn, and returns the turn that the
-model is to read in its place.
+A wording gets the parsed request and gemproxy's own user turn, and returns the turn that replaces
+it.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from gemproxy.chaos.conversation import Asked
 
 
 def own(_: Asked, notice: str) -> str:
-    """Ask as gemproxy does."""
+    """Use gemproxy's own notice."""
     return notice
 
 
@@ -23,7 +23,7 @@ def short(asked: Asked, notice: str) -> str:
 
 
 def first_words(asked: Asked, notice: str) -> str:
-    """Say which words have to come first."""
+    """Name the words that must come first."""
     if asked.anchor is None:
         return notice
     return (
@@ -32,7 +32,7 @@ def first_words(asked: Asked, notice: str) -> str:
 
 
 def without_anchor(asked: Asked, _: str) -> str:
-    """Ask to go on without a word about how."""
+    """Ask for a continuation without instructions."""
     del asked
     return "Continue exactly where you left off without any preamble or repetition."
 
