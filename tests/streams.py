@@ -59,20 +59,26 @@ CALL = {"functionCall": {"name": "look", "args": {"at": "fox"}}, "thoughtSignatu
 IMAGE = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
 
 
-# -- text: resume --------------------------------------------------------------------------
+def opened(stream: StreamMachine | None = None) -> Playbook:
+    """Play a stream whose next attempt has begun."""
+    return Playbook(stream or machine()) >> Opened()
+
+
+def showing(frame: Json, stream: StreamMachine | None = None) -> Playbook:
+    """Play a stream whose first attempt has begun, with a frame that goes out as it came."""
+    return opened(stream) >> received(frame) << emits(frame)
+
+
+def fed(stream: StreamMachine, *events: Any) -> StreamMachine:
+    """Return a stream that has begun and has taken ``events``, whatever it answered."""
+    for event in (Opened(), *events):
+        stream.receive(event)
+    return stream
 
 
 def broken_after(stream: StreamMachine, text: str = STORY, **fields: Any) -> Playbook:
     """Play a stream that is cut behind ``text``."""
-    first = chunk(text, **fields)
-    return (
-        Playbook(stream)
-        >> Opened()
-        >> received(first)
-        << emits(first)
-        >> RESET
-        << Resume(Cause.DROP)
-    )
+    return showing(chunk(text, **fields), stream) >> RESET << Resume(Cause.DROP)
 
 
 def anchor_of(stream: StreamMachine) -> str:

@@ -20,7 +20,7 @@ from gemproxy.core.repair.events import (
 )
 from gemproxy.core.repair.machine import StreamMachine
 from tests.gemini import REQUEST, Json, chunk, documents, received, sse
-from tests.playbook import Playbook, Said, Seen, said, seen
+from tests.playbook import Said, Seen, said, seen
 from tests.streams import (
     CALL,
     EOF,
@@ -36,8 +36,10 @@ from tests.streams import (
     broken_after,
     emits,
     machine,
+    opened,
     part_frame,
     says,
+    showing,
 )
 
 # -- endings that are not accepted ---------------------------------------------------------
@@ -54,23 +56,14 @@ def test_an_ending_behind_what_cannot_be_continued_passes_as_it_came(
     last["candidates"][0]["finishMessage"] = "Too long."
     stream = machine()
 
-    assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(frame)
-        << emits(frame)
-        >> received(last)
-        >> EOF
-        << emits(last)
-        << Finish()
-    )
+    assert showing(frame, stream) >> received(last) >> EOF << emits(last) << Finish()
     assert stream.finish_reason == reason
 
 
 def test_a_frame_with_audio_and_its_ending_passes_as_it_came() -> None:
     last = part_frame(AUDIO, finish="OTHER")
 
-    assert Playbook(machine()) >> Opened() >> received(last) >> EOF << emits(last) << Finish()
+    assert opened() >> received(last) >> EOF << emits(last) << Finish()
 
 
 def test_an_ending_passes_when_no_attempt_betters_it() -> None:
@@ -89,8 +82,7 @@ def test_an_ending_passes_when_no_attempt_betters_it() -> None:
         )
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(last)
         >> EOF
         << says(STORY)
@@ -104,8 +96,7 @@ def test_an_ending_passes_when_no_attempt_betters_it() -> None:
 def test_an_ending_with_text_behind_it_is_not_passed() -> None:
     stream = machine()
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(STORY, finish="OTHER"))
         >> EOF
         << says(STORY)
@@ -139,8 +130,7 @@ def test_an_ending_that_is_passed_has_the_name_that_the_client_knows() -> None:
     thought = part_frame(THOUGHT, response_id="second")
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk("", finish="STOP", response_id="first"))
         >> EOF
         << Resume(Cause.EMPTY)
@@ -162,14 +152,7 @@ def test_half_an_echo_is_dropped_and_its_ending_passes(reason: str, length: int)
     assert broken_after(stream)
     text = anchor_of(stream)[:length]
 
-    assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(chunk(text, finish=reason))
-        >> EOF
-        << says("")
-        << Finish()
-    )
+    assert opened(stream) >> received(chunk(text, finish=reason)) >> EOF << says("") << Finish()
     assert stream.finish_reason == reason
     assert stream.transcript.text == STORY
 
@@ -179,14 +162,7 @@ def test_text_that_may_be_a_repetition_is_dropped_before_an_ending_that_passes(r
     stream = machine()
     assert broken_after(stream)
 
-    assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(chunk("green", finish=reason))
-        >> EOF
-        << says("")
-        << Finish()
-    )
+    assert opened(stream) >> received(chunk("green", finish=reason)) >> EOF << says("") << Finish()
 
 
 @pytest.mark.parametrize("reason", ["OTHER", "CONTINUATION"])
@@ -195,8 +171,7 @@ def test_half_an_echo_with_an_ending_that_is_none_is_asked_again(reason: str) ->
     assert broken_after(stream)
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(anchor_of(stream)[:20], finish=reason))
         >> EOF
         << Resume(Cause.BAD_FINISH)
@@ -209,12 +184,7 @@ def test_a_policy_ending_of_another_story_passes(reason: str) -> None:
     assert broken_after(stream, STORY + REST)
 
     assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(chunk(OTHER_STORY, finish=reason))
-        >> EOF
-        << says("")
-        << Finish()
+        opened(stream) >> received(chunk(OTHER_STORY, finish=reason)) >> EOF << says("") << Finish()
     )
     assert stream.finish_reason == reason
 
@@ -222,7 +192,7 @@ def test_a_policy_ending_of_another_story_passes(reason: str) -> None:
 def test_a_policy_ending_of_a_native_continuation_passes() -> None:
     stream = machine()
     first, second = chunk(STORY, token="t1"), chunk(REST)
-    play = Playbook(stream) >> Opened()
+    play = opened(stream)
     for frame in (first, second):
         play = play >> received(frame) << emits(frame)
 
@@ -242,8 +212,7 @@ def test_no_attempt_follows_a_policy_reason_that_was_revoked() -> None:
     safety, more = chunk(STORY, finish="SAFETY"), chunk(REST)
 
     assert (
-        Playbook(machine())
-        >> Opened()
+        opened()
         >> received(safety)
         >> received(more)
         << Said(sse(safety) + sse(more))
@@ -257,8 +226,7 @@ def test_no_earlier_ending_takes_the_place_of_a_policy_reason_that_was_revoked()
     more = part_frame(THOUGHT)
 
     assert (
-        Playbook(machine())
-        >> Opened()
+        opened()
         >> received(empty)
         >> EOF
         << Resume(Cause.EMPTY)
@@ -279,8 +247,7 @@ def test_an_error_behind_a_reason_is_judged_and_never_shown(calls: bool) -> None
     parts = [{"text": anchor_of(stream)}, *([CALL] if calls else [{"text": REST}])]
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(part_frame(*parts, finish="STOP"))
         >> error
         << (lambda a: isinstance(a, Said) and b"overloaded" not in a.raw)
@@ -293,8 +260,7 @@ def test_an_error_behind_a_reason_is_judged_while_the_attempt_is_joined() -> Non
     assert broken_after(stream)
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(anchor_of(stream)[:20], finish="MAX_TOKENS"))
         >> received({"error": {"code": 503}})
         << says("")
@@ -314,16 +280,7 @@ def test_a_block_of_a_resumed_attempt_is_loud_and_not_asked_again() -> None:
 def test_a_block_behind_text_is_loud() -> None:
     first = chunk(STORY)
 
-    assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(first)
-        << emits(first)
-        >> received(BLOCK)
-        >> EOF
-        << emits(BLOCK)
-        << Fail(Blocked(""))
-    )
+    assert showing(first) >> received(BLOCK) >> EOF << emits(BLOCK) << Fail(Blocked(""))
 
 
 @pytest.mark.parametrize("request_", [REQUEST, JSON_REQUEST])
@@ -332,8 +289,7 @@ def test_a_block_with_a_stop_completes_no_text(request_: Json) -> None:
     assert broken_after(stream, HALF)
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received({**chunk("", finish="STOP"), **BLOCK})
         >> EOF
         << Fail(Blocked(""))
@@ -345,8 +301,7 @@ def test_a_stop_behind_a_policy_reason_completes_no_half_a_document() -> None:
     assert broken_after(stream, HALF)
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk("e", finish="SAFETY"))
         >> received(chunk("st"))
         >> received(chunk("", finish="STOP"))
@@ -359,12 +314,7 @@ def test_giving_up_behind_a_reason_judges_it_first() -> None:
     last = chunk(STORY, finish="STOP")
 
     assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(last)
-        >> GaveUp("it is larger than 1 byte")
-        << emits(last)
-        << Finish()
+        opened() >> received(last) >> GaveUp("it is larger than 1 byte") << emits(last) << Finish()
     )
 
 

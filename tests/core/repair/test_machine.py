@@ -36,9 +36,12 @@ from tests.streams import (
     anchor_of,
     broken_after,
     emits,
+    fed,
     machine,
+    opened,
     part_frame,
     says,
+    showing,
 )
 
 # -- nothing goes wrong --------------------------------------------------------------------
@@ -47,24 +50,14 @@ from tests.streams import (
 def test_an_undisturbed_stream_goes_out_as_it_came() -> None:
     first, last = chunk(STORY), chunk(REST, finish="STOP", usage=(3, 9))
 
-    assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(first)
-        << emits(first)
-        >> received(last)
-        >> EOF
-        << emits(last)
-        << Finish()
-    )
+    assert showing(first) >> received(last) >> EOF << emits(last) << Finish()
 
 
 def test_frames_without_content_queue_behind_a_finish_reason() -> None:
     last, usage = chunk(STORY, finish="STOP"), {"usageMetadata": {"promptTokenCount": 1}}
 
     assert (
-        Playbook(machine())
-        >> Opened()
+        opened()
         >> received(last)
         >> received(usage)
         >> EOF
@@ -77,8 +70,7 @@ def test_an_intermediate_finish_reason_is_released_by_new_content() -> None:
     middle, end = chunk("I look it up.", finish="STOP"), chunk(" Found.", finish="STOP")
 
     assert (
-        Playbook(machine())
-        >> Opened()
+        opened()
         >> received(middle)
         >> received(end)
         << emits(middle)
@@ -92,8 +84,7 @@ def test_a_stream_that_drops_after_an_intermediate_finish_reason_is_a_drop() -> 
     middle, more = chunk("I look it up.", finish="STOP"), chunk(" I have found")
 
     assert (
-        Playbook(machine())
-        >> Opened()
+        opened()
         >> received(middle)
         >> received(more)
         << Said(sse(middle) + sse(more))
@@ -106,23 +97,14 @@ def test_a_stream_that_drops_after_an_intermediate_finish_reason_is_a_drop() -> 
 def test_any_end_after_an_accepted_reason_is_an_end(how: How) -> None:
     last = chunk(STORY, finish="STOP")
 
-    assert (
-        Playbook(machine()) >> Opened() >> received(last) >> Ended(how) << emits(last) << Finish()
-    )
+    assert opened() >> received(last) >> Ended(how) << emits(last) << Finish()
 
 
 def test_an_error_after_an_accepted_reason_is_an_end() -> None:
     last = chunk(STORY, finish="STOP")
     error = {"error": {"code": 503, "message": "overloaded"}}
 
-    assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(last)
-        >> received(error)
-        << emits(last)
-        << Finish()
-    )
+    assert opened() >> received(last) >> received(error) << emits(last) << Finish()
 
 
 @pytest.mark.parametrize("reason", ["MAX_TOKENS", "NEVER_HEARD_OF", *sorted(POLICY_REASONS)])
@@ -130,7 +112,7 @@ def test_an_error_after_an_accepted_reason_is_an_end() -> None:
 def test_these_reasons_pass_as_they_are_in_one_attempt(reason: str, text: str) -> None:
     last = chunk(text, finish=reason)
 
-    assert Playbook(machine()) >> Opened() >> received(last) >> EOF << emits(last) << Finish()
+    assert opened() >> received(last) >> EOF << emits(last) << Finish()
 
 
 @pytest.mark.parametrize("reason", sorted(POLICY_REASONS))
@@ -142,7 +124,7 @@ def test_no_setting_makes_a_policy_ending_resume(reason: str) -> None:
 def test_a_blocked_prompt_passes_in_one_attempt() -> None:
     blocked = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
 
-    assert Playbook(machine()) >> Opened() >> received(blocked) >> EOF << emits(blocked) << Finish()
+    assert opened() >> received(blocked) >> EOF << emits(blocked) << Finish()
 
 
 # -- nothing visible yet: replay -----------------------------------------------------------
@@ -169,8 +151,7 @@ def test_a_replay_of_nothing_delivered_goes_out_raw() -> None:
     last = chunk(STORY, finish="STOP", response_id="second")
 
     assert (
-        Playbook(machine())
-        >> Opened()
+        opened()
         >> EOF
         << Resume(Cause.DROP)
         >> Opened()
@@ -186,10 +167,7 @@ def test_thoughts_that_the_client_saw_are_not_shown_again() -> None:
     both = part_frame(THOUGHT, {"text": STORY}, response_id="second", finish="STOP")
 
     assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(thought)
-        << emits(thought)
+        showing(thought)
         >> EOF
         << Resume(Cause.DROP)
         >> Opened()
@@ -205,10 +183,7 @@ def test_thoughts_are_shown_again_when_the_setting_says_so() -> None:
     thought = part_frame(THOUGHT)
 
     assert (
-        Playbook(machine(swallow_thoughts=False))
-        >> Opened()
-        >> received(thought)
-        << emits(thought)
+        showing(thought, machine(swallow_thoughts=False))
         >> EOF
         << Resume(Cause.DROP)
         >> Opened()
@@ -222,8 +197,7 @@ def test_a_stop_that_says_nothing_is_asked_again(first: Json) -> None:
     last = chunk(STORY, finish="STOP")
 
     assert (
-        Playbook(machine())
-        >> Opened()
+        opened()
         >> received(first)
         >> EOF
         << Resume(Cause.EMPTY)
@@ -239,8 +213,7 @@ def test_an_empty_stop_passes_when_its_budget_is_spent() -> None:
     empty = chunk("", finish="STOP")
 
     assert (
-        Playbook(machine(empty_stop_retries=1))
-        >> Opened()
+        opened(machine(empty_stop_retries=1))
         >> received(empty)
         >> EOF
         << Resume(Cause.EMPTY)
@@ -257,8 +230,7 @@ def test_an_empty_stop_passes_when_the_pacing_gives_up() -> None:
 
     stream = machine()
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(empty)
         >> EOF
         << Resume(Cause.EMPTY)
@@ -278,22 +250,14 @@ def test_an_empty_stop_after_a_function_response_is_an_answer() -> None:
     }
     empty = chunk("", finish="STOP")
 
-    assert (
-        Playbook(machine(answered))
-        >> Opened()
-        >> received(empty)
-        >> EOF
-        << emits(empty)
-        << Finish()
-    )
+    assert opened(machine(answered)) >> received(empty) >> EOF << emits(empty) << Finish()
 
 
 def test_a_malformed_call_is_replayed_twice_and_then_passed() -> None:
     bad = chunk("", finish="MALFORMED_FUNCTION_CALL")
 
     assert (
-        Playbook(machine())
-        >> Opened()
+        opened()
         >> received(bad)
         >> EOF
         << Resume(Cause.BAD_FINISH)
@@ -312,16 +276,7 @@ def test_a_malformed_call_is_replayed_twice_and_then_passed() -> None:
 def test_a_malformed_call_after_text_passes() -> None:
     text, bad = chunk(STORY), chunk("", finish="MALFORMED_FUNCTION_CALL")
 
-    assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(text)
-        << emits(text)
-        >> received(bad)
-        >> EOF
-        << emits(bad)
-        << Finish()
-    )
+    assert showing(text) >> received(bad) >> EOF << emits(bad) << Finish()
 
 
 def test_a_recitation_is_rolled_again_once_where_a_setting_asks_for_it() -> None:
@@ -329,8 +284,7 @@ def test_a_recitation_is_rolled_again_once_where_a_setting_asks_for_it() -> None
     bad = chunk("", finish="RECITATION")
 
     assert (
-        Playbook(machine(finish=table))
-        >> Opened()
+        opened(machine(finish=table))
         >> received(bad)
         >> EOF
         << Resume(Cause.BAD_FINISH)
@@ -427,7 +381,7 @@ def test_silence_of_an_attempt_that_never_began_is_not_asked_again() -> None:
 
 def test_an_empty_answer_is_better_than_the_silence_behind_it() -> None:
     empty = chunk("", finish="STOP")
-    play = Playbook(machine()) >> Opened() >> received(empty) >> EOF << Resume(Cause.EMPTY)
+    play = opened() >> received(empty) >> EOF << Resume(Cause.EMPTY)
 
     assert play >> Ended(How.NO_FIRST_BYTE) << emits(empty) << Finish()
 
@@ -441,14 +395,7 @@ def test_the_cap_on_extra_tokens_ends_a_stream_loudly() -> None:
     stream = machine(max_extra_tokens=10)
     first = chunk(STORY, usage=(40, 20))
 
-    assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(first)
-        << emits(first)
-        >> EOF
-        << Fail(Unrepaired(""))
-    )
+    assert showing(first, stream) >> EOF << Fail(Unrepaired(""))
 
 
 # -- repair off ----------------------------------------------------------------------------
@@ -457,27 +404,13 @@ def test_the_cap_on_extra_tokens_ends_a_stream_loudly() -> None:
 def test_without_repair_nothing_is_held_and_a_drop_is_loud() -> None:
     call = part_frame(CALL)
 
-    assert (
-        Playbook(machine(repair=False))
-        >> Opened()
-        >> received(call)
-        << emits(call)
-        >> EOF
-        << Fail(Unrepaired(""))
-    )
+    assert showing(call, machine(repair=False)) >> EOF << Fail(Unrepaired(""))
 
 
 def test_without_repair_a_bad_finish_passes() -> None:
     last = chunk(STORY, finish="OTHER")
 
-    assert (
-        Playbook(machine(repair=False))
-        >> Opened()
-        >> received(last)
-        << emits(last)
-        >> EOF
-        << Finish()
-    )
+    assert showing(last, machine(repair=False)) >> EOF << Finish()
 
 
 @pytest.mark.parametrize("mark", [">", "]", "\u27e7", ">]"])
@@ -487,8 +420,7 @@ def test_a_text_that_goes_on_with_a_row_of_marks_is_judged_at_once(mark: str) ->
     row = mark * 500 + " a row, not a mark."
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(anchor_of(stream) + row[:400]))
         >> received(chunk(row[400:], finish="STOP"))
         >> EOF
@@ -535,9 +467,7 @@ def test_a_stop_before_any_content_has_a_patience_of_its_own() -> None:
 
 
 def test_a_blocked_prompt_is_waited_behind_no_longer_than_a_reason() -> None:
-    stream = machine()
-    stream.receive(Opened())
-    stream.receive(received({"promptFeedback": {"blockReason": "SAFETY"}}))
+    stream = fed(machine(), received({"promptFeedback": {"blockReason": "SAFETY"}}))
 
     assert stream.patience is Patience.FINISH
 
@@ -554,9 +484,7 @@ def test_a_stop_on_every_frame_earns_no_short_grace() -> None:
 
 
 def test_a_grace_that_ran_out_is_noted() -> None:
-    stream = machine()
-    stream.receive(Opened())
-    stream.receive(received(chunk(STORY, finish="STOP")))
+    stream = fed(machine(), received(chunk(STORY, finish="STOP")))
     assert not stream.grace_ran_out
 
     stream.receive(Ended(How.STALLED))
@@ -565,9 +493,7 @@ def test_a_grace_that_ran_out_is_noted() -> None:
 
 @pytest.mark.parametrize("more", [{"cachedContent": "cachedContents/1"}, {"tools": [{"new": {}}]}])
 def test_tools_that_cannot_be_seen_have_the_longer_grace(more: Json) -> None:
-    stream = machine({**REQUEST, **more})
-    stream.receive(Opened())
-    stream.receive(received(chunk(STORY, finish="STOP")))
+    stream = fed(machine({**REQUEST, **more}), received(chunk(STORY, finish="STOP")))
 
     assert stream.patience is Patience.TOOL_FINISH
 
@@ -581,9 +507,10 @@ def test_thoughts_behind_text_are_told_from_those_before_it() -> None:
 
 
 def test_a_stop_that_stays_open_has_longer_with_server_tools() -> None:
-    stream = machine({**REQUEST, "tools": [{"google_search": {}}]})
-    stream.receive(Opened())
-    stream.receive(received(chunk(STORY, finish="STOP")))
+    stream = fed(
+        machine({**REQUEST, "tools": [{"google_search": {}}]}),
+        received(chunk(STORY, finish="STOP")),
+    )
 
     assert stream.patience is Patience.TOOL_FINISH
 
@@ -601,20 +528,14 @@ def test_an_input_that_the_table_does_not_have_is_a_bug(state: State) -> None:
 def test_a_page_of_a_gateway_never_reaches_the_client() -> None:
     page = Received(Frame(b"<html>\r\n\r\n", None), SILENT)
 
-    assert Playbook(machine()) >> Opened() >> page >> EOF << Resume(Cause.DROP)
+    assert opened() >> page >> EOF << Resume(Cause.DROP)
 
 
 def test_a_comment_before_the_first_frame_is_only_late() -> None:
     comment = Received(Frame(b": hello\r\n\r\n", None), SILENT)
     first = chunk(STORY)
 
-    assert (
-        Playbook(machine())
-        >> Opened()
-        >> comment
-        >> received(first)
-        << Said(comment.frame.raw + sse(first))
-    )
+    assert opened() >> comment >> received(first) << Said(comment.frame.raw + sse(first))
 
 
 def test_a_request_with_a_token_of_its_own_is_continued_from_there() -> None:
@@ -640,9 +561,7 @@ def test_sources_of_all_attempts_are_kept_and_point_at_their_words() -> None:
         }
         return frame
 
-    stream = machine()
-    stream.receive(Opened())
-    stream.receive(received(grounded(STORY, "fox", "one")))
+    stream = fed(machine(), received(grounded(STORY, "fox", "one")))
     sent: list[Json] = []
     for text, words, uri in [
         (" – größer than", "größer", "two"),

@@ -42,8 +42,10 @@ from tests.streams import (
     broken_after,
     emits,
     machine,
+    opened,
     part_frame,
     says,
+    showing,
 )
 
 # -- text: resume --------------------------------------------------------------------------
@@ -57,8 +59,7 @@ def test_a_resumed_answer_that_echoes_is_joined_behind_the_anchor() -> None:
     assert STORY.endswith(anchor)
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(anchor[:10], response_id="second"))
         >> received(chunk(anchor[10:] + REST, response_id="second"))
         << says(REST, responseId="first")
@@ -74,7 +75,7 @@ def test_a_resumed_answer_that_just_goes_on_is_joined_at_once() -> None:
     stream = machine()
     assert broken_after(stream)
 
-    assert Playbook(stream) >> Opened() >> received(chunk(REST)) << says(REST)
+    assert opened(stream) >> received(chunk(REST)) << says(REST)
 
 
 def test_the_continuation_adds_two_turns_and_touches_nothing_else() -> None:
@@ -106,8 +107,7 @@ def test_usage_is_merged_over_the_attempts() -> None:
     text = anchor + " " + anchor
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(text, finish="STOP", usage=(60, 20)))
         >> EOF
         << (lambda action: isinstance(action, Said))
@@ -122,8 +122,7 @@ def test_thoughts_of_a_resumed_attempt_are_swallowed_part_by_part() -> None:
     assert broken_after(stream)
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(part_frame(THOUGHT))
         >> received(part_frame(THOUGHT, {"text": REST}, THOUGHT))
         << says(REST)
@@ -135,7 +134,7 @@ def test_a_cut_while_the_seam_is_open_discards_what_is_held() -> None:
     assert broken_after(stream)
     anchor = anchor_of(stream)
 
-    assert Playbook(stream) >> Opened() >> received(chunk(anchor[:20])) >> EOF << Resume(Cause.DROP)
+    assert opened(stream) >> received(chunk(anchor[:20])) >> EOF << Resume(Cause.DROP)
     assert stream.transcript.text == STORY
 
 
@@ -154,7 +153,7 @@ NOTHING_NEW: dict[str, Callable[[str], list[Json]]] = {
 
 def stops(stream: StreamMachine, kind: str) -> Playbook:
     """Play an attempt that says STOP and brings nothing new."""
-    play = Playbook(stream) >> Opened()
+    play = opened(stream)
     for frame in NOTHING_NEW[kind](anchor_of(stream)):
         play = play >> received(frame)
     return play >> EOF
@@ -225,8 +224,7 @@ def test_a_resumed_attempt_with_new_text_behind_a_full_stop_is_new() -> None:
     assert broken_after(stream)
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(anchor_of(stream)))
         >> received(chunk("."))
         >> received(chunk(" So it", finish="STOP"))
@@ -240,8 +238,7 @@ def test_a_bad_finish_reason_lets_its_text_out_without_the_reason() -> None:
     stream = machine()
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(STORY, finish="OTHER"))
         >> EOF
         << (lambda a: isinstance(a, Said) and b"OTHER" not in a.raw and text_of(a.raw) == STORY)
@@ -258,14 +255,7 @@ def test_an_error_in_the_stream_resumes_it() -> None:
     error = {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}
 
     first = chunk(STORY)
-    assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(first)
-        << emits(first)
-        >> received(error)
-        << Resume(Cause.ERROR_FRAME)
-    )
+    assert showing(first) >> received(error) << Resume(Cause.ERROR_FRAME)
 
 
 def test_one_end_of_a_restart_that_differs_drops_the_attempt() -> None:
@@ -273,7 +263,7 @@ def test_one_end_of_a_restart_that_differs_drops_the_attempt() -> None:
     assert broken_after(stream, STORY + REST)
     other = STORY[:50] + " nothing like the other one, and so it goes" * 9
 
-    assert Playbook(stream) >> Opened() >> received(chunk(other)) << Resume(Cause.DIVERGED)
+    assert opened(stream) >> received(chunk(other)) << Resume(Cause.DIVERGED)
 
 
 TURN = "Requests ending with a model turn are not supported."
@@ -331,9 +321,7 @@ def test_after_a_divergence_the_other_form_is_asked() -> None:
     turns = []
     for _ in range(3):
         turns.append(len(json.loads(stream.next_request)["contents"]))
-        assert (
-            Playbook(stream) >> Opened() >> received(chunk(OTHER_STORY)) << Resume(Cause.DIVERGED)
-        )
+        assert opened(stream) >> received(chunk(OTHER_STORY)) << Resume(Cause.DIVERGED)
 
     assert turns == [3, 2, 3]
     assert stream.lesson is None
@@ -353,8 +341,7 @@ def test_a_refusal_of_a_form_reached_by_divergence_leads_back(message: str) -> N
 
     assert len(json.loads(stream.next_request)["contents"]) == 3
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(" And so on.", finish="STOP"))
         >> EOF
         << says(" And so on.")
@@ -386,8 +373,7 @@ def test_a_text_too_short_for_an_anchor_is_asked_for_again() -> None:
     assert (stream.plan, stream.next_request) == (Plan.REPLAY, BODY)
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk("T"))
         >> received(chunk("he capital"))
         << says(" capital")
@@ -436,10 +422,7 @@ def test_a_call_is_held_until_the_turn_ends() -> None:
     text, call, last = chunk(STORY), part_frame(CALL), chunk("", finish="STOP")
 
     assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(text)
-        << emits(text)
+        showing(text)
         >> received(call)
         >> received(last)
         >> EOF
@@ -453,10 +436,7 @@ def test_a_cut_turn_with_a_held_call_is_repaired_as_if_none_was_made() -> None:
     call = part_frame(CALL, response_id="second", finish="STOP")
 
     assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(text)
-        << emits(text)
+        showing(text)
         >> received(part_frame(CALL))
         >> RESET
         << Resume(Cause.DROP)
@@ -471,14 +451,7 @@ def test_a_cut_turn_with_a_held_call_is_repaired_as_if_none_was_made() -> None:
 def test_a_call_sent_at_once_makes_a_later_cut_loud() -> None:
     call = part_frame(CALL)
 
-    assert (
-        Playbook(machine(hold_calls=False))
-        >> Opened()
-        >> received(call)
-        << emits(call)
-        >> RESET
-        << Fail(Unrepaired(""))
-    )
+    assert showing(call, machine(hold_calls=False)) >> RESET << Fail(Unrepaired(""))
 
 
 @pytest.mark.parametrize(
@@ -487,27 +460,13 @@ def test_a_call_sent_at_once_makes_a_later_cut_loud() -> None:
 def test_what_text_cannot_continue_fails_loudly_once_it_is_out(part: Json) -> None:
     frame = part_frame(part)
 
-    assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(frame)
-        << emits(frame)
-        >> RESET
-        << Fail(Unrepaired(""))
-    )
+    assert showing(frame) >> RESET << Fail(Unrepaired(""))
 
 
 def test_several_candidates_fail_loudly_once_they_are_out() -> None:
     frame = {"candidates": [*chunk("a")["candidates"], {"index": 1}]}
 
-    assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(frame)
-        << emits(frame)
-        >> RESET
-        << Fail(Unrepaired(""))
-    )
+    assert showing(frame) >> RESET << Fail(Unrepaired(""))
 
 
 def test_a_resumed_document_is_held_to_its_end_and_checked() -> None:
@@ -515,8 +474,7 @@ def test_a_resumed_document_is_held_to_its_end_and_checked() -> None:
     assert broken_after(stream, HALF)
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk("est"))
         >> received(chunk('"}', finish="STOP"))
         >> EOF
@@ -584,20 +542,12 @@ def test_a_checkpoint_is_resumed_natively_and_what_the_client_has_is_swallowed()
     stream = machine()
     first, second = chunk(STORY, token="t1"), chunk(" and nobody")
     assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(first)
-        << emits(first)
-        >> received(second)
-        << emits(second)
-        >> RESET
-        << Resume(Cause.DROP)
+        showing(first, stream) >> received(second) << emits(second) >> RESET << Resume(Cause.DROP)
     )
     assert json.loads(stream.next_request) == {**REQUEST, "continuationToken": "t1"}
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(" and no"))
         >> received(chunk("body had ever seen it.", finish="STOP"))
         >> EOF
@@ -610,10 +560,7 @@ def test_a_native_continuation_that_differs_falls_back_to_text() -> None:
     stream = machine()
     first, second = chunk(STORY, token="t1"), chunk(" and nobody")
     assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(first)
-        << emits(first)
+        showing(first, stream)
         >> received(second)
         << emits(second)
         >> RESET
@@ -631,8 +578,7 @@ def test_tokens_after_a_text_resume_are_stripped() -> None:
     assert broken_after(stream)
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(REST, token="t2"))
         << (lambda a: isinstance(a, Said) and b"continuationToken" not in a.raw)
         >> RESET
@@ -645,8 +591,7 @@ def test_a_continuation_reason_is_followed_natively() -> None:
     stream = machine()
 
     assert (
-        Playbook(stream)
-        >> Opened()
+        opened(stream)
         >> received(chunk(STORY, finish="CONTINUATION", token="t1"))
         >> EOF
         << (lambda a: isinstance(a, Said) and b"CONTINUATION" not in a.raw)
@@ -665,10 +610,7 @@ def test_thoughts_that_end_in_a_token_are_gone_on_from_it() -> None:
     thought = part_frame(THOUGHT)
 
     assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(thought)
-        << emits(thought)
+        showing(thought, stream)
         >> received(chunk("", finish="CONTINUATION", token="t1"))
         >> EOF
         << Said
@@ -677,14 +619,7 @@ def test_thoughts_that_end_in_a_token_are_gone_on_from_it() -> None:
     assert json.loads(stream.next_request)["continuationToken"] == "t1"
     assert stream.progress == 1
 
-    assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(chunk(STORY, finish="STOP"))
-        >> EOF
-        << says(STORY)
-        << Finish()
-    )
+    assert opened(stream) >> received(chunk(STORY, finish="STOP")) >> EOF << says(STORY) << Finish()
 
 
 @pytest.mark.parametrize("part", [IMAGE, {"executableCode": {"code": "1"}}])
@@ -693,10 +628,7 @@ def test_what_text_cannot_continue_is_continued_from_a_token_behind_it(part: Jso
     frame, last = part_frame(part), chunk("", finish="CONTINUATION", token="t1")
 
     assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(frame)
-        << emits(frame)
+        showing(frame, stream)
         >> received(last)
         >> EOF
         << (lambda a: isinstance(a, Said) and b"CONTINUATION" not in a.raw)
@@ -709,32 +641,14 @@ def test_a_drop_behind_a_checkpoint_is_resumed_from_it_whatever_went_out_before(
     stream = machine()
     image, mark = part_frame(IMAGE), chunk(" So", token="t1")
 
-    assert (
-        Playbook(stream)
-        >> Opened()
-        >> received(image)
-        << emits(image)
-        >> received(mark)
-        << emits(mark)
-        >> RESET
-        << Resume(Cause.DROP)
-    )
+    assert showing(image, stream) >> received(mark) << emits(mark) >> RESET << Resume(Cause.DROP)
     assert stream.plan is Plan.NATIVE
 
 
 def test_an_image_behind_the_checkpoint_makes_a_drop_loud() -> None:
     mark, image = chunk("", token="t1"), part_frame(IMAGE)
 
-    assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(mark)
-        << emits(mark)
-        >> received(image)
-        << emits(image)
-        >> RESET
-        << Fail(Unrepaired(""))
-    )
+    assert showing(mark) >> received(image) << emits(image) >> RESET << Fail(Unrepaired(""))
 
 
 def test_a_continuation_that_cannot_be_followed_passes_with_its_frames() -> None:
@@ -742,10 +656,7 @@ def test_a_continuation_that_cannot_be_followed_passes_with_its_frames() -> None
     last = chunk("", finish="CONTINUATION", usage=(3, 4))
 
     assert (
-        Playbook(machine())
-        >> Opened()
-        >> received(mark)
-        << emits(mark)
+        showing(mark)
         >> received(image)
         << emits(image)
         >> received(last)
