@@ -1,15 +1,15 @@
-"""How an answer is framed, and an answer in another framing than the client asked for.
+"""Recognises the framing of an answer, and translates one that the client did not ask for.
 
-An upstream that is not Gemini itself may answer ``alt=sse`` with JSON (one response, a list, one
-on each line), or a request without it with an event stream (litellm#28777). Its Content-Type
-may say so, or something else, or be missing: gateways send ``text/plain``. So the first byte
-decides, behind a byte order mark and white space: a brace or a bracket begins JSON, all else
-is an event stream, unless the Content-Type says JSON and the byte can begin a JSON value.
+An upstream other than Gemini itself may answer ``alt=sse`` with JSON (one response, a list, one on
+each line), or a request without it with an event stream (litellm#28777). Its Content-Type may be
+right, wrong or missing: gateways send ``text/plain``. So the first byte after a byte order mark and
+whitespace decides: a brace or a bracket begins JSON; any other byte begins an event stream, unless
+the Content-Type is JSON and the byte can begin a JSON value.
 
-An answer that is framed as the client asked passes byte for byte. Any other is translated:
-each response is a frame without bytes of its own, on one line. JSON is translated
-when one of its elements is Gemini's (see ``unframed``). Until one is, nothing of it goes out,
-and where none comes it is another answer, which passes with its own bytes and Content-Type.
+An answer in the requested framing passes byte for byte. Any other answer is translated: each
+response becomes a frame without bytes of its own, on one line. JSON is translated if one of its
+elements is Gemini's (see ``unframed``). Until such an element comes, the whole answer is held. If
+none comes, it is another kind of answer, which passes with its own bytes and Content-Type.
 """
 
 from collections.abc import Callable, Iterable
@@ -36,7 +36,7 @@ _JSON_OPENS = b"{["
 _VALUE_OPENS = b'"-0123456789tfn'
 _FIELD_OPENS = b"deir:"
 _OVERHEAD = 10
-"""What an event on one ``data`` line has beside its data, in bytes: at most two CRLFs and six."""
+"""Most bytes of an event on one ``data`` line besides its data: two CRLFs and six."""
 
 Taking = Callable[[bytes], tuple[Flow | None, bytes]]
 
@@ -45,9 +45,9 @@ Taking = Callable[[bytes], tuple[Flow | None, bytes]]
 class FrameReader:
     """The frames of one attempt.
 
-    ``foreign`` says that the answer is in another framing than the client's, so that no frame
-    keeps its bytes; else it passes as it came, save for JSON between events. ``held`` are frames
-    that came before it was known.
+    ``foreign``: the answer has another framing than the client's, so no frame keeps its bytes;
+    otherwise it passes unchanged, except for JSON between events. ``held`` are the frames that
+    came before the framing was known.
     """
 
     decoder: Decoder
@@ -56,42 +56,42 @@ class FrameReader:
     flow: Taking = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.flow = _no_flow if self.foreign else self.decoder.flow  # no call more for a read
+        self.flow = _no_flow if self.foreign else self.decoder.flow  # saves a call per read
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the cap."""
+        """Return the frames that ``data`` completes; raise FrameTooLarge beyond the limit."""
         frames = self.decoder.feed(data)
         if self.held:
             frames, self.held = self.held + frames, []
-        told = self._told(frames)
+        framed = self._framed(frames)
         if self.foreign and _goes_on(self.decoder):
             rest = self.decoder.leave()
             self.decoder = SSEDecoder(self.decoder.max_frame)
-            told += self.feed(rest)
-        return told
+            framed += self.feed(rest)
+        return framed
 
     def close(self) -> tuple[list[Frame], Frame | None]:
-        """Return what the end of the body completes, and what is left without data."""
+        """Return the frames that the end of the body completes, and a rest without data."""
         tail = self.decoder.close()
         if tail is None:
             return [], None
         if tail.data is not None:
-            return self._told([tail]), None
+            return self._framed([tail]), None
         return [], None if self.foreign else tail
 
-    def _told(self, frames: list[Frame]) -> list[Frame]:
+    def _framed(self, frames: list[Frame]) -> list[Frame]:
         if isinstance(self.decoder, SSEDecoder):
             frames = _with_bare_answers(frames)
         return list(map(_translated, frames)) if self.foreign else frames
 
 
 def _translated(frame: Frame) -> Frame:
-    """Return a frame without bytes of its own; its data is on one line, as an event wants it."""
+    """Return a frame without bytes of its own; its data is on one line, as events need it."""
     return Frame(b"", None if frame.data is None else one_line(frame.data))
 
 
 def _goes_on(decoder: Decoder) -> TypeGuard[JSONArrayDecoder]:
-    """Tell JSON behind which events follow."""
+    """Return whether the decoder reads JSON after which events follow."""
     if not isinstance(decoder, JSONArrayDecoder):
         return False
     return decoder.stray != b"" and decoder.stray in _FIELD_OPENS
@@ -102,7 +102,7 @@ def _no_flow(data: bytes) -> tuple[Flow | None, bytes]:
 
 
 def _with_bare_answers(frames: Iterable[Frame]) -> list[Frame]:
-    """Return the frames of an event stream, JSON that stands between its lines as events."""
+    """Return the frames of an event stream, with JSON between its lines as events."""
     events: list[Frame] = []
     for frame in frames:
         raw, data = frame.raw, frame.data
@@ -120,10 +120,10 @@ def _with_bare_answers(frames: Iterable[Frame]) -> list[Frame]:
 
 @attrs.define(eq=False)
 class Opening:
-    """The beginning of one attempt's answer, until it is known how it is framed.
+    """The beginning of one attempt's answer, until its framing is known.
 
-    ``wanted`` decodes the framing that the client asked for. ``content_type`` is that of the
-    answer. ``begun`` is what came while nothing was known.
+    ``wanted`` decodes the requested framing. ``content_type`` is that of the answer. ``begun`` are
+    the bytes that came before the framing was known.
     """
 
     wanted: Decoder
@@ -133,9 +133,9 @@ class Opening:
     _size: int = 0
 
     def take(self, data: bytes) -> FrameReader | None:
-        """Take what a read brought; return the reader to which to give ``begun``, once known.
+        """Add the bytes of a read; return the reader for ``begun`` once the framing is known.
 
-        Raises FrameTooLarge when too much came of which it is not known.
+        Raises FrameTooLarge if the framing is unknown after too many bytes.
         """
         self._size += len(data)
         reader = self._begun(data) if self._json is None else self._proved(self._json, data)
@@ -166,11 +166,11 @@ class Opening:
         return reader if proof or _goes_on(reader.decoder) else None
 
     def settled(self) -> FrameReader:
-        """Return the reader for an answer of which no more is known."""
+        """Return the reader for an answer that ended before its framing was known."""
         return self._json or FrameReader(self.wanted)
 
     def another_answer(self) -> bytes | None:
-        """Return the whole body when it is JSON, and no answer of Gemini's that says anything."""
+        """Return the whole body if it is JSON with content that is not Gemini's, else None."""
         if self._json is None or not isinstance(self._json.decoder, JSONArrayDecoder):
             return None
         body = b"".join(frame.raw for frame in self._json.held) + self._json.decoder.pending
@@ -187,7 +187,7 @@ class Opening:
 
     @property
     def misnamed(self) -> bool:
-        """Tell a Content-Type that is that of the other framing."""
+        """Whether the Content-Type is that of the other framing."""
         kind = self.content_type.partition(";")[0].strip().lower()
         return kind == ("application/json" if self._wants_events else "text/event-stream")
 
@@ -204,7 +204,7 @@ class Opening:
 
 
 def _first_byte(body: bytes) -> bytes:
-    """Return the first byte behind a byte order mark and white space; empty where none came."""
+    """Return the first byte after a byte order mark and whitespace; empty if none came."""
     if len(body) < len(_BOM) and _BOM.startswith(body):
         return b""
     return body.removeprefix(_BOM).lstrip(_SPACE)[:1]

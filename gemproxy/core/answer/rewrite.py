@@ -1,17 +1,17 @@
-"""Frames after an interruption, told as if the first attempt had gone on.
+"""Rewrites frames after an interruption, as if the first attempt had continued.
 
-Before an interruption a frame is passed as it came and this module is not involved. After
-it, each frame is decoded, made to agree with what the client has, and written again:
+Before an interruption frames pass unchanged and this module is not used. After it, each frame is
+decoded, adapted to the client's part of the answer, and written again:
 
-- one responseId and one modelVersion, those of the first frame;
-- thoughts are swallowed part by part, so a frame with a thought and text keeps its text;
-- signatures on text and continuationTokens of an attempt that began in the middle mean
-  nothing without its prompt, and go; signatures on calls stay, calls are useless without;
+- all frames have the responseId and the modelVersion of the first one;
+- thoughts are dropped part by part, so a frame with a thought and text keeps its text;
+- text signatures and continuationTokens of a resumed attempt are removed, because they are useless
+  without its prompt; call signatures stay, because calls are useless without them;
 - usageMetadata is the sum over the attempts;
-- the probabilities of tokens lose what the text loses (see ``logprobs``), and an average over
-  the tokens of an attempt that began in the middle is none over the answer's;
-- offsets in groundingMetadata and citationMetadata count UTF-8 bytes of the answer
-  (``Segment`` in the API reference), so they move by what was delivered before.
+- the probabilities of tokens are cut with the text (see ``logprobs``), and the average over the
+  tokens of a resumed attempt is removed, because it is not the average over the answer;
+- offsets in groundingMetadata and citationMetadata count UTF-8 bytes of the answer (``Segment`` in
+  the API reference), so they are shifted by the length of the text delivered before.
 """
 
 import json
@@ -37,7 +37,7 @@ _KEPT_WITHOUT_PARTS = (
     "urlContextMetadata",
 )
 _OF_ANOTHER_PROMPT = (b"thoughtSignature", b"citationMetadata", b"avgLogprobs")
-"""What in plain events is more than text, when their attempt began in the middle."""
+"""Fields of plain events of a resumed attempt that require a rewrite of each frame."""
 
 _RESPONSE_ID = re.compile(rb'"responseId"[ \t]*:[ \t]*')
 _USAGE = re.compile(rb'"usageMetadata"[ \t]*:[ \t]*')
@@ -46,14 +46,13 @@ _LINE_SEPARATORS = re.compile("[\u0085\u2028\u2029]")
 
 @attrs.define
 class Rewriter:
-    """How the frames of one attempt have to be changed.
+    """The changes to the frames of one attempt.
 
-    ``swallow_thoughts`` drops thought parts. ``continued`` says that the attempt went on
-    from delivered text: ``base`` is that text's length in UTF-8 bytes, and ``grounding`` the
-    sources it already came with; ``shown`` are all that the client has seen by now.
-    ``received`` and ``dropped`` count visible characters.
-    ``last_usage`` is set when the attempt is over: it goes into its last frame, because a
-    frame that brings nothing but usage is not passed on.
+    ``swallow_thoughts`` drops thought parts. ``continued``: the attempt continues delivered text;
+    ``base`` is the length of that text in UTF-8 bytes, and ``grounding`` its sources. ``shown`` are
+    all sources that the client has seen so far. ``received`` and ``dropped`` count visible
+    characters. ``last_usage`` is set at the end of the attempt and goes into its last frame,
+    because frames with only usage are not passed on.
     """
 
     tally: Tally
@@ -73,7 +72,7 @@ class Rewriter:
         self.shown = self.grounding
 
     def rewrite(self, data: Data, drop: int) -> bytes | None:
-        """Return the new JSON of a frame, or None when nothing is left to say.
+        """Return the new JSON of a frame, or None if no content is left.
 
         ``drop`` characters are cut from the front of the frame's visible text.
         """
@@ -89,11 +88,11 @@ class Rewriter:
         return dump(document)
 
     def flow(self, flow: Flow) -> bytes | None:
-        """Return the bytes of a run of plain events as the client should see them, or None.
+        """Return the rewritten bytes of a run of plain events, or None.
 
-        None where that takes more than other names and another usage: then each frame is to
-        be rewritten by itself. All events of a run get the usage as of its end: the counts
-        are running totals, and a run came with one read.
+        None means that the run needs more changes than names and usage, so each frame must be
+        rewritten by itself. All events of a run get the usage of its end, because the counts are
+        running totals and a run comes with one read.
         """
         if self.continued and any(mark in flow.raw for mark in _OF_ANOTHER_PROMPT):
             return None
@@ -106,11 +105,11 @@ class Rewriter:
         if usage:
             told = _respelt(told, _USAGE, flow.usages, dump(self._usage(usage)))
         if told is None:
-            self.received -= characters  # each frame will be counted by itself
+            self.received -= characters  # each frame is counted by itself
         return told
 
     def _renamed(self, raw: bytes, flow: Flow) -> bytes | None:
-        """Return the bytes with the names of the first attempt, if they can be told apart."""
+        """Return the bytes with the names of the first attempt; None if they are ambiguous."""
         own = {(event.response_id, event.model_version) for event in flow.events}
         response_id, version = own.pop()
         same_version = self.model_version in (None, version)
@@ -169,7 +168,7 @@ class Rewriter:
         self.dropped_bytes += len(text[:dropped].encode("utf-8", "surrogatepass"))
 
     def _unsigned(self, part: Json) -> Json:
-        """Return a part of an attempt that began in the middle without a signature on text."""
+        """Return a part of a resumed attempt; remove a signature on text."""
         signs_text = "text" in part or part.keys() == {"thoughtSignature"}
         if not self.continued or not signs_text or "functionCall" in part:
             return part
@@ -196,10 +195,10 @@ class Rewriter:
 
 
 def _respelt(raw: bytes, key: re.Pattern[bytes], values: list[bytes], new: bytes) -> bytes | None:
-    """Return the bytes of a run with ``new`` for each of the ``values`` that ``key`` names.
+    """Return the bytes of a run with ``new`` in place of each of the ``values`` of ``key``.
 
-    None where the key does not stand before each of them, once: it stands elsewhere too, or is
-    spelt with escapes. Within a string its quotes would be escaped.
+    None unless the key occurs exactly once before each value: it may occur elsewhere too, or be
+    written with escapes. Inside a string its quotes would be escaped.
     """
     pieces: list[bytes] = []
     at = 0
@@ -215,7 +214,7 @@ def _respelt(raw: bytes, key: re.Pattern[bytes], values: list[bytes], new: bytes
 
 
 def without_reason(data: Data) -> bytes:
-    """Return a frame's JSON without its finishReason: the text of an ending not accepted."""
+    """Return a frame's JSON without its finishReason: the text of a refused ending."""
     document = loads(data, "replace")
     for candidate in _candidates(document):
         candidate.pop("finishReason", None)
@@ -224,7 +223,7 @@ def without_reason(data: Data) -> bytes:
 
 
 def without_content(data: Data) -> bytes:
-    """Return a frame's JSON without its parts: an ending whose text went out before."""
+    """Return a frame's JSON without its parts: an ending whose text was sent before."""
     document = loads(data, "replace")
     for candidate in _candidates(document):
         content = candidate.get("content")
@@ -236,17 +235,17 @@ def without_content(data: Data) -> bytes:
 
 
 def dump(document: Json | str) -> bytes:
-    """Write JSON on one line; line separators that old SDKs split at are escaped."""
+    """Write JSON on one line; escape the line separators at which old SDKs split."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     text = _LINE_SEPARATORS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     try:
         return text.encode()
-    except UnicodeEncodeError:  # a lone surrogate: JSON can only escape it
+    except UnicodeEncodeError:  # a lone surrogate, which JSON must escape
         return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _cut_logprobs(candidate: Json, parts: list[Json], kept: list[Json]) -> None:
-    """Take the tokens of text that is not shown out of a candidate."""
+    """Remove the tokens of dropped text from a candidate."""
     said, shown = _text(parts), _text(kept)
     if said == shown or "logprobsResult" not in candidate:
         return
@@ -283,7 +282,7 @@ def _shift_citations(candidate: Json, offset: int) -> None:
 
 
 def _shifted(span: object, offset: int) -> object:
-    """Move a span; an absent startIndex is protobuf's zero."""
+    """Shift a span; an absent startIndex is protobuf's zero."""
     if not isinstance(span, dict) or "endIndex" not in span:
         return span
     start, end = span.get("startIndex", 0), span["endIndex"]
@@ -291,7 +290,7 @@ def _shifted(span: object, offset: int) -> object:
 
 
 def _plus(index: object, offset: int) -> object:
-    """Move an index; what stood in dropped text before any delivered moves to the beginning."""
+    """Shift an index; one in dropped text before any delivered text becomes the beginning."""
     return max(index + offset, 0) if isinstance(index, int) else index
 
 
