@@ -8,7 +8,7 @@ LENGTH ?= 6
 MINUTES ?= 20
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
-# A pin keeps the extras that it is asked for with: without them pip 23 takes a newer release.
+# A pin lists the extras that packages request: without them pip 23 picks a newer release.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras \
 	--generate-hashes --no-emit-index-url --no-header $(ARGS)
 
@@ -29,13 +29,13 @@ run: $(VENV)/.runtime ## serve on 127.0.0.1:8000
 test: $(VENV)/.dev ## run the tests on every core (ARGS="-n 0" on one, to see their output)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
-bench: $(VENV)/.runtime ## measure beside other proxies, after bench/setup (ARGS="--only S1b")
+bench: $(VENV)/.runtime ## compare with other proxies, after bench/setup (ARGS="--only S1b")
 	$(BIN)/python bench/compare.py $(ARGS)
 
-soak: $(VENV)/.runtime ## serve for MINUTES=20 while everything goes wrong, and see what grows
+soak: $(VENV)/.runtime ## serve for MINUTES=20 under all kinds of faults, and measure growth
 	$(BIN)/python bench/soak.py --minutes $(MINUTES) $(ARGS)
 
-seams: $(VENV)/.runtime build/bench/seams/.done ## run a small real model behind gemproxy, and see what comes of the seams
+seams: $(VENV)/.runtime build/bench/seams/.done ## run a small real model behind gemproxy, and judge the seams
 	$(BIN)/python -m bench.seams.real $(ARGS)
 
 sdk-table: $(VENV)/.dev ## run the SDKs' tests and write docs/sdks.md
@@ -64,7 +64,7 @@ clean: ## remove what these commands made
 	rm -rf build dist tests/sdk/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# pip is the last thing that venv makes: an environment without it is begun again.
+# venv installs pip last, so an environment without pip is created again.
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	"gemproxy needs Python 3.11 or later: make PYTHON=/path/to/python3.11")'
