@@ -1,6 +1,6 @@
-"""The command line: finds the command, gives it its settings, returns its exit code.
+"""The command line: finds the command, passes it its settings, returns its exit code.
 
-A command is imported when it is called, so that none pays for what another imports.
+Each command is imported when it is called, so it does not load the imports of the others.
 """
 
 import difflib
@@ -88,7 +88,7 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
 
 
 def _with_settings(argv: Sequence[str], run: Callable[["Loaded"], int]) -> int:
-    """Return what ``run`` returns for the loaded settings, or complain about them."""
+    """Return the result of ``run`` for the loaded settings, or print their problems."""
     from gemproxy.config.settings import (  # noqa: PLC0415 (see the docstring of this module)
         Settings,
         SettingsError,
