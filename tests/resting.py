@@ -67,7 +67,7 @@ async def proxy(proxy: StartProxy) -> AsyncIterator[StartProxy]:
     for one in started:
         _drop_idle(one)
     await _until_at_rest(expected)
-    assert [connection for one in started for connection in _used(one)] == []
+    assert [connection for one in started for connection in connections_in_use(one)] == []
 
 
 async def _warm_up() -> None:
@@ -93,6 +93,6 @@ def _drop_idle(one: Proxy) -> None:
             protocol.close()
 
 
-def _used(one: Proxy) -> Iterator[object]:
+def connections_in_use(one: Proxy) -> Iterator[object]:
     """Yield the upstream connections that the proxy still thinks are in use."""
     yield from one.app[DISPATCHER].upstream._session.connector._acquired  # type: ignore[union-attr]

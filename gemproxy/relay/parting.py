@@ -125,18 +125,18 @@ def _is_acknowledged(transport: Transport) -> bool:
     connection = transport.get_extra_info("socket")
     if transport.is_closing() or connection is None:
         return False
-    return not transport.get_write_buffer_size() and _send_queue(connection) == 0
+    return not transport.get_write_buffer_size() and send_queue(connection) == 0
 
 
-def _send_queue(connection: socket.socket) -> int | None:
-    """Return the bytes that the peer has not acknowledged; None where the system does not tell."""
+def send_queue(connection: socket.socket) -> int | None:
+    """Return the number of bytes that the peer has not acknowledged; None if it is unknown."""
     try:
         if sys.platform == "linux":
             import fcntl  # noqa: PLC0415 (these two are not on every platform)
             import termios  # noqa: PLC0415
 
-            told = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ
-            return int.from_bytes(told, sys.byteorder)
+            queued = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ
+            return int.from_bytes(queued, sys.byteorder)
         if sys.platform == "darwin":
             return int(connection.getsockopt(socket.SOL_SOCKET, _SO_NWRITE))
     except (OSError, ValueError):  # it is closed

@@ -19,8 +19,9 @@ from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.core.repair.verdict import POLICY_REASONS
 from gemproxy.relay.parting import NEVER
-from gemproxy.routes.parts import DISPATCHER, IN_FLIGHT, REPAIR
+from gemproxy.routes.parts import IN_FLIGHT, REPAIR
 from tests.gemini import BODY, REQUEST, Json, documents
+from tests.resting import connections_in_use
 from tests.running import AccessLog, StartProxy
 from tests.wire import ARRAY, KEY, STREAM, Answer, Ending, body_of, connect
 
@@ -123,7 +124,7 @@ async def test_while_the_last_words_are_read_nothing_is_held_for_them(proxy: Sta
                 await asyncio.sleep(0)
 
             assert running.app[REPAIR].bodies.held == 0
-            assert running.app[DISPATCHER].upstream._session.connector._acquired == set()  # type: ignore[union-attr]
+            assert list(connections_in_use(running)) == []
             assert in_flight.lingering == 1
 
 

@@ -16,7 +16,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from gemproxy.relay import parting
 from gemproxy.relay.inflight import InFlight
-from gemproxy.relay.parting import NEVER, Linger, abandon, cut, part
+from gemproxy.relay.parting import NEVER, Linger, abandon, cut, part, send_queue
 from tests import certificates, sockets
 from tests.loops import pytest_asyncio_loop_factories
 from tests.sockets import END, chunk
@@ -67,6 +67,15 @@ class Stage:
         return response
 
 
+def chunked_request(transport: asyncio.Transport) -> tuple[web.Request, StreamWriter]:
+    """Return a request on ``transport`` whose answer is sent in chunks, and its writer."""
+    protocol = make_mocked_request("GET", "/", transport=transport).protocol
+    writer = StreamWriter(protocol, asyncio.get_running_loop())
+    writer.enable_chunking()
+    request = make_mocked_request("GET", "/", transport=transport, protocol=protocol, writer=writer)
+    return request, writer
+
+
 @contextlib.asynccontextmanager
 async def connected(
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]], request: bytes
@@ -113,10 +122,7 @@ async def test_the_words_and_what_never_comes_are_one_write() -> None:
 
     transport = Noting()
     transport.written = []
-    request = make_mocked_request("GET", "/", transport=transport)
-    writer = StreamWriter(request.protocol, asyncio.get_running_loop())
-    writer.enable_chunking()
-    request._payload_writer = writer
+    request, writer = chunked_request(transport)
 
     cut(request, b"bye")
     cut(request, b"again")
@@ -179,7 +185,7 @@ async def test_of_tls_the_end_is_a_reset_without_a_farewell(tmp_path: Path) -> N
 async def test_where_nothing_tells_of_an_arrival_the_reset_waits_for_its_time(
     monkeypatch: pytest.MonkeyPatch, told: int | None
 ) -> None:
-    monkeypatch.setattr(parting, "_send_queue", lambda _connection: told)
+    monkeypatch.setattr(parting, "send_queue", lambda _connection: told)
     stage = Stage(patience=0.01)
     async with connected(stage.handle, HTTP_1_0) as client:
         assert await until_reset(client) == stage.body + WORDS
@@ -189,7 +195,7 @@ async def test_a_send_queue_that_is_gone_tells_nothing() -> None:
     closed = socket.socket()
     closed.close()
 
-    assert parting._send_queue(closed) is None
+    assert send_queue(closed) is None
 
 
 @pytest.mark.parametrize("request_", [HTTP_1_1, HTTP_1_0])
@@ -287,10 +293,7 @@ async def test_a_connection_that_is_closing_is_not_asked_what_is_unsent() -> Non
             self.closed += 1
 
     transport = Closing()
-    request = make_mocked_request("GET", "/", transport=transport)
-    writer = StreamWriter(request.protocol, asyncio.get_running_loop())
-    writer.enable_chunking()
-    request._payload_writer = writer
+    request, _ = chunked_request(transport)
     cut(request)
     transport.closing = True
 
