@@ -26,7 +26,6 @@ from aiohttp import web
 
 from bench.system import memory
 from gemproxy import __main__ as command_line
-from gemproxy.config.settings import Settings
 from gemproxy.routes.parts import IN_FLIGHT
 from gemproxy.web import server
 from gemproxy.web.app import create_app
@@ -101,8 +100,8 @@ def main(argv: Sequence[str]) -> int:
     report, seconds, log, *flags = argv
     sampler = Sampler(Path(report), float(seconds), Path(log))
 
-    def create_sampled(settings: Settings, upload_key: bytes | None = None) -> web.Application:
-        app = create_app(settings, upload_key)
+    def create_sampled(*given: Any) -> web.Application:
+        app = create_app(*given)
         app.on_startup.append(sampler.start)
         return app
 

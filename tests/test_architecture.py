@@ -74,6 +74,16 @@ def test_imports_run_one_way(module: Path) -> None:
     assert rooms <= may_import(here)
 
 
+def test_no_route_imports_another() -> None:
+    """A route is a module that the table of routes names; what several share is beside them."""
+    folder = PACKAGE / "routes"
+    routes = imports(folder / "__init__.py") - {"aiohttp.web"}
+    others = set(folder.glob("*.py")) - {folder / "__init__.py"}
+    imported = {name for module in others for name in imports(module)}
+
+    assert [name for name in imported if name.startswith(tuple(routes))] == []
+
+
 @pytest.mark.parametrize(
     "module", [m for m in MODULES if room(m).startswith("core")], ids=lambda m: m.name
 )

@@ -12,6 +12,7 @@ The bytes that are passed on are the upstream's, compression and all.
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 import attrs
 from multidict import CIMultiDict
@@ -34,7 +35,6 @@ from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import AttemptFailed, Reply
 
-OpenAttempt = Callable[[], AbstractAsyncContextManager[Reply]]
 Headers = Mapping[str, str]
 Rewrite = Callable[[bytes], bytes | None]
 Translate = Callable[[CIMultiDict[str]], None]
@@ -99,6 +99,13 @@ class Shelf:
         self.taken = 0
 
 
+class OpenAttempt(Protocol):
+    """Makes one attempt; ``elsewhere`` asks for another key than the last one had."""
+
+    def __call__(self, *, elsewhere: bool) -> AbstractAsyncContextManager[Reply]:
+        """Yield the answer; raise AttemptFailed when there is none."""
+
+
 @attrs.define(eq=False)
 class Call:
     """Runs one unary call to its end.
@@ -121,6 +128,7 @@ class Call:
     translate: Translate | None = None
     retell: Retell | None = None
     attempts: int = 0
+    _elsewhere: bool = False
     _last: Answer | None = None
     _failure: AttemptFailed | None = None
 
@@ -167,12 +175,12 @@ class Call:
         self.attempts += 1
         self.shelf.clear()
         try:
-            async with self.open_attempt() as reply:
+            async with self.open_attempt(elsewhere=self._elsewhere) as reply:
                 body = await self._read(reply)
                 if body is None:
                     return None
                 answer = Answer(reply.status, reply.headers, body)
-                document = await _document_of(answer)
+                document, another = await _document_of(answer), reply.another
                 if answer.status >= _ERRORS:
                     reply.error = upstream_error(document or b"")
         except AttemptFailed as failure:
@@ -182,7 +190,8 @@ class Call:
             self._go_on(self.judge.broke(failure.how))
             return self._instead()
         self._failure = None
-        resume = self.judge.answered(answer.status, document, retry_after(answer.headers))
+        after = retry_after(answer.headers)
+        resume = self.judge.answered(answer.status, document, after, another=another)
         if not self.judge.whole:
             self._go_on(resume)
             return self._instead()
@@ -193,6 +202,7 @@ class Call:
 
     def _go_on(self, resume: Resume | None) -> None:
         if resume is not None:
+            self._elsewhere = resume.elsewhere
             raise Interrupted(resume.cause, resume.after)
 
     async def _read(self, reply: Reply) -> bytes | None:

@@ -1,7 +1,7 @@
 """The composition root: settings in, a wired application out, and nothing else."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from aiohttp import web, web_response
@@ -17,7 +17,7 @@ from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.handshake import open_sockets
 from gemproxy.relay.inflight import InFlight
-from gemproxy.relay.leases import ClientsOwn
+from gemproxy.relay.leases import ClientsOwn, CredentialSource
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.sessions import UploadSessions, new_key
@@ -40,8 +40,14 @@ _EMPTY_FINISH_SECONDS = 60.0
 """Gateways put STOP on a first, empty frame; behind one that stays alone nothing comes."""
 
 
-def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Application:
+def create_app(
+    settings: Settings,
+    upload_key: bytes | None = None,
+    source: Callable[[URL], CredentialSource] = ClientsOwn,
+) -> web.Application:
     """Return the application that serves ``settings``; it connects nowhere before startup.
+
+    ``source`` makes what gives the credentials for the upstream at a base URL.
 
     Applications with one ``upload_key`` go on with each other's uploads; None: a key of its own.
     """
@@ -58,14 +64,16 @@ def create_app(settings: Settings, upload_key: bytes | None = None) -> web.Appli
     )
     app[REPAIR] = _repair(settings)
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
-    app.cleanup_ctx.append(partial(_connect, settings))
+    app.cleanup_ctx.append(partial(_connect, settings, source))
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
     app.add_routes(answering_expectations(ROUTES))
     return app
 
 
-async def _connect(settings: Settings, app: web.Application) -> AsyncIterator[None]:
+async def _connect(
+    settings: Settings, source: Callable[[URL], CredentialSource], app: web.Application
+) -> AsyncIterator[None]:
     """Keep the way to the upstream open between startup and cleanup."""
     base = URL(settings.upstream.url_base)
     proxy = resolve_proxy(settings.upstream.proxy, base, os.environ)
@@ -78,7 +86,7 @@ async def _connect(settings: Settings, app: web.Application) -> AsyncIterator[No
         app[DISPATCHER] = Dispatcher(
             upstream,
             sockets,
-            ClientsOwn(base),
+            source(base),
             base,
             settings.upstream.first_byte_timeout_seconds,
         )

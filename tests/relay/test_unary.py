@@ -3,8 +3,8 @@
 import gzip
 import random
 import zlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import attrs
@@ -20,7 +20,7 @@ from gemproxy.exchange.deadline import Deadline
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pacing import Budget, Pacing
-from gemproxy.relay.unary import Answer, Call, Shelf, is_json
+from gemproxy.relay.unary import Answer, Call, OpenAttempt, Shelf, is_json
 from gemproxy.relay.upstream import AttemptFailed, Reply
 
 JSON = {"Content-Type": "application/json; charset=UTF-8"}
@@ -62,6 +62,7 @@ class Said:
     breaks: How | None = None
     silences: list[float] = attrs.field(factory=list)
     error: object = None
+    another: bool = False
 
     def allow_silence(self, seconds: float) -> None:
         self.silences.append(seconds)
@@ -74,11 +75,12 @@ class Said:
         return b""
 
 
-def opening(*answers: Said | How) -> Callable[[], AbstractAsyncContextManager[Reply]]:
+def opening(*answers: Said | How) -> OpenAttempt:
     left = list(answers)
 
     @asynccontextmanager
-    async def attempt() -> AsyncIterator[Reply]:
+    async def attempt(*, elsewhere: bool) -> AsyncIterator[Reply]:
+        assert not elsewhere
         answer = left.pop(0)
         if isinstance(answer, How):
             raise AttemptFailed(answer, "scripted")
