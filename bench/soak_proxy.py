@@ -26,6 +26,7 @@ from aiohttp import web
 
 from bench.system import memory
 from gemproxy import __main__ as command_line
+from gemproxy.config.settings import Settings
 from gemproxy.routes.parts import IN_FLIGHT
 from gemproxy.web import server
 from gemproxy.web.app import create_app
@@ -100,12 +101,12 @@ def main(argv: Sequence[str]) -> int:
     report, seconds, log, *flags = argv
     sampler = Sampler(Path(report), float(seconds), Path(log))
 
-    def create_sampled(*given: Any) -> web.Application:
-        app = create_app(*given)
+    def create_sampled(settings: Settings, upload_key: bytes | None = None) -> web.Application:
+        app = create_app(settings, upload_key)
         app.on_startup.append(sampler.start)
         return app
 
-    server.create_app = create_sampled  # type: ignore[attr-defined]
+    server.create_app = create_sampled  # type: ignore[assignment,attr-defined]
     return command_line.main([*flags, "--logging.file", log])
 
 

@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic
+from typing import Any, Generic, Protocol
 
 import attrs
 from multidict import CIMultiDict
@@ -35,11 +35,17 @@ from gemproxy.relay.watch import Timing, Watch
 
 log = logging.getLogger("gemproxy.relay")
 
-OpenAttempt = Callable[[Any], AbstractAsyncContextManager[Reply]]
 Headers = Mapping[str, str]
 
 _OK = 200
 _ERROR_BODY_LIMIT = 1 << 20
+
+
+class OpenAttempt(Protocol):
+    """Makes one attempt that asks for what the machine says."""
+
+    def __call__(self, asked: Any, /, *, elsewhere: bool) -> AbstractAsyncContextManager[Reply]:  # noqa: ANN401 (the machine's own)
+        """Yield the reply; ``elsewhere`` asks for another key than the last attempt had."""
 
 
 class Refused(Exception):
@@ -98,11 +104,14 @@ class Generation(Generic[M, R]):
         failures are told to the reader here.
         """
         with Watch(self.timing, self._show, self._beat) as watch:
+            elsewhere = False
             try:
                 while True:
-                    resume = await self._act(await self._attempt(watch), watch)
+                    step = await self._attempt(watch, elsewhere=elsewhere)
+                    resume = await self._act(step, watch)
                     if resume is None:
                         return
+                    elsewhere = resume.elsewhere
                     if not resume.at_once:
                         await self.pacing.pause(Interrupted(resume.cause, resume.after))
             except Interrupted as spent:
@@ -124,10 +133,11 @@ class Generation(Generic[M, R]):
         else:
             await self._show()
 
-    async def _attempt(self, watch: Watch) -> Step:
+    async def _attempt(self, watch: Watch, *, elsewhere: bool) -> Step:
         self.course.attempts += 1
         try:
-            async with self.open_attempt(self.machine.next_request) as reply:
+            asked = self.machine.next_request
+            async with self.open_attempt(asked, elsewhere=elsewhere) as reply:
                 use = self.kind.use(self.machine, reply, self.reader)
                 if use is Use.READ:
                     return await self._read(reply, watch)
@@ -146,7 +156,8 @@ class Generation(Generic[M, R]):
         if use is Use.REFUSAL:
             body = await reply.read_error(_ERROR_BODY_LIMIT)
             self._rejection = reply.status, self.response_headers(reply.headers)
-            return self.intake.rejected(reply.status, body, retry_after(reply.headers))
+            after, another = retry_after(reply.headers), reply.another
+            return self.intake.rejected(reply.status, body, after, another=another)
         if use is Use.NOTHING:
             return self.intake.failed_to_open(How.GARBLED)
         self.course.passed = True

@@ -117,10 +117,11 @@ async def _pass_on(
 def _opener(dispatcher: Dispatcher, exchange: Exchange, body: Body, origin: Origin) -> OpenAttempt:
     """Return what makes one attempt, never twice: the client's request, or one that reads on."""
 
-    def open_attempt(point: Point | None) -> AbstractAsyncContextManager[Reply]:
+    def open_attempt(point: Point | None, *, elsewhere: bool) -> AbstractAsyncContextManager[Reply]:
         if point is None:
-            return dispatcher.attempt(exchange, body.once, EVENTS)
+            return dispatcher.attempt(exchange, body.once, EVENTS, elsewhere=elsewhere)
         target = target_from(exchange.raw_target, point, created=origin.creates)
-        return dispatcher.attempt(exchange.towards(target, "GET"), None, EVENTS)
+        reading = exchange.towards(target, "GET")
+        return dispatcher.attempt(reading, None, EVENTS, elsewhere=elsewhere)
 
     return open_attempt

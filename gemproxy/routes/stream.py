@@ -113,4 +113,6 @@ def _decoders(max_frame: int, *, sse: bool) -> Callable[[], Decoder]:
 def _opener(dispatcher: Dispatcher, exchange: Exchange, body: Body) -> OpenAttempt:
     """Return what makes one attempt; a body that is not kept goes up in place of what is asked."""
     attempt = partial(dispatcher.attempt, exchange)
-    return attempt if body.stream is None else lambda _: attempt(body.stream)
+    if body.stream is None:
+        return attempt
+    return lambda _, *, elsewhere: attempt(body.stream, elsewhere=elsewhere)

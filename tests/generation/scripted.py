@@ -28,6 +28,7 @@ class Scripted:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     aborted: asyncio.Event = attrs.field(factory=asyncio.Event)
     closed: bool = False
+    another: bool = False
 
     async def read(self) -> bytes:
         read = self.reads.pop(0) if self.reads else b""

@@ -63,7 +63,8 @@ class Stage:
         self.waits.append(seconds)
 
     @contextlib.asynccontextmanager
-    async def open_attempt(self, body: bytes) -> AsyncIterator[Reply]:
+    async def open_attempt(self, body: bytes, *, elsewhere: bool) -> AsyncIterator[Reply]:
+        assert not elsewhere
         self.bodies.append(body)
         attempt = self.attempts.pop(0)
         if isinstance(attempt, AttemptFailed):

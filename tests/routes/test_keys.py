@@ -12,11 +12,11 @@ from gemproxy.exchange.account import Entry
 from gemproxy.exchange.credential import Credential
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.web.app import create_app
-from tests.gemini import BODY
-from tests.replies import Replies, Reply, error_reply, json_reply, replying
+from tests.gemini import BODY, chunk, sse
+from tests.replies import Replies, Reply, error_reply, json_reply, replying, sse_reply
 from tests.running import settings
 from tests.sockets import running
-from tests.wire import Answer, connect
+from tests.wire import STREAM, Answer, connect
 
 
 @attrs.frozen(eq=False)
@@ -88,6 +88,17 @@ async def test_two_spent_keys_are_refused_as_google_refused_them() -> None:
     async with asked(SPENT, SPENT, target=GENERATE) as (answer, upstream):
         assert answer.status == 429
         assert keys(upstream) == ["key-a", "key-b"]
+
+
+async def test_a_stream_that_broke_is_resumed_with_the_other_key() -> None:
+    begun = sse(chunk("Once upon a time there was a harbour. "))
+    rest = sse(chunk("Ships came and went.", finish="STOP"))
+    replies = (sse_reply(begun, closes=True), SPENT, sse_reply(rest))
+    async with asked(*replies, target=STREAM) as (answer, upstream):
+        assert answer.status == 200
+        assert b"Ships came and went." in b"".join(answer.chunks)
+        assert b'"error"' not in b"".join(answer.chunks)
+        assert keys(upstream) == ["key-a", "key-a", "key-b"]
 
 
 @pytest.mark.parametrize("refusal", [SPENT, json_reply({})])
