@@ -13,6 +13,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import Busy, GemproxyError
+from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.addresses import LIMIT, names_files
 from gemproxy.relay.bodies import Once, Outgoing
@@ -25,7 +26,7 @@ from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT
-from gemproxy.routes.refusing import BROKEN_OFF, beginning, is_refusal, no_answer, refuse
+from gemproxy.routes.refusing import BROKEN_OFF, beginning, is_refusal, refuse
 from gemproxy.voices.mute import MuteVoice
 
 Headers = CIMultiDict[str]
@@ -65,7 +66,7 @@ async def forward(
     except AttemptFailed as failure:
         exchange.account.upstream = failure.how
         if not sink.committed:
-            raise no_answer(failure) from failure
+            raise unanswered(failure.how) from failure
         await sink.fail(BROKEN_OFF.payload(exchange.id))
     except GemproxyError as error:  # the client's own: its body broke while it was answered
         if not sink.committed:

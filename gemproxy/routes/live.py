@@ -13,6 +13,7 @@ from typing import Literal
 from aiohttp import web
 
 from gemproxy.core.errors import BadRequest, Busy
+from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.handshake import Dialled
 from gemproxy.relay.sockets import (
@@ -26,7 +27,6 @@ from gemproxy.relay.sockets import (
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.routes.calling import fetch
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
-from gemproxy.routes.refusing import no_answer
 
 _PROTOCOLS = "Sec-WebSocket-Protocol"
 
@@ -51,7 +51,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
                 await say_farewell(upstream.socket, CLIENT_LOST, 0)
     except AttemptFailed as failure:
         exchange.account.upstream = failure.how
-        raise no_answer(failure) from failure
+        raise unanswered(failure.how) from failure
 
 
 def _refuse_while_draining(request: web.Request) -> None:

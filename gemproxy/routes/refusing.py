@@ -4,18 +4,13 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import (
-    GemproxyError,
-    NoFirstByte,
-    Unreachable,
     Unrepaired,
-    UpstreamFailure,
 )
-from gemproxy.core.repair.events import How
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.generation.generation import Refused
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pages import Refusal, is_of_gemini, may_be_unreadable, readable
-from gemproxy.relay.upstream import AttemptFailed, Reply
+from gemproxy.relay.upstream import Reply
 from gemproxy.voices.table import voice_of
 from gemproxy.voices.voice import Asides
 
@@ -23,15 +18,6 @@ _ERROR_BODY_LIMIT = 1 << 20
 _STREAM = ":streamGenerateContent"
 
 BROKEN_OFF = Unrepaired("The upstream broke off in the middle of its answer.")
-
-
-def no_answer(failure: AttemptFailed) -> GemproxyError:
-    """Return what a client is told of an upstream that gave no answer at all."""
-    if failure.how is How.UNREACHABLE:
-        return Unreachable("The upstream cannot be reached.")
-    if failure.how is How.NO_FIRST_BYTE:
-        return NoFirstByte("The upstream did not answer in time.")
-    return UpstreamFailure("The upstream closed the connection without an answer.")
 
 
 def refusal(refused: Refused, exchange: Exchange, voice: Asides) -> web.Response:
