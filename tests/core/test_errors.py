@@ -19,6 +19,7 @@ from gemproxy.core.errors import (
     Unrepaired,
     UpstreamFailure,
     UpstreamRejection,
+    details_of,
     status_payload,
     upstream_error,
 )
@@ -190,3 +191,16 @@ def test_of_its_own_answer_the_upstream_says_when_to_ask_again() -> None:
 def test_who_is_busy_says_for_how_long(attempts: int) -> None:
     assert Busy("m").headers(attempts) == {"Retry-After": "1"}
     assert BadRequest("m").headers(attempts) == {}
+
+
+@pytest.mark.parametrize("details", [None, "x", {}, [], [7, None, {"@type": 7}]])
+def test_details_of_odd_types_are_none(details: object) -> None:
+    assert list(details_of({"details": details}, "RetryInfo")) == []
+
+
+def test_details_are_found_by_the_end_of_their_type() -> None:
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "1s"}
+    other = {"@type": "type.googleapis.com/google.rpc.Help"}
+
+    assert list(details_of({"details": [other, info, info]}, "RetryInfo")) == [info, info]
+    assert list(details_of(None, "RetryInfo")) == []

@@ -20,7 +20,6 @@ done again and again: a 404 of a store that lags, or a 429 without a word, ends 
 read before no sooner than the patience of the pacing.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -30,7 +29,6 @@ from gemproxy.core.errors import (
     GemproxyError,
     Unrepaired,
     UpstreamRejection,
-    upstream_error,
 )
 from gemproxy.core.interactions.event import (
     COMPLETED,
@@ -58,7 +56,7 @@ from gemproxy.core.repair.events import (
 )
 from gemproxy.core.repair.refusals import AT_OUR_OWN_PACE, Again, Refusals
 from gemproxy.core.repair.unanswered import unanswered
-from gemproxy.core.repair.verdict import error_status, is_transient
+from gemproxy.core.repair.verdict import is_transient, rejection_of
 from gemproxy.core.wire.frame import Data, Frame
 
 _BROKEN = (State.CONNECTING, State.FAILED)
@@ -161,9 +159,7 @@ class InteractionMachine:
 
     def _reject(self, event: Rejected) -> Actions:
         error = UpstreamRejection(event.status, event.body)
-        again = self._refusals.judge(
-            event.status, upstream_error(event.body), event.retry_after, another=event.another
-        )
+        again = self._refusals.judge_answer(event)
         if again is None and self._opened and _may_pass(event.status):
             again = Again()
         elsewhere = again is not None and again.elsewhere and event.another
@@ -246,7 +242,7 @@ class InteractionMachine:
         if event.type == ERROR and self.delivered.caught_up:
             own = self._fault_at == self.progress
             self._fault_at = self.progress
-        rejection = UpstreamRejection(error_status(error), json.dumps({"error": error}).encode())
+        rejection = rejection_of(error)
         if event.is_fault and not own and self._may_read_on:
             return self._interrupt(Cause.ERROR_FRAME, rejection)
         if event.type == ERROR:

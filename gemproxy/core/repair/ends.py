@@ -7,7 +7,6 @@ upstream ended it, or ``fail`` ends it loudly, unless an ending is kept that can
 These are parts of the stream machine: they take the machine and what has ended.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from gemproxy.core.repair.ending import End, Meaning, meaning
 from gemproxy.core.repair.engine import Actions, State
 from gemproxy.core.repair.events import CAUSE_OF, Cause, Ended, Fail, Finish, How, Resume, passing
 from gemproxy.core.repair.refusals import AT_OUR_OWN_PACE, Again
-from gemproxy.core.repair.verdict import error_status
+from gemproxy.core.repair.verdict import rejection_of
 
 if TYPE_CHECKING:
     from gemproxy.core.repair.machine import StreamMachine
@@ -144,9 +143,8 @@ def error_frame(machine: "StreamMachine", error: Mapping[str, Any]) -> Actions:
     """Take an error inside a stream; behind an accepted reason it is an end like any other."""
     if machine.attempt.ended:
         return machine.receive(Ended(How.RESET))
-    status = error_status(error)
-    rejection = UpstreamRejection(status, json.dumps({"error": error}).encode())
-    again = machine.refusals.judge(status, error)
+    rejection = rejection_of(error)
+    again = machine.refusals.judge(rejection.rejected_with, error)
     return upstream_error(machine, Cause.ERROR_FRAME, rejection, again)
 
 

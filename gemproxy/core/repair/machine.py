@@ -55,7 +55,6 @@ from gemproxy.core.errors import (
     GemproxyError,
     Unrepaired,
     UpstreamRejection,
-    upstream_error,
 )
 from gemproxy.core.repair import ends, splicing
 from gemproxy.core.repair.attempt import Attempt, Plan
@@ -231,9 +230,7 @@ class StreamMachine:
             self.tries.natively = False
             return ends.interrupt(self, Cause.REFUSED)
         error = UpstreamRejection(status, event.body)
-        again = self.refusals.judge(
-            status, upstream_error(event.body), event.retry_after, another=event.another
-        )
+        again = self.refusals.judge_answer(event)
         return ends.upstream_error(self, Cause.STATUS, error, again)
 
     def _refused_form(self, body: bytes) -> Actions:

@@ -18,8 +18,9 @@ from typing import Any
 
 import attrs
 
-from gemproxy.core.errors import details_of
+from gemproxy.core.errors import details_of, upstream_error
 from gemproxy.core.repair.blame import Fault, blame
+from gemproxy.core.repair.events import Rejected
 from gemproxy.core.repair.verdict import is_transient, retry_delay
 
 _TOO_MANY_REQUESTS = 429
@@ -49,6 +50,15 @@ class Refusals:
     limit: float
     _waited: float = 0.0
     _waited_for_a_quota: bool = False
+
+    def judge_answer(self, rejected: Rejected) -> Again | None:
+        """Return how to ask again after an error answer, or None when it is to be passed on."""
+        return self.judge(
+            rejected.status,
+            upstream_error(rejected.body),
+            rejected.retry_after,
+            another=rejected.another,
+        )
 
     def judge(
         self,

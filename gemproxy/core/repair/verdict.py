@@ -7,13 +7,14 @@ and the threads listed in ARCHITECTURE.md for what OTHER and MALFORMED_* turn ou
 """
 
 import enum
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from gemproxy.core.errors import RPC_CODES, details_of, upstream_error
+from gemproxy.core.errors import RPC_CODES, UpstreamRejection, details_of, upstream_error
 
 
 class Verdict(enum.Enum):
@@ -100,6 +101,11 @@ def error_status(error: Mapping[str, Any]) -> int:
         return code
     names = (status for status, name in RPC_CODES.items() if name == error.get("status"))
     return next(names, 500)
+
+
+def rejection_of(error: Mapping[str, Any]) -> UpstreamRejection:
+    """Return the error answer that an error object inside a stream amounts to."""
+    return UpstreamRejection(error_status(error), json.dumps({"error": error}).encode())
 
 
 def retry_delay(error: Mapping[str, Any] | None) -> float | None:

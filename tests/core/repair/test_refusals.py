@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gemproxy.core.repair.events import Rejected
 from gemproxy.core.repair.refusals import Again, Refusals, lasts
 
 Json = dict[str, Any]
@@ -122,3 +123,12 @@ def test_another_key_is_of_no_use_where_the_key_is_not_at_fault(status: int) -> 
     judged = [Refusals(30).judge(status, {}, another=another) for another in (True, False)]
 
     assert judged[0] == judged[1] != Again(elsewhere=True)
+
+
+def test_an_answer_is_judged_by_all_that_it_says() -> None:
+    body = b'{"error": {"status": "RESOURCE_EXHAUSTED", "message": "Resource exhausted."}}'
+
+    assert Refusals(30).judge_answer(Rejected(503, b"")) == Again()
+    assert Refusals(30).judge_answer(Rejected(429, body, 7)) == Again(7, elsewhere=True)
+    assert Refusals(30).judge_answer(Rejected(429, body)) is None
+    assert Refusals(30).judge_answer(Rejected(429, body, another=True)) == Again(elsewhere=True)

@@ -17,6 +17,7 @@ from gemproxy.core.repair.verdict import (
     error_status,
     is_policy,
     is_transient,
+    rejection_of,
     retry_delay,
     retry_delay_of_body,
 )
@@ -195,3 +196,12 @@ def test_the_delay_of_a_body_is_that_of_its_error() -> None:
     assert retry_delay_of_body(json.dumps(error).encode()) == 7.5
     assert retry_delay_of_body(json.dumps([error]).encode()) == 7.5
     assert retry_delay_of_body(b"<html>") is None
+
+
+def test_an_error_inside_a_stream_is_an_error_answer() -> None:
+    error = {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}
+    rejection = rejection_of(error)
+
+    assert rejection.rejected_with == 503
+    assert rejection.payload() == {"error": error}
+    assert rejection_of({}).rejected_with == 500
