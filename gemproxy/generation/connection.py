@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+from aiohttp import web
 
 from gemproxy.core.repair.events import Out
 from gemproxy.core.wire.frame import Frame
-from gemproxy.relay.downstream import ClientSink
+from gemproxy.relay.downstream import ClientSink, client_sink
 from gemproxy.voices.voice import Voice
 
 
@@ -25,6 +26,11 @@ class ConnectionReader:
     _sink: ClientSink
     _voice: Voice
     committed: bool = attrs.field(default=False, init=False)
+
+    @property
+    def response(self) -> web.StreamResponse:
+        """What the handler returns."""
+        return self._sink.response
 
     @property
     def content_type(self) -> str:
@@ -64,3 +70,14 @@ class ConnectionReader:
     async def fail(self, payload: Mapping[str, Any] | None) -> None:
         """Write the error, if there is one, and have the body end without its end."""
         await self._sink.fail(payload)
+
+
+def connection_reader(
+    request: web.BaseRequest, voice: Voice, *, send_timeout: float
+) -> ConnectionReader:
+    """Return the reader that is the connection of ``request``, whose client has this voice.
+
+    ``send_timeout`` counts seconds that one write may wait for the client to read.
+    """
+    sink = client_sink(request, voice, voice.content_type, send_timeout=send_timeout)
+    return ConnectionReader(sink, voice)

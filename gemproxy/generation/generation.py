@@ -21,10 +21,13 @@ import attrs
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejection
+from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import Fail, Finish, How, Out, Resume
 from gemproxy.core.repair.intake import Intake, PassOn, Step
-from gemproxy.generation.kinds import Course, Kind, M, R, Use
+from gemproxy.core.seam.seam import Joint
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.generation.kinds import Course, Kind, M, Use
 from gemproxy.generation.pump import Pump
 from gemproxy.generation.reader import Reader
 from gemproxy.relay.headers import retry_after
@@ -61,25 +64,26 @@ async def _pass_nothing_on(_reply: Reply) -> None:
 
 
 @attrs.define(eq=False)
-class Generation(Generic[M, R]):
+class Generation(Generic[M]):
     """Runs one answer to its end, for one reader.
 
-    ``open_attempt`` makes one attempt that asks for what the machine says. ``pacing`` says when
-    the next one is made. ``response_headers`` turns an attempt's headers into the client's.
-    ``max_bytes`` is what the client may get and have waiting for it, since the text is kept to
-    be resumed, and what one attempt may bring; what an attempt only repeats is not kept.
-    ``arriving`` tells whether the client still sends its request. ``pass_on`` gives the client a
-    reply that is no answer of this kind, where the kind has such replies.
+    ``exchange`` is the request that it answers; the record of what became of it goes into the
+    exchange's account. ``open_attempt`` makes one attempt that asks for what the machine says.
+    ``pacing`` says when the next one is made. ``response_headers`` turns an attempt's headers into
+    the client's. ``max_bytes`` is what the client may get and have waiting for it, since the text
+    is kept to be resumed, and what one attempt may bring; what an attempt only repeats is not
+    kept. ``arriving`` tells whether the client still sends its request. ``pass_on`` gives the
+    client a reply that is no answer of this kind, where the kind has such replies.
     """
 
-    kind: Kind[M, R]
+    kind: Kind[M]
+    exchange: Exchange
     intake: Intake[M]
     reader: Reader
     open_attempt: OpenAttempt
     pacing: Pacing
     timing: Timing
     response_headers: Callable[[Headers], Headers]
-    request_id: str | None = None
     max_bytes: float = math.inf
     arriving: Callable[[], bool] = bool
     pass_on: Callable[[Reply], Awaitable[None]] = _pass_nothing_on
@@ -89,6 +93,8 @@ class Generation(Generic[M, R]):
     _headers: Headers = attrs.field(factory=dict, init=False)
     _rejection: tuple[int, Headers] | None = attrs.field(default=None, init=False)
     _seam_since: float | None = attrs.field(default=None, init=False)
+    _form: Form | None = attrs.field(default=None, init=False)
+    _joint: Joint | None = attrs.field(default=None, init=False)
     _renamed: bool = attrs.field(default=False, init=False)
     _received: int = attrs.field(default=0, init=False)
     _received_before: int = attrs.field(default=0, init=False)
@@ -108,6 +114,7 @@ class Generation(Generic[M, R]):
             try:
                 while True:
                     step = await self._attempt(watch, elsewhere=elsewhere)
+                    self._note(step)
                     resume = await self._act(step, watch)
                     if resume is None:
                         return
@@ -116,10 +123,19 @@ class Generation(Generic[M, R]):
                         await self.pacing.pause(Interrupted(resume.cause, resume.after))
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
+            finally:
+                self.exchange.account.result = self.kind.result(self.machine, self.course)
 
-    def result(self) -> R:
-        """Return what became of the answer; figures, no content."""
-        return self.kind.result(self.machine, self.course)
+    def _note(self, step: Step) -> None:
+        """Complete the attempt's entry, if it got as far as to have one."""
+        entries = self.exchange.account.entries
+        if not entries or entries[-1].usage is not None:
+            return
+        entry = entries[-1]
+        entry.form, entry.joint, self._joint = self._form, self._joint, None
+        if isinstance(step.next, Resume):
+            entry.cause = step.next.cause
+        self.kind.note(self.machine, entries)
 
     async def _show(self) -> None:
         """Send the head early, but not while the request arrives: a bad body has its own status."""
@@ -135,6 +151,8 @@ class Generation(Generic[M, R]):
 
     async def _attempt(self, watch: Watch, *, elsewhere: bool) -> Step:
         self.course.attempts += 1
+        if self.machine.causes:
+            self._form = self.kind.form(self.machine)
         try:
             asked = self.machine.next_request
             async with self.open_attempt(asked, elsewhere=elsewhere) as reply:
@@ -278,6 +296,7 @@ class Generation(Generic[M, R]):
             return
         if len(self.machine.joints) > len(self.course.seam_seconds):
             self.course.seam_seconds.append(now - (self._seam_since or now))
+            self._joint = self.machine.joints[-1]
         self._seam_since = None
 
     async def _act(self, step: Step, watch: Watch) -> Resume | None:
@@ -333,7 +352,7 @@ class Generation(Generic[M, R]):
     async def _fail(self, fail: Fail) -> None:
         error = fail.error
         if self.reader.committed:
-            await self.reader.fail(None if fail.silently else error.payload(self.request_id))
+            await self.reader.fail(None if fail.silently else error.payload(self.exchange.id))
         elif self._rejection is not None and isinstance(error, UpstreamRejection):
             raise Refused(Refusal(*self._rejection, error.body))
         else:

@@ -16,26 +16,28 @@ which could create the interaction twice.
 
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
 
+from gemproxy.core.answer.usage import Billed
 from gemproxy.core.interactions import reading as interaction_reading
 from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.repair import reading as stream_reading
+from gemproxy.core.repair.attempt import Plan
+from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.engine import Machine, State
 from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.reading import Reading
 from gemproxy.core.wire.frame import Decoder
-from gemproxy.exchange.account import InteractionResult, StreamResult
+from gemproxy.exchange.account import Entry, InteractionResult, Result, StreamResult
 from gemproxy.generation.reader import Reader
 from gemproxy.relay.headers import is_event_stream as of_events
 from gemproxy.relay.upstream import Reply
 
 M = TypeVar("M", bound=Machine[Any])
-R = TypeVar("R")
 
 _OK = 200
 _MULTIPLE_CHOICES = 300
@@ -67,18 +69,22 @@ class Use(enum.Enum):
 
 
 @attrs.frozen
-class Kind(Generic[M, R]):
+class Kind(Generic[M]):
     """A row of the table.
 
     ``reading`` is the row for the same kind in the core. ``use`` says what a reply is used for.
     ``head_at_once`` says that the head goes out with the upstream's, no sooner and no later.
+    ``form`` returns the form in which a resumed attempt asks for the rest. ``note`` completes the
+    last of the account's entries with what the machine knows of the attempt that has just ended.
     ``result`` returns what became of a generation: figures, no content.
     """
 
     reading: Reading
     use: Callable[[M, Reply, Reader], Use]
     head_at_once: bool
-    result: Callable[[M, Course], R]
+    form: Callable[[M], Form | None]
+    note: Callable[[M, Sequence[Entry]], None]
+    result: Callable[[M, Course], Result]
 
     def intake(self, machine: M, new_decoder: Callable[[], Decoder]) -> Intake[M]:
         """Return what feeds ``machine``; the decoders are of the framing that was asked for."""
@@ -87,6 +93,17 @@ class Kind(Generic[M, R]):
 
 def _use_for_a_stream(_machine: StreamMachine, reply: Reply, _reader: Reader) -> Use:
     return Use.READ if reply.status < _MULTIPLE_CHOICES else Use.REFUSAL
+
+
+def _form(machine: StreamMachine) -> Form | None:
+    return machine.tries.forms.present if machine.plan is Plan.TEXT else None
+
+
+def _note_usage(machine: StreamMachine, entries: Sequence[Entry]) -> None:
+    usage = machine.tally.billed
+    for earlier in entries[:-1]:
+        usage -= earlier.usage or Billed()
+    entries[-1].usage = usage
 
 
 def _stream_result(machine: StreamMachine, course: Course) -> StreamResult:
@@ -122,6 +139,14 @@ def is_event_stream(reply: Reply) -> bool:
     return reply.status == _OK and of_events(reply.headers) and coding == "identity"
 
 
+def _no_form(_machine: InteractionMachine) -> None:
+    """Return that an interaction is read on, in no form of its own."""
+
+
+def _note_nothing(_machine: InteractionMachine, _entries: Sequence[Entry]) -> None:
+    """Leave the entry as it is: a part of an interaction has no usage of its own."""
+
+
 def _interaction_result(machine: InteractionMachine, course: Course) -> InteractionResult:
     return InteractionResult(
         ending=None if machine.state is State.CONNECTING else machine.state.value,
@@ -134,10 +159,19 @@ def _interaction_result(machine: InteractionMachine, course: Course) -> Interact
     )
 
 
-STREAM = Kind(stream_reading.STREAM, _use_for_a_stream, head_at_once=False, result=_stream_result)
+STREAM = Kind(
+    stream_reading.STREAM,
+    _use_for_a_stream,
+    head_at_once=False,
+    form=_form,
+    note=_note_usage,
+    result=_stream_result,
+)
 INTERACTION = Kind(
     interaction_reading.INTERACTION,
     _use_for_an_interaction,
     head_at_once=True,
+    form=_no_form,
+    note=_note_nothing,
     result=_interaction_result,
 )

@@ -240,11 +240,12 @@ def _notice_a_hung_peer(transport: asyncio.Transport, seconds: float) -> None:
 
 
 def client_sink(
-    request: web.BaseRequest, voice: Asides, *, sse: bool, send_timeout: float
+    request: web.BaseRequest, voice: Asides, content_type: str, *, send_timeout: float
 ) -> ClientSink:
-    """Return the sink for the client of ``request``: an event stream, or a JSON array."""
-    response = EventStream(send_timeout) if sse else web.StreamResponse()
-    response.headers["Content-Type"] = "text/event-stream" if sse else "application/json"
+    """Return the sink for a stream to the client of ``request``."""
+    events = content_type == "text/event-stream"
+    response = EventStream(send_timeout) if events else web.StreamResponse()
+    response.headers["Content-Type"] = content_type
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers[_UNBUFFERED] = "no"
     return ClientSink(request, voice, send_timeout, response)

@@ -74,20 +74,17 @@ async def _run(
     reader = CollectingReader(client)
     generation = Generation(
         STREAM,
+        exchange,
         STREAM.intake(machine, partial(SSEDecoder, repair.max_frame)),
         reader,
         partial(request.app[DISPATCHER].attempt, exchange),
         repair.pacing(exchange, exchange.model, lambda: machine.progress),
         timing,
         lambda headers: json_headers(passed_down(request, headers)),
-        exchange.id,
         repair.max_stream,
     )
-    try:
-        async with reader.kept_warm(timing.headers_after, timing.heartbeat):
-            await generation.run()
-    finally:
-        exchange.account.result = generation.result()
+    async with reader.kept_warm(timing.headers_after, timing.heartbeat):
+        await generation.run()
     return client.response
 
 

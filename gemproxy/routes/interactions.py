@@ -20,12 +20,12 @@ from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.interactions.origin import Origin, Point, target_from
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.generation.connection import ConnectionReader
+from gemproxy.generation.connection import connection_reader
 from gemproxy.generation.generation import Generation, OpenAttempt, Refused
 from gemproxy.generation.kinds import INTERACTION
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.dispatcher import Dispatcher
-from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
+from gemproxy.relay.downstream import ClientGone, ClientSink
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.wants import EVENTS
 from gemproxy.relay.watch import Timing
@@ -63,20 +63,20 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
     app, exchange = request.app, request[EXCHANGE]
     account, repair, send_timeout = exchange.account, app[REPAIR], app[CLIENTS].send_timeout
     voice = EventVoice(INTERACTIONS)
-    sink = client_sink(request, voice, sse=True, send_timeout=send_timeout)
+    reader = connection_reader(request, voice, send_timeout=send_timeout)
     plain = ClientSink(request, EventVoice(), send_timeout, web.StreamResponse())
     repaired = repair.is_wanted(exchange.headers)
     machine = InteractionMachine(origin, repaired, repair.policy.retry_after_limit)
     timing = repair.timing.within(exchange.deadline)
     generation = Generation(
         INTERACTION,
+        exchange,
         INTERACTION.intake(machine, partial(SSEDecoder, repair.max_frame)),
-        ConnectionReader(sink, voice),
+        reader,
         _opener(app[DISPATCHER], exchange, body, origin),
         repair.pacing(exchange, origin.name, lambda: machine.progress),
         timing,
         partial(passed_down, request),
-        exchange.id,
         pass_on=partial(_pass_on, request, exchange, plain, timing),
     )
     if origin.name:
@@ -93,13 +93,11 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
             raise UpstreamFailure(broken) from failure
         await plain.fail(BROKEN_OFF.payload(exchange.id))
     except asyncio.CancelledError:
-        if not request.app[IN_FLIGHT].expired or not sink.committed:
+        if not request.app[IN_FLIGHT].expired or not reader.committed:
             raise
         shutdown = Busy("The proxy is shutting down.")
-        await sink.fail(shutdown.payload(exchange.id))
-    finally:
-        account.result = generation.result()
-    return plain.response if plain.committed else sink.response
+        await reader.fail(shutdown.payload(exchange.id))
+    return plain.response if plain.committed else reader.response
 
 
 async def _pass_on(

@@ -17,12 +17,12 @@ from gemproxy.core.wire.frame import Decoder
 from gemproxy.core.wire.jsonarray import JSONArrayDecoder
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.generation.connection import ConnectionReader
+from gemproxy.generation.connection import connection_reader
 from gemproxy.generation.generation import Generation, OpenAttempt, Refused
 from gemproxy.generation.kinds import STREAM
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.dispatcher import Dispatcher
-from gemproxy.relay.downstream import ClientGone, client_sink
+from gemproxy.relay.downstream import ClientGone
 from gemproxy.routes.addressing import passed_down, with_upstream_uris
 from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, VOICE, Repair
@@ -67,16 +67,16 @@ async def _stream(
     repair, account, model = app[REPAIR], exchange.account, exchange.model
     timing = repair.timing.within(exchange.deadline)
     machine = _machine(request, repair, exchange, body)
-    sink = client_sink(request, voice, sse=sse, send_timeout=app[CLIENTS].send_timeout)
+    reader = connection_reader(request, voice, send_timeout=app[CLIENTS].send_timeout)
     generation = Generation(
         STREAM,
+        exchange,
         STREAM.intake(machine, _decoders(repair.max_frame, sse=sse)),
-        ConnectionReader(sink, voice),
+        reader,
         _opener(app[DISPATCHER], exchange, body),
         repair.pacing(exchange, model, lambda: machine.progress),
         timing,
         partial(passed_down, request),
-        exchange.id,
         repair.max_stream,
         body.arriving,
     )
@@ -86,15 +86,14 @@ async def _stream(
     except ClientGone:
         account.client_gone = True
     except asyncio.CancelledError:
-        if not app[IN_FLIGHT].expired or not sink.committed:
+        if not app[IN_FLIGHT].expired or not reader.committed:
             raise
         shutdown = Busy("The proxy is shutting down.")
-        await sink.fail(shutdown.payload(exchange.id))
+        await reader.fail(shutdown.payload(exchange.id))
     finally:
-        account.result = generation.result()
         if machine.lesson is not None:
             repair.lessons.learn(model, machine.lesson)
-    return sink.response
+    return reader.response
 
 
 def _machine(request: web.Request, repair: Repair, exchange: Exchange, body: Body) -> StreamMachine:

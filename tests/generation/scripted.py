@@ -9,11 +9,19 @@ import attrs
 from gemproxy.core.errors import GemproxyError
 from gemproxy.core.repair.events import How, Out
 from gemproxy.core.wire.frame import Frame
+from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.voices.sse import EventVoice
 
 HOUR = 3600.0
+
+
+def exchange() -> Exchange:
+    """Return the request that is answered."""
+    return Exchange("request-1", "stream", "POST", "/", "", {})
+
+
 DROP = AttemptFailed(How.RESET, "reset")
 SILENCE = None
 Read = bytes | AttemptFailed | GemproxyError | None

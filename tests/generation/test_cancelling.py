@@ -25,8 +25,8 @@ from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing
 from tests.gemini import BODY, chunk, sse
+from tests.generation.scripted import HOUR, exchange
 
-HOUR = 3600.0
 ONE, TWO, END = (
     sse(chunk("The lamp is never left alone, ")),
     sse(chunk("and the keeper knows it well; ")),
@@ -118,6 +118,7 @@ class Scene:
         machine = StreamMachine(StreamRequest(BODY))
         generation = Generation(
             STREAM,
+            exchange(),
             STREAM.intake(machine, SSEDecoder),
             self,
             self.attempt,

@@ -8,8 +8,7 @@ from multidict import CIMultiDict
 
 from gemproxy.core.repair.events import Frames, Out, Run
 from gemproxy.core.wire.frame import Frame
-from gemproxy.generation.connection import ConnectionReader
-from gemproxy.relay.downstream import client_sink
+from gemproxy.generation.connection import ConnectionReader, connection_reader
 from gemproxy.relay.parting import NEVER, part
 from gemproxy.voices.array import ArrayVoice
 from gemproxy.voices.sse import EventVoice
@@ -35,10 +34,10 @@ async def received(script: Script, *, sse: bool = True) -> bytes:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         voice: Voice = EventVoice() if sse else ArrayVoice()
-        sink = client_sink(request, voice, sse=sse, send_timeout=30.0)
-        await script(ConnectionReader(sink, voice))
+        reader = connection_reader(request, voice, send_timeout=30.0)
+        await script(reader)
         await part(request, at_once, patience=1.0, send_timeout=30.0)
-        return sink.response
+        return reader.response
 
     app = web.Application()
     app.router.add_route("*", "/x", handle)

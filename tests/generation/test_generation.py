@@ -9,14 +9,16 @@ from typing import Any, cast
 import attrs
 import pytest
 
+from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import NoFirstByte, TooLarge, Unreachable, Unrepaired
+from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.events import Cause, How
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.seam.seam import Joint
 from gemproxy.core.wire.sse import SSEDecoder
-from gemproxy.exchange.account import StreamResult
+from gemproxy.exchange.account import Entry, StreamResult
 from gemproxy.generation import generation
 from gemproxy.generation.generation import Generation, Refused
 from gemproxy.generation.kinds import STREAM
@@ -25,7 +27,7 @@ from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing, Watch
 from tests.gemini import BODY, REQUEST, chunk, documents, sse, text_of
-from tests.generation.scripted import DROP, HOUR, SILENCE, ListReader, Read, Scripted
+from tests.generation.scripted import DROP, HOUR, SILENCE, ListReader, Read, Scripted, exchange
 
 ONE, TWO, END = (
     sse(chunk("The lamp is never left alone, ")),
@@ -42,30 +44,39 @@ class Stage:
     attempts: list[Scripted | AttemptFailed]
     client: ListReader = attrs.field(factory=ListReader)
     bodies: list[bytes] = attrs.field(factory=list)
+    elsewhere: list[bool] = attrs.field(factory=list)
     waits: list[float] = attrs.field(factory=list)
     made: list[Scripted] = attrs.field(factory=list)
-    generation: Generation[StreamMachine, StreamResult] = attrs.field(init=False)
+    generation: Generation[StreamMachine] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         machine = StreamMachine(StreamRequest(BODY))
         self.generation = Generation(
             STREAM,
+            exchange(),
             STREAM.intake(machine, SSEDecoder),
             self.client,
             self.open_attempt,
             Pacing(BUDGET, lambda: machine.progress, sleep=self.sleep),
             Timing(dict.fromkeys(Patience, HOUR), HOUR, HOUR),
             lambda headers: {**headers, "X-Passed": "yes"},
-            "request-1",
         )
+
+    @property
+    def result(self) -> StreamResult:
+        """What became of it."""
+        result = self.generation.exchange.account.result
+        assert isinstance(result, StreamResult)
+        return result
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
 
     @contextlib.asynccontextmanager
     async def open_attempt(self, body: bytes, *, elsewhere: bool) -> AsyncIterator[Reply]:
-        assert not elsewhere
         self.bodies.append(body)
+        self.elsewhere.append(elsewhere)
+        self.generation.exchange.account.entries.append(Entry(began=0.0))  # as the dispatcher does
         attempt = self.attempts.pop(0)
         if isinstance(attempt, AttemptFailed):
             raise attempt
@@ -219,7 +230,7 @@ async def test_a_form_that_is_refused_is_followed_by_the_next_at_once() -> None:
 
     assert text_of(b"".join(scene.client.writes)) == text_of(ONE + TWO + END)
     assert scene.waits == [0.0]
-    assert scene.generation.result().causes == [Cause.DROP, Cause.REFUSED]
+    assert scene.result.causes == [Cause.DROP, Cause.REFUSED]
 
 
 async def test_a_retry_after_in_the_head_is_kept() -> None:
@@ -255,7 +266,7 @@ async def test_attempts_that_never_open_end_in_an_error(
     with pytest.raises(error):
         await scene.generation.run()
 
-    assert scene.generation.result().attempts == attempts
+    assert scene.result.attempts == attempts
     assert scene.client.head is None
 
 
@@ -314,7 +325,7 @@ async def test_silence_is_broken_off_by_the_clock() -> None:
 
     await scene.generation.run()
 
-    assert scene.generation.result().causes == [Cause.STALL]
+    assert scene.result.causes == [Cause.STALL]
     assert text_of(b"".join(scene.client.writes)) == text_of(ONE + TWO + END)
 
 
@@ -325,7 +336,7 @@ async def test_a_wish_to_be_called_again_without_a_token_is_paced() -> None:
     await scene.generation.run()
 
     assert len(scene.bodies) == 1 + BUDGET.max_resumes
-    assert scene.generation.result().finish_reason == "CONTINUATION"
+    assert scene.result.finish_reason == "CONTINUATION"
 
 
 async def test_the_report_tells_what_happened() -> None:
@@ -334,7 +345,7 @@ async def test_the_report_tells_what_happened() -> None:
 
     await scene.generation.run()
 
-    report = scene.generation.result()
+    report = scene.result
     assert report.ending == "done"
     assert report.finish_reason == "STOP"
     assert report.attempts == 2
@@ -350,6 +361,35 @@ async def test_the_report_tells_what_happened() -> None:
     assert report.extra_tokens >= 0
 
 
+async def test_each_attempt_has_its_entry_in_the_account() -> None:
+    first = sse(chunk("The lamp is never left alone, ", usage=(7, 5)))
+    second = sse(chunk("whatever may come; ", usage=(16, 4)))
+    scene = stage([first, DROP], [second, END])
+
+    await scene.generation.run()
+
+    one, other = scene.generation.exchange.account.entries
+    assert (one.cause, other.cause) == (Cause.DROP, None)
+    assert (one.joint, other.joint) == (None, Joint.PLAIN)
+    assert one.form is None
+    assert isinstance(other.form, Form)
+    assert one.usage == Billed(7, 5, 0, 12)
+    assert other.usage is not None
+    assert other.usage.total > 0
+    assert one.usage + other.usage == scene.result.billed
+
+
+async def test_a_fault_of_the_key_is_answered_with_another_one() -> None:
+    denied = Scripted([b'{"error": {"code": 403, "status": "PERMISSION_DENIED"}}'], status=403)
+    denied.another = True
+    scene = stage(denied, [ONE + END])
+
+    await scene.generation.run()
+
+    assert scene.elsewhere == [False, True]
+    assert text_of(b"".join(scene.client.writes)) == text_of(ONE + END)
+
+
 async def test_the_report_tells_of_candidates_that_never_came() -> None:
     scene = stage([sse(chunk("All of it.", finish="STOP"))])
     asked = {"generationConfig": {"candidateCount": 3}}
@@ -357,7 +397,7 @@ async def test_the_report_tells_of_candidates_that_never_came() -> None:
 
     await scene.generation.run()
 
-    report = scene.generation.result()
+    report = scene.result
     assert report.missing_candidates == 2
     assert not report.grace_ran_out
 
@@ -367,7 +407,7 @@ async def test_an_undisturbed_stream_has_no_extra_tokens() -> None:
 
     await scene.generation.run()
 
-    assert scene.generation.result().extra_tokens == 0
+    assert scene.result.extra_tokens == 0
     assert documents(scene.client.writes[0])[0]["usageMetadata"]["totalTokenCount"] == 10
 
 
@@ -394,7 +434,7 @@ async def test_json_that_is_no_generation_passes_with_its_own_head() -> None:
     assert scene.client.head == (200, {**JSON_HEAD, "X-Passed": "yes"})
     assert scene.client.writes == [b'{"ok": true}']
     assert scene.client.ending == "finished"
-    assert scene.generation.result().ending == "passed"
+    assert scene.result.ending == "passed"
     assert len(scene.bodies) == 1
 
 

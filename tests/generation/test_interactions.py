@@ -21,7 +21,7 @@ from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.watch import Timing
-from tests.generation.scripted import DROP, HOUR, SILENCE, ListReader, Read, Scripted
+from tests.generation.scripted import DROP, HOUR, SILENCE, ListReader, Read, Scripted, exchange
 
 NO_WAY = AttemptFailed(How.UNREACHABLE, "refused")
 EVENTS = {"Content-Type": "text/event-stream; charset=utf-8"}
@@ -56,12 +56,13 @@ class Stage:
     points: list[Point | None] = attrs.field(factory=list)
     waits: list[float] = attrs.field(factory=list)
     passed: list[Reply] = attrs.field(factory=list)
-    generation: Generation[InteractionMachine, InteractionResult] = attrs.field(init=False)
+    generation: Generation[InteractionMachine] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         machine = InteractionMachine(self.origin)
         self.generation = Generation(
             INTERACTION,
+            exchange(),
             INTERACTION.intake(machine, SSEDecoder),
             self.client,
             self.open_attempt,
@@ -72,9 +73,15 @@ class Stage:
             ),
             self.timing,
             lambda headers: {**headers, "X-Passed": "yes"},
-            "request-1",
             pass_on=self.pass_on,
         )
+
+    @property
+    def result(self) -> InteractionResult:
+        """What became of it."""
+        result = self.generation.exchange.account.result
+        assert isinstance(result, InteractionResult)
+        return result
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -116,7 +123,7 @@ async def test_a_cut_stream_is_read_on_at_once() -> None:
     assert b"".join(scene.client.writes) == CREATED + ONE + TWO + COMPLETED + END
     assert scene.points == [None, Point("v1_a", "e1")]
     assert scene.waits == [0]
-    report = scene.generation.result()
+    report = scene.result
     assert (report.ending, report.attempts, report.causes) == ("done", 2, [Cause.DROP])
     assert (report.events, report.status) == (4, "completed")
     assert report.first_byte_ms is not None
@@ -132,7 +139,7 @@ async def test_a_silent_stream_is_given_up_and_read_on() -> None:
     await scene.generation.run()
 
     assert b"".join(scene.client.writes) == CREATED + ONE + TWO + COMPLETED + END
-    assert scene.generation.result().causes == [Cause.STALL]
+    assert scene.result.causes == [Cause.STALL]
 
 
 async def test_the_head_goes_down_before_the_first_event() -> None:
@@ -164,7 +171,7 @@ async def test_when_the_retries_are_used_up_the_end_is_loud() -> None:
 
     assert isinstance(scene.client.ending, Mapping)
     assert scene.client.ending["error"]["code"] == 503
-    assert scene.generation.result().causes == [Cause.DROP, Cause.UNREACHABLE, Cause.UNREACHABLE]
+    assert scene.result.causes == [Cause.DROP, Cause.UNREACHABLE, Cause.UNREACHABLE]
 
 
 async def test_a_refusal_to_read_on_is_told_in_the_stream() -> None:
@@ -194,7 +201,7 @@ async def test_what_is_no_stream_when_read_on_is_asked_again() -> None:
     await scene.generation.run()
 
     assert scene.client.ending == "finished"
-    assert scene.generation.result().causes == [Cause.DROP, Cause.GARBLED]
+    assert scene.result.causes == [Cause.DROP, Cause.GARBLED]
 
 
 @pytest.mark.parametrize("status", [200, 400, 503])
@@ -205,7 +212,7 @@ async def test_the_answer_to_a_creation_that_is_no_stream_is_the_routes(status: 
 
     assert len(scene.passed) == 1
     assert scene.client.head is None
-    assert scene.generation.result().ending is None
+    assert scene.result.ending is None
 
 
 async def test_such_an_answer_that_breaks_is_cut() -> None:

@@ -48,7 +48,7 @@ class Stage:
         sink = client_sink(
             request,
             self.voice,
-            sse=not isinstance(self.voice, ArrayVoice),
+            "application/json" if isinstance(self.voice, ArrayVoice) else "text/event-stream",
             send_timeout=self.send_timeout,
         )
         try:

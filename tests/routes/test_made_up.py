@@ -21,10 +21,9 @@ from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.frame import Frame
 from gemproxy.core.wire.sse import SSEDecoder
-from gemproxy.generation.connection import ConnectionReader
+from gemproxy.generation.connection import connection_reader
 from gemproxy.generation.generation import Generation
 from gemproxy.generation.kinds import STREAM
-from gemproxy.relay.downstream import ClientSink
 from gemproxy.routes import ROUTES
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, REPAIR, VOICE
 from gemproxy.voices.voice import Payload
@@ -68,17 +67,18 @@ async def handle(request: web.Request) -> web.StreamResponse:
         "/v1beta/models/gemini-test:streamGenerateContent?alt=sse", "POST"
     )
     machine = StreamMachine(StreamRequest(json.dumps({"contents": [turn]}).encode()))
-    sink = ClientSink(request, voice, app[CLIENTS].send_timeout, web.StreamResponse())
+    reader = connection_reader(request, voice, send_timeout=app[CLIENTS].send_timeout)
     await Generation(
         STREAM,
+        exchange,
         STREAM.intake(machine, SSEDecoder),
-        ConnectionReader(sink, voice),
+        reader,
         partial(app[DISPATCHER].attempt, exchange),
         repair.pacing(exchange, "gemini-test", lambda: machine.progress),
         repair.timing.within(exchange.deadline),
         lambda _: {"Content-Type": voice.content_type},
     ).run()
-    return sink.response
+    return reader.response
 
 
 @pytest.fixture(autouse=True)

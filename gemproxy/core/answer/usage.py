@@ -50,6 +50,15 @@ class Billed:
             self.total + other.total,
         )
 
+    def __sub__(self, other: "Billed") -> "Billed":
+        """Subtract an account, field by field."""
+        return Billed(
+            self.prompt - other.prompt,
+            self.output - other.output,
+            self.thoughts - other.thoughts,
+            self.total - other.total,
+        )
+
 
 @attrs.frozen
 class Tally:
