@@ -223,14 +223,16 @@ class StreamMachine:
         return ()
 
     def _reject(self, event: Rejected) -> Actions:
+        """Ask again after an error answer, with another key, in another form, or as before."""
         plan, status = self.attempt.plan, event.status
-        if plan is Plan.TEXT and status == _BAD_REQUEST:
+        again = self.refusals.judge_answer(event)
+        if again is None and plan is Plan.TEXT and status == _BAD_REQUEST:
             return self._refused_form(event.body)
-        if plan is Plan.NATIVE and status in _CLIENT_ERRORS and not is_transient(status):
+        client_error = status in _CLIENT_ERRORS and not is_transient(status)
+        if again is None and plan is Plan.NATIVE and client_error:
             self.tries.natively = False
             return ends.interrupt(self, Cause.REFUSED)
         error = UpstreamRejection(status, event.body)
-        again = self.refusals.judge_answer(event)
         return ends.upstream_error(self, Cause.STATUS, error, again)
 
     def _refused_form(self, body: bytes) -> Actions:

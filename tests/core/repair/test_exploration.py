@@ -42,6 +42,7 @@ STORY = "".join(f"word{number} " for number in range(40))
 STEP = 24
 CALL = {"functionCall": {"name": "look", "args": {}}}
 IMAGE = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+LEAKED = b'{"error": {"message": "Your API key was reported as leaked."}}'
 BLOCK = {"promptFeedback": {"blockReason": "SAFETY"}}
 
 
@@ -80,7 +81,9 @@ class World:
             match action:
                 case Run() | Frames():
                     self.downstream += self.voice.say((action,))
-                case Resume(cause):
+                case Resume(cause, _, at_once, elsewhere):
+                    assert elsewhere == (name == "key at fault"), "only its key is left behind"
+                    assert not at_once or cause in FOLLOWS, "all else is paced"
                     self.resumes += 1
                     self.natively &= plan is not Plan.NATIVE or cause not in GIVES_UP_TOKENS
                     self._check_resume()
@@ -158,6 +161,7 @@ class World:
             assert new, "a story that is open does not end with nothing new"
 
 
+FOLLOWS = (Cause.REFUSED, Cause.CONTINUATION)
 GIVES_UP_TOKENS = (Cause.REFUSED, Cause.DIVERGED, Cause.EMPTY)
 
 
@@ -233,6 +237,7 @@ INPUTS: dict[str, Callable[[World], Input]] = {
     "usage": lambda _: received({"usageMetadata": {"promptTokenCount": 1}}),
     "end": lambda _: Ended(How.EOF),
     "unavailable": lambda _: Rejected(503, b"{}"),
+    "key at fault": lambda _: Rejected(403, LEAKED, another=True),
     "refused": lambda _: Rejected(400, json.dumps({"error": {"message": "model turn"}}).encode()),
     "gave up": lambda _: GaveUp("budget"),
 }

@@ -346,6 +346,21 @@ def test_a_fault_of_the_key_goes_elsewhere_at_once_where_there_is_another(
     assert Playbook(machine()) >> Rejected(status, body) << Fail(UpstreamRejection(status, body))
 
 
+@pytest.mark.parametrize(("status", "error"), KEYS_FAULTS)
+@pytest.mark.parametrize("token", [None, "t1"])
+def test_a_key_that_fails_behind_text_is_no_refusal_of_how_it_goes_on(
+    status: int, error: Json, token: str | None
+) -> None:
+    stream = machine()
+    rejected = Rejected(status, json.dumps({"error": error}).encode(), another=True)
+
+    play = broken_after(stream, token=token)
+    plan, asked = stream.plan, stream.next_request
+    assert plan is (Plan.TEXT if token is None else Plan.NATIVE)
+    assert play >> rejected << Resume(Cause.STATUS, elsewhere=True)
+    assert (stream.plan, stream.next_request) == (plan, asked)
+
+
 @pytest.mark.parametrize("status", [400, 404, 413, 501])
 def test_a_fault_of_the_request_meets_every_key(status: int) -> None:
     rejected = Rejected(status, b'{"error": {"message": "x"}}', another=True)
