@@ -18,14 +18,13 @@ from multidict import CIMultiDict
 from gemproxy.core.answer.chunk import loads
 from gemproxy.core.answer.collect import Collector
 from gemproxy.core.answer.rewrite import dump
-from gemproxy.core.repair.events import Out, Run
+from gemproxy.core.repair.events import Out, each
 from gemproxy.core.wire.frame import Frame
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers
 
 _OK = 200
 _JSON = "application/json; charset=UTF-8"
-_WARMTH = b"\n"
 
 
 @attrs.define(eq=False)
@@ -51,10 +50,8 @@ class CollectingReader:
 
     async def offer(self, out: tuple[Out, ...]) -> bool:
         """Take frames of the stream."""
-        for one in out:
-            frames = one.frames() if isinstance(one, Run) else one.frames
-            for frame in frames:
-                self._add(frame)
+        for frame in each(out):
+            self._add(frame)
         return True
 
     async def settle(self) -> None:
@@ -104,7 +101,7 @@ class CollectingReader:
                     await self.client.open(_OK, self._headers)
             while True:
                 async with self._writing:
-                    await self.client.emit(_WARMTH)
+                    await self.client.heartbeat()
                 await asyncio.sleep(every)
 
     def _add(self, frame: Frame) -> None:

@@ -19,7 +19,7 @@ class DocumentVoice:
 
     name: ClassVar[str] = "document"
 
-    def heartbeat(self) -> bytes | None:
+    def heartbeat(self) -> bytes:
         """Return white space, which JSON allows before a value."""
         return b"\n"
 

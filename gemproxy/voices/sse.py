@@ -28,7 +28,7 @@ _COMPLETED = rb'"event_type"\s{0,9}:\s{0,9}"interaction\.complete'
 class Manner:
     """How to speak to one kind of client that reads events.
 
-    ``words`` is how it is told of an error as the last thing, given the line end of what it has;
+    ``words`` words an error as the last thing it gets, given the line end of what it has;
     empty when it has nothing. ``blank_lines`` says that they are tolerated between events, and
     ``at_first`` that one in Gemini's style is before the first event. ``end_mark`` is how its
     streams say that they are over: nobody looks at anything behind it.

@@ -20,8 +20,8 @@ def as_event_of_openai(payload: Payload, eol: bytes) -> bytes:
     """Return an event in OpenAI's form, whose codes are words."""
     error = payload["error"]
     word = str(error.get("status", "unknown")).lower()
-    told = {"message": error.get("message"), "type": "server_error", "param": None, "code": word}
-    return as_event({"error": told}, eol)
+    worded = {"message": error.get("message"), "type": "server_error", "param": None, "code": word}
+    return as_event({"error": worded}, eol)
 
 
 def as_event_of_an_interaction(payload: Payload, eol: bytes) -> bytes:
@@ -30,8 +30,8 @@ def as_event_of_an_interaction(payload: Payload, eol: bytes) -> bytes:
     code = error.get("code")
     word = code if isinstance(code, str) else str(error.get("status", "unknown")).lower()
     eol = eol or b"\n"
-    told = {"error": {**error, "code": word}, "event_type": "error"}
-    return b"event: error" + eol + event(compact(told), eol)
+    worded = {"error": {**error, "code": word}, "event_type": "error"}
+    return b"event: error" + eol + event(compact(worded), eol)
 
 
 def compact(payload: Payload) -> bytes:

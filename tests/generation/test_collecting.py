@@ -14,6 +14,7 @@ from gemproxy.core.repair.events import Frames, Out, Run
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.generation.collecting import CollectingReader, json_headers
 from gemproxy.relay.downstream import ClientGone, ClientSink
+from gemproxy.voices.document import DocumentVoice
 from tests.gemini import chunk, sse
 
 JSON = "application/json; charset=UTF-8"
@@ -34,6 +35,9 @@ class Client:
         assert not self.committed
         assert status == 200
         self.committed, self.headers = True, CIMultiDict(headers)
+
+    async def heartbeat(self) -> None:
+        await self.emit(DocumentVoice().heartbeat())
 
     async def emit(self, raw: bytes) -> None:
         self.heard.set()

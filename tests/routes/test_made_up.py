@@ -16,7 +16,7 @@ from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.core.answer.chunk import read
-from gemproxy.core.repair.events import Out, Run
+from gemproxy.core.repair.events import Out, each
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.frame import Frame
@@ -41,8 +41,7 @@ class LinesVoice:
     content_type: ClassVar[str] = "text/plain"
 
     def say(self, out: tuple[Out, ...]) -> bytes:
-        frames = (f for one in out for f in (one.frames() if isinstance(one, Run) else one.frames))
-        texts = (read(frame.data).text for frame in frames if frame.data is not None)
+        texts = (read(frame.data).text for frame in each(out) if frame.data is not None)
         return b"".join(json.dumps(text).encode() + b"\n" for text in texts if text)
 
     def close(self, _tail: Frame | None) -> bytes:

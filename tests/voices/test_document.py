@@ -10,7 +10,7 @@ ERROR = {"error": {"code": 503, "message": "gone", "status": "UNAVAILABLE"}}
 
 
 def test_it_is_kept_warm_by_what_json_allows_before_a_value() -> None:
-    assert json.loads((DocumentVoice().heartbeat() or b"") + b"{}") == {}
+    assert json.loads(DocumentVoice().heartbeat() + b"{}") == {}
 
 
 @pytest.mark.parametrize("tail", [b"", b"\n", b"\n\n\n\n"])

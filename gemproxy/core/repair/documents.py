@@ -24,7 +24,7 @@ _SOME = 40
 """How many frames of a document are passed on at once: each takes some 20 microseconds."""
 
 _TWO = 2
-"""How often in a row a model may tell another document than the one that has begun."""
+"""How often in a row an attempt may bring another document than the one that has begun."""
 
 
 @attrs.define
@@ -80,7 +80,7 @@ class Documents:
         self._todo, self.judging = None, False
 
     def keep(self, attempt: Attempt, decision: Decision, tokens: int) -> bool:
-        """Keep what an attempt has brought for the next one, if that is of use; tell whether it is.
+        """Keep what an attempt has brought for the next one, if it is of use; return whether it is.
 
         With a call or a picture among it the next one would bring that again. ``tokens`` is the
         tally's count of delivered tokens before the attempt.
@@ -93,6 +93,6 @@ class Documents:
         return True
 
     def strays(self, joiner: Document) -> bool:
-        """Note that an attempt made no document; tell whether the model tells others each time."""
+        """Note that an attempt made no document; return whether each one begins another."""
         self._anew = self._anew + 1 if joiner.anew else 0
         return self._anew >= _TWO

@@ -27,7 +27,7 @@ of a frozen attrs class to make (``python bench/core.py``).
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 import msgspec
@@ -157,6 +157,15 @@ class Frames(msgspec.Struct, frozen=True, gc=False):
         return len(self.frames)
 
 
+Out = Run | Frames
+
+
+def each(out: Iterable[Out]) -> Iterator[Frame]:
+    """Yield the frames of what goes out, one by one."""
+    for one in out:
+        yield from one.frames() if isinstance(one, Run) else one.frames
+
+
 def passing(frames: Iterable[Frame]) -> tuple[Frames, ...]:
     """Return the action that passes on these frames, or none where there are none."""
     some = tuple(frames)
@@ -197,6 +206,5 @@ class Fail:
     silently: bool = False
 
 
-Out = Run | Frames
 Next = Resume | Finish | Fail
 Action = Out | Next

@@ -3,7 +3,7 @@
 Theory of operation
 ===================
 
-One machine serves one client stream, which may take several upstream attempts. It is told
+One machine serves one client stream, which may take several upstream attempts. It takes
 what the world did (`Input`) and answers with what to do (`Action`); it never waits, reads a
 clock or rolls dice. It decides *whether* to try again; *when* is the pacing's affair.
 
@@ -15,7 +15,7 @@ the class; ``engine`` says how it is used and what the states are. Here they mea
                 an interruption
     SPLICING    its first text is held until it is known how much of it the client has
     DONE        the answer ended as the upstream ended it
-    FAILED      it could not be completed; the client was told loudly
+    FAILED      it could not be completed; the client got an error
 
 The machine holds what is known of the stream, connects attempts and passes on an undisturbed
 stream. Its other parts are modules of their own:
@@ -109,7 +109,7 @@ class StreamMachine:
 
     ``causes`` says why attempts had to be made again, ``joints`` how they joined, in their order.
     ``finish_reason`` is how the answer ended, and ``grace_ran_out`` that an attempt fell silent
-    behind its reason. ``error`` is what the client is told if nothing better comes. What begins
+    behind its reason. ``error`` is what the client gets if nothing better comes. What begins
     with ``attempt`` is for the modules of this room.
     """
 
