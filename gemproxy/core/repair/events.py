@@ -1,4 +1,4 @@
-"""What the machine is told and what it answers.
+"""The inputs of the machine, and the actions that it answers with.
 
 Inputs say what the world did:
 
@@ -14,13 +14,13 @@ Actions say what to do:
 
     Run       pass on a run of plain events, in one piece
     Frames    pass on these frames
-    Resume    make another attempt with ``machine.request()``
+    Resume    make another attempt, with ``machine.next_request``
     Finish    the answer is complete: end the client's stream cleanly
     Fail      end it loudly: an error status before the first byte, an error frame after
 
-What goes out are frames, and not bytes for one client: how a frame of our own is framed is the
-client's voice's affair (``voices``). An undisturbed run is one action all the same, and what goes
-out is the very ``bytes`` object that the read brought.
+Frames go out, and the client's voice makes its bytes of them (``voices``). An undisturbed run is
+one action, and holds the very ``bytes`` object that the read brought. It is split into frames only
+when somebody asks.
 
 Received, Flow, Run and Frames are made on the hot path and are msgspec structs, which cost a sixth
 of a frozen attrs class to make (``python bench/core.py``).
