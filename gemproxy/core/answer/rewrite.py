@@ -96,17 +96,17 @@ class Rewriter:
         """
         if self.continued and any(mark in flow.raw for mark in _OF_ANOTHER_PROMPT):
             return None
-        told = self._renamed(flow.raw, flow)
-        if told is None:
+        raw = self._renamed(flow.raw, flow)
+        if raw is None:
             return None
         characters = sum(map(len, flow.texts))
         self.received += characters
         usage = parse_usage(flow.usage)
         if usage:
-            told = _respelt(told, _USAGE, flow.usages, dump(self._usage(usage)))
-        if told is None:
+            raw = _respelt(raw, _USAGE, flow.usages, dump(self._usage(usage)))
+        if raw is None:
             self.received -= characters  # each frame is counted by itself
-        return told
+        return raw
 
     def _renamed(self, raw: bytes, flow: Flow) -> bytes | None:
         """Return the bytes with the names of the first attempt; None if they are ambiguous."""
