@@ -41,10 +41,11 @@ seams: $(VENV)/.runtime build/bench/seams/.done ## run a small real model behind
 sdk-table: $(VENV)/.dev ## run the SDKs' tests and write docs/sdks.md
 	GEMPROXY_SDK_TABLE=1 $(BIN)/python -m pytest tests/sdk --deselect tests/sdk/test_table.py
 
-explore: $(VENV)/.dev ## explore the stream machine deeper than the tests do (LENGTH=6)
-	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/repair/test_exploration.py
+explore: $(VENV)/.dev ## explore the machines deeper than the tests do (LENGTH=6)
+	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/repair/test_exploration.py \
+		tests/core/interactions/test_exploration.py
 
-diagram: $(VENV)/.dev ## draw the machine's states into ARCHITECTURE.md
+diagram: $(VENV)/.dev ## draw the machines' states into ARCHITECTURE.md
 	$(BIN)/python docs/state_diagram.py --write
 
 lint: $(VENV)/.dev ## check style and format
