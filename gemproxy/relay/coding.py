@@ -1,9 +1,9 @@
-"""Content codings, undone so that an answer can be judged.
+"""Decodes content codings to check an answer.
 
-The bytes that are passed on stay the upstream's. But a body whose gzip is false or cut short is
-an answer that no client can read, behind a status that says 200, so it is looked into before it
-goes out. What is checked: every member of a gzip body to its checksum (RFC 1952 section 2.2),
-and both things that are called deflate (RFC 9110 section 8.4.1.2). Other codings are not undone.
+The client gets the upstream's bytes. But no client can read a body with invalid or truncated gzip,
+although its status is 200, so it is checked before it goes out: every member of a gzip body with
+its checksum (RFC 1952 section 2.2), and both formats called deflate (RFC 9110 section 8.4.1.2).
+Other codings are not decoded.
 """
 
 import zlib
@@ -15,18 +15,18 @@ _PIECE = 1 << 16
 
 
 class FalseCoding(Exception):
-    """A body that is not what its Content-Encoding says."""
+    """A body that does not match its Content-Encoding."""
 
 
 class TooMuch(Exception):
-    """A body that is more than the limit once it is undone."""
+    """A body that exceeds the limit when decoded."""
 
 
 def decoded(body: bytes, coding: str, limit: int) -> bytes | None:
-    """Return ``body`` without its ``coding``, up to ``limit`` bytes; None: not judged.
+    """Return the decoded ``body``, up to ``limit`` bytes; None: not checked.
 
-    None is the answer for a coding that is not undone here, and for a body that is larger than
-    the limit. Raises FalseCoding.
+    None is returned for a coding that is not supported here, and for a body larger than the limit.
+    Raises FalseCoding.
     """
     coding = coding.strip().lower()
     if coding in {"", "identity"} or not body:
@@ -45,7 +45,7 @@ def decoded(body: bytes, coding: str, limit: int) -> bytes | None:
 
 
 def _pieces(body: bytes, window: int, limit: int) -> Iterator[bytes]:
-    """Yield what one stream after the other holds; raise zlib.error, FalseCoding, TooMuch."""
+    """Yield the content of each stream; raise zlib.error, FalseCoding, TooMuch."""
     while body:
         stream = zlib.decompressobj(window)
         while not stream.eof:
@@ -57,11 +57,11 @@ def _pieces(body: bytes, window: int, limit: int) -> Iterator[bytes]:
             if not (piece or body or stream.eof):
                 raise FalseCoding("it is cut short")
             yield piece
-        body = stream.unused_data.lstrip(b"\0")  # padding, which gzip itself reads over
+        body = stream.unused_data.lstrip(b"\0")  # padding, which gzip itself skips
 
 
 def beginning(body: bytes, coding: str, limit: int) -> bytes | None:
-    """Return up to ``limit`` bytes of what a gzip body holds, None where it is none."""
+    """Return up to ``limit`` decoded bytes of a gzip body, None if it is not gzip."""
     if coding.strip().lower() not in {"gzip", "x-gzip"}:
         return None
     try:

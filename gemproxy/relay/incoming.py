@@ -1,15 +1,15 @@
-"""A request body as it comes: counted, timed, and remembered when it breaks.
+"""Reads a request body piece by piece, checks its size and speed, and records its fault.
 
-The client library reports everything that goes wrong with a body as a broken connection to the
-upstream. Only the side that reads the client knows better: a body that passes its cap is
-answered with 413, one that breaks off with 400, and one that is too slow with 408.
+The client library reports every problem of a body as a broken connection to the upstream. Only this
+reader knows the real one: a body beyond its limit is answered with 413, one that breaks off with
+400, and one that is too slow with 408.
 
-Time is a reserve. It starts at ``patience`` seconds; waiting for the client spends it, and each
-byte earns ``1 / rate`` seconds back, up to ``patience``. So a body that halts is given up after
-``patience`` seconds, one that brings less than ``rate`` bytes a second soon after that, and a
-large one over a slow link may take hours. Time that the upstream takes is not counted.
-Servers with such a rule ask for 500 bytes a second (Apache, mod_reqtimeout, MinRate) or 240
-(Kestrel, MinRequestBodyDataRate); a mobile link of 64 kbit/s brings 8000.
+The reader has a reserve of time. It starts at ``patience`` seconds; waiting for the client spends
+it, and each byte earns ``1 / rate`` seconds back, up to ``patience``. So a body that stops is given
+up after ``patience`` seconds, one with less than ``rate`` bytes a second soon after that, and a
+large one over a slow link may take hours. The upstream's time does not count. Servers with such a
+rule require 500 bytes a second (Apache, mod_reqtimeout, MinRate) or 240 (Kestrel,
+MinRequestBodyDataRate); a mobile link of 64 kbit/s brings 8000.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from aiohttp import web
 from gemproxy.core.errors import BadRequest, GemproxyError, TooLarge, TooSlow
 
 RATE = 500
-"""Bytes per second that a body has to bring where the settings say nothing."""
+"""Bytes per second that a body must bring by default."""
 
 
 @attrs.define(eq=False)
 class Incoming:
     """The body of a request, piece by piece as it comes; an iterator that needs no closing.
 
-    At most ``limit`` bytes, None: any number. ``patience`` counts seconds, ``rate`` bytes per
-    second, 0: any pace. ``fault`` is the exception by which the client's side failed, once it
-    did. Raises TooLarge at once for a body that says itself that it is too long.
+    At most ``limit`` bytes, None: any number. ``patience`` is in seconds, ``rate`` in bytes per
+    second, 0: any rate. ``fault`` is the exception of a failure on the client's side. Raises
+    TooLarge at once if the Content-Length exceeds the limit.
     """
 
     _request: web.BaseRequest
@@ -52,16 +52,16 @@ class Incoming:
 
     @property
     def arriving(self) -> bool:
-        """Tell whether the client still sends."""
+        """Whether the client is still sending."""
         return not self._request.content.is_eof()
 
     @property
     def buffered(self) -> int:
-        """Return how many bytes were read ahead and not yet passed on."""
+        """The number of bytes that were read ahead and not yet passed on."""
         return sum(map(len, self._begun))
 
     def put_back(self, pieces: Iterable[bytes]) -> None:
-        """Let ``pieces``, which ``read`` returned, be passed on first by the iteration."""
+        """Return ``pieces`` of an earlier ``read``, which the iteration then yields first."""
         self._begun.extend(pieces)
 
     def __aiter__(self) -> Self:
@@ -88,7 +88,7 @@ class Incoming:
         return piece
 
     async def _read(self) -> bytes:
-        """Return the next bytes in time; a body that is all there costs no timer."""
+        """Return the next bytes in time; a body that has fully arrived needs no timer."""
         content = self._request.content
         if content.is_eof():
             return await content.readany()
@@ -109,7 +109,7 @@ class Incoming:
 
 
 def told(fault: GemproxyError | web.RequestPayloadError) -> GemproxyError:
-    """Return the error by which a client is told what is wrong with its body."""
+    """Return the error for the client about its body."""
     if isinstance(fault, GemproxyError):
         return fault
     return BadRequest("The request body breaks off, or is not what its headers say.")

@@ -1,16 +1,16 @@
-"""Sockets to the upstream whose kernel notices that the path swallows packets.
+"""Sockets to the upstream whose kernel detects a path that drops packets.
 
-Firewalls and address translators forget connections without a word, and our patience with a
-silent model may be an hour. So the kernel asks whether the other end is there: after 30 s of
-silence, three times, 10 s apart. Probes are not sent while data is on its way and unacknowledged
-(RFC 1122 section 4.2.3.6); there the user timeout (RFC 5482) ends the retransmissions, which
-would otherwise go on for a quarter of an hour. Either way a connection that leads nowhere fails
-within a minute, as a reset does: it *proved* dead, and its attempt may be made again.
+Firewalls and address translators silently forget connections, and our time limit for a silent model
+may be an hour. So the kernel probes the other end after 30 s of silence, three times, 10 s apart.
+It sends no probes while data is unacknowledged (RFC 1122 section 4.2.3.6); then the user timeout
+(RFC 5482) ends the retransmissions, which would otherwise last a quarter of an hour. Either way a
+dead connection fails within a minute, like a reset. This *proves* that it is dead, so its attempt
+may be repeated.
 
-On Linux the user timeout also ends a connection whose other end answers, but takes in nothing
-for a minute.
+On Linux the user timeout also ends a connection whose other end answers but reads nothing for a
+minute.
 
-Linux and macOS name the options differently; a system that knows none keeps its own times.
+Linux and macOS name the options differently; a system without them keeps its own times.
 """
 
 import socket
@@ -37,7 +37,7 @@ _DARWINS_DROP_TIME = 0x80
 
 
 def make_socket(address: "aiohttp.AddrInfoType") -> socket.socket:
-    """Return a socket for one of the addresses that a lookup found, not connected yet."""
+    """Return an unconnected socket for one of the addresses of a lookup."""
     family, kind, protocol, *_ = address
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,10 +1,9 @@
-"""What the models have taught us: which form of continuation each one takes.
+"""The form of continuation that each model accepts.
 
-A model that refuses the form of a continuation (a 400 in known words, see ``core.repair.forms``) is
-asked in the next one; when it accepts that, its later streams begin there. Nothing is learnt from
-a form that was reached otherwise. A list of model names would be out of date: aliases
-such as ``-latest`` move. Nothing is kept over a restart, so that a model that has learnt
-better gets its chance.
+If a model refuses the form of a continuation (a 400 in known words, see ``core.repair.forms``), the
+next one is used; if the model accepts that, its later streams begin with it. Forms that were
+reached otherwise are not remembered. A fixed list of model names would be out of date, because
+aliases such as ``-latest`` move. A restart forgets everything, because models improve.
 """
 
 import collections
@@ -23,11 +22,11 @@ class Lessons:
     _forms: collections.OrderedDict[str, Form] = attrs.field(factory=collections.OrderedDict)
 
     def first_form(self, model: str) -> Form:
-        """Return the form that this model last accepted, the first one by default."""
+        """Return the form that this model last accepted; the first form by default."""
         return self._forms.get(model, Form.ECHO)
 
     def learn(self, model: str, form: Form) -> None:
-        """Remember the form that a model accepted; the oldest of many models is forgotten."""
+        """Remember the form that a model accepted; forget the oldest of many models."""
         self._forms[model] = form
         self._forms.move_to_end(model)
         if len(self._forms) > _MODELS:

@@ -1,10 +1,10 @@
-"""Header values that are not UTF-8, written as the bytes that they came as.
+"""Writes header values that are not UTF-8 with their original bytes.
 
-A value may hold any byte from 0x80 on (obs-text, RFC 9110 section 5.5): Node's fetch writes an
+A value may contain any byte from 0x80 on (obs-text, RFC 9110 section 5.5): Node's fetch writes an
 umlaut in a file's name as one byte. aiohttp reads such a byte as a lone surrogate (PEP 383), and
-its writer leaves that out without a word, towards the upstream and towards the client. There is
-no public way to write bytes, so ``install`` puts a function around the one that makes bytes of a
-message's head. What is ASCII goes through it untouched.
+its writer silently omits it, towards the upstream and towards the client. aiohttp has no public way
+to write bytes, so ``install`` wraps the function that serialises the head of a message. ASCII
+passes through it unchanged.
 """
 
 import re
@@ -29,5 +29,5 @@ def head(status_line: str, headers: CIMultiDict[str]) -> bytes:
 
 
 def install() -> None:
-    """Have this process write all heads by ``head``."""
+    """Make this process write all heads with ``head``."""
     http_writer._serialize_headers = head  # noqa: SLF001 (the reason above)

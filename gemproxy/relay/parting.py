@@ -1,21 +1,20 @@
-r"""How an answer that is not whole ends, so that its reader notices, and has read why.
+r"""Ends an incomplete answer so that its client notices it, after it has read the reason.
 
-A body ends in one of three ways (RFC 9112 section 6.3), and each is broken off in its own:
+A body ends in one of three ways (RFC 9112 section 6.3), and each is broken off differently:
 
-- *Chunks*: the last chunk does not come. h2o takes an end between two chunks for the end of the
-  body (h2o/h2o#1490), so a chunk is begun that never comes, in one write with the last words.
-- *Content-Length*: the connection closes before as many bytes have come.
+- *Chunks*: the last chunk does not come. h2o treats an end between two chunks as the end of the
+  body (h2o/h2o#1490), so we begin a chunk that never comes, in one write with the last words.
+- *Content-Length*: the connection closes before the announced number of bytes.
 - *The end of the connection*, in HTTP/1.0: a FIN would complete the body, so the connection is
-  reset. A reset destroys what is still on its way: 287 of 400 kB in one try, nothing once all
-  was acknowledged. So it waits for that.
+  reset. A reset discards data on its way: 287 of 400 kB in one test, nothing once all was
+  acknowledged. So the reset waits for the acknowledgement.
 
-Before it closes, a connection stays open until the client has left, or for a second. A client
-that leaves has read the last words. Node's fetch drops what its reader has not taken when the
-connection ends, so an application that awaits something between two events would see "TypeError:
-terminated" and not the error; varnish and nghttpx lose it now and then as well. The server
-completes a body as soon as its handler returns, so the handler does not return in between: it
-waits at its very end, when the attempt, the request's body and its place among the running
-requests have been given back.
+Before it closes, a connection stays open until the client has left, or for a second. A client that
+leaves has read the last words. When the connection ends, Node's fetch drops the data that its
+reader has not taken, so an application that awaits something between two events would see
+"TypeError: terminated" instead of the error; varnish and nghttpx sometimes lose it as well. The
+server completes a body as soon as its handler returns, so the handler waits at its very end, after
+it has released the attempt, the request's body and its place among the running requests.
 """
 
 import socket
@@ -34,7 +33,7 @@ NEVER = b"1\r\n"
 """The beginning of a chunk that never comes."""
 
 _CUT = web.RequestKey("cut", bool)
-"""Set on a request whose answer is not to be completed; True where only a reset says so."""
+"""Set on a request whose answer must not be completed; True if only a reset shows that."""
 
 _POLL = 0.01
 _SO_NWRITE = 0x1024  # macOS: bytes in the send queue; Python has no name for it
@@ -42,10 +41,10 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 def cut(request: web.BaseRequest, words: bytes = b"", *, whole: bool = False) -> None:
-    """Write the last words of an answer that has begun, and have it end without an end.
+    """Write the last words of a begun answer, and prevent its completion.
 
-    Only the first call for a request counts. ``part`` closes the connection, and no more than
-    that if the answer is ``whole``, all of it written but not yet taken by its client.
+    Only the first call for a request has an effect. ``part`` closes the connection; that is all if
+    the answer is ``whole``, that is completely written but not yet read by its client.
     """
     transport, writer = request.transport, request.writer
     if transport is None or transport.is_closing() or _CUT in request:
@@ -54,7 +53,7 @@ def cut(request: web.BaseRequest, words: bytes = b"", *, whole: bool = False) ->
     if isinstance(writer, StreamWriter) and writer.chunked:
         framed = b"%x\r\n%b\r\n" % (len(words), words) if words else b""
         words = framed + NEVER
-        writer.chunked = False  # nobody can write the last chunk any more
+        writer.chunked = False  # so the last chunk cannot be written
     if words and not whole:
         transport.write(words)
         writer.output_size += len(words)
@@ -63,11 +62,11 @@ def cut(request: web.BaseRequest, words: bytes = b"", *, whole: bool = False) ->
 async def part(
     request: web.BaseRequest, linger: Linger, *, patience: float, send_timeout: float
 ) -> None:
-    """End the connection of an answer that was cut, and do nothing for any other.
+    """End the connection of an answer that was cut; do nothing for any other.
 
-    ``patience`` counts seconds for the client to read the last words, and as many for them to
-    arrive where the connection is reset. A client that leaves cancels the wait. What it does not
-    read of a body with an end mark is thrown away after ``send_timeout`` seconds.
+    ``patience`` is the time for the client to read the last words, and again for them to arrive if
+    the connection is reset (seconds). A client that leaves cancels the wait. The unread rest of a
+    body with an end mark is discarded after ``send_timeout`` seconds.
     """
     transport = request.transport
     if transport is None or _CUT not in request:
@@ -84,14 +83,14 @@ async def part(
 
 
 def abandon(request: web.BaseRequest) -> None:
-    """Reset the connection at once where it is the end of an answer that has begun."""
+    """Reset the connection at once if its end would complete a begun answer."""
     transport = request.transport
     if transport is not None and request.writer.output_size and _ends_with_the_connection(request):
         _reset(transport)
 
 
 def _reset(transport: Transport) -> None:
-    """End a connection with RST; of TLS, without the close_notify that says that all was sent."""
+    """End a connection with RST; with TLS, without a close_notify, which means completeness."""
     connection = transport.get_extra_info("socket")
     if connection is not None and not transport.is_closing():
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -99,7 +98,7 @@ def _reset(transport: Transport) -> None:
 
 
 def _ends_with_the_connection(request: web.BaseRequest) -> bool:
-    """Tell a body without an end mark of its own."""
+    """Return whether the body has no end mark of its own."""
     if _CUT in request:
         return request[_CUT]
     writer = request.writer
@@ -109,7 +108,7 @@ def _ends_with_the_connection(request: web.BaseRequest) -> bool:
 async def _arrival(transport: Transport, linger: Linger, patience: float) -> None:
     """Wait until the client's kernel has acknowledged everything, for at most ``patience``.
 
-    It is asked twice: with TLS, more may be on its way from a buffer that cannot be seen.
+    It checks twice: with TLS, an invisible buffer may hold more data.
     """
     loop = get_running_loop()
     deadline = loop.time() + patience
@@ -121,7 +120,7 @@ async def _arrival(transport: Transport, linger: Linger, patience: float) -> Non
 
 
 def _is_acknowledged(transport: Transport) -> bool:
-    """Tell whether nothing that was written is on its way; False where nobody can tell."""
+    """Return whether all written data has arrived; False if that is unknown."""
     connection = transport.get_extra_info("socket")
     if transport.is_closing() or connection is None:
         return False
@@ -145,8 +144,8 @@ def send_queue(connection: socket.socket) -> int | None:
 
 
 def _close(transport: Transport, send_timeout: float) -> None:
-    """Close a connection after what is written; throw away what is not read in time."""
+    """Close a connection after the written data; discard data that is not read in time."""
     unsent = not transport.is_closing() and transport.get_write_buffer_size()
     transport.close()
-    if unsent:  # asked before: a TLS transport that is closed twice cannot tell
+    if unsent:  # checked before, because a TLS transport that is closed twice cannot answer
         get_running_loop().call_later(send_timeout, transport.abort)

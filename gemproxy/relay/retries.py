@@ -1,16 +1,15 @@
 """A budget of retries that all requests of one caller for one model share.
 
-When Gemini is overloaded, every client's request fails, and a proxy that repeats each of them
-five times sends six times the load to a service that already has too much. So retries after a
-429 or a 5xx are bounded by what the same caller asks of the same model: at most a fifth of its
-requests, besides a floor for those who ask so rarely that a fifth is nothing. Finagle's
-RetryBudget (a share of requests and a minimum per second, which expire) and gRPC's retry
-throttling (proposal A6) are of this kind.
+When Gemini is overloaded, every request fails, and a proxy that repeats each of them five times
+sends six times the load to an overloaded service. So retries after a 429 or a 5xx are limited to a
+fifth of the same caller's requests for the same model, plus a floor for callers with few requests.
+Finagle's RetryBudget (a share of requests and a minimum per second, which expire) and gRPC's retry
+throttling (proposal A6) work in the same way.
 
-Counts fade: what happened a minute ago weighs a third of what happens now, so that neither an
-outage nor a quiet night is held for or against a caller for long.
+Counts fade: an event of a minute ago weighs a third of a present one, so neither an outage nor a
+quiet night affects a caller for long.
 
-Callers are told apart by a keyed hash of their credential; nothing here can be read back as one.
+A keyed hash of the credential identifies a caller; the credential cannot be recovered from it.
 """
 
 import collections
@@ -31,14 +30,14 @@ _ACCOUNTS = 4096
 
 @attrs.define(eq=False)
 class _Account:
-    """What one caller asked of one model lately, and how many retries that took."""
+    """Recent requests of one caller for one model, and their retries."""
 
     at: float
     requests: float = 0.0
     retries: float = 0.0
 
     def fade(self, now: float) -> None:
-        """Let both counts weigh less, by the time that has passed."""
+        """Reduce both counts by the time that has passed."""
         weight = math.exp((self.at - now) / _MEMORY_SECONDS)
         self.requests *= weight
         self.retries *= weight
@@ -47,9 +46,9 @@ class _Account:
 
 @attrs.define(eq=False)
 class RetryBudget:
-    """The accounts of this process; the one that is not used for longest is forgotten.
+    """The accounts of this process; the least recently used one is forgotten.
 
-    ``floor`` counts the retries that a caller always has for a model, spread over a minute or so.
+    ``floor`` is the number of retries that a caller always has for a model, within about a minute.
     """
 
     floor: float = 10.0
@@ -60,7 +59,7 @@ class RetryBudget:
     )
 
     def enter(self, model: str, credential: str) -> Callable[[], bool]:
-        """Count a request; return what takes one retry for it, and whether there was one."""
+        """Count a request; return a function that takes one retry and returns if there was one."""
         account = self._account(f"{model}\n{credential}".encode("utf-8", "surrogatepass"))
         account.fade(self.clock())
         account.requests += 1

@@ -1,8 +1,8 @@
-"""Health: is the process alive, and does it want requests.
+"""Health: whether the process is alive, and whether it accepts requests.
 
-Liveness says only that the event loop turns. Readiness turns off when a shutdown begins, so
-that a load balancer stops sending requests while the running ones finish. Neither asks the
-upstream: its bad minutes are no reason to restart the proxy.
+Liveness only means that the event loop runs. Readiness turns off when a shutdown begins, so a load
+balancer stops sending requests while the running ones finish. Neither asks the upstream, because
+its problems are no reason to restart the proxy.
 """
 
 from aiohttp import web

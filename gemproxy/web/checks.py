@@ -1,18 +1,18 @@
-"""Requests that another HTTP implementation could read otherwise, and are refused for it.
+"""Refuses requests that another HTTP implementation could read differently.
 
-aiohttp's parser refuses what is wrong by RFC 9112: two lengths, obsolete folding, bare line
-ends, chunk sizes that are none. What it lets through and we do not:
+aiohttp's parser refuses requests that violate RFC 9112: two lengths, obsolete folding, bare line
+ends, invalid chunk sizes. We also refuse
 
-- a transfer coding other than ``chunked``, or any in HTTP/1.0 (RFC 9112 section 6.1): what is
-  in front may take the length from elsewhere;
-- a version that is not HTTP/1.x: HTTP/0.9 has no headers, HTTP/2.0 is not spoken in text;
-- a Host that is more than a host and a port (RFC 9110 section 7.2): ``x/?`` makes some
-  libraries read another path than the one that was routed;
-- CONNECT: this is no tunnel.
+- a transfer coding other than ``chunked``, or any in HTTP/1.0 (RFC 9112 section 6.1): a proxy in
+  front may determine the length in another way;
+- a version other than HTTP/1.x: HTTP/0.9 has no headers, HTTP/2.0 is not a text protocol;
+- a Host other than a host and a port (RFC 9110 section 7.2): ``x/?`` makes some libraries read
+  another path than the routed one;
+- CONNECT, because the proxy is not a tunnel.
 
-All of this is true of aiohttp's parser in C. The one in Python, which takes its place where the
-extension is missing or AIOHTTP_NO_EXTENSIONS is set, has let requests be smuggled before
-(CVE-2023-47627, CVE-2025-69224) and is slow, so that nothing is served with it.
+All of this applies to aiohttp's parser in C. Its parser in Python, which is used if the extension
+is missing or AIOHTTP_NO_EXTENSIONS is set, has allowed request smuggling (CVE-2023-47627,
+CVE-2025-69224) and is slow, so the proxy does not serve with it.
 """
 
 import re
@@ -27,12 +27,12 @@ _CONTINUE = "100-continue"
 
 
 def parses_in_c() -> bool:
-    """Tell whether aiohttp reads requests with its extension, and not with Python."""
+    """Return whether aiohttp parses requests with its C extension."""
     return HttpRequestParser is not HttpRequestParserPy
 
 
 def ambiguity(request: web.BaseRequest) -> str | None:
-    """Return what is ambiguous about a request, as a sentence, or None."""
+    """Return a sentence about the ambiguity of a request, or None."""
     if not HttpVersion10 <= request.version <= HttpVersion11:
         return "This server speaks HTTP/1.0 and HTTP/1.1."
     if request.method == hdrs.METH_CONNECT:
@@ -50,7 +50,7 @@ def ambiguity(request: web.BaseRequest) -> str | None:
 def answering_expectations(routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
     """Return ``routes`` with our handler for ``Expect``, which runs before any middleware.
 
-    aiohttp's own answers an unknown expectation itself, in plain text and without a log line.
+    aiohttp's own handler answers an unknown expectation in plain text and without a log line.
     """
     return [
         web.RouteDef(
@@ -61,20 +61,20 @@ def answering_expectations(routes: Iterable[web.RouteDef]) -> list[web.RouteDef]
 
 
 def stops_the_parser(request: web.BaseRequest) -> bool:
-    """Tell a wish to speak another protocol, such as ``h2c``, after which aiohttp reads no more.
+    """Return whether the request asks for an upgrade other than WebSocket, such as ``h2c``.
 
-    A WebSocket that is refused leaves the connection usable.
+    aiohttp stops parsing after one; after a refused WebSocket the connection stays usable.
     """
     return request.headers.get(hdrs.UPGRADE, "websocket").lower() != "websocket"
 
 
 def is_unknown_expectation(request: web.BaseRequest) -> bool:
-    """Tell an expectation that cannot be met (RFC 9110 section 10.1.1)."""
+    """Return whether the request has an expectation other than 100-continue (RFC 9110, 10.1.1)."""
     return request.headers.get(hdrs.EXPECT, _CONTINUE).lower() != _CONTINUE
 
 
 async def _expect(request: web.Request) -> None:
-    """Invite the body that a client holds back; what else it expects is refused later."""
+    """Ask for a body that the client holds back; other expectations are refused later."""
     if request.version == HttpVersion11 and not is_unknown_expectation(request):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer itself has not begun

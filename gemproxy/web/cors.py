@@ -1,9 +1,10 @@
 """CORS: pages of named origins may call the proxy from a browser (Fetch standard, "CORS protocol").
 
-Off unless origins are configured; then nothing is added, and an OPTIONS request goes up like
-any other. With origins, preflights are answered here, and on all other answers the upstream's
-own CORS headers give way to these. Credentials in the browser's sense, cookies, are never
-allowed: the key is in a header that the page itself has to know. Health routes take no part.
+Without configured origins this module does nothing, and an OPTIONS request goes to the upstream
+like any other. With origins, preflights are answered here, and all other answers get our CORS
+headers in place of the upstream's. Credentials in the browser's sense, cookies, are never allowed,
+because the page itself must know the key and send it in a header. Health routes have no CORS
+headers.
 """
 
 import re
@@ -37,22 +38,22 @@ _READABLE = re.compile(
 
 @attrs.frozen
 class Cors:
-    """What pages of ``origins`` may do; "*" among them stands for all."""
+    """The permissions of pages of ``origins``; "*" among them stands for all."""
 
     origins: Collection[str]
 
     def apply_to(self, app: web.Application) -> None:
-        """Have ``app`` answer preflights and mark its answers, when there are origins at all."""
+        """Make ``app`` answer preflights and add headers to answers, if there are origins."""
         if self.origins:
             app.middlewares.append(self._middleware())
             app.on_response_prepare.append(self.mark)
 
     def allows(self, origin: str) -> bool:
-        """Tell whether pages of ``origin`` may call."""
+        """Return whether pages of ``origin`` may call."""
         return ANY in self.origins or origin.lower() in self.origins
 
     async def mark(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Put on an answer what its page may do: read it, or send the request it asks about."""
+        """Add the page's permissions to an answer: to read it, or to send the asked request."""
         if _is_health(request):
             return
         for name in {name for name in response.headers if name.lower().startswith(_PREFIX)}:
@@ -89,7 +90,7 @@ def _is_preflight(request: web.Request) -> bool:
 
 
 def _is_health(request: web.Request) -> bool:
-    """Tell by the path: an OPTIONS request for it has no health route."""
+    """Return whether the path is a health route's; an OPTIONS request has no such route."""
     return request.path.strip("/") in HEALTH
 
 

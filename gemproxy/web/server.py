@@ -1,25 +1,26 @@
-"""How the application is run: processes, the event loop, the socket, the way down.
+"""Runs the application: processes, the event loop, the socket, the shutdown.
 
-At SIGTERM or SIGINT readiness turns off, the socket closes, and running requests get the
-drain timeout to finish; what runs on after that is told so and cut. A second signal ends the
+At SIGTERM or SIGINT readiness turns off, the socket closes, and running requests get the drain
+timeout to finish; after that the remaining ones are ended with an error. A second signal ends the
 wait at once.
 
-SIGHUP asks other servers to read their settings again. Ours are read at the start, so it changes
-nothing, and one line in the log says that. When it comes because the terminal was closed that the
-proxy was started from, it counts as SIGTERM. Under nohup it is ignored.
+For other servers SIGHUP means to read their settings again. Ours are read only at the start, so it
+changes nothing, and the log gets one line. If it comes because the proxy's terminal was closed, it
+counts as SIGTERM. Under nohup it is ignored.
 
-``handler_cancellation`` ends a handler with its client, so that nobody pays for an answer
-without a reader. aiohttp's access log is off, because it prints the query and with it the
-keys; the middleware writes ours. Its keep-alive timeout is also the only limit on a client
-that sends its request head drop by drop.
+``handler_cancellation`` ends a handler with its client, so an answer without a reader costs
+nothing. aiohttp's access log is off, because it prints the query with the keys; the middleware
+writes ours. Its keep-alive timeout is also the only limit on a client that sends its request head
+slowly.
 
-The kernel queues as many clients as may be served: uvloop takes in one for each turn of the loop
+The kernel queues as many clients as may be served: uvloop accepts one for each turn of the loop
 (libuv since 1.45), and in a burst a client that finds the queue full is reset half a minute later.
 
-Several workers share the port by SO_REUSEPORT. Each is a process of its own, started afresh:
-a fork would inherit the threads of the log as corpses. A worker that dies takes the others
-down in order, so that whoever supervises the service sees it and starts it again. All of
-them get the key that seals upload sessions, since any of them may get the next piece.
+Several workers share the port by SO_REUSEPORT. Each is a process of its own, started afresh,
+because the threads of the log do not run in a fork. If a worker dies, the others are shut down in
+order, so the supervisor of the service notices it and restarts the service. All workers get the key
+that seals
+upload sessions, because any of them may get the next piece.
 """
 
 import asyncio
@@ -56,7 +57,7 @@ _NO_PARSER = (
     " build of aiohttp that has its extensions\n"
 )
 _ORDERLY = (0, -signal.SIGTERM)
-"""Exit codes of a worker that was told to end: it may have been too young to say how."""
+"""Exit codes of a terminated worker, which may not have set up its signal handlers yet."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,8 +65,8 @@ _log = logging.getLogger(__name__)
 def serve(settings: Settings) -> int:
     """Serve until a signal comes; return the exit status of the process.
 
-    0 after an orderly shutdown, 1 when the address cannot be listened on or a worker died,
-    2 when there is no parser to be trusted.
+    0 after an orderly shutdown, 1 if the address cannot be listened on or a worker died, 2 without
+    a safe parser.
     """
     if not parses_in_c():
         sys.stderr.write(_NO_PARSER)
@@ -78,7 +79,7 @@ def serve(settings: Settings) -> int:
 
 @contextlib.contextmanager
 def _logging(settings: Settings) -> Iterator[None]:
-    """Write the log as the settings say; once in each process that serves."""
+    """Set up the log by the settings; once in each serving process."""
     logging = settings.logging
     undo = logs.configure(
         level=logging.level,
@@ -99,7 +100,7 @@ def _run(settings: Settings, *, announce: bool, upload_key: bytes | None = None)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's where it is installed: a frame costs two fifths less time with it."""
+    """Return uvloop's if it is installed: a frame costs two fifths less time with it."""
     try:
         import uvloop  # noqa: PLC0415 (not on every platform)
     except ImportError:
@@ -108,7 +109,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def make_runner(app: web.Application, settings: Settings) -> web.AppRunner:
-    """Return the runner by which ``app`` is served; it listens nowhere yet."""
+    """Return the runner of ``app``, which does not listen yet."""
     return web.AppRunner(
         app,
         handler_cancellation=True,
@@ -139,8 +140,8 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
         sys.stderr.write(f"gemproxy cannot listen: {_said(error)}\n")
         await runner.cleanup()
         return 1
-    # What exists by now lives as long as the process: the collector need not walk it again. And
-    # it need not look for cycles after every few requests: next to nothing here makes any.
+    # Objects that exist by now live as long as the process, so the collector can skip them. It
+    # need not search for cycles after every few requests, because hardly any code here makes them.
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 5, 10)
@@ -162,7 +163,7 @@ def _said(error: OSError | TlsError) -> str:
 
 
 def _signals(*, supervised: bool) -> "asyncio.Queue[int]":
-    """Return the queue of the signals from now on; one that is ignored stays so."""
+    """Return the queue of the signals from now on; an ignored signal stays ignored."""
     terminal = _has_terminal()
     came: asyncio.Queue[int] = asyncio.Queue()
     loop = asyncio.get_running_loop()
@@ -175,10 +176,10 @@ def _signals(*, supervised: bool) -> "asyncio.Queue[int]":
 
 
 def _hang_up(came: "asyncio.Queue[int] | None", terminal: bool) -> None:  # noqa: FBT001 (a callback)
-    """Tell a SIGHUP that somebody sends from that of a ``terminal`` that was closed.
+    """Handle a SIGHUP: log one that was sent, and shut down for that of a closed ``terminal``.
 
-    That one goes to ``came``, once: a shell that ends sends it again, and a second signal would
-    end the wait. A worker leaves it to its supervisor.
+    The latter goes to ``came`` once: an ending shell sends it again, and a second signal would end
+    the wait. A worker leaves it to its supervisor.
     """
     if not terminal or _has_terminal():
         _log.warning(_NO_RELOAD)
@@ -188,7 +189,7 @@ def _hang_up(came: "asyncio.Queue[int] | None", terminal: bool) -> None:  # noqa
 
 
 def _has_terminal() -> bool:
-    """Tell whether the process has a controlling terminal; one that was closed opens no more."""
+    """Return whether the process has a controlling terminal that is still open."""
     try:
         os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY))
     except OSError:
@@ -197,7 +198,7 @@ def _has_terminal() -> bool:
 
 
 async def _drain(in_flight: InFlight, seconds: float, signals: "asyncio.Queue[int]") -> None:
-    """Let running requests finish, until the time is up or a second signal comes."""
+    """Let running requests finish, until the time is over or a second signal comes."""
     draining = asyncio.create_task(in_flight.drain(seconds))
     hurry = asyncio.create_task(signals.get())
     await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
@@ -221,10 +222,11 @@ def _supervise(settings: Settings) -> int:
     with _forwarding(workers) as signalled:
         for worker in workers:
             worker.start()
-        missed = bool(signalled)  # by those that were not started yet
+        missed = bool(signalled)  # by workers that were not started yet
         if not missed:
             wait([worker.sentinel for worker in workers])
-        # A worker that is told twice hurries: one that ends first must not cut the others' streams.
+        # A second signal ends the wait of the other workers, so a worker that ends first must not
+        # cause one: it would cut their streams.
         if missed or not signalled:
             _terminate(workers)
         for worker in workers:
@@ -233,7 +235,7 @@ def _supervise(settings: Settings) -> int:
 
 
 def _work(settings: Settings, announce: bool, key: bytes) -> None:  # noqa: FBT001 (of a process)
-    """Be one worker; only the supervisor listens to the terminal's SIGINT."""
+    """Run one worker; only the supervisor handles the terminal's SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with _logging(settings):
         sys.exit(_run(settings, announce=announce, upload_key=key))
@@ -243,7 +245,7 @@ def _work(settings: Settings, announce: bool, key: bytes) -> None:  # noqa: FBT0
 def _forwarding(workers: Sequence[SpawnProcess]) -> Iterator[list[int]]:
     """Pass signals on to the workers, as SIGTERM; yield the list of those that came.
 
-    A SIGHUP that ends nothing goes to the first of them, which has a log.
+    A SIGHUP that ends nothing goes to the first worker, which has a log.
     """
     came: list[int] = []
     had_terminal = _has_terminal()

@@ -1,9 +1,9 @@
 """Whether a text ends where an answer may end.
 
-After an interruption, a STOP without new text has two meanings: the answer was complete, or
-the model has nothing to say to our request. A text that stops inside a word, a clause, a
-bracket, a quotation, a table row or a fence was not complete. The rule errs on that side: a
-whole answer that ends without punctuation is not recognised.
+After an interruption, a STOP without new text has two meanings: the answer was complete, or the
+model did not react to our request. A text that stops inside a word, a clause, a bracket, a
+quotation, a table row or a fence was not complete. In doubt the text counts as incomplete: a whole
+answer without final punctuation is not recognised.
 """
 
 import re
@@ -45,7 +45,7 @@ _SMILEY = re.compile(r"[:;=]-?[()\[\]]")
 
 
 def is_closed(text: str) -> bool:
-    """Return whether ``text`` ends a sentence or a fence, and leaves nothing open."""
+    """Return whether ``text`` ends with a complete sentence or fence, and nothing is open."""
     text = text.rstrip()
     if inside_fence(text):
         return False
@@ -65,10 +65,10 @@ def _ends_a_sentence(text: str) -> bool:
 
 
 def _abbreviates(before: str) -> bool:
-    """Return whether a full stop behind ``before`` may belong to an abbreviation.
+    """Return whether a full stop after ``before`` may belong to an abbreviation.
 
-    It may behind up to three letters that are capitalised in the middle of a sentence ("Dr"),
-    that follow another full stop ("z.B"), that stand alone, or that are a usual abbreviation.
+    It may after up to three letters that are capitalised in the middle of a sentence ("Dr"), that
+    follow another full stop ("z.B"), that stand alone, or that are a common abbreviation.
     """
     found = _ABBREVIATION.search(before)
     if found is None:
@@ -82,7 +82,7 @@ def _abbreviates(before: str) -> bool:
 
 
 def _leaves_open(text: str) -> bool:
-    """Return whether the last paragraph leaves a bracket, a quotation or a table row open."""
+    """Return whether a bracket, a quotation or a table row is open in the last paragraph."""
     prose = _CODE.sub("", _FENCED.sub("", text))
     paragraph = re.split(r"\n[ \t]*\n", prose)[-1]
     line = paragraph.rpartition("\n")[2].strip()

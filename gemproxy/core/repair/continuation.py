@@ -1,18 +1,17 @@
 """The request body of the next attempt, made from the client's own and the Transcript.
 
-Nothing of the client's request is touched but ``contents``, which grows at its end, and
-``maxOutputTokens``, which shrinks by what is already delivered. systemInstruction, tools
-and cachedContent stay as they are, so that Google's implicit cache still knows the prefix.
+Only two fields of the client's request change: ``contents`` grows at its end, and
+``maxOutputTokens`` shrinks by the delivered tokens. systemInstruction, tools and cachedContent stay
+unchanged, so Google's implicit cache still matches the prefix.
 
-The form that every current model takes is a model turn with the text so far, less the spaces
-that it ends with (marks.py), and a user turn that asks to go on ("Requests ending with a model
-turn are not supported", from gemini-3.6-flash on). The user turn shows the anchor, the last
-characters of that text, and asks to begin by repeating them, so that the seam can be found and
-not guessed. It speaks with the user's voice: notices in an operator's voice get refused as
-injections.
+Every current model accepts this form: a model turn with the text so far, without its trailing
+spaces (marks.py), and a user turn that asks to continue ("Requests ending with a model turn are not
+supported", from gemini-3.6-flash on). The user turn shows the anchor, the last characters of the
+text, and asks to begin by repeating them, which makes the seam exact. It is worded as the user's
+own words, because models refuse notices from an operator as injections.
 
-Which form is asked next is decided in ``forms``. A function call that the request demands
-(``toolConfig`` mode ANY) is not demanded of a continuation: it has to go on with text.
+``forms`` decides which form is next. If the request requires a function call (``toolConfig`` mode
+ANY), a continuation does not, because it must continue with text.
 """
 
 import enum
@@ -34,12 +33,12 @@ from gemproxy.core.seam.marks import (
 
 
 class Form(enum.Enum):
-    """The ways to ask for the rest, in the order in which they are tried."""
+    """The ways to ask for the rest, in the order of their use."""
 
     ECHO = "echo"  # model turn, user turn with the anchor, output limit shrunk
     UNCAPPED = "uncapped"  # the same with the client's own output limit
-    QUOTED = "quoted"  # no model turn: the text so far is quoted in the user turn
-    PREFILL = "prefill"  # no user turn: older models go on from a model turn
+    QUOTED = "quoted"  # no model turn: the user turn quotes the text so far
+    PREFILL = "prefill"  # no user turn: older models continue a model turn
 
 
 _ENGLISH = (
@@ -67,7 +66,7 @@ _ANY = ("ANY", "any", 2)  # by name, or by its number in FunctionCallingConfig.M
 
 
 def ladder(request: StreamRequest) -> tuple[Form, ...]:
-    """Return the forms worth trying for ``request``, first to last."""
+    """Return the forms that make sense for ``request``, in their order."""
     capped = look_up(request.config, "maxOutputTokens") is not None
     return tuple(form for form in Form if capped or form is not Form.UNCAPPED)
 
@@ -81,10 +80,10 @@ def continue_text(  # noqa: PLR0913 - each is one fact of the attempt
     delivered_tokens: int = 0,
     thought_tokens: int = 0,
 ) -> bytes:
-    """Return the body that asks for what follows ``text``.
+    """Return the body of the request for the text after ``text``.
 
-    ``delivered_tokens`` and ``thought_tokens`` (both in tokens) say what the answer took so
-    far. Raises NotContinuable when the body cannot be rebuilt.
+    ``delivered_tokens`` and ``thought_tokens`` are the tokens of the answer so far. Raises
+    NotContinuable if the body cannot be rebuilt.
     """
     document = _rebuildable(request)
     if request.continuation_token is not None:
@@ -108,9 +107,10 @@ def continue_natively(request: StreamRequest, token: str) -> bytes:
 
 
 def find_anchor(notice: str) -> str | None:
-    """Return the anchor that a notice shows, or None: how the fake Gemini reads one.
+    """Return the anchor in a notice, or None; the fake Gemini reads notices with this.
 
-    Exact for a notice of ours. In one of other words it stands between the last marks.
+    It is exact for our own notices. In a notice with other words it is the text between the last
+    marks.
     """
     asked = notice[_end_of_quote(notice) :]
     for marks in (*MARKS, NO_MARKS):
@@ -126,13 +126,13 @@ def find_anchor(notice: str) -> str | None:
 
 
 def find_quote(notice: str) -> str | None:
-    """Return the text so far that a notice in the QUOTED form carries, or None."""
+    """Return the text so far that a notice in the QUOTED form contains, or None."""
     end = _end_of_quote(notice)
     return notice[len(QUOTE_OPEN) : end - len(QUOTE_CLOSE)] if end else None
 
 
 def _end_of_quote(notice: str) -> int:
-    """Return where the quotation in a notice is over, zero where there is none."""
+    """Return the end of the quotation in a notice, 0 without one."""
     if not notice.startswith(QUOTE_OPEN):
         return 0
     for words in (_ENGLISH, _CHINESE, ""):
@@ -150,7 +150,7 @@ def _rebuildable(request: StreamRequest) -> dict[str, Any]:
 
 
 def _with_answer(contents: list[dict[str, Any]], text: str, form: Form) -> list[dict[str, Any]]:
-    """Put the answer so far behind the conversation; a trailing model turn takes it as a part."""
+    """Append the answer so far to the conversation, or as a part to a trailing model turn."""
     turns = list(contents)
     if form is Form.QUOTED:
         return turns
@@ -176,7 +176,7 @@ def _notice(text: str, anchor: str | None, *, quoted: bool) -> str:
 
 
 def _asking(marks: Marks, *, chinese: bool) -> str:
-    """Return the words that ask for an anchor in such marks, with the mark before it."""
+    """Return the words that ask for an anchor in such marks, with the opening mark."""
     if marks is NO_MARKS:
         words = _CHINESE_BARE_ECHO if chinese else _ENGLISH_BARE_ECHO
     else:
@@ -193,7 +193,7 @@ def _is_chinese(tail: str) -> bool:
 
 
 def _let_it_write(document: dict[str, Any]) -> None:
-    """Turn mode ANY, in which a model may only call functions, into AUTO."""
+    """Replace mode ANY, in which a model may only call functions, by AUTO."""
     name = spelling(document, "toolConfig")
     tools = document.get(name)
     if not isinstance(tools, dict):
@@ -202,13 +202,13 @@ def _let_it_write(document: dict[str, Any]) -> None:
     calling = tools.get(key)
     if not isinstance(calling, dict) or calling.get("mode") not in _ANY:
         return
-    allowed = {"mode", "allowedFunctionNames", "allowed_function_names"}  # go with ANY only
+    allowed = {"mode", "allowedFunctionNames", "allowed_function_names"}  # only valid with ANY
     kept = {name: value for name, value in calling.items() if name not in allowed}
     document[name] = {**tools, key: {**kept, "mode": "AUTO"}}
 
 
 def _shrink_output(document: dict[str, Any], used: int, thought_tokens: int) -> None:
-    """Lower maxOutputTokens by ``used``, leaving room to think and to say something."""
+    """Lower maxOutputTokens by ``used``, but leave room for thoughts and text."""
     name = spelling(document, "generationConfig")
     config = document.get(name)
     if not isinstance(config, dict):
@@ -222,7 +222,7 @@ def _shrink_output(document: dict[str, Any], used: int, thought_tokens: int) -> 
 
 
 def _thinking_budget(config: dict[str, Any], thought_tokens: int) -> int:
-    """Return the tokens that thinking may take: the set budget, else what it took so far."""
+    """Return the tokens for thinking: the set budget, else those of the thoughts so far."""
     thinking = look_up(config, "thinkingConfig")
     budget = look_up(thinking, "thinkingBudget") if isinstance(thinking, dict) else None
     return budget if isinstance(budget, int) and budget > 0 else thought_tokens

@@ -1,17 +1,16 @@
-"""Which form of continuation is asked next.
+"""Chooses the next form of continuation.
 
-Two things move on from a form, and they move differently:
+Two events lead to another form:
 
-- A *refusal* is a 400 whose words are about the form: the order of turns, a trailing model
-  turn, the output limit. The model will not take this form, so the next one of the ladder
-  becomes the usual one. Every other 400 is about the request, and ends the stream with
-  Gemini's reason.
-- A *failure* is an answer that does not join: another story, or nothing new. At temperature 0
-  the same form would fail the same way, so the other of ECHO and QUOTED is asked, in turns.
-  PREFILL takes no part: it is asked only of models that are known to take it.
+- A *refusal* is a 400 whose words are about the form: the order of turns, a trailing model turn,
+  the output limit. The model does not accept this form, so the next one of the ladder becomes the
+  usual one. Any other 400 is about the request, and ends the stream with Gemini's reason.
+- A *failure* is an answer that does not join: another story, or no new text. At temperature 0 the
+  same form would fail again, so ECHO and QUOTED are used in turns. PREFILL is excluded: it is used
+  only with models that are known to accept it.
 
-A form that was reached by failure and is refused leads back to the usual one. Nothing is learnt
-from it: ``lesson`` is a form that was reached by refusals alone.
+If a form that was chosen after a failure is refused, the usual one follows. Only refusals teach
+something: ``lesson`` is a form that was reached by refusals alone.
 """
 
 import re
@@ -32,18 +31,18 @@ _ABOUT_FORM = re.compile(
 role or a function response", and limits of maxOutputTokens against the thinking budget."""
 
 _LAST = 2
-"""After this many failures there is no other form left to hope for."""
+"""Failures after which no other form is left."""
 
 
 def is_about_form(body: bytes) -> bool:
-    """Tell whether the body of a 400 refuses the form of a continuation."""
+    """Return whether the body of a 400 refuses the form of a continuation."""
     error = upstream_error(body) or {}
     return _ABOUT_FORM.search(str(error.get("message", ""))) is not None
 
 
 @attrs.define
 class Forms:
-    """The forms of one stream; ``usual`` is the first one, or the one that refusals led to."""
+    """The forms of one stream; ``usual`` is the first one, or the one after refusals."""
 
     request: StreamRequest
     usual: Form
@@ -56,34 +55,34 @@ class Forms:
 
     @property
     def present(self) -> Form:
-        """The form to ask in now."""
+        """The form of the next request."""
         other = Form.ECHO if self.usual is Form.QUOTED else Form.QUOTED
         turn = self._failures % 2 == 1 and self.usual is not Form.PREFILL
         return other if turn and other not in self._refused else self.usual
 
     @property
     def last(self) -> bool:
-        """Whether the forms before this one have failed: what fails now has no other chance."""
+        """Whether all other forms have failed, so this one is the last chance."""
         return self._failures >= _LAST
 
     @property
     def ways(self) -> int:
-        """How many forms there are to ask in by turns."""
+        """The number of forms that are used in turns."""
         other = Form.ECHO if self.usual is Form.QUOTED else Form.QUOTED
         return 1 if self.usual is Form.PREFILL or other in self._refused else 2
 
     @property
     def lesson(self) -> Form | None:
-        """The form that this model takes, where refusals have led to another than the first."""
+        """The form that this model accepts, if refusals have led to another than the first."""
         learnt = self.usual is not self._first and self.present is self.usual
         return self.usual if learnt else None
 
     def failed(self) -> None:
-        """Note that the answer to the present form did not join."""
+        """Record that the answer to the present form did not join."""
         self._failures += 1
 
     def refused(self, body: bytes) -> bool:
-        """Note a 400 to the present form; return whether there is another form to ask in."""
+        """Record a 400 to the present form; return whether another form is left."""
         if self.present is not self.usual:
             self._refused.add(self.present)
             return True

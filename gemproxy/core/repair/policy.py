@@ -1,4 +1,4 @@
-"""The choices that the operator has, as the machine takes them: plain values."""
+"""The operator's choices, as plain values for the machine."""
 
 import attrs
 
@@ -8,11 +8,11 @@ from gemproxy.core.repair.verdict import FinishTable
 
 @attrs.frozen
 class Policy:
-    """The choices that the operator has.
+    """The operator's choices.
 
-    ``retry_after_limit`` is in seconds; ``max_extra_tokens`` caps the tokens that repair may
-    cost in one stream, None for no cap. ``first_form`` is the form of continuation to begin
-    with, for models known to refuse the ones before it.
+    ``retry_after_limit`` is in seconds. ``max_extra_tokens`` limits the tokens that repair may cost
+    in one stream; None means no limit. ``first_form`` is the first form of continuation, for models
+    that refuse the ones before it.
     """
 
     repair: bool = True
@@ -26,7 +26,7 @@ class Policy:
     first_form: Form = Form.ECHO
 
     def for_request(self, *, repair: bool, first_form: Form = Form.ECHO) -> "Policy":
-        """Return the policy of one request: this one, unless the request changes it."""
+        """Return the policy of one request, which may change this one."""
         repair = repair and self.repair
         if repair == self.repair and first_form == self.first_form:
             return self
