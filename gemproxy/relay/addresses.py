@@ -1,18 +1,18 @@
 r"""The URIs of files: Google's for the upstream, ours for the client.
 
-Gemini names files by absolute URIs on its own host (``file.uri``, ``downloadUri``,
-``video.uri``, the results of operations). A client that GETs one goes past the proxy, and
-with a key that the proxy knows and Google does not, it fails. So URIs on the upstream's base
-become URIs on ours on the way down, and ours become Google's on the way up.
+Gemini identifies files by absolute URIs on its own host (``file.uri``, ``downloadUri``,
+``video.uri``, the results of operations). A client that GETs one bypasses the proxy, and fails if
+the proxy knows its key and Google does not. So URIs on the upstream's base are replaced by ours in
+answers, and ours by Google's in requests.
 
-Downwards only when our base is https: google-genai takes a URI for a file's name only when
-it begins with ``https://`` and holds ``files/<id>``, so an http URI would break
-``files.download``, and an id must never change. Upwards both kinds are understood always.
+In answers this happens only if our base is https: google-genai recognises a URI as a file's name
+only if it begins with ``https://`` and contains ``files/<id>``, so an http URI would break
+``files.download``, and an id must never change. In requests both kinds are always accepted.
 
-A body is edited as bytes, inside the string of the URI and nowhere else. Such a string is known
-by its place: the API names files as ``File``, ``FileData``, in the results of operations and in
-the content of interactions. What a function is called with, or answers, is the client's own,
-whatever its names: each name on the way to a URI has to be one of the API's containers.
+A body is edited as bytes, and only inside the string of a URI. The place identifies such a string:
+the API names files as ``File``, ``FileData``, in the results of operations and in the content of
+interactions. Arguments and responses of functions are the client's own, whatever their names: each
+name on the way to a URI must be one of the API's containers.
 """
 
 import json
@@ -27,7 +27,7 @@ from gemproxy.core.wire.members import string_members
 from gemproxy.exchange.credential import without_credential
 
 LIMIT = 1 << 20
-"""Largest body (bytes) that is held back so that URIs can be looked for in it."""
+"""Largest body (bytes) that is held back and searched for URIs."""
 
 _URIS = frozenset({b"uri", b"fileUri", b"file_uri", b"downloadUri", b"download_uri"})
 _CONTAINERS = frozenset(
@@ -42,7 +42,7 @@ _CONTAINERS = frozenset(
     interaction interactions input output outputs step steps turns delta
     """.split()
 )
-"""The names on the way to the URI of a file; within them nothing is the client's own."""
+"""The names on the way to the URI of a file; their content is never the client's own."""
 _NAMES_FILES = re.compile(r"/(?:files|generatedFiles|operations|interactions)(?:[/:]|$)|/upload/")
 _DOWNLOADS = re.compile(r":download$|(?:^|[?&])(?:%24|\$)?alt=media(?:&|$)")
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
@@ -52,8 +52,7 @@ _HOST = re.compile(r"[A-Za-z0-9._\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5}
 class Addresses:
     """The upstream's base URL, and ours as one client knows it; both without a slash at the end.
 
-    ``ours`` is None where it cannot be told. ``also_ours`` are bases that are understood in
-    what the client sends.
+    ``ours`` is None if it is unknown. ``also_ours`` are the bases that are accepted in requests.
     """
 
     upstream: str
@@ -89,11 +88,10 @@ class Addresses:
 def addresses(upstream: URL, public_url: str, scheme: str, headers: Mapping[str, str]) -> Addresses:
     """Return the addresses for a client that came by ``scheme`` with these ``headers``.
 
-    ``public_url`` is the operator's word for our base. Without it the base is what the client
-    wrote: its Host, and https where a terminator of TLS says so in X-Forwarded-Proto. Of a list,
-    or of several headers, the first word counts: it is of the proxy that the client came to. That
-    header is believed although anybody can send it, because the answer to whoever sends it is
-    all that it changes.
+    ``public_url`` is our base in the settings. Without it the base comes from the client: its Host,
+    and https if a terminator of TLS sends X-Forwarded-Proto. The first value of a list, or of
+    several headers, counts, because the proxy next to the client adds it. The header is trusted
+    although any client can send it, because it changes only the answer to that client.
     """
     host = headers.get("Host", "")
     secure = headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower() == "https"
@@ -110,24 +108,24 @@ def addresses(upstream: URL, public_url: str, scheme: str, headers: Mapping[str,
 
 
 def may_hold_uris(body: bytes) -> bool:
-    """Tell cheaply whether a body may hold a URI that ``Addresses`` would edit."""
+    """Return, by a cheap test, whether a body may contain a URI to edit."""
     return mentions(body, b'Uri"', b'uri"')
 
 
 def names_files(raw_target: str) -> bool:
-    """Tell a request whose JSON answer may hold the URIs of files."""
+    """Return whether the JSON answer to a request may contain URIs of files."""
     path = raw_target.partition("?")[0]
     return bool(_NAMES_FILES.search(path)) and not downloads(raw_target)
 
 
 def downloads(raw_target: str) -> bool:
-    """Tell a request for the content of a file."""
+    """Return whether a request asks for the content of a file."""
     path, _, query = raw_target.partition("?")
     return bool(_DOWNLOADS.search(path) or _DOWNLOADS.search(query))
 
 
 def _edited(body: bytes, bases: tuple[str, ...], edit: Callable[[str], str]) -> bytes | None:
-    """Return ``body`` with its URIs edited, or None; the look for hosts spares most bodies."""
+    """Return ``body`` with its URIs edited, or None; most bodies contain none of the hosts."""
     if not any(_authority(base) in body for base in bases):
         return None
     pieces: list[bytes] = []

@@ -1,11 +1,10 @@
-"""The requests being served: how many there may be, and how they end at a shutdown.
+"""The running requests: their limit, and their end at a shutdown.
 
-A shutdown lets them finish for a while. Whatever still runs then is cancelled with
-``expired`` set, so that a handler can tell the end of the process from the end of its
-client and say so on the wire.
+A shutdown lets them finish for a while. It then cancels the remaining ones with ``expired`` set, so
+a handler can distinguish the end of the process from a lost client and send the reason.
 
-A request that has ended badly lingers until its client has read why. It does not run any more,
-so it counts no longer; a shutdown waits for it about as long as for last words, and no longer.
+A request that ended with an error lingers until its client has read the reason. It does not count
+as running any more; a shutdown waits for it about as long as for last words.
 """
 
 import asyncio
@@ -23,9 +22,9 @@ _LINGERING_AT_MOST = 1000
 
 @attrs.define(eq=False)
 class InFlight:
-    """The running requests of one process; ``limit`` is how many there may be.
+    """The running requests of one process; ``limit`` is their largest number.
 
-    ``patience`` counts seconds for a client to read why its answer ended.
+    ``patience`` is the time for a client to read why its answer ended (seconds).
     """
 
     limit: int
@@ -46,7 +45,7 @@ class InFlight:
 
     @contextlib.contextmanager
     def request(self) -> Iterator[None]:
-        """Count the current task as one request; raise Busy when there are too many."""
+        """Count the current task as one request; raise Busy beyond the limit."""
         task = asyncio.current_task()
         if len(self._tasks) >= self.limit or task is None:
             raise Busy("The proxy serves as many requests as it may; try again in a moment.")
@@ -59,7 +58,7 @@ class InFlight:
     async def linger(self, seconds: float) -> bool:
         """Wait in a request that has ended, and return whether it may wait again.
 
-        Less than ``seconds`` when a drain is over, and not at all where too many linger.
+        The wait is shorter than ``seconds`` if a drain ends, and 0 if too many requests linger.
         """
         task = asyncio.current_task()
         if self._over.is_set() or task is None or len(self._lingering) >= _LINGERING_AT_MOST:
@@ -75,7 +74,7 @@ class InFlight:
         return False
 
     async def drain(self, seconds: float) -> None:
-        """Return when no request runs; cancel after ``seconds`` those that still do."""
+        """Return when no request runs; cancel the remaining ones after ``seconds``."""
         self.draining = True
         await _end(seconds, self._tasks)
         self.expired = bool(self._tasks)

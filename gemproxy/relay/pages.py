@@ -1,10 +1,9 @@
-"""Error answers that no SDK can read: they are told again as Google tells errors.
+"""Replaces error answers that no SDK can read by errors in Google's form.
 
-A gateway on the way to Gemini answers with a page of HTML or with a line of text when Gemini is
-not to be reached. SDKs look for a google.rpc.Status in JSON; what else they are given ends up
-as a parser's complaint, or as markup in a message. A bare ``null``, number or string is JSON, but
-an SDK shows nothing of it but "None". Objects and lists pass byte for byte, Google's own errors
-first of all, and so does an answer without a body.
+A gateway on the way to Gemini answers with an HTML page or a line of text if it cannot reach
+Gemini. SDKs expect a google.rpc.Status in JSON; other answers become a parser's error, or markup in
+a message. A bare ``null``, number or string is JSON, but an SDK shows it only as "None". Objects
+and lists pass byte for byte, including Google's own errors, and so does an answer without a body.
 """
 
 import json
@@ -27,7 +26,7 @@ _GEMINI = re.compile(
 
 @attrs.frozen
 class Refusal:
-    """An error answer as the client gets it."""
+    """An error answer for the client."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,12 +34,12 @@ class Refusal:
 
 
 def is_of_gemini(path: str) -> bool:
-    """Tell the path of a resource of the Gemini API, whose clients read google.rpc.Status."""
+    """Return whether a path belongs to the Gemini API, whose clients read google.rpc.Status."""
     return "/openai/" not in path and _GEMINI.search(path) is not None
 
 
 def may_be_unreadable(status: int, headers: Mapping[str, str]) -> bool:
-    """Tell an error answer whose head names another type than JSON."""
+    """Return whether an error answer has another Content-Type than JSON."""
     return status >= _ERRORS and not _is_json(headers)
 
 
@@ -61,7 +60,7 @@ def readable(refusal: Refusal, request_id: str | None, voice: Asides) -> Refusal
 
 
 def _holds_a_document(body: bytes) -> bool:
-    """Tell a JSON object or list."""
+    """Return whether a body is a JSON object or list."""
     try:
         return isinstance(json.loads(body), dict | list)
     except (ValueError, RecursionError):
@@ -74,5 +73,5 @@ def _is_json(headers: Mapping[str, str]) -> bool:
 
 
 def _is_packed(headers: Mapping[str, str]) -> bool:
-    """Tell a body that is compressed: it is judged by its type alone."""
+    """Return whether a body is compressed; then only its type counts."""
     return headers.get("Content-Encoding", "identity").strip().lower() != "identity"

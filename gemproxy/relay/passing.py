@@ -1,9 +1,9 @@
-"""What may be said at the end of an answer that is passed through unread.
+"""The error at the end of an answer that is passed through unread.
 
-An error event helps where its reader understands it and where no event is half written; anywhere
-else it would be read as part of the answer. So the path has to tell the reader, the head that the
-body is an event stream as it stands, and the stream must not have come to its own end: what comes
-behind ``[DONE]`` nobody looks at.
+An error event helps only if its reader understands it and if no event is half written; otherwise it
+would be read as part of the answer. So the path must identify the reader, the head must announce an
+uncompressed event stream, and the stream must not have reached its own end, because clients ignore
+everything after ``[DONE]``.
 """
 
 import re
@@ -24,7 +24,7 @@ _OVERLAP = 64
 
 
 def passed_through(path: str, status: int, headers: Mapping[str, str]) -> "PassedThrough":
-    """Return what is known of an answer that is passed through unread, by its path and its head."""
+    """Classify an answer that is passed through unread by its path and its head."""
     coding = headers.get("Content-Encoding", "identity").strip().lower()
     readable = status == _OK and is_event_stream(headers) and coding == "identity"
     if not readable or "Content-Length" in headers:
@@ -36,20 +36,20 @@ def passed_through(path: str, status: int, headers: Mapping[str, str]) -> "Passe
 
 @attrs.define(eq=False)
 class PassedThrough:
-    """An answer that passes through; ``manner`` is how its reader is spoken to, if known."""
+    """An answer that passes through; ``manner`` is its reader's dialect, if known."""
 
     manner: Manner | None = None
     _overlap: bytes = b"\n"
 
     @property
     def voice(self) -> Asides:
-        """What may be said at the end of it."""
+        """The voice for an error at its end."""
         return MuteVoice() if self.manner is None else EventVoice(self.manner)
 
     def ends_in(self, data: bytes) -> bool:
-        """Tell whether ``data``, the next bytes, complete the event by which a stream is over.
+        """Return whether ``data``, the next bytes, complete the last event of the stream.
 
-        However it is cut. Behind it nobody looks at anything, so nothing may be said any more.
+        The event may be cut anywhere. Clients ignore everything after it, so no error may follow.
         """
         if self.manner is None or self.manner.end_mark is None:
             return False

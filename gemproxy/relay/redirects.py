@@ -1,15 +1,15 @@
-"""Redirects of downloads, followed inside the proxy.
+"""Follows redirects of downloads inside the proxy.
 
-Google answers some downloads with a redirect to its storage. A client whose base URL is the
-proxy may have no way there, so a GET or a HEAD is followed here, ``Range`` and conditions
-included. Only to where a Gemini API is documented to send its clients: the upstream's own origin,
-and by https the hosts below googleapis.com. Names below googleusercontent.com are given to
-virtual machines too, whoever runs them. Any other redirect is the client's to judge, and comes
-down as it is.
+Google answers some downloads with a redirect to its storage. A client whose base URL is the proxy
+may not reach it, so the redirect of a GET or a HEAD is followed here, including ``Range`` and
+conditions. The allowed targets are those to which a Gemini API is documented to send its clients:
+the upstream's own origin, and by https the hosts below googleapis.com. Names below
+googleusercontent.com also belong to virtual machines of anyone. Any other redirect goes to the
+client unchanged.
 
-The credential stays with the upstream's origin. What crosses to another origin is an
-allow-list of headers, because everything else was meant for the upstream, and because a
-signed storage URL breaks on ``x-goog-*`` headers that were not signed.
+The credential stays with the upstream's origin. Only an allow-list of headers goes to another
+origin, because the others are meant for the upstream, and because a signed storage URL fails with
+unsigned ``x-goog-*`` headers.
 """
 
 import re
@@ -21,10 +21,10 @@ from yarl import URL
 
 MOST_HOPS = 5
 FOLLOWED = frozenset({"GET", "HEAD"})
-"""The methods by which a redirect may be followed."""
+"""The methods for which a redirect may be followed."""
 
 _URL = re.compile(r"[!-\[\]-~]+")
-"""Visible ASCII but no backslash, which some parsers take for a slash."""
+"""Visible ASCII without the backslash, which some parsers read as a slash."""
 
 _STATUSES = frozenset({301, 302, 303, 307, 308})
 _GOOGLE = ".googleapis.com"
@@ -46,13 +46,13 @@ _FOR_ANY_ORIGIN = frozenset(
 
 @attrs.frozen
 class Hop:
-    """One request on the way to an answer: its URL, and its headers, a credential among them."""
+    """One request on the way to an answer: its URL, and its headers with the credential."""
 
     url: URL
     headers: CIMultiDict[str] = attrs.field(repr=False)
 
     def onward(self, base: URL, location: str) -> "Hop | None":
-        """Return the request to which ``location`` leads, or None where it must not be made.
+        """Return the request for ``location``, or None if it is not allowed.
 
         ``base`` is the upstream's base URL.
         """
@@ -66,7 +66,7 @@ class Hop:
 
 
 def resolved(url: URL, location: str) -> URL | None:
-    """Return the absolute URL that ``location`` names in an answer of ``url``; None for none."""
+    """Return ``location`` in an answer of ``url`` as an absolute URL; None if it is invalid."""
     if not _URL.fullmatch(location):
         return None
     try:
@@ -78,7 +78,7 @@ def resolved(url: URL, location: str) -> URL | None:
 
 
 def belongs_to(base: URL, url: URL) -> bool:
-    """Tell whether ``url`` is at the upstream's own origin, or at a host of Google's by https."""
+    """Return whether ``url`` is at the upstream's origin, or at a Google host by https."""
     if url.origin() == base.origin():
         return True
     host = (url.host or "").lower()
@@ -86,7 +86,7 @@ def belongs_to(base: URL, url: URL) -> bool:
 
 
 def redirected(base: URL, hop: Hop, status: int, headers: Mapping[str, str]) -> Hop | None:
-    """Return the request that follows from an answer to ``hop``, None where none is to be made.
+    """Return the request that follows an answer to ``hop``, None if there is none.
 
     ``base`` is the upstream's base URL.
     """

@@ -1,18 +1,16 @@
-"""Upload sessions: the way on for a resumable upload, sealed into its own URL.
+"""Upload sessions: the upstream URL and the credential of a resumable upload, sealed into a URL.
 
-Google answers the start of an upload with a URL on its own host, and the SDKs send the rest
-of the file there, google-genai without any credential. So that the rest comes through the
-proxy too, the client gets a URL of ours, in which ``upload_id`` is a session: Google's URL
-and the client's credential, encrypted and authenticated. Nobody can guess one, read one, or
-make one that leads elsewhere.
+Google answers the start of an upload with a URL on its own host, and the SDKs send the rest of the
+file there, google-genai without any credential. To receive the rest, the proxy gives the client a
+URL of its own, in which ``upload_id`` is a session: Google's URL and the client's credential,
+encrypted and authenticated. A session cannot be guessed, read, or changed to lead elsewhere.
 
-A token and no table, because then every worker that has the key can go on with an upload
-that another one began, and nothing has to be bounded or swept. The form is Fernet's:
-AES-128-CBC and HMAC-SHA256 with the time of sealing inside, a recipe without a nonce or a
-mode to choose wrongly. The key is made at every start, so a restart ends the uploads that
-are under way.
+A session is a token and not an entry of a table, so every worker with the key can continue an
+upload that another one began, and no table has to be limited or cleaned. The format is Fernet:
+AES-128-CBC and HMAC-SHA256 with the time of sealing inside, a recipe without a nonce or a mode to
+choose wrongly. The key is made at every start, so a restart ends the current uploads.
 
-The token stands in the query, which no log line ever holds.
+The token is in the query, which is never logged.
 """
 
 import json
@@ -27,22 +25,22 @@ from gemproxy.exchange.credential import Credential, without_credential
 from gemproxy.relay.redirects import belongs_to, resolved
 
 LIFETIME = 48 * 3600
-"""Seconds that a session can be used: as long as Gemini keeps a file."""
+"""Seconds for which a session is valid: as long as Gemini keeps a file."""
 
 UPLOAD_ID = "upload_id"
 UPLOAD_HEADERS = ("X-Goog-Upload-URL", "X-Goog-Upload-Control-URL", "Location")
-"""The headers of an answer that may hold the URL by which an upload goes on."""
+"""The headers of an answer that may contain the URL of the rest of an upload."""
 
 _MARK = "gemproxy-"
 
 
 class UnknownSession(Exception):
-    """This is no session, or one that has expired or was sealed before the last start."""
+    """The id is not a session, or one that expired or was sealed before the last start."""
 
 
 @attrs.frozen
 class UploadSession:
-    """Where an upload goes on upstream, and the credential of the client that began it."""
+    """The upstream URL of an upload, and the credential of the client that began it."""
 
     url: URL = attrs.field(repr=False)
     credential: Credential | None = None
@@ -55,7 +53,7 @@ class UploadSessions:
     _fernet: Fernet = attrs.field(alias="key", converter=Fernet, repr=False)
 
     def seal(self, session: UploadSession) -> str:
-        """Return the ``upload_id`` that stands for ``session``."""
+        """Return ``session`` sealed as an ``upload_id``."""
         sent = session.credential
         parts = [str(session.url), *((sent.header, sent.value) if sent else ())]
         token = self._fernet.encrypt(json.dumps(parts).encode()).decode("ascii")
@@ -82,11 +80,11 @@ class UploadSessions:
         sent: Credential | None,
         client_url: str,
     ) -> None:
-        """Replace, in the headers of an answer, the URLs by which its upload goes on.
+        """Replace the URLs of an upload in the headers of an answer.
 
-        ``base`` is the upstream's base URL, ``asked`` the URL that was answered, with the
-        credential ``sent``. ``client_url`` is the URL, without its query, by which the client
-        asked us. A URL that is not Google's is left as it is but for its credential.
+        ``base`` is the upstream's base URL, ``asked`` the requested URL, ``sent`` the credential of
+        that request. ``client_url`` is the client's URL without its query. A URL of another host
+        only loses its credential.
         """
         for name in UPLOAD_HEADERS:
             location = headers.get(name)
@@ -108,7 +106,7 @@ def new_key() -> bytes:
 
 
 def is_session(upload_id: str) -> bool:
-    """Tell our sessions from Google's own ids."""
+    """Return whether an id is one of our sessions and not one of Google's own."""
     return upload_id.startswith(_MARK)
 
 

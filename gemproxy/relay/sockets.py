@@ -1,18 +1,17 @@
-"""WebSockets both ways: one session is a socket to the client and one to the upstream.
+"""WebSockets in both directions: a session has a socket to the client and one to the upstream.
 
-Messages pass as they are, text and binary, unread; a message that came in fragments goes on in
-one frame (RFC 6455 section 5.4 leaves that to intermediaries). Each direction has one task that
-reads a message and writes it before it reads the next, so a reader that is slow slows its
-writer down, and one that takes nothing for the send timeout ends the session.
+Text and binary messages pass unchanged and unread; a message in fragments is forwarded in one frame
+(RFC 6455 section 5.4 allows that). Each direction has one task, which reads a message and writes it
+before it reads the next. So a slow reader slows its writer down, and one that reads nothing for the
+send timeout ends the session.
 
-Ping and pong belong to each hop. A peer that is silent is pinged; one that stays silent is
-gone. Silence counts only while the peer is listened to: the time that a message of its own
-waits for a slow reader is not its fault.
+Ping and pong stay within each hop. A silent peer is pinged; if it stays silent, it is gone. Silence
+counts only while the proxy reads from the peer, and not while a message of the peer waits for a
+slow reader.
 
-A close passes with its code and its reason. The codes that must not be written (RFC 6455
-section 7.4.1) become 1000 where a peer closed without a code, and 1011 otherwise. An end
-without a close frame is told to the other peer as what it is: 1011 to the client when the
-upstream is gone, 1001 to the upstream when the client is.
+A close passes with its code and its reason. Codes that must not be written (RFC 6455 section 7.4.1)
+become 1000 if a peer closed without a code, and 1011 otherwise. After an end without a close frame,
+the other peer gets 1011 if the upstream is gone, and 1001 if the client is.
 """
 
 import asyncio
@@ -37,23 +36,23 @@ _UPSTREAM_LOST = "The connection to the upstream was lost."
 _UNFIT = "The upstream sent what cannot be passed on."
 _UPSTREAM_CLOSE_SECONDS = 5.0
 _HURRIED_CLOSE_SECONDS = 0.8
-"""Two of these fit into what a shutdown leaves a request for its last words."""
+"""Twice this time fits into the time that a shutdown gives a request for its last words."""
 
 
 class End(enum.Enum):
-    """How a session ended; the log's word for it."""
+    """How a session ended, by its name in the log."""
 
     CLOSED = "closed"  # by a close frame
     LOST = "lost"  # the connection ended without one
-    SILENT = "silent"  # no sign of life, not even an answer to a ping
-    UNREAD = "unread"  # the peer takes nothing in
-    GARBLED = "garbled"  # no WebSocket frame, or a message beyond the cap
-    SHUTDOWN = "shutdown"  # the proxy itself goes down
+    SILENT = "silent"  # no sign of life, and no answer to a ping
+    UNREAD = "unread"  # the peer reads nothing
+    GARBLED = "garbled"  # not a WebSocket frame, or a message beyond the limit
+    SHUTDOWN = "shutdown"  # the proxy itself shuts down
 
 
 @attrs.define(eq=False)
 class Peer:
-    """One end of a session, and what came from it."""
+    """One end of a session, and the counts of its messages."""
 
     name: Literal["client", "upstream"]
     socket: ClientSocket | UpstreamSocket
@@ -64,25 +63,25 @@ class Peer:
     _listening: bool = True
 
     def heard(self, *, listening: bool) -> None:
-        """Note a sign of life, and whether the peer is listened to from now on."""
+        """Record a sign of life, and whether the proxy reads from the peer from now on."""
         self._heard_at = asyncio.get_running_loop().time()
         self._listening = listening
 
     def silence(self) -> float:
-        """Return the seconds for which the peer could have been heard and was not."""
+        """Return the seconds of silence while the proxy was reading from the peer."""
         return asyncio.get_running_loop().time() - self._heard_at if self._listening else 0.0
 
     def cut(self, linger: float) -> None:
-        """Throw away what is not sent ``linger`` seconds from now; the library has closed.
+        """Discard data that is still unsent in ``linger`` seconds; the library has closed.
 
-        Without a look at what is unsent: a TLS transport that is closing cannot tell.
+        The unsent data is not checked, because a closing TLS transport does not report it.
         """
         asyncio.get_running_loop().call_later(linger, self.transport.abort)
 
 
 @attrs.frozen
 class Ending:
-    """Who ended a session and how; ``code`` is that of the close frame, or says that none came."""
+    """The peer that ended a session, and how; ``code`` is from the close frame, if one came."""
 
     by: Literal["client", "upstream", "proxy"]
     end: End
@@ -91,7 +90,7 @@ class Ending:
 
     @property
     def farewell(self) -> tuple[int, str]:
-        """The code and the reason of the close frames that are written now."""
+        """The code and the reason for the close frame to the other peer."""
         if self.end is End.CLOSED:
             return sendable(self.code), self.reason
         if self.end is End.SHUTDOWN:
@@ -102,7 +101,7 @@ class Ending:
         return WSCloseCode.GOING_AWAY, "The client is gone."
 
     def hurries(self, peer: str) -> bool:
-        """Tell whether no answer of this peer to a close frame is worth waiting for."""
+        """Return whether to skip the wait for this peer's answer to a close frame."""
         return self.end is not End.CLOSED and (self.by != "upstream" or peer == "upstream")
 
 
@@ -111,7 +110,7 @@ SHUTDOWN = Ending("proxy", End.SHUTDOWN, WSCloseCode.GOING_AWAY)
 
 
 def sendable(code: int) -> int:
-    """Return the code that passes a received one on; 0 is none."""
+    """Return the code that forwards a received one; 0 means that none came."""
     if code in {0, _NO_CODE}:
         return WSCloseCode.OK
     return code if code in _WRITTEN else WSCloseCode.INTERNAL_ERROR
@@ -121,8 +120,8 @@ def sendable(code: int) -> int:
 class Session:
     """One session; ``ending`` is set once it is over.
 
-    ``heartbeat`` counts the seconds of silence after which a peer is pinged, ``send_timeout``
-    those for which it may leave a ping unanswered or what is written to it unread.
+    A peer is pinged after ``heartbeat`` seconds of silence; it may leave a ping unanswered, or data
+    unread, for ``send_timeout`` seconds.
     """
 
     client: Peer
@@ -146,12 +145,12 @@ class Session:
                 task.cancel()
 
     async def _noted(self, over: Awaitable[Ending]) -> None:
-        """Keep the first ending; whoever waits for it may be cancelled before hearing of it."""
+        """Keep the first ending; a task that waits for it may be cancelled before it resumes."""
         ending = await over
         self.ending = self.ending or ending
 
     async def end(self, ending: Ending) -> None:
-        """Close both sockets; an ending that came before is the one that counts.
+        """Close both sockets; an earlier ending counts.
 
         The upstream's comes first: when the client's connection ends, so does its handler.
         """
@@ -166,7 +165,7 @@ class Session:
             peer.cut(0 if hurried else self.send_timeout)
 
     async def _pump(self, source: Peer, sink: Peer) -> Ending:
-        """Pass on what comes from ``source``; return how that came to an end."""
+        """Forward the messages of ``source``; return its ending."""
         while True:
             message = await source.socket.receive()
             source.heard(listening=False)
@@ -195,7 +194,7 @@ class Session:
         return Ending(source.name, End.LOST)
 
     async def _write(self, peer: Peer, writing: Awaitable[None]) -> Ending | None:
-        """Await one write to a peer; return the ending that it is when it fails."""
+        """Await one write to a peer; return the ending if it fails."""
         try:
             async with asyncio.timeout(self.send_timeout):
                 await writing
@@ -206,7 +205,7 @@ class Session:
         return None
 
     async def _watch(self) -> Ending:
-        """Ping whoever is silent; return when one of them stays so."""
+        """Ping silent peers; return when one of them stays silent."""
         while True:
             await asyncio.sleep(self.heartbeat)
             for peer in (self.client, self.upstream):
@@ -219,7 +218,7 @@ class Session:
                         return ending
 
     def report(self) -> SessionResult:
-        """Return what passed through the session, and its end: no content, no reason."""
+        """Return the counts and the end of the session, without content or reason."""
         ending, farewell = self.ending, None
         if ending is not None:
             farewell = Farewell(ending.by, ending.end.value, ending.code)

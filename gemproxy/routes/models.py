@@ -1,9 +1,9 @@
 """``GET /v1/models`` and ``/v1/models/{m}``, in one form that Gemini and OpenAI clients read.
 
-Both kinds ask for the same path: Google's SDKs from major version 3 on, and OpenAI's with a
-base URL that ends in ``/v1``. Each entry gets the fields of both, and the list its two names,
-``models`` and ``data``; the SDKs of either side read theirs and leave the rest. What is no
-such answer, an error or a partial one, passes as it came, and so does ``/v1beta/models``.
+Both kinds of clients request the same path: Google's SDKs from major version 3 on, and OpenAI's
+with a base URL that ends in ``/v1``. Each entry gets the fields of both, and the list both names,
+``models`` and ``data``; each SDK reads its own and ignores the rest. Any other answer, an error or
+a partial one, passes unchanged, and so does ``/v1beta/models``.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _PAGE = 1000
 
 
 async def handle(request: web.Request) -> web.StreamResponse:
-    """Answer with the merged form of what the upstream says."""
+    """Answer with the merged form of the upstream's answer."""
     rewrite = merged_entry if "model" in request.match_info else merged_list
     exchange = request[EXCHANGE]
     if "model" not in request.match_info and is_openai(request.headers):
@@ -35,7 +35,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
 
 
 def is_openai(headers: Mapping[str, str]) -> bool:
-    """Tell a request that an OpenAI client makes."""
+    """Return whether a request comes from an OpenAI client."""
     stainless = any(name.lower().startswith("x-stainless-") for name in headers)
     return stainless or (AUTHORIZATION in headers and API_KEY not in headers)
 
@@ -49,9 +49,9 @@ def whole_list(raw_target: str) -> str:
 
 
 def merged_list(body: bytes) -> bytes | None:
-    """Return a list of models for both kinds of clients, or None where ``body`` is none.
+    """Return a list of models for both kinds of clients, or None if ``body`` is not a list.
 
-    The token of the next page stays where Gemini clients look for it.
+    The token of the next page stays in the place for Gemini clients.
     """
     document = _object(body)
     models = document.get("models") if document else None
@@ -62,7 +62,7 @@ def merged_list(body: bytes) -> bytes | None:
 
 
 def merged_entry(body: bytes) -> bytes | None:
-    """Return one model for both kinds of clients, or None where ``body`` is none."""
+    """Return one model for both kinds of clients, or None if ``body`` is not a model."""
     model = _object(body)
     if model is None or not isinstance(model.get("name"), str):
         return None
@@ -70,7 +70,7 @@ def merged_entry(body: bytes) -> bytes | None:
 
 
 def _merged(model: Json) -> Json:
-    """Return an entry with OpenAI's fields; Google does not tell when a model was created."""
+    """Return an entry with OpenAI's fields; Google gives no time of creation."""
     name = str(model.get("name", "")).removeprefix("models/")
     return {"id": name, "object": "model", "created": 0, "owned_by": "google", **model}
 

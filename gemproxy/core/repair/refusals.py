@@ -1,15 +1,15 @@
-"""Error answers: which of them the same request may survive, and when to ask again.
+"""Error answers: which of them justify the same request again, and when.
 
-A 5xx is a bad moment. A 429 is a quota: it is worth another try only when it says how long it
-lasts (google.rpc.RetryInfo, else Retry-After) and that is not for the day. Quotas per day come
-with a RetryInfo of a second, too, which is about the minute. And a quota that asks a second
-time was not over, so it is waited for once.
+A 5xx is a temporary failure. A 429 is a quota: another try makes sense only if the answer gives its
+duration (google.rpc.RetryInfo, else Retry-After) and the quota is not daily. Daily quotas also come
+with a RetryInfo of a second, which concerns the quota per minute. If a quota asks for a second
+wait, it was not over, so there is only one wait.
 
-A fault of the key (``blame``) does not meet another key. Where there is one, it is asked at once,
-whatever the quota says of its end.
+A fault of the key (``blame``) does not concern other keys. If there is another one, it is used at
+once, whatever the quota's duration.
 
-Waits that the upstream asks for are kept, by a 503 too (RFC 9110 section 10.2.3), until they
-amount to more than the operator allows. Then the answer is passed on as it came.
+Waits that the upstream asks for are respected, also with a 503 (RFC 9110 section 10.2.3), until
+their sum exceeds the operator's limit. Then the answer is passed on unchanged.
 """
 
 import re
@@ -31,9 +31,9 @@ _OF_NOTHING = re.compile(r"\blimit: 0(?![.\d])")
 
 @attrs.frozen
 class Again:
-    """Ask again, ``after`` the seconds that the upstream asked for; None: at one's own pace.
+    """Ask again ``after`` the seconds that the upstream asked for; None: after our own delay.
 
-    ``elsewhere`` says that the refusal was the fault of the key.
+    ``elsewhere``: the refusal was the fault of the key.
     """
 
     after: float | None = None
@@ -45,14 +45,14 @@ AT_OUR_OWN_PACE = Again()
 
 @attrs.define
 class Refusals:
-    """Judges the error answers to one request; ``limit`` caps the waits, in seconds in all."""
+    """Judges the error answers to one request; ``limit`` is for the sum of waits (seconds)."""
 
     limit: float
     _waited: float = 0.0
     _waited_for_a_quota: bool = False
 
     def judge_answer(self, rejected: Rejected) -> Again | None:
-        """Return how to ask again after an error answer, or None when it is to be passed on."""
+        """Return how to ask again after an error answer, or None to pass it on."""
         return self.judge(
             rejected.status,
             upstream_error(rejected.body),
@@ -68,10 +68,10 @@ class Refusals:
         *,
         another: bool = False,
     ) -> Again | None:
-        """Return how to ask again, or None when the answer is to be passed on.
+        """Return how to ask again, or None to pass the answer on.
 
         ``error`` is the google.rpc.Status in it, ``retry_after`` its Retry-After in seconds.
-        ``another`` says that another key could be used.
+        ``another``: another key could be used.
         """
         elsewhere = blame(status, error) is Fault.KEY
         if elsewhere and another:
@@ -89,11 +89,11 @@ class Refusals:
 
 
 def lasts(error: Mapping[str, Any] | None) -> bool:
-    """Tell a quota that no wait of seconds helps: one for a day or longer, or one of nothing.
+    """Return whether no wait of seconds helps: the quota is for a day or longer, or is 0.
 
     Google names it in QuotaFailure (``GenerateRequestsPerDayPerProjectPerModel-FreeTier``,
-    quotaValue 0) and in ErrorInfo (``quota_unit`` 1/d/{project}), and says ``limit: 0`` in the
-    message for a model that is not on the caller's tier.
+    quotaValue 0) and in ErrorInfo (``quota_unit`` 1/d/{project}), and writes ``limit: 0`` in the
+    message for a model that is not in the caller's tier.
     """
     error = error or {}
     message = str(error.get("message", ""))
@@ -103,7 +103,7 @@ def lasts(error: Mapping[str, Any] | None) -> bool:
 
 
 def _quotas(error: Mapping[str, Any]) -> Iterator[object]:
-    """Yield what names a quota in an error."""
+    """Yield the texts in an error that name a quota."""
     for failure in details_of(error, "QuotaFailure"):
         violations = failure.get("violations")
         yield from violations if isinstance(violations, list) else []

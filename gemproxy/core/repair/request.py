@@ -1,8 +1,8 @@
-"""The client's request, read only when a decision needs it.
+"""The client's request, parsed only when a decision needs it.
 
-The bytes go up as they came. Only after an interruption does the machine ask what they
-say, so a request that streams through undisturbed is never parsed. Google accepts both
-camelCase and snake_case; so does every look-up here.
+The bytes are forwarded unchanged. The machine needs their content only after an interruption, so
+the request of an undisturbed stream is never parsed. Google accepts both camelCase and snake_case,
+and so does every look-up here.
 """
 
 import functools
@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 _HARMLESS_TOOLS = frozenset({"functiondeclarations"})
-"""Tools that the client runs. All others may run at Google's, those of tomorrow too."""
+"""Tools that the client runs. All others, including future ones, may run at Google."""
 
 
 _WINDOW = 1 << 16
@@ -25,7 +25,7 @@ _ENUM = ("text/x.enum", "text_x_enum")
 
 
 class Unreadable(ValueError):
-    """The request body is no JSON that may be rebuilt."""
+    """The request body is not JSON that may be rebuilt."""
 
 
 @attrs.frozen(slots=False)
@@ -36,7 +36,7 @@ class StreamRequest:
 
     @functools.cached_property
     def document(self) -> dict[str, Any] | None:
-        """The parsed body, or None where it cannot be rebuilt faithfully."""
+        """The parsed body, or None if it cannot be rebuilt exactly."""
         try:
             return parse_strictly(self.body)
         except Unreadable:
@@ -49,7 +49,7 @@ class StreamRequest:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The generationConfig, empty where there is none."""
+        """The generationConfig, empty if there is none."""
         value = look_up(self.document or {}, "generationConfig")
         return value if isinstance(value, dict) else {}
 
@@ -62,7 +62,7 @@ class StreamRequest:
 
     @property
     def values(self) -> frozenset[str]:
-        """The values of which the answer is one (``text/x.enum``); empty where it is free."""
+        """The allowed values of the answer (``text/x.enum``); empty if it is free."""
         listed = (self.schema or {}).get("enum") if self._wants_value else None
         values = listed if isinstance(listed, list) else []
         return frozenset(value for value in values if isinstance(value, str))
@@ -73,7 +73,7 @@ class StreamRequest:
 
     @property
     def _mime_types(self) -> list[object]:
-        """The MIME types that were asked for, without their parameters."""
+        """The requested MIME types, without their parameters."""
         mimes = (
             look_up(self.config, "responseMimeType"),
             *(look_up(text, "mimeType") for text in self._text_formats),
@@ -82,7 +82,7 @@ class StreamRequest:
 
     @property
     def schema(self) -> dict[str, Any] | None:
-        """The JSON Schema or OpenAPI schema asked for, if any."""
+        """The requested JSON Schema or OpenAPI schema, if any."""
         schemas = (
             look_up(self.config, "responseJsonSchema"),
             look_up(self.config, "responseSchema"),
@@ -100,27 +100,27 @@ class StreamRequest:
 
     @property
     def continuation_token(self) -> object:
-        """The continuationToken of a request that itself goes on with an answer, or None."""
+        """The continuationToken of a request that itself continues an answer, or None."""
         return look_up(self.document or {}, "continuationToken")
 
     @property
     def answers_a_call(self) -> bool:
-        """Whether the last turn is a functionResponse: then an empty STOP can be right."""
+        """Whether the last turn is a functionResponse; an empty STOP may then be right."""
         parts = _parts(self.contents[-1]) if self.contents else []
         return any(look_up(part, "functionResponse") is not None for part in parts)
 
     def says(self, phrase: str) -> bool:
-        """Return whether the request has ``phrase`` anywhere, in whatever case."""
+        """Return whether the request contains ``phrase``, in any case."""
         return phrase.casefold() in json.dumps(self.document, ensure_ascii=False).casefold()
 
     @property
     def several(self) -> bool:
-        """Whether more than one candidate was asked for."""
+        """Whether the request asks for more than one candidate."""
         return self.candidates > 1
 
     @functools.cached_property
     def candidates(self) -> int:
-        """How many candidates were asked for; 1 where that cannot be read."""
+        """The requested number of candidates; 1 if it cannot be read."""
         if not mentions(self.body, b'candidateCount"', b'candidate_count"'):
             return 1  # spares most requests the parser
         count = look_up(self.config, "candidateCount")
@@ -131,8 +131,8 @@ class StreamRequest:
     def server_tools(self) -> bool:
         """Whether Google's own tools may run, which pause a stream and end turns in between.
 
-        They may sit in a cachedContent, where they cannot be seen. An unreadable request may
-        name any of them.
+        They may be in a cachedContent, which is not visible here. An unreadable request may name
+        any of them.
         """
         if not mentions(self.body, *_TOOL_MARKS):  # spares most requests the parser
             return False
@@ -146,15 +146,15 @@ _TOOL_MARKS = (b'tools"', b'cachedContent"', b'cached_content"')
 
 
 def _is_harmless(tool: object) -> bool:
-    """Tell an entry of ``tools`` that names nothing but functions of the client."""
+    """Return whether an entry of ``tools`` names only functions of the client."""
     return isinstance(tool, dict) and {_plain(name) for name in tool} <= _HARMLESS_TOOLS
 
 
 def mentions(body: bytes, *ends: bytes) -> bool:
-    """Tell whether one of ``ends``, each of up to 16 bytes with a quote last, is in a JSON text.
+    """Return whether a JSON text contains one of ``ends``, of up to 16 bytes with a quote last.
 
-    What has no quote for long is one string, an image, and is jumped over: a single character is
-    found fifty times faster than several.
+    A long stretch without quotes is one string, an image, and is skipped: searching a single
+    character is fifty times faster than several.
     """
     start = 0
     while 0 <= start < len(body):
@@ -176,7 +176,7 @@ def look_up(mapping: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON i
 
 
 def spelling(mapping: dict[str, Any], name: str) -> str:
-    """Return the spelling of ``name`` that ``mapping`` uses; camelCase where it has neither."""
+    """Return the spelling of ``name`` in ``mapping``; camelCase if it has neither."""
     twin = snake_case(name)
     return twin if twin in mapping and mapping.get(name) is None else name
 
@@ -199,7 +199,7 @@ def turns(contents: object) -> list[dict[str, Any]]:
 
 
 def parse_strictly(body: bytes) -> dict[str, Any]:
-    """Parse a JSON object that is to be written again; raise Unreadable."""
+    """Parse a JSON object that will be written again; raise Unreadable."""
     try:
         document = loads_strictly(body.decode("utf-8"))
     except UnicodeDecodeError:
@@ -210,10 +210,10 @@ def parse_strictly(body: bytes) -> dict[str, Any]:
 
 
 def loads_strictly(text: str) -> Any:  # noqa: ANN401 - JSON is any
-    """Decode JSON that has one meaning only; raise Unreadable.
+    """Decode unambiguous JSON; raise Unreadable.
 
-    Refused, because a reader behind us could understand something else: duplicate keys,
-    NaN and Infinity, and nesting or numbers beyond what Python reads.
+    Another reader could understand these differently, so they are refused: duplicate keys, NaN and
+    Infinity, and nesting or numbers that Python cannot read.
     """
     try:
         return _decoder.decode(text)
@@ -258,8 +258,8 @@ _FINISH_PATH = ("candidates", "finishreason")
 
 
 def hides_the_end(field_mask: str) -> bool:
-    """Tell whether a partial-response mask leaves out finishReason, without which a drop
-    cannot be told from an end. Masks: ``a,b/c`` and ``a(b,c)``, as in Google's ``fields``,
+    """Return whether a partial-response mask omits finishReason, without which a drop
+    looks like an end. Masks: ``a,b/c`` and ``a(b,c)``, as in Google's ``fields``,
     and ``a.b``, as in X-Goog-FieldMask.
     """  # noqa: D205 - one sentence
     paths = list(_mask_paths(field_mask))
@@ -267,7 +267,7 @@ def hides_the_end(field_mask: str) -> bool:
 
 
 def _mask_paths(field_mask: str) -> Iterator[tuple[str, ...]]:
-    """Yield the paths that a mask names, without its brackets."""
+    """Yield the paths in a mask, without its brackets."""
     groups: list[tuple[str, ...]] = [()]
     path = groups[-1]
     for sign in [*_MASK_SIGN.findall(field_mask), ","]:

@@ -1,17 +1,17 @@
-"""Unary answers: which may be passed on, and after which the call is made again.
+"""Unary answers: which are passed on, and after which the call is repeated.
 
-A unary answer is judged before its first byte goes out, so asking again shows the client
-nothing twice. What is asked again, each within its own bound:
+A unary answer is judged before its first byte goes out, so a repeated call shows the client no
+content twice. A call is repeated, each time within its own limit, after
 
-- what broke or was refused in a way that the same request may survive: no connection, a
-  reset, a 5xx, a 429 whose RetryInfo fits (once), JSON that is cut short;
-- a generation with content and without a finishReason: a cut that somebody on the way dressed
-  as a whole answer. It is never passed on, since every SDK would take it for one;
-- a generation that says nothing, or thoughts only, unless it answers a functionResponse;
-- a generation whose finishReason is to be replayed, by the operator's table.
+- a temporary failure or refusal: no connection, a reset, a 5xx, a 429 with a short RetryInfo
+  (once), truncated JSON;
+- a generation with content and without a finishReason: a cut that a gateway presents as a whole
+  answer. It is never passed on, because every SDK would accept it;
+- a generation without content, or with thoughts only, unless it answers a functionResponse;
+- a generation whose finishReason means replay in the operator's table.
 
-Policy endings and blocked prompts pass at once. A finishReason that a stream would be
-resumed after passes too once there is text: a whole answer has no seam to resume at.
+Policy endings and blocked prompts pass at once. A finishReason that resumes a stream also passes if
+there is text, because a whole answer has no seam.
 """
 
 import enum
@@ -34,19 +34,19 @@ _UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED", 0)
 
 
 class Look(enum.Enum):
-    """How closely the answer of a method is looked at."""
+    """The depth of the check of a method's answer."""
 
-    STATUS = "status"  # its status alone
-    DOCUMENT = "document"  # whether it is whole JSON, too
-    GENERATION = "generation"  # whether it is an answer to the prompt, too
+    STATUS = "status"  # only its status
+    DOCUMENT = "document"  # also whether it is whole JSON
+    GENERATION = "generation"  # also whether it is an answer to the prompt
 
 
 @attrs.define
 class Judge:
-    """Judges the answers to one call; ``causes`` are why it was made again.
+    """Judges the answers to one call; ``causes`` are the reasons for repeating it.
 
-    ``billed`` adds up what the generations cost, ``finish_reason`` is that of the last one.
-    ``whole`` is False after an answer that may not be passed on.
+    ``billed`` is the cost of all generations, ``finish_reason`` that of the last one. ``whole`` is
+    False after an answer that must not be passed on.
     """
 
     request: StreamRequest
@@ -70,10 +70,10 @@ class Judge:
         *,
         another: bool = False,
     ) -> Resume | None:
-        """Return the wish to make the call again, or None when the answer is to be passed on.
+        """Return how to repeat the call, or None to pass the answer on.
 
         ``body`` is the JSON of the answer, None for anything else. ``retry_after`` is the
-        Retry-After header in seconds. ``another`` says that another key could be used.
+        Retry-After header in seconds. ``another``: another key could be used.
         """
         self.whole = True
         if status >= _ERRORS:
@@ -93,10 +93,10 @@ class Judge:
         return self._weigh(chunk, body) if self.look is Look.GENERATION else None
 
     def broke(self, how: How) -> Resume | None:
-        """Return the same for an attempt that brought no answer, or not all of it.
+        """Return the same for an attempt without an answer, or with an incomplete one.
 
-        One that was given up before it began to answer is not made again: the model may be at
-        work, and the connection is not known to be dead.
+        An attempt that was given up before its answer began is not repeated: the model may be
+        working on it, and the connection may be alive.
         """
         cause = CAUSE_OF[how]
         if how is How.NO_FIRST_BYTE:
@@ -106,7 +106,7 @@ class Judge:
 
     @property
     def extra_tokens(self) -> int:
-        """What the generations cost that were not passed on."""
+        """The cost of the generations that were not passed on."""
         return self.billed.total - self._last.total
 
     def _refused(self, cause: Cause, again: Again | None) -> Resume | None:
@@ -131,7 +131,7 @@ class Judge:
         return self._again(cause)
 
     def _fault(self, chunk: Chunk) -> tuple[Cause | None, int]:
-        """Return what is wrong with a generation, and how often that is worth another try."""
+        """Return the flaw of a generation, and how often to repeat the call for it."""
         visible = bool(chunk.text or chunk.call or chunk.opaque or chunk.candidates)
         reason = chunk.finish_reason
         verdict = Verdict.ACCEPT if reason is None else self.policy.finish.of(reason)
@@ -146,7 +146,7 @@ class Judge:
         return None, 0
 
     def _affordable(self) -> bool:
-        """Tell whether one more try stays below the cap on extra tokens."""
+        """Return whether one more try stays below the limit of extra tokens."""
         cap = self.policy.max_extra_tokens
         return cap is None or self.billed.total + self._last.prompt <= cap
 
@@ -161,13 +161,13 @@ class _Answer(msgspec.Struct):
 
 
 def _is_refused(chunk: Chunk) -> bool:
-    """Tell an answer in which anything was a decision about content: it passes as it is."""
+    """Return whether an answer has any decision about content, so it passes unchanged."""
     reasons = (chunk.finish_reason, *(said.finish_reason for said in chunk.candidates))
     return chunk.block_reason is not None or any(is_policy(reason or "") for reason in reasons)
 
 
 def _is_cut(body: bytes) -> bool:
-    """Tell an answer with a candidate that has content and no finishReason."""
+    """Return whether a candidate of an answer has content and no finishReason."""
     try:
         candidates = msgspec.json.decode(body, type=_Answer).candidates
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -179,7 +179,7 @@ def _is_cut(body: bytes) -> bool:
 
 
 def gains_by_streaming(request: StreamRequest) -> bool:
-    """Tell a generation that could be resumed if it were a stream: text of one candidate."""
+    """Return whether a stream of this generation could be resumed: text of one candidate."""
     if request.document is None or request.several:
         return False
     modalities = look_up(request.config, "responseModalities") or []

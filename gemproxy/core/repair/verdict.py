@@ -1,9 +1,9 @@
-"""The tables: what an ending, a status or an error means for the stream.
+"""The tables: the meaning of an ending, a status or an error for the stream.
 
-Policy endings are not up for settings: to resume after SAFETY and its kin would be a way
-around a safety decision, so the table refuses to name them. Sources: finishReason and
-blockReason of the Gemini API reference (GenerateContentResponse), google.rpc.RetryInfo,
-and the threads listed in ARCHITECTURE.md for what OTHER and MALFORMED_* turn out to be.
+Settings cannot change policy endings: a resume after SAFETY and similar reasons would bypass a
+safety decision, so the table does not accept them. Sources: finishReason and blockReason of the
+Gemini API reference (GenerateContentResponse), google.rpc.RetryInfo, and the threads listed in
+ARCHITECTURE.md for the meaning of OTHER and MALFORMED_*.
 """
 
 import enum
@@ -20,12 +20,12 @@ from gemproxy.core.errors import RPC_CODES, UpstreamRejection, details_of, upstr
 class Verdict(enum.Enum):
     """What an attempt's finishReason means for the answer."""
 
-    ACCEPT = "accept"  # the answer ends here, as the upstream says
-    RESUME = "resume"  # keep the text, go on from it
-    REPLAY = "replay"  # ask again while nothing visible went out, else pass it on
+    ACCEPT = "accept"  # the answer ends here, by the upstream
+    RESUME = "resume"  # keep the text and continue it
+    REPLAY = "replay"  # ask again if no visible content went out, else pass it on
     REROLL = "reroll"  # the same, once
     POLICY = "policy"  # a decision about content: passed on, never asked again
-    CONTINUE = "continue"  # Gemini's own request to be called again
+    CONTINUE = "continue"  # Gemini asks for another call
 
 
 POLICY_REASONS = frozenset(
@@ -44,7 +44,7 @@ POLICY_REASONS = frozenset(
     }
 )
 FIXED_REASONS = frozenset({"STOP", "MAX_TOKENS", "CONTINUATION"})
-"""Reasons whose meaning no setting changes."""
+"""Reasons whose meaning settings cannot change."""
 
 DEFAULT_VERDICTS: Mapping[str, Verdict] = {
     "OTHER": Verdict.RESUME,
@@ -58,7 +58,7 @@ DEFAULT_VERDICTS: Mapping[str, Verdict] = {
 
 @attrs.frozen
 class FinishTable:
-    """finishReason -> Verdict; ``configurable`` holds the reasons that a setting may name."""
+    """finishReason -> Verdict; ``configurable`` are the reasons that settings may name."""
 
     configurable: Mapping[str, Verdict] = attrs.field(factory=lambda: dict(DEFAULT_VERDICTS))
 
@@ -69,7 +69,7 @@ class FinishTable:
                 raise ValueError(f"{reason} is passed on as it is; no setting changes that")
 
     def of(self, reason: str) -> Verdict:
-        """Return the verdict on ``reason``; the unknown is accepted."""
+        """Return the verdict on ``reason``; an unknown one is accepted."""
         if is_policy(reason):
             return Verdict.POLICY
         if reason == "CONTINUATION":
@@ -78,7 +78,7 @@ class FinishTable:
 
 
 def is_policy(reason: str) -> bool:
-    """Tell a decision about content; whatever IMAGE_ reason comes next will be one, too."""
+    """Return whether a reason is a decision about content; future IMAGE_ reasons are, too."""
     return reason in POLICY_REASONS or reason.startswith("IMAGE_")
 
 
@@ -88,13 +88,13 @@ _NOT_IMPLEMENTED = 501
 
 
 def is_transient(status: int) -> bool:
-    """Tell whether the same request may succeed when it is sent again."""
+    """Return whether the same request may succeed if it is sent again."""
     return status in (408, _TOO_MANY) or (status in _SERVER_ERRORS and status != _NOT_IMPLEMENTED)
 
 
 def error_status(error: Mapping[str, Any]) -> int:
     """Return the HTTP status of an in-band error object, by number or by google.rpc code;
-    500 where it names none.
+    500 if it names none.
     """  # noqa: D205 - one sentence
     code = error.get("code")
     if isinstance(code, int) and 400 <= code < 600:  # noqa: PLR2004 - HTTP
@@ -104,12 +104,12 @@ def error_status(error: Mapping[str, Any]) -> int:
 
 
 def rejection_of(error: Mapping[str, Any]) -> UpstreamRejection:
-    """Return the error answer that an error object inside a stream amounts to."""
+    """Return an error object inside a stream as an error answer."""
     return UpstreamRejection(error_status(error), json.dumps({"error": error}).encode())
 
 
 def retry_delay(error: Mapping[str, Any] | None) -> float | None:
-    """Return the seconds that google.rpc.RetryInfo asks to wait, or None where it is absent."""
+    """Return the wait of google.rpc.RetryInfo in seconds, or None if it is absent."""
     return next((_seconds(info.get("retryDelay")) for info in details_of(error, "RetryInfo")), None)
 
 
