@@ -34,8 +34,13 @@ log = logging.getLogger("gemproxy.relay")
 _Bytes = bytes | memoryview
 
 _CALM = 16 * 1024
-"""Below asyncio's low-water mark a transport is never paused, so that a write cannot block."""
+"""Below asyncio's low-water mark a transport is not paused."""
 
+_ROOM = 60 * 1024
+"""A write that leaves no more than this in the buffer cannot block.
+
+A transport is paused beyond asyncio's high-water mark, 64 KiB; a chunk's framing needs some bytes.
+"""
 
 _TCP = (socket.AF_INET, socket.AF_INET6)
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
@@ -120,7 +125,8 @@ class ClientSink:
             raise ClientGone("the client closed the connection")
         size = len(raw)
         self._tail = raw[-_TAIL:] if size >= _TAIL else (self._tail + raw)[-_TAIL:]
-        if size + transport.get_write_buffer_size() >= _CALM:
+        waiting = transport.get_write_buffer_size()
+        if waiting >= _CALM or waiting + size > _ROOM:
             self._unwritten = raw
             return False
         try:  # a timer would cost more than the write
@@ -203,7 +209,8 @@ class ClientSink:
         transport = self._request.transport
         if transport is None:
             raise ClientGone("the client closed the connection")
-        calm = transport.get_write_buffer_size() < _CALM and len(raw) < _CALM
+        waiting = transport.get_write_buffer_size()
+        calm = waiting < _CALM and waiting + len(raw) <= _ROOM
         try:
             if calm:
                 await write(raw)

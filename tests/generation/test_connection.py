@@ -74,13 +74,13 @@ async def test_frames_of_our_own_are_framed_as_the_clients_first() -> None:
 async def test_frames_that_could_have_to_wait_are_settled() -> None:
     async def script(reader: ConnectionReader) -> None:
         await reader.open(200, HEADERS)
-        assert not await reader.offer(run(EVENT * 2000))
+        assert not await reader.offer(run(EVENT * 6000))
         await reader.settle()
         await reader.finish(OUR_OWN, None)
 
     body = await received(script)
 
-    assert body == chunk(EVENT * 2000) + chunk(b'data: {"b":2}\n\n') + END
+    assert body == chunk(EVENT * 6000) + chunk(b'data: {"b":2}\n\n') + END
 
 
 async def test_an_array_is_closed_and_its_last_bytes_are_one_write() -> None:
