@@ -71,8 +71,3 @@ class Given:
 @functools.lru_cache(maxsize=16)
 def _prefix(base: URL) -> str:
     return f"{base.origin()}{base.raw_path.rstrip('/')}"
-
-
-def without_query(target: str) -> str:
-    """Return a request target or URL up to its query, which may hold a key."""
-    return target.partition("?")[0]

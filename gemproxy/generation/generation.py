@@ -20,7 +20,7 @@ from typing import Any, Generic, Protocol
 import attrs
 from multidict import CIMultiDict
 
-from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejection
+from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejection, upstream_error
 from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import Fail, Finish, How, Out, Resume
@@ -200,6 +200,9 @@ class Generation(Generic[M]):
             await (self._emit(step.out, watch) if step.out else self._settle(watch))
             del step  # see below
             step = await Pump(self._move(reply, watch)).run()
+        following = step.next
+        if isinstance(following, Resume | Fail) and isinstance(following.error, UpstreamRejection):
+            reply.error = upstream_error(following.error.body)  # an error in the stream
         return step
 
     async def _move(self, reply: Reply, watch: Watch) -> Step:

@@ -263,11 +263,9 @@ def _in_pieces(body: Outgoing) -> object:
     """Return a body as the client library takes it: a large one in pieces, between which others
     have their turn.
     """  # noqa: D205 - one sentence
-    if isinstance(body, Once):
-        body = body.data
     if isinstance(body, bytes):
         return io.BytesIO(body) if len(body) > _LARGE_BODY else body
-    return body
+    return _in_pieces(body.data) if isinstance(body, Once) else body
 
 
 @functools.lru_cache(maxsize=16)

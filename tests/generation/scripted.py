@@ -37,6 +37,7 @@ class Scripted:
     aborted: asyncio.Event = attrs.field(factory=asyncio.Event)
     closed: bool = False
     another: bool = False
+    error: Mapping[str, Any] | None = None
 
     async def read(self) -> bytes:
         read = self.reads.pop(0) if self.reads else b""

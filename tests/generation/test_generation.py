@@ -402,6 +402,17 @@ async def test_the_report_tells_of_candidates_that_never_came() -> None:
     assert not report.grace_ran_out
 
 
+async def test_the_reply_remembers_the_error_in_its_stream() -> None:
+    overloaded = {"code": 503, "status": "UNAVAILABLE", "message": "overloaded"}
+    event = b"data: " + json.dumps({"error": overloaded}).encode() + b"\r\n\r\n"
+    scene = stage([ONE, event], [TWO, END])
+
+    await scene.generation.run()
+
+    assert scene.made[0].error == overloaded
+    assert scene.made[1].error is None
+
+
 async def test_an_undisturbed_stream_has_no_extra_tokens() -> None:
     scene = stage([sse(chunk("All of it.", finish="STOP", usage=(7, 3)))])
 

@@ -284,7 +284,7 @@ class InteractionMachine:
         if not self._may_read_on:
             return self._fail(error or Unrepaired(f"The stream broke ({cause.value})."))
         self.state = State.CONNECTING
-        return (Resume(cause, again.after, elsewhere=again.elsewhere),)
+        return (Resume(cause, again.after, elsewhere=again.elsewhere, error=error),)
 
     @property
     def _may_read_on(self) -> bool:

@@ -183,7 +183,8 @@ def interrupt(
         return fail(machine, error or Unrepaired(f"The stream broke. {exc.message}"))
     tries.replayed |= machine.attempt.plan is Plan.REPLAY and machine.transcript.visible
     machine.state = State.CONNECTING
-    return (Resume(cause, again.after, _follows(machine, cause), again.elsewhere),)
+    at_once = _follows(machine, cause)
+    return (Resume(cause, again.after, at_once, again.elsewhere, error),)
 
 
 def _follows(machine: "StreamMachine", cause: Cause) -> bool:

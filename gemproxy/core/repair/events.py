@@ -178,13 +178,14 @@ class Resume:
 
     ``at_once`` says that it follows from the last one, so the pacing is not asked. ``elsewhere``
     says that the last one failed by a fault of its key, so another key should be used if there is
-    one.
+    one. ``error`` is what the client would be told of the last one.
     """
 
     cause: Cause
     after: float | None = None
     at_once: bool = False
     elsewhere: bool = False
+    error: GemproxyError | None = attrs.field(default=None, eq=False)
 
 
 @attrs.frozen
