@@ -1,1 +1,1 @@
-"""The I/O around the heart: upstream attempts, the client's connection, the one loop."""
+"""The I/O around the heart: the way up and its replies, the client's connection, time and pace."""
