@@ -756,7 +756,23 @@ def test_a_model_that_echoes_the_anchor_gives_the_exact_text(parts: tuple[str, s
     assert joined(delivered, (anchor or "") + rest) == delivered + rest
 
 
+CHINESE_LINES = (
+    "熌羨澽歨瑮坍炟楋烟狚怇庚坳囡，欸掱懣笄戳兤奦。丢嫧卽冄冂熯眔擶巆\n"
+    "潜屄托珽湁挍坔絯澝無稈朷，嵞婔仹岟仲弢猶坃珹，纚置宊稾宕緆玽咚汈？湆簬怬畨？券丸妷燃痢礿，穭硘揮佼猙\n"
+    "惡峽烋殖瘝戩楾砡楥応疫爘？簷埖毡幢包勨圱殷紣秮派\n嬹繕睤哢杊丸，"
+)
+
+
+def is_refrain(delivered: str, echo: str) -> bool:
+    """Return whether an echo is whole lines on a line of their own, which may come twice."""
+    before = delivered.rstrip()[: -len(echo.strip())]
+    begins_line = not before.strip() or before.rstrip(" \t").endswith("\n")
+    own_line = echo.startswith("\n") or "\n" in delivered[len(delivered.rstrip()) :]
+    return begins_line and own_line and "\n\n" not in echo.strip()
+
+
 @given(broken(), st.integers(TWICE_MAX + 4, REACH))
+@example((CHINESE_LINES, "垉尻嚢瑗坊樫矜喙奫槏峒佳？"), 84)
 def test_a_model_that_echoes_more_than_the_anchor_gives_the_exact_text(
     parts: tuple[str, str], length: int
 ) -> None:
@@ -765,7 +781,7 @@ def test_a_model_that_echoes_more_than_the_anchor_gives_the_exact_text(
     assume(len(choose_anchor(delivered) or delivered) < len(echo) < len(delivered))
     result = joined(delivered, echo + rest)
     repetitive = re.search(r"raise|pass|return|\{\}|🎉|👍", delivered) is not None
-    repetitive = repetitive or among_like_lines(delivered)
+    repetitive = repetitive or among_like_lines(delivered) or is_refrain(delivered, echo)
     blank = len(delivered) > len(shown(delivered)) and echo.startswith(" ")
     again = delivered + echo[blank:] + rest
     assert result == delivered + rest or (repetitive and result == again)
