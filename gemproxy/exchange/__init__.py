@@ -1,1 +1,1 @@
-"""One request as the inside sees it, and the record of what became of it."""
+"""One client request as all rooms behind the routes see it, and the record of its outcome."""

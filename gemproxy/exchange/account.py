@@ -1,11 +1,11 @@
-"""The record of one request: an entry for each attempt, and what became of the whole.
+"""The record of one request: an entry for each attempt, and the outcome of the whole.
 
-The handler's own fields are written while the request runs: the model, a client that left, an
-upstream that gave no whole answer. Whoever ran the answer leaves one ``result`` of its kind. An
-access log's line is one rendering of it (``exchange.line``); a row in a ledger, a span and a
-page can be others.
+The handler writes its own fields while the request runs: the model, a client that left, an upstream
+without a whole answer. The code that ran the answer leaves one ``result`` of its kind. The access
+log's line is one rendering of the record (``exchange.line``); a row in a ledger, a span and a page
+can be others.
 
-Figures and words of our own vocabularies only: never a key, never content.
+The record contains only figures and words of our own vocabularies, never a key or content.
 """
 
 from collections.abc import Mapping
@@ -25,13 +25,13 @@ _ERRORS = 400
 
 @attrs.define(eq=False)
 class Entry:
-    """One attempt: with which key, how it was answered, how it ended, and what it brought.
+    """One attempt: its key, its answer, its ending, and its content in figures.
 
     Times are those of ``time.monotonic``, in seconds. ``key`` is a name for the credential, empty
-    for the client's own. ``status`` is None while no head has come. ``how`` is None for an attempt
-    that was left before its end. ``error`` is the google.rpc.Status in the answer, if anybody has
-    read one, and ``retry_after`` its Retry-After in seconds; no rendering shows them. ``cause``
-    says why another attempt was wanted.
+    for the client's own. ``status`` is None before the head has come. ``how`` is None for an
+    attempt that was left before its end. ``error`` is the google.rpc.Status in the answer, if it
+    was read, and ``retry_after`` its Retry-After in seconds; no rendering shows them. ``cause`` is
+    the reason for another attempt.
     """
 
     began: float
@@ -50,9 +50,9 @@ class Entry:
 
     @property
     def fault(self) -> Fault | None:
-        """Whose fault the refusal is; None where the upstream refused nothing.
+        """Whose fault the refusal is; None if the upstream refused nothing.
 
-        Where no answer came, the way to the service is at fault.
+        Without an answer, the connection to the service is at fault.
         """
         status = self.status
         if status is None:
@@ -70,9 +70,9 @@ class Entry:
 
 @attrs.frozen
 class StreamResult:
-    """What became of a generation that was run as a stream; ``seam_ms`` has an item for a joint.
+    """The outcome of a generation that ran as a stream; ``seam_ms`` has an item per joint.
 
-    ``ending`` is the machine's last state, or that the answer was passed on as it came.
+    ``ending`` is the machine's last state, or a word for an answer that passed unchanged.
     """
 
     ending: str
@@ -92,7 +92,7 @@ class StreamResult:
 
 @attrs.frozen
 class InteractionResult:
-    """What became of an interaction; ``ending`` is None where it was no stream."""
+    """The outcome of an interaction; ``ending`` is None if it was not a stream."""
 
     ending: str | None
     attempts: int
@@ -105,7 +105,7 @@ class InteractionResult:
 
 @attrs.frozen
 class GenerationCost:
-    """How a generation that was answered as a whole ended, and what it cost with its retries."""
+    """The ending of a unary generation, and its cost with retries."""
 
     finish_reason: str | None
     billed: Billed
@@ -114,7 +114,7 @@ class GenerationCost:
 
 @attrs.frozen
 class CallResult:
-    """What became of a unary call; ``generation`` is None where it was no generation."""
+    """The outcome of a unary call; ``generation`` is None if it was not a generation."""
 
     attempts: int
     causes: list[Cause]
@@ -125,7 +125,7 @@ class CallResult:
 
 @attrs.frozen
 class Farewell:
-    """Who ended a session of WebSockets, how, and with which close code."""
+    """The ending of a session of WebSockets: the peer, the manner, and the close code."""
 
     by: str
     how: str
@@ -134,7 +134,7 @@ class Farewell:
 
 @attrs.frozen
 class SessionResult:
-    """What passed through a session of WebSockets; ``farewell`` is None while it runs."""
+    """The counts of a session of WebSockets; ``farewell`` is None while it runs."""
 
     frames_up: int
     bytes_up: int
@@ -150,8 +150,8 @@ Result = StreamResult | InteractionResult | CallResult | SessionResult
 class Account:
     """The record of one request, shared by all exchanges that are derived for it.
 
-    ``model`` is None for a request that is not about one. ``upstream`` says how the upstream
-    failed a request that is not judged.
+    ``model`` is None for a request without a model. ``upstream`` is the upstream's failure in a
+    request whose answer is not judged.
     """
 
     model: str | None = None
@@ -162,6 +162,6 @@ class Account:
 
     @property
     def attempts(self) -> int:
-        """How often the upstream was asked, as far as that is told; at least once."""
+        """The number of requests to the upstream, as far as it is recorded; at least 1."""
         counted = None if isinstance(self.result, SessionResult) else self.result
         return 1 if counted is None else counted.attempts

@@ -1,11 +1,11 @@
-"""The credential of a request, wherever the client put it.
+"""The credential of a request, from any of its possible places.
 
-*One credential goes up*, in a header, whichever way it came. In this order: the
-``x-goog-api-key`` header, an OAuth ``Authorization``, the query (``key``, ``access_token``,
-``oauth_token``), an API key as a Bearer token, any other ``Authorization``. Google answers 400 to
-two credentials, and 401 to an API key that is sent as a Bearer token, except under ``/openai/``,
-where only Bearer is understood. The ephemeral tokens of Live have a scheme of their own,
-``Token``; google-genai sends one in the place of a key too, @google/genai in the query.
+The upstream gets *one* credential, in a header. It is chosen in this order: the ``x-goog-api-key``
+header, an OAuth ``Authorization``, the query (``key``, ``access_token``, ``oauth_token``), an API
+key as a Bearer token, any other ``Authorization``. Google answers 400 to two credentials, and 401
+to an API key that is sent as a Bearer token, except under ``/openai/``, which accepts only Bearer.
+The ephemeral tokens of Live have their own scheme, ``Token``; google-genai also sends one in place
+of a key, @google/genai in the query.
 """
 
 import re
@@ -18,7 +18,7 @@ API_KEY = "x-goog-api-key"
 AUTHORIZATION = "Authorization"
 
 UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
-"""What no header may hold (RFC 9110 section 5.5); the surrogates left out are bytes (PEP 383)."""
+"""Characters that headers must not contain (RFC 9110, 5.5); surrogates of PEP 383 are bytes."""
 
 _EPHEMERAL = "auth_tokens/"
 _LOOKS_LIKE_API_KEY = re.compile(r"AIza|AQ\.")
@@ -27,7 +27,7 @@ _MAY_HOLD_CREDENTIAL = re.compile(r"key|token|%")
 
 @attrs.frozen
 class Credential:
-    """One way to say who asks: the header that carries it and its whole value."""
+    """A credential: the name of its header and the whole value."""
 
     header: str
     value: str = attrs.field(repr=False)
@@ -38,7 +38,7 @@ class Credential:
         return cls(API_KEY, key)
 
     def for_path(self, raw_path: str) -> "Credential":
-        """Return the form that the API at ``raw_path`` understands."""
+        """Return the form that the API at ``raw_path`` accepts."""
         token = self.value.rpartition(" ")[2]
         if token.startswith(_EPHEMERAL):
             return Credential(AUTHORIZATION, f"Token {token}")
@@ -48,12 +48,12 @@ class Credential:
 
 
 def is_api_key(token: str) -> bool:
-    """Tell whether a Bearer token has the form of a Gemini API key."""
+    """Return whether a Bearer token has the form of a Gemini API key."""
     return _LOOKS_LIKE_API_KEY.match(token) is not None
 
 
 def choose_credential(headers: Mapping[str, str], in_query: Credential | None) -> Credential | None:
-    """Return the one credential to send up, or None when the client sent none."""
+    """Return the credential for the upstream, or None if the client sent none."""
     key = headers.get(API_KEY, "").strip()
     if key:
         return Credential.api_key(key)
@@ -92,7 +92,7 @@ def take_credential(query: str) -> tuple[str, Credential | None]:
 def without_credential(url: str) -> str:
     """Return a URL or a target without the credential parameters of its query.
 
-    So is a URL in the value of another parameter, as a page to log in is told where to go on.
+    A URL in the value of another parameter, as for a login page, loses them as well.
     """
     path, _, query = url.partition("?")
     kept, _ = take_credential(query)
@@ -102,7 +102,7 @@ def without_credential(url: str) -> str:
 
 
 def _without_inner_credential(pair: str) -> str:
-    """Return a parameter as it is where its value is no URL with a credential."""
+    """Return a parameter; if its value is a URL, without credentials in it."""
     name, mark, value = pair.partition("=")
     path, _, query = unquote(value).partition("?")
     kept, _ = take_credential(query)

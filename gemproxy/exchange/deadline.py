@@ -1,12 +1,12 @@
 """``X-Server-Timeout``: the seconds that a client gives the server for an answer.
 
-Google's SDKs send it whenever a timeout is set. To the client the proxy is the server, so it
-replaces our own patience with an upstream that has not begun to answer, be it shorter or
-longer. Waiting for an answer, the pauses between attempts and the beginning of another one
-have to fit into it, and each attempt is told what is left. An answer that has begun is ended
-by Gemini or by the client, which both know the header, and not here.
+Google's SDKs send it whenever a timeout is set. The proxy is the client's server, so the header
+replaces our own time limit for an answer to begin, whether it is shorter or longer. The wait for an
+answer, the pauses between attempts and the start of another attempt must fit into it, and each
+attempt gets the remaining time. It never ends an answer that has begun; Gemini and the client know
+the header and do that themselves.
 
-The seconds count from the moment when the client's request is there.
+The seconds count from the arrival of the client's request.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ _LEAST = 0.001
 
 @attrs.frozen
 class Deadline:
-    """When an answer is due; ``seconds`` were given at ``began`` (the loop's time)."""
+    """The time limit of an answer: ``seconds`` from ``began`` (the loop's time)."""
 
     seconds: float | None = None
     began: float = 0.0
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> "Deadline":
-        """Return what the client asks for; what is no number of seconds asks for nothing."""
+        """Return the deadline of the header; none if its value is not a number of seconds."""
         value = headers.get(HEADER, "").strip()
         seconds = float(value) if _SECONDS.fullmatch(value) else 0.0
         return cls(seconds or None, _now())
@@ -44,7 +44,7 @@ class Deadline:
 
     @property
     def left(self) -> float | None:
-        """The seconds until then, below 0 when it has passed; None where nothing is due."""
+        """The remaining seconds, negative if it has passed; None without a limit."""
         return None if self.at is None else self.at - _now()
 
     @property
@@ -53,17 +53,17 @@ class Deadline:
         return self.left is not None and self.left <= 0
 
     def first_byte(self, usual: float) -> float:
-        """Return the seconds that an attempt has to begin its answer; ``usual`` without a limit."""
+        """Return the seconds for an attempt's answer to begin; ``usual`` without a limit."""
         if self.seconds is None:
             return usual
         return max(self.began + self.seconds - _now(), _LEAST)
 
     def silence(self, usual: float) -> float:
-        """Return the seconds of silence in an answer that has begun, ``usual`` at the least."""
+        """Return the allowed seconds of silence in a begun answer, at least ``usual``."""
         return max(usual, self.seconds or 0)
 
     def stamped(self, headers: CIMultiDict[str]) -> CIMultiDict[str]:
-        """Return the headers of an attempt, with what is left once that is less."""
+        """Return the headers of an attempt, with the remaining time if that is less."""
         if self.seconds is None:
             return headers
         left = max(math.ceil(self.began + self.seconds - _now()), 1)

@@ -1,13 +1,12 @@
-"""One request, as everything behind the routes sees it.
+"""One request, as all rooms behind the routes see it.
 
-An exchange is made where a request comes in, before it is known whether it is usable, so that a
-health check, a path that leads nowhere and a refused request have one, too. What only some need
-is found when it is first asked for, and kept: its target, its caller, its model, its deadline,
-the names that it is bound to.
+An exchange is made when a request comes in, before its check, so a health check, an unknown path
+and a refused request have one too. Properties that only some requests need are computed at their
+first use and kept: the target, the caller, the model, the deadline, the names to which it is bound.
 
-``towards`` and ``at`` derive an exchange: the stream that stands for a unary call, the read that
-goes on with an interaction, the piece of an upload that has a URL of its own. They share the
-account, because they are one request of the client's.
+``towards`` and ``at`` derive an exchange: the stream in place of a unary call, the read that
+continues an interaction, the piece of an upload with its own URL. They share the account, because
+they belong to one request of the client.
 """
 
 import functools
@@ -30,10 +29,10 @@ _OF_A_BODY = ("Content-Type", "Content-Length", "Content-Encoding")
 
 @attrs.frozen(eq=False)
 class Exchange:
-    """One request: its ``id`` in the log, the ``family`` of routes that it belongs to.
+    """One request: its ``id`` in the log, and the ``family`` of its route.
 
-    ``raw_path``, ``raw_query`` and ``headers`` are as the client sent them. ``given`` is a URL that
-    the upstream gave out for the request, with its credential: there is none to choose then.
+    ``raw_path``, ``raw_query`` and ``headers`` are the client's, unchanged. ``given`` is a URL that
+    the upstream issued for the request, with its credential, which then needs no choice.
     """
 
     id: str
@@ -58,28 +57,27 @@ class Exchange:
 
     @functools.cached_property
     def target(self) -> Target | Given:
-        """Where it goes. Raises BadRequest for a target that cannot be forwarded."""
+        """The target. Raises BadRequest for one that cannot be forwarded."""
         return self.given or Target.of(self.raw_path, self.raw_query)
 
     @functools.cached_property
     def caller(self) -> Credential | None:
-        """The client's own credential, None where it sent none. Raises like ``target``."""
+        """The client's own credential, None if it sent none. Raises like ``target``."""
         if self.given is not None:
             return self.given.credential
         return choose_credential(self.headers, self.target.credential)
 
     @functools.cached_property
     def deadline(self) -> Deadline:
-        """When the client wants its answer; it runs from the first time that it is asked for.
+        """The client's deadline, which runs from the first use of this property.
 
-        That is when the request is there as far as it has to be: with its body where the body is
-        kept.
+        That is after the arrival of the request, including its body if the body is kept.
         """
         return self._due or Deadline.of(self.headers)
 
     @functools.cached_property
     def model(self) -> str:
-        """The model that the path names; empty for none."""
+        """The model in the path; empty if there is none."""
         return model_in(unquote(self.raw_path) if "%" in self.raw_path else self.raw_path)
 
     @functools.cached_property
@@ -90,7 +88,7 @@ class Exchange:
     def towards(self, raw_target: str, method: str | None = None) -> Self:
         """Return the exchange with another target.
 
-        Where a ``method`` is named the request has no body, and no headers of one.
+        With a ``method`` the request has no body, and no headers of a body.
         """
         path, _, query = raw_target.partition("?")
         towards = attrs.evolve(self, raw_path=path, raw_query=query, due=self.deadline)
@@ -102,5 +100,5 @@ class Exchange:
         return attrs.evolve(towards, method=method, headers=headers)
 
     def at(self, url: URL, credential: Credential | None) -> Self:
-        """Return the exchange with a ``url`` that was given out, and the credential for it."""
+        """Return the exchange with an issued ``url`` and the credential for it."""
         return attrs.evolve(self, given=Given(url, credential), due=self.deadline)

@@ -1,7 +1,7 @@
 """The access log's line: one rendering of an exchange and of its account.
 
-Names and presence of the fields are what users' queries rest on. A field of which nothing can be
-said is left out or null, as its neighbours in the same kind of line are.
+Users' queries depend on the names and the presence of the fields. A field without a value is
+omitted or null, like its neighbours in the same kind of line.
 """
 
 from typing import Any

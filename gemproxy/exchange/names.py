@@ -1,12 +1,12 @@
-"""What the path of a request names: its model, and what Google keeps for one project alone.
+"""The names in the path of a request: its model, and resources that belong to one project.
 
-The method stands behind the last colon, and the model before it: ``models/x:generateContent``.
-A gateway's model may hold a slash or a colon of its own (``models/google/gemini-x``,
+The method comes after the last colon, and the model before it: ``models/x:generateContent``. A
+gateway's model may contain a slash or a colon of its own (``models/google/gemini-x``,
 ``models/x:thinking``), Vertex AI names one by its endpoint (``endpoints/123``) or publisher
 (``publishers/google/models/x``), and any of it may come percent-encoded.
 
-A file, a cached content, a batch, an operation, a tuned model, a store and an interaction can be
-used only by the project that made them. A request that names one is bound to its owner.
+Only the project that made a file, a cached content, a batch, an operation, a tuned model, a store
+or an interaction can use it. A request that names one is bound to its owner.
 """
 
 import re
@@ -27,7 +27,7 @@ _BOUND = re.compile(
 
 
 def model_in(path: str) -> str:
-    """Return the model that a decoded path names, without its collection; empty for none."""
+    """Return the model in a decoded path, without its collection; empty if there is none."""
     found = _MODEL.match(path)
     return found["model"] if found else ""
 

@@ -1,11 +1,11 @@
-"""The upstream's half of a WebSocket: its handshake, or why there was none.
+"""The upstream's half of a WebSocket: its handshake, or the reason of its failure.
 
-A client learns how Gemini answered only while its own handshake is still open, so this one is
-made first. Whatever is not 101 is looked at before the client library does: it would follow a
-redirect with the credential in hand, and throw away the body of a refusal.
+The client can get Gemini's answer only while its own handshake is open, so the upstream's handshake
+comes first. Answers other than 101 are checked before the client library sees them, because it
+would follow a redirect with the credential and discard the body of a refusal.
 
-Compression is not offered. Frames would have to be inflated and deflated again here, a small
-one can inflate to any size, and Live's audio and video are compressed by their own formats.
+Compression is not offered. The proxy would have to inflate and deflate the frames again, a small
+one can inflate to any size, and Live's audio and video have compressed formats.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _SWITCHING_PROTOCOLS = 101
 _ERRORS = 400
 _ERROR_BODY_LIMIT = 1 << 20
 _HANDSHAKE = "sec-websocket-"
-"""What the headers of a handshake begin with; each hop has its own."""
+"""The prefix of the headers of a handshake; each hop has its own."""
 
 
 @attrs.frozen(eq=False)

@@ -1,9 +1,9 @@
-"""Leases: with which credential an attempt goes up, and who hears how it ended.
+"""Leases: the credential of each attempt, and the report of its outcome.
 
 The dispatcher takes one lease for each attempt from a ``CredentialSource``. The simplest source is
-the client's own credential. One that has keys of its own learns from how its leases end, and
-gives another key to an attempt that is to go elsewhere; a name that binds a request to its owner
-(``Exchange.bound``) goes to that owner always.
+the client's own credential. A source with its own keys learns from the outcomes of its leases, and
+gives another key to an attempt that must go elsewhere. A request that is bound to an owner
+(``Exchange.bound``) always goes to that owner.
 """
 
 from typing import Protocol
@@ -17,11 +17,11 @@ from gemproxy.exchange.exchange import Exchange
 
 
 class Lease(Protocol):
-    """What one attempt goes up with, and who hears how it ended."""
+    """The credential of one attempt, which receives the attempt's outcome."""
 
     @property
     def key(self) -> str:
-        """A name for the credential in the account, which holds no secret."""
+        """The credential's name in the account, which is not a secret."""
 
     @property
     def base(self) -> URL:
@@ -29,25 +29,25 @@ class Lease(Protocol):
 
     @property
     def credential(self) -> Credential | None:
-        """The credential; None where the client sent none."""
+        """The credential; None if the client sent none."""
 
     @property
     def another(self) -> bool:
         """Whether the next attempt of the same exchange could have another credential."""
 
     def over(self, entry: Entry) -> None:
-        """Hear how the attempt ended. Called once for each lease, and never raises."""
+        """Receive the outcome of the attempt. Called once for each lease; never raises."""
 
 
 class CredentialSource(Protocol):
-    """Where the credential of an attempt comes from."""
+    """The source of the credentials of attempts."""
 
     def lease(self, exchange: Exchange, *, elsewhere: bool) -> Lease:
         """Return a lease for the next attempt of ``exchange``.
 
-        The exchange has the model and the names that it is bound to, and its account has the keys
-        that were tried, with what became of them. ``elsewhere`` asks for another key than the last
-        one, if there is one. Raises a GemproxyError where there is none at all.
+        The exchange has the model and the names to which it is bound; its account has the tried
+        keys with their outcomes. ``elsewhere`` asks for another key than the last one, if there is
+        one. Raises a GemproxyError if there is none at all.
         """
 
 
@@ -61,7 +61,7 @@ class OwnLease:
     another: bool = False
 
     def over(self, entry: Entry) -> None:
-        """Learn nothing: there is no other credential to choose."""
+        """Ignore the outcome, because there is no other credential."""
 
 
 @attrs.frozen(eq=False)
@@ -71,6 +71,6 @@ class ClientsOwn:
     base: URL
 
     def lease(self, exchange: Exchange, *, elsewhere: bool) -> Lease:
-        """Return the client's credential, whatever became of it before."""
+        """Return the client's credential, regardless of earlier outcomes."""
         del elsewhere
         return OwnLease(self.base, exchange.caller)

@@ -1,8 +1,8 @@
-"""What an answer is wanted for, and so how it is asked for and timed.
+"""The use of an answer, which determines how it is requested and timed.
 
 A route that reads an answer needs it uncompressed; one that passes it on leaves the coding to the
-client. A reader that watches a stream knows better than a timer of the connection for how long
-silence is normal.
+client. A reader that watches a stream knows the normal silence better than a timer of the
+connection.
 """
 
 import attrs
@@ -10,11 +10,11 @@ import attrs
 
 @attrs.frozen
 class Want:
-    """What an answer is wanted for.
+    """The use of an answer.
 
-    ``identity`` asks for an uncompressed answer: always, never, or (None) in place of what the
-    client asks for. ``unpacked`` undoes a coding that comes nevertheless. ``watched`` says that
-    the caller keeps the time of the body, ``follows`` that a redirect may be followed.
+    ``identity`` asks for an uncompressed answer: always, never, or (None) in place of the client's
+    request for a coding. ``unpacked`` decodes a coding that comes nevertheless. ``watched``: the
+    caller keeps the time of the body. ``follows``: a redirect may be followed.
     """
 
     identity: bool | None

@@ -1,4 +1,4 @@
-"""What voices can do; see the package."""
+"""The protocols of voices; see the package."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -11,40 +11,40 @@ Payload = Mapping[str, Any]
 
 
 class Asides(Protocol):
-    """What may be said to one client besides passing on what the upstream says."""
+    """Our own additions to one client's answer."""
 
     @property
     def name(self) -> str:
-        """The kind of client, as it is called in tests and logs."""
+        """The kind of client, by its name in tests and logs."""
 
     def heartbeat(self) -> bytes | None:
         """Return bytes that keep the connection warm between frames, or None for none."""
 
     def last_words(self, payload: Payload, tail: bytes) -> bytes:
-        """Return the error as the last thing that this client receives in its stream.
+        """Return the error as the last bytes of this client's stream.
 
-        ``tail`` are the last bytes that went out, none or up to four. Returns nothing where they
-        leave no room for an error: it would be read as the other half of something. The answer
-        is not completed by it: the cut that follows is what shows that it has failed.
+        ``tail`` are the last bytes that went out, up to four. The result is empty if an error
+        cannot follow them, because it would be read as the rest of an incomplete event. The error
+        does not complete the answer: the cut after it shows the failure.
         """
 
     def refusal(self, payload: Payload) -> bytes:
-        """Return the body of an error answer, where no stream has begun."""
+        """Return the body of an error answer, if no stream has begun."""
 
 
 class Voice(Asides, Protocol):
-    """Frames -> the bytes of one client's stream, and asides.
+    """Turns frames into the bytes of one client's stream, with our additions.
 
-    There is one for each connection. What it returns has to go out, in the same order: it
-    remembers how the lines of the client's first frame end, and whether there was a frame at all.
+    Each connection has its own voice, which remembers the line end of the client's first frame, and
+    whether there was a frame. So its results must go out in the same order.
     """
 
     @property
     def content_type(self) -> str:
-        """The type of the stream, where it is not the upstream's own."""
+        """The Content-Type of the stream, if it is not the upstream's own."""
 
     def say(self, out: tuple[Out, ...]) -> bytes:
-        """Return the bytes of some frames; an undisturbed run is returned as it came."""
+        """Return the bytes of some frames; those of an undisturbed run are unchanged."""
 
     def close(self, tail: Frame | None) -> bytes:
-        """Return what ends a complete answer: ``tail``, the upstream's own end, if it does."""
+        """Return the end of a complete answer: the upstream's ``tail`` if it ends it."""
