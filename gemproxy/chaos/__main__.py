@@ -17,7 +17,7 @@ from gemproxy.chaos.faults import BadFault, Fault, Kind, parse_fault
 from gemproxy.chaos.framing import Style
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
-from gemproxy.chaos.server import DEFAULT_MODEL, Attempt, ChaosServer, Outcome
+from gemproxy.chaos.server import DEFAULT_MODEL, ChaosServer, Outcome, Served
 
 
 def _wrapped(names: Iterable[str], margin: int = 2) -> str:
@@ -200,7 +200,7 @@ async def _serve(server: ChaosServer) -> None:
         await stopped.wait()
 
 
-def _report(attempt: Attempt) -> None:
+def _report(attempt: Served) -> None:
     plan = attempt.plan
     words = [f"{attempt.model} attempt {plan.number}:", plan.asked.form.value]
     if plan.behaviour is not None:

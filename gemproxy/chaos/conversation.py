@@ -24,7 +24,7 @@ Turn = tuple[str, tuple[Mapping[str, Any], ...]]
 """Role and parts of a turn, in one spelling."""
 
 
-class Form(enum.Enum):
+class Relation(enum.Enum):
     """The relation of a request to the one that began the conversation's turn."""
 
     NEW_TURN = "new-turn"
@@ -35,7 +35,7 @@ class Form(enum.Enum):
     TOKEN = "token"  # noqa: S105 - a form, no secret
 
 
-CONTINUATIONS = frozenset({Form.USER_TURN, Form.PREFILL, Form.QUOTED})
+CONTINUATIONS = frozenset({Relation.USER_TURN, Relation.PREFILL, Relation.QUOTED})
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ class Asked:
     continuationToken.
     """
 
-    form: Form
+    form: Relation
     held: str = ""
     anchor: str | None = None
     token: object = None
@@ -74,14 +74,14 @@ def recognise(document: dict[str, Any], original: Sequence[Turn] | None) -> Aske
     """Return the request's form and texts; ``original`` is the turn being answered."""
     token = look_up(document, "continuationToken")
     if token is not None:
-        return Asked(Form.TOKEN, token=token)
+        return Asked(Relation.TOKEN, token=token)
     if original is None:
-        return Asked(Form.NEW_TURN)
+        return Asked(Relation.NEW_TURN)
     conversation = turns_of(document)
     if conversation == list(original):
-        return Asked(Form.REPLAY)
+        return Asked(Relation.REPLAY)
     added = _added(conversation, original)
-    return _what_was_added(added) if added else Asked(Form.NEW_TURN)
+    return _what_was_added(added) if added else Asked(Relation.NEW_TURN)
 
 
 def _added(conversation: Sequence[Turn], original: Sequence[Turn]) -> list[Turn] | None:
@@ -99,15 +99,15 @@ def _added(conversation: Sequence[Turn], original: Sequence[Turn]) -> list[Turn]
 
 def _what_was_added(added: Sequence[Turn]) -> Asked:
     if any("text" not in part for _, parts in added for part in parts):
-        return Asked(Form.NEW_TURN)
+        return Asked(Relation.NEW_TURN)
     last_role, last_parts = added[-1]
     notice = "" if last_role == "model" else _text(last_parts)
     anchor = find_anchor(notice)
     if all(role != "model" for role, _ in added):
         quote = find_quote(notice)
-        return Asked(Form.NEW_TURN) if quote is None else Asked(Form.QUOTED, quote, anchor)
+        return Asked(Relation.NEW_TURN) if quote is None else Asked(Relation.QUOTED, quote, anchor)
     held = texts_of(turn for turn in added if turn[0] == "model")
-    return Asked(Form.PREFILL if last_role == "model" else Form.USER_TURN, held, anchor)
+    return Asked(Relation.PREFILL if last_role == "model" else Relation.USER_TURN, held, anchor)
 
 
 def _parts(turn: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -12,7 +12,7 @@ import attrs
 
 from gemproxy.chaos.answers import Answer, expected_text
 from gemproxy.chaos.behaviours import SCARRING, Behaviour, Seam, resumed_text
-from gemproxy.chaos.conversation import CONTINUATIONS, Asked, Form, Turn, recognise, turns_of
+from gemproxy.chaos.conversation import CONTINUATIONS, Asked, Relation, Turn, recognise, turns_of
 from gemproxy.chaos.delivery import Wiring
 from gemproxy.chaos.documents import NoExample
 from gemproxy.chaos.faults import END, HARMLESS, Fault, Kind
@@ -115,7 +115,7 @@ class Conversation:
         asked = recognise(document, self._original)
         if self._begins_a_turn(asked):
             self._begin(document)
-            asked = asked if asked.form is Form.REPLAY else Asked(Form.NEW_TURN)
+            asked = asked if asked.form is Relation.REPLAY else Asked(Relation.NEW_TURN)
         plan = self._plan(asked)
         self.attempts += 1
         self._answered = False
@@ -141,9 +141,9 @@ class Conversation:
 
         After a complete answer, a request without an anchor begins a new turn.
         """
-        if self._original is None or asked.form is Form.NEW_TURN:
+        if self._original is None or asked.form is Relation.NEW_TURN:
             return True
-        return self._answered and asked.anchor is None and asked.form is not Form.TOKEN
+        return self._answered and asked.anchor is None and asked.form is not Relation.TOKEN
 
     def _begin(self, document: dict[str, Any]) -> None:
         if self._answered and self.script.rearm:
@@ -172,7 +172,7 @@ class Conversation:
         plan = Plan(self.attempts, asked, answer, all_of(answer))
         if self._unfit is not None:
             return _violated(plan, f"There is no answer in JSON: {self._unfit}.")
-        if asked.form is Form.TOKEN:
+        if asked.form is Relation.TOKEN:
             return _from_checkpoint(plan)
         if asked.form not in CONTINUATIONS:
             return plan
@@ -216,8 +216,8 @@ def _violated(plan: Plan, message: str) -> Plan:
     return attrs.evolve(plan, refusal=message, violation=True)
 
 
-def _refusal(behaviour: Behaviour, form: Form) -> str | None:
-    model_turn = form is Form.PREFILL
+def _refusal(behaviour: Behaviour, form: Relation) -> str | None:
+    model_turn = form is Relation.PREFILL
     if behaviour is Behaviour.REFUSE:
         return "The chaos server continues no model turn, as told."
     if behaviour is Behaviour.REFUSE_MODEL_TURN and model_turn:

@@ -55,7 +55,7 @@ class Outcome(enum.Enum):
 
 
 @attrs.define(eq=False)
-class Attempt:
+class Served:
     """One request for a generation and its outcome."""
 
     request: Request
@@ -84,10 +84,10 @@ class ChaosServer:
     seed: int = attrs.field(default=0, kw_only=True)
     event_delay: float = attrs.field(default=0.0, kw_only=True)
     latency: float = attrs.field(default=0.0, kw_only=True)
-    observe: Callable[[Attempt], None] | None = attrs.field(default=None, kw_only=True)
+    observe: Callable[[Served], None] | None = attrs.field(default=None, kw_only=True)
     record: bool = attrs.field(default=True, kw_only=True)
     requests: list[Request] = attrs.field(factory=list, init=False)
-    attempts: list[Attempt] = attrs.field(factory=list, init=False)
+    attempts: list[Served] = attrs.field(factory=list, init=False)
     violations: list[str] = attrs.field(factory=list, init=False)
     files: Files = attrs.field(factory=Files, init=False)
     resources: Resources = attrs.field(factory=Resources, init=False)
@@ -226,7 +226,7 @@ class ChaosServer:
             if attempt is not None and attempt.outcome is not Outcome.SENT:
                 self._note(attempt, Outcome.ABANDONED)
 
-    def _note_sent(self, attempt: Attempt | None, how: Close) -> Close:
+    def _note_sent(self, attempt: Served | None, how: Close) -> Close:
         """Record that an attempt was sent; return how its connection ends."""
         if attempt is None:
             return how
@@ -236,13 +236,13 @@ class ChaosServer:
         self._refusals += refusals
         return Close.FIN if refusals and how is Close.KEEP else how
 
-    def _note(self, attempt: Attempt, outcome: Outcome) -> None:
+    def _note(self, attempt: Served, outcome: Outcome) -> None:
         attempt.outcome = outcome
         if self.observe is not None:
             self.observe(attempt)
         self._announce()
 
-    def _answer(self, request: Request) -> tuple[Iterable[Step], Attempt | None]:
+    def _answer(self, request: Request) -> tuple[Iterable[Step], Served | None]:
         """Return the steps for a request, and the attempt if it is a generation."""
         try:
             of_files = self.files.answer(request)
@@ -264,13 +264,13 @@ class ChaosServer:
             return _steps(unary_reply(route, request, self._models())), None
         return self._generation(request, route.model)
 
-    def _generation(self, request: Request, model: str) -> tuple[Iterable[Step], Attempt]:
+    def _generation(self, request: Request, model: str) -> tuple[Iterable[Step], Served]:
         opening = first_user_text(turns_of(request.document))
         conversation = self.stage.conversation(model, opening)
         generation = generate(request, model, conversation, self.seed)
         if generation.violation is not None:
             self.violations.append(generation.violation)
-        attempt = Attempt(request, model, generation.plan, conversation)
+        attempt = Served(request, model, generation.plan, conversation)
         if self.record:
             self.attempts.append(attempt)
         return generation.steps, attempt
@@ -295,7 +295,7 @@ def _steps(reply: Reply) -> Iterable[Step]:
     return deliver(reply, None, Wiring(Transfer.LENGTH))
 
 
-def _has_stalled(attempt: Attempt) -> bool:
+def _has_stalled(attempt: Served) -> bool:
     fault = attempt.plan.fault
     stalls = fault is not None and fault.kind is Kind.STALL
     return stalls and attempt.outcome is not Outcome.RUNNING

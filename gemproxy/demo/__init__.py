@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from gemproxy.demo.screen import Screen
 from gemproxy.demo.stage import Stage, open_stage
-from gemproxy.demo.verdict import Verdict, judge
+from gemproxy.demo.verdict import Comparison, judge
 
 PROMPT = "Tell me the story of the lighthouse."
 
@@ -59,7 +59,7 @@ async def _demo(options: argparse.Namespace, screen: Screen, *, serves_on: bool)
     return 0 if verdict.exact else 1
 
 
-async def _watch(stage: Stage, screen: Screen) -> Verdict:
+async def _watch(stage: Stage, screen: Screen) -> Comparison:
     received = bytearray()
     async for data in stage.stream(PROMPT):
         received += data

@@ -5,7 +5,7 @@ from typing import TextIO
 import attrs
 
 from gemproxy.demo.stage import Repair
-from gemproxy.demo.verdict import Verdict, read, text_of
+from gemproxy.demo.verdict import Comparison, read, text_of
 
 _BREAKS = {
     "clean": "the upstream ended politely, without a finishReason",
@@ -61,7 +61,7 @@ class Screen:
         self.out.write(self._mark(mark))
         self.out.flush()
 
-    def verdict(self, verdict: Verdict) -> None:
+    def verdict(self, verdict: Comparison) -> None:
         """Print whether the client got the exact answer."""
         received, uncut = verdict.digests
         self.say("\n")

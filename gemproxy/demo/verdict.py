@@ -12,7 +12,7 @@ import attrs
 
 
 @attrs.frozen
-class Verdict:
+class Comparison:
     """The comparison; ``faults`` lists the errors of the stream besides its text."""
 
     received: str = attrs.field(repr=False)
@@ -41,11 +41,11 @@ class Verdict:
         return next((i for i, (one, other) in enumerate(pairs) if one != other), shorter)
 
 
-def judge(stream: bytes, uncut: str, attempts: int) -> Verdict:
+def judge(stream: bytes, uncut: str, attempts: int) -> Comparison:
     """Compare the bytes of an event stream with the uncut answer."""
     documents = read(stream)
     text = "".join(text_of(document) for document in documents)
-    return Verdict(text, uncut, len(documents), attempts, tuple(_faults(documents)))
+    return Comparison(text, uncut, len(documents), attempts, tuple(_faults(documents)))
 
 
 def read(stream: bytes) -> list[dict[str, Any]]:

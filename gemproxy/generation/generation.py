@@ -27,7 +27,7 @@ from gemproxy.core.repair.events import Fail, Finish, How, Out, Resume
 from gemproxy.core.repair.intake import Intake, PassOn, Step
 from gemproxy.core.seam.seam import Joint
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.generation.kinds import Course, Kind, M, Use
+from gemproxy.generation.kinds import AnswerKind, Course, M, Use
 from gemproxy.generation.pump import Pump
 from gemproxy.generation.reader import Reader
 from gemproxy.relay.headers import retry_after
@@ -76,7 +76,7 @@ class Generation(Generic[M]):
     client a reply that is no answer of this kind, where the kind has such replies.
     """
 
-    kind: Kind[M]
+    kind: AnswerKind[M]
     exchange: Exchange
     intake: Intake[M]
     reader: Reader

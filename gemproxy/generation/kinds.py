@@ -1,6 +1,6 @@
 """What differs between kinds of answers: a row of a table for each.
 
-A generation runs Gemini's streams and interactions alike. Of each kind a ``Kind`` says which
+A generation runs Gemini's streams and interactions alike. Of each kind an ``AnswerKind`` says which
 replies of the upstream are read, when the client gets the head, and what the record says.
 
 *Streams.* A 2xx is read, and anything else is a refusal. The head waits for the first frame,
@@ -69,7 +69,7 @@ class Use(enum.Enum):
 
 
 @attrs.frozen
-class Kind(Generic[M]):
+class AnswerKind(Generic[M]):
     """A row of the table.
 
     ``reading`` is the row for the same kind in the core. ``use`` says what a reply is used for.
@@ -159,7 +159,7 @@ def _interaction_result(machine: InteractionMachine, course: Course) -> Interact
     )
 
 
-STREAM = Kind(
+STREAM = AnswerKind(
     stream_reading.STREAM,
     _use_for_a_stream,
     head_at_once=False,
@@ -167,7 +167,7 @@ STREAM = Kind(
     note=_note_usage,
     result=_stream_result,
 )
-INTERACTION = Kind(
+INTERACTION = AnswerKind(
     interaction_reading.INTERACTION,
     _use_for_an_interaction,
     head_at_once=True,

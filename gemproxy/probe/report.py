@@ -28,7 +28,7 @@ FORMAT = 1
 _EXCERPT = 40
 
 
-class Verdict(enum.Enum):
+class Judgement(enum.Enum):
     """The verdict on an assumption."""
 
     HOLDS = "holds"
@@ -57,7 +57,7 @@ class Finding:
     model: str
     case: str
     relied_on: bool
-    verdict: Verdict
+    verdict: Judgement
     reason: str = ""
     figures: Figures = attrs.field(factory=dict)
     excerpt: Excerpt | None = None
@@ -65,7 +65,7 @@ class Finding:
     @property
     def disappoints(self) -> bool:
         """Whether an assumption that gemproxy relies on does not hold."""
-        return self.relied_on and self.verdict in (Verdict.FAILS, Verdict.REFUSED)
+        return self.relied_on and self.verdict in (Judgement.FAILS, Judgement.REFUSED)
 
 
 @attrs.define
@@ -84,7 +84,7 @@ class Report:
     @property
     def holds(self) -> bool:
         """Whether at least one assumption holds, and none that gemproxy relies on fails."""
-        held = any(finding.verdict is Verdict.HOLDS for finding in self.findings)
+        held = any(finding.verdict is Judgement.HOLDS for finding in self.findings)
         return held and not any(finding.disappoints for finding in self.findings)
 
     def dumps(self) -> str:
@@ -124,7 +124,7 @@ class Report:
         return "\n".join([*_aligned(rows), *self._reasons()])
 
     def _reasons(self) -> list[str]:
-        notable = [f for f in self.findings if f.verdict is not Verdict.HOLDS]
+        notable = [f for f in self.findings if f.verdict is not Judgement.HOLDS]
         lines = [f"{f.model}, {f.case}: {_cell(f)}: {f.reason}" for f in notable]
         note = "* nothing that gemproxy relies on; for information"
         starred = any(_cell(f).endswith("*") for f in notable)
@@ -134,7 +134,7 @@ class Report:
 def _cell(finding: Finding | None) -> str:
     if finding is None:
         return "-"
-    informs = not finding.relied_on and finding.verdict in (Verdict.FAILS, Verdict.REFUSED)
+    informs = not finding.relied_on and finding.verdict in (Judgement.FAILS, Judgement.REFUSED)
     return finding.verdict.value + ("*" if informs else "")
 
 

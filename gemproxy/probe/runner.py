@@ -10,7 +10,7 @@ import attrs
 
 from gemproxy.probe.bench import Bench, Case, Outcome
 from gemproxy.probe.gemini import CannotTell, Gemini, Rejection, Unavailable
-from gemproxy.probe.report import Excerpt, Finding, Report, Verdict
+from gemproxy.probe.report import Excerpt, Finding, Judgement, Report
 
 
 @attrs.define(eq=False)
@@ -57,7 +57,7 @@ class Runner:
 
 
 def _found(bench: Bench, case: Case, outcome: Outcome) -> Finding:
-    verdict = Verdict.FAILS if outcome.problem else Verdict.HOLDS
+    verdict = Judgement.FAILS if outcome.problem else Judgement.HOLDS
     reason = outcome.problem or outcome.success
     excerpt = None if outcome.seam is None else Excerpt.of(outcome.seam)
     return Finding(
@@ -67,8 +67,10 @@ def _found(bench: Bench, case: Case, outcome: Outcome) -> Finding:
 
 def _refused(bench: Bench, case: Case, rejection: Rejection) -> Finding:
     figures = {"status": rejection.status}
-    return Finding(bench.model, case.name, case.relied_on, Verdict.REFUSED, str(rejection), figures)
+    return Finding(
+        bench.model, case.name, case.relied_on, Judgement.REFUSED, str(rejection), figures
+    )
 
 
 def _skipped(bench: Bench, case: Case, reason: str) -> Finding:
-    return Finding(bench.model, case.name, case.relied_on, Verdict.SKIPPED, reason)
+    return Finding(bench.model, case.name, case.relied_on, Judgement.SKIPPED, reason)

@@ -108,7 +108,7 @@ class Incoming:
             raise TooLarge("The request body is larger than the proxy accepts.")
 
 
-def told(fault: GemproxyError | web.RequestPayloadError) -> GemproxyError:
+def error_for(fault: GemproxyError | web.RequestPayloadError) -> GemproxyError:
     """Return the error for the client about its body."""
     if isinstance(fault, GemproxyError):
         return fault

@@ -39,7 +39,7 @@ _HURRIED_CLOSE_SECONDS = 0.8
 """Twice this time fits into the time that a shutdown gives a request for its last words."""
 
 
-class End(enum.Enum):
+class SessionEnd(enum.Enum):
     """How a session ended, by its name in the log."""
 
     CLOSED = "closed"  # by a close frame
@@ -80,33 +80,33 @@ class Peer:
 
 
 @attrs.frozen
-class Ending:
+class SessionEnding:
     """The peer that ended a session, and how; ``code`` is from the close frame, if one came."""
 
     by: Literal["client", "upstream", "proxy"]
-    end: End
+    end: SessionEnd
     code: int = _NO_CLOSE_FRAME
     reason: str = attrs.field(default="", repr=False)
 
     @property
     def farewell(self) -> tuple[int, str]:
         """The code and the reason for the close frame to the other peer."""
-        if self.end is End.CLOSED:
+        if self.end is SessionEnd.CLOSED:
             return sendable(self.code), self.reason
-        if self.end is End.SHUTDOWN:
+        if self.end is SessionEnd.SHUTDOWN:
             return WSCloseCode.GOING_AWAY, "The proxy is shutting down."
         if self.by == "upstream":
-            garbled = self.end is End.GARBLED
+            garbled = self.end is SessionEnd.GARBLED
             return WSCloseCode.INTERNAL_ERROR, _UNFIT if garbled else _UPSTREAM_LOST
         return WSCloseCode.GOING_AWAY, "The client is gone."
 
     def hurries(self, peer: str) -> bool:
         """Return whether to skip the wait for this peer's answer to a close frame."""
-        return self.end is not End.CLOSED and (self.by != "upstream" or peer == "upstream")
+        return self.end is not SessionEnd.CLOSED and (self.by != "upstream" or peer == "upstream")
 
 
-CLIENT_LOST = Ending("client", End.LOST)
-SHUTDOWN = Ending("proxy", End.SHUTDOWN, WSCloseCode.GOING_AWAY)
+CLIENT_LOST = SessionEnding("client", SessionEnd.LOST)
+SHUTDOWN = SessionEnding("proxy", SessionEnd.SHUTDOWN, WSCloseCode.GOING_AWAY)
 
 
 def sendable(code: int) -> int:
@@ -128,7 +128,7 @@ class Session:
     upstream: Peer
     heartbeat: float
     send_timeout: float
-    ending: Ending | None = None
+    ending: SessionEnding | None = None
 
     async def run(self) -> None:
         """Pass messages on until either peer ends the session, then close the other's end."""
@@ -144,12 +144,12 @@ class Session:
             for task in tasks:
                 task.cancel()
 
-    async def _noted(self, over: Awaitable[Ending]) -> None:
+    async def _noted(self, over: Awaitable[SessionEnding]) -> None:
         """Keep the first ending; a task that waits for it may be cancelled before it resumes."""
         ending = await over
         self.ending = self.ending or ending
 
-    async def end(self, ending: Ending) -> None:
+    async def end(self, ending: SessionEnding) -> None:
         """Close both sockets; an earlier ending counts.
 
         The upstream's comes first: when the client's connection ends, so does its handler.
@@ -164,7 +164,7 @@ class Session:
             await say_farewell(peer.socket, ending, patience)
             peer.cut(0 if hurried else self.send_timeout)
 
-    async def _pump(self, source: Peer, sink: Peer) -> Ending:
+    async def _pump(self, source: Peer, sink: Peer) -> SessionEnding:
         """Forward the messages of ``source``; return its ending."""
         while True:
             message = await source.socket.receive()
@@ -176,7 +176,7 @@ class Session:
 
     async def _handle(
         self, message: WSMessageNoDecodeText, source: Peer, sink: Peer
-    ) -> Ending | None:
+    ) -> SessionEnding | None:
         kind, data = message.type, message.data
         match kind:
             case WSMsgType.TEXT | WSMsgType.BINARY:
@@ -188,30 +188,32 @@ class Session:
             case WSMsgType.PONG:
                 return None
             case WSMsgType.CLOSE:
-                return Ending(source.name, End.CLOSED, data or _NO_CODE, message.extra or "")
+                return SessionEnding(
+                    source.name, SessionEnd.CLOSED, data or _NO_CODE, message.extra or ""
+                )
         if isinstance(data, WebSocketError):
-            return Ending(source.name, End.GARBLED, data.code)
-        return Ending(source.name, End.LOST)
+            return SessionEnding(source.name, SessionEnd.GARBLED, data.code)
+        return SessionEnding(source.name, SessionEnd.LOST)
 
-    async def _write(self, peer: Peer, writing: Awaitable[None]) -> Ending | None:
+    async def _write(self, peer: Peer, writing: Awaitable[None]) -> SessionEnding | None:
         """Await one write to a peer; return the ending if it fails."""
         try:
             async with asyncio.timeout(self.send_timeout):
                 await writing
         except TimeoutError:
-            return Ending(peer.name, End.UNREAD)
+            return SessionEnding(peer.name, SessionEnd.UNREAD)
         except ConnectionError:
-            return Ending(peer.name, End.LOST)
+            return SessionEnding(peer.name, SessionEnd.LOST)
         return None
 
-    async def _watch(self) -> Ending:
+    async def _watch(self) -> SessionEnding:
         """Ping silent peers; return when one of them stays silent."""
         while True:
             await asyncio.sleep(self.heartbeat)
             for peer in (self.client, self.upstream):
                 silence = peer.silence()
                 if silence >= self.heartbeat + self.send_timeout:
-                    return Ending(peer.name, End.SILENT)
+                    return SessionEnding(peer.name, SessionEnd.SILENT)
                 if silence >= self.heartbeat:
                     ending = await self._write(peer, peer.socket.ping())
                     if ending is not None:
@@ -227,7 +229,7 @@ class Session:
 
 
 async def say_farewell(
-    socket: ClientSocket | UpstreamSocket, ending: Ending, patience: float
+    socket: ClientSocket | UpstreamSocket, ending: SessionEnding, patience: float
 ) -> None:
     """Write a close frame, unless one is out, and wait ``patience`` seconds for the peer's."""
     code, reason = ending.farewell

@@ -99,7 +99,7 @@ class Shelf:
         self.taken = 0
 
 
-class OpenAttempt(Protocol):
+class OpenReply(Protocol):
     """Makes one attempt; ``elsewhere`` asks for another key than the last one had."""
 
     def __call__(self, *, elsewhere: bool) -> AbstractAsyncContextManager[Reply]:
@@ -118,7 +118,7 @@ class Call:
     """
 
     judge: Judge
-    open_attempt: OpenAttempt
+    open_attempt: OpenReply
     pacing: Pacing
     sink: ClientSink
     shelf: Shelf

@@ -39,7 +39,7 @@ from gemproxy.core.errors import GemproxyError, upstream_error
 from gemproxy.core.repair.events import How
 from gemproxy.exchange.credential import Credential
 from gemproxy.relay.bodies import Once, Outgoing
-from gemproxy.relay.incoming import Incoming, told
+from gemproxy.relay.incoming import Incoming, error_for
 from gemproxy.relay.keepalive import make_socket
 from gemproxy.relay.leases import Lease
 from gemproxy.relay.redirects import Hop
@@ -311,7 +311,7 @@ async def open_upstream(*, connect_timeout: float, proxy: URL | None) -> AsyncIt
 def _failure(error: Exception, sent: object, *, timed_out: How) -> AttemptFailed | GemproxyError:
     """Return what ended an attempt: the client library blames the way for a body that breaks."""
     if isinstance(sent, Incoming) and sent.fault is not None:
-        return told(sent.fault)
+        return error_for(sent.fault)
     return failure_of(error, timed_out=timed_out)
 
 

@@ -26,7 +26,7 @@ from gemproxy.generation.kinds import STREAM
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.routes.addressing import passed_down
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, REPAIR, Repair
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, REPAIR, Repairing
 from gemproxy.routes.refusing import refusal
 from gemproxy.voices.document import DocumentVoice
 
@@ -63,7 +63,7 @@ async def gather(request: web.Request, exchange: Exchange, body: Body) -> web.St
 
 async def _run(
     request: web.Request,
-    repair: Repair,
+    repair: Repairing,
     machine: StreamMachine,
     exchange: Exchange,
 ) -> web.StreamResponse:

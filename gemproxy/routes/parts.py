@@ -41,7 +41,7 @@ class Clients:
 
 
 @attrs.frozen(eq=False)
-class Repair:
+class Repairing:
     """What all repairs share: their choices and bounds, and what they have learnt.
 
     ``max_frame`` and ``max_stream`` cap a frame and an answer in bytes. ``keep_answer`` is the
@@ -74,7 +74,7 @@ class Repair:
 IN_FLIGHT = web.AppKey("in_flight", InFlight)
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
 CLIENTS = web.AppKey("clients", Clients)
-REPAIR = web.AppKey("repair", Repair)
+REPAIR = web.AppKey("repair", Repairing)
 UPLOADS = web.AppKey("uploads", UploadSessions)
 
 EXCHANGE = web.RequestKey("exchange", Exchange)

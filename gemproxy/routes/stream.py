@@ -25,7 +25,7 @@ from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.routes.addressing import passed_down, with_upstream_uris
 from gemproxy.routes.forwarding import pass_through
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, VOICE, Repair
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, VOICE, Repairing
 from gemproxy.routes.refusing import refusal
 from gemproxy.voices.sse import EventVoice
 from gemproxy.voices.table import voice_of
@@ -96,7 +96,9 @@ async def _stream(
     return reader.response
 
 
-def _machine(request: web.Request, repair: Repair, exchange: Exchange, body: Body) -> StreamMachine:
+def _machine(
+    request: web.Request, repair: Repairing, exchange: Exchange, body: Body
+) -> StreamMachine:
     policy = repair.policy.for_request(
         repair=repair.is_wanted(exchange.headers) and body.stream is None,
         first_form=repair.lessons.first_form(exchange.model),

@@ -24,7 +24,15 @@ from gemproxy.relay.sessions import UploadSessions, new_key
 from gemproxy.relay.upstream import open_upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import ROUTES
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, IN_FLIGHT, REPAIR, UPLOADS, Clients, Repair
+from gemproxy.routes.parts import (
+    CLIENTS,
+    DISPATCHER,
+    IN_FLIGHT,
+    REPAIR,
+    UPLOADS,
+    Clients,
+    Repairing,
+)
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
@@ -93,9 +101,9 @@ async def _connect(
         yield
 
 
-def _repair(settings: Settings) -> Repair:
+def _repair(settings: Settings) -> Repairing:
     repair = settings.repair
-    return Repair(
+    return Repairing(
         bodies=Bodies(
             each=repair.keep_body_bytes,
             total=repair.keep_total_bytes,

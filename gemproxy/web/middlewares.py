@@ -38,7 +38,7 @@ from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.line import line
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
 from gemproxy.relay.downstream import ClientGone
-from gemproxy.relay.incoming import told
+from gemproxy.relay.incoming import error_for
 from gemproxy.relay.parting import cut, part
 from gemproxy.routes.parts import CLIENTS, EXCHANGE, IN_FLIGHT, VOICE
 from gemproxy.voices.mute import MuteVoice
@@ -174,7 +174,7 @@ def _explained(error: BaseException) -> tuple[int, Mapping[str, Any]]:
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         error = TooLarge("The request body is larger than the proxy accepts.")
     elif isinstance(error, web.RequestPayloadError):
-        error = told(error)
+        error = error_for(error)
     if isinstance(error, UpstreamRejection):
         return error.rejected_with, error.payload(request_id)
     if isinstance(error, GemproxyError):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.chaos.conversation import Form, first_user_text, recognise, texts_of, turns_of
+from gemproxy.chaos.conversation import Relation, first_user_text, recognise, texts_of, turns_of
 
 USER = {"role": "user", "parts": [{"text": "Hello"}]}
 NOTICE = {"role": "user", "parts": [{"text": "Go on, after this: <<<the anchor>>>"}]}
@@ -16,22 +16,24 @@ def model(*texts: str) -> dict[str, Any]:
     return {"role": "model", "parts": [{"text": text} for text in texts]}
 
 
-def asked_for(*contents: object, original: list[Any] | None = None) -> tuple[Form, str, str | None]:
+def asked_for(
+    *contents: object, original: list[Any] | None = None
+) -> tuple[Relation, str, str | None]:
     begun = turns_of({"contents": [USER] if original is None else original})
     asked = recognise({"contents": list(contents)}, begun)
     return asked.form, asked.held, asked.anchor
 
 
 def test_the_first_request_begins_a_turn() -> None:
-    assert recognise({"contents": [USER]}, None).form is Form.NEW_TURN
+    assert recognise({"contents": [USER]}, None).form is Relation.NEW_TURN
 
 
 def test_the_same_contents_are_a_replay() -> None:
-    assert asked_for(USER)[0] is Form.REPLAY
+    assert asked_for(USER)[0] is Relation.REPLAY
 
 
 def test_a_model_turn_and_a_notice_are_a_continuation() -> None:
-    assert asked_for(USER, model("Once "), NOTICE) == (Form.USER_TURN, "Once ", "the anchor")
+    assert asked_for(USER, model("Once "), NOTICE) == (Relation.USER_TURN, "Once ", "the anchor")
 
 
 @given(st.text(min_size=1))
@@ -41,7 +43,7 @@ def test_the_held_text_comes_out_as_it_went_in(text: str) -> None:
 
 def test_the_held_text_may_come_in_several_parts_and_turns() -> None:
     assert asked_for(USER, model("On", "ce "), NOTICE, model("upon"), NOTICE) == (
-        Form.USER_TURN,
+        Relation.USER_TURN,
         "Once upon",
         "the anchor",
     )
@@ -53,45 +55,45 @@ def test_a_thought_is_no_part_of_the_held_text() -> None:
 
 
 def test_a_trailing_model_turn_is_a_prefill() -> None:
-    assert asked_for(USER, model("Once")) == (Form.PREFILL, "Once", None)
+    assert asked_for(USER, model("Once")) == (Relation.PREFILL, "Once", None)
 
 
 def test_a_text_quoted_in_the_notice_is_a_continuation() -> None:
     notice = "<reply_so_far>\nOnce\n\n</reply_so_far>\n\nGo on: <<<ce\n>>>"
     turn = {"role": "user", "parts": [{"text": notice}]}
-    assert asked_for(USER, turn) == (Form.QUOTED, "Once\n", "ce\n")
+    assert asked_for(USER, turn) == (Relation.QUOTED, "Once\n", "ce\n")
 
 
 def test_a_user_turn_that_quotes_nothing_is_a_new_turn() -> None:
-    assert asked_for(USER, NOTICE)[0] is Form.NEW_TURN
+    assert asked_for(USER, NOTICE)[0] is Relation.NEW_TURN
 
 
 @pytest.mark.parametrize("after", [[], [NOTICE]])
 def test_parts_added_to_a_last_model_turn_are_a_continuation(after: list[Any]) -> None:
     original = [USER, model("Dear ")]
     form, held, _ = asked_for(USER, model("Dear ", "Ada, "), *after, original=original)
-    assert form is (Form.USER_TURN if after else Form.PREFILL)
+    assert form is (Relation.USER_TURN if after else Relation.PREFILL)
     assert held == "Ada, "
 
 
 def test_another_last_model_turn_is_a_new_turn() -> None:
-    assert asked_for(USER, model("Other"), original=[USER, model("Dear ")])[0] is Form.NEW_TURN
+    assert asked_for(USER, model("Other"), original=[USER, model("Dear ")])[0] is Relation.NEW_TURN
 
 
 def test_the_answer_to_a_call_is_a_new_turn() -> None:
     call = {"role": "model", "parts": [{"functionCall": {"name": "f"}}]}
     response = {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {}}}]}
-    assert asked_for(USER, call, response)[0] is Form.NEW_TURN
+    assert asked_for(USER, call, response)[0] is Relation.NEW_TURN
 
 
 def test_another_conversation_is_a_new_turn() -> None:
-    assert asked_for({"role": "user", "parts": [{"text": "Bye"}]})[0] is Form.NEW_TURN
+    assert asked_for({"role": "user", "parts": [{"text": "Bye"}]})[0] is Relation.NEW_TURN
 
 
 @pytest.mark.parametrize("name", ["continuationToken", "continuation_token"])
 def test_a_token_asks_for_what_follows_a_checkpoint(name: str) -> None:
     asked = recognise({"contents": [USER], name: "t"}, turns_of({"contents": [USER]}))
-    assert (asked.form, asked.token) == (Form.TOKEN, "t")
+    assert (asked.form, asked.token) == (Relation.TOKEN, "t")
 
 
 @pytest.mark.parametrize(

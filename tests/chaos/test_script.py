@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gemproxy.chaos.answers import Answer, Call
 from gemproxy.chaos.behaviours import REFUSE_ONCE, SCARRING, Behaviour
-from gemproxy.chaos.conversation import Form
+from gemproxy.chaos.conversation import Relation
 from gemproxy.chaos.faults import END, Fault, Kind, byte
 from gemproxy.chaos.frames import token_for
 from gemproxy.chaos.script import Conversation, Plan, Script, Stage
@@ -41,7 +41,7 @@ def test_each_attempt_gets_the_next_fault_until_there_are_no_more() -> None:
 
 def test_a_replay_gets_the_whole_answer_again() -> None:
     plan = begun(Script(ANSWER, faults=[CUT])).take(HELLO)
-    assert plan.asked.form is Form.REPLAY
+    assert plan.asked.form is Relation.REPLAY
     assert plan.portion.text == TEXT
 
 

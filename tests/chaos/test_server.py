@@ -15,7 +15,7 @@ from gemproxy.chaos.faults import END, HEADERS, Fault, Kind, byte, event, parse_
 from gemproxy.chaos.framing import Style
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
-from gemproxy.chaos.server import Attempt, ChaosServer, Outcome
+from gemproxy.chaos.server import ChaosServer, Outcome, Served
 from tests.chaos.client import (
     HELLO,
     STREAM,
@@ -231,7 +231,7 @@ async def test_what_is_no_http_is_answered_and_closed() -> None:
 
 
 async def test_an_observer_hears_of_every_outcome() -> None:
-    heard: list[tuple[Attempt, Outcome]] = []
+    heard: list[tuple[Served, Outcome]] = []
     async with ChaosServer(
         Script(STORY), observe=lambda attempt: heard.append((attempt, attempt.outcome))
     ) as server:

@@ -8,13 +8,15 @@ import pytest
 
 from gemproxy import __version__
 from gemproxy.probe.judging import Seam
-from gemproxy.probe.report import Excerpt, Finding, Report, Verdict
+from gemproxy.probe.report import Excerpt, Finding, Judgement, Report
 
 WHEN = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 EXCERPT = Excerpt("the lamp", " is on")
 
 
-def finding(case: str, verdict: Verdict, *, model: str = "one", relied_on: bool = True) -> Finding:
+def finding(
+    case: str, verdict: Judgement, *, model: str = "one", relied_on: bool = True
+) -> Finding:
     return Finding(model, case, relied_on, verdict, "as it is", {"status": 400}, EXCERPT)
 
 
@@ -23,7 +25,7 @@ def report(*findings: Finding, **more: Any) -> Report:
 
 
 def test_the_document_says_what_was_run_and_what_came_out() -> None:
-    document = json.loads(report(finding("wire", Verdict.HOLDS), complete=True).dumps())
+    document = json.loads(report(finding("wire", Judgement.HOLDS), complete=True).dumps())
 
     assert document["gemproxy"] == __version__
     assert document["date"] == "2026-11-21T08:30:00+00:00"
@@ -42,7 +44,7 @@ def test_the_document_says_what_was_run_and_what_came_out() -> None:
 
 
 def test_without_excerpts_there_is_no_text_of_a_model() -> None:
-    text = report(finding("wire", Verdict.FAILS), excerpts=False).dumps()
+    text = report(finding("wire", Judgement.FAILS), excerpts=False).dumps()
 
     assert "excerpt" not in text
     assert "lamp" not in text
@@ -55,7 +57,7 @@ def test_an_excerpt_is_at_most_eighty_characters() -> None:
 
 
 def test_text_outside_of_ascii_and_half_characters_can_be_written() -> None:
-    odd = Finding("one", "wire", True, Verdict.FAILS, "邮差", excerpt=Excerpt("\ud83d", "灯"))
+    odd = Finding("one", "wire", True, Judgement.FAILS, "邮差", excerpt=Excerpt("\ud83d", "灯"))
 
     assert report(odd).dumps().isascii()
 
@@ -63,13 +65,13 @@ def test_text_outside_of_ascii_and_half_characters_can_be_written() -> None:
 @pytest.mark.parametrize(
     ("findings", "holds"),
     [
-        ([finding("a", Verdict.HOLDS)], True),
-        ([finding("a", Verdict.HOLDS), finding("b", Verdict.SKIPPED)], True),
-        ([finding("a", Verdict.HOLDS), finding("b", Verdict.FAILS)], False),
-        ([finding("a", Verdict.HOLDS), finding("b", Verdict.REFUSED)], False),
-        ([finding("a", Verdict.HOLDS), finding("b", Verdict.REFUSED, relied_on=False)], True),
-        ([finding("a", Verdict.HOLDS), finding("b", Verdict.FAILS, relied_on=False)], True),
-        ([finding("a", Verdict.SKIPPED)], False),
+        ([finding("a", Judgement.HOLDS)], True),
+        ([finding("a", Judgement.HOLDS), finding("b", Judgement.SKIPPED)], True),
+        ([finding("a", Judgement.HOLDS), finding("b", Judgement.FAILS)], False),
+        ([finding("a", Judgement.HOLDS), finding("b", Judgement.REFUSED)], False),
+        ([finding("a", Judgement.HOLDS), finding("b", Judgement.REFUSED, relied_on=False)], True),
+        ([finding("a", Judgement.HOLDS), finding("b", Judgement.FAILS, relied_on=False)], True),
+        ([finding("a", Judgement.SKIPPED)], False),
         ([], False),
     ],
 )
@@ -81,9 +83,9 @@ def test_it_holds_when_nothing_that_is_relied_on_fails(
 
 def test_the_table_has_a_column_for_each_model_and_reasons_below() -> None:
     table = report(
-        finding("wire", Verdict.HOLDS),
-        finding("prefill", Verdict.REFUSED, relied_on=False),
-        finding("wire", Verdict.FAILS, model="two"),
+        finding("wire", Judgement.HOLDS),
+        finding("prefill", Judgement.REFUSED, relied_on=False),
+        finding("wire", Judgement.FAILS, model="two"),
     ).table()
 
     assert table.splitlines() == [
@@ -98,4 +100,4 @@ def test_the_table_has_a_column_for_each_model_and_reasons_below() -> None:
 
 
 def test_a_table_without_bad_news_ends_with_its_rows() -> None:
-    assert report(finding("wire", Verdict.HOLDS)).table() == "case  one\nwire  holds"
+    assert report(finding("wire", Judgement.HOLDS)).table() == "case  one\nwire  holds"

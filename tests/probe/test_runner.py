@@ -9,7 +9,7 @@ from gemproxy.core.answer.usage import Billed
 from gemproxy.probe.bench import Bench, Case, Outcome
 from gemproxy.probe.gemini import CannotTell, Gemini, Rejection, Unavailable
 from gemproxy.probe.judging import Seam
-from gemproxy.probe.report import Excerpt, Finding, Report, Verdict
+from gemproxy.probe.report import Excerpt, Finding, Judgement, Report
 from gemproxy.probe.runner import Runner
 from tests.probe.fake import fake_gemini
 
@@ -41,22 +41,22 @@ async def run(connect: Connect, *cases: Case, models: tuple[str, ...] = ("one",)
 @pytest.mark.parametrize(
     ("outcome", "verdict", "reason"),
     [
-        (Outcome(None, "it holds", {}), Verdict.HOLDS, "it holds"),
-        (Outcome("it does not", "it holds", {}), Verdict.FAILS, "it does not"),
-        (CannotTell("no place"), Verdict.SKIPPED, "no place"),
-        (TimeoutError(), Verdict.SKIPPED, "no end within 30 s"),
-        (Rejection(400, REFUSAL), Verdict.REFUSED, "400 INVALID_ARGUMENT: No model turn."),
+        (Outcome(None, "it holds", {}), Judgement.HOLDS, "it holds"),
+        (Outcome("it does not", "it holds", {}), Judgement.FAILS, "it does not"),
+        (CannotTell("no place"), Judgement.SKIPPED, "no place"),
+        (TimeoutError(), Judgement.SKIPPED, "no end within 30 s"),
+        (Rejection(400, REFUSAL), Judgement.REFUSED, "400 INVALID_ARGUMENT: No model turn."),
     ],
     ids=lambda value: type(value).__name__,
 )
 async def test_every_way_to_end_has_its_verdict_and_the_next_case_is_tried(
-    connect: Connect, outcome: Outcome | Exception, verdict: Verdict, reason: str
+    connect: Connect, outcome: Outcome | Exception, verdict: Judgement, reason: str
 ) -> None:
     report = await run(connect, case("tried", outcome), FINE)
 
     first, second = report.findings
     assert (first.verdict, first.reason) == (verdict, reason)
-    assert second.verdict is Verdict.HOLDS
+    assert second.verdict is Judgement.HOLDS
     assert report.complete
 
 
@@ -75,7 +75,7 @@ async def test_a_model_that_is_gone_has_its_other_cases_skipped_and_the_next_one
     report = await run(connect, FINE, gone, FINE, models=("one", "two"))
 
     verdicts = [finding.verdict for finding in report.findings]
-    assert verdicts == [Verdict.HOLDS, Verdict.SKIPPED, Verdict.SKIPPED] * 2
+    assert verdicts == [Judgement.HOLDS, Judgement.SKIPPED, Judgement.SKIPPED] * 2
     assert {finding.reason for finding in report.findings[1:3]} == {"no quota"}
 
 

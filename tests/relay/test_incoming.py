@@ -11,7 +11,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
 
 from gemproxy.core.errors import TooLarge, TooSlow
-from gemproxy.relay.incoming import Incoming, told
+from gemproxy.relay.incoming import Incoming, error_for
 
 
 def request_with(
@@ -183,6 +183,6 @@ async def test_what_was_read_ahead_is_passed_on_first() -> None:
 def test_a_client_is_told_what_is_wrong_with_its_body() -> None:
     late = TooSlow("late")
 
-    assert told(late) is late
-    assert told(web.RequestPayloadError("bytes of it")).status == 400
-    assert "bytes of it" not in str(told(web.RequestPayloadError("bytes of it")))
+    assert error_for(late) is late
+    assert error_for(web.RequestPayloadError("bytes of it")).status == 400
+    assert "bytes of it" not in str(error_for(web.RequestPayloadError("bytes of it")))

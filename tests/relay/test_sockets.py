@@ -12,10 +12,10 @@ from gemproxy.relay.sockets import (
     CLIENT_LOST,
     SHUTDOWN,
     ClientSocket,
-    End,
-    Ending,
     Peer,
     Session,
+    SessionEnd,
+    SessionEnding,
     sendable,
 )
 from tests.running import PATIENCE
@@ -55,41 +55,41 @@ def test_a_code_that_is_written_is_one_that_may_be(code: int) -> None:
 @pytest.mark.parametrize(
     ("ending", "code", "word"),
     [
-        (Ending("client", End.CLOSED, 4001, "bye"), 4001, "bye"),
-        (Ending("upstream", End.CLOSED, 1005), 1000, ""),
-        (Ending("upstream", End.LOST), 1011, "lost"),
-        (Ending("upstream", End.SILENT), 1011, "lost"),
-        (Ending("upstream", End.GARBLED, 1009), 1011, "cannot be passed on"),
-        (Ending("client", End.UNREAD), 1001, "gone"),
-        (Ending("client", End.GARBLED, 1009), 1001, "gone"),
+        (SessionEnding("client", SessionEnd.CLOSED, 4001, "bye"), 4001, "bye"),
+        (SessionEnding("upstream", SessionEnd.CLOSED, 1005), 1000, ""),
+        (SessionEnding("upstream", SessionEnd.LOST), 1011, "lost"),
+        (SessionEnding("upstream", SessionEnd.SILENT), 1011, "lost"),
+        (SessionEnding("upstream", SessionEnd.GARBLED, 1009), 1011, "cannot be passed on"),
+        (SessionEnding("client", SessionEnd.UNREAD), 1001, "gone"),
+        (SessionEnding("client", SessionEnd.GARBLED, 1009), 1001, "gone"),
         (CLIENT_LOST, 1001, "gone"),
         (SHUTDOWN, 1001, "shutting down"),
     ],
 )
-def test_the_other_peer_is_told_how_it_ended(ending: Ending, code: int, word: str) -> None:
+def test_the_other_peer_is_told_how_it_ended(ending: SessionEnding, code: int, word: str) -> None:
     assert ending.farewell[0] == code
     assert word in ending.farewell[1]
 
 
-@pytest.mark.parametrize("end", End)
-def test_what_is_said_at_the_end_fits_into_a_close_frame(end: End) -> None:
-    _, reason = Ending("upstream", end).farewell
+@pytest.mark.parametrize("end", SessionEnd)
+def test_what_is_said_at_the_end_fits_into_a_close_frame(end: SessionEnd) -> None:
+    _, reason = SessionEnding("upstream", end).farewell
 
     assert len(reason.encode()) <= 123
 
 
 def test_only_who_can_still_answer_a_close_is_waited_for() -> None:
-    assert not Ending("client", End.CLOSED, 1000).hurries("client")
-    assert not Ending("upstream", End.LOST).hurries("client")
-    assert Ending("upstream", End.LOST).hurries("upstream")
-    assert Ending("client", End.UNREAD).hurries("client")
-    assert Ending("client", End.UNREAD).hurries("upstream")
+    assert not SessionEnding("client", SessionEnd.CLOSED, 1000).hurries("client")
+    assert not SessionEnding("upstream", SessionEnd.LOST).hurries("client")
+    assert SessionEnding("upstream", SessionEnd.LOST).hurries("upstream")
+    assert SessionEnding("client", SessionEnd.UNREAD).hurries("client")
+    assert SessionEnding("client", SessionEnd.UNREAD).hurries("upstream")
     assert SHUTDOWN.hurries("client")
     assert SHUTDOWN.hurries("upstream")
 
 
 def test_a_reason_is_in_no_repr() -> None:
-    assert "secret" not in repr(Ending("client", End.CLOSED, 1000, "secret"))
+    assert "secret" not in repr(SessionEnding("client", SessionEnd.CLOSED, 1000, "secret"))
 
 
 async def test_a_peer_is_not_silent_while_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ async def test_a_report_counts_both_ways_and_names_no_reason() -> None:
     told.client.frames, told.client.bytes, told.upstream.frames, told.upstream.bytes = 1, 2, 3, 4
     assert told.report() == SessionResult(1, 2, 3, 4)
 
-    told.ending = Ending("upstream", End.CLOSED, 1008, "secret")
+    told.ending = SessionEnding("upstream", SessionEnd.CLOSED, 1008, "secret")
 
     assert told.report() == SessionResult(1, 2, 3, 4, Farewell("upstream", "closed", 1008))
 

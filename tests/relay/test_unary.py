@@ -20,7 +20,7 @@ from gemproxy.exchange.deadline import Deadline
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.pacing import Budget, Pacing
-from gemproxy.relay.unary import Answer, Call, OpenAttempt, Shelf, is_json
+from gemproxy.relay.unary import Answer, Call, OpenReply, Shelf, is_json
 from gemproxy.relay.upstream import AttemptFailed, Reply
 
 JSON = {"Content-Type": "application/json; charset=UTF-8"}
@@ -75,7 +75,7 @@ class Said:
         return b""
 
 
-def opening(*answers: Said | How) -> OpenAttempt:
+def opening(*answers: Said | How) -> OpenReply:
     left = list(answers)
 
     @asynccontextmanager

@@ -11,7 +11,7 @@ from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.verdict import Verdict
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.watch import Timing
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, IN_FLIGHT, REPAIR, Clients, Repair
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, IN_FLIGHT, REPAIR, Clients, Repairing
 from gemproxy.web.app import create_app
 from tests.sockets import answering, connected, exchange, running, scripted
 
@@ -22,7 +22,7 @@ async def start(values: Settings) -> None:
         pass
 
 
-def repair_of(values: Settings) -> Repair:
+def repair_of(values: Settings) -> Repairing:
     """Return what the repairs of an application share."""
     return create_app(values)[REPAIR]
 

@@ -13,7 +13,7 @@ import attrs
 from aiohttp import web
 
 from bench.seams.real.conversations import Case
-from gemproxy.chaos.conversation import Asked, Form, Turn, recognise, texts_of, turns_of
+from gemproxy.chaos.conversation import Asked, Relation, Turn, recognise, texts_of, turns_of
 from gemproxy.core.repair.request import look_up
 
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
@@ -78,7 +78,7 @@ class Adapter:
         asked = recognise(document, [("user", ({"text": case.question},))])
         turns = turns_of(document)
         own = texts_of(turns[-1:])
-        if asked.form is not Form.PREFILL:
+        if asked.form is not Relation.PREFILL:
             turns = [*turns[:-1], ("user", ({"text": self.wording(asked, own)},))]
         text = await self.speaker.speak(
             prompt_of(turns, _system(document)),

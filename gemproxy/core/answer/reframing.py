@@ -119,7 +119,7 @@ def _with_bare_answers(frames: Iterable[Frame]) -> list[Frame]:
 
 
 @attrs.define(eq=False)
-class Opening:
+class StreamOpening:
     """The beginning of one attempt's answer, until its framing is known.
 
     ``wanted`` decodes the requested framing. ``content_type`` is that of the answer. ``begun`` are

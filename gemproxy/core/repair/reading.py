@@ -79,7 +79,7 @@ class Reading:
 
 
 STREAM = Reading(
-    opening=reframing.Opening,
+    opening=reframing.StreamOpening,
     read=chunk.read,
     received=Received,
     silence=chunk.SILENT,

@@ -2,7 +2,7 @@
 
 ``Document`` is the joiner for requests that ask for JSON. It holds all text of an attempt. When the
 attempt is over it tries a few cuts in this order: the seam's, no cut, the repeated whole text, and
-overlaps. The JSON grammar decides between them: ``Reader`` knows the state after the delivered
+overlaps. The JSON grammar decides between them: ``TextReader`` knows the state after the delivered
 text, and most wrong cuts fail within a few tokens. Among similar values several overlaps can fit,
 or an overlap and new text, and each makes a different document: then the attempt is refused. The
 document that the chosen cut makes is parsed once and checked against the schema once.
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from gemproxy.core.seam.jsontext import NotJSON, Reader, Work, agree, finished, parse, release
+from gemproxy.core.seam.jsontext import NotJSON, TextReader, Work, agree, finished, parse, release
 from gemproxy.core.seam.readings import RESTART_MIN
 from gemproxy.core.seam.schema import Schema, agrees, as_json_schema
 from gemproxy.core.seam.seam import Cut, Diverged, Joint
@@ -109,7 +109,7 @@ class Document:
     def _decided(self, *, whole: bool) -> Work[Decision]:
         text = "".join(self._pieces)
         said = yield from self._ask_the_seam(text, whole=whole)
-        reader = Reader()
+        reader = TextReader()
         try:
             yield from reader.read(self.delivered[self._opened() :])
         except NotJSON:
@@ -124,7 +124,7 @@ class Document:
         fence = _OPENING_FENCE.match(self.delivered)
         return fence.end() if fence else 0
 
-    def _fits(self, reader: Reader, text: str, *, whole: bool) -> Work[bool]:
+    def _fits(self, reader: TextReader, text: str, *, whole: bool) -> Work[bool]:
         """Return whether ``text`` can follow the text that ``reader`` has read.
 
         With ``whole``, it must also complete the document, and may close the delivered fence.
@@ -148,7 +148,7 @@ class Document:
                 yield _SEAM_BIT * _SEAM_STEPS
         return self.seam.close() if whole else None
 
-    def _joined(self, reader: Reader, said: Decision | None, text: str) -> Work[Decision]:
+    def _joined(self, reader: TextReader, said: Decision | None, text: str) -> Work[Decision]:
         """Return the first cut that makes a whole document, if that agrees with the schema."""
         cut = yield from self._fitting(reader, said, text, whole=True)
         if cut is not None:
@@ -161,7 +161,7 @@ class Document:
         self.anew = text.lstrip()[:1] in ("{", "[") and (yield from _is_document(text, None))
         return Diverged()
 
-    def _checked(self, reader: Reader, cut: Cut, text: str) -> Work[Decision]:
+    def _checked(self, reader: TextReader, cut: Cut, text: str) -> Work[Decision]:
         """Return ``cut`` if its document is valid and agrees with the schema, else Diverged."""
         if not (yield from self._fits(reader, text[cut.drop :], whole=True)):
             return Diverged()
@@ -169,7 +169,7 @@ class Document:
         right = schema is None or (yield from agrees(reader.value, as_json_schema(schema)))
         return cut if right else Diverged()
 
-    def _held(self, reader: Reader, said: Decision | None, text: str) -> Work[Decision]:
+    def _held(self, reader: TextReader, said: Decision | None, text: str) -> Work[Decision]:
         """Return where a cut attempt continues the delivered text, Diverged if nowhere."""
         if said is None:
             return Diverged()
@@ -182,7 +182,7 @@ class Document:
         return cut if cut is not None and cut.drop < len(text) else Diverged()
 
     def _fitting(
-        self, reader: Reader, said: Decision | None, text: str, *, whole: bool
+        self, reader: TextReader, said: Decision | None, text: str, *, whole: bool
     ) -> Work[Cut | None]:
         """Return the cut at which ``text`` fits; None if several fit and none is likelier."""
         likely = [said] if isinstance(said, Cut) else []

@@ -1,6 +1,6 @@
 """JSON text read in slices: the state after a text that may be cut, and the value of a whole one.
 
-``Reader`` is a state machine. It reads text piece by piece and knows after each piece which arrays
+``TextReader`` is a state machine. It reads text in pieces and knows after each which arrays
 and objects are open, which tokens may follow, and which incomplete token is at the end (a string,
 an escape in it, a number that may continue). It can be forked: a fork reads possible next text
 without changing the original.
@@ -56,7 +56,7 @@ class NotJSON(ValueError):
 
 
 @attrs.define
-class Reader:
+class TextReader:
     """Reads one JSON text; ``value`` is its value as far as it was read.
 
     ``rest`` is the incomplete token at the end of the text so far. A number is incomplete until
@@ -75,13 +75,13 @@ class Reader:
         """Whether the text is whole, so only whitespace can follow it."""
         return self._expected == _END
 
-    def fork(self) -> "Reader":
+    def fork(self) -> "TextReader":
         """Return a reader in the same state that checks only the grammar.
 
         It keeps no values, so it does not find duplicate keys.
         """
         fresh = [type(container)() for container in self._open]
-        return Reader(None, self.rest, self._expected, fresh, list(self._keys), keeps=False)
+        return TextReader(None, self.rest, self._expected, fresh, list(self._keys), keeps=False)
 
     def read(self, text: str) -> Work[None]:
         """Read ``text``; raise NotJSON as soon as no following text can make it JSON."""
@@ -203,7 +203,7 @@ class Reader:
 
 def parse(text: str) -> Work[Any]:
     """Return the value of a whole JSON text; raise NotJSON."""
-    reader = Reader()
+    reader = TextReader()
     yield from reader.read(text)
     if not reader.finish():
         raise NotJSON("not whole")

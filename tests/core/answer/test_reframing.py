@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gemproxy.core.answer.reframing import FrameReader, Opening
+from gemproxy.core.answer.reframing import FrameReader, StreamOpening
 from gemproxy.core.repair.events import Frames, Out, Run
 from gemproxy.core.wire.frame import Decoder, FrameTooLarge
 from gemproxy.core.wire.jsonarray import JSONArrayDecoder
@@ -86,10 +86,10 @@ WANTED = {
 }
 
 
-def opening(wanted: str, kind: str = "", cap: int = 1 << 20) -> Opening:
+def opening(wanted: str, kind: str = "", cap: int = 1 << 20) -> StreamOpening:
     decoder = WANTED[wanted].decoder()
     decoder.max_frame = cap
-    return Opening(decoder, kind)
+    return StreamOpening(decoder, kind)
 
 
 def read(body: bytes, wanted: str, kind: str = "", size: int = 1 << 20) -> bytes:

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.core.repair.request import Unreadable, loads_strictly
-from gemproxy.core.seam.jsontext import DEPTH_MAX, NotJSON, Reader, agree, finished, parse, release
+from gemproxy.core.seam.jsontext import (
+    DEPTH_MAX,
+    NotJSON,
+    TextReader,
+    agree,
+    finished,
+    parse,
+    release,
+)
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 values = st.recursive(
@@ -36,7 +44,7 @@ def spelled(value: object, style: int) -> str:
 def begins_json(text: str) -> bool:
     """Tell whether the reader finds that ``text`` may be the beginning of a JSON text."""
     try:
-        finished(Reader().read(text))
+        finished(TextReader().read(text))
     except NotJSON:
         return False
     return True
@@ -64,7 +72,7 @@ def test_it_does_not_matter_how_the_text_is_cut(
 ) -> None:
     text = spelled(value, style)
     places = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=6)))
-    reader = Reader()
+    reader = TextReader()
 
     for start, end in itertools.pairwise([0, *places, len(text)]):
         finished(reader.read(text[start:end]))
@@ -77,7 +85,7 @@ def test_it_does_not_matter_how_the_text_is_cut(
 def test_a_fork_reads_on_and_changes_nothing(value: object, data: st.DataObject) -> None:
     text = json.dumps(value)
     at = data.draw(st.integers(0, len(text)))
-    reader = Reader()
+    reader = TextReader()
     finished(reader.read(text[:at]))
 
     fork = reader.fork()

@@ -7,7 +7,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from bench.seams.real.adapter import Adapter, prompt_of
 from bench.seams.real.conversations import Case
 from bench.seams.real.wordings import WORDINGS
-from gemproxy.chaos.conversation import Form
+from gemproxy.chaos.conversation import Relation
 from gemproxy.probe.said import listen
 
 PATH = "/v1beta/models/story-1:streamGenerateContent?alt=sse"
@@ -57,7 +57,7 @@ async def test_what_follows_is_the_models_and_is_kept() -> None:
 
     assert (said.text, said.finish_reason) == (" one rule.", "STOP")
     (attempt,) = made.attempts["story-1"]
-    assert (attempt.asked.form, attempt.text) == (Form.USER_TURN, " one rule.")
+    assert (attempt.asked.form, attempt.text) == (Relation.USER_TURN, " one rule.")
     speaker = made.speaker
     assert isinstance(speaker, Parrot)
     assert speaker.prompt.endswith(

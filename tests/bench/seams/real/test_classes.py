@@ -5,7 +5,7 @@ import pytest
 from bench.seams.real.adapter import Attempt
 from bench.seams.real.classes import Outcome, class_of, report
 from bench.seams.real.conversations import Case
-from gemproxy.chaos.conversation import Asked, Form
+from gemproxy.chaos.conversation import Asked, Relation
 
 TOLD = "The keeper had one rule: the lamp is never left alone, not for an hour"
 ANCHOR = "the lamp is never left alone, not for an hour"
@@ -15,7 +15,7 @@ CASE = Case(
 
 
 def attempt(text: str) -> Attempt:
-    return Attempt(Asked(Form.USER_TURN, TOLD, ANCHOR), text)
+    return Attempt(Asked(Relation.USER_TURN, TOLD, ANCHOR), text)
 
 
 def outcome(received: str, *, whole: bool = True) -> Outcome:
