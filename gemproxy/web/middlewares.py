@@ -159,7 +159,7 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
     if request.writer.output_size:
         cut(request)
     body = request.get(VOICE, _ANY_CLIENT).refusal(payload)
-    headers = {"Content-Type": _JSON, **_headers(request, error)}
+    headers = {**_headers(request, error), "Content-Type": _JSON}
     return web.Response(body=body, status=status, headers=headers)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from gemproxy.core.errors import BadRequest, UpstreamRejection
+from gemproxy.core.errors import BadRequest, Busy, UpstreamRejection
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.inflight import InFlight
@@ -122,6 +122,12 @@ async def test_an_error_is_googles_json_with_the_request_id() -> None:
             }
         ],
     }
+
+
+async def test_an_error_gives_its_advice_on_retries_before_its_type() -> None:
+    _, headers, _ = await answer(raising(Busy("Too many requests.")))
+
+    assert list(headers)[:2] == ["Retry-After", "Content-Type"]
 
 
 async def test_the_upstreams_refusal_keeps_its_status_and_body() -> None:
