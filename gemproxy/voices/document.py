@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import attrs
 
-from gemproxy.core.wire.sse import CRLF
+from gemproxy.core.wire.frame import line_end
 from gemproxy.voices import words
 from gemproxy.voices.voice import Payload
 
@@ -25,7 +25,7 @@ class DocumentVoice:
 
     def last_words(self, payload: Payload, tail: bytes) -> bytes:
         """Return the error in the place of the document, or nothing once that has begun."""
-        return b"" if tail.strip() else words.bare(payload, CRLF)
+        return b"" if tail.strip() else words.bare(payload, line_end(tail))
 
     def refusal(self, payload: Payload) -> bytes:
         """Return the body of an error answer: an object."""

@@ -18,6 +18,12 @@ def test_behind_white_space_an_error_takes_the_place_of_the_document(tail: bytes
     assert json.loads(tail + DocumentVoice().last_words(ERROR, tail)) == ERROR
 
 
+def test_an_error_ends_its_lines_as_the_white_space_before_it_does() -> None:
+    voice = DocumentVoice()
+
+    assert voice.last_words(ERROR, voice.heartbeat() or b"").endswith(b"}\n\n")
+
+
 @pytest.mark.parametrize("tail", [b"{", b"1}\n\n"])
 def test_a_document_that_has_begun_is_followed_by_no_error(tail: bytes) -> None:
     assert DocumentVoice().last_words(ERROR, tail) == b""
