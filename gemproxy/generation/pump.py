@@ -61,12 +61,14 @@ class Pump(Generic[T]):
                 raise
             raise error from None
 
-    def _go_on(self, _future: object = None) -> None:
+    def _go_on(self, waited_for: "asyncio.Future[Any] | None" = None) -> None:
         """Run the coroutine until it waits or ends; called back by the future it waited for.
 
         The loop keeps the context in which a callback is added, so each runs in the handler's.
         """
         if self._closed:  # the callback was on its way when the handler was cancelled
+            if waited_for is not None and not waited_for.cancelled():
+                waited_for.exception()  # asyncio complains of one that nobody takes
             return
         try:
             waits_for = self._coroutine.send(None)

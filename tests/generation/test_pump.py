@@ -174,6 +174,27 @@ async def test_a_wake_up_in_the_turn_of_the_cancellation_does_no_harm(
         await handler
 
 
+async def test_what_is_raised_in_the_turn_of_the_cancellation_is_nobodys_loss() -> None:
+    complaints: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    future = a_future()
+
+    async def waiting(future: "asyncio.Future[None]") -> None:
+        await future
+
+    handler = started(waiting(future))
+    await turn()
+    handler.cancel()
+    future.set_exception(Broken())
+    with pytest.raises(asyncio.CancelledError):
+        await handler
+    del future, handler
+    gc.collect()
+
+    assert complaints == []
+
+
 @pytest.mark.parametrize("raises", [False, True])
 async def test_an_exception_that_is_there_wins_over_a_cancellation(raises: bool) -> None:
     future = a_future()
