@@ -58,9 +58,11 @@ def _ends_a_sentence(text: str) -> bool:
     if not _SENTENCE_END.search(text):
         return False
     stop = _FULL_STOP.search(text)
-    if stop is None or text[: stop.start()].endswith("."):
+    if stop is None:
         return True
     before = text[: stop.start()]
+    if before.endswith("."):  # two dots are half an ellipsis
+        return before.endswith("..")
     return not (_DIGIT.search(before) or _abbreviates(before))
 
 
@@ -82,12 +84,14 @@ def _abbreviates(before: str) -> bool:
 
 
 def _leaves_open(text: str) -> bool:
-    """Return whether a bracket, a quotation or a table row is open in the last paragraph."""
+    """Return whether a bracket, a quotation, code or a table row is open in the last paragraph."""
     prose = _CODE.sub("", _FENCED.sub("", text))
     paragraph = re.split(r"\n[ \t]*\n", prose)[-1]
     line = paragraph.rpartition("\n")[2].strip()
     if line.startswith("|"):
         return not line.endswith("|")
+    if paragraph.count("`") % 2 == 1:
+        return True
     return _open_brackets(_SMILEY.sub("", paragraph)) or _open_quotes(paragraph)
 
 
@@ -107,4 +111,5 @@ def _open_quotes(paragraph: str) -> bool:
     low, left, right = (paragraph.count(mark) for mark in "\u201e\u201c\u201d")
     german = low > left + right
     english = left > right if not low else False
-    return straight or german or english
+    angles = paragraph.count("<<") > paragraph.count(">>")
+    return straight or german or english or angles

@@ -86,10 +86,17 @@ def _judge_repetition(machine: "StreamMachine", means: Meaning, event: Ended) ->
     """
     attempt, tries = machine.attempt, machine.tries
     tries.brings_nothing(attempt.plan)
-    if (tries.agree or tries.nothing_left) and is_closed(machine.transcript.text):
+    believed = tries.believes_nothing(machine.transcript.chars)
+    if believed and is_closed(machine.transcript.text):
         if attempt.holdback.proof.strip():  # white space is the answer's own
             attempt.holdback.drop_text()
         return _finish(machine, means, event)
+    return ask_otherwise(machine)
+
+
+def ask_otherwise(machine: "StreamMachine") -> Actions:
+    """Ask in another form after a STOP that cannot be believed, or fail after enough of them."""
+    attempt, tries = machine.attempt, machine.tries
     if tries.nothing_left:
         nothing = "The stream broke, and the model does not go on with it."
         return fail(machine, Unrepaired(nothing))

@@ -23,6 +23,7 @@ from gemproxy.core.repair.events import CAUSE_OF, Cause, Ended, Received, passin
 from gemproxy.core.seam.document import Document
 from gemproxy.core.seam.seam import Cut, Joint, Seam
 from gemproxy.core.seam.splice import Decision, Swallow
+from gemproxy.core.seam.tail import UNASKED_MIN
 from gemproxy.core.wire.frame import Frame
 
 if TYPE_CHECKING:
@@ -102,8 +103,11 @@ def _end_joining(machine: "StreamMachine", decision: Decision, event: Ended) -> 
     if isinstance(decision, Cut) and not _is_undecided(machine, decision):
         joined = _join(machine, decision)
         return joined + ends.judge(machine, event) if machine.state is State.STREAMING else joined
-    if ends.meaning_of(machine, event) in ends.GOES_ON:
+    means = ends.meaning_of(machine, event)
+    if means in ends.GOES_ON:
         return ends.interrupt(machine, Cause.BAD_FINISH)
+    if means is Meaning.NOTHING_NEW and isinstance(decision, Cut):
+        return _judge_remainder(machine, decision, event)
     ending = machine.attempt.ending
     stopped = ending.reason == "STOP" and not (ending.policy or ending.blocked)
     if stopped and not isinstance(decision, Cut):
@@ -119,8 +123,22 @@ def _is_undecided(machine: "StreamMachine", decision: Cut) -> bool:
     return joiner.begun or machine.attempt.ending.reason != "STOP"
 
 
+def _judge_remainder(machine: "StreamMachine", cut: Cut, event: Ended) -> Actions:
+    """Judge a STOP behind text that is half a repetition, or the rest of the answer.
+
+    A short text can begin like the anchor by chance. It is the rest when two forms agree on it.
+    Else another form is asked, and no STOP behind nothing new is believed at this place any more.
+    """
+    attempt = machine.attempt
+    text = "".join(received.chunk.text for received in attempt.pending)
+    agreed = machine.tries.brings_remainder(attempt.plan, machine.transcript.chars, text)
+    if agreed and len(text.strip()) < UNASKED_MIN:
+        return _join(machine, cut) + ends.judge(machine, event)
+    return ends.ask_otherwise(machine)
+
+
 def _drop_undecided(machine: "StreamMachine", event: Ended) -> Actions:
-    """Drop text that may be half a repetition, and judge the ending behind it."""
+    """Drop text that may be half a repetition before an ending that passes."""
     attempt = machine.attempt
     attempt.holdback.hold_without_text(attempt.pending)
     attempt.pending, attempt.joiner = [], None

@@ -19,6 +19,18 @@ _TWO = 2
 """In how many forms a model has to say STOP behind nothing new before it is believed."""
 
 
+@attrs.frozen
+class Remainder:
+    """Text behind which a resumed attempt said STOP, and which may be half a repetition.
+
+    ``way`` is how it was asked for, and ``at`` the place of the text that it continues.
+    """
+
+    way: Plan | Form
+    at: int
+    text: str
+
+
 @attrs.define
 class Tries:
     """The tries of one stream.
@@ -37,6 +49,7 @@ class Tries:
     _silent_hops: int = 0
     _empty_stops: int = 0
     _empty_in: set[Plan | Form] = attrs.field(factory=set)
+    _remainders: list[Remainder] = attrs.field(factory=list)
     _bad_finishes: int = 0
 
     def way(self, ahead: str) -> Way:
@@ -64,12 +77,33 @@ class Tries:
     def brings_nothing(self, plan: Plan) -> None:
         """Note a STOP of a resumed attempt that brought nothing new."""
         self._empty_stops += 1
-        self._empty_in.add(self.forms.present if plan is Plan.TEXT else plan)
+        self._empty_in.add(self._way_of(plan))
+
+    def brings_remainder(self, plan: Plan, at: int, text: str) -> bool:
+        """Note a STOP behind ``text`` that may be half a repetition.
+
+        Return whether the same text has come in as many forms as are to be asked.
+        """
+        same = [one.way for one in self._remainders if (one.at, one.text) == (at, text)]
+        way = self._way_of(plan)
+        self._remainders.append(Remainder(way, at, text))
+        return len({*same, way}) >= _TWO or (bool(same) and self.forms.ways < _TWO)
+
+    def believes_nothing(self, at: int) -> bool:
+        """Tell whether a STOP behind nothing new may end the answer at this place.
+
+        It may not where an attempt has brought text that was dropped: that text may be the rest.
+        """
+        asked = self.agree or self._empty_stops > self.policy.empty_stop_retries
+        return asked and all(one.at != at for one in self._remainders)
+
+    def _way_of(self, plan: Plan) -> Plan | Form:
+        return self.forms.present if plan is Plan.TEXT else plan
 
     @property
     def nothing_left(self) -> bool:
-        """Whether a model that brings nothing new has been asked often enough."""
-        return self._empty_stops > self.policy.empty_stop_retries
+        """Whether a model that brings nothing certain to be new has been asked often enough."""
+        return self._empty_stops + len(self._remainders) > self.policy.empty_stop_retries
 
     @property
     def agree(self) -> bool:

@@ -53,6 +53,11 @@ OPEN = [
     "| a | b |",
     "| a | b |\n",
     "- an item:",
+    "- an item\n-  2",
+    "the value is 2",
+    "wait..",
+    "Call `path.",
+    "<<A quotation.",
 ]
 
 

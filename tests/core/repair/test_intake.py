@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemproxy.core.repair.attempt import Plan
-from gemproxy.core.repair.continuation import find_anchor
+from gemproxy.core.repair.continuation import find_anchor, find_quote
 from gemproxy.core.repair.events import Cause, Fail, Finish, How, Next, Resume
 from gemproxy.core.repair.intake import Intake, PassOn, Step
 from gemproxy.core.repair.machine import StreamMachine
@@ -54,9 +54,10 @@ class Model:
         if machine.plan is not Plan.TEXT:
             return self.text
         contents = json.loads(machine.next_request)["contents"]
-        held = contents[-2]["parts"][0]["text"]
+        shown, notice = (turn["parts"][0]["text"] for turn in contents[-2:])
+        held = find_quote(notice) or shown
         assert self.text.startswith(held)
-        anchor = find_anchor(contents[-1]["parts"][0]["text"]) or ""
+        anchor = find_anchor(notice) or ""
         return (anchor if self.echoes else "") + self.text[len(held) :]
 
     def responses(self, machine: StreamMachine, attempt: int) -> list[Json]:
@@ -79,6 +80,10 @@ def chunked(data: bytes, size: int) -> list[bytes]:
     return [data[i : i + size] for i in range(0, len(data), size)]
 
 
+ASKED_OTHERWISE = 2
+"""Attempts beside the ones that are cut: a text that begins like the anchor needs another form."""
+
+
 @attrs.define
 class Line:
     """One client stream over a line that cuts the first attempts at these bytes."""
@@ -96,7 +101,7 @@ class Line:
         self.machine = StreamMachine(StreamRequest(BODY))
         self.voice = self.framing.voice()
         intake = Intake(self.machine, self.framing.decoder)
-        for attempt in range(len(self.cuts) + 1):
+        for attempt in range(len(self.cuts) + 1 + ASKED_OTHERWISE):
             intake.opened()
             body = self.framing.write(*self.model.responses(self.machine, attempt))
             body = body[: self.cuts[attempt] % len(body)] if attempt < len(self.cuts) else body

@@ -145,21 +145,28 @@ NOTHING_NEW: dict[str, Callable[[str], list[Json]]] = {
     "nothing": lambda _: [chunk("", finish="STOP")],
     "thoughts": lambda _: [part_frame(THOUGHT), chunk("", finish="STOP")],
     "the anchor": lambda anchor: [chunk(anchor, finish="STOP")],
-    "half the anchor": lambda anchor: [chunk(anchor[:20], finish="STOP")],
     "a full stop": lambda anchor: [chunk(anchor), chunk("."), chunk("", finish="STOP")],
     "our marks": lambda anchor: [chunk(f"<<<{anchor}>>>"), chunk("", finish="STOP")],
+}
+
+HALF_THE_ANCHOR = "half the anchor"
+"""Text that may be half a repetition or the rest of the answer."""
+
+STOPS: dict[str, Callable[[str], list[Json]]] = {
+    **NOTHING_NEW,
+    HALF_THE_ANCHOR: lambda anchor: [chunk(anchor[:20], finish="STOP")],
 }
 
 
 def stops(stream: StreamMachine, kind: str) -> Playbook:
     """Play an attempt that says STOP and brings nothing new."""
     play = opened(stream)
-    for frame in NOTHING_NEW[kind](anchor_of(stream)):
+    for frame in STOPS[kind](anchor_of(stream)):
         play = play >> received(frame)
     return play >> EOF
 
 
-@pytest.mark.parametrize("kind", NOTHING_NEW)
+@pytest.mark.parametrize("kind", STOPS)
 def test_a_stop_without_new_text_is_asked_again_in_another_form(kind: str) -> None:
     stream = machine()
     assert broken_after(stream, CLOSED)
@@ -196,7 +203,7 @@ def test_a_line_end_behind_a_text_that_is_closed_is_the_answers_own() -> None:
     assert stream.transcript.text == CLOSED + "\n"
 
 
-@pytest.mark.parametrize("kind", NOTHING_NEW)
+@pytest.mark.parametrize("kind", STOPS)
 @pytest.mark.parametrize("text", [STORY, STORY + " in 3.", STORY + " (see.", STORY + "\n"])
 def test_no_stop_without_new_text_ends_a_text_that_is_open(kind: str, text: str) -> None:
     stream = machine()
@@ -206,6 +213,52 @@ def test_no_stop_without_new_text_ends_a_text_that_is_open(kind: str, text: str)
         assert stops(stream, kind) << Resume(Cause.EMPTY)
     assert stops(stream, kind) << Fail(Unrepaired(""))
     assert stream.transcript.text == text
+
+
+@pytest.mark.parametrize("kinds", [(HALF_THE_ANCHOR,) * 3, (HALF_THE_ANCHOR, "nothing", "nothing")])
+def test_no_clean_end_follows_text_that_was_dropped(kinds: tuple[str, ...]) -> None:
+    stream = machine()
+    assert broken_after(stream, CLOSED)
+
+    for kind in kinds[:-1]:
+        assert stops(stream, kind) << Resume(Cause.EMPTY)
+    assert stops(stream, kinds[-1]) << Fail(Unrepaired(""))
+
+
+LISTED = (
+    "Once upon 0 a time 1 there was 2 a lamp 3 and 4 a fox 5 at 6 the 7 edge 8 of 9 a deep "
+    "10 forest 11 harbour 12 quickly 13 counts 14 north 15 never 16 three 17 Ada 18 fox 19 \n\n-  2"
+)
+REFRAIN = "So it goes. Nobody had seen the fox."
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [(LISTED, "1"), (REFRAIN, " So it goes."), ("**Once upon a time there was a fox.", "**")],
+)
+def test_a_short_rest_that_begins_like_the_anchor_is_joined_when_two_forms_agree(
+    text: str, rest: str
+) -> None:
+    stream = machine()
+    assert broken_after(stream, text)
+    assert anchor_of(stream).startswith(rest.strip())
+
+    for _ in range(2):
+        stream.receive(Opened())
+        stream.receive(received(chunk(rest, finish="STOP")))
+        actions = stream.receive(EOF)
+
+    assert isinstance(actions[-1], Finish)
+    assert (text_of(said(actions)), stream.transcript.text) == (rest, text + rest)
+
+
+def test_two_forms_that_bring_other_halves_of_the_anchor_agree_on_nothing() -> None:
+    stream = machine()
+    assert broken_after(stream, CLOSED)
+
+    for length in (4, 6):
+        text = anchor_of(stream)[:length]
+        assert opened(stream) >> received(chunk(text, finish="STOP")) >> EOF << Resume(Cause.EMPTY)
 
 
 @pytest.mark.parametrize(("text", "ending"), [(CLOSED, Finish), (STORY, Fail)])

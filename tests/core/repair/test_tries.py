@@ -96,3 +96,34 @@ def test_twenty_hops_in_a_row_may_bring_no_text() -> None:
     unit.hop(silent=True)
 
     assert (unit.spent, unit.hops) == (True, 42)
+
+
+def test_two_forms_have_to_bring_the_same_remainder() -> None:
+    unit = tries()
+
+    assert not unit.brings_remainder(Plan.TEXT, 90, "1")
+    unit.fails(Plan.TEXT)
+    assert not unit.brings_remainder(Plan.TEXT, 90, "12")
+    assert not unit.brings_remainder(Plan.TEXT, 91, "1")
+    assert unit.brings_remainder(Plan.TEXT, 90, "1")
+    assert unit.nothing_left
+
+
+def test_where_there_is_one_form_a_remainder_has_to_come_twice() -> None:
+    unit = tries(Form.PREFILL)
+
+    assert not unit.brings_remainder(Plan.TEXT, 90, "1")
+    assert unit.brings_remainder(Plan.TEXT, 90, "1")
+
+
+def test_behind_a_remainder_nothing_is_no_end() -> None:
+    unit = tries()
+    unit.brings_remainder(Plan.TEXT, 90, "1")
+
+    unit.brings_nothing(Plan.TEXT)
+    unit.fails(Plan.TEXT)
+    unit.brings_nothing(Plan.TEXT)
+
+    assert unit.agree
+    assert not unit.believes_nothing(90)
+    assert unit.believes_nothing(91)
