@@ -28,7 +28,7 @@ class Remainder:
 
     way: Plan | Form
     at: int
-    text: str
+    text: str = attrs.field(repr=False)
 
 
 @attrs.define
