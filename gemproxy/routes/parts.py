@@ -78,6 +78,7 @@ REPAIR = web.AppKey("repair", Repairing)
 UPLOADS = web.AppKey("uploads", UploadSessions)
 
 EXCHANGE = web.RequestKey("exchange", Exchange)
-VOICE = web.RequestKey("voice", Asides)
-"""How the client is spoken to, where that is known before its answer begins."""
 """The request as the inside sees it; made before any handler runs."""
+
+VOICE = web.RequestKey("voice", Asides)
+"""The client's voice, where it is known before the answer begins."""
