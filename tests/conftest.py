@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,10 @@ from tests.running import PATIENCE, AccessLog, Proxy, StartProxy, running
 
 settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault of ours
 settings.load_profile("no deadline")
+
+# A shell ignores SIGINT for its background jobs, and all that they start would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

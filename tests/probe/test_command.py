@@ -301,7 +301,6 @@ async def test_an_interrupt_leaves_a_partial_report(tmp_path: Path) -> None:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            preexec_fn=_with_interrupts,
         )
         await server.until(lambda: _is_stuck(server))
         process.send_signal(signal.SIGINT)
@@ -314,11 +313,6 @@ async def test_an_interrupt_leaves_a_partial_report(tmp_path: Path) -> None:
     assert b"The partial report is in" in out
     assert b"Traceback" not in err
     assert KEY.encode() not in out + err
-
-
-def _with_interrupts() -> None:
-    """Let SIGINT interrupt: a shell's background job, as these tests may be, ignores it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _is_stuck(server: ChaosServer) -> bool:
