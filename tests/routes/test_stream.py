@@ -1,6 +1,7 @@
 """The streaming route over real sockets: what it changes, and that it changes nothing else."""
 
 import asyncio
+import gzip
 import json
 import re
 
@@ -107,6 +108,35 @@ async def test_the_request_goes_up_as_it_came(proxy: StartProxy) -> None:
             "x-goog-api-key": "test-key",
             "content-length": str(len(body)),
         }
+
+
+@pytest.mark.parametrize("target", [STREAM, ARRAY])
+async def test_a_body_that_is_not_kept_goes_up_with_its_length(
+    proxy: StartProxy, target: str
+) -> None:
+    async with ChaosServer(Script(STORY)) as server:
+        serving = await proxy(server, repair={"keep_body_bytes": len(BODY) - 1})
+        answer = await serving.ask(target)
+
+        assert answer.ending is Ending.COMPLETE
+        (request,) = server.requests
+        assert request.body == BODY
+        headers = dict(request.headers)
+        assert headers["content-length"] == str(len(BODY))
+        assert "transfer-encoding" not in headers
+
+
+@pytest.mark.parametrize("kept", [len(BODY), len(BODY) - 1])
+async def test_an_answer_that_is_compressed_unasked_is_read_whether_the_body_is_kept_or_not(
+    proxy: StartProxy, kept: int
+) -> None:
+    plain = sse(chunk("Unasked."), chunk(finish="STOP"))
+    packed = reply(gzip.compress(plain), 200, "Content-Encoding: gzip", kind="text/event-stream")
+    async with replying(packed) as upstream:
+        answer = await (await proxy(upstream.url, repair={"keep_body_bytes": kept})).ask()
+
+    assert answer.body == plain
+    assert answer.ending is Ending.COMPLETE
 
 
 @pytest.mark.parametrize(
