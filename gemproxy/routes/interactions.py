@@ -109,7 +109,8 @@ async def _pass_on(
     def translate(_: Reply, headers: CIMultiDict[str]) -> None:
         move_location(request, headers)
 
-    await pass_on(request, exchange, reply, sink, translate)
+    resource = exchange.towards(exchange.raw_path)  # no download, whatever its query says
+    await pass_on(request, resource, reply, sink, translate)
 
 
 def _opener(dispatcher: Dispatcher, exchange: Exchange, body: Body, origin: Origin) -> OpenAttempt:

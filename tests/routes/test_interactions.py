@@ -379,6 +379,20 @@ async def test_what_is_no_stream_names_files_by_our_base(proxy: StartProxy) -> N
         assert json.loads(asked[0])["uri"] == f"{url}v1beta/files/f"
 
 
+async def test_no_query_makes_a_download_of_an_interaction(proxy: StartProxy) -> None:
+    async def upstream(reader: Reader, writer: Writer) -> None:
+        fields = (await head(reader)).decode().lower()
+        lines = dict(line.split(": ", 1) for line in fields.splitlines()[1:-1])
+        await reader.readexactly(int(lines["content-length"]))
+        theirs = {"uri": f"http://{lines['host']}/v1beta/files/f?key=test-key"}
+        writer.write(json_reply(theirs).raw)
+
+    async with scripted(upstream) as url:
+        answer = await (await proxy(str(url))).ask("/v1beta/interactions?alt=media")
+
+        assert json.loads(answer.body) == {"uri": f"{url}v1beta/files/f"}
+
+
 async def test_a_compressed_stream_is_passed_on_as_it_came(proxy: StartProxy) -> None:
     packed = reply(b"\x1f\x8bnone", 200, "Content-Encoding: gzip", kind="text/event-stream")
     async with replying(packed) as upstream:
