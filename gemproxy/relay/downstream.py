@@ -17,12 +17,12 @@ import functools
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import HttpVersion10
+from aiohttp.http import HttpVersion10, StreamWriter
 from aiohttp_sse import EventSourceResponse
 
 from gemproxy.relay.headers import is_event_stream, keep_unbuffered
@@ -89,6 +89,7 @@ class ClientSink:
     _unwritten: bytes = b""  # the frame that was taken and waits for ``settle``
     _within_a_frame: bool = False
     _over: bool = False
+    _writer: StreamWriter = attrs.field(init=False)
 
     @property
     def committed(self) -> bool:
@@ -113,12 +114,14 @@ class ClientSink:
             await self.response.prepare(self._request)
         except ConnectionError as error:
             raise self._gone(error) from None
+        self._writer = cast(StreamWriter, self._request.writer)
 
     async def offer(self, raw: bytes) -> bool:
         """Write one frame to the transport at once, unless the write could wait for the client.
 
-        Returns False in that case: ``settle`` writes the frame then. This never waits; it is a
-        coroutine because aiohttp's ``write`` is one, and awaiting it costs no call.
+        Returns False in that case: ``settle`` writes the frame then, or waits until it is written.
+        This never waits; it is a coroutine because aiohttp's ``write`` is one, and awaiting it
+        costs no call. The writer itself is asked, because the response's ``write`` would wait.
         """
         transport = self._request.transport
         if transport is None or self._over:
@@ -126,23 +129,25 @@ class ClientSink:
         size = len(raw)
         self._tail = raw[-_TAIL:] if size >= _TAIL else (self._tail + raw)[-_TAIL:]
         waiting = transport.get_write_buffer_size()
-        if waiting >= _CALM or waiting + size > _ROOM:
+        if waiting >= _CALM or size > _SLICE:
             self._unwritten = raw
             return False
         try:  # a timer would cost more than the write
-            await self.response.write(raw)
+            await self._writer.write(raw, drain=False)
         except ConnectionError as error:
             raise self._gone(error) from None
         self.sent += size
-        return True
+        return waiting + size <= _ROOM or transport.get_write_buffer_size() <= _ROOM
 
     async def settle(self) -> None:
-        """Write the frame that ``offer`` kept; wait while the client is slow."""
+        """Write the frame that ``offer`` kept, and wait while the client is slow."""
         raw, self._unwritten = self._unwritten, b""
         if len(raw) > _SLICE:
             await self._write_slices(raw)
         elif raw:
             await self._write(raw)
+        else:
+            await self._within(self._drain, b"")
         self.sent += len(raw)
 
     async def emit(self, raw: bytes) -> None:
@@ -192,6 +197,9 @@ class ClientSink:
         if payload is not None and not self._within_a_frame:
             error = self.voice.last_words(payload, self._tail)
         cut(self._request, self._unwritten + error)
+
+    async def _drain(self, _: _Bytes) -> None:
+        await self._writer.drain()
 
     async def _write_slices(self, raw: bytes) -> None:
         """Write an image and its like: whole, it would be copied, and wait for the client."""

@@ -71,16 +71,31 @@ async def test_frames_of_our_own_are_framed_as_the_clients_first() -> None:
     assert body == b"".join(map(chunk, (EVENT, b"\n\n", b'data: {"b":2}\n\n', b": bye\n\n"))) + END
 
 
-async def test_frames_that_could_have_to_wait_are_settled() -> None:
+async def test_a_long_run_is_one_write_and_settled_where_its_client_is_slow() -> None:
     async def script(reader: ConnectionReader) -> None:
         await reader.open(200, HEADERS)
-        assert not await reader.offer(run(EVENT * 6000))
-        await reader.settle()
+        if not await reader.offer(run(EVENT * 6000)):
+            await reader.settle()
         await reader.finish(OUR_OWN, None)
 
     body = await received(script)
 
     assert body == chunk(EVENT * 6000) + chunk(b'data: {"b":2}\n\n') + END
+
+
+async def test_a_frame_that_is_written_in_slices_is_settled() -> None:
+    long = EVENT * 30_000
+
+    async def script(reader: ConnectionReader) -> None:
+        await reader.open(200, HEADERS)
+        assert not await reader.offer(run(long))
+        await reader.settle()
+        await reader.finish(OUR_OWN, None)
+
+    body = await received(script)
+
+    slices = [long[at : at + (1 << 18)] for at in range(0, len(long), 1 << 18)]
+    assert body == b"".join(map(chunk, [*slices, b'data: {"b":2}\n\n'])) + END
 
 
 async def test_an_array_is_closed_and_its_last_bytes_are_one_write() -> None:

@@ -135,7 +135,7 @@ async def test_a_frame_is_taken_without_waiting_or_kept_for_later() -> None:
 
 
 async def test_a_frame_that_was_kept_goes_before_the_error() -> None:
-    long = FRAME * 6000
+    long = FRAME * 30_000
 
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
