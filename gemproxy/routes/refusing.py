@@ -3,9 +3,7 @@
 from aiohttp import web
 from multidict import CIMultiDict
 
-from gemproxy.core.errors import (
-    Unrepaired,
-)
+from gemproxy.core.errors import Unrepaired
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.generation.generation import Refused
 from gemproxy.relay.downstream import ClientSink
