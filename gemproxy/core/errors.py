@@ -2,10 +2,14 @@
 
     GemproxyError                 500 INTERNAL
     |- BadRequest                 400 INVALID_ARGUMENT      the client's request is not usable
+    |- Unauthenticated            401 UNAUTHENTICATED       no access key, or a wrong one
+    |- NotOwned                   404 NOT_FOUND             a name that this access key did not make
     |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends its body too slowly
     |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
     |- Encoded                    415 INVALID_ARGUMENT      a body that must be read is compressed
     |- Busy                       503 UNAVAILABLE           a limit on concurrency was exceeded
+    |- Exhausted                  429 RESOURCE_EXHAUSTED    all keys that could serve rest
+    |- NoKey                      503 UNAVAILABLE           no key of the pool can serve
     |- DeadlinePassed             504 DEADLINE_EXCEEDED     the client's deadline has passed
     |- NotContinuable             (never sent) this request or answer cannot be continued as text
     `- UpstreamFailure            502 UNAVAILABLE           Gemini, or the way to it, failed
@@ -19,12 +23,14 @@ dialect without a table of its own.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import attrs
 
 _RECOVERY_SECONDS = 30
+_RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 
 RPC_CODES = {
     400: "INVALID_ARGUMENT",
@@ -80,6 +86,20 @@ class BadRequest(GemproxyError):
     code = "INVALID_ARGUMENT"
 
 
+class Unauthenticated(GemproxyError):
+    """The client sent no access key, or a wrong one."""
+
+    status = 401
+    code = "UNAUTHENTICATED"
+
+
+class NotOwned(GemproxyError):
+    """The request names something that its access key did not make."""
+
+    status = 404
+    code = "NOT_FOUND"
+
+
 class TooSlow(GemproxyError):
     """The client sent its request body too slowly."""
 
@@ -107,6 +127,44 @@ class Busy(GemproxyError):
     status = 503
     code = "UNAVAILABLE"
     retry_after = 1
+
+
+class Exhausted(GemproxyError):
+    """All keys of the pool that could serve rest.
+
+    ``seconds``: until the first one can again; None if no wait helps, as for a model that is in no
+    project's tier.
+    """
+
+    status = 429
+    code = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, message: str, seconds: float | None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+    def headers(self, attempts: int) -> dict[str, str]:
+        """Return the wait in whole seconds; OpenAI's SDKs must not retry before."""
+        del attempts
+        headers = {"x-should-retry": "false"}
+        if self.seconds is not None:
+            headers["Retry-After"] = str(math.ceil(self.seconds))
+        return headers
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the error with the wait in RetryInfo, as Google gives it."""
+        payload = super().payload(request_id)
+        if self.seconds is not None:
+            wait = {"@type": _RETRY_INFO, "retryDelay": f"{math.ceil(self.seconds)}s"}
+            payload["error"].setdefault("details", []).append(wait)
+        return payload
+
+
+class NoKey(GemproxyError):
+    """No key of the pool can serve: all are sick."""
+
+    status = 503
+    code = "UNAVAILABLE"
 
 
 class DeadlinePassed(GemproxyError):

@@ -150,10 +150,12 @@ Result = StreamResult | InteractionResult | CallResult | SessionResult
 class Account:
     """The record of one request, shared by all exchanges that are derived for it.
 
-    ``model`` is None for a request without a model. ``upstream`` is the upstream's failure in a
-    request whose answer is not judged.
+    ``access`` is the name of the access key with which the client was let in, empty for a client
+    with its own Gemini key. ``model`` is None for a request without a model. ``upstream`` is the
+    upstream's failure in a request whose answer is not judged.
     """
 
+    access: str = ""
     model: str | None = None
     client_gone: bool = False
     upstream: How | None = None

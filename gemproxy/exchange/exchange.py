@@ -99,6 +99,6 @@ class Exchange:
             headers.popall(name, None)
         return attrs.evolve(towards, method=method, headers=headers)
 
-    def at(self, url: URL, credential: Credential | None) -> Self:
-        """Return the exchange with an issued ``url`` and the credential for it."""
-        return attrs.evolve(self, given=Given(url, credential), due=self.deadline)
+    def at(self, url: URL, credential: Credential | None, key: str = "") -> Self:
+        """Return the exchange with an issued ``url``, and the credential or key for it."""
+        return attrs.evolve(self, given=Given(url, credential, key), due=self.deadline)

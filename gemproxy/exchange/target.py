@@ -58,10 +58,14 @@ class Target:
 
 @attrs.frozen
 class Given:
-    """A URL that the upstream gave out, with the credential that it was given for."""
+    """A URL that the upstream gave out, with the credential that it was given for.
+
+    ``key`` names a key of the pool in place of a credential.
+    """
 
     url: URL = attrs.field(repr=False)
     credential: Credential | None = None
+    key: str = ""
 
     def on(self, _base: URL) -> URL:
         """Return the URL, whatever the base."""

@@ -79,7 +79,7 @@ class Dispatcher:
         another answer than a handshake.
         """
         _ = exchange.target  # nothing is leased for what leads nowhere
-        lease = self.source.lease(exchange, elsewhere=False)
+        lease = await self.source.lease(exchange, None, elsewhere=False)
         entry = _opened(exchange, lease)
         try:
             hop = _first_hop(exchange, lease, None, EVENTS)
@@ -115,8 +115,9 @@ class _RoundTrip:
     async def __aenter__(self) -> Reply:
         dispatcher, exchange, want = self._dispatcher, self._exchange, self._want
         _ = exchange.target  # nothing is leased for what leads nowhere
-        if exchange.given is None:
-            lease = dispatcher.source.lease(exchange, elsewhere=self._elsewhere)
+        if exchange.given is None or exchange.given.key:
+            body = _in_memory(self._body)
+            lease = await dispatcher.source.lease(exchange, body, elsewhere=self._elsewhere)
         else:
             lease = OwnLease(dispatcher.base, exchange.given.credential)
         self._lease = lease
@@ -132,6 +133,7 @@ class _RoundTrip:
             _over(entry, lease)
             raise
         entry.status, entry.answered = reply.status, time.monotonic()
+        lease.answered()
         reply.lease = lease
         self._reply = reply
         return reply
@@ -193,6 +195,13 @@ def _first_hop(exchange: Exchange, lease: Lease, body: Outgoing, want: Want) -> 
     if not isinstance(body, bytes | Once | None) and _LENGTH in exchange.headers:
         headers[_LENGTH] = exchange.headers[_LENGTH]
     return Hop(url, exchange.deadline.stamped(headers))
+
+
+def _in_memory(body: Outgoing) -> bytes | None:
+    """Return the bytes of a body, None for no body and for a stream."""
+    if isinstance(body, Once):
+        return body.data
+    return body if isinstance(body, bytes) else None
 
 
 def _how_closed(code: int | None) -> How | None:

@@ -6,6 +6,7 @@ gives another key to an attempt that must go elsewhere. A request that is bound 
 (``Exchange.bound``) always goes to that owner.
 """
 
+from collections.abc import Collection
 from typing import Protocol
 
 import attrs
@@ -32,8 +33,22 @@ class Lease(Protocol):
         """The credential; None if the client sent none."""
 
     @property
+    def proxy(self) -> URL | None:
+        """The outbound proxy for this attempt; None for the one of all requests."""
+
+    @property
     def another(self) -> bool:
-        """Whether the next attempt of the same exchange could have another credential."""
+        """Whether a refusal that is the key's fault should be tried with another credential."""
+
+    @property
+    def detour(self) -> bool:
+        """Whether a refusal of the proxy's location should be tried on another way out."""
+
+    def answered(self) -> None:
+        """Hear that the head of the answer has come."""
+
+    async def named(self, names: Collection[str]) -> None:
+        """Record names that the answer has, before the client gets them."""
 
     def over(self, entry: Entry) -> None:
         """Receive the outcome of the attempt. Called once for each lease; never raises."""
@@ -42,12 +57,13 @@ class Lease(Protocol):
 class CredentialSource(Protocol):
     """The source of the credentials of attempts."""
 
-    def lease(self, exchange: Exchange, *, elsewhere: bool) -> Lease:
+    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> Lease:
         """Return a lease for the next attempt of ``exchange``.
 
-        The exchange has the model and the names to which it is bound; its account has the tried
-        keys with their outcomes. ``elsewhere`` asks for another key than the last one, if there is
-        one. Raises a GemproxyError if there is none at all.
+        The exchange has the model and the names in its path; its account has the access key and
+        the tried keys with their outcomes. ``body`` is what goes up, None for nothing and for a
+        stream. ``elsewhere`` asks for another key than the last one, if there is one. May wait.
+        Raises a GemproxyError if there is none at all.
         """
 
 
@@ -58,7 +74,15 @@ class OwnLease:
     base: URL
     credential: Credential | None
     key: str = ""
+    proxy: URL | None = attrs.field(default=None, repr=False)
     another: bool = False
+    detour: bool = False
+
+    def answered(self) -> None:
+        """Ignore it."""
+
+    async def named(self, names: Collection[str]) -> None:
+        """Record nothing: what a client's own key makes is Google's affair."""
 
     def over(self, entry: Entry) -> None:
         """Ignore the outcome, because there is no other credential."""
@@ -70,7 +94,7 @@ class ClientsOwn:
 
     base: URL
 
-    def lease(self, exchange: Exchange, *, elsewhere: bool) -> Lease:
+    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> Lease:
         """Return the client's credential, regardless of earlier outcomes."""
-        del elsewhere
+        del body, elsewhere
         return OwnLease(self.base, exchange.caller)

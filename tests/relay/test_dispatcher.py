@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, cast
 
 import attrs
@@ -40,12 +40,21 @@ class Learning:
     base: URL
     key: str = "one"
     credential: Credential | None = attrs.field(factory=lambda: Credential.api_key("k"))
+    proxy: URL | None = None
     another: bool = True
+    detour: bool = False
+    heads: int = 0
     heard: list[Entry] = attrs.field(factory=list)
 
-    def lease(self, exchange: Exchange, *, elsewhere: bool) -> "Learning":
-        del exchange, elsewhere
+    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> "Learning":
+        del exchange, body, elsewhere
         return self
+
+    def answered(self) -> None:
+        self.heads += 1
+
+    async def named(self, names: Collection[str]) -> None:
+        raise AssertionError(f"nobody records {names}")
 
     def over(self, entry: Entry) -> None:
         self.heard.append(entry)

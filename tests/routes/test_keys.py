@@ -1,6 +1,6 @@
 """A source of keys of one's own in place of the client's credential, through the whole proxy."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import attrs
@@ -27,10 +27,18 @@ class KeyLease:
     base: URL
     key: str
     another: bool
+    proxy: URL | None = None
+    detour: bool = False
 
     @property
     def credential(self) -> Credential:
         return Credential.api_key(self.key)
+
+    def answered(self) -> None:
+        pass
+
+    async def named(self, names: Collection[str]) -> None:
+        raise AssertionError(f"nobody records {names}")
 
     def over(self, entry: Entry) -> None:
         if entry.fault is Fault.KEY:
@@ -45,8 +53,8 @@ class TwoKeys:
     owners: dict[str, str] = attrs.field(factory=lambda: {"files/b": "key-b"})
     spent: set[str] = attrs.field(factory=set)
 
-    def lease(self, exchange: Exchange, *, elsewhere: bool) -> KeyLease:
-        del elsewhere  # a key whose fault a refusal was is spent by now
+    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> KeyLease:
+        del body, elsewhere  # a key whose fault a refusal was is spent by now
         for name in exchange.bound:
             return KeyLease(self, self.base, self.owners[name], another=False)
         left = [key for key in ("key-a", "key-b") if key not in self.spent] or ["key-a"]

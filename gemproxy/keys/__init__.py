@@ -1,0 +1,1 @@
+"""The command ``gemproxy keys``: the operator's keys, kept in the data directory."""

@@ -1,0 +1,1 @@
+"""The I/O around the pool: leases for the dispatcher, look-ups, checks of sick keys."""

@@ -1,0 +1,84 @@
+"""What the pool has learnt, in a form that is stored and shared between processes.
+
+The pool puts out a change for each thing that it learns, and takes in the changes of other
+processes and of the time before a restart. Of two changes about the same thing the later ``at``
+counts. All times are seconds of the Unix clock.
+"""
+
+import enum
+
+import attrs
+
+
+class Why(enum.Enum):
+    """Why a project rests for a model, or a key is sick."""
+
+    MINUTE = "minute"
+    DAY = "day"
+    ABSENT = "absent"
+    """The model is not in the project's tier: its limit is 0."""
+    BARE = "bare"
+    """A quota that the answer does not name."""
+    INVALID = "invalid"
+    SUSPENDED = "suspended"
+    LEAKED = "leaked"
+    DISABLED = "disabled"
+    BILLING = "billing"
+    DENIED = "denied"
+
+
+@attrs.frozen
+class Rest:
+    """A project rests for a model until a time; one that is not after ``at`` ends the rest.
+
+    ``times`` counts the bare refusals in a row, from which the next rest grows. ``probed`` is the
+    time of the last single try during a rest of a day or longer.
+    """
+
+    project: str
+    model: str
+    until: float
+    why: Why
+    at: float
+    times: int = 0
+    probed: float = 0.0
+
+
+@attrs.frozen
+class Sickness:
+    """A key (by fingerprint) is out of the pool, or well again if ``why`` is None.
+
+    It is checked at ``again_at``, after a pause that grows with ``times``.
+    """
+
+    key: str
+    why: Why | None
+    at: float
+    again_at: float = 0.0
+    times: int = 0
+
+
+@attrs.frozen
+class Spent:
+    """Requests of a project to a model in one Pacific day (``2026-11-28``).
+
+    As a change that goes out, ``requests`` counts those since the last one; as a change that comes
+    in, those of all processes.
+    """
+
+    project: str
+    model: str
+    day: str
+    requests: int
+
+
+@attrs.frozen
+class Home:
+    """The project of a conversation, which is known by a hash of its opening."""
+
+    opening: bytes
+    project: str
+    at: float
+
+
+Change = Rest | Sickness | Spent | Home

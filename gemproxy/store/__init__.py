@@ -1,0 +1,1 @@
+"""What outlives a restart, in the data directory: keys, rests, counts, homes, owners."""
