@@ -1,15 +1,15 @@
-"""gemproxy's goals, as ratios to others in the same round."""
+"""gemproxy's goals, as ratios to others in the same round, and to itself with less to do."""
 
 import attrs
 
-from bench.contenders import GEMPROXY
+from bench.contenders import GEMPROXY, POOLED
 from bench.figures import Spread, Table, lines_of, number, span
 from bench.scenarios import CPU, DOWN, EVENTS, FIRST, GROWTH, MEMORY, P50, P99, REQUESTS, Metric
 
 
 @attrs.frozen
 class Goal:
-    """A bound for a ratio of gemproxy, and a goal beyond it.
+    """A bound for a ratio of gemproxy (``of``: as which contender), and a goal beyond it.
 
     ``against`` is a contender in the same scenario, or gemproxy in the scenario ``beside``.
     The metric determines whether a bound is an upper or a lower one. A bound that is not
@@ -23,10 +23,17 @@ class Goal:
     aim: float
     beside: str = ""
     relative: bool = True
+    of: str = GEMPROXY.name
+
+    @property
+    def title(self) -> str:
+        """The scenario and the figure; the contender, too, unless it is gemproxy itself."""
+        whose = "" if self.of == GEMPROXY.name else f" {self.of}"
+        return f"{self.scenario} {self.metric.title}{whose}"
 
     def value(self, table: Table) -> Spread | None:
         """Return the measured values, or None if there are none."""
-        own = (self.scenario, GEMPROXY.name)
+        own = (self.scenario, self.of)
         if not self.relative:
             return table.figure(self.metric.key, own)
         return table.ratio(self.metric.key, own, (self.beside or self.scenario, self.against))
@@ -55,6 +62,8 @@ GOALS = (
     Goal("S6", DOWN, "pipe", 0.4, 0.8),
     Goal("S6", GROWTH, "", 3, 3, relative=False),
     Goal("S7", EVENTS, GEMPROXY.name, 0.65, 0.85, beside="S1b"),
+    Goal("S1b", EVENTS, GEMPROXY.name, 0.97, 1, of=POOLED.name),
+    Goal("S4", REQUESTS, GEMPROXY.name, 0.93, 1, of=POOLED.name),
 )
 
 
@@ -66,7 +75,7 @@ def goals_report(table: Table) -> list[str]:
         if value is not None:
             rows.append(
                 [
-                    f"{goal.scenario} {goal.metric.title}",
+                    goal.title,
                     f"{goal.against} {goal.beside}".strip() or "the event",
                     span(value, 2),
                     _bound(goal, goal.bound),

@@ -4,7 +4,7 @@ import pytest
 
 from bench.figures import Run, Spread, Table
 from bench.goals import GOALS, Goal, goals_report
-from bench.scenarios import CPU, EVENTS, GROWTH, SCENARIOS
+from bench.scenarios import CPU, EVENTS, GROWTH, REQUESTS, SCENARIOS
 
 MORE = Goal("S1b", EVENTS, "pipe", 0.5, 0.7)
 LESS = Goal("S2", CPU, "pipe", 1.2, 1.1)
@@ -35,6 +35,19 @@ def test_a_goal_may_compare_two_scenarios_of_gemproxy() -> None:
     goal = Goal("S7", EVENTS, "gemproxy", 0.65, 0.85, beside="S1b")
 
     assert goal.value(table) == Spread(0.6, 0.6, 0.6)
+
+
+def test_a_goal_may_compare_gemproxy_with_itself() -> None:
+    table = Table(
+        [
+            Run("S4", "pooled", 0, {"requests_per_s": 95}),
+            Run("S4", "gemproxy", 0, {"requests_per_s": 100}),
+        ]
+    )
+    goal = Goal("S4", REQUESTS, "gemproxy", 0.93, 1, of="pooled")
+
+    assert goal.value(table) == Spread(0.95, 0.95, 0.95)
+    assert goal.title == "S4 requests/s pooled"
 
 
 def test_a_goal_that_is_not_relative_is_the_figure_itself() -> None:
