@@ -4,9 +4,9 @@ An exchange is made when a request comes in, before its check, so a health check
 and a refused request have one too. Properties that only some requests need are computed at their
 first use and kept: the target, the caller, the model, the deadline, the names to which it is bound.
 
-``towards`` and ``at`` derive an exchange: the stream in place of a unary call, the read that
-continues an interaction, the piece of an upload with its own URL. They share the account, because
-they belong to one request of the client.
+``towards``, ``within`` and ``at`` derive an exchange: the stream in place of a unary call, the read
+that continues an interaction, one project's part of a list, the piece of an upload with its own
+URL. They share the account, because they belong to one request of the client.
 """
 
 import functools
@@ -33,6 +33,7 @@ class Exchange:
 
     ``raw_path``, ``raw_query`` and ``headers`` are the client's, unchanged. ``given`` is a URL that
     the upstream issued for the request, with its credential, which then needs no choice.
+    ``project`` is the only project of the pool that may serve, None where the source chooses.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Exchange:
     headers: Mapping[str, str] = attrs.field(repr=False)
     account: Account = attrs.field(factory=Account, repr=False)
     given: Given | None = attrs.field(default=None, repr=False)
+    project: str | None = None
     _due: Deadline | None = attrs.field(default=None, repr=False)
 
     @property
@@ -98,6 +100,10 @@ class Exchange:
         for name in _OF_A_BODY:
             headers.popall(name, None)
         return attrs.evolve(towards, method=method, headers=headers)
+
+    def within(self, project: str) -> Self:
+        """Return the exchange as one that only this project of the pool may serve."""
+        return attrs.evolve(self, project=project, due=self.deadline)
 
     def at(self, url: URL, credential: Credential | None, key: str = "") -> Self:
         """Return the exchange with an issued ``url``, and the credential or key for it."""

@@ -72,21 +72,32 @@ class Dispatcher:
         return exchange.deadline.silence(self.patience)
 
     @asynccontextmanager
-    async def socket(self, exchange: Exchange, protocols: Iterable[str]) -> AsyncIterator[Dialled]:
+    async def socket(
+        self,
+        exchange: Exchange,
+        protocols: Iterable[str],
+        setup: bytes | None = None,
+        *,
+        elsewhere: bool = False,
+    ) -> AsyncIterator[Dialled]:
         """Open a WebSocket and yield it; ``protocols`` are the subprotocols to offer.
 
-        Raises as ``attempt`` does, UpstreamRejection for an error status, and UpstreamFailure for
+        ``setup`` is the client's first message, if it was read before; it is not sent here. Raises
+        as ``attempt`` does, UpstreamRejection for an error status, and UpstreamFailure for
         another answer than a handshake.
         """
         _ = exchange.target  # nothing is leased for what leads nowhere
-        lease = await self.source.lease(exchange, None, elsewhere=False)
+        lease = await self.source.lease(exchange, setup, elsewhere=elsewhere)
         entry = _opened(exchange, lease)
         try:
             hop = _first_hop(exchange, lease, None, EVENTS)
             patience = exchange.deadline.first_byte(self.patience)
             dialled = await self.sockets.connect(hop.url, hop.headers, protocols, patience)
             entry.status = _SWITCHING_PROTOCOLS
+            lease.answered()
+            dialled.lease = lease
             yield dialled
+            entry.error = dialled.error
             entry.how = _how_closed(dialled.socket.close_code)
         except AttemptFailed as failure:
             entry.how = failure.how

@@ -11,7 +11,7 @@ one can inflate to any size, and Live's audio and video have compressed formats.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 import attrs
@@ -21,6 +21,7 @@ from yarl import URL
 from gemproxy.core.errors import UpstreamFailure, UpstreamRejection
 from gemproxy.core.repair.events import How
 from gemproxy.relay.keepalive import make_socket
+from gemproxy.relay.leases import Lease
 from gemproxy.relay.upstream import NO_OWN_HEADERS, Reply, failure_of
 
 UpstreamSocket = aiohttp.ClientWebSocketResponse[Literal[False]]
@@ -32,12 +33,18 @@ _HANDSHAKE = "sec-websocket-"
 """The prefix of the headers of a handshake; each hop has its own."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Dialled:
-    """An open WebSocket to the upstream, and the transport under it."""
+    """An open WebSocket to the upstream, and the transport under it.
+
+    ``lease`` is what it was opened with. ``error`` is the google.rpc.Status that its close frame
+    stands for, once somebody has read one there.
+    """
 
     socket: UpstreamSocket
     transport: asyncio.Transport
+    lease: Lease | None = None
+    error: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(eq=False)
