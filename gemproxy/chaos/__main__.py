@@ -12,9 +12,11 @@ from typing import TextIO
 
 from gemproxy.chaos.answers import Answer
 from gemproxy.chaos.behaviours import Behaviour
+from gemproxy.chaos.cloud import Arrival
 from gemproxy.chaos.delivery import Transfer, Wiring
 from gemproxy.chaos.faults import BadFault, Fault, Kind, parse_fault
 from gemproxy.chaos.framing import Style
+from gemproxy.chaos.projects import BadProject, Project, parse_project
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import DEFAULT_MODEL, ChaosServer, Outcome, Served
@@ -29,7 +31,7 @@ def _wrapped(names: Iterable[str], margin: int = 2) -> str:
 _DESCRIPTION = """\
 A fake Gemini that answers by script and breaks on purpose, to see what your client makes
 of it. Point the base URL of any Gemini SDK at it; any key (in x-goog-api-key) and any
-model name will do.
+model name will do, unless --project gives it projects.
 """
 _EPILOG = f"""\
 answers:
@@ -63,6 +65,18 @@ continuations:
 
   behaviours:
     {_wrapped((behaviour.value for behaviour in Behaviour), 4)}
+
+projects:
+  --project NAME=KEY[,KEY...][;SETTING...], once for each. Then a request needs a key of one,
+  files, caches, batches and interactions belong to the project that made them, and quotas are
+  counted by project and model, as Google counts them.
+
+  rpm=5                 requests by minute, for each model (also tpm: tokens of prompts)
+  rpd=100               requests by day, which begins at midnight in California
+  gemini-x.rpm=2        a number for one model
+  off=gemini-y          models that the project's tier does not have (limit: 0)
+
+  --project 'lab=key1,key2;rpm=5;rpd=100;gemini-x.rpm=2;off=gemini-y' --project home=key3
 
 example:
   python -m gemproxy chaos --port 9000 --answer story --cut clean@900 --cut rst@event:7
@@ -120,6 +134,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="how many characters repeat and echo-more repeat (default: %(default)s)",
     )
+    add(
+        "--project",
+        type=_project,
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="a project with its keys and quotas, see below",
+    )
     add("--once", action="store_true", help="a conversation gets its faults only once")
     add("--seed", type=int, default=0, metavar="N", help="decides the sizes of the chunks")
     add("--delay-ms", type=float, default=0.0, metavar="MS", help="between two frames")
@@ -147,6 +169,13 @@ def _fault(spec: str) -> Fault | None:
     try:
         return parse_fault(spec)
     except BadFault as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+
+
+def _project(spec: str) -> Project:
+    try:
+        return parse_project(spec)
+    except BadProject as exc:
         raise argparse.ArgumentTypeError(str(exc)) from None
 
 
@@ -178,7 +207,7 @@ def server_of(options: argparse.Namespace) -> ChaosServer:
         style=options.framing,
         media_type=options.media_type,
     )
-    return ChaosServer(
+    server = ChaosServer(
         script,
         host=options.host,
         port=options.port,
@@ -187,7 +216,10 @@ def server_of(options: argparse.Namespace) -> ChaosServer:
         latency=options.model_latency / 1000,
         observe=_report,
         record=False,
+        projects=options.project,
     )
+    server.cloud.observe = _report_refusal
+    return server
 
 
 async def _serve(server: ChaosServer) -> None:
@@ -202,7 +234,8 @@ async def _serve(server: ChaosServer) -> None:
 
 def _report(attempt: Served) -> None:
     plan = attempt.plan
-    words = [f"{attempt.model} attempt {plan.number}:", plan.asked.form.value]
+    project = f"{attempt.project}: " if attempt.project else ""
+    words = [f"{project}{attempt.model} attempt {plan.number}:", plan.asked.form.value]
     if plan.behaviour is not None:
         words.append(f"({plan.behaviour.value}, {len(plan.asked.held)} characters held)")
     if plan.refusal is not None:
@@ -211,6 +244,12 @@ def _report(attempt: Served) -> None:
         words.append(f"fault {plan.fault}")
     words.append(_OUTCOMES[attempt.outcome])
     _say(" ".join(words))
+
+
+def _report_refusal(arrival: Arrival) -> None:
+    project = arrival.project or "no project"
+    words = (arrival.model or arrival.path, "refused with", str(arrival.status))
+    _say(f"{project}: {' '.join(words)}")
 
 
 _OUTCOMES = {

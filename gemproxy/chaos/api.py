@@ -6,8 +6,8 @@ publisher or its endpoint. A path without a route gets Google's 404.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
 from urllib.parse import unquote
 
 import attrs
@@ -16,6 +16,7 @@ from gemproxy.chaos.conversation import texts_of, turns_of
 from gemproxy.chaos.delivery import Reply
 from gemproxy.chaos.frames import tokens
 from gemproxy.chaos.framing import Framing, Style
+from gemproxy.chaos.refusals import Refusal
 from gemproxy.chaos.wire import Request
 from gemproxy.core.errors import status_payload
 from gemproxy.core.repair.request import look_up
@@ -25,6 +26,8 @@ _ROUTE = re.compile(
     r"(?:/(?P<model>.+?)(?::(?P<method>\w+))?)?/?$"
 )
 _GENERATE = ("generateContent", "streamGenerateContent")
+_COUNTED = (*_GENERATE, "embedContent", "batchEmbedContents")
+_COUNTED_PATHS = ("/interactions", "/openai/chat/completions", "/openai/embeddings")
 
 
 @attrs.frozen
@@ -52,6 +55,22 @@ def route_of(request: Request) -> Route | None:
     return route if known and request.method == wanted else None
 
 
+def model_of(request: Request) -> str:
+    """Return the model whose quota counts a request; empty if none does.
+
+    Generations, embeddings, interactions and chats of the OpenAI layer are counted.
+    """
+    if request.method != "POST":
+        return ""
+    route = _ROUTE.search(unquote(request.path))
+    if route is not None:
+        return (route["model"] or "") if route["method"] in _COUNTED else ""
+    if not request.path.endswith(_COUNTED_PATHS):
+        return ""
+    named = request.document.get("model") or request.document.get("agent") or ""
+    return str(named).removeprefix("models/")
+
+
 def framing_of(request: Request, route: Route | None, line_end: str = "\r\n") -> Framing:
     """Return the form that the request asks for."""
     if route is None or route.method != "streamGenerateContent":
@@ -63,13 +82,39 @@ def framing_of(request: Request, route: Route | None, line_end: str = "\r\n") ->
 
 
 class Refused(Exception):
-    """A request that gets an error; ``violation``: a correct client never sends it."""
+    """A request that gets an error; ``violation``: a correct client never sends it.
 
-    def __init__(self, status: int, message: str, *, violation: bool = False) -> None:
+    ``code`` is the google.rpc code if it is not the status's usual one.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        violation: bool = False,
+        code: str | None = None,
+        details: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.violation = violation
+        self.code = code
+        self.details = details
+
+    def reply(self, framing: Framing) -> Reply:
+        """Return the error in Google's form."""
+        payload = status_payload(self.status, self.message, code=self.code)
+        if self.details:
+            payload["error"]["details"] = list(self.details)
+        headers = (("Content-Type", framing.content_type),)
+        return Reply(self.status, headers, (framing.rejection(payload),))
+
+    @classmethod
+    def by(cls, refusal: Refusal) -> Self:
+        """Return the exception for a refusal in Google's words."""
+        return cls(refusal.status, refusal.message, code=refusal.code, details=refusal.details)
 
 
 def checked_route(request: Request, is_known: Callable[[str], bool]) -> Route:
@@ -114,8 +159,7 @@ def unary_reply(route: Route, request: Request, models: Iterable[str]) -> Reply:
 
 def error_reply(status: int, message: str, framing: Framing) -> Reply:
     """Return an error in Google's form."""
-    body = framing.rejection(status_payload(status, message))
-    return Reply(status, (("Content-Type", framing.content_type),), (body,))
+    return Refused(status, message).reply(framing)
 
 
 def json_reply(document: Mapping[str, Any]) -> Reply:

@@ -13,9 +13,10 @@ server; ids are counted, so the same requests get the same bytes.
 
 import base64
 import hashlib
+import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email import policy
 from email.parser import BytesParser
 from typing import Any, cast
@@ -88,11 +89,11 @@ class Upload:
 
 @attrs.define(eq=False)
 class Files:
-    """The files and uploads of one server, by id."""
+    """The files and uploads of one project, by id; the ids are counted by ``numbers``."""
 
     files: dict[str, File] = attrs.field(factory=dict)
     uploads: dict[str, Upload] = attrs.field(factory=dict)
-    _made: int = 0
+    numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), repr=False)
 
     def answer(self, request: Request) -> Reply | None:
         """Return the answer to a request for this API, None for any other one; raise Refused."""
@@ -139,8 +140,7 @@ class Files:
         return self._keep(upload)
 
     def _start(self, request: Request, home: str) -> Reply:
-        self._made += 1
-        upload_id = f"upload{self._made}"
+        upload_id = f"upload{next(self.numbers)}"
         self.uploads[upload_id] = Upload(home, _mime_type(request), request.document)
         url = f"http://{request.header('host')}{request.path}?upload_id={upload_id}"
         url += "&upload_protocol=resumable"
@@ -169,8 +169,7 @@ class Files:
         """Make a file of the uploaded bytes."""
         upload.status = "final"
         metadata = look_up(dict(upload.metadata), "file") or {}
-        self._made += 1
-        name = look_up(metadata, "name") or f"files/file{self._made}"
+        name = look_up(metadata, "name") or f"files/file{next(self.numbers)}"
         file = File(
             id=name.removeprefix("files/"),
             home=upload.home,

@@ -44,17 +44,24 @@ def all_of(answer: Answer) -> Portion:
 
 @attrs.define
 class Envelope:
-    """The common fields of an attempt's frames, and the running totals."""
+    """The common fields of an attempt's frames, and the running totals.
+
+    ``project`` is the one that continuationTokens are bound to, if there are projects.
+    """
 
     prompt_tokens: int
     response_id: str
     model: str
+    project: str = ""
     _thoughts: int = attrs.field(default=0, init=False)
     _visible: int = attrs.field(default=0, init=False)
 
     def seal(self, candidate: Document | None) -> Document:
         """Return the response document with ``candidate``, or without one."""
         self._weigh(candidate or {})
+        if self.project and candidate and "continuationToken" in candidate:
+            offset = offset_of(candidate["continuationToken"]) or 0
+            candidate["continuationToken"] = token_for(offset, self.project)
         head = {} if candidate is None else {"candidates": [candidate]}
         return {**head, **self._rest()}
 
@@ -125,22 +132,34 @@ def split(text: str, size: tuple[int, int], rng: random.Random) -> list[str]:
 _CHECKPOINT = "chaos checkpoint "
 
 
-def token_for(offset: int) -> str:
+def token_for(offset: int, project: str = "") -> str:
     """Return the continuationToken for an answer that continues at ``offset``.
 
-    The API's tokens are bytes, so in JSON they are base64; the SDKs decode them.
+    The API's tokens are bytes, so in JSON they are base64; the SDKs decode them. Only ``project``
+    can use it, if given.
     """
-    return base64.b64encode(f"{_CHECKPOINT}{offset}".encode()).decode()
+    return base64.b64encode(f"{_CHECKPOINT}{offset} {project}".rstrip().encode()).decode()
 
 
 def offset_of(token: object) -> int | None:
     """Return the offset in a token of ``token_for``, or None for any other token."""
+    number, _, _ = _read(token).partition(" ")
+    return int(number) if number.isdecimal() else None
+
+
+def project_of(token: object) -> str:
+    """Return the project that a token of ``token_for`` is bound to; empty if there is none."""
+    return _read(token).partition(" ")[2]
+
+
+def _read(token: object) -> str:
+    """Return what a token of ``token_for`` says; empty for any other token."""
     try:
         text = base64.b64decode(str(token), validate=True).decode()
     except ValueError:
-        return None
-    number = text.removeprefix(_CHECKPOINT)
-    return int(number) if number != text and number.isdecimal() else None
+        return ""
+    said = text.removeprefix(_CHECKPOINT)
+    return said if said != text else ""
 
 
 def merged(documents: list[Document]) -> Document:

@@ -33,8 +33,13 @@ class Generation:
     violation: str | None = None
 
 
-def generate(request: Request, model: str, conversation: Conversation, seed: int) -> Generation:
-    """Return the next attempt of ``conversation``, and count it."""
+def generate(
+    request: Request, model: str, conversation: Conversation, seed: int, project: str = ""
+) -> Generation:
+    """Return the next attempt of ``conversation``, and count it.
+
+    ``project`` is the one that the request came to, if there are projects.
+    """
     document = request.document
     plan = conversation.take(document)
     framing = _framing(request, conversation.script)
@@ -43,7 +48,8 @@ def generate(request: Request, model: str, conversation: Conversation, seed: int
         reply = error_reply(400, plan.refusal, framing)
         violation = plan.refusal if plan.violation else None
         return Generation(plan, tuple(deliver(reply, None, wiring)), violation)
-    documents = _documents(plan, document, model, seed, framing)
+    envelope = _envelope(plan, document, model, seed)
+    documents = _documents(plan, attrs.evolve(envelope, project=project), seed, framing)
     try:
         reply = compose(documents, framing, plan.fault)
         return Generation(plan, tuple(deliver(reply, plan.fault, wiring)))
@@ -77,15 +83,16 @@ def _wiring(request: Request, conversation: Conversation) -> Wiring:
     return wiring
 
 
-def _documents(
-    plan: Plan, document: dict[str, object], model: str, seed: int, framing: Framing
-) -> list[Document]:
+def _envelope(plan: Plan, document: dict[str, object], model: str, seed: int) -> Envelope:
     opening = first_user_text(turns_of(document))
-    envelope = Envelope(
+    return Envelope(
         prompt_tokens=prompt_tokens(document),
         response_id=f"{random.Random(f'{seed}:{plan.number}:{opening}').getrandbits(88):022x}",
         model=model,
     )
+
+
+def _documents(plan: Plan, envelope: Envelope, seed: int, framing: Framing) -> list[Document]:
     rng = random.Random(f"{seed}:{plan.number}")
     documents = render(plan.answer, plan.portion, envelope, rng)
     return [merged(documents)] if framing.style is Style.UNARY else documents

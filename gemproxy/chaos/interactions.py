@@ -62,7 +62,7 @@ class Interaction:
 
 @attrs.define(eq=False)
 class Interactions:
-    """The interactions of one server, by id.
+    """The interactions of one project, by id.
 
     ``ids_every`` gives an event_id to every so-many-th event, 0 to none. ``overlap`` repeats so
     many events before the point where a replay begins. ``line_end`` ends the lines. ``made`` counts

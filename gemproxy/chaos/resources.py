@@ -8,8 +8,9 @@
 Ids are counted. A batch never runs: it stays pending until it is cancelled.
 """
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -35,11 +36,11 @@ _PACKAGE = "google.ai.generativelanguage.v1main"
 
 @attrs.define(eq=False)
 class Resources:
-    """The caches and batches of one server, by name."""
+    """The caches and batches of one project, by name; the ids are counted by ``numbers``."""
 
     caches: dict[str, Json] = attrs.field(factory=dict)
     batches: dict[str, Json] = attrs.field(factory=dict)
-    _made: int = 0
+    numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), repr=False)
 
     def answer(self, request: Request) -> Reply | None:
         """Return the answer to a request for these APIs, None for any other; raise Refused."""
@@ -122,8 +123,7 @@ class Resources:
         return held[name]
 
     def _name(self, kind: str) -> str:
-        self._made += 1
-        return f"{kind}/{self._made:04d}"
+        return f"{kind}/{next(self.numbers):04d}"
 
 
 def embedding(document: Mapping[str, Any]) -> Json:

@@ -26,6 +26,8 @@ from gemproxy.chaos.api import (
     route_of,
     unary_reply,
 )
+from gemproxy.chaos.belongings import Belongings
+from gemproxy.chaos.cloud import Cloud
 from gemproxy.chaos.conversation import first_user_text, turns_of
 from gemproxy.chaos.delivery import Close, Reply, Step, Transfer, Wiring, deliver
 from gemproxy.chaos.faults import CUTS, Kind
@@ -34,8 +36,10 @@ from gemproxy.chaos.framing import Framing, Style
 from gemproxy.chaos.generation import generate
 from gemproxy.chaos.interactions import Interactions
 from gemproxy.chaos.openai import OpenAI
+from gemproxy.chaos.projects import Project
 from gemproxy.chaos.resources import Resources
 from gemproxy.chaos.script import Conversation, Plan, Script, Stage
+from gemproxy.chaos.tenants import Tenants
 from gemproxy.chaos.wire import BadRequest, Request, close, perform, read_request, reset
 
 DEFAULT_MODEL = "gemini-chaos"
@@ -56,13 +60,14 @@ class Outcome(enum.Enum):
 
 @attrs.define(eq=False)
 class Served:
-    """One request for a generation and its outcome."""
+    """One request for a generation and its outcome; ``project`` is empty without projects."""
 
     request: Request
     model: str
     plan: Plan
     conversation: Conversation = attrs.field(repr=False)
     outcome: Outcome = Outcome.RUNNING
+    project: str = ""
 
 
 @attrs.define(eq=False)
@@ -76,6 +81,9 @@ class ChaosServer:
     ``requests`` holds every request in order, ``attempts`` the generations among them, ``files``
     the uploaded files, ``interactions`` the created ones, ``violations`` the mistakes of clients.
     For a server that runs for long, set ``record`` to False: the first two keep every body.
+
+    With ``projects`` a request needs the key of one, and resources belong to it; ``cloud`` has the
+    state of keys and the counts, ``of(project)`` the resources.
     """
 
     scripts: Script | Mapping[str, Script]
@@ -86,13 +94,13 @@ class ChaosServer:
     latency: float = attrs.field(default=0.0, kw_only=True)
     observe: Callable[[Served], None] | None = attrs.field(default=None, kw_only=True)
     record: bool = attrs.field(default=True, kw_only=True)
+    projects: Iterable[Project] = attrs.field(default=(), kw_only=True)
     requests: list[Request] = attrs.field(factory=list, init=False)
     attempts: list[Served] = attrs.field(factory=list, init=False)
     violations: list[str] = attrs.field(factory=list, init=False)
-    files: Files = attrs.field(factory=Files, init=False)
-    resources: Resources = attrs.field(factory=Resources, init=False)
+    cloud: Cloud = attrs.field(init=False)
     stage: Stage = attrs.field(init=False)
-    interactions: Interactions = attrs.field(init=False)
+    _tenants: Tenants = attrs.field(init=False)
     _refusals: int = attrs.field(init=False)
     _connections: dict[asyncio.Task[None], asyncio.StreamWriter] = attrs.field(
         factory=dict, init=False
@@ -104,9 +112,13 @@ class ChaosServer:
     def _stage_of_scripts(self) -> Stage:
         return Stage({"*": self.scripts} if isinstance(self.scripts, Script) else self.scripts)
 
-    @interactions.default
-    def _interactions_of_scripts(self) -> Interactions:
-        return Interactions(self.stage.script, self.seed)
+    @cloud.default
+    def _cloud_of_projects(self) -> Cloud:
+        return Cloud(self.projects, self.record)
+
+    @_tenants.default
+    def _tenants_of_projects(self) -> Tenants:
+        return Tenants(self.cloud, self.stage.script, self.seed)
 
     @_refusals.default
     def _refusals_of_scripts(self) -> int:
@@ -144,6 +156,25 @@ class ChaosServer:
     def open_connections(self) -> int:
         """How many connections are open, idle ones among them."""
         return len(self._connections)
+
+    def of(self, project: str) -> Belongings:
+        """Return the resources of a project."""
+        return self._tenants.by_project[project]
+
+    @property
+    def files(self) -> Files:
+        """The files, where there are no projects."""
+        return self._tenants.nobody.files
+
+    @property
+    def resources(self) -> Resources:
+        """The caches and batches, where there are no projects."""
+        return self._tenants.nobody.resources
+
+    @property
+    def interactions(self) -> Interactions:
+        """The interactions, where there are no projects."""
+        return self._tenants.nobody.interactions
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until ``holds()``, which is called after every event on the server."""
@@ -245,32 +276,34 @@ class ChaosServer:
     def _answer(self, request: Request) -> tuple[Iterable[Step], Served | None]:
         """Return the steps for a request, and the attempt if it is a generation."""
         try:
-            of_files = self.files.answer(request)
+            mine = self._tenants.enter(request)
+            of_files = mine.files.answer(request)
             if of_files is not None:
                 return _steps(of_files), None
-            kept = self.resources.answer(request) or OpenAI(tuple(self._models())).answer(request)
+            kept = mine.resources.answer(request) or OpenAI(tuple(self._models())).answer(request)
             if kept is not None:
                 return self._kept(request, kept), None
-            of_interactions = self.interactions.answer(request)
+            of_interactions = mine.interactions.answer(request)
             if of_interactions is not None:
                 return of_interactions, None
             route = checked_route(request, self.stage.has_script)
         except Refused as refusal:
             if refusal.violation:
                 self.violations.append(refusal.message)
-            framing = framing_of(request, route_of(request))
-            return _steps(error_reply(refusal.status, refusal.message, framing)), None
+            return _steps(refusal.reply(framing_of(request, route_of(request)))), None
         if not route.generates:
             return _steps(unary_reply(route, request, self._models())), None
-        return self._generation(request, route.model)
+        return self._generation(request, route.model, mine.project)
 
-    def _generation(self, request: Request, model: str) -> tuple[Iterable[Step], Served]:
+    def _generation(
+        self, request: Request, model: str, project: str
+    ) -> tuple[Iterable[Step], Served]:
         opening = first_user_text(turns_of(request.document))
         conversation = self.stage.conversation(model, opening)
-        generation = generate(request, model, conversation, self.seed)
+        generation = generate(request, model, conversation, self.seed, project)
         if generation.violation is not None:
             self.violations.append(generation.violation)
-        attempt = Served(request, model, generation.plan, conversation)
+        attempt = Served(request, model, generation.plan, conversation, project=project)
         if self.record:
             self.attempts.append(attempt)
         return generation.steps, attempt

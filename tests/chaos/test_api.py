@@ -19,6 +19,7 @@ from gemproxy.chaos.api import (
     unary_reply,
 )
 from gemproxy.chaos.framing import Framing, Style
+from gemproxy.chaos.refusals import Refusal
 from gemproxy.chaos.wire import Request
 from tests.chaos.client import HELLO
 
@@ -175,3 +176,16 @@ def test_tokens_are_counted() -> None:
     asked = request("/v1/models/a:countTokens")
     reply = unary_reply(Route("v1", "a", "countTokens"), asked, [])
     assert json.loads(reply.body)["totalTokens"] == 2
+
+
+def test_a_refusal_in_googles_words_keeps_its_code_and_its_details() -> None:
+    refusal = Refusal(400, "Not here.", ({"@type": "x"},), code="FAILED_PRECONDITION")
+    reply = Refused.by(refusal).reply(Framing(Style.UNARY))
+
+    assert reply.status == 400
+    assert json.loads(reply.body)["error"] == {
+        "code": 400,
+        "message": "Not here.",
+        "status": "FAILED_PRECONDITION",
+        "details": [{"@type": "x"}],
+    }

@@ -19,6 +19,7 @@ from gemproxy.chaos.frames import (
     grounding,
     merged,
     offset_of,
+    project_of,
     render,
     split,
     token_for,
@@ -283,3 +284,11 @@ def test_merging_leaves_the_streamed_documents_alone() -> None:
 
 def test_the_unary_answer_to_a_blocked_prompt_has_no_candidates() -> None:
     assert "candidates" not in merged(rendered(Answer(block="SAFETY")))
+
+
+def test_a_token_may_be_bound_to_a_project() -> None:
+    token = token_for(12, "lab")
+
+    assert (offset_of(token), project_of(token)) == (12, "lab")
+    assert (offset_of(token_for(12)), project_of(token_for(12))) == (12, "")
+    assert project_of("no token") == ""

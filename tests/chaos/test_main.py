@@ -11,6 +11,7 @@ from gemproxy.chaos.__main__ import parser, run, server_of
 from gemproxy.chaos.behaviours import Behaviour
 from gemproxy.chaos.delivery import Transfer, Wiring
 from gemproxy.chaos.faults import Fault, Kind, byte
+from gemproxy.chaos.projects import Project, Quota
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
@@ -58,6 +59,27 @@ def test_options_become_a_server() -> None:
     assert (server.event_delay, server.latency) == (0.02, 1.5)
 
 
+def test_projects_are_parsed() -> None:
+    server = server_for("--project", "lab=key1,key2;rpm=5", "--project", "home=key3")
+    assert server.cloud.projects == (
+        Project("lab", ("key1", "key2"), Quota(rpm=5)),
+        Project("home", ("key3",)),
+    )
+
+
+async def test_the_command_reports_refusals_without_the_key(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with server_for("--port", "0", "--project", "lab=key1;rpm=1") as server:
+        for key in ("key1", "key1", "AIzaSecret"):
+            await ask(server.url, key=key)
+
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "lab: gemini-test refused with 429",
+        "no project: gemini-test refused with 400",
+    ]
+
+
 def test_the_answer_may_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "answer.txt"
     file.write_text("Grüße", encoding="utf-8")
@@ -73,6 +95,7 @@ def test_the_answer_may_come_from_a_file(tmp_path: Path) -> None:
         (["--answer", "novel"], "invalid choice: 'novel'"),
         (["--answer-file", "/nowhere/at/all"], "No such file"),
         (["--write-size", "0"], "expected a number above 0"),
+        (["--project", "lab"], "expected NAME=KEY"),
     ],
 )
 def test_a_wrong_option_is_told_and_ends_with_2(
