@@ -1,0 +1,125 @@
+"""The tables of what the pool has learnt: rests, sicknesses, counts and homes.
+
+Of two rows about the same thing the one with the later ``at`` stays. Counts are added up, whichever
+process they come from. What ended stays as a row for a while, because running processes learn of
+an end by its row.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+
+from gemproxy.pool.state import Change, Home, Rest, Sickness, Spent, Why
+from gemproxy.store.schema import get_meta, next_serial
+
+MOST_HOMES = 50_000
+"""Most conversations whose home is remembered."""
+
+OVER_SECONDS = 2 * 24 * 3600
+"""Seconds for which a rest that is over, or the end of a sickness, is kept."""
+
+_SPENT_SECONDS = 3 * 24 * 3600
+_SICK_SECONDS = 30 * 24 * 3600
+
+_PUT_REST = """INSERT INTO rests VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (project, model) DO UPDATE SET until = excluded.until, why = excluded.why,
+    at = excluded.at, times = excluded.times, probed = excluded.probed, serial = excluded.serial
+    WHERE excluded.at >= at"""
+_PUT_SICKNESS = """INSERT INTO sicknesses VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET why = excluded.why, at = excluded.at,
+    again_at = excluded.again_at, times = excluded.times, serial = excluded.serial
+    WHERE excluded.at >= at"""
+_PUT_SPENT = """INSERT INTO spent VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (project, model, day) DO UPDATE SET requests = requests + excluded.requests,
+    serial = excluded.serial"""
+_PUT_HOME = """INSERT INTO homes VALUES (?, ?, ?, ?)
+    ON CONFLICT (opening) DO UPDATE SET project = excluded.project, at = excluded.at,
+    serial = excluded.serial WHERE excluded.at >= at"""
+
+
+def put(connection: sqlite3.Connection, changes: Iterable[Change]) -> int:
+    """Write changes; return the serial number that their rows have."""
+    serial = next_serial(connection)
+    for change in changes:
+        _put(connection, change, serial)
+    return serial
+
+
+def _put(connection: sqlite3.Connection, change: Change, serial: int) -> None:
+    match change:
+        case Rest(project, model, until, why, at, times, probed):
+            row = (_text(project), _text(model), until, why.value, at, times, probed, serial)
+            connection.execute(_PUT_REST, row)
+        case Sickness(key, reason, at, again_at, times):
+            named = reason.value if reason else None
+            connection.execute(_PUT_SICKNESS, (key, named, at, again_at, times, serial))
+        case Spent(project, model, day, requests):
+            row_spent = (_text(project), _text(model), day, requests, serial)
+            connection.execute(_PUT_SPENT, row_spent)
+        case Home(opening, project, at):
+            connection.execute(_PUT_HOME, (opening, _text(project), at, serial))
+
+
+def since(connection: sqlite3.Connection, serial: int) -> list[Change]:
+    """Return the changes in rows that were written after a serial number; 0: all."""
+    return [*_rests(connection, serial), *_others(connection, serial)]
+
+
+def last_serial(connection: sqlite3.Connection) -> int:
+    """Return the serial number of the last transaction."""
+    return int(get_meta(connection, "serial") or 0)
+
+
+def _rests(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
+    query = "SELECT project, model, until, why, at, times, probed FROM rests WHERE serial > ?"
+    for project, model, until, why, at, times, probed in connection.execute(query, (serial,)):
+        yield Rest(project, model, until, Why(why), at, times, probed)
+
+
+def _others(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
+    query = "SELECT key, why, at, again_at, times FROM sicknesses WHERE serial > ?"
+    for key, why, at, again_at, times in connection.execute(query, (serial,)):
+        yield Sickness(key, None if why is None else Why(why), at, again_at, times)
+    query = "SELECT project, model, day, requests FROM spent WHERE serial > ?"
+    for row in connection.execute(query, (serial,)):
+        yield Spent(*row)
+    query = "SELECT opening, project, at FROM homes WHERE serial > ?"
+    for row in connection.execute(query, (serial,)):
+        yield Home(*row)
+
+
+def clear(
+    connection: sqlite3.Connection, projects: Sequence[str], keys: Sequence[str], now: float
+) -> int:
+    """End the rests of projects and the sicknesses of keys; return how many there were."""
+    before = since(connection, 0)
+    ends: list[Change] = [
+        Rest(change.project, change.model, now, change.why, max(now, change.at))
+        for change in before
+        if isinstance(change, Rest) and change.until > now and change.project in projects
+    ]
+    ends += [
+        Sickness(change.key, None, max(now, change.at))
+        for change in before
+        if isinstance(change, Sickness) and change.why and change.key in keys
+    ]
+    if ends:
+        put(connection, ends)
+    return len(ends)
+
+
+def prune(connection: sqlite3.Connection, now: float) -> None:
+    """Forget what no longer matters at ``now``."""
+    over = now - OVER_SECONDS
+    connection.execute("DELETE FROM rests WHERE max(until, at) < ?", (over,))
+    query = "DELETE FROM sicknesses WHERE at < iif(why IS NULL, ?, ?)"
+    connection.execute(query, (over, now - _SICK_SECONDS))
+    query = "DELETE FROM spent WHERE day < date(?, 'unixepoch')"
+    connection.execute(query, (now - _SPENT_SECONDS,))
+    query = """DELETE FROM homes WHERE at <=
+        (SELECT at FROM homes ORDER BY at DESC LIMIT 1 OFFSET ?)"""
+    connection.execute(query, (MOST_HOMES,))
+
+
+def _text(name: str) -> str:
+    """Return a name that SQLite can hold; a client may write one that is no Unicode."""
+    return name.encode("utf-8", "backslashreplace").decode()
