@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
@@ -11,10 +12,16 @@ import pytest
 from hypothesis import settings
 
 from gemproxy.chaos.server import ChaosServer
+from gemproxy.config.operators import VARIABLE
+from gemproxy.config.settings import ALIASES
 from tests.running import PATIENCE, AccessLog, Proxy, StartProxy, running
 
 settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault of ours
 settings.load_profile("no deadline")
+
+# Many machines have GEMINI_API_KEY or PASSWORD set for other programs.
+for _name in [name for name in os.environ if name in ALIASES or VARIABLE.match(name)]:
+    del os.environ[_name]
 
 # A shell ignores SIGINT for its background jobs, and all that they start would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -121,14 +121,15 @@ def _name(value: object) -> str:
     return text
 
 
-def _one_of(literal: object, also: Mapping[str, str] | None = None) -> Kind:
+def one_of(literal: object, also: Mapping[str, str] | None = None) -> Kind:
+    """Return the kind of the words of a ``Literal``; ``also`` are other words for them."""
     words = get_args(literal)
 
     def parse(value: object) -> str:
         word = str(value).strip().lower()
         word = (also or {}).get(word, word)
         if word not in words:
-            raise ValueError(f"is not one of {', '.join(words)}")
+            raise ValueError(f"is not one of {', '.join(filter(None, words))}")
         return word
 
     return Kind(parse)
@@ -205,6 +206,6 @@ Origins = Annotated[tuple[str, ...], Kind(_origins, ", ".join)]
 UrlBase = Annotated[str, Kind(_url_base)]
 PublicUrl = Annotated[str, Kind(_public_url)]
 ProxyUrl = Annotated[str, Kind(_proxy_url, redact)]
-Level = Annotated[LevelName, _one_of(LevelName, also={"warn": "warning"})]
-Format = Annotated[FormatName, _one_of(FormatName)]
-Ending = Annotated[EndingName, _one_of(EndingName)]
+Level = Annotated[LevelName, one_of(LevelName, also={"warn": "warning"})]
+Format = Annotated[FormatName, one_of(FormatName)]
+Ending = Annotated[EndingName, one_of(EndingName)]

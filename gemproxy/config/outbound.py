@@ -1,4 +1,7 @@
-"""The HTTP proxy on the way out: from the settings or from the environment.
+"""The proxy on the way out: from the settings or from the environment.
+
+A key of the pool may have a proxy of its own, which may also speak SOCKS; the one of all requests
+speaks HTTP.
 
 The variables are those of curl: HTTPS_PROXY or HTTP_PROXY by the upstream's scheme, then
 ALL_PROXY, each in lower case first, unless NO_PROXY names the upstream. Commas or blanks separate
@@ -23,6 +26,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _WITH_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d{1,5}))?")
 
 
+SOCKS = frozenset({"socks5", "socks5h"})
+_SOCKS_PORT = 1080
+
+
 class UnusableProxy(ValueError):
     """The proxy cannot be used; the message is for people and contains no secret."""
 
@@ -38,6 +45,31 @@ def resolve_proxy(setting: str, upstream: URL, environ: Mapping[str, str]) -> UR
         name, url = _of_environment(upstream, environ)
     url = url.strip()
     return _usable(name, url if "://" in url else f"http://{url}") if url else None
+
+
+def needs_socks(url: str | URL) -> bool:
+    """Return whether a proxy speaks SOCKS, for which the extra ``socks`` is needed."""
+    return URL(url).scheme in SOCKS
+
+
+def proxy_of_key(url: str) -> URL:
+    """Return the outbound proxy of a key. Raises UnusableProxy.
+
+    With ``socks5h`` the proxy resolves the names of hosts. The user information of a SOCKS proxy
+    stays percent-encoded.
+    """
+    if url.partition("://")[0].lower() not in SOCKS:
+        return _usable("the proxy", url)
+    try:
+        proxy = URL(url)
+        usable = bool(proxy.host)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UnusableProxy(
+            "the proxy is no URL of a SOCKS proxy, such as socks5://proxy.example:1080"
+        )
+    return proxy if proxy.port is not None else proxy.with_port(_SOCKS_PORT)
 
 
 def _of_environment(upstream: URL, environ: Mapping[str, str]) -> tuple[str, str]:

@@ -5,7 +5,7 @@ Sources, each stronger than the one before:
     the defaults below
     TOML     conf/gemproxy.toml of the working directory, else of the checkout; or, instead,
              the files named by --config or by GEMPROXY_SETTINGS
-    aliases  plain names that other Gemini proxies use (PORT, UPSTREAM_URL_BASE, ...),
+    aliases  plain names that other Gemini proxies use (PORT, PASSWORD, ...),
              from .env, then from the environment
     own      GEMPROXY_<SECTION>_<KEY>, and GEMPROXY_<KEY> for the section ``server``,
              from .env, then from the environment
@@ -13,18 +13,20 @@ Sources, each stronger than the one before:
 
 An alias is weaker than every name of our own, even than one in .env, because other programs may
 have set it for another purpose. A secret may be kept in a file: as ``file:///path``, or by the name
-of its variable with ``_FILE`` added.
+of its variable with ``_FILE`` added. The keys of the pool are no exception from this, but those in
+plain variables (GEMINI_API_KEYS, ...) count together with them (``config.operators``).
 
 typed-settings finds the settings in the tree and merges the sources; cattrs builds the result. This
 module reports the errors, because an operator needs all problems at once, one line each, with the
 name of the variable, file or flag to correct.
 """
 
+import contextlib
 import dataclasses
 import functools
-import ipaddress
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,9 +34,24 @@ import attrs
 from typed_settings.cls_attrs import SECRET
 from typed_settings.cls_utils import deep_options
 from typed_settings.dict_utils import merge_settings, set_path
-from typed_settings.types import LoadedValue, OptionInfo
+from typed_settings.types import OptionInfo
 from yarl import URL
 
+from gemproxy.config.keyring import (
+    AccessKey,
+    AccessKeys,
+    Keys,
+    LimitsOfModels,
+    Mode,
+    Projects,
+    Proxies,
+    Secret,
+    Strategy,
+    Unowned,
+    Weights,
+    keys_of,
+    projects_of,
+)
 from gemproxy.config.kinds import (
     Bytes,
     Count,
@@ -55,8 +72,16 @@ from gemproxy.config.kinds import (
     converter,
     kind_of,
 )
+from gemproxy.config.operators import (
+    OF_SDKS,
+    keys_in,
+    mode_of,
+    operators_keys,
+    origins_of,
+)
 from gemproxy.config.outbound import UnusableProxy, resolve_proxy
 from gemproxy.config.sources import Catalogue, Sources, flag_help, problem
+from gemproxy.config.starting import access_keys, pool_problems, start_problems
 from gemproxy.config.tls import TlsError, server_context
 from gemproxy.core.repair.verdict import DEFAULT_VERDICTS, FIXED_REASONS, POLICY_REASONS
 from gemproxy.observe.logs import MASK, redact
@@ -74,6 +99,7 @@ ALIASES = {
     "SWALLOW_THOUGHTS_AFTER_RETRY": "repair.swallow_thoughts_after_retry",
     "LOG_LEVEL": "logging.level",
     "DEBUG_MODE": "logging.debug_mode",
+    "PASSWORD": "access.password",
 }
 """Alias -> path."""
 
@@ -126,6 +152,10 @@ class Server:
     """Largest request body except uploads; a larger one is answered with 413."""
     cors_origins: Origins = ()
     """Origins whose pages may call from a browser, * for any; none: no CORS headers."""
+    data_dir: Name = "data"
+    """Directory for what outlives a restart of a pool; made when a pool needs it."""
+    secret_key: Secret = attrs.field(default="", repr=SECRET)
+    """Secret that encrypts the keys in data_dir; empty: one in a file there, made at once."""
 
 
 @attrs.frozen(kw_only=True)
@@ -218,6 +248,40 @@ class Logging:
     """Log at level debug, regardless of the level."""
 
 
+@attrs.frozen(kw_only=True)
+class Pool:
+    """The operator's own Gemini keys, by Google project; clients call with access keys."""
+
+    mode: Mode = ""
+    """Who brings the key: passthrough, pool or both; empty: pool if there are keys."""
+    open: Switch = False
+    """Serve clients of this machine without access keys; on loopback only."""
+    strategy: Strategy = "least_used"
+    """How a project is chosen for a new conversation: least_used, round_robin or weighted."""
+    keys: Keys = attrs.field(default=(), converter=keys_of, repr=SECRET)
+    """Gemini keys, each a project of its own; those of GEMINI_API_KEYS and its kin count too."""
+    projects: Projects = attrs.field(factory=dict, converter=projects_of, repr=SECRET)
+    """Keys by project, as {lab = ["key1", "key2"]}: Google counts quota by project."""
+    weights: Weights = attrs.field(factory=dict)
+    """Shares of projects for the strategy weighted, as {lab = 2}; 1 for any other."""
+    proxies: Proxies = attrs.field(factory=dict, repr=SECRET)
+    """Outbound proxies by project, as {lab = "socks5://host:1080"}; http, https or SOCKS."""
+    limits: LimitsOfModels = attrs.field(factory=dict)
+    """Known limits of each project by model, as {"gemini-x" = {rpm = 5, tpm = 9000, rpd = 50}}."""
+    unowned: Unowned = ""
+    """Names that nobody made through gemproxy: refuse, allow; empty: allow for one access key."""
+
+
+@attrs.frozen(kw_only=True)
+class Access:
+    """The access keys with which clients call gemproxy; each makes and sees its own files."""
+
+    keys: AccessKeys = attrs.field(factory=dict, repr=SECRET)
+    """Access keys by name, as {ann = "..."}; each has 16 random characters or more."""
+    password: AccessKey = attrs.field(default="", repr=SECRET)
+    """One access key, which is called password; the same as PASSWORD."""
+
+
 def _endings() -> dict[str, Ending]:
     return {reason: cast("Ending", verdict.value) for reason, verdict in DEFAULT_VERDICTS.items()}
 
@@ -233,6 +297,8 @@ class Settings:
     """The meaning of a finishReason: accept, resume, replay or reroll (replay once)."""
     client: Client = Client()
     logging: Logging = Logging()
+    pool: Pool = Pool()
+    access: Access = Access()
 
     @classmethod
     def load(
@@ -240,13 +306,18 @@ class Settings:
         argv: Sequence[str] | None = None,
         environ: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        *,
+        stored: "Stored | None" = None,
+        starting: bool = True,
     ) -> "Loaded":
         """Read every source and return the settings with their origins.
 
         ``argv`` holds only flags (None: no flags). ``environ`` replaces the environment of the
         process. ``cwd`` is the directory of ``.env`` and ``conf/gemproxy.toml``; None means the
-        working directory, and then the checkout's conf is the second choice. Raises SettingsError
-        with all problems.
+        working directory, and then the checkout's conf is the second choice. ``stored`` returns
+        the projects of the keys in a data directory. ``starting`` applies the rules of a start,
+        which do not concern a command that only manages keys. Raises SettingsError with all
+        problems.
         """
         places = [cwd] if cwd else [Path.cwd(), CHECKOUT]
         sources = Sources(catalogue(), places[0])
@@ -260,15 +331,31 @@ class Settings:
         sources.add_variables(".env", dotenv)
         sources.add_variables("environment", environment)
         sources.add_flags(flags)
-        return _load(sources, os.environ if environ is None else environ)
+        sources.add_keys("environment", environment)
+        sources.add_keys(".env", dotenv)
+        loading = _Loading(sources, os.environ if environ is None else environ)
+        return loading.result(stored or _nothing_stored, starting=starting)
+
+
+Stored = Callable[[str, str], Collection[str]]
+"""Returns the names of the projects whose keys are in a data directory, given its path and the
+``secret_key``; raises ValueError, with a sentence, if that cannot be known."""
+
+
+def _nothing_stored(_data_dir: str, _secret_key: str) -> Collection[str]:
+    return ()
 
 
 @attrs.frozen
 class Loaded:
-    """The settings, and path -> origin: default, a file, a variable or a flag."""
+    """The settings, and path -> origin: default, a file, a variable or a flag.
+
+    ``stored``: whether the data directory has keys.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
+    stored: bool = False
 
     def warnings(self) -> Iterator[str]:
         """Yield warnings about settings that are valid but probably unintended."""
@@ -281,6 +368,21 @@ class Loaded:
                 "given up is not asked again; clients say by X-Server-Timeout how long they wait",
                 self.origins[path],
             )
+        yield from self._unused()
+
+    def _unused(self) -> Iterator[str]:
+        """Yield warnings about keys that have no effect."""
+        settings = self.settings
+        if mode_of(settings, stored=self.stored) != "passthrough":
+            return
+        names = {key.origin.rpartition(" ")[2] for key in operators_keys(settings)}
+        if names - set(OF_SDKS):
+            why = "'passthrough' leaves the Gemini keys in the settings unused"
+            yield problem("pool.mode", why, self.origins["pool.mode"])
+        elif access_keys(settings.access.keys, settings.access.password):
+            path = "access.keys" if settings.access.keys else "access.password"
+            why = "guards nothing: there is no Gemini key for a pool, so clients bring their own"
+            yield problem(path, why, self.origins[path])
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield (path, value without secrets, origin) of every setting, in their order."""
@@ -311,40 +413,97 @@ def usage() -> str:
 
 
 def _flatten(settings: Settings) -> dict[str, Any]:
-    return {
-        f"{section}.{key}": value
-        for section, table in attrs.asdict(settings).items()
-        for key, value in table.items()
-    }
-
-
-def _load(sources: Sources, environ: Mapping[str, str]) -> Loaded:
-    """Return the settings; raise SettingsError if any value is wrong."""
-    merged = merge_settings(tuple(sources.options()), sources.layers)
-    problems = list(sources.problems)
     values: dict[str, Any] = {}
-    for option in sources.options():
+    for section in attrs.fields(Settings):
+        table = getattr(settings, section.name)
+        if not isinstance(table, Mapping):
+            table = {field.name: getattr(table, field.name) for field in attrs.fields(type(table))}
+        values |= {f"{section.name}.{key}": value for key, value in table.items()}
+    return values
+
+
+@attrs.define(eq=False)
+class _Loading:
+    """Makes settings out of the layers of all sources, and gathers the problems in them."""
+
+    sources: Sources
+    environ: Mapping[str, str]
+    problems: list[str] = attrs.field(init=False)
+    values: dict[str, Any] = attrs.field(factory=dict)
+    origins: dict[str, str] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.problems = list(self.sources.problems)
+
+    def result(self, stored: Stored, *, starting: bool) -> Loaded:
+        """Return the settings; raise SettingsError if any value is wrong."""
+        self._take_values()
+        self._take_keys()
+        values, origins = self.values, self.origins
+        unsure = any(text.startswith(("pool.keys", "pool.projects")) for text in self.problems)
+        self.problems += _conflicts(values, origins)
+        self.problems += _ways_out(values, origins, self.environ)
+        projects = self._stored(stored)
+        self.problems += pool_problems(values, origins, projects)
+        if starting:
+            self.problems += start_problems(values, origins, projects, unsure=unsure)
+        if self.problems:
+            raise SettingsError(self.problems)
+        tree: dict[str, Any] = {}
+        for path, value in values.items():
+            set_path(tree, path, value)
+        return Loaded(converter().structure(tree, Settings), origins, stored=bool(projects))
+
+    def _take_values(self) -> None:
+        options = self.sources.options()
+        merged = merge_settings(tuple(options), self.sources.layers)
+        self.origins = {path: loaded.loader_meta.name for path, loaded in merged.items()}
+        for option in options:
+            path = option.path
+            try:
+                self.values[path] = _value(option, merged[path].value)
+            except ValueError as error:
+                self.problems.append(problem(path, str(error), self.origins[path]))
+
+    def _take_keys(self) -> None:
+        """Give the keys their origins, and add those in plain variables."""
+        origin = self.origins["pool.projects"]
+        self.values["pool.projects"] = {
+            name: tuple(attrs.evolve(key, origin=origin) for key in keys)
+            for name, keys in self.values.get("pool.projects", {}).items()
+        }
+        origin = self.origins["pool.keys"]
+        keys = [attrs.evolve(key, origin=origin) for key in self.values.get("pool.keys", ())]
+        for name, raw, origin in self.sources.keys:
+            try:
+                found = keys_in(name, _secret_of(raw))
+            except ValueError as error:
+                if self.values.get("pool.mode") == "passthrough":
+                    continue  # nobody uses it
+                self.problems.append(problem("pool.keys", f"{MASK} {error}", origin))
+            else:
+                keys += [attrs.evolve(key, origin=origin) for key in found]
+        self.values["pool.keys"] = keys_of(keys)
+        self.origins["pool.keys"] = origins_of(keys) or self.origins["pool.keys"]
+
+    def _stored(self, stored: Stored) -> Collection[str]:
+        paths = ("server.data_dir", "server.secret_key")
+        if not self.values.keys() >= set(paths):
+            return ()
         try:
-            values[option.path] = _value(option, merged[option.path])
+            return stored(*(self.values[path] for path in paths))
         except ValueError as error:
-            problems.append(problem(option.path, str(error), merged[option.path].loader_meta.name))
-    origins = {path: loaded.loader_meta.name for path, loaded in merged.items()}
-    problems += _conflicts(values, origins)
-    problems += _ways_out(values, origins, environ)
-    if problems:
-        raise SettingsError(problems)
-    tree: dict[str, Any] = {}
-    for path, value in values.items():
-        set_path(tree, path, value)
-    return Loaded(converter().structure(tree, Settings), origins)
+            self.problems.append(problem(paths[0], str(error), self.origins[paths[0]]))
+            return ()
 
 
-def _value(option: OptionInfo, loaded: LoadedValue) -> object:
+def _value(option: OptionInfo, raw: object) -> object:
     """Return the value of a setting; raise ValueError with a sentence about the problem."""
     section, _, name = option.path.partition(".")
     if section == REASONS:
         _refuse_fixed_reason(name)
-    raw = _secret_of(loaded.value) if option.is_secret else loaded.value
+    if option.is_secret:
+        raw = _secret_of(raw)
     try:
         return converter().structure(raw, option.cls)
     except ValueError as error:
@@ -361,27 +520,30 @@ def _refuse_fixed_reason(name: str) -> None:
 
 
 def _secret_of(raw: object) -> object:
-    """Return the content of the file that a ``file://`` value names, or the value itself."""
-    if not isinstance(raw, str) or not raw.startswith("file://"):
+    """Return a raw value in which the content of a file replaces each ``file://`` that names it."""
+    if isinstance(raw, Mapping):
+        return {name: _secret_of(item) for name, item in raw.items()}
+    if isinstance(raw, list):
+        return [_secret_of(item) for item in raw]
+    if not isinstance(raw, str):
         return raw
-    file = raw.removeprefix("file://")
+    if raw.lstrip().startswith(("[", "{")) and "file://" in raw:
+        document = None
+        with contextlib.suppress(ValueError, RecursionError):
+            document = json.loads(raw)
+        return raw if document is None else _secret_of(document)
+    if not raw.strip().startswith("file://"):
+        return raw
+    file = raw.strip().removeprefix("file://")
     try:
         return Path(file).read_text(encoding="utf-8", errors="replace").strip()
-    except OSError as error:
-        raise ValueError(f"{file!r} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no name of a file"
+        raise ValueError(f"{redact(repr(file))} cannot be read: {why}") from None
 
 
 def _conflicts(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
     """Yield problems between settings that are valid individually."""
-    host = values.get("server.host", "localhost")
-    if not values.get("server.allow_passthrough_keys", True) and not _is_loopback(host):
-        yield problem(
-            "server.host",
-            f"{host!r} lets other machines in, and gemproxy would serve whoever reaches it. "
-            "Listen on 127.0.0.1, or set server.allow_passthrough_keys to true to confirm "
-            "that every client brings its own Gemini key",
-            origins["server.host"],
-        )
     if values.get("server.workers", 1) > 1 and values.get("logging.file"):
         yield problem(
             "logging.file",
@@ -420,10 +582,3 @@ def _tls_problem(cert: str, key: str) -> TlsError | None:
     except TlsError as error:
         return error
     return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

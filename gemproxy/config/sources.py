@@ -20,6 +20,7 @@ from typed_settings.dict_utils import set_path
 from typed_settings.types import LoadedSettings, LoaderMeta, OptionInfo
 
 from gemproxy.config.kinds import Switch
+from gemproxy.config.operators import variables_with_keys
 
 PREFIX = "GEMPROXY_"
 FILES_VARIABLE = "GEMPROXY_SETTINGS"
@@ -76,6 +77,8 @@ class Catalogue:
             section, _, key = path.partition(".")
             name = f"{PREFIX}{section}_{key}".upper()
             if section == SHORT_SECTION:
+                if option.is_secret:
+                    short[f"{PREFIX}{key}_FILE".upper()] = path
                 short[f"{PREFIX}{key}".upper()] = path
             if option.is_secret:
                 full[f"{name}_FILE"] = path
@@ -107,6 +110,8 @@ class Sources:
     cwd: Path
     layers: list[LoadedSettings] = attrs.field(factory=list)
     problems: list[str] = attrs.field(factory=list)
+    keys: list[tuple[str, str, str]] = attrs.field(factory=list, repr=False)
+    """Plain variables with keys of the pool: the name, the raw value, the origin."""
 
     def add(self, values: Mapping[str, object], origin: str) -> None:
         """Add a layer of values by path over the present ones."""
@@ -179,8 +184,16 @@ class Sources:
     ) -> None:
         """Add the aliases; other programs may set them, so an empty one counts as unset."""
         for name, path in aliases.items():
+            file = f"{name}_FILE"
+            if variables.get(file) and self.catalogue.options[path].is_secret:
+                self.add({path: f"file://{variables[file]}"}, f"{label} {file}")
             if variables.get(name):
                 self.add({path: variables[name]}, f"{label} {name}")
+
+    def add_keys(self, label: str, variables: Mapping[str, str]) -> None:
+        """Add the keys in plain variables, which count together with those of other sources."""
+        for name, raw in variables_with_keys(variables):
+            self.keys.append((name, raw, f"{label} {name}"))
 
     def add_variables(self, label: str, variables: Mapping[str, str]) -> None:
         """Add our own names, and report unknown names with our prefix."""

@@ -1,6 +1,7 @@
 """The settings: what wins, where it came from, and what is refused."""
 
 import ast
+import json
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -105,6 +106,7 @@ def test_every_alias_sets_what_it_stands_for(tmp_path: Path, alias: str, path: s
         "SWALLOW_THOUGHTS_AFTER_RETRY": "false",
         "DEBUG_MODE": "true",
         "LOG_LEVEL": "ERROR",
+        "PASSWORD": "k3-Vw9-qZ7-Lm2-Tx",
     }
     loaded = Settings.load(environ={alias: values.get(alias, "7")}, cwd=tmp_path)
 
@@ -292,11 +294,10 @@ def test_rows_show_every_setting_its_value_and_its_origin(tmp_path: Path) -> Non
 
 
 def test_every_setting_is_read_by_something() -> None:
-    """Only these two see the settings tree, so what neither reads has no effect."""
+    """Only these see the settings tree, so what none of them reads has no effect."""
     package = Path(settings.__file__).parents[1]
-    trees = [
-        ast.parse((package / f"web/{name}.py").read_text("utf-8")) for name in ("app", "server")
-    ]
+    modules = ("web/app", "web/server", "config/operators")
+    trees = [ast.parse((package / f"{name}.py").read_text("utf-8")) for name in modules]
     read = {
         node.attr
         for tree in trees
@@ -306,11 +307,13 @@ def test_every_setting_is_read_by_something() -> None:
 
     names = {path.partition(".")[2] for path in Settings.load([], {}, package).origins}
     keys = {name for name in names if name.islower()}
-    assert keys - read == {"allow_passthrough_keys"}, "which confirms server.host, at the start"
+    coming = {"data_dir", "secret_key", "open", "strategy", "weights", "limits", "unowned"}
+    confirms = {"allow_passthrough_keys"}  # server.host, at the start
+    assert keys - read - coming - {"password"} == confirms
     assert "finish_reasons" in read
 
 
-@pytest.mark.parametrize("name", ["server.data_dir", "logging.log_content"])
+@pytest.mark.parametrize("name", ["server.data_base", "logging.log_content"])
 def test_a_setting_that_nothing_read_is_none(tmp_path: Path, name: str) -> None:
     (problem,) = problems(tmp_path, [f"--{name}", "x"], {})
 
@@ -340,3 +343,62 @@ def test_headers_go_out_before_what_stands_in_front_gives_up() -> None:
 
     assert client.headers_after_seconds < 30
     assert client.heartbeat_seconds < 30
+
+
+def test_secrets_in_lists_and_tables_may_be_in_files(tmp_path: Path) -> None:
+    for name in ("one", "two", "ann", "lab"):
+        (tmp_path / name).write_text(f"{name}-5f2c9a7e31d84b60\n")
+    (tmp_path / "own.toml").write_text(
+        f"[pool]\nkeys = ['file://{tmp_path}/one']\n"
+        f"[pool.projects]\nlab = ['file://{tmp_path}/lab']\n"
+        f"[access.keys]\nann = 'file://{tmp_path}/ann'\n"
+    )
+    environ = {
+        "GEMPROXY_SETTINGS": "own.toml",
+        "GEMINI_API_KEYS": json.dumps([f"file://{tmp_path}/two"]),
+        "PASSWORD_FILE": str(tmp_path / "two"),
+        "GEMPROXY_SECRET_KEY_FILE": str(tmp_path / "ann"),
+    }
+
+    loaded = Settings.load(environ=environ, cwd=tmp_path, starting=False)
+
+    settings = loaded.settings
+    assert [key.secret for key in settings.pool.keys] == [
+        "one-5f2c9a7e31d84b60",
+        "two-5f2c9a7e31d84b60",
+    ]
+    assert settings.pool.projects["lab"][0].secret == "lab-5f2c9a7e31d84b60"
+    assert settings.access.keys == {"ann": "ann-5f2c9a7e31d84b60"}
+    assert settings.access.password == "two-5f2c9a7e31d84b60"
+    assert settings.server.secret_key == "ann-5f2c9a7e31d84b60"
+    assert loaded.origins["access.password"] == "environment PASSWORD_FILE"
+    assert loaded.origins["pool.keys"] == "own.toml, environment GEMINI_API_KEYS"
+    shown = "\n".join(map(str, loaded.rows()))
+    assert "5f2c9a7e31d84b60" not in shown
+
+
+def test_a_file_that_cannot_be_read_is_named_where_a_list_names_it(tmp_path: Path) -> None:
+    environ = {"GEMINI_API_KEYS": '["file:///nowhere/at/all"]', "GEMPROXY_POOL_OPEN": "true"}
+
+    (problem,) = problems(tmp_path, [], environ)
+
+    why = "'/nowhere/at/all' cannot be read: No such file or directory"
+    assert problem == f"pool.keys: *** {why} (from environment GEMINI_API_KEYS)"
+
+
+@pytest.mark.parametrize(
+    ("environ", "path"),
+    [
+        ({"GEMPROXY_POOL_MODE": "passthrough", "GEMINI_API_KEYS": "one"}, "pool.mode"),
+        ({"GEMPROXY_POOL_MODE": "passthrough", "GEMINI_API_KEY": "one"}, None),
+        ({"PASSWORD": "gp-7Kq2mXv9TzRw4Lp8"}, "access.password"),
+        ({"GEMPROXY_ACCESS_KEYS": '{"ann": "gp-7Kq2mXv9TzRw4Lp8"}'}, "access.keys"),
+        ({"PASSWORD": "gp-7Kq2mXv9TzRw4Lp8", "GEMINI_API_KEYS": "one"}, None),
+    ],
+)
+def test_keys_without_effect_are_warned_about(
+    tmp_path: Path, environ: Mapping[str, str], path: str | None
+) -> None:
+    warned = list(Settings.load(environ=environ, cwd=tmp_path).warnings())
+
+    assert [text.partition(":")[0] for text in warned] == ([path] if path else [])

@@ -1,0 +1,190 @@
+"""Refuses a start at which everybody could spend the operator's keys, or nobody could be served.
+
+The rules are about settings that are valid one by one. Values that are not valid are reported
+already, and absent here, except for the lists of keys, which hold the valid ones. A key is named by
+its fingerprint, an access key by its name.
+"""
+
+import ipaddress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from itertools import combinations
+from typing import Any
+
+from gemproxy.config.outbound import UnusableProxy, needs_socks, proxy_of_key
+from gemproxy.config.sources import problem
+from gemproxy.config.strength import ADVICE, LEAST, weakness
+from gemproxy.exchange.credential import is_api_key
+from gemproxy.pool.key import Key
+
+SHARED = "password"
+"""The name of the access key in ``access.password``."""
+
+OPEN = "open"
+"""The name of everybody where the pool is open."""
+
+_SOCKS = "aiohttp_socks"
+_FEW = 10
+_GUARDS = ("access.keys", "access.password")
+
+Values = Mapping[str, Any]
+Origins = Mapping[str, str]
+
+
+def access_keys(keys: Mapping[str, str], password: str) -> dict[str, str]:
+    """Return name -> access key of all access keys."""
+    return {**keys, **({SHARED: password} if password else {})}
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a server that listens on ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def start_problems(
+    values: Values, origins: Origins, stored: Collection[str], *, unsure: bool = False
+) -> Iterator[str]:
+    """Yield the problems of a start; ``stored`` are the projects of the keys in the directory.
+
+    ``unsure``: there are further keys, which have problems of their own.
+    """
+    keys = unsure or stored or values["pool.keys"] or values["pool.projects"]
+    mode = values.get("pool.mode") or ("pool" if keys else "passthrough")
+    yield from _public(mode, values, origins)
+    if mode != "passthrough":
+        yield from _pool(mode, values, origins, any_key=bool(keys))
+    if values.get("pool.mode") != "passthrough":
+        yield from _strength(values, origins)
+    yield from _access(values, origins)
+
+
+def pool_problems(values: Values, origins: Origins, stored: Collection[str]) -> Iterator[str]:
+    """Yield the problems of projects, which concern a command that manages keys too."""
+    yield from _projects(values, origins, stored)
+    yield from _proxies(values, origins)
+
+
+def _public(mode: str, values: Values, origins: Origins) -> Iterator[str]:
+    host = values.get("server.host", "localhost")
+    if is_loopback(host):
+        return
+    if mode != "pool" and not values.get("server.allow_passthrough_keys", True):
+        yield problem(
+            "server.host",
+            f"{host!r} lets other machines in, and gemproxy would serve whoever reaches it. "
+            "Listen on 127.0.0.1, or set server.allow_passthrough_keys to true to confirm "
+            "that every client brings its own Gemini key",
+            origins["server.host"],
+        )
+    if values.get("pool.open"):
+        yield problem(
+            "pool.open",
+            f"an open pool may listen on 127.0.0.1 only, and {host!r} lets other machines in. "
+            "Give each of them an access key in access.keys",
+            origins["pool.open"],
+        )
+
+
+def _pool(mode: str, values: Values, origins: Origins, *, any_key: bool) -> Iterator[str]:
+    if not any_key:
+        yield problem(
+            "pool.mode",
+            f"{mode!r} needs a Gemini key, and there is none: set GEMINI_API_KEYS or pool.keys, "
+            "or add one with gemproxy keys add",
+            origins["pool.mode"],
+        )
+    elif not any(values.get(path, "unsure") for path in (*_GUARDS, "pool.open")):
+        keys = (*values["pool.keys"], *_in_projects(values))
+        yield problem("access.keys", _unguarded(keys), origins["access.keys"])
+
+
+def _unguarded(keys: Sequence[Key]) -> str:
+    """Return why a pool of ``keys`` needs an access key, and what the operator may do."""
+    places = list(dict.fromkeys(f"{key.name} from {key.origin}" for key in keys))
+    more = f" and {len(places) - _FEW} more" if len(places) > _FEW else ""
+    shown = ", ".join(places[:_FEW]) + more
+    return (
+        f"none is set, so everybody who reaches gemproxy could spend the keys of the pool"
+        f" ({shown or 'in the data directory'}). Set PASSWORD or access.keys to {LEAST} random "
+        f"characters or more ({ADVICE}); or pool.open to true, on loopback only; or pool.mode to "
+        "passthrough, which leaves the keys unused"
+    )
+
+
+def _in_projects(values: Values) -> list[Key]:
+    return [key for keys in values["pool.projects"].values() for key in keys]
+
+
+def _each_access_key(values: Values) -> Iterator[tuple[str, str, str]]:
+    """Yield the path, the words for people and the key of each access key."""
+    for name, key in values.get("access.keys", {}).items():
+        yield "access.keys", f"the key of {name!r}", key
+    if values.get("access.password"):
+        yield "access.password", "it", values["access.password"]
+
+
+def _strength(values: Values, origins: Origins) -> Iterator[str]:
+    for path, who, key in _each_access_key(values):
+        why = None if is_api_key(key) else weakness(key)
+        if why is not None:
+            wanted = f"An access key is {LEAST} random characters or more; {ADVICE}"
+            yield problem(path, f"{who} {why}. {wanted}", origins[path])
+
+
+def _access(values: Values, origins: Origins) -> Iterator[str]:
+    """Yield access keys that are a Gemini key, or one another's."""
+    pool = {key.secret for key in (*values["pool.keys"], *_in_projects(values))}
+    each = list(_each_access_key(values))
+    for path, who, key in each:
+        if key in pool:
+            why = f"{who} is a key of the pool too; clients must not know those. {ADVICE}"
+            yield problem(path, why, origins[path])
+        elif is_api_key(key):
+            why = f"{who} looks like a Gemini key; an access key is one of your own. {ADVICE}"
+            yield problem(path, why, origins[path])
+    for (_, one, first), (path, two, second) in combinations(each, 2):
+        if first == second:
+            yield problem(path, f"{two} is the same as {one}", origins[path])
+    taken = {SHARED, OPEN} if values.get("access.password") else {OPEN}
+    for name in sorted(values.get("access.keys", {}).keys() & taken):
+        why = f"{name!r} names another caller already; use another name"
+        yield problem("access.keys", why, origins["access.keys"])
+
+
+def _projects(values: Values, origins: Origins, stored: Collection[str]) -> Iterator[str]:
+    projects = values["pool.projects"]
+    homes: dict[str, list[str]] = {}
+    for name, keys in projects.items():
+        for key in keys:
+            homes.setdefault(key.name, []).append(name)
+    for key_name, names in homes.items():
+        if len(names) > 1:
+            why = f"the key {key_name} is in several projects: {', '.join(map(repr, names))}"
+            yield problem("pool.projects", why, origins["pool.projects"])
+    own = {key.project for key in values["pool.keys"] if key.name not in homes}
+    known = {*projects, *own, *stored}
+    for path in ("pool.weights", "pool.proxies"):
+        for name in values.get(path, {}):
+            if name not in known:
+                why = f"no project is called {name!r}; there are {_list(known)}"
+                yield problem(path, why, origins[path])
+
+
+def _list(names: Collection[str]) -> str:
+    shown = ", ".join(map(repr, sorted(names)[:_FEW]))
+    return (shown + (" and more" if len(names) > _FEW else "")) or "none"
+
+
+def _proxies(values: Values, origins: Origins) -> Iterator[str]:
+    for name, url in values.get("pool.proxies", {}).items():
+        try:
+            proxy_of_key(url)
+        except UnusableProxy as error:
+            yield problem("pool.proxies", f"of project {name!r}: {error}", origins["pool.proxies"])
+        else:
+            if needs_socks(url) and find_spec(_SOCKS) is None:
+                why = f"the proxy of project {name!r} needs SOCKS: pip install 'gemproxy[socks]'"
+                yield problem("pool.proxies", why, origins["pool.proxies"])
