@@ -1,4 +1,4 @@
-"""What one project has: its files, caches, batches and interactions, its tokens and sessions.
+"""What one project has: files, caches, batches, interactions, Live sessions, tokens of both kinds.
 
 Without projects everything belongs to one nameless project, and names that do not exist are refused
 by the API that they belong to. With projects every name in path and body must be the project's own;
@@ -10,6 +10,7 @@ import attrs
 from gemproxy.chaos.files import Files
 from gemproxy.chaos.frames import project_of
 from gemproxy.chaos.interactions import Interactions
+from gemproxy.chaos.live import Sessions
 from gemproxy.chaos.naming import names_in, tokens_in
 from gemproxy.chaos.refusals import BAD_CONTINUATION, NO_CACHE, NO_ENTITY, Refusal, no_file
 from gemproxy.chaos.resources import Resources
@@ -24,6 +25,7 @@ class Belongings:
     files: Files
     resources: Resources
     interactions: Interactions
+    sessions: Sessions
 
     def has(self, name: str) -> bool:
         """Return whether the project has a name such as ``files/abc``."""

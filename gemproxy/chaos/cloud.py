@@ -84,18 +84,21 @@ class Cloud:
         """Return the project of a key, None if there is none."""
         return next((project for project in self.projects if key in project.keys), None)
 
-    def admit(self, request: Request) -> tuple[Arrival, Refusal | None]:
-        """Record a request and judge its credential; raise api.Refused where there is not one."""
+    def admit(self, request: Request, issuer: str = "") -> tuple[Arrival, Refusal | None]:
+        """Record a request and judge its credential; raise api.Refused where there is not one.
+
+        ``issuer`` is the project of a token that stands in place of a key.
+        """
         key = _key_of(request)
         owner = self.owner(key)
-        name = owner.name if owner is not None else ""
+        name = owner.name if owner is not None else issuer
         model = model_of(request)
         arrival = Arrival(key, name, request.method, request.path, model, self.now())
         if self.record:
             self.log.append(arrival)
         if not request.path.endswith(("/chat/completions", "/embeddings", "/openai/models")):
             check_credential(request)
-        refusal = self._ordered(arrival) or (_unknown(key) if owner is None else None)
+        refusal = self._ordered(arrival) or (None if name else _unknown(key))
         return arrival, None if refusal is None else self.note(arrival, refusal)
 
     def count(self, arrival: Arrival, request: Request) -> Refusal | None:

@@ -20,6 +20,7 @@ import attrs
 
 from gemproxy.chaos.api import (
     Refused,
+    check_credential,
     checked_route,
     error_reply,
     framing_of,
@@ -40,6 +41,7 @@ from gemproxy.chaos.projects import Project
 from gemproxy.chaos.resources import Resources
 from gemproxy.chaos.script import Conversation, Plan, Script, Stage
 from gemproxy.chaos.tenants import Tenants
+from gemproxy.chaos.websocket import asks_for_websocket
 from gemproxy.chaos.wire import BadRequest, Request, close, perform, read_request, reset
 
 DEFAULT_MODEL = "gemini-chaos"
@@ -233,6 +235,9 @@ class ChaosServer:
                 reply = error_reply(400, str(exc), Framing(Style.UNARY))
                 await perform(deliver(reply, None, Wiring()), writer)
                 return
+            if asks_for_websocket(request):
+                await self._hold(request, reader, writer)
+                return
             next_byte = asyncio.create_task(reader.read(1))
             try:
                 how = await _unless_gone(next_byte, self._respond(request, writer))
@@ -241,6 +246,21 @@ class ChaosServer:
                 first = await next_byte
             finally:
                 await _end(next_byte)
+
+    async def _hold(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Hold a Live session to its end."""
+        if self.record:
+            self.requests.append(request)
+        self._announce()
+        try:
+            mine = self._tenants.enter(request)
+            check_credential(request)
+        except Refused as refusal:
+            await perform(self._refused(request, refusal), writer)
+            return
+        await mine.sessions.serve(request, reader, writer)
 
     async def _respond(self, request: Request, writer: asyncio.StreamWriter) -> Close:
         if self.record:
@@ -280,7 +300,11 @@ class ChaosServer:
             of_files = mine.files.answer(request)
             if of_files is not None:
                 return _steps(of_files), None
-            kept = mine.resources.answer(request) or OpenAI(tuple(self._models())).answer(request)
+            kept = (
+                mine.resources.answer(request)
+                or mine.sessions.answer(request)
+                or OpenAI(tuple(self._models())).answer(request)
+            )
             if kept is not None:
                 return self._kept(request, kept), None
             of_interactions = mine.interactions.answer(request)
@@ -288,12 +312,15 @@ class ChaosServer:
                 return of_interactions, None
             route = checked_route(request, self.stage.has_script)
         except Refused as refusal:
-            if refusal.violation:
-                self.violations.append(refusal.message)
-            return _steps(refusal.reply(framing_of(request, route_of(request)))), None
+            return self._refused(request, refusal), None
         if not route.generates:
             return _steps(unary_reply(route, request, self._models())), None
         return self._generation(request, route.model, mine.project)
+
+    def _refused(self, request: Request, refusal: Refused) -> Iterable[Step]:
+        if refusal.violation:
+            self.violations.append(refusal.message)
+        return _steps(refusal.reply(framing_of(request, route_of(request))))
 
     def _generation(
         self, request: Request, model: str, project: str

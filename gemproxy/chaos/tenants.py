@@ -15,9 +15,11 @@ from gemproxy.chaos.belongings import Belongings
 from gemproxy.chaos.cloud import Cloud
 from gemproxy.chaos.files import Files
 from gemproxy.chaos.interactions import Interactions
+from gemproxy.chaos.live import Sessions
 from gemproxy.chaos.refusals import FORBIDDEN, NO_ENTITY
 from gemproxy.chaos.resources import Resources
 from gemproxy.chaos.script import Script
+from gemproxy.chaos.websocket import asks_for_websocket
 from gemproxy.chaos.wire import Request
 
 
@@ -48,7 +50,8 @@ class Tenants:
         self, name: str, files: Iterator[int], others: Iterator[int], made: dict[str, int]
     ) -> Belongings:
         interactions = Interactions(self.scripts, self.seed, made=made)
-        return Belongings(name, Files(numbers=files), Resources(numbers=others), interactions)
+        resources, sessions = Resources(numbers=others), Sessions(name, numbers=others)
+        return Belongings(name, Files(numbers=files), resources, interactions, sessions)
 
     def enter(self, request: Request) -> Belongings:
         """Return what a request may touch; raise Refused."""
@@ -57,7 +60,7 @@ class Tenants:
         begun = self._upload(request)
         if begun is not None and not request.values("x-goog-api-key"):
             return begun
-        arrival, refusal = self.cloud.admit(request)
+        arrival, refusal = self.cloud.admit(request, self._issuer(request))
         if refusal is not None:
             raise Refused.by(refusal)
         belongings = self.by_project[arrival.project]
@@ -67,6 +70,13 @@ class Tenants:
         if refusal is not None:
             raise Refused.by(self.cloud.note(arrival, refusal))
         return belongings
+
+    def _issuer(self, request: Request) -> str:
+        """Return the project whose token a request has in place of a key; empty for a key."""
+        token = request.header("authorization").partition(" ")[2]
+        of_live = asks_for_websocket(request)
+        projects = self.by_project.values() if of_live else ()
+        return next((one.project for one in projects if token in one.sessions.tokens), "")
 
     def _upload(self, request: Request) -> Belongings | None:
         """Return the project that began the upload of a request, None for any other request."""
