@@ -1,4 +1,4 @@
-"""What one project has: files, caches, batches, interactions, Live sessions, tokens of both kinds.
+"""What one project has: files, caches, batches, interactions, stores, Live sessions and tokens.
 
 Without projects everything belongs to one nameless project, and names that do not exist are refused
 by the API that they belong to. With projects every name in path and body must be the project's own;
@@ -14,6 +14,7 @@ from gemproxy.chaos.live import Sessions
 from gemproxy.chaos.naming import names_in, tokens_in
 from gemproxy.chaos.refusals import BAD_CONTINUATION, NO_CACHE, NO_ENTITY, Refusal, no_file
 from gemproxy.chaos.resources import Resources
+from gemproxy.chaos.stores import Stores
 from gemproxy.chaos.wire import Request
 
 
@@ -26,6 +27,7 @@ class Belongings:
     resources: Resources
     interactions: Interactions
     sessions: Sessions
+    stores: Stores
 
     def has(self, name: str) -> bool:
         """Return whether the project has a name such as ``files/abc``."""
@@ -34,6 +36,8 @@ class Belongings:
             return key in self.files.files
         if collection == "interactions":
             return key in self.interactions.stored
+        if collection == "fileSearchStores":
+            return name in self.stores.kept
         return name in self.resources.caches or name in self.resources.batches
 
     def refusal(self, request: Request) -> Refusal | None:

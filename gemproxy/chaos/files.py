@@ -25,6 +25,7 @@ import attrs
 
 from gemproxy.chaos.api import Refused, check_credential, json_reply
 from gemproxy.chaos.delivery import Reply
+from gemproxy.chaos.paging import page
 from gemproxy.chaos.wire import Request
 from gemproxy.core.repair.request import look_up
 
@@ -36,6 +37,7 @@ _FILE = re.compile(
     r"(?P<base>.*)/(?P<version>v\d\w*)/files(?:/(?P<id>[^/:]+)(?P<method>:download)?)?$"
 )
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_PAGE = 10
 _CREATED = "2026-01-01T00:00:00Z"
 _EXPIRES = "2026-01-03T00:00:00Z"
 
@@ -119,12 +121,8 @@ class Files:
         return self.files[name]
 
     def _list(self, request: Request) -> Reply:
-        files = list(self.files.values())
-        size = int(request.query.get("pageSize", "10"))
-        begin = int(request.query.get("pageToken", "0"))
-        page = [file.resource for file in files[begin : begin + size]]
-        more = {"nextPageToken": str(begin + size)} if begin + size < len(files) else {}
-        return json_reply({"files": page, **more})
+        resources = [file.resource for file in self.files.values()]
+        return json_reply(page(request, "files", resources, _PAGE))
 
     def _upload(self, request: Request, home: str) -> Reply:
         upload_id = request.query.get("upload_id")

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 from gemproxy.chaos.wire import Request
 
-OWNED = ("files", "cachedContents", "batches", "interactions")
+OWNED = ("files", "cachedContents", "batches", "interactions", "fileSearchStores")
 _NAME = re.compile(rf"(?:^|/)((?:{'|'.join(OWNED)})/[^/:?]+)")
-_FIELDS = frozenset({"fileuri", "uri", "cachedcontent", "filename"})
+_FIELDS = frozenset({"fileuri", "uri", "cachedcontent", "filename", "filesearchstorenames"})
 _INTERACTION = "previousinteractionid"
 _TOKEN = "continuationtoken"  # noqa: S105 - the name of a field
 

@@ -18,6 +18,7 @@ import attrs
 from gemproxy.chaos.api import Refused, check_credential, json_reply, prompt_tokens
 from gemproxy.chaos.conversation import texts_of, turns_of
 from gemproxy.chaos.delivery import Reply
+from gemproxy.chaos.paging import page
 from gemproxy.chaos.wire import Request
 
 Json = dict[str, Any]
@@ -28,6 +29,7 @@ _KEPT = re.compile(
 _METHOD = re.compile(
     r"/v\d\w*/models/(?P<model>[^/:]+):(?P<method>batchGenerateContent|embedContent|batchEmbedContents)$"
 )
+_PAGE = 50
 _CREATED = "2026-01-01T00:00:00Z"
 _EXPIRES = "2026-01-01T01:00:00Z"
 _DIMENSIONS = 8
@@ -90,9 +92,9 @@ class Resources:
 
     def _collection(self, kind: str, request: Request) -> Mapping[str, Any]:
         if request.method == "GET" and kind == "batches":
-            return {"operations": list(self.batches.values())}
+            return page(request, "operations", list(self.batches.values()), _PAGE)
         if request.method == "GET":
-            return {"cachedContents": list(self.caches.values())}
+            return page(request, "cachedContents", list(self.caches.values()), _PAGE)
         if request.method != "POST" or kind == "batches":
             raise Refused(404, "The requested URL was not found on this server.")
         asked = request.document

@@ -302,6 +302,7 @@ class ChaosServer:
                 return _steps(of_files), None
             kept = (
                 mine.resources.answer(request)
+                or mine.stores.answer(request)
                 or mine.sessions.answer(request)
                 or OpenAI(tuple(self._models())).answer(request)
             )

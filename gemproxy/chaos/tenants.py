@@ -19,6 +19,7 @@ from gemproxy.chaos.live import Sessions
 from gemproxy.chaos.refusals import FORBIDDEN, NO_ENTITY
 from gemproxy.chaos.resources import Resources
 from gemproxy.chaos.script import Script
+from gemproxy.chaos.stores import Stores
 from gemproxy.chaos.websocket import asks_for_websocket
 from gemproxy.chaos.wire import Request
 
@@ -50,8 +51,14 @@ class Tenants:
         self, name: str, files: Iterator[int], others: Iterator[int], made: dict[str, int]
     ) -> Belongings:
         interactions = Interactions(self.scripts, self.seed, made=made)
-        resources, sessions = Resources(numbers=others), Sessions(name, numbers=others)
-        return Belongings(name, Files(numbers=files), resources, interactions, sessions)
+        return Belongings(
+            name,
+            Files(numbers=files),
+            Resources(numbers=others),
+            interactions,
+            Sessions(name, numbers=others),
+            Stores(numbers=others),
+        )
 
     def enter(self, request: Request) -> Belongings:
         """Return what a request may touch; raise Refused."""

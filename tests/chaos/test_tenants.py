@@ -74,6 +74,7 @@ async def test_no_two_projects_give_the_same_name_and_lists_show_ones_own() -> N
         ("/v1/cachedContents", {"model": "models/m"}, ""),
         ("/v1/models/m:batchGenerateContent", {"batch": {}}, ""),
         ("/v1/interactions", {"model": "m", "input": "Hello"}, "interactions/"),
+        ("/v1/fileSearchStores", {"displayName": "mine"}, ""),
     ],
 )
 async def test_other_resources_are_their_projects_alone(
