@@ -1,15 +1,45 @@
 """The pool: picks a key for each attempt, and learns from the outcome.
 
-The interface; see the docstrings of the classes.
+An attempt that is bound goes to its project. A conversation that has an answer goes to its home,
+and what creates names to the caller's home. Otherwise, and where a home cannot serve, the strategy
+decides (``roster``). The keys of a project take turns.
+
+The outcome teaches by ``blame``: only what is the key's fault does. A quota is the affair of
+project and model (``rests``); anything else makes the key sick (``sickness``). When nobody can
+serve, one attempt an hour may try a project that rests for the day.
+
+Time is an argument, in seconds of the Unix clock.
 """
 
-from collections.abc import Iterable, Mapping
+import collections
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import attrs
+from yarl import URL
 
+from gemproxy.core.repair.blame import Fault, blame
+from gemproxy.core.repair.verdict import error_status
+from gemproxy.pool.ailment import ailment_of
+from gemproxy.pool.homes import Homes
+from gemproxy.pool.journal import Journal
 from gemproxy.pool.key import Key, Limits, Project
-from gemproxy.pool.state import Change
+from gemproxy.pool.pacific import day_of
+from gemproxy.pool.place import Place
+from gemproxy.pool.quota import is_quota, quota_of
+from gemproxy.pool.rests import Rests, Try
+from gemproxy.pool.roster import Roster, Seat
+from gemproxy.pool.sickness import Sicknesses
+from gemproxy.pool.standing import Standing, standing_of
+from gemproxy.pool.state import Change, Rest, Sickness, Spent, Why
+from gemproxy.pool.window import Slot
+
+ROSTERS = 128
+"""Models without limits whose rosters are kept: their names come from clients."""
+_ERRORS = 400
+_NO_LIMITS = Limits()
 
 
 @attrs.frozen
@@ -17,10 +47,12 @@ class Wish:
     """An attempt for which a key is wanted.
 
     ``model`` is empty for what no quota of a model counts. ``project`` is the only one that may
-    serve, None for any. ``opening`` identifies the conversation: (of the first turn, and of the
-    first answer if there is one); None for what is no conversation. ``caller`` is the access key,
-    whose home project gets what creates names. ``tokens`` estimates those of the prompt. ``tried``
-    holds the keys (fingerprints) that this request has had already.
+    serve, None for any. ``opening`` identifies the conversation (``pool.opening``): hashes of the
+    first turn, and of the first answer if there is one; empty for what is no conversation.
+    ``caller`` is the access key, whose home project gets what creates names; empty for what creates
+    none. ``tokens`` estimates those of the prompt. ``tried`` holds the keys (fingerprints) that
+    this request has had already; they come last. ``avoiding`` holds the outbound proxies that were
+    refused for their location (None: the one of all requests); keys behind them do not serve.
     """
 
     model: str = ""
@@ -28,16 +60,27 @@ class Wish:
     opening: tuple[bytes, ...] = ()
     caller: str = ""
     tokens: int = 0
-    tried: frozenset[str] = frozenset()
+    tried: AbstractSet[str] = frozenset()
+    avoiding: AbstractSet[URL | None] = frozenset()
 
 
 @attrs.define(eq=False)
 class Pick:
-    """A key that was picked, until the pool hears of its outcome."""
+    """A key that was picked, until the pool hears of its outcome.
+
+    ``at`` is the time of the pick. ``probe``: the project rests, and this attempt tries it. The
+    other fields are the pool's own.
+    """
 
     key: Key
     model: str
     tokens: int
+    at: float
+    probe: bool
+    roster: Roster = attrs.field(repr=False)
+    seat: Seat = attrs.field(repr=False)
+    slot: Slot | None = attrs.field(default=None, repr=False)
+    counted: bool = attrs.field(default=False, init=False)
 
 
 @attrs.frozen
@@ -54,6 +97,13 @@ class Outcome:
     retry_after: float | None = None
     tokens: int | None = None
 
+    @property
+    def refused_with(self) -> int | None:
+        """The status of the refusal, None for a success and for no answer."""
+        if self.status is None or self.status >= _ERRORS:
+            return self.status
+        return None if self.error is None else error_status(self.error)
+
 
 @attrs.frozen
 class Nobody:
@@ -69,28 +119,335 @@ class Nobody:
 
 @attrs.define(eq=False)
 class Pool:
-    """Projects, their keys, and what is known of them."""
+    """Projects, their keys, and what is known of them.
+
+    ``limits`` has the known limits by model; they are divided among ``workers`` processes.
+    """
 
     projects: Iterable[Project]
     strategy: str = "least_used"
     limits: Mapping[str, Limits] = attrs.field(factory=dict)
     workers: int = 1
+    _places: dict[str, Place] = attrs.field(factory=dict, init=False)
+    _of_key: dict[str, Place] = attrs.field(factory=dict, init=False)
+    _limited: dict[str, Roster] = attrs.field(factory=dict, init=False)
+    _rosters: collections.OrderedDict[str, Roster] = attrs.field(
+        factory=collections.OrderedDict, init=False
+    )
+    _rests: Rests = attrs.field(factory=Rests, init=False)
+    _sick: Sicknesses = attrs.field(factory=Sicknesses, init=False)
+    _homes: Homes = attrs.field(factory=Homes, init=False)
+    _journal: Journal = attrs.field(factory=Journal, init=False)
+    _ways: set[URL | None] = attrs.field(factory=set, init=False)
+    _loaded: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._take(self.projects)
 
     def pick(self, wish: Wish, now: float) -> Pick | Nobody:
         """Return the key for an attempt."""
-        raise NotImplementedError
+        roster = self._roster(wish.model, now)
+        seat, probe = self._seat(roster, wish, now), False
+        if seat is None and not wish.tried:
+            seat = self._to_probe(roster, wish, now)
+            probe = seat is not None
+        key = None if seat is None else seat.place.take(wish.tried, wish.avoiding)
+        if seat is None or key is None:
+            return self._nobody(roster, wish, now)
+        if probe:
+            self._journal.note(self._rests.probed(key.project, wish.model, now))
+        roster.take(seat)
+        slot = None if seat.window is None else seat.window.take(wish.tokens)
+        if wish.opening:
+            news = self._homes.settle(wish.opening[-1], key.project, now)
+            if news is not None:
+                self._journal.note(news)
+        return Pick(key, wish.model, wish.tokens, now, probe, roster, seat, slot)
 
     def answered(self, pick: Pick, now: float) -> None:
         """Note that the head of the answer has come: the upstream has counted the request."""
+        if pick.counted:
+            return
+        pick.counted = True
+        pick.roster.counted(pick.seat)
+        if pick.slot is not None and pick.seat.window is not None:
+            pick.seat.window.timed(pick.slot, now)
+        if pick.model in self.limits:
+            self._journal.spent(pick.key.project, pick.model, day_of(now).name)
 
     def over(self, pick: Pick, outcome: Outcome, now: float) -> None:
         """Learn from the outcome of an attempt. Called once for each pick."""
-        raise NotImplementedError
+        self._count(pick, outcome, now)
+        refused = outcome.refused_with
+        if refused is not None:
+            if blame(refused, outcome.error) is Fault.KEY:
+                self._refused(pick, refused, outcome, now)
+        elif outcome.status is not None:
+            self._served(pick, now)
 
     def changes(self) -> list[Change]:
         """Return what was learnt since the last call."""
-        raise NotImplementedError
+        return self._journal.take()
 
     def apply(self, changes: Iterable[Change], now: float) -> None:
-        """Take in what other processes, or this one before its restart, have learnt."""
-        raise NotImplementedError
+        """Take in what other processes, or this one before its restart, have learnt.
+
+        The first call brings what was known before this process began.
+        """
+        for change in changes:
+            if isinstance(change, Rest):
+                if self._rests.put(change) and change.until <= now:
+                    self._wake(change.project, change.model)
+            elif isinstance(change, Sickness):
+                if self._sick.put(change):
+                    self._follow(change)
+            elif isinstance(change, Spent):
+                self._spent(change, now)
+            else:
+                self._homes.put(change)
+        self._loaded = True
+
+    def replace(self, projects: Iterable[Project]) -> None:
+        """Take other projects and keys; what is known of those that stay is kept."""
+        places, keys = self._places.keys(), self._of_key.keys()
+        self._take(projects)
+        self._rests.forget(places - self._places.keys())
+        self._sick.forget(keys - self._of_key.keys())
+
+    def clear(self, name: str, now: float) -> int:
+        """End the rests and the sickness of a project, or of a key (by fingerprint).
+
+        The rests of a key are those of its project. Returns how many were ended.
+        """
+        place = self._places.get(name)
+        keys = [name] if place is None else [key.name for key in place.project.keys]
+        place = place or self._of_key.get(name)
+        if place is None:
+            return 0
+        sick = [key for key in keys if self._sick.is_sick(key)]
+        for key in sick:
+            self._learn(self._sick.end(key, now))
+        resting = [rest for rest in self._rests.all_of(place.name) if rest.until > now]
+        for rest in resting:
+            self._journal.note(self._rests.end(rest, now))
+            self._wake(rest.project, rest.model)
+        return len(sick) + len(resting)
+
+    def due(self, now: float) -> list[Key]:
+        """Return the sick keys that are to be checked."""
+        names = {sickness.key for sickness in self._sick.sick() if sickness.again_at <= now}
+        places = {place.name: place for name in names if (place := self._of_key.get(name))}
+        keys = (key for place in places.values() for key in place.project.keys)
+        return [key for key in keys if key.name in names]
+
+    def checked(self, key: str, outcome: Outcome, now: float) -> None:
+        """Learn from the check of a sick key (by fingerprint): a request that costs nothing.
+
+        A key that is refused for a quota is well. A check that says nothing of the key, because the
+        service failed or the location is refused, is made again.
+        """
+        sickness = self._sick.get(key)
+        if sickness is None or sickness.why is None:
+            return
+        refused = outcome.refused_with
+        if outcome.status is None:
+            change = self._sick.put_off(sickness, now)
+        elif refused is None:
+            change = self._sick.passed(sickness, now)
+        elif blame(refused, outcome.error) is not Fault.KEY:
+            change = self._sick.put_off(sickness, now)
+        elif is_quota(refused, outcome.error):
+            change = self._sick.passed(sickness, now)
+        else:
+            change = self._sick.fell(key, ailment_of(refused, outcome.error), now)
+        self._learn(change)
+
+    def standing(self, now: float) -> list[Standing]:
+        """Return how each key stands."""
+        rests = {
+            name: tuple(rest for rest in self._rests.all_of(name) if rest.until > now)
+            for name in self._places
+        }
+        return [
+            standing_of(key, self._sick.get(key.name), rests[place.name])
+            for place in self._places.values()
+            for key in place.project.keys
+        ]
+
+    def has_detour(self, proxy: URL | None) -> bool:
+        """Return whether a key goes out on another way than by ``proxy``."""
+        return any(way != proxy for way in self._ways)
+
+    def _take(self, projects: Iterable[Project]) -> None:
+        """Take projects and their keys."""
+        sick = {sickness.key for sickness in self._sick.sick()}
+        self.projects = tuple(projects)
+        self._places = {project.name: Place.of(project, sick) for project in self.projects}
+        keys = [(key, place) for place in self._places.values() for key in place.project.keys]
+        self._of_key = {key.name: place for key, place in keys}
+        self._ways = {key.proxy for key, _ in keys}
+        weighted = self.strategy == "weighted"
+        self._homes.replace({p.name: p.weight if weighted else 1.0 for p in self.projects})
+        for roster in (*self._limited.values(), *self._rosters.values()):
+            roster.replace(self._places.values())
+
+    def _roster(self, model: str, now: float) -> Roster:
+        """Return the roster of a model as of now; that of a model without limits may be new."""
+        roster = self._limited.get(model) or self._rosters.get(model)
+        if roster is None:
+            roster = self._made(model, now)
+        elif model in self._rosters:
+            self._rosters.move_to_end(model)
+        roster.at(now)
+        return roster
+
+    def _made(self, model: str, now: float) -> Roster:
+        limits = self.limits.get(model, _NO_LIMITS)
+        roster = Roster(model, self.strategy, limits, self.workers, self._rests, day_of(now))
+        roster.replace(self._places.values())
+        if model in self.limits:
+            self._limited[model] = roster
+        else:
+            self._rosters[model] = roster
+            if len(self._rosters) > ROSTERS:
+                self._rosters.popitem(last=False)
+            self._rests.sweep(now)
+        return roster
+
+    def _seat(self, roster: Roster, wish: Wish, now: float) -> Seat | None:
+        """Return the seat of a project that can serve."""
+        if wish.avoiding:
+            able = self._on_other_ways(roster, wish, now)
+            return min(able, key=_order, default=None)
+        for project in self._preferred(wish):
+            seat = roster.seats.get(project)
+            if seat is None or roster.free_at(seat, wish.tokens, now) > now:
+                continue
+            if wish.project is not None or seat.place.has_other(wish.tried):
+                return seat
+        return roster.first(wish.tokens, wish.tried, now) if wish.project is None else None
+
+    def _preferred(self, wish: Wish) -> Sequence[str]:
+        """Return the projects that come before those of the strategy; a bound one is the only."""
+        if wish.project is not None:
+            return (wish.project,)
+        if len(wish.opening) > 1:
+            return self._homes.of_conversation(wish.opening)
+        return self._homes.of_caller(wish.caller) if wish.caller and not wish.opening else ()
+
+    def _on_other_ways(self, roster: Roster, wish: Wish, now: float) -> Iterator[Seat]:
+        """Yield the seats of projects that can serve by other proxies than those to avoid."""
+        for name, seat in roster.seats.items():
+            if wish.project in (None, name) and roster.free_at(seat, wish.tokens, now) <= now:
+                ways = (key.proxy for key in seat.place.well if key.name not in wish.tried)
+                if any(way not in wish.avoiding for way in ways):
+                    yield seat
+
+    def _to_probe(self, roster: Roster, wish: Wish, now: float) -> Seat | None:
+        """Return the seat of a project that rests for long, and may be tried."""
+        if wish.avoiding:
+            return None
+        due = self._rests.probes(wish.model, now)
+        seats = (roster.seats[name] for name in due if wish.project in (None, name))
+        able = (s for s in seats if roster.free_at(s, wish.tokens, now, resting=False) <= now)
+        return min(able, key=_order, default=None)
+
+    def _nobody(self, roster: Roster, wish: Wish, now: float) -> Nobody:
+        """Return why nobody can serve."""
+        if wish.avoiding:
+            return Nobody(None)
+        if wish.project is None:
+            well = any(place.well for place in self._places.values())
+            until = roster.until(wish.tokens, now)
+        else:
+            seat = roster.seats.get(wish.project)
+            well = seat is not None and bool(seat.place.well)
+            until = math.inf if seat is None else roster.free_at(seat, wish.tokens, now)
+        if until < math.inf:
+            return Nobody(until)
+        return Nobody(None, sick=not well, absent=well)
+
+    def _count(self, pick: Pick, outcome: Outcome, now: float) -> None:
+        """Note what the upstream has counted of an attempt that is over."""
+        if outcome.status is not None:
+            self.answered(pick, now)
+        roster, seat, slot, window = pick.roster, pick.seat, pick.slot, pick.seat.window
+        if not pick.counted:
+            roster.uncounted(seat)
+            if slot is not None and window is not None:
+                window.timed(slot, now)
+        elif outcome.tokens is not None and slot is not None and window is not None:
+            window.correct(slot, outcome.tokens, now)
+            roster.wake(seat)
+        succeeded = outcome.status is not None and outcome.refused_with is None
+        if succeeded and pick.model not in self.limits:
+            self._journal.spent(pick.key.project, pick.model, day_of(now).name)
+
+    def _refused(self, pick: Pick, status: int, outcome: Outcome, now: float) -> None:
+        """Learn from a refusal that is the key's fault."""
+        place = self._places.get(pick.key.project)
+        if place is None:
+            return
+        if is_quota(status, outcome.error):
+            quota = quota_of(outcome.error, outcome.retry_after)
+            rest = self._rests.refused(_try_of(pick), quota, now)
+            if rest is not None:
+                self._journal.note(rest)
+            return
+        why = ailment_of(status, outcome.error)
+        keys = place.project.keys if why is Why.BILLING else (pick.key,)
+        for key in keys:
+            known = self._sick.get(key.name)
+            if known is None or (known.why is None and known.at <= pick.at):
+                self._learn(self._sick.fell(key.name, why, now))
+
+    def _served(self, pick: Pick, now: float) -> None:
+        """Learn from a success."""
+        project, model = pick.key.project, pick.model
+        ended = self._rests.served(_try_of(pick), now)
+        if ended is not None:
+            self._journal.note(ended)
+            self._wake(project, model)
+        known = self._sick.get(pick.key.name)
+        if known is not None and known.why is None and known.at <= pick.at:
+            self._learn(self._sick.end(pick.key.name, now))
+
+    def _spent(self, spent: Spent, now: float) -> None:
+        """Take in the count of a day."""
+        if spent.day != day_of(now).name or spent.project not in self._places:
+            return
+        unsent = self._journal.unsent(spent.project, spent.model, spent.day)
+        roster = self._roster(spent.model, now)
+        roster.spent(spent.project, spent.requests + unsent, before=not self._loaded)
+
+    def _learn(self, change: Sickness) -> None:
+        """Act on a change of a key's health, and note it."""
+        self._journal.note(change)
+        self._follow(change)
+
+    def _follow(self, change: Sickness) -> None:
+        """Take a key out of its project, or put it back."""
+        place = self._of_key.get(change.key)
+        if place is None:
+            return
+        if change.why is not None:
+            place.fell(change.key)
+            return
+        place.recovered(change.key)
+        for model in (*self._limited, *self._rosters):
+            self._wake(place.name, model)
+
+    def _wake(self, project: str, model: str) -> None:
+        """Have a project considered again that may be able to serve."""
+        roster = self._limited.get(model) or self._rosters.get(model)
+        seat = None if roster is None else roster.seats.get(project)
+        if roster is not None and seat is not None:
+            roster.wake(seat)
+
+
+def _try_of(pick: Pick) -> Try:
+    return Try(pick.key.project, pick.model, pick.at, pick.probe)
+
+
+def _order(seat: Seat) -> tuple[float, int]:
+    return seat.score, seat.turn

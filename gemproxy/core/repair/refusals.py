@@ -91,28 +91,41 @@ class Refusals:
 def lasts(error: Mapping[str, Any] | None) -> bool:
     """Return whether no wait of seconds helps: the quota is for a day or longer, or is 0.
 
-    Google names it in QuotaFailure (``GenerateRequestsPerDayPerProjectPerModel-FreeTier``,
-    quotaValue 0) and in ErrorInfo (``quota_unit`` 1/d/{project}), and writes ``limit: 0`` in the
-    message for a model that is not in the caller's tier.
+    Google names it in QuotaFailure (``GenerateRequestsPerDayPerProjectPerModel-FreeTier``) and in
+    ErrorInfo (``quota_unit`` 1/d/{project}).
     """
-    error = error or {}
-    message = str(error.get("message", ""))
-    if _OF_NOTHING.search(message) or _FOR_LONG.search(message):
-        return True
-    return any(map(_is_long, _quotas(error)))
+    return is_nothing(error) or names_quota(error, _FOR_LONG)
 
 
-def _quotas(error: Mapping[str, Any]) -> Iterator[object]:
-    """Yield the texts in an error that name a quota."""
+def is_nothing(error: Mapping[str, Any] | None) -> bool:
+    """Return whether the quota is 0: the model is not in the caller's tier.
+
+    Google gives it as the quotaValue of QuotaFailure, or writes ``limit: 0`` in the message.
+    """
+    return _OF_NOTHING.search(_message(error)) is not None or any(map(_is_zero, _quotas(error)))
+
+
+def names_quota(error: Mapping[str, Any] | None, pattern: re.Pattern[str]) -> bool:
+    """Return whether the message, or the name of a quota in the details, matches ``pattern``."""
+    named = (str(quota.get(name, "")) for quota in _quotas(error) for name in _NAMES)
+    return pattern.search(_message(error)) is not None or any(map(pattern.search, named))
+
+
+def _message(error: Mapping[str, Any] | None) -> str:
+    return str((error or {}).get("message", ""))
+
+
+def _quotas(error: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects in an error that name a quota."""
     for failure in details_of(error, "QuotaFailure"):
         violations = failure.get("violations")
-        yield from violations if isinstance(violations, list) else []
+        listed = violations if isinstance(violations, list) else []
+        yield from (violation for violation in listed if isinstance(violation, dict))
     for info in details_of(error, "ErrorInfo"):
-        yield info.get("metadata")
+        metadata = info.get("metadata")
+        if isinstance(metadata, dict):
+            yield metadata
 
 
-def _is_long(quota: object) -> bool:
-    if not isinstance(quota, dict):
-        return False
-    value = quota.get("quotaValue", quota.get("quota_limit_value"))
-    return str(value) == "0" or any(_FOR_LONG.search(str(quota.get(name, ""))) for name in _NAMES)
+def _is_zero(quota: Mapping[str, Any]) -> bool:
+    return str(quota.get("quotaValue", quota.get("quota_limit_value"))) == "0"
