@@ -8,8 +8,11 @@
     |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
     |- Encoded                    415 INVALID_ARGUMENT      a body that must be read is compressed
     |- Busy                       503 UNAVAILABLE           a limit on concurrency was exceeded
-    |- Exhausted                  429 RESOURCE_EXHAUSTED    all keys that could serve rest
-    |- NoKey                      503 UNAVAILABLE           no key of the pool can serve
+    |- Unserved                   503 UNAVAILABLE           no key of the pool serves this request
+    |  |- NoKey                   503 UNAVAILABLE           all keys that could serve are sick
+    |  |- KeyRefused              503 UNAVAILABLE           a key was refused, and the body is gone
+    |  |- Exhausted               429 RESOURCE_EXHAUSTED    all keys that could serve rest
+    |  `- LocationRefused         400 FAILED_PRECONDITION   Google does not serve our address
     |- DeadlinePassed             504 DEADLINE_EXCEEDED     the client's deadline has passed
     |- NotContinuable             (never sent) this request or answer cannot be continued as text
     `- UpstreamFailure            502 UNAVAILABLE           Gemini, or the way to it, failed
@@ -129,7 +132,14 @@ class Busy(GemproxyError):
     retry_after = 1
 
 
-class Exhausted(GemproxyError):
+class Unserved(GemproxyError):
+    """No key of the pool serves this request now."""
+
+    status = 503
+    code = "UNAVAILABLE"
+
+
+class Exhausted(Unserved):
     """All keys of the pool that could serve rest.
 
     ``seconds``: until the first one can again; None if no wait helps, as for a model that is in no
@@ -160,11 +170,30 @@ class Exhausted(GemproxyError):
         return payload
 
 
-class NoKey(GemproxyError):
-    """No key of the pool can serve: all are sick."""
+class NoKey(Unserved):
+    """All keys of the pool that could serve are sick."""
 
-    status = 503
-    code = "UNAVAILABLE"
+
+class KeyRefused(Unserved):
+    """The key that served was refused, and the request cannot be made again with another."""
+
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("Gemini refused the key that served. Send the request again.")
+
+
+class LocationRefused(Unserved):
+    """Google does not serve the address from which the proxy's requests come."""
+
+    status = 400
+    code = "FAILED_PRECONDITION"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Google refuses this server's location: the Gemini API is not available where the"
+            " proxy's requests come from."
+        )
 
 
 class DeadlinePassed(GemproxyError):

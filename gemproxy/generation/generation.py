@@ -20,7 +20,14 @@ from typing import Any, Generic, Protocol
 import attrs
 from multidict import CIMultiDict
 
-from gemproxy.core.errors import GemproxyError, UpstreamFailure, UpstreamRejection, upstream_error
+from gemproxy.core.errors import (
+    GemproxyError,
+    KeyRefused,
+    UpstreamFailure,
+    UpstreamRejection,
+    upstream_error,
+)
+from gemproxy.core.repair.blame import Fault, blame
 from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import Fail, Finish, How, Out, Resume
@@ -114,7 +121,6 @@ class Generation(Generic[M]):
             try:
                 while True:
                     step = await self._attempt(watch, elsewhere=elsewhere)
-                    self._note(step)
                     resume = await self._act(step, watch)
                     if resume is None:
                         return
@@ -158,15 +164,22 @@ class Generation(Generic[M]):
             async with self.open_attempt(asked, elsewhere=elsewhere) as reply:
                 use = self.kind.use(self.machine, reply, self.reader)
                 if use is Use.READ:
-                    return await self._read(reply, watch)
-                return await self._take(reply, use)
+                    step = await self._read(reply, watch)
+                else:
+                    step = await self._take(reply, use)
+                self._note(step)  # before the lease hears of the attempt
+                return step
         except AttemptFailed as failure:
             if self.course.passed:
                 raise
-            return self.intake.failed_to_open(failure.how)
-        except GemproxyError as error:  # the client's own: its body broke on the way up
+            step = self.intake.failed_to_open(failure.how)
+            self._note(step)
+            return step
+        except GemproxyError as error:  # no key can serve, or the client's body broke on the way up
             if self.course.passed:
                 raise
+            if self.machine.state is State.CONNECTING:
+                return self.intake.gave_up(type(error).__name__, error)
             return Step((), Fail(error))
 
     async def _take(self, reply: Reply, use: Use) -> Step:
@@ -191,7 +204,7 @@ class Generation(Generic[M]):
         self._received_before = self._received
         if not self.reader.committed:
             self._headers = reply.headers
-        self.intake.opened(reply.headers.get("Content-Type", ""))
+        self.intake.opened(reply.headers.get("Content-Type", ""), another=reply.another)
         if self.kind.head_at_once:
             await self._commit()
             watch.wrote = True
@@ -203,6 +216,8 @@ class Generation(Generic[M]):
         following = step.next
         if isinstance(following, Resume | Fail) and isinstance(following.error, UpstreamRejection):
             reply.error = upstream_error(following.error.body)  # an error in the stream
+            if isinstance(following, Fail) and _is_of_our_key(reply, following.error):
+                return Step(step.out, Fail(KeyRefused(), following.silently))
         return step
 
     async def _move(self, reply: Reply, watch: Watch) -> Step:
@@ -360,3 +375,8 @@ class Generation(Generic[M]):
             raise Refused(Refusal(*self._rejection, error.body))
         else:
             raise error
+
+
+def _is_of_our_key(reply: Reply, error: UpstreamRejection) -> bool:
+    """Return whether an error in a stream speaks of a key of the pool, which the client has not."""
+    return reply.another and blame(error.rejected_with, reply.error) is Fault.KEY

@@ -7,6 +7,12 @@ entry in the exchange's account. When the attempt is let go, the entry is closed
 hears of it, exactly once: when the answer was whole, was refused, broke, or was left in the middle
 by a client, be it while the attempt was still being opened.
 
+A refusal that is the key's fault goes no further than here where the lease says that there may be
+another key (``Lease.another``): the next lease is asked for at once, and the source raises what the
+client hears when no key is left. So it is with a refusal of the location that a key's requests come
+from (``Lease.detour``). A refusal has made nothing, so this holds for every request, those that
+create included, whether answers are repaired or not. Only a body that was streamed up is gone.
+
 The type of a body tells whether it may be sent twice (``relay.upstream``): plain ``bytes`` may.
 
 ``Want`` says what an answer is wanted for (``relay.wants``), and so in which coding it is asked
@@ -15,17 +21,20 @@ asked for one, and the outcome is in the account alone.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import attrs
 from yarl import URL
 
-from gemproxy.core.errors import UpstreamRejection, upstream_error
-from gemproxy.core.repair.events import How
+from gemproxy.core.errors import KeyRefused, UpstreamRejection, upstream_error
+from gemproxy.core.repair.blame import Fault, blame, is_of_the_location
+from gemproxy.core.repair.events import Cause, How
 from gemproxy.exchange.account import Entry
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.bodies import Once, Outgoing
+from gemproxy.relay.coding import beginning
 from gemproxy.relay.handshake import Dialled, Sockets
 from gemproxy.relay.headers import retry_after, upstream_headers
 from gemproxy.relay.leases import CredentialSource, Lease, OwnLease
@@ -37,6 +46,7 @@ _SWITCHING_PROTOCOLS = 101
 _ERRORS = 400
 _NO_CLOSE_FRAME = 1006
 _LENGTH = "Content-Length"
+_ERROR_BODY_LIMIT = 1 << 20
 
 
 @attrs.frozen(eq=False)
@@ -87,18 +97,38 @@ class Dispatcher:
         another answer than a handshake.
         """
         _ = exchange.target  # nothing is leased for what leads nowhere
-        lease = await self.source.lease(exchange, setup, elsewhere=elsewhere)
-        entry = _opened(exchange, lease)
+        offered = tuple(protocols)
+        while True:
+            lease = await self.source.lease(exchange, setup, elsewhere=elsewhere)
+            entry = _opened(exchange, lease)
+            try:
+                dialled = await self._dial(exchange, lease, entry, offered)
+            except UpstreamRejection:
+                if not _goes_elsewhere(lease, entry.status, entry.error):
+                    raise
+                entry.cause, elsewhere = Cause.STATUS, True
+                continue
+            finally:
+                if entry.status != _SWITCHING_PROTOCOLS:
+                    _over(entry, lease)
+            break
         try:
-            hop = _first_hop(exchange, lease, None, EVENTS)
-            patience = exchange.deadline.first_byte(self.patience)
-            dialled = await self.sockets.connect(hop.url, hop.headers, protocols, patience)
-            entry.status = _SWITCHING_PROTOCOLS
-            lease.answered()
-            dialled.lease = lease
             yield dialled
             entry.error = dialled.error
             entry.how = _how_closed(dialled.socket.close_code)
+        finally:
+            _over(entry, lease)
+
+    async def _dial(
+        self, exchange: Exchange, lease: Lease, entry: Entry, protocols: Iterable[str]
+    ) -> Dialled:
+        """Make one handshake, and note in ``entry`` what became of it."""
+        hop = _first_hop(exchange, lease, None, EVENTS)
+        patience = exchange.deadline.first_byte(self.patience)
+        try:
+            dialled = await self.sockets.connect(
+                hop.url, hop.headers, protocols, patience, hop.proxy
+            )
         except AttemptFailed as failure:
             entry.how = failure.how
             raise
@@ -106,8 +136,10 @@ class Dispatcher:
             entry.status, entry.how = rejection.rejected_with, How.EOF
             entry.error = upstream_error(rejection.body)
             raise
-        finally:
-            _over(entry, lease)
+        entry.status = _SWITCHING_PROTOCOLS
+        lease.answered()
+        dialled.lease = lease
+        return dialled
 
 
 @attrs.define(eq=False)
@@ -124,8 +156,26 @@ class _RoundTrip:
     _reply: Reply = attrs.field(init=False)
 
     async def __aenter__(self) -> Reply:
+        _ = self._exchange.target  # nothing is leased for what leads nowhere
+        reply = await self._ask()
+        while reply.status >= _ERRORS and await self._is_refused_elsewhere(reply):
+            self._elsewhere = True
+            reply = await self._ask()
+        return reply
+
+    async def __aexit__(self, *_: object) -> None:
+        reply, entry = self._reply, self._entry
+        reply.close()
+        entry.how, entry.error, entry.bytes = reply.how, reply.error, reply.size
+        if reply.usage is not None:
+            entry.usage = reply.usage
+        if reply.status >= _ERRORS:
+            entry.retry_after = retry_after(reply.headers)
+        _over(entry, self._lease)
+
+    async def _ask(self) -> Reply:
+        """Take a lease and make the request with it."""
         dispatcher, exchange, want = self._dispatcher, self._exchange, self._want
-        _ = exchange.target  # nothing is leased for what leads nowhere
         if exchange.given is None or exchange.given.key:
             body = _in_memory(self._body)
             lease = await dispatcher.source.lease(exchange, body, elsewhere=self._elsewhere)
@@ -149,13 +199,30 @@ class _RoundTrip:
         self._reply = reply
         return reply
 
-    async def __aexit__(self, *_: object) -> None:
-        reply, entry = self._reply, self._entry
-        reply.close()
-        entry.how, entry.error, entry.bytes = reply.how, reply.error, reply.size
-        if reply.status >= _ERRORS:
-            entry.retry_after = retry_after(reply.headers)
-        _over(entry, self._lease)
+    async def _is_refused_elsewhere(self, reply: Reply) -> bool:
+        """Return whether an error answer is let go, and another key is asked for.
+
+        Raises KeyRefused where it should be and the body is gone.
+        """
+        lease = self._lease
+        if not (lease.another or lease.detour):
+            return False
+        try:
+            begun = await reply.read_error(_ERROR_BODY_LIMIT)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        coding = reply.headers.get("Content-Encoding", "")
+        if reply.error is None and coding:
+            reply.error = upstream_error(beginning(begun, coding, _ERROR_BODY_LIMIT) or b"")
+        if not _goes_elsewhere(lease, reply.status, reply.error):
+            reply.put_back(begun)
+            return False
+        self._entry.cause = Cause.STATUS
+        await self.__aexit__()
+        if not isinstance(self._body, bytes | Once | None):
+            raise KeyRefused
+        return True
 
     async def _send(self, hop: Hop) -> Reply:
         """Make one request."""
@@ -176,6 +243,13 @@ class _RoundTrip:
             hop = onward
             reply = await self._send(hop)
         return reply
+
+
+def _goes_elsewhere(lease: Lease, status: int | None, error: Mapping[str, Any] | None) -> bool:
+    """Return whether another key may serve where this one was refused."""
+    if lease.another and blame(status, error) is Fault.KEY:
+        return True
+    return lease.detour and is_of_the_location(error)
 
 
 def _opened(exchange: Exchange, lease: Lease) -> Entry:
@@ -205,7 +279,7 @@ def _first_hop(exchange: Exchange, lease: Lease, body: Outgoing, want: Want) -> 
     headers = upstream_headers(exchange.headers, sent, identity=identity)
     if not isinstance(body, bytes | Once | None) and _LENGTH in exchange.headers:
         headers[_LENGTH] = exchange.headers[_LENGTH]
-    return Hop(url, exchange.deadline.stamped(headers))
+    return Hop(url, exchange.deadline.stamped(headers), lease.proxy)
 
 
 def _in_memory(body: Outgoing) -> bytes | None:

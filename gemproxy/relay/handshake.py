@@ -11,6 +11,7 @@ one can inflate to any size, and Live's audio and video have compressed formats.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import aiohttp
@@ -22,7 +23,8 @@ from gemproxy.core.errors import UpstreamFailure, UpstreamRejection
 from gemproxy.core.repair.events import How
 from gemproxy.relay.keepalive import make_socket
 from gemproxy.relay.leases import Lease
-from gemproxy.relay.upstream import NO_OWN_HEADERS, Reply, failure_of
+from gemproxy.relay.upstream import FAILURES, NO_OWN_HEADERS, Reply, failure_of
+from gemproxy.relay.ways import Ways, connector, is_socks
 
 UpstreamSocket = aiohttp.ClientWebSocketResponse[Literal[False]]
 
@@ -55,6 +57,7 @@ class Sockets:
     _timeout: aiohttp.ClientTimeout
     _proxy: URL | None = attrs.field(repr=False)
     _max_message: int
+    _socks: Ways[aiohttp.BaseConnector]
 
     async def connect(
         self,
@@ -62,36 +65,40 @@ class Sockets:
         headers: Mapping[str, str],
         protocols: Iterable[str],
         patience: float,
+        proxy: URL | None = None,
     ) -> Dialled:
         """Make one handshake and return the open socket, which answers neither ping nor close.
 
         ``headers`` are the client's for the upstream; those of its own handshake are left out.
-        ``protocols`` are the subprotocols that it offers. ``patience`` counts seconds. Raises
+        ``protocols`` are the subprotocols that it offers. ``patience`` counts seconds. ``proxy`` is
+        the way out; None for the one of all requests. Raises
         UpstreamRejection for an error status, UpstreamFailure for any other answer than a
         handshake, AttemptFailed for none.
         """
-        look = _Look()
+        look, way, proxy = _Look(), self._connector, proxy or self._proxy
         try:
-            async with asyncio.timeout(patience), self._session(look) as session:
+            if proxy is not None and is_socks(proxy):
+                way, proxy = self._socks.through(proxy), None
+            async with asyncio.timeout(patience), self._session(look, way) as session:
                 socket = await session.ws_connect(
                     url,
                     headers=_of_the_request(headers),
                     protocols=protocols,
-                    proxy=self._proxy,
+                    proxy=proxy,
                     autoclose=False,
                     autoping=False,
                     max_msg_size=self._max_message,
                     decode_text=False,
                 )
-        except (aiohttp.ClientError, OSError) as error:
+        except FAILURES as error:
             raise failure_of(error, timed_out=How.NO_FIRST_BYTE) from error
         assert look.transport is not None  # noqa: S101 (seen by now, with the 101)
         return Dialled(socket, look.transport)
 
-    def _session(self, look: "_Look") -> aiohttp.ClientSession:
+    def _session(self, look: "_Look", way: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         """Return a session for one handshake; the socket that comes of it needs it no longer."""
         return aiohttp.ClientSession(
-            connector=self._connector,
+            connector=way,
             connector_owner=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -114,10 +121,12 @@ async def open_sockets(
     timeout = aiohttp.ClientTimeout(
         total=None, connect=connect_timeout, sock_connect=connect_timeout
     )
-    async with aiohttp.TCPConnector(
-        limit=0, force_close=True, socket_factory=make_socket
-    ) as connector:
-        yield Sockets(connector, timeout, proxy, max_message)
+    socks = Ways(partial(connector, limit=0, force_close=True))
+    async with (
+        aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=make_socket) as direct,
+        contextlib.aclosing(socks),
+    ):
+        yield Sockets(direct, timeout, proxy, max_message, socks)
 
 
 def _of_the_request(headers: Mapping[str, str]) -> CIMultiDict[str]:

@@ -59,13 +59,15 @@ class Budget:
 class Interrupted(Exception):
     """An attempt ended and another is wanted; ``after`` is a wait the upstream asked for.
 
+    ``at_once`` says that the next one is made with another key, so it is not paced.
     ``gave_up`` is empty, or, once no further attempt is made, the reason for people.
     """
 
-    def __init__(self, cause: Cause, after: float | None = None) -> None:
+    def __init__(self, cause: Cause, after: float | None = None, *, at_once: bool = False) -> None:
         super().__init__(cause.value)
         self.cause = cause
         self.after = after
+        self.at_once = at_once
         self.gave_up = ""
 
 
@@ -107,7 +109,8 @@ class Pacing:
                 return await attempt()
             except Interrupted as error:
                 interrupted = error
-            await self.pause(interrupted)
+            if not interrupted.at_once:
+                await self.pause(interrupted)
 
     async def pause(self, interrupted: Interrupted) -> None:
         """Wait until the next attempt may be made; raise ``interrupted`` when none may."""

@@ -46,10 +46,14 @@ _FOR_ANY_ORIGIN = frozenset(
 
 @attrs.frozen
 class Hop:
-    """One request on the way to an answer: its URL, and its headers with the credential."""
+    """One request on the way to an answer: its URL, and its headers with the credential.
+
+    ``proxy`` is the outbound proxy that the whole way takes; None for the one of all requests.
+    """
 
     url: URL
     headers: CIMultiDict[str] = attrs.field(repr=False)
+    proxy: URL | None = attrs.field(default=None, repr=False)
 
     def onward(self, base: URL, location: str) -> "Hop | None":
         """Return the request for ``location``, or None if it is not allowed.
@@ -60,9 +64,9 @@ class Hop:
         if url is None or not belongs_to(base, url):
             return None
         if url.origin() == self.url.origin():
-            return Hop(url, self.headers)
+            return Hop(url, self.headers, self.proxy)
         kept = [item for item in self.headers.items() if item[0].lower() in _FOR_ANY_ORIGIN]
-        return Hop(url, CIMultiDict(kept))
+        return Hop(url, CIMultiDict(kept), self.proxy)
 
 
 def resolved(url: URL, location: str) -> URL | None:

@@ -17,14 +17,12 @@ from typing import Protocol
 import attrs
 from multidict import CIMultiDict
 
-from gemproxy.core.errors import (
-    DeadlinePassed,
-    GemproxyError,
-    upstream_error,
-)
+from gemproxy.core.errors import DeadlinePassed, GemproxyError, KeyRefused, Unserved
+from gemproxy.core.repair.blame import Fault, blame
 from gemproxy.core.repair.events import How, Resume
 from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.core.repair.unary import Judge, Look
+from gemproxy.core.repair.verdict import error_status
 from gemproxy.exchange.account import CallResult, GenerationCost
 from gemproxy.exchange.deadline import Deadline
 from gemproxy.relay.bodies import Bodies
@@ -157,12 +155,16 @@ class Call:
         """Return the answer to pass on, or None when it was passed on as it came.
 
         When the retries are used up that is the last one, or an earlier one that was no
-        error: an empty reply tells more than the failure to get a better one.
+        error: an empty reply tells more than the failure to get a better one. So it is when no key
+        can serve another attempt.
         """
         try:
             return await self.pacing.run(self._attempt)
         except Interrupted:
             pass
+        except Unserved:
+            if self._last is None or self._last.status >= _ERRORS:
+                raise
         return self._instead()
 
     def _instead(self) -> Answer:
@@ -180,9 +182,7 @@ class Call:
                 if body is None:
                     return None
                 answer = Answer(reply.status, reply.headers, body)
-                document, another = await _document_of(answer), reply.another
-                if answer.status >= _ERRORS:
-                    reply.error = upstream_error(document or b"")
+                resume = self._judge(reply, await _document_of(answer))
         except AttemptFailed as failure:
             self._failure = failure
             if self.sink.committed:
@@ -190,8 +190,6 @@ class Call:
             self._go_on(self.judge.broke(failure.how))
             return self._instead()
         self._failure = None
-        after = retry_after(answer.headers)
-        resume = self.judge.answered(answer.status, document, after, another=another)
         if not self.judge.whole:
             self._go_on(resume)
             return self._instead()
@@ -200,10 +198,21 @@ class Call:
         self._go_on(resume)
         return answer
 
+    def _judge(self, reply: Reply, document: bytes | None) -> Resume | None:
+        """Return how to go on after an answer, and note what it says for its lease."""
+        judge, after = self.judge, retry_after(reply.headers)
+        resume = judge.answered(reply.status, document, after, another=reply.another)
+        reply.error, reply.usage = judge.error, judge.usage
+        if resume is None and reply.another and judge.error is not None:
+            status = error_status(judge.error)
+            if blame(status, judge.error) is Fault.KEY:
+                raise KeyRefused
+        return resume
+
     def _go_on(self, resume: Resume | None) -> None:
         if resume is not None:
             self._elsewhere = resume.elsewhere
-            raise Interrupted(resume.cause, resume.after)
+            raise Interrupted(resume.cause, resume.after, at_once=resume.at_once)
 
     async def _read(self, reply: Reply) -> bytes | None:
         """Return the whole body, or None when it was passed on because it does not fit."""

@@ -6,10 +6,11 @@ else: what leaves this module is ``AttemptFailed``.
 
 The session is built for long streams and many tenants: no total timeout, no connection limit
 (the proxy bounds its requests itself, visibly), no cookies, no redirects, no headers of its
-own, and no lookup of proxies per request. Connecting is timed as a whole, from the name
-lookup to the end of the TLS handshake and the proxy's answer to CONNECT. The first byte of an
-answer is timed from the last byte of the request: however long an upload takes, the model has
-not begun to work.
+own, and no lookup of proxies per request. A key may have an outbound proxy of its own
+(``relay.ways``); a connection that was made through one proxy serves no request of another.
+Connecting is timed as a whole, from the name lookup to the end of the TLS handshake and the proxy's
+answer to CONNECT. The first byte of an answer is timed from the last byte of the request: however
+long an upload takes, the model has not begun to work.
 
 A path that swallows packets is noticed by the kernel and not by our patience, which may be an
 hour: see ``relay.keepalive``.
@@ -35,6 +36,7 @@ import attrs
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import GemproxyError, upstream_error
 from gemproxy.core.repair.events import How
 from gemproxy.exchange.credential import Credential
@@ -44,6 +46,7 @@ from gemproxy.relay.keepalive import make_socket
 from gemproxy.relay.leases import Lease
 from gemproxy.relay.redirects import Hop
 from gemproxy.relay.wants import Want
+from gemproxy.relay.ways import NO_WAY, NoSocks, Ways, connector, is_socks
 
 _ERROR_BODY_SECONDS = 10.0
 _LARGE_BODY = 2**20  # beyond it aiohttp wants a file-like body, written in slices
@@ -57,7 +60,11 @@ _NO_CONNECTION = (
     aiohttp.ConnectionTimeoutError,
     aiohttp.InvalidURL,
     aiohttp.ServerFingerprintMismatch,
+    NoSocks,
+    *NO_WAY,
 )
+FAILURES: tuple[type[Exception], ...] = (aiohttp.ClientError, OSError, NoSocks, *NO_WAY)
+"""What the client library raises for a request that cannot be made."""
 
 
 class AttemptFailed(Exception):
@@ -76,7 +83,8 @@ class Reply:
     ``how`` says how the body ended, None as long as it has not. ``error`` is the google.rpc.Status
     in it once somebody has read one: ``read_error``, or the reader of a stream. ``lease`` is what
     it was asked with. ``size`` counts the bytes of the body that had come when it was closed.
-    ``_sent`` is the body of the request, which may fail while the answer is read.
+    ``usage`` is what a unary answer cost, once somebody has read that. ``_sent`` is the body of the
+    request, which may fail while the answer is read.
     """
 
     _response: aiohttp.ClientResponse
@@ -85,8 +93,10 @@ class Reply:
     _sent: object = None
     lease: Lease | None = None
     size: int = 0
+    usage: Billed | None = None
     how: How | None = None
     error: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    _begun: bytes = attrs.field(default=b"", repr=False)
     _aborted: How | None = None
     _connection: "asyncio.Future[None] | None" = None
 
@@ -111,6 +121,9 @@ class Reply:
         Raises AttemptFailed when the body breaks, or was aborted, and what the client did wrong
         when its request's body does.
         """
+        if self._begun:
+            data, self._begun = self._begun, b""
+            return data
         try:
             data = await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
@@ -140,6 +153,10 @@ class Reply:
         beginning = bytes(body[:limit])
         self.error = upstream_error(beginning)
         return beginning
+
+    def put_back(self, begun: bytes) -> None:
+        """Have the next ``read`` return ``begun``, the beginning of the body that was read."""
+        self._begun = begun
 
     def abort(self, how: How = How.STALLED) -> None:
         """Close the connection, from a timer too; a pending ``read`` raises with ``how``."""
@@ -220,6 +237,7 @@ class Upstream:
     _session: aiohttp.ClientSession
     _proxy: URL | None = attrs.field(repr=False)
     _timeout: aiohttp.ClientTimeout
+    _socks: Ways[aiohttp.ClientSession]
 
     async def open(
         self, method: str, hop: Hop, body: Outgoing, patience: float, want: Want
@@ -232,22 +250,25 @@ class Upstream:
         AttemptFailed with UNREACHABLE, NO_FIRST_BYTE, GARBLED or RESET, and a GemproxyError for an
         ``Incoming`` that the client broke: the upstream then got a body without an end.
         """
-        once = not isinstance(body, bytes)
+        once, session, proxy = not isinstance(body, bytes), self._session, hop.proxy or self._proxy
         while True:
             way = _Way()
             _way.set(way)
             try:
-                response = await self._session.request(
+                if proxy is not None and is_socks(proxy):
+                    # Its sockets do not tell whether they are new, so nothing is sent twice.
+                    once, session, proxy = True, self._socks.through(proxy), None
+                response = await session.request(
                     method,
                     hop.url,
                     headers=hop.headers,
                     data=_in_pieces(body),
-                    proxy=self._proxy,
+                    proxy=proxy,
                     allow_redirects=False,
                     auto_decompress=want.unpacked,
                     timeout=_beginning_within(self._timeout, patience),
                 )
-            except (aiohttp.ClientError, OSError) as error:
+            except FAILURES as error:
                 failure = _failure(error, body, timed_out=How.NO_FIRST_BYTE)
                 reset = isinstance(failure, AttemptFailed) and failure.how is How.RESET
                 if once or way.fresh or not reset:
@@ -296,16 +317,19 @@ async def open_upstream(*, connect_timeout: float, proxy: URL | None) -> AsyncIt
     timeout = aiohttp.ClientTimeout(
         total=None, connect=connect_timeout, sock_connect=connect_timeout, sock_read=None
     )
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, socket_factory=_make_socket),
+    session_over = functools.partial(
+        aiohttp.ClientSession,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=NO_OWN_HEADERS,
         read_bufsize=_READ_BUFFER,
         timeout=timeout,
         trust_env=False,
-    ) as session:
-        yield Upstream(session=session, proxy=proxy, timeout=timeout)
+    )
+    direct = aiohttp.TCPConnector(limit=0, socket_factory=_make_socket)
+    socks = Ways(lambda way: session_over(connector=connector(way, limit=0)))
+    async with session_over(connector=direct) as session, contextlib.aclosing(socks):
+        yield Upstream(session, proxy, timeout, socks)
 
 
 def _failure(error: Exception, sent: object, *, timed_out: How) -> AttemptFailed | GemproxyError:

@@ -60,6 +60,7 @@ class Scene:
             await self.go_on.wait()
 
     # The upstream.
+    another = False
     status = 200
     headers: Mapping[str, str] = attrs.field(factory=dict)
 

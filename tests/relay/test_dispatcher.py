@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, cast
 
@@ -10,9 +11,16 @@ import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
-from gemproxy.core.errors import BadRequest, UpstreamFailure, UpstreamRejection
+from gemproxy.core.errors import (
+    BadRequest,
+    Exhausted,
+    GemproxyError,
+    KeyRefused,
+    UpstreamFailure,
+    UpstreamRejection,
+)
 from gemproxy.core.repair.blame import Fault
-from gemproxy.core.repair.events import How
+from gemproxy.core.repair.events import Cause, How
 from gemproxy.exchange.account import Entry
 from gemproxy.exchange.credential import Credential
 from gemproxy.exchange.exchange import Exchange
@@ -41,13 +49,18 @@ class Learning:
     key: str = "one"
     credential: Credential | None = attrs.field(factory=lambda: Credential.api_key("k"))
     proxy: URL | None = None
-    another: bool = True
+    another: bool = False
     detour: bool = False
+    ends: GemproxyError | None = None
     heads: int = 0
+    asked: list[bool] = attrs.field(factory=list)
     heard: list[Entry] = attrs.field(factory=list)
 
     async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> "Learning":
-        del exchange, body, elsewhere
+        del exchange, body
+        self.asked.append(elsewhere)
+        if elsewhere and self.ends is not None:
+            raise self.ends
         return self
 
     def answered(self) -> None:
@@ -136,7 +149,7 @@ async def test_a_whole_answer_has_one_outcome() -> None:
 async def test_an_error_answer_that_was_read_tells_of_its_quota_and_its_delay() -> None:
     async with scene(answering(REFUSED)) as at:
         async with at.dispatcher.attempt(at.exchange, b"{}") as reply:
-            assert reply.another
+            assert not reply.another
             assert await reply.read_error(1 << 20) == QUOTA
 
         entry = at.outcome
@@ -476,3 +489,118 @@ async def test_a_handshake_that_is_left_has_one_outcome() -> None:
         await cancelled(dialling(at), there)
 
         assert (at.outcome.status, at.outcome.how) == (None, None)
+
+
+LEAKED = b'{"error":{"code":403,"status":"PERMISSION_DENIED","message":"leaked"}}'
+ABROAD = (
+    b'{"error":{"code":400,"status":"FAILED_PRECONDITION",'
+    b'"message":"User location is not supported for the API use."}}'
+)
+WRONG = b'{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"a bad argument"}}'
+
+
+def refusing(status: int, body: bytes, *fields: bytes) -> bytes:
+    top = (b"HTTP/1.1 %d No" % status, b"Content-Length: %d" % len(body), *fields, b"", b"")
+    return b"\r\n".join(top) + body
+
+
+def answering_in_turn(seen: list[bytes], *answers: bytes) -> Script:
+    """Return a script that gives its answers in order."""
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        while True:
+            seen.append(await head(reader))
+            await reader.readexactly(2)
+            writer.write(answers[len(seen) - 1])
+
+    return script
+
+
+@pytest.mark.parametrize("body", [b"{}", Once(b"{}")])
+async def test_a_fault_of_the_key_takes_another_lease_at_once(body: Outgoing) -> None:
+    """Also where the request may be sent only once: a refusal has made nothing."""
+    seen: list[bytes] = []
+    async with scene(answering_in_turn(seen, REFUSED, refusing(403, LEAKED), OK)) as at:
+        at.source.another = True
+
+        assert await at.read(body=body) == b"ok"
+
+        heard = [(entry.status, entry.fault, entry.cause) for entry in at.source.heard]
+        refused = [(429, Fault.KEY, Cause.STATUS), (403, Fault.KEY, Cause.STATUS)]
+        assert heard == [*refused, (200, None, None)]
+        assert at.source.asked == [False, True, True]
+        assert at.source.heard == at.exchange.account.entries
+
+
+async def test_a_packed_refusal_is_read() -> None:
+    seen: list[bytes] = []
+    packed = refusing(403, gzip.compress(LEAKED), b"Content-Encoding: gzip")
+    async with scene(answering_in_turn(seen, packed, OK)) as at:
+        at.source.another = True
+
+        assert await at.read(BYTES) == b"ok"
+
+
+async def test_a_refused_location_is_tried_on_another_way_out() -> None:
+    seen: list[bytes] = []
+    async with scene(answering_in_turn(seen, refusing(400, ABROAD), OK)) as at:
+        at.source.detour = True
+
+        assert await at.read() == b"ok"
+
+        assert [entry.fault for entry in at.source.heard] == [Fault.REQUEST, None]
+
+
+@pytest.mark.parametrize(
+    "answer", [refusing(400, WRONG), refusing(404, LEAKED), refusing(503, LEAKED)]
+)
+async def test_another_refusal_passes_whole(answer: bytes) -> None:
+    seen: list[bytes] = []
+    async with scene(answering_in_turn(seen, answer)) as at:
+        at.source.another = at.source.detour = True
+
+        async with at.dispatcher.attempt(at.exchange, b"{}") as reply:
+            body = await reply.read_error(1 << 20)
+
+        assert answer.endswith(body)
+        assert body
+        assert at.outcome.how is How.EOF
+
+
+async def test_a_body_that_is_gone_is_not_sent_with_another_key() -> None:
+    seen: list[bytes] = []
+    async with scene(noting(seen, refusing(403, LEAKED))) as at:
+        at.source.another = True
+
+        with pytest.raises(KeyRefused):
+            await at.read(body=pieces())
+
+        assert (at.outcome.status, at.outcome.fault) == (403, Fault.KEY)
+
+
+async def test_a_refusal_that_stops_is_left_with_one_outcome() -> None:
+    there = asyncio.Event()
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\n{")
+        there.set()
+        await reader.read()
+
+    async with scene(script) as at:
+        at.source.another = True
+        await cancelled(at.read(), there)
+
+        assert len(at.source.heard) == len(at.exchange.account.entries) == 1
+
+
+async def test_no_key_that_serves_is_the_sources_to_say() -> None:
+    seen: list[bytes] = []
+    async with scene(answering_in_turn(seen, REFUSED)) as at:
+        at.source.another = True
+        at.source.ends = Exhausted("All keys rest.", 7.0)
+
+        with pytest.raises(Exhausted):
+            await at.read()
+
+        assert at.outcome.status == 429

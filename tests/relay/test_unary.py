@@ -63,6 +63,7 @@ class Said:
     silences: list[float] = attrs.field(factory=list)
     error: object = None
     another: bool = False
+    usage: object = None
 
     def allow_silence(self, seconds: float) -> None:
         self.silences.append(seconds)

@@ -176,7 +176,8 @@ class InteractionMachine:
         return self._interrupt(cause, error)
 
     def _give_up(self, event: GaveUp) -> Actions:
-        return self._fail(self._error or Unrepaired(f"The stream broke: {event.reason}."))
+        broke = Unrepaired(f"The stream broke: {event.reason}.")
+        return self._fail(event.error or self._error or broke)
 
     @property
     def _creating(self) -> bool:
@@ -284,7 +285,7 @@ class InteractionMachine:
         if not self._may_read_on:
             return self._fail(error or Unrepaired(f"The stream broke ({cause.value})."))
         self.state = State.CONNECTING
-        return (Resume(cause, again.after, elsewhere=again.elsewhere, error=error),)
+        return (Resume(cause, again.after, again.at_once, again.elsewhere, error),)
 
     @property
     def _may_read_on(self) -> bool:

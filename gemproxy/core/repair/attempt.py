@@ -53,6 +53,7 @@ class Attempt:
     the attempt joins; until then its frames are ``pending``. ``kept`` is text that waits for a
     later attempt (``ahead``), and ``repeated`` counts the characters before it that came again.
     ``begins_at`` counts the visible characters that went out before.
+    ``another`` says that a key other than its own could serve the next one.
     ``spoke`` says that its last news was text, ``shown`` that it thinks again behind text, and
     ``content`` that it has brought any.
     """
@@ -62,6 +63,7 @@ class Attempt:
     plan: Plan = Plan.FIRST
     joiner: Joiner | None = None
     begins_at: int = 0
+    another: bool = False
     pending: list[Received] = attrs.field(factory=list)
     ending: Ending = attrs.field(factory=Ending)
     marked: bool = False

@@ -74,6 +74,7 @@ _BAD_KEY = re.compile(r"\bAPI key (?:not (?:valid|found)|expired)", re.IGNORECAS
 _SOMEONE_ELSES = re.compile(
     r"or it may not exist|not found \(or permission denied\)|User location", re.IGNORECASE
 )
+_LOCATION = re.compile(r"\bUser location is not supported", re.IGNORECASE)
 _BILLING = re.compile(r"\bbilling\b", re.IGNORECASE)
 
 
@@ -96,6 +97,16 @@ def blame(status: int | None, error: Mapping[str, Any] | None) -> Fault:
     if status == _BAD_REQUEST and error is not None and _speaks_of_the_key(error):
         return Fault.KEY
     return Fault.REQUEST
+
+
+def is_of_the_location(error: Mapping[str, Any] | None) -> bool:
+    """Return whether Google refuses the address that a request comes from.
+
+    Every key that goes out by this address meets it; one with another outbound proxy may not.
+    """
+    error = error or {}
+    unmet = error.get("status") == "FAILED_PRECONDITION"
+    return unmet and _LOCATION.search(str(error.get("message", ""))) is not None
 
 
 def _of_the_caller(error: Mapping[str, Any]) -> Fault:

@@ -151,7 +151,8 @@ def error_frame(machine: "StreamMachine", error: Mapping[str, Any]) -> Actions:
     if machine.attempt.ended:
         return machine.receive(Ended(How.RESET))
     rejection = rejection_of(error)
-    again = machine.refusals.judge(rejection.rejected_with, error)
+    another = machine.attempt.another
+    again = machine.refusals.judge(rejection.rejected_with, error, another=another)
     return upstream_error(machine, Cause.ERROR_FRAME, rejection, again)
 
 
@@ -190,7 +191,7 @@ def interrupt(
         return fail(machine, error or Unrepaired(f"The stream broke. {exc.message}"))
     tries.replayed |= machine.attempt.plan is Plan.REPLAY and machine.transcript.visible
     machine.state = State.CONNECTING
-    at_once = _follows(machine, cause)
+    at_once = _follows(machine, cause) or again.at_once
     return (Resume(cause, again.after, at_once, again.elsewhere, error),)
 
 

@@ -8,7 +8,7 @@ Inputs say what the world did:
     Turn      others had their turn: go on with work that takes long
     Rejected  an attempt was answered with an error status, before any frame
     Ended     an attempt's stream (or the try to open it) is over, and how
-    GaveUp    the pacing will not make another attempt
+    GaveUp    no further attempt can be made
 
 Actions say what to do:
 
@@ -81,7 +81,12 @@ CAUSE_OF: Mapping[How, Cause] = {
 
 @attrs.frozen
 class Opened:
-    """An attempt was answered with 2xx."""
+    """An attempt was answered with 2xx.
+
+    ``another`` says that the next attempt could use another key.
+    """
+
+    another: bool = False
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
@@ -119,9 +124,10 @@ class Ended:
 
 @attrs.frozen
 class GaveUp:
-    """The pacing makes no further attempt; ``reason`` is for people."""
+    """No further attempt is made; ``reason`` is for people, ``error`` for the client."""
 
     reason: str
+    error: GemproxyError | None = attrs.field(default=None, eq=False)
 
 
 Input = Opened | Received | Flow | Turn | Rejected | Ended | GaveUp

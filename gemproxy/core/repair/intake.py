@@ -14,6 +14,7 @@ import attrs
 import msgspec
 
 from gemproxy.core.answer.chunk import Undecodable
+from gemproxy.core.errors import GemproxyError
 from gemproxy.core.repair.engine import Actions, Machine
 from gemproxy.core.repair.events import (
     Ended,
@@ -67,12 +68,15 @@ class Intake(Generic[M]):
     _silent: int = attrs.field(default=0, init=False)
     _misnamed: bool = attrs.field(default=False, init=False)
 
-    def opened(self, content_type: str = "") -> Step:
-        """Begin an attempt that was answered with 2xx; ``content_type`` is its header."""
+    def opened(self, content_type: str = "", *, another: bool = False) -> Step:
+        """Begin an attempt that was answered with 2xx; ``content_type`` is its header.
+
+        ``another`` says that the next attempt could use another key.
+        """
         self._opening = self.reading.opening(self.new_decoder(), content_type)
         self._misnamed = self._opening.misnamed
         self._silent = 0
-        return self._take(Opened())
+        return self._take(Opened(another))
 
     @property
     def undecided(self) -> bool:
@@ -100,9 +104,9 @@ class Intake(Generic[M]):
         """Go on with what the machine is judging, after others had their turn."""
         return self._take(Turn())
 
-    def gave_up(self, reason: str) -> Step:
-        """Take the pacing's word that there will be no further attempt."""
-        return self._take(GaveUp(reason))
+    def gave_up(self, reason: str, error: GemproxyError | None = None) -> Step:
+        """Take the news that there will be no further attempt; ``error`` says why to the client."""
+        return self._take(GaveUp(reason, error))
 
     def received(self, data: bytes) -> Step:
         """Take what one read brought."""

@@ -218,7 +218,8 @@ class StreamMachine:
 
     # -- connecting ------------------------------------------------------------------------
 
-    def _open(self, _: Opened) -> Actions:
+    def _open(self, event: Opened) -> Actions:
+        self.attempt.another = event.another
         self.state = State.SPLICING if self.attempt.joiner else State.STREAMING
         return ()
 
@@ -253,7 +254,7 @@ class StreamMachine:
     def _give_up(self, event: GaveUp) -> Actions:
         """Make no further attempt; an ending that stands is judged first."""
         self.tries.spent = True
-        gave_up = self.error or Unrepaired(f"The stream broke: {event.reason}.")
+        gave_up = event.error or self.error or Unrepaired(f"The stream broke: {event.reason}.")
         if self.state is State.CONNECTING or not self.attempt.ended:
             return ends.fail(self, gave_up)
         self.error = gave_up

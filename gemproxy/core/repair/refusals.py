@@ -6,7 +6,7 @@ with a RetryInfo of a second, which concerns the quota per minute. If a quota as
 wait, it was not over, so there is only one wait.
 
 A fault of the key (``blame``) does not concern other keys. If there is another one, it is used at
-once, whatever the quota's duration.
+once, whatever the quota's duration, and the pacing is not asked: it is the first try of that key.
 
 Waits that the upstream asks for are respected, also with a 503 (RFC 9110 section 10.2.3), until
 their sum exceeds the operator's limit. Then the answer is passed on unchanged.
@@ -33,14 +33,17 @@ _OF_NOTHING = re.compile(r"\blimit: 0(?![.\d])")
 class Again:
     """Ask again ``after`` the seconds that the upstream asked for; None: after our own delay.
 
-    ``elsewhere``: the refusal was the fault of the key.
+    ``elsewhere``: the refusal was the fault of the key. ``at_once``: another key is used, so
+    nothing is paced.
     """
 
     after: float | None = None
     elsewhere: bool = False
+    at_once: bool = False
 
 
 AT_OUR_OWN_PACE = Again()
+WITH_ANOTHER_KEY = Again(elsewhere=True, at_once=True)
 
 
 @attrs.define
@@ -75,7 +78,7 @@ class Refusals:
         """
         elsewhere = blame(status, error) is Fault.KEY
         if elsewhere and another:
-            return Again(elsewhere=True)
+            return WITH_ANOTHER_KEY
         if not is_transient(status):
             return None
         asked = retry_delay(error)

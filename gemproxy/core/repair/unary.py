@@ -15,6 +15,7 @@ there is text, because a whole answer has no seam.
 """
 
 import enum
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -46,7 +47,8 @@ class Judge:
     """Judges the answers to one call; ``causes`` are the reasons for repeating it.
 
     ``billed`` is the cost of all generations, ``finish_reason`` that of the last one. ``whole`` is
-    False after an answer that must not be passed on.
+    False after an answer that must not be passed on. ``error`` is the google.rpc.Status in the last
+    answer.
     """
 
     request: StreamRequest
@@ -56,6 +58,7 @@ class Judge:
     billed: Billed = attrs.field(factory=Billed)
     finish_reason: str | None = None
     whole: bool = True
+    error: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     _last: Billed = attrs.field(factory=Billed)
     _refusals: Refusals = attrs.field(init=False)
 
@@ -76,8 +79,9 @@ class Judge:
         Retry-After header in seconds. ``another``: another key could be used.
         """
         self.whole = True
+        self.error = None
         if status >= _ERRORS:
-            error = upstream_error(body or b"")
+            error = self.error = upstream_error(body or b"")
             again = self._refusals.judge(status, error, retry_after, another=another)
             return self._refused(Cause.STATUS, again)
         if self.look is Look.STATUS or body is None:
@@ -87,7 +91,7 @@ class Judge:
         except Undecodable:
             return self._again(Cause.GARBLED)
         if chunk.error is not None:
-            status = error_status(chunk.error)
+            self.error, status = chunk.error, error_status(chunk.error)
             again = self._refusals.judge(status, chunk.error, retry_after, another=another)
             return self._refused(Cause.ERROR_FRAME, again)
         return self._weigh(chunk, body) if self.look is Look.GENERATION else None
@@ -105,6 +109,11 @@ class Judge:
         return self._again(cause)
 
     @property
+    def usage(self) -> Billed:
+        """The cost of the last generation."""
+        return self._last
+
+    @property
     def extra_tokens(self) -> int:
         """The cost of the generations that were not passed on."""
         return self.billed.total - self._last.total
@@ -116,7 +125,7 @@ class Judge:
         if not self.policy.repair:
             return None
         self.causes.append(cause)
-        return Resume(cause, again.after, elsewhere=again.elsewhere)
+        return Resume(cause, again.after, again.at_once, again.elsewhere)
 
     def _weigh(self, chunk: Chunk, body: bytes) -> Resume | None:
         self.finish_reason = chunk.finish_reason

@@ -406,7 +406,7 @@ def test_a_creation_that_the_key_was_refused_is_made_with_another() -> None:
     refused = Rejected(429, quota, another=True)
     once = attrs.evolve(CREATE, again=False)
 
-    assert Playbook(machine()) >> refused << Resume(Cause.STATUS, elsewhere=True)
+    assert Playbook(machine()) >> refused << Resume(Cause.STATUS, at_once=True, elsewhere=True)
     assert (
         Playbook(machine()) >> Rejected(503, b"", another=True) << Fail(UpstreamRejection(503, b""))
     )

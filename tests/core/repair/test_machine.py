@@ -339,7 +339,7 @@ def test_a_fault_of_the_key_goes_elsewhere_at_once_where_there_is_another(
     status: int, error: Json
 ) -> None:
     body = json.dumps({"error": error}).encode()
-    elsewhere = Resume(Cause.STATUS, elsewhere=True)
+    elsewhere = Resume(Cause.STATUS, at_once=True, elsewhere=True)
     rejected = Rejected(status, body, 3600, another=True)
 
     assert Playbook(machine()) >> rejected << elsewhere >> rejected << elsewhere
@@ -357,7 +357,7 @@ def test_a_key_that_fails_behind_text_is_no_refusal_of_how_it_goes_on(
     play = broken_after(stream, token=token)
     plan, asked = stream.plan, stream.next_request
     assert plan is (Plan.TEXT if token is None else Plan.NATIVE)
-    assert play >> rejected << Resume(Cause.STATUS, elsewhere=True)
+    assert play >> rejected << Resume(Cause.STATUS, at_once=True, elsewhere=True)
     assert (stream.plan, stream.next_request) == (plan, asked)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gemproxy.core.repair.events import Rejected
-from gemproxy.core.repair.refusals import Again, Refusals, lasts
+from gemproxy.core.repair.refusals import WITH_ANOTHER_KEY, Again, Refusals, lasts
 
 Json = dict[str, Any]
 
@@ -115,14 +115,14 @@ def test_a_quota_is_not_waited_for_where_there_is_another_key(error: Json) -> No
 
     answers = [refusals.judge(429, error, 3600, another=True) for _ in range(3)]
 
-    assert answers == [Again(elsewhere=True)] * 3
+    assert answers == [WITH_ANOTHER_KEY] * 3
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
 def test_another_key_is_of_no_use_where_the_key_is_not_at_fault(status: int) -> None:
     judged = [Refusals(30).judge(status, {}, another=another) for another in (True, False)]
 
-    assert judged[0] == judged[1] != Again(elsewhere=True)
+    assert judged[0] == judged[1] != WITH_ANOTHER_KEY
 
 
 def test_an_answer_is_judged_by_all_that_it_says() -> None:
@@ -131,4 +131,4 @@ def test_an_answer_is_judged_by_all_that_it_says() -> None:
     assert Refusals(30).judge_answer(Rejected(503, b"")) == Again()
     assert Refusals(30).judge_answer(Rejected(429, body, 7)) == Again(7, elsewhere=True)
     assert Refusals(30).judge_answer(Rejected(429, body)) is None
-    assert Refusals(30).judge_answer(Rejected(429, body, another=True)) == Again(elsewhere=True)
+    assert Refusals(30).judge_answer(Rejected(429, body, another=True)) == WITH_ANOTHER_KEY
