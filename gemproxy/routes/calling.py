@@ -12,6 +12,7 @@ from aiohttp import web
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.unary import Judge, Look
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.owners.lists import listing_of
 from gemproxy.relay.addresses import names_files
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.downstream import ClientSink
@@ -22,6 +23,7 @@ from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location
 from gemproxy.routes.forwarding import pass_through
+from gemproxy.routes.lists import listed
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, REPAIR
 from gemproxy.voices.sse import EventVoice
 
@@ -29,6 +31,9 @@ from gemproxy.voices.sse import EventVoice
 async def fetch(request: web.Request) -> web.StreamResponse:
     """Answer a GET or a HEAD."""
     exchange = request[EXCHANGE]
+    listing = listing_of(exchange.path) if exchange.account.access else None
+    if listing is not None:
+        return await listed(request, listing)
     repaired = request.app[REPAIR].is_wanted(exchange.headers)
     if request.body_exists or "Upgrade" in exchange.headers or not repaired:
         return await pass_through(request)

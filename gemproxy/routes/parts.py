@@ -5,13 +5,15 @@ nothing of the settings beyond that. The dispatcher is there from the start of t
 all else from its making.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 from aiohttp import web
 
 from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.owners.lists import PageTokens
+from gemproxy.owners.owner import OwnerStore
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.incoming import RATE
@@ -71,11 +73,27 @@ class Repairing:
         return self.policy.repair and headers.get(REPAIR_HEADER, "").strip().lower() != "off"
 
 
+@attrs.frozen(eq=False)
+class Pooled:
+    """What routes need for clients with an access key.
+
+    ``projects`` returns the names of the pool's projects. ``unowned`` returns whether every access
+    key may see what is known to belong to none. ``tokens`` are those of the pages of lists.
+    """
+
+    owners: OwnerStore
+    projects: Callable[[], Sequence[str]]
+    unowned: Callable[[], bool]
+    tokens: PageTokens
+
+
 IN_FLIGHT = web.AppKey("in_flight", InFlight)
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
 CLIENTS = web.AppKey("clients", Clients)
 REPAIR = web.AppKey("repair", Repairing)
 UPLOADS = web.AppKey("uploads", UploadSessions)
+POOLED = web.AppKey("pooled", Pooled)
+"""Only there if there is a pool, and so an access key."""
 
 EXCHANGE = web.RequestKey("exchange", Exchange)
 """The request as the inside sees it; made before any handler runs."""

@@ -1,0 +1,230 @@
+"""Lists under an access key: what it owns, merged over the projects of the pool.
+
+``owners.lists`` says which GETs are lists and makes the pages; here the upstream's pages are
+fetched, one project after the other. Projects where the caller has nothing are not asked, unless
+the operator lets everybody see what belongs to nobody (``pool.unowned``).
+
+A list is whole or an error. A project that does not answer has its part of the list, so the error
+names it, and the client asks again. There is one exception: a project whose keys are all sick and
+in which the caller has nothing on record is left out, because it may stay so for weeks; the log
+says so. What Google refuses for the request's own fault (a wrong filter) is passed on.
+
+A collection whose names the proxy does not record is not listed under an access key: nobody could
+say which entries belong to whom.
+"""
+
+import logging
+from collections.abc import Collection
+from typing import Any
+
+import attrs
+from aiohttp import web
+from multidict import CIMultiDict
+
+from gemproxy.core.answer.chunk import Undecodable, loads
+from gemproxy.core.answer.rewrite import dump
+from gemproxy.core.errors import (
+    BadRequest,
+    Exhausted,
+    NoKey,
+    Unrepaired,
+    UpstreamFailure,
+    UpstreamRejection,
+    upstream_error,
+)
+from gemproxy.core.repair.blame import Fault, blame
+from gemproxy.core.repair.events import How
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.repair.unanswered import unanswered
+from gemproxy.core.repair.unary import Judge, Look
+from gemproxy.exchange.account import CallResult
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.owners.lists import Listing, Page, Place, Question, Unlisted, mask_of
+from gemproxy.relay.coding import FalseCoding
+from gemproxy.relay.headers import retry_after
+from gemproxy.relay.pacing import Interrupted
+from gemproxy.relay.unary import Answer
+from gemproxy.relay.upstream import AttemptFailed
+from gemproxy.relay.wants import DOCUMENT
+from gemproxy.routes.addressing import addresses_of
+from gemproxy.routes.parts import DISPATCHER, EXCHANGE, POOLED, REPAIR
+from gemproxy.routes.refusing import beginning
+
+Json = dict[str, Any]
+
+_ERRORS = 400
+_LARGEST_PAGE = 32 << 20
+_MASK = "X-Goog-FieldMask"
+_CONDITIONS = ("If-Match", "If-Modified-Since", "If-None-Match", "If-Unmodified-Since", "Range")
+"""Headers that concern one answer of the upstream's; ours is made of several."""
+_JSON = "application/json; charset=UTF-8"
+
+_log = logging.getLogger(__name__)
+
+
+async def listed(request: web.Request, listing: Listing | Unlisted) -> web.StreamResponse:
+    """Answer a GET for a list with what its caller owns."""
+    if isinstance(listing, Unlisted):
+        raise BadRequest(
+            f"The proxy does not know who owns what in '{listing.collection}', so it does not list"
+            " it for an access key."
+        )
+    exchange = request[EXCHANGE]
+    fetch = _Fetch(request, _of_a_page(exchange, listing), listing)
+    try:
+        page = await _page(request, fetch, Question.of(listing, exchange.raw_query))
+    finally:
+        exchange.account.result = CallResult(
+            len(exchange.account.entries), fetch.judge.causes, fetch.judge.policy.repair
+        )
+    body = dump(page.answer(request.app[POOLED].tokens, exchange.account.access))
+    edited = addresses_of(request).outward(body)
+    return web.Response(body=edited or body, headers={"Content-Type": _JSON})
+
+
+async def _page(request: web.Request, fetch: "_Fetch", question: Question) -> Page:
+    """Return the page that a client asks for."""
+    pooled, access, listing = request.app[POOLED], fetch.exchange.account.access, question.listing
+    made = await pooled.owners.made_by(access, listing.collection)
+    known = {owner.project for owner in made}
+    projects = pooled.projects() if pooled.unowned() else known
+    page = Page(question, projects, await _place(request, question))
+    while (place := page.asks) is not None:
+        try:
+            document = await fetch.page(place, question.query(place))
+        except NoKey:
+            if place.project in known:
+                raise
+            _log.warning("a list leaves out project %s: all its keys are sick", place.project)
+            document = {}
+        page.take(document, await _visible(request, page.names(document), place.project))
+    return page
+
+
+async def _place(request: web.Request, question: Question) -> Place:
+    """Return where the page begins."""
+    pooled, access = request.app[POOLED], request[EXCHANGE].account.access
+    if not question.place:
+        return Place()
+    if not question.listing.openai:
+        return pooled.tokens.open(question.place, question.scope(access))
+    name = question.listing.name_of({"id": question.place})
+    for owner in await pooled.owners.find([name]):
+        if owner.caller == access or (not owner.caller and pooled.unowned()):
+            return Place(owner.project, question.place)
+    raise BadRequest("The id in 'after' is not in this list.")
+
+
+async def _visible(request: web.Request, names: list[str], project: str) -> Collection[str]:
+    """Return those of the names in a project that the caller may see."""
+    pooled, access = request.app[POOLED], request[EXCHANGE].account.access
+    owners = {owner.name: owner for owner in await pooled.owners.find(names)}
+    mine = {
+        name
+        for name, owner in owners.items()
+        if owner.caller == access and owner.project == project
+    }
+    if pooled.unowned():
+        mine |= {name for name in names if name not in owners or not owners[name].caller}
+    return mine
+
+
+@attrs.define(eq=False)
+class _Fetch:
+    """Fetches pages of the upstream's; again after an error that may pass, if that is wanted."""
+
+    request: web.Request
+    exchange: Exchange
+    listing: Listing
+    judge: Judge = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        repair = self.request.app[REPAIR]
+        wanted = repair.is_wanted(self.exchange.headers)
+        policy = repair.policy.for_request(repair=wanted)
+        self.judge = Judge(StreamRequest(b""), policy, Look.DOCUMENT)
+
+    async def page(self, place: Place, query: str) -> Json:
+        """Return one page; raise a GemproxyError that names the project whose part is missing."""
+        target = f"{self.exchange.raw_path}?{query}" if query else self.exchange.raw_path
+        project = place.project
+        try:
+            return await self._document(self.exchange.towards(target, "GET").within(project))
+        except UpstreamRejection as rejection:
+            error = upstream_error(rejection.body)
+            if blame(rejection.rejected_with, error) is Fault.REQUEST:
+                raise
+            raise Unrepaired(_missing(project, rejection.message)) from rejection
+        except Exhausted as error:
+            raise Exhausted(_missing(project, error.message), error.seconds) from error
+        except NoKey as error:
+            raise NoKey(_missing(project, error.message)) from error
+        except UpstreamFailure as error:
+            raise Unrepaired(_missing(project, error.message)) from error
+
+    async def _document(self, exchange: Exchange) -> Json:
+        """Return the JSON of an answer with 200; raise UpstreamFailure when there is none."""
+        pacing = self.request.app[REPAIR].pacing(exchange, "", lambda: 0)
+        while True:
+            failure: UpstreamFailure
+            try:
+                answer, document = await self._attempt(exchange)
+            except AttemptFailed as failed:
+                resume, failure = self.judge.broke(failed.how), unanswered(failed.how, begun=True)
+            else:
+                resume = self.judge.answered(answer.status, document, retry_after(answer.headers))
+                if resume is None and answer.status < _ERRORS:
+                    return _object(document)
+                failure = _failure(answer, document)
+            if resume is None:
+                raise failure
+            try:
+                await pacing.pause(Interrupted(resume.cause, resume.after))
+            except Interrupted:
+                raise failure from None
+
+    async def _attempt(self, exchange: Exchange) -> tuple[Answer, bytes | None]:
+        """Return the answer of one attempt, and its JSON if it has any."""
+        async with self.request.app[DISPATCHER].attempt(exchange, None, DOCUMENT) as reply:
+            body = await beginning(reply, _LARGEST_PAGE)
+            answer = Answer(reply.status, reply.headers, body)
+            try:
+                document = answer.document
+            except FalseCoding as error:
+                raise AttemptFailed(How.GARBLED, f"the body is no {error}") from error
+            if answer.status >= _ERRORS:
+                reply.error = upstream_error(document or b"")
+        return answer, document
+
+
+def _failure(answer: Answer, document: bytes | None) -> UpstreamFailure:
+    """Return the error for an answer that is no page."""
+    if answer.status >= _ERRORS:
+        return UpstreamRejection(answer.status, document or b"")
+    return UpstreamFailure("Gemini answered with something that is no list.")
+
+
+def _object(document: bytes | None) -> Json:
+    """Return a JSON object; raise UpstreamFailure for anything else."""
+    try:
+        decoded = loads(document or b"")
+    except Undecodable:
+        decoded = None
+    if not isinstance(decoded, dict):
+        raise UpstreamFailure("Gemini answered with something that is no list.")
+    return decoded
+
+
+def _missing(project: str, why: str) -> str:
+    """Return the words of an error for a list without the part of one project."""
+    return f"The list lacks the part of project {project}. {why}"
+
+
+def _of_a_page(exchange: Exchange, listing: Listing) -> Exchange:
+    """Return the exchange with the headers for an upstream's page."""
+    headers = CIMultiDict(exchange.headers)
+    for name in _CONDITIONS:
+        headers.popall(name, None)
+    if _MASK in headers:
+        headers[_MASK] = f"{headers[_MASK]},{mask_of(listing, '.')}"
+    return attrs.evolve(exchange, headers=headers, due=exchange.deadline)
