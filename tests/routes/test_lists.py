@@ -72,7 +72,11 @@ class World:
             self.pool.owners.put(caller, project, *names)
 
     async def ask(
-        self, who: str, path: str = FILES, headers: Mapping[str, str] | None = None, **query: object
+        self,
+        who: str,
+        path: str = FILES,
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Ask once as an access key."""
         target = f"{path}?{urlencode(query)}" if query else path
@@ -80,12 +84,13 @@ class World:
             sent = {"x-goog-api-key": who, **(headers or {})}
             return await connection.ask(target, b"", sent, "GET")
 
-    async def pages(self, who: str, **query: object) -> list[list[str]]:
+    async def pages(self, who: str, path: str = FILES, **query: object) -> list[list[str]]:
         """Return the names on all pages."""
         pages: list[list[str]] = []
         token: object = None
         while not pages or token:
-            answer = await self.ask(who, **query, **({"pageToken": token} if token else {}))
+            asked = {**query, "pageToken": token} if token else query
+            answer = await self.ask(who, path, asked)
             assert answer.status == 200, answer.body
             document = json.loads(answer.body)
             pages.append([entry["name"] for entry in document.get(self.google.member, [])])
@@ -150,11 +155,8 @@ async def test_the_list_is_asked_for_with_the_client_s_filters_and_no_conditions
     world.put("ann", "P", "files/a")
     await world.ask(
         "ann",
+        query={"filter": "x y", "fields": "files(uri)", "key": "ann", "alt": "json"},
         headers={"If-None-Match": "x", "Range": "bytes=0-1", "X-Goog-FieldMask": "files.uri"},
-        filter="x y",
-        fields="files(uri)",
-        key="ann",
-        alt="json",
     )
 
     seen = world.google.seen[0]
@@ -179,12 +181,13 @@ async def test_entries_keep_their_values(world: World) -> None:
 
 async def test_a_token_of_another_s_list_is_refused_as_google_refuses(world: World) -> None:
     world.put("ann", "P", "files/a", "files/b")
-    token = json.loads((await world.ask("ann", pageSize=1)).body)["nextPageToken"]
+    token = json.loads((await world.ask("ann", query={"pageSize": 1})).body)["nextPageToken"]
 
-    for who, query in (("bob", {}), ("ann", {"filter": "x"})):
-        answer = await world.ask(who, **query, pageToken=token)
+    others: tuple[tuple[str, dict[str, str]], ...] = (("bob", {}), ("ann", {"filter": "x"}))
+    for who, query in others:
+        answer = await world.ask(who, query={**query, "pageToken": token})
         assert (answer.status, answer.error["status"]) == (400, "INVALID_ARGUMENT")
-    assert (await world.ask("ann", pageToken="2")).status == 400
+    assert (await world.ask("ann", query={"pageToken": "2"})).status == 400
     assert len(world.google.seen) == 1
 
 
@@ -192,7 +195,7 @@ async def test_a_refusal_of_the_request_is_google_s_own(world: World) -> None:
     world.put("ann", "P", "files/a")
     world.google.refusals["P"] = [refused(400)]
 
-    answer = await world.ask("ann", filter="?")
+    answer = await world.ask("ann", query={"filter": "?"})
 
     assert (answer.status, answer.error["message"]) == (400, "no")
 
@@ -254,13 +257,13 @@ async def test_a_list_of_openai_goes_on_behind_an_id(world: World) -> None:
     world.put("ann", "Q", "files/d")
     path = "/v1beta/openai/files"
 
-    first = json.loads((await world.ask("ann", path, limit=2)).body)
+    first = json.loads((await world.ask("ann", path, {"limit": 2})).body)
     assert [entry["id"] for entry in first["data"]] == ["files/a", "files/b"]
     assert (first["has_more"], first["last_id"]) == (True, "files/b")
-    rest = json.loads((await world.ask("ann", path, limit=2, after="files/b")).body)
+    rest = json.loads((await world.ask("ann", path, {"limit": 2, "after": "files/b"})).body)
     assert ([entry["id"] for entry in rest["data"]], rest["has_more"]) == (["files/d"], False)
     for after in ("files/c", "files/z"):
-        assert (await world.ask("ann", path, after=after)).status == 400
+        assert (await world.ask("ann", path, {"after": after})).status == 400
 
 
 async def test_a_collection_that_nobody_records_is_not_listed(world: World) -> None:
