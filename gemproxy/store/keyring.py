@@ -44,6 +44,11 @@ def any_sealed(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM keys LIMIT 1").fetchone() is not None
 
 
+def projects(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the names of the projects that have keys."""
+    return frozenset(name for (name,) in connection.execute("SELECT DISTINCT project FROM keys"))
+
+
 def changed(connection: sqlite3.Connection) -> int:
     """Return a number that grows when keys are added or removed."""
     return int(get_meta(connection, _CHANGED) or 0)
@@ -63,7 +68,7 @@ class Keyring:
         if self.vault.setting == DATA_DIR:
             why = f"'{folder / KEY_FILE}' is not the one that encrypted the stored keys"
             raise Unusable(DATA_DIR, f"{why}: put that one back, or set {SECRET_KEY}")
-        why = "is not the one that the stored keys were encrypted with"
+        why = f"{SECRET_KEY} is not the one that the stored keys were encrypted with"
         if _would_open(connection, folder):
             why = f"{why} ('{folder / KEY_FILE}' is: leave {SECRET_KEY} empty)"
         raise Unusable(SECRET_KEY, why)
@@ -127,10 +132,12 @@ class Keyring:
             return False
 
     def remove(self, connection: sqlite3.Connection, names: Sequence[str]) -> int:
-        """Remove keys by their fingerprints; return how many there were."""
+        """Remove keys by their fingerprints, with their sicknesses; return how many there were."""
         query = "DELETE FROM keys WHERE fingerprint = ?"
         count = sum(connection.execute(query, (name,)).rowcount for name in names)
         if count:
+            query = "DELETE FROM sicknesses WHERE key = ?"
+            connection.executemany(query, [(name,) for name in names])
             set_meta(connection, _CHANGED, next_serial(connection))
         return count
 

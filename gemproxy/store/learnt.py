@@ -17,6 +17,7 @@ MOST_HOMES = 50_000
 OVER_SECONDS = 2 * 24 * 3600
 """Seconds for which a rest that is over, or the end of a sickness, is kept."""
 
+_LATER = 0.001
 _SPENT_SECONDS = 3 * 24 * 3600
 _SICK_SECONDS = 30 * 24 * 3600
 
@@ -61,7 +62,11 @@ def _put(connection: sqlite3.Connection, change: Change, serial: int) -> None:
 
 def since(connection: sqlite3.Connection, serial: int) -> list[Change]:
     """Return the changes in rows that were written after a serial number; 0: all."""
-    return [*_rests(connection, serial), *_others(connection, serial)]
+    return [
+        *_rests(connection, serial),
+        *_sicknesses(connection, serial),
+        *_others(connection, serial),
+    ]
 
 
 def last_serial(connection: sqlite3.Connection) -> int:
@@ -75,10 +80,13 @@ def _rests(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
         yield Rest(project, model, until, Why(why), at, times, probed)
 
 
-def _others(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
+def _sicknesses(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
     query = "SELECT key, why, at, again_at, times FROM sicknesses WHERE serial > ?"
     for key, why, at, again_at, times in connection.execute(query, (serial,)):
         yield Sickness(key, None if why is None else Why(why), at, again_at, times)
+
+
+def _others(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
     query = "SELECT project, model, day, requests FROM spent WHERE serial > ?"
     for row in connection.execute(query, (serial,)):
         yield Spent(*row)
@@ -90,15 +98,18 @@ def _others(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
 def clear(
     connection: sqlite3.Connection, projects: Sequence[str], keys: Sequence[str], now: float
 ) -> int:
-    """End the rests of projects and the sicknesses of keys; return how many there were."""
-    before = since(connection, 0)
+    """End the rests of projects and the sicknesses of keys; return how many there were.
+
+    A process takes in only what is later than all that it knows, so an end is.
+    """
+    before = [*_rests(connection, 0), *_sicknesses(connection, 0)]
     ends: list[Change] = [
-        Rest(change.project, change.model, now, change.why, max(now, change.at))
+        Rest(change.project, change.model, now, change.why, max(now, change.at + _LATER))
         for change in before
         if isinstance(change, Rest) and change.until > now and change.project in projects
     ]
     ends += [
-        Sickness(change.key, None, max(now, change.at))
+        Sickness(change.key, None, max(now, change.at + _LATER))
         for change in before
         if isinstance(change, Sickness) and change.why and change.key in keys
     ]

@@ -8,11 +8,28 @@ from typing import Self
 
 import attrs
 
-from gemproxy.store.database import Database, understood
+from gemproxy.store import keyring
+from gemproxy.store.database import FILE, Database, understood
 from gemproxy.store.keyring import Keyring, any_sealed
 from gemproxy.store.ownership import Ownership
 from gemproxy.store.pool import PoolStore
 from gemproxy.store.vault import Vault
+
+
+def stored_projects(data_dir: str, secret_key: str) -> frozenset[str]:
+    """Return the projects of the keys in a data directory, which need not exist. Blocks.
+
+    Raises Unusable for one that a start would refuse.
+    """
+    folder = Path(data_dir)
+    if not (folder / FILE).exists():
+        return frozenset()
+    store = Store.open(folder, secret_key)
+    try:
+        with understood(store.database.path):
+            return store.database.read(keyring.projects).result()
+    finally:
+        store.database.close()
 
 
 @attrs.frozen(eq=False)

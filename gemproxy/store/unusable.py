@@ -1,16 +1,15 @@
 """The refusal of a data directory that cannot be used."""
 
 
-class Unusable(Exception):
+class Unusable(ValueError):
     """The data directory cannot be used as it is; the message is for people, without secrets.
 
-    ``setting`` is the path of the setting to look at, ``why`` a sentence about its value.
+    ``setting`` is the path of the setting to look at.
     """
 
     def __init__(self, setting: str, why: str) -> None:
-        super().__init__(f"{setting}: {why}")
+        super().__init__(why)
         self.setting = setting
-        self.why = why
 
 
 DATA_DIR = "server.data_dir"

@@ -11,6 +11,7 @@ a file of its own and links it to the name, which succeeds for one of them only.
 
 import base64
 import contextlib
+import functools
 import hashlib
 import os
 import secrets
@@ -75,6 +76,7 @@ class Vault:
         return HKDF(SHA256(), length=32, salt=None, info=info).derive(self._master)
 
 
+@functools.lru_cache(maxsize=1)  # a start opens the vault twice
 def _stretched(text: str) -> bytes:
     raw = text.encode("utf-8", "surrogatepass")
     memory = 64 << 20
