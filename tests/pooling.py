@@ -6,7 +6,7 @@ to the first project that is not sick.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import attrs
 from aiohttp import web
@@ -76,7 +76,10 @@ class PoolLease:
     def answered(self) -> None:
         pass
 
-    async def named(self, names: Collection[str]) -> None:
+    def witness(self, exchange: Exchange, status: int, headers: Mapping[str, str]) -> None:
+        del exchange, status, headers
+
+    async def named(self, names: Mapping[str, float | None]) -> None:
         self.pool.owners.put(self.caller, self.project, *names)
 
     def over(self, entry: Entry) -> None:

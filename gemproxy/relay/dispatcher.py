@@ -196,6 +196,7 @@ class _RoundTrip:
         entry.status, entry.answered = reply.status, time.monotonic()
         lease.answered()
         reply.lease = lease
+        reply.witness = lease.witness(exchange, reply.status, reply.headers)
         self._reply = reply
         return reply
 
@@ -276,6 +277,7 @@ def _first_hop(exchange: Exchange, lease: Lease, body: Outgoing, want: Want) -> 
         sent = sent.for_path(url.raw_path)
     if identity is None:
         identity = "Accept-Encoding" in exchange.headers
+    identity = identity or bool(lease.project)  # its names are read
     headers = upstream_headers(exchange.headers, sent, identity=identity)
     if not isinstance(body, bytes | Once | None) and _LENGTH in exchange.headers:
         headers[_LENGTH] = exchange.headers[_LENGTH]

@@ -6,7 +6,7 @@ gives another key to an attempt that must go elsewhere. A request that is bound 
 (``Exchange.bound``) always goes to that owner.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Protocol
 
 import attrs
@@ -15,6 +15,25 @@ from yarl import URL
 from gemproxy.exchange.account import Entry
 from gemproxy.exchange.credential import Credential
 from gemproxy.exchange.exchange import Exchange
+
+
+class Witness(Protocol):
+    """Reads the names in an answer that passes by."""
+
+    @property
+    def mark(self) -> bytes:
+        """What stands in every read that is worth a look, if it ends with a line."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether something has begun that the next read may complete."""
+
+    def look(self, data: bytes) -> Mapping[str, float | None]:
+        """Return the names that ``data``, the next bytes, complete; b"" is the end.
+
+        Each has the time at which it is over (Unix seconds), None if the answer does not say;
+        a time of 0 or less: it was deleted.
+        """
 
 
 class Lease(Protocol):
@@ -47,8 +66,17 @@ class Lease(Protocol):
     def answered(self) -> None:
         """Hear that the head of the answer has come."""
 
-    async def named(self, names: Collection[str]) -> None:
-        """Record names that the answer has, before the client gets them."""
+    @property
+    def project(self) -> str:
+        """The project of the key; empty for a client's own credential."""
+
+    def witness(
+        self, exchange: Exchange, status: int, headers: Mapping[str, str]
+    ) -> Witness | None:
+        """Return what reads the names in the answer with this head; None if there is no need."""
+
+    async def named(self, names: Mapping[str, float | None]) -> None:
+        """Record names that the answer has, before the client gets them; see ``Witness.look``."""
 
     def over(self, entry: Entry) -> None:
         """Receive the outcome of the attempt. Called once for each lease; never raises."""
@@ -77,11 +105,15 @@ class OwnLease:
     proxy: URL | None = attrs.field(default=None, repr=False)
     another: bool = False
     detour: bool = False
+    project: str = ""
 
     def answered(self) -> None:
         """Ignore it."""
 
-    async def named(self, names: Collection[str]) -> None:
+    def witness(self, exchange: Exchange, status: int, headers: Mapping[str, str]) -> None:
+        """Return None: nobody wants to know the names."""
+
+    async def named(self, names: Mapping[str, float | None]) -> None:
         """Record nothing: what a client's own key makes is Google's affair."""
 
     def over(self, entry: Entry) -> None:

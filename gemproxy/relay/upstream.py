@@ -43,12 +43,13 @@ from gemproxy.exchange.credential import Credential
 from gemproxy.relay.bodies import Once, Outgoing
 from gemproxy.relay.incoming import Incoming, error_for
 from gemproxy.relay.keepalive import make_socket
-from gemproxy.relay.leases import Lease
+from gemproxy.relay.leases import Lease, Witness
 from gemproxy.relay.redirects import Hop
 from gemproxy.relay.wants import Want
 from gemproxy.relay.ways import NO_WAY, NoSocks, Ways, connector, is_socks
 
 _ERROR_BODY_SECONDS = 10.0
+_LINE_END = 0x0A
 _LARGE_BODY = 2**20  # beyond it aiohttp wants a file-like body, written in slices
 # Reading pauses at twice as much. That is what uvloop reads at once: with less, an image is
 # read in a rhythm of pauses (S6 in bench/ tells); with more, a slow client costs more memory.
@@ -82,9 +83,9 @@ class Reply:
 
     ``how`` says how the body ended, None as long as it has not. ``error`` is the google.rpc.Status
     in it once somebody has read one: ``read_error``, or the reader of a stream. ``lease`` is what
-    it was asked with. ``size`` counts the bytes of the body that had come when it was closed.
-    ``usage`` is what a unary answer cost, once somebody has read that. ``_sent`` is the body of the
-    request, which may fail while the answer is read.
+    it was asked with, and ``witness`` reads the names in it. ``size`` counts the bytes of the body
+    that had come when it was closed. ``usage`` is what a unary answer cost, once somebody has read
+    that. ``_sent`` is the body of the request, which may fail while the answer is read.
     """
 
     _response: aiohttp.ClientResponse
@@ -92,6 +93,7 @@ class Reply:
     headers: CIMultiDictProxy[str]
     _sent: object = None
     lease: Lease | None = None
+    witness: Witness | None = None
     size: int = 0
     usage: Billed | None = None
     how: How | None = None
@@ -130,7 +132,17 @@ class Reply:
             raise self._broken(error) from error
         if not data:
             self.how = How.EOF
+        witness = self.witness
+        if witness is not None and (
+            witness.waits or not data or data[-1] != _LINE_END or witness.mark in data
+        ):
+            await self._witnessed(witness.look(data))
         return data
+
+    async def _witnessed(self, names: Mapping[str, float | None]) -> None:
+        """Have names recorded before the client gets them."""
+        if names and self.lease is not None:
+            await self.lease.named(names)
 
     def _broken(self, error: Exception) -> AttemptFailed | GemproxyError:
         """Return what ended the body: the client library blames the way for everything."""

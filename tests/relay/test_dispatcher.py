@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import attrs
@@ -52,6 +52,7 @@ class Learning:
     another: bool = False
     detour: bool = False
     ends: GemproxyError | None = None
+    project: str = ""
     heads: int = 0
     asked: list[bool] = attrs.field(factory=list)
     heard: list[Entry] = attrs.field(factory=list)
@@ -66,7 +67,10 @@ class Learning:
     def answered(self) -> None:
         self.heads += 1
 
-    async def named(self, names: Collection[str]) -> None:
+    def witness(self, exchange: Exchange, status: int, headers: Mapping[str, str]) -> None:
+        del exchange, status, headers
+
+    async def named(self, names: Mapping[str, float | None]) -> None:
         raise AssertionError(f"nobody records {names}")
 
     def over(self, entry: Entry) -> None:

@@ -1,6 +1,6 @@
 """A source of keys of one's own in place of the client's credential, through the whole proxy."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import attrs
@@ -29,6 +29,7 @@ class KeyLease:
     another: bool
     proxy: URL | None = None
     detour: bool = False
+    project: str = ""
 
     @property
     def credential(self) -> Credential:
@@ -37,7 +38,10 @@ class KeyLease:
     def answered(self) -> None:
         pass
 
-    async def named(self, names: Collection[str]) -> None:
+    def witness(self, exchange: Exchange, status: int, headers: Mapping[str, str]) -> None:
+        del exchange, status, headers
+
+    async def named(self, names: Mapping[str, float | None]) -> None:
         raise AssertionError(f"nobody records {names}")
 
     def over(self, entry: Entry) -> None:

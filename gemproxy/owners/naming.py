@@ -1,0 +1,245 @@
+r"""The names in a request that bind it to an owner: in its path, its query and its body.
+
+*Path*: see ``exchange.names``. *Query*: names in any parameter, also inside a filter. *Body*: the
+strings of the JSON, at the places that are the API's own:
+
+- members that are known to name something, in both spellings (``fileUri`` and ``file_uri``);
+- any other string that is exactly a bound name, or the URI of one on Google's host or ours. So a
+  field that Google adds tomorrow names its owner, too.
+
+Text, the arguments and responses of functions and schemas are the client's own: a name in them
+refers to nothing. Other people's URIs (YouTube, https, gs) bind nothing either.
+
+Nearly all bodies name nothing, so a cheap look at the beginnings of their strings comes first. It
+notices escapes (``\u0066iles``). What Google's lenient parser might read in another way than we do,
+JSON in single quotes or in another encoding, is refused, and so is what cannot be read at all.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator
+from urllib.parse import unquote, unquote_plus, urlsplit
+
+import attrs
+import msgspec
+
+from gemproxy.core.errors import BadRequest, Encoded
+from gemproxy.core.wire.strings import Strings, Text
+from gemproxy.exchange.names import COLLECTIONS, bound_names, well_formed
+
+TOKENS = "continuationTokens"
+HANDLES = "sessionHandles"
+"""Our collections for what Google names by an opaque string: the id is its hash."""
+
+_GOOGLE = "generativelanguage.googleapis.com"
+_URIS = frozenset({"uri", "fileUri", "file_uri", "downloadUri", "download_uri"})
+_TOKENS = frozenset({"continuationToken", "continuation_token"})
+_SESSIONS = frozenset({"sessionResumption", "session_resumption"})
+_PREVIOUS = frozenset({"previousInteractionId", "previous_interaction_id"})
+_IDS = {
+    **dict.fromkeys(_PREVIOUS, "interactions"),
+    **dict.fromkeys(("interactionId", "interaction_id"), "interactions"),
+    **dict.fromkeys(("cachedContent", "cached_content"), "cachedContents"),
+    **dict.fromkeys(("fileName", "file_name", "fileId", "file_id"), "files"),
+    **dict.fromkeys(("inputFileId", "input_file_id"), "files"),
+    **dict.fromkeys(("fileSearchStoreNames", "file_search_store_names"), "fileSearchStores"),
+    **dict.fromkeys(("environment", "environmentId", "environment_id"), "environments"),
+    **dict.fromkeys(("agent", "agentId", "agent_id"), "agents"),
+    **dict.fromkeys(("voice", "voiceName", "voice_name", "voiceId", "voice_id"), "voices"),
+    **dict.fromkeys(("videoId", "video_id"), "videos"),
+    **dict.fromkeys(("batchId", "batch_id"), "batches"),
+}
+"""Members that name something by its id alone, or with its collection in front."""
+
+_CLIENTS_OWN = re.compile(
+    r"/(?:(?:function|tool)_?[cC]all/(?:args|arguments)"
+    r"|(?:function|tool)_?[rR]esponse/response"
+    r"|(?:function_?[dD]eclarations|function|tools)/(?:parameters|response)\w*"
+    r"|(?:_?response|input|output)?_?(?:[jJ]son)?_?[sS]chema|response_?[fF]ormat|arguments)/"
+)
+"""Places whose content is the client's own, or the model's, in the names on the way there."""
+_TEXTS = frozenset(
+    [
+        *("text", "content", "input", "prompt", "instructions", "description", "title"),
+        *("systemInstruction", "system_instruction", "displayName", "display_name"),
+        *("stringValue", "string_value", "data", "query", "arguments"),
+        *("signature", "thoughtSignature", "thought_signature"),
+    ]
+)
+"""Members whose string is text, or bytes."""
+
+_COLLECTION = "|".join([*sorted(COLLECTIONS, key=len, reverse=True), "models", "videos"])
+_NAME = re.compile(
+    rf"/*(?:v\d\w*/)?(?:{_COLLECTION})/[!-.0-~]+"
+    r"(?:/(?:files/.+|(?:operations|documents|upload|media)/[!-~]+))?"
+)
+_ANYWHERE = re.compile(rf"(?:{_COLLECTION})/[^\s\"'?#()]+")
+_URI = re.compile(r"(?:https?:)?/*//|https?:", re.IGNORECASE)
+_SCHEME = re.compile(r"\w[\w+.-]*:(?!/?(?:files|cached))")
+_MEMBERS = "|".join(sorted({*_URIS, *_TOKENS, *_IDS, "handle"} - {"uri"}, key=len, reverse=True))
+_HINT = re.compile(
+    rb'"(?:[\s/]*(?:v\d\w*/)?(?:'
+    + _COLLECTION.replace("models|", "").encode()
+    + rb')/|models/[^"/]{0,128}/|\s*(?:[hH][tT][tT][pP][sS]?:|//)|(?:uri|'
+    + _MEMBERS.encode()
+    + rb')"|[\w/:.-]{0,64}\\(?:u00|/))'
+)
+"""The beginning of a string that could name something, or of the name of such a member."""
+
+_UNREADABLE = "The request body must be JSON in UTF-8, for its names belong to their owners."
+
+
+@attrs.frozen
+class Names:
+    """The names of a request, each once.
+
+    ``target``: in the path. ``used``: in the query and the body. ``perhaps``: ids that may be names
+    of Google's own (an agent, a voice) or cannot be looked up (a token); they bind only where an
+    owner is known.
+    """
+
+    target: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.target or self.used or self.perhaps)
+
+
+def hashed(collection: str, secret: str) -> str:
+    """Return our name for an opaque token or handle; it does not reveal it."""
+    digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{collection}/{digest[:32]}"
+
+
+def names_in_path(path: str) -> tuple[str, ...]:
+    """Return the names in a path as it came, however often it is percent-encoded."""
+    names = dict.fromkeys(bound_names(path))
+    while "%" in path and (decoded := unquote(path)) != path:
+        path = decoded
+        names.update(dict.fromkeys(bound_names(path)))
+    return tuple(names)
+
+
+def names_in_query(raw_query: str, hosts: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the names in the parameters of a query as it came."""
+    names: dict[str, None] = {}
+    if "/" not in raw_query and "%" not in raw_query:
+        return ()
+    for pair in raw_query.split("&"):
+        value = unquote_plus(pair.partition("=")[2])
+        found = names_of(value, hosts) or _within(value)
+        names.update(dict.fromkeys(found))
+    return tuple(names)
+
+
+def names_in_body(body: bytes, hosts: Collection[str] = ()) -> Names:
+    """Return the names in a JSON body; ``hosts`` are Google's and ours besides the public one.
+
+    Raises BadRequest for a body that is not JSON.
+    """
+    _check(body)
+    if _HINT.search(body) is None:
+        return Names()
+    used: dict[str, None] = {}
+    perhaps: dict[str, None] = {}
+    for text in Strings().feed(body):
+        if is_the_apis(text.names):
+            used.update(dict.fromkeys(_of_text(text, hosts)))
+            perhaps.update(dict.fromkeys(_perhaps(text)))
+    return Names((), tuple(used), tuple(name for name in perhaps if name not in used))
+
+
+def check_form(content_type: str, coding: str) -> None:
+    """Raise Encoded for a body that is compressed or is no JSON, by its headers."""
+    if coding.strip().lower() not in {"", "identity"}:
+        raise Encoded("Send the request body without a Content-Encoding.")
+    kind, _, parameters = content_type.partition(";")
+    kind = kind.strip().lower()
+    charset = re.search(r"charset\s*=\s*\"?([\w-]+)", parameters, re.IGNORECASE)
+    readable = kind in {"", "application/json", "text/plain"} or kind.endswith("+json")
+    if not readable or (charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}):
+        raise Encoded("Send the request body as application/json in UTF-8.")
+
+
+def is_the_apis(names: Iterable[str]) -> bool:
+    """Return whether a string at the end of ``names`` is the API's own, and no text."""
+    way = tuple(names)
+    if way and way[-1] in _TEXTS:
+        return False
+    return _CLIENTS_OWN.search(f"/{'/'.join(way)}/") is None
+
+
+def names_of(value: str, hosts: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the names of a string that is exactly a bound name, or the URI of one."""
+    value = value.strip()
+    if _URI.match(value):
+        return _of_uri(value, hosts)
+    if _NAME.fullmatch(value.partition("?")[0]):
+        return bound_names(f"/{value.partition('?')[0].lstrip('/')}")
+    return ()
+
+
+def bare_name(collection: str, value: str) -> Iterator[str]:
+    """Yield the name of an id that stands without its collection, if it can be one."""
+    name = value.strip()
+    if "/" not in name and well_formed(name):
+        yield f"{collection}/{name}"
+
+
+def _check(body: bytes) -> None:
+    """Raise BadRequest for what is not JSON in UTF-8."""
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        try:  # which takes lone surrogates, too
+            json.loads(body.decode())
+        except (ValueError, RecursionError):
+            raise BadRequest(_UNREADABLE) from None
+
+
+def _of_text(text: Text, hosts: Collection[str]) -> tuple[str, ...]:
+    """Return the names that a string at a place of the API's own has for certain."""
+    member = text.names[-1] if text.names else ""
+    names = names_of(text.value, hosts)
+    if names:
+        return names
+    if member in _URIS and not _SCHEME.match(text.value.strip()):
+        return _within(text.value)
+    return tuple(bare_name("interactions", text.value)) if member in _PREVIOUS else ()
+
+
+def _perhaps(text: Text) -> Iterator[str]:
+    """Yield the names that a string has if an owner of them is known."""
+    member = text.names[-1] if text.names else ""
+    if member in _TOKENS:
+        yield hashed(TOKENS, text.value)
+    elif member == "handle" and not _SESSIONS.isdisjoint(text.names):
+        yield hashed(HANDLES, text.value)
+    elif member in _IDS:
+        yield from bare_name(_IDS[member], text.value)
+
+
+def _of_uri(uri: str, hosts: Collection[str]) -> tuple[str, ...]:
+    """Return the names in the path of a URI on Google's host or ours."""
+    try:
+        parts = urlsplit(uri.replace("\\", "/"))
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return _within(uri)
+    named = f"{host}:{port}" if port else host
+    if host != _GOOGLE and not host.endswith(f".{_GOOGLE}") and hosts_miss(hosts, named):
+        return ()
+    return names_in_path(parts.path)
+
+
+def hosts_miss(hosts: Collection[str], named: str) -> bool:
+    """Return whether a host with its port is none of ``hosts``."""
+    return named.lower() not in hosts and named.lower().removesuffix(":443") not in hosts
+
+
+def _within(value: str) -> tuple[str, ...]:
+    """Return the names that stand anywhere in a string that is no text."""
+    found = [bound_names(f"/{name}") for name in _ANYWHERE.findall(unquote(value))]
+    return tuple(dict.fromkeys(name for names in found for name in names))

@@ -1,0 +1,229 @@
+"""The witness: reads the names in an answer while it passes, before its client gets them.
+
+Which answers name what their client made is known by the request and the head:
+
+| answer                                                    | names in it                          |
+|-----------------------------------------------------------|--------------------------------------|
+| to a generation                                           | continuationToken                    |
+| JSON to a POST, PUT or PATCH of anything else             | ``name``, ``id``, ``uri`` ... below  |
+| JSON to a GET of one bound resource                       | the same: what came of an operation  |
+| events of an interaction                                  | the same                             |
+| to a DELETE of one bound resource                         | what its path names is gone          |
+| lists, the content of files, all else                     | none                                 |
+
+A list shows what the whole project has, so nobody becomes an owner by asking for one. Text, calls
+and all else that a model says names nothing (``naming.is_the_apis``), and neither do other members
+than those that the API names things by.
+"""
+
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+
+import attrs
+
+from gemproxy.core.wire.strings import Strings, Text
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.exchange.names import COLLECTIONS, bound_names
+from gemproxy.owners.naming import HANDLES, TOKENS, bare_name, hashed, is_the_apis, names_of
+
+_OK = 200
+_REDIRECTS = 300
+_CREATING = frozenset({"POST", "PUT", "PATCH"})
+_GENERATES = re.compile(r":(?:stream)?[gG]enerateContent$|/completions/?$")
+_COMPUTES = re.compile(
+    r":(?:countTokens|embedContent|batchEmbedContents|predict)$|/openai/(?:embeddings|images/.*)$"
+)
+_CONTENT = re.compile(r"(?:^|&)(?:%24|\$)?alt=(?:media|proto)")
+_BARE = {
+    **dict.fromkeys(("environmentId", "environment_id"), "environments"),
+    **dict.fromkeys(("interactionId", "interaction_id"), "interactions"),
+}
+_NAMED_BY = frozenset(
+    [
+        *("name", "uri", "downloadUri", "download_uri", "tunedModel", "tuned_model"),
+        *("responsesFile", "responses_file", "outputFileId", "output_file_id"),
+        *("errorFileId", "error_file_id", *_BARE),
+    ]
+)
+_TOKEN = frozenset({"continuationToken", "continuation_token"})
+_HANDLE = frozenset({"newHandle", "new_handle"})
+_SAID = frozenset({"candidates", "args", "arguments", "result", "results"})
+"""What a model or a tool says, in the answer of a batch, too."""
+_ENDS = frozenset({"expireTime", "expire_time", "expirationTime", "expiration_time"})
+_MARK = b"ontinuation"
+_MOST = 1 << 20
+_FEW = 64
+_EVENTS = "text/event-stream"
+_READ = frozenset({"application/json", _EVENTS})
+_ANY_WINDOW = zlib.MAX_WBITS | 32
+_PACKED = (b"\x1f\x8b", b"\x78")
+"""The first bytes of gzip and zlib; no JSON and no event begins so."""
+
+Named = dict[str, float | None]
+
+
+@attrs.define(eq=False)
+class TokenWitness:
+    """Reads the continuationTokens of a generation.
+
+    ``lines``: the answer is a stream of events, each in a line. ``waits`` says that a text has
+    begun which the next read may go on with; what ends with a line and has no ``mark`` needs no
+    look.
+    """
+
+    lines: bool
+    mark: bytes = _MARK
+    waits: bool = False
+    _text: bytearray = attrs.field(factory=bytearray)
+
+    def look(self, data: bytes) -> Named:
+        """Return the tokens in ``data``, the next bytes; b"" is the end."""
+        text = self._text
+        begin = max(len(text) - len(_MARK), 0)
+        text += data
+        named: Named = {}
+        if text.find(_MARK, begin if data else 0) >= 0:
+            named = dict.fromkeys(_tokens(bytes(text)))
+        if self.lines:
+            del text[: text.rfind(b"\n") + 1]
+        if len(text) > _MOST:  # an image
+            text.clear()
+        self.waits = bool(text) or not self.lines
+        return named
+
+
+@attrs.define(eq=False)
+class DocumentWitness:
+    """Reads the names in JSON, or in the JSON of events.
+
+    ``ids`` is the collection of a top-level ``id``, empty if it is none. ``hosts``: see
+    ``naming.names_of``.
+    """
+
+    ids: str = ""
+    hosts: frozenset[str] = frozenset()
+    mark: bytes = b""
+    waits: bool = True
+    _strings: Strings = attrs.field(factory=Strings)
+    _places: dict[tuple[str, ...], list[str]] = attrs.field(factory=dict)
+    _unpack: Callable[[bytes], bytes] | None = None
+
+    def look(self, data: bytes) -> Named:
+        """Return the names in ``data``, the next bytes."""
+        named: Named = {}
+        for text in self._strings.feed(self._unpacked(data)):
+            member, place = text.names[-1] if text.names else "", text.names[:-1]
+            if member in _ENDS:
+                named.update(dict.fromkeys(self._places.get(place, ()), _seconds(text.value)))
+                continue
+            for name in self._names(text, member):
+                named.setdefault(name, None)
+                if len(self._places) < _FEW:
+                    self._places.setdefault(place, []).append(name)
+        return named
+
+    def _unpacked(self, data: bytes) -> bytes:
+        """Return what the bytes say; an upstream may compress what was asked for without."""
+        if self._unpack is None:
+            packed = data.startswith(_PACKED)
+            self._unpack = zlib.decompressobj(_ANY_WINDOW).decompress if packed else bytes
+        try:
+            return self._unpack(data)
+        except zlib.error:
+            return b""
+
+    def _names(self, text: Text, member: str) -> Iterator[str]:
+        """Yield the names that a string of an answer is."""
+        names, value = text.names, text.value
+        if not is_the_apis(names) or not _SAID.isdisjoint(names):
+            return
+        if member in _TOKEN:
+            yield hashed(TOKENS, value)
+        elif member == "id" and self.ids and names in {("id",), ("interaction", "id")}:
+            yield from names_of(value, self.hosts) or bare_name(self.ids, value)
+        elif member in _BARE:
+            yield from names_of(value, self.hosts) or bare_name(_BARE[member], value)
+        elif member in _NAMED_BY:
+            yield from names_of(value, self.hosts)
+
+
+@attrs.define(eq=False)
+class GoneWitness:
+    """Says at the end of an answer that what a DELETE named is gone."""
+
+    names: tuple[str, ...]
+    mark: bytes = b""
+    waits: bool = True
+
+    def look(self, data: bytes) -> Named:
+        """Return the names at the end, as over."""
+        return {} if data else dict.fromkeys(self.names, 0.0)
+
+
+def witness_of(
+    exchange: Exchange,
+    status: int,
+    headers: Mapping[str, str],
+    hosts: frozenset[str] = frozenset(),
+) -> TokenWitness | DocumentWitness | GoneWitness | None:
+    """Return what reads the answer with this head to a request of an access key, if anything."""
+    if status < _OK or status >= _REDIRECTS:
+        return None
+    path = exchange.path.rstrip("/")
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if exchange.method == "POST" and _GENERATES.search(path):
+        return TokenWitness(lines=kind == _EVENTS)
+    names = bound_names(path)
+    whole = len(names) == 1 and path.endswith(f"/{names[0].rpartition('/')[2]}")
+    if exchange.method == "DELETE":
+        return GoneWitness(names) if whole else None
+    if kind not in _READ or not _may_name(exchange, path, whole=whole or _is_operation(path)):
+        return None
+    return DocumentWitness(_collection(path), hosts)
+
+
+def handles_in(message: bytes) -> Named:
+    """Return the session handles in a message of Live from Google."""
+    return {
+        hashed(HANDLES, text.value): None
+        for text in Strings().feed(message)
+        if text.names and text.names[-1] in _HANDLE and is_the_apis(text.names)
+    }
+
+
+def _may_name(exchange: Exchange, path: str, *, whole: bool) -> bool:
+    """Return whether the JSON answer to a request may name what its client made.
+
+    ``whole``: the path is that of one bound resource.
+    """
+    if exchange.method in _CREATING:
+        return _COMPUTES.search(path) is None
+    return exchange.method == "GET" and whole and not _CONTENT.search(exchange.raw_query)
+
+
+def _is_operation(path: str) -> bool:
+    return re.search(r"/operations/[^/:]+$", path) is not None
+
+
+def _collection(path: str) -> str:
+    """Return the collection in a path whose ids are members ``id`` at the top of an answer."""
+    segments = path.split("/")
+    known = COLLECTIONS | {"videos"} if "openai" in segments else COLLECTIONS
+    return next((segment for segment in segments if segment in known), "")
+
+
+def _tokens(text: bytes) -> Iterator[str]:
+    """Yield the names of the continuationTokens in the text of an answer."""
+    for found in Strings().feed(text):
+        if found.names and found.names[-1] in _TOKEN and is_the_apis(found.names):
+            yield hashed(TOKENS, found.value)
+
+
+def _seconds(time: str) -> float | None:
+    """Return an RFC 3339 time in Unix seconds, None for anything else."""
+    try:
+        return datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return None
