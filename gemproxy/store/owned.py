@@ -19,8 +19,12 @@ _PROLONG = """UPDATE owners SET until = max(until, ?) WHERE name = ? AND project
 
 
 def collection_of(name: str) -> str:
-    """Return the collection of a name: ``files`` of ``files/abc``."""
-    return name.rpartition("/")[0]
+    """Return the collection of a name: ``files`` of ``files/abc``.
+
+    ``operations`` is that of ``models/m/operations/o``.
+    """
+    collection = name.rpartition("/")[0]
+    return "operations" if collection.endswith("/operations") else collection
 
 
 def fits(name: str) -> bool:

@@ -35,5 +35,5 @@ class InMemory:
         return [
             owner
             for owner in self.owners.values()
-            if owner.caller == caller and owner.name.rpartition("/")[0] == collection
+            if owner.caller == caller and owner.name.split("/")[-2] == collection
         ]

@@ -62,7 +62,7 @@ def test_a_list_is_known_by_its_path(path: str, listing: object) -> None:
     ("listing", "entry", "name"),
     [
         (FILES, {"name": "files/a"}, "files/a"),
-        (Listing("operations"), {"name": "models/m/operations/o"}, "operations/o"),
+        (Listing("operations"), {"name": "models/m/operations/o"}, "models/m/operations/o"),
         (Listing("agents"), {"id": "a", "name": "My agent"}, "agents/a"),
         (Listing("agents"), {"id": "agents/a"}, "agents/a"),
         (Listing("interactions"), {"id": "v1_x"}, "interactions/v1_x"),
