@@ -1,13 +1,46 @@
 """The door: whether a request comes in, and whether its own Gemini key or the pool's goes up.
 
-The interface; see ``Door.admit``.
+*passthrough*: the client's own key goes up. *pool*: a client needs an access key. *both*: an access
+key leads to the pool; without one the client needs a credential of Google's, which has a known
+form. A credential that is an access key, or begins with ``gp-`` and so was meant to be one, never
+goes up; where it would, the request is refused.
+
+A request may bring several credentials, because SDKs and users put them in several places. Any
+valid access key among them counts.
+
+Two kinds of requests come without an access key although the pool serves them: those with a token
+that Gemini issued through us, and those to an upload URL of ours. ``vouch`` knows them.
 """
 
 import enum
+from collections.abc import Callable
 
 import attrs
 
+from gemproxy.access.keys import AccessKeys
+from gemproxy.core.errors import Unauthenticated
+from gemproxy.exchange.credential import brought, in_path, is_googles
 from gemproxy.exchange.exchange import Exchange
+
+PREFIX = "gp-"
+"""The beginning of access keys that gemproxy makes."""
+
+OPEN = "open"
+"""The name of every caller without an access key, where the pool is open."""
+
+_LONG = 16
+"""Characters of an access key at least."""
+
+_WHERE = (
+    "Send it as x-goog-api-key, as ?key= or as Authorization: Bearer, in the place of a Gemini key"
+)
+_MISSING = f"This proxy needs an access key, and the request has none. {_WHERE}."
+_WRONG = f"The access key is not valid. {_WHERE}."
+_NOT_HERE = (
+    "This proxy passes the clients' own Gemini keys on, and the request has an access key, which"
+    " is never passed on. Send a Gemini key."
+)
+_STRAY = f"The request has an access key in a place that Gemini would see. {_WHERE}, only there."
 
 
 class Mode(enum.Enum):
@@ -18,15 +51,74 @@ class Mode(enum.Enum):
     BOTH = "both"
 
 
+Vouch = Callable[[Exchange], str | None]
+"""Returns who made the token or the upload URL that a request has: the name of an access key, empty
+for a client with its own Gemini key, None for nobody."""
+
+
+def _nobody(_: Exchange) -> str | None:
+    return None
+
+
 @attrs.frozen(eq=False)
 class Door:
-    """Lets requests in by the credentials that they bring."""
+    """Lets requests in by the credentials that they bring.
+
+    ``open`` lets everybody use the pool, under one name.
+    """
 
     mode: Mode = Mode.PASSTHROUGH
+    keys: AccessKeys = attrs.field(factory=AccessKeys)
+    open: bool = False
+    vouch: Vouch = _nobody
 
     def admit(self, exchange: Exchange) -> str:
         """Return the name of the caller's access key; empty for a client with its own Gemini key.
 
-        Raises Unauthenticated.
+        Raises Unauthenticated, and BadRequest for a target that cannot be forwarded.
         """
-        raise NotImplementedError
+        taken, passed = brought(exchange.headers, exchange.raw_query)
+        if self._go_up(exchange, passed):
+            raise Unauthenticated(_STRAY)
+        if self.mode is Mode.PASSTHROUGH:
+            if any(key.startswith(PREFIX) or self.keys.find(key) is not None for key in taken):
+                raise Unauthenticated(_NOT_HERE)
+            return ""
+        name = next((name for key in taken if (name := self.keys.find(key)) is not None), None)
+        if name is None:
+            name = self._without_a_key(exchange, taken)
+        return name
+
+    def _without_a_key(self, exchange: Exchange, taken: list[str]) -> str:
+        """Return the name of a caller who has no access key."""
+        if any(key.startswith(PREFIX) for key in taken):
+            raise Unauthenticated(_WRONG)
+        vouched = self.vouch(exchange)
+        if vouched or (vouched == "" and self.mode is Mode.BOTH):
+            return vouched
+        if self.mode is Mode.BOTH and self._is_own(exchange, taken):
+            return ""
+        if self.open:
+            return OPEN
+        raise Unauthenticated(_WRONG if taken else _MISSING)
+
+    def _is_own(self, exchange: Exchange, taken: list[str]) -> bool:
+        """Return whether the client brings a credential of Google's, or asks what needs none.
+
+        That is OPTIONS, with which a browser asks before it sends any credential.
+        """
+        if not taken:
+            return exchange.method == "OPTIONS"
+        own = exchange.caller
+        return own is not None and is_googles(own.value.rpartition(" ")[2])
+
+    def _go_up(self, exchange: Exchange, passed: list[str]) -> bool:
+        """Return whether an access key would go up in the query, a subprotocol or the path.
+
+        Short values there and names in the path may begin with ``gp-`` for another reason.
+        """
+        if any(key.startswith(PREFIX) and len(key) >= _LONG for key in passed):
+            return True
+        if not self.keys:
+            return False
+        return any(self.keys.find(key) is not None for key in (*passed, *in_path(exchange.path)))

@@ -95,6 +95,11 @@ class Unauthenticated(GemproxyError):
     status = 401
     code = "UNAUTHENTICATED"
 
+    def headers(self, attempts: int) -> dict[str, str]:
+        """Return the scheme of the credential that is missing (RFC 9110 section 15.5.2)."""
+        del attempts
+        return {"WWW-Authenticate": "Bearer"}
+
 
 class NotOwned(GemproxyError):
     """The request names something that its access key did not make."""

@@ -8,11 +8,14 @@ The ephemeral tokens of Live have their own scheme, ``Token``; google-genai also
 of a key, @google/genai in the query.
 """
 
+import binascii
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
 import attrs
+from multidict import MultiMapping
 
 API_KEY = "x-goog-api-key"
 AUTHORIZATION = "Authorization"
@@ -21,6 +24,17 @@ UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 """Characters that headers must not contain (RFC 9110, 5.5); surrogates of PEP 383 are bytes."""
 
 _EPHEMERAL = "auth_tokens/"
+OTHER_HEADERS = ("x-api-key", "api-key")
+"""Headers of other vendors' SDKs; a request with the pool's key does not take them along."""
+_IN_QUERY = frozenset({"key", "access_token", "oauth_token"})
+_SYSTEM = frozenset(
+    f"{mark}{name}"
+    for mark in ("", "$")
+    for name in ("key", "access_token", "oauth_token", "userProject", "httpHeaders")
+)
+"""Google's system parameters that say who asks, or set a header that does."""
+_SUBPROTOCOL = "Sec-WebSocket-Protocol"
+_OF_GOOGLE = re.compile(r"AIza|AQ\.|ya29\.|auth_tokens/.|eyJ[\w-]+\.[\w-]+\.[\w-]*\Z")
 _LOOKS_LIKE_API_KEY = re.compile(r"AIza|AQ\.")
 _MAY_HOLD_CREDENTIAL = re.compile(r"key|token|%")
 
@@ -52,6 +66,60 @@ def is_api_key(token: str) -> bool:
     return _LOOKS_LIKE_API_KEY.match(token) is not None
 
 
+def is_googles(token: str) -> bool:
+    """Return whether a token has a form of Google's: API key, OAuth, JWT, ephemeral token."""
+    return _OF_GOOGLE.match(token) is not None
+
+
+def brought(headers: Mapping[str, str], query: str) -> tuple[list[str], list[str]]:
+    """Return every credential of a request, without its scheme.
+
+    The first list has those in places from which a credential is taken before the request goes up
+    with another one. The second list has values that would go up: those in further parameters of
+    the query and in subprotocols, be they credentials or not.
+    """
+    taken: list[str] = []
+    for name in (API_KEY, *OTHER_HEADERS):
+        if name in headers:
+            taken += _values(headers, name)
+    for value in _values(headers, AUTHORIZATION) if AUTHORIZATION in headers else ():
+        taken += _in_authorization(value)
+    passed: list[str] = []
+    for pair in query.split("&") if query else ():
+        name, _, value = pair.partition("=")
+        (taken if unquote(name) in _IN_QUERY else passed).append(unquote(value).strip())
+    if _SUBPROTOCOL in headers:
+        offered = ",".join(_values(headers, _SUBPROTOCOL)).split(",")
+        passed += [
+            part for one in offered for part in (one.strip(), one.strip().rpartition(".")[2])
+        ]
+    return [key for key in taken if key], passed
+
+
+def in_path(path: str) -> list[str]:
+    """Return the pieces of a decoded path that could be a credential."""
+    pieces = path.split("/")
+    return [*pieces, *(part for piece in pieces if ":" in piece for part in piece.split(":"))]
+
+
+def _values(headers: Mapping[str, str], name: str) -> list[str]:
+    """Return the values of a header, which may come several times."""
+    values = headers.getall(name) if isinstance(headers, MultiMapping) else [headers[name]]
+    return [value.strip() for value in values]
+
+
+def _in_authorization(value: str) -> list[str]:
+    """Return the credentials in an Authorization header; Basic has two, of which one may be it."""
+    scheme, _, token = value.partition(" ")
+    if scheme.lower() != "basic":
+        return [(token or scheme).strip()]
+    try:
+        decoded = b64decode(token.strip(), validate=True).decode("utf-8", "surrogateescape")
+    except (binascii.Error, ValueError):
+        return [token.strip()]
+    return [part for part in decoded.partition(":")[::2] if part]
+
+
 def choose_credential(headers: Mapping[str, str], in_query: Credential | None) -> Credential | None:
     """Return the credential for the upstream, or None if the client sent none."""
     key = headers.get(API_KEY, "").strip()
@@ -79,7 +147,7 @@ def take_credential(query: str) -> tuple[str, Credential | None]:
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
         name, value = unquote(name), unquote(value)
-        if name not in {"key", "access_token", "oauth_token"}:
+        if name not in _IN_QUERY:
             kept.append(pair)
         elif value and not UNFIT.search(value):
             oauth = name != "key" and not is_api_key(value)
@@ -87,6 +155,14 @@ def take_credential(query: str) -> tuple[str, Credential | None]:
                 Credential(AUTHORIZATION, f"Bearer {value}") if oauth else Credential.api_key(value)
             )
     return "&".join(kept), found[0] if found else None
+
+
+def without_identity(query: str) -> str:
+    """Return ``query`` without Google's system parameters that say who asks."""
+    if "$" not in query and "%" not in query and "userProject" not in query:
+        return query
+    pairs = query.split("&")
+    return "&".join(pair for pair in pairs if unquote(pair.partition("=")[0]) not in _SYSTEM)
 
 
 def without_credential(url: str) -> str:

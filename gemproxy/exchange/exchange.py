@@ -64,9 +64,14 @@ class Exchange:
 
     @functools.cached_property
     def caller(self) -> Credential | None:
-        """The client's own credential, None if it sent none. Raises like ``target``."""
+        """The client's own credential, None if it sent none or an access key.
+
+        Raises like ``target``.
+        """
         if self.given is not None:
             return self.given.credential
+        if self.account.access:
+            return None
         return choose_credential(self.headers, self.target.credential)
 
     @functools.cached_property

@@ -35,6 +35,9 @@ def line(exchange: Exchange, status: int, size: int, seconds: float) -> Fields:
 
 def _of_account(account: Account) -> Fields:
     fields: Fields = {}
+    if account.access:
+        fields["access"] = account.access
+        fields["keys"] = [entry.key for entry in account.entries if entry.key]
     if account.model is not None:
         fields["model"] = account.model
     if account.client_gone:

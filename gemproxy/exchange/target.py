@@ -13,7 +13,7 @@ import attrs
 from yarl import URL
 
 from gemproxy.core.errors import BadRequest
-from gemproxy.exchange.credential import Credential, take_credential
+from gemproxy.exchange.credential import Credential, take_credential, without_identity
 
 _UNFIT = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _WITHOUT_VERSION = ("/models/", "/tunedModels/")
@@ -43,6 +43,10 @@ class Target:
             raise BadRequest("The request path must not contain '..'.")
         return cls(f"/{path.lstrip('/')}", *take_credential(raw_query))
 
+    def lent(self) -> Self:
+        """Return the target for another credential than the client's own."""
+        return attrs.evolve(self, query=without_identity(self.query), credential=None)
+
     def on(self, base: URL) -> URL:
         """Return the URL of the target below ``base``, whose path is put in front.
 
@@ -66,6 +70,10 @@ class Given:
     url: URL = attrs.field(repr=False)
     credential: Credential | None = None
     key: str = ""
+
+    def lent(self) -> Self:
+        """Return the same URL, in which nothing is the client's."""
+        return self
 
     def on(self, _base: URL) -> URL:
         """Return the URL, whatever the base."""

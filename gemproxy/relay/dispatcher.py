@@ -272,13 +272,15 @@ def _first_hop(exchange: Exchange, lease: Lease, body: Outgoing, want: Want) -> 
     Bytes have their length, which the client library writes; a stream has the one that its client
     named, if it did.
     """
-    url, sent, identity = exchange.target.on(lease.base), lease.credential, want.identity
+    lent = bool(exchange.account.access)
+    target = exchange.target.lent() if lent else exchange.target
+    url, sent, identity = target.on(lease.base), lease.credential, want.identity
     if sent is not None:
         sent = sent.for_path(url.raw_path)
     if identity is None:
         identity = "Accept-Encoding" in exchange.headers
     identity = identity or bool(lease.project)  # its names are read
-    headers = upstream_headers(exchange.headers, sent, identity=identity)
+    headers = upstream_headers(exchange.headers, sent, identity=identity, lent=lent)
     if not isinstance(body, bytes | Once | None) and _LENGTH in exchange.headers:
         headers[_LENGTH] = exchange.headers[_LENGTH]
     return Hop(url, exchange.deadline.stamped(headers), lease.proxy)

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 
 from multidict import CIMultiDict
 
-from gemproxy.exchange.credential import UNFIT, Credential, without_credential
+from gemproxy.exchange.credential import OTHER_HEADERS, UNFIT, Credential, without_credential
 
 _HOP_BY_HOP = frozenset(
     {
@@ -38,6 +38,9 @@ _REQUEST_ONLY_HERE = _HOP_BY_HOP.union(
         "x-real-ip",
     }
 )
+_OF_ITS_OWN_ACCOUNT = frozenset({"x-goog-user-project", *OTHER_HEADERS})
+"""Headers of a client that end here where the operator's key goes up instead of the client's."""
+
 _HOP_BY_HOP_PREFIXES = ("proxy-",)
 _REQUEST_PREFIXES = ("x-gemproxy-", "x-forwarded-", *_HOP_BY_HOP_PREFIXES)
 _RESPONSE_ONLY_HERE = _HOP_BY_HOP | {"alt-svc", "set-cookie", "set-cookie2"}
@@ -49,15 +52,16 @@ _URL_IN_VALUE = re.compile(r"(?<=<)[^>]*(?=>)|(?<=url=)[^\s\"']+", re.IGNORECASE
 
 
 def upstream_headers(
-    headers: Mapping[str, str], sent: Credential | None, *, identity: bool
+    headers: Mapping[str, str], sent: Credential | None, *, identity: bool, lent: bool = False
 ) -> CIMultiDict[str]:
     """Return what a request sends up, in the client's order.
 
     ``sent`` is the only credential among them. ``identity`` asks for an uncompressed
     answer, which a route that reads the body needs; otherwise the client's own
-    Accept-Encoding passes.
+    Accept-Encoding passes. ``lent``: the credential is not the client's own.
     """
-    passed = CIMultiDict(_end_to_end(headers, _REQUEST_ONLY_HERE, _REQUEST_PREFIXES))
+    only_here = _REQUEST_ONLY_HERE | _OF_ITS_OWN_ACCOUNT if lent else _REQUEST_ONLY_HERE
+    passed = CIMultiDict(_end_to_end(headers, only_here, _REQUEST_PREFIXES))
     if identity:
         passed["Accept-Encoding"] = "identity"
     if sent is not None and not UNFIT.search(sent.value):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 from aiohttp import web
 
+from gemproxy.access.door import Door
 from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.owners.lists import PageTokens
@@ -64,8 +65,7 @@ class Repairing:
 
     def pacing(self, exchange: Exchange, model: str, progress: Callable[[], int]) -> Pacing:
         """Return the pace of a request to ``model``; ``progress`` counts what its client got."""
-        caller = exchange.caller
-        may_retry = self.retries.enter(model, caller.value if caller else "")
+        may_retry = self.retries.enter(model, _caller(exchange))
         return Pacing(self.budget, progress, deadline=exchange.deadline, may_retry=may_retry)
 
     def is_wanted(self, headers: Mapping[str, str]) -> bool:
@@ -87,6 +87,13 @@ class Pooled:
     tokens: PageTokens
 
 
+def _caller(exchange: Exchange) -> str:
+    """Return who shares a budget: an access key by its name, else the client's credential."""
+    if exchange.account.access:
+        return f"access key\n{exchange.account.access}"
+    return exchange.caller.value if exchange.caller else ""
+
+
 IN_FLIGHT = web.AppKey("in_flight", InFlight)
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
 CLIENTS = web.AppKey("clients", Clients)
@@ -94,6 +101,7 @@ REPAIR = web.AppKey("repair", Repairing)
 UPLOADS = web.AppKey("uploads", UploadSessions)
 POOLED = web.AppKey("pooled", Pooled)
 """Only there if there is a pool, and so an access key."""
+DOOR = web.AppKey("door", Door)
 
 EXCHANGE = web.RequestKey("exchange", Exchange)
 """The request as the inside sees it; made before any handler runs."""

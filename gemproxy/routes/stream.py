@@ -40,7 +40,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     if hides_the_end(mask) or framings - {"sse", "json", ""}:
         return await pass_through(request)
     app, exchange = request.app, request[EXCHANGE]
-    voice = voice_of(exchange.headers, sse="sse" in framings)
+    voice = voice_for(request)
     try:
         async with app[REPAIR].bodies.receive(request) as body:
             return await _stream(request, app, exchange, voice, body)
@@ -49,6 +49,11 @@ async def handle(request: web.Request) -> web.StreamResponse:
     except Exception:
         request[VOICE] = voice  # which the error is worded for
         raise
+
+
+def voice_for(request: web.Request) -> Voice:
+    """Return the voice for an answer to ``request``."""
+    return voice_of(request[EXCHANGE].headers, sse="sse" in _framings(request))
 
 
 def _framings(request: web.Request) -> set[str]:

@@ -7,8 +7,12 @@ from functools import partial
 from aiohttp import web, web_response
 from yarl import URL
 
+from gemproxy.access.door import Door, Mode
+from gemproxy.access.keys import AccessKeys
+from gemproxy.config.operators import mode_of
 from gemproxy.config.outbound import resolve_proxy
 from gemproxy.config.settings import Settings
+from gemproxy.config.starting import access_keys
 from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.verdict import FinishTable, Verdict
@@ -27,6 +31,7 @@ from gemproxy.routes import ROUTES
 from gemproxy.routes.parts import (
     CLIENTS,
     DISPATCHER,
+    DOOR,
     IN_FLIGHT,
     REPAIR,
     UPLOADS,
@@ -72,6 +77,7 @@ def create_app(
     )
     app[REPAIR] = _repair(settings)
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
+    app[DOOR] = _door(settings)
     app.cleanup_ctx.append(partial(_connect, settings, source))
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
@@ -99,6 +105,13 @@ async def _connect(
             settings.upstream.first_byte_timeout_seconds,
         )
         yield
+
+
+def _door(settings: Settings, *, stored: bool = False) -> Door:
+    """Return the door; ``stored``: whether the data directory has keys."""
+    given = access_keys(settings.access.keys, settings.access.password)
+    mode = Mode(mode_of(settings, stored=stored))
+    return Door(mode, AccessKeys.of(given), open=settings.pool.open)
 
 
 def _repair(settings: Settings) -> Repairing:

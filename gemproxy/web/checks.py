@@ -22,6 +22,9 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpRequestParser, HttpVersion10, HttpVersion11
 from aiohttp.http_parser import HttpRequestParserPy
 
+HEALTH = frozenset({"health", "healthz", "livez", "readyz"})
+"""The names of the routes that are neither counted nor worth a line in a log."""
+
 _HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
 _CONTINUE = "100-continue"
 
@@ -48,13 +51,14 @@ def ambiguity(request: web.BaseRequest) -> str | None:
 
 
 def answering_expectations(routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
-    """Return ``routes`` with our handler for ``Expect``, which runs before any middleware.
+    """Return ``routes`` without aiohttp's handler for ``Expect``, which runs before middlewares.
 
-    aiohttp's own handler answers an unknown expectation in plain text and without a log line.
+    It answers an unknown expectation in plain text and without a log line, and asks for a body
+    before anything is known about the request. ``go_on`` takes its place.
     """
     return [
         web.RouteDef(
-            route.method, route.path, route.handler, {**route.kwargs, "expect_handler": _expect}
+            route.method, route.path, route.handler, {**route.kwargs, "expect_handler": _later}
         )
         for route in routes
     ]
@@ -73,8 +77,12 @@ def is_unknown_expectation(request: web.BaseRequest) -> bool:
     return request.headers.get(hdrs.EXPECT, _CONTINUE).lower() != _CONTINUE
 
 
-async def _expect(request: web.Request) -> None:
-    """Ask for a body that the client holds back; other expectations are refused later."""
-    if request.version == HttpVersion11 and not is_unknown_expectation(request):
+async def go_on(request: web.Request) -> None:
+    """Ask for a body that the client holds back; do nothing for a request without ``Expect``."""
+    if hdrs.EXPECT in request.headers and request.version == HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer itself has not begun
+
+
+async def _later(_: web.Request) -> None:
+    """Leave the expectation to the middlewares."""

@@ -14,9 +14,10 @@ import attrs
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from gemproxy.web.middlewares import HEALTH
+from gemproxy.web.checks import HEALTH
 
 ANY = "*"
+_HERE = web.AppKey("preflights_answered_here", bool)
 _PREFIX = "access-control-"
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _MAX_AGE_SECONDS = "7200"
@@ -45,6 +46,7 @@ class Cors:
     def apply_to(self, app: web.Application) -> None:
         """Make ``app`` answer preflights and add headers to answers, if there are origins."""
         if self.origins:
+            app[_HERE] = True
             app.middlewares.append(self._middleware())
             app.on_response_prepare.append(self.mark)
 
@@ -82,6 +84,11 @@ class Cors:
             return web.Response(status=204)
 
         return preflights
+
+
+def answers_preflight(request: web.Request) -> bool:
+    """Return whether the request is a preflight that is answered here."""
+    return _is_preflight(request) and request.app.get(_HERE, False)
 
 
 def _is_preflight(request: web.Request) -> bool:

@@ -4,8 +4,8 @@ From the outside in:
 
     observe   gives the request its id and its line in the log, and an answer that broke off
               the end that shows it
-    explain   turns what a handler raises into an answer, and refuses what is ambiguous or
-              too much; health checks are not counted
+    explain   turns what a handler raises into an answer, and refuses what is ambiguous, comes
+              without a right, or is too much; health checks need no right and are not counted
 
 They are no more than these because each event of a stream goes through them: a coroutine is
 resumed through all that await it.
@@ -31,6 +31,7 @@ from gemproxy.core.errors import (
     Busy,
     GemproxyError,
     TooLarge,
+    Unauthenticated,
     UpstreamRejection,
     status_payload,
 )
@@ -40,16 +41,16 @@ from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_i
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import error_for
 from gemproxy.relay.parting import cut, part
-from gemproxy.routes.parts import CLIENTS, EXCHANGE, IN_FLIGHT, VOICE
+from gemproxy.routes.parts import CLIENTS, DOOR, EXCHANGE, IN_FLIGHT, VOICE
+from gemproxy.routes.stream import voice_for
 from gemproxy.voices.mute import MuteVoice
-from gemproxy.web.checks import ambiguity, is_unknown_expectation, stops_the_parser
+from gemproxy.web.checks import HEALTH, ambiguity, go_on, is_unknown_expectation, stops_the_parser
+from gemproxy.web.cors import answers_preflight
 
 REQUEST_ID = "X-Request-Id"
 CLIENT_CLOSED_REQUEST = 499
 _ANY_CLIENT = MuteVoice()
 _JSON = "application/json; charset=utf-8"
-HEALTH = frozenset({"health", "healthz", "livez", "readyz"})
-"""The names of the routes that are neither counted nor worth a line in a log."""
 _OF_A_BODY = (408, 413)
 """Statuses that say that the rest of the request's body is not read."""
 
@@ -125,7 +126,9 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     if refusal is not None:
         return refusal
     try:
+        _admit(request)
         with _counted(request):
+            await go_on(request)
             return await handler(request)
     except asyncio.CancelledError:
         if not request.app[IN_FLIGHT].expired or request.transport is None:
@@ -153,6 +156,19 @@ def _refusal(request: web.Request) -> web.Response | None:
     return None
 
 
+def _admit(request: web.Request) -> None:
+    """Note whose request it is. Raises Unauthenticated, before anything of a body is read."""
+    exchange = request[EXCHANGE]
+    if exchange.family in HEALTH or answers_preflight(request):
+        return
+    try:
+        exchange.account.access = request.app[DOOR].admit(exchange)
+    except Unauthenticated:
+        if exchange.family == "stream":
+            request[VOICE] = voice_for(request)
+        raise
+
+
 def _answer(request: web.Request, error: BaseException) -> web.Response:
     """Return the error body for ``error``; a request that is being answered loses its rest."""
     status, payload = _explained(error)
@@ -160,7 +176,10 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
         cut(request)
     body = request.get(VOICE, _ANY_CLIENT).refusal(payload)
     headers = {**_headers(request, error), "Content-Type": _JSON}
-    return web.Response(body=body, status=status, headers=headers)
+    response = web.Response(body=body, status=status, headers=headers)
+    if isinstance(error, Unauthenticated) and not request.content.is_eof():
+        response.force_close()  # the rest of the body is not read
+    return response
 
 
 def _headers(request: web.Request, error: BaseException) -> Mapping[str, str]:

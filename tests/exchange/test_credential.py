@@ -3,7 +3,14 @@
 import pytest
 from multidict import CIMultiDict
 
-from gemproxy.exchange.credential import Credential, choose_credential, is_api_key
+from gemproxy.exchange.credential import (
+    Credential,
+    brought,
+    choose_credential,
+    in_path,
+    is_api_key,
+    is_googles,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +78,50 @@ def test_keys_are_told_from_tokens_by_their_prefix() -> None:
     assert is_api_key("AQ.test")
     assert not is_api_key("ya29.test")
     assert not is_api_key("eyJ.AIza")
+
+
+@pytest.mark.parametrize(
+    ("token", "known"),
+    [
+        ("AIzaSyX", True),
+        ("AQ.x", True),
+        ("ya29.x", True),
+        ("eyJh.eyJp.c2ln", True),
+        ("eyJh.eyJp.", True),
+        ("auth_tokens/x", True),
+        ("auth_tokens/", False),
+        ("eyJh.eyJp", False),
+        ("xAIza", False),
+        ("gp-AIza", False),
+        ("sk-1", False),
+        ("", False),
+    ],
+)
+def test_a_credential_of_google_s_is_known_by_its_form(token: str, known: bool) -> None:
+    assert is_googles(token) is known
+
+
+def test_every_credential_of_a_request_is_found() -> None:
+    headers = CIMultiDict(
+        [
+            ("X-Goog-Api-Key", " one "),
+            ("x-goog-api-key", "two"),
+            ("Api-Key", "three"),
+            ("Authorization", "Bearer  four"),
+            ("Authorization", "five"),
+            ("Authorization", "Basic c2l4OnNldmVu"),
+            ("Sec-WebSocket-Protocol", "json, key.eight"),
+            ("X-Other", "nine"),
+        ]
+    )
+
+    taken, passed = brought(headers, "key=ten&a=eleven&oauth_token=%20twelve&key=")
+
+    expected = {"one", "two", "three", "four", "five", "six", "seven", "ten", "twelve"}
+    assert (len(taken), set(taken)) == (len(expected), expected)
+    assert passed == ["eleven", "json", "json", "key.eight", "eight"]
+    assert brought({"x-goog-api-key": "one"}, "") == (["one"], [])
+
+
+def test_a_path_has_its_pieces_and_their_parts() -> None:
+    assert in_path("/v1/models/x:y") == ["", "v1", "models", "x:y", "x", "y"]

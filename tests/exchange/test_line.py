@@ -9,6 +9,7 @@ from gemproxy.core.repair.events import Cause, How
 from gemproxy.core.seam.seam import Joint
 from gemproxy.exchange.account import (
     CallResult,
+    Entry,
     Farewell,
     GenerationCost,
     InteractionResult,
@@ -137,3 +138,14 @@ def test_a_session_says_how_it_ended_once_it_has() -> None:
 
 def test_no_line_holds_the_query() -> None:
     assert "test-key" not in str(line(exchange(), 200, 7, 0.0))
+
+
+def test_a_caller_with_an_access_key_is_named_with_the_keys_that_served() -> None:
+    given = exchange()
+    given.account.access = "ann"
+    given.account.entries += [Entry(0, "0a1b2c3d"), Entry(1, "99aabbcc"), Entry(2)]
+
+    found = line(given, 200, 7, 1.23456)
+
+    assert (found["access"], found["keys"]) == ("ann", ["0a1b2c3d", "99aabbcc"])
+    assert "keys" not in fields(None)

@@ -157,3 +157,26 @@ def test_a_url_that_was_given_out_is_the_same_on_every_base() -> None:
 
     assert Given(url).on(BASE) is url
     assert "test-key" not in repr(Given(url))
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("", ""),
+        ("alt=sse&key=k", "alt=sse"),
+        ("$alt=json;enum-encoding=int&$key=k", "$alt=json;enum-encoding=int"),
+        ("a=b&userProject=theirs&%24access_token=k", "a=b"),
+        ("$httpHeaders=x-goog-user-project:theirs&pageSize=1", "pageSize=1"),
+        ("a=%20b&userProjects=x", "a=%20b&userProjects=x"),
+    ],
+)
+def test_a_lent_target_does_not_say_who_the_client_is(query: str, kept: str) -> None:
+    target = Target.of("/v1/m", query).lent()
+
+    assert target == Target("/v1/m", kept)
+
+
+def test_an_issued_url_is_lent_as_it_is() -> None:
+    given = Given(URL("https://upstream.example/u?upload_id=1"), key="0a1b2c3d")
+
+    assert given.lent() is given

@@ -4,7 +4,7 @@ import attrs
 
 from gemproxy.config.settings import Settings
 from gemproxy.web.app import create_app
-from gemproxy.web.middlewares import HEALTH
+from gemproxy.web.checks import HEALTH
 
 
 @attrs.frozen

@@ -137,6 +137,24 @@ def test_exactly_one_credential_goes_up() -> None:
     assert list(headers.items()) == [("x-goog-api-key", "k")]
 
 
+def test_with_a_lent_key_nothing_goes_up_that_says_who_the_client_is() -> None:
+    sent = CIMultiDict(
+        {
+            "X-Goog-User-Project": "theirs",
+            "X-Api-Key": "k",
+            "Api-Key": "k",
+            "Cookie": "k",
+            "x-goog-api-client": "sdk",
+        }
+    )
+
+    lent = upstream_headers(sent, Credential.api_key("pool"), identity=False, lent=True)
+    own = upstream_headers(sent, None, identity=False)
+
+    assert list(lent.items()) == [("x-goog-api-client", "sdk"), ("x-goog-api-key", "pool")]
+    assert "X-Goog-User-Project" in own
+
+
 NOW = "Sat, 28 Nov 2026 10:00:00 GMT"
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.routes import ROUTES
-from gemproxy.web.middlewares import HEALTH
+from gemproxy.web.checks import HEALTH
 
 SEGMENT = st.text("abcXYZ019-._~%", min_size=1, max_size=8)
 
