@@ -110,6 +110,7 @@ class Exchange:
         """Return the exchange as one that only this project of the pool may serve."""
         return attrs.evolve(self, project=project, due=self.deadline)
 
-    def at(self, url: URL, credential: Credential | None, key: str = "") -> Self:
+    def at(self, url: URL, credential: Credential | None, key: str = "", project: str = "") -> Self:
         """Return the exchange with an issued ``url``, and the credential or key for it."""
-        return attrs.evolve(self, given=Given(url, credential, key), due=self.deadline)
+        given = Given(url, credential, key, project)
+        return attrs.evolve(self, given=given, due=self.deadline)

@@ -64,12 +64,14 @@ class Target:
 class Given:
     """A URL that the upstream gave out, with the credential that it was given for.
 
-    ``key`` names a key of the pool in place of a credential.
+    ``key`` names a key of the pool in place of a credential, and ``project`` its project, where
+    another key serves if that one is no longer there.
     """
 
     url: URL = attrs.field(repr=False)
     credential: Credential | None = None
     key: str = ""
+    project: str = ""
 
     def lent(self) -> Self:
         """Return the same URL, in which nothing is the client's."""

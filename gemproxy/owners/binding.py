@@ -42,7 +42,7 @@ from gemproxy.owners.naming import (
 )
 from gemproxy.owners.owner import Owner
 from gemproxy.owners.registry import Registry
-from gemproxy.owners.witness import DocumentWitness, GoneWitness, TokenWitness, witness_of
+from gemproxy.owners.witness import Witnesses, witness_of
 
 _OK = 200
 _READS = frozenset({"GET", "HEAD"})
@@ -163,7 +163,7 @@ class Binding:
 
     def witness(
         self, exchange: Exchange, status: int, headers: Mapping[str, str]
-    ) -> TokenWitness | DocumentWitness | GoneWitness | None:
+    ) -> Witnesses | None:
         """Return what reads the names in an answer; see ``witness_of``."""
         return witness_of(exchange, status, headers, self._hosts(exchange))
 

@@ -162,12 +162,15 @@ class GoneWitness:
         return {} if data else dict.fromkeys(self.names, 0.0)
 
 
+Witnesses = TokenWitness | DocumentWitness | GoneWitness
+
+
 def witness_of(
     exchange: Exchange,
     status: int,
     headers: Mapping[str, str],
     hosts: frozenset[str] = frozenset(),
-) -> TokenWitness | DocumentWitness | GoneWitness | None:
+) -> Witnesses | None:
     """Return what reads the answer with this head to a request of an access key, if anything."""
     if status < _OK or status >= _REDIRECTS:
         return None
