@@ -11,19 +11,27 @@ slow reader.
 
 A close passes with its code and its reason. Codes that must not be written (RFC 6455 section 7.4.1)
 become 1000 if a peer closed without a code, and 1011 otherwise. After an end without a close frame,
-the other peer gets 1011 if the upstream is gone, and 1001 if the client is.
+the other peer gets 1011 if the upstream is gone, and 1001 if the client is. Where the proxy itself
+refuses a session, the close frame says why (``refusal``): 1008 for what the client did wrong, 1009
+for what is too large, 1013 for what may pass, else 1011.
+
+A session of an access key is read: each peer can have a ``look``, which sees a message before it
+passes and can end the session. And it can *spare* its client when the upstream ends it, so that
+another upstream takes over.
 """
 
 import asyncio
 import contextlib
 import enum
-from collections.abc import Awaitable
+import math
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import attrs
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from aiohttp.http import WSMessageNoDecodeText
 
+from gemproxy.core.errors import Exhausted, GemproxyError, TooLarge, TooSlow, UpstreamRejection
 from gemproxy.exchange.account import Farewell, SessionResult
 from gemproxy.relay.handshake import UpstreamSocket
 
@@ -32,6 +40,14 @@ ClientSocket = web.WebSocketResponse[Literal[False]]
 _NO_CODE = 1005
 _NO_CLOSE_FRAME = 1006
 _WRITTEN = {*WSCloseCode} - {WSCloseCode.ABNORMAL_CLOSURE} | {*range(3000, 5000)}
+_CODES = {
+    413: WSCloseCode.MESSAGE_TOO_BIG,
+    429: WSCloseCode.TRY_AGAIN_LATER,
+    503: WSCloseCode.TRY_AGAIN_LATER,
+}
+"""HTTP status of an error -> the close code that says the same."""
+_FAILURES = 500
+_LONGEST_REASON = 123
 _UPSTREAM_LOST = "The connection to the upstream was lost."
 _UNFIT = "The upstream sent what cannot be passed on."
 _UPSTREAM_CLOSE_SECONDS = 5.0
@@ -48,15 +64,21 @@ class SessionEnd(enum.Enum):
     UNREAD = "unread"  # the peer reads nothing
     GARBLED = "garbled"  # not a WebSocket frame, or a message beyond the limit
     SHUTDOWN = "shutdown"  # the proxy itself shuts down
+    REFUSED = "refused"  # the proxy does not serve it, or no longer
 
 
 @attrs.define(eq=False)
 class Peer:
-    """One end of a session, and the counts of its messages."""
+    """One end of a session, and the counts of its messages.
+
+    ``look`` sees each message of this peer before it passes, and returns the end of the session if
+    it must not.
+    """
 
     name: Literal["client", "upstream"]
     socket: ClientSocket | UpstreamSocket
     transport: asyncio.Transport
+    look: "Look | None" = None
     frames: int = 0
     bytes: int = 0
     _heard_at: float = attrs.field(factory=lambda: asyncio.get_running_loop().time())
@@ -91,7 +113,7 @@ class SessionEnding:
     @property
     def farewell(self) -> tuple[int, str]:
         """The code and the reason for the close frame to the other peer."""
-        if self.end is SessionEnd.CLOSED:
+        if self.end in _SAID:
             return sendable(self.code), self.reason
         if self.end is SessionEnd.SHUTDOWN:
             return WSCloseCode.GOING_AWAY, "The proxy is shutting down."
@@ -102,11 +124,31 @@ class SessionEnding:
 
     def hurries(self, peer: str) -> bool:
         """Return whether to skip the wait for this peer's answer to a close frame."""
+        if self.end is SessionEnd.REFUSED:
+            return peer == "upstream"
         return self.end is not SessionEnd.CLOSED and (self.by != "upstream" or peer == "upstream")
 
 
+Look = Callable[[bytes], Awaitable[SessionEnding | None]]
+
+_SAID = frozenset({SessionEnd.CLOSED, SessionEnd.REFUSED})
+"""Endings whose code and reason go into the close frame."""
+
 CLIENT_LOST = SessionEnding("client", SessionEnd.LOST)
 SHUTDOWN = SessionEnding("proxy", SessionEnd.SHUTDOWN, WSCloseCode.GOING_AWAY)
+
+
+def refusal(error: GemproxyError) -> SessionEnding:
+    """Return the ending of a session that the proxy does not serve."""
+    status = error.rejected_with if isinstance(error, UpstreamRejection) else error.status
+    code = _CODES.get(status)
+    if code is None:
+        failed = status >= _FAILURES
+        code = WSCloseCode.INTERNAL_ERROR if failed else WSCloseCode.POLICY_VIOLATION
+    wait = error.seconds if isinstance(error, Exhausted) else None
+    end = "" if wait is None else f" Retry in {math.ceil(wait)} s."
+    reason = error.message.encode()[: _LONGEST_REASON - len(end)].decode(errors="ignore")
+    return SessionEnding("proxy", SessionEnd.REFUSED, code, reason + end)
 
 
 def sendable(code: int) -> int:
@@ -116,22 +158,37 @@ def sendable(code: int) -> int:
     return code if code in _WRITTEN else WSCloseCode.INTERNAL_ERROR
 
 
+def _never(_: SessionEnding) -> bool:
+    return False
+
+
 @attrs.define(eq=False)
 class Session:
     """One session; ``ending`` is set once it is over.
 
     A peer is pinged after ``heartbeat`` seconds of silence; it may leave a ping unanswered, or data
-    unread, for ``send_timeout`` seconds.
+    unread, for ``send_timeout`` seconds. After an ending that ``spares`` accepts, the client's
+    socket stays open.
     """
 
     client: Peer
     upstream: Peer
     heartbeat: float
     send_timeout: float
+    spares: Callable[[SessionEnding], bool] = _never
     ending: SessionEnding | None = None
 
-    async def run(self) -> None:
-        """Pass messages on until either peer ends the session, then close the other's end."""
+    async def run(self, first: "First | None" = None) -> None:
+        """Pass messages on until either peer ends the session, then close the other's end.
+
+        ``first`` is a message of the client's that was read before.
+        """
+        if first is not None:
+            writing = self.upstream.socket.send_frame(first.data, first.kind)
+            ending = await self._write(self.upstream, writing)
+            if ending is not None:
+                await self.end(ending)
+                return
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._noted(self._pump(self.client, self.upstream))),
@@ -139,7 +196,7 @@ class Session:
                 group.create_task(self._noted(self._watch())),
             ]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if self.ending is not None:
+            if self.ending is not None and not self.spares(self.ending):
                 await self.end(self.ending)
             for task in tasks:
                 task.cancel()
@@ -155,14 +212,8 @@ class Session:
         The upstream's comes first: when the client's connection ends, so does its handler.
         """
         ending = self.ending = self.ending or ending
-        for peer, usual in (
-            (self.upstream, _UPSTREAM_CLOSE_SECONDS),
-            (self.client, self.send_timeout),
-        ):
-            hurried = ending.hurries(peer.name)
-            patience = min(usual, _HURRIED_CLOSE_SECONDS) if hurried else usual
-            await say_farewell(peer.socket, ending, patience)
-            peer.cut(0 if hurried else self.send_timeout)
+        await _close(self.upstream, ending, _UPSTREAM_CLOSE_SECONDS, self.send_timeout)
+        await dismiss(self.client, ending, self.send_timeout)
 
     async def _pump(self, source: Peer, sink: Peer) -> SessionEnding:
         """Forward the messages of ``source``; return its ending."""
@@ -182,18 +233,15 @@ class Session:
             case WSMsgType.TEXT | WSMsgType.BINARY:
                 source.frames += 1
                 source.bytes += len(data)
+                refused = await source.look(data) if source.look is not None else None
+                if refused is not None:
+                    return refused
                 return await self._write(sink, sink.socket.send_frame(data, kind))
             case WSMsgType.PING:
                 return await self._write(source, source.socket.pong(data))
             case WSMsgType.PONG:
                 return None
-            case WSMsgType.CLOSE:
-                return SessionEnding(
-                    source.name, SessionEnd.CLOSED, data or _NO_CODE, message.extra or ""
-                )
-        if isinstance(data, WebSocketError):
-            return SessionEnding(source.name, SessionEnd.GARBLED, data.code)
-        return SessionEnding(source.name, SessionEnd.LOST)
+        return _ending_in(message, source)
 
     async def _write(self, peer: Peer, writing: Awaitable[None]) -> SessionEnding | None:
         """Await one write to a peer; return the ending if it fails."""
@@ -221,11 +269,72 @@ class Session:
 
     def report(self) -> SessionResult:
         """Return the counts and the end of the session, without content or reason."""
-        ending, farewell = self.ending, None
-        if ending is not None:
-            farewell = Farewell(ending.by, ending.end.value, ending.code)
-        up, down = self.client, self.upstream
-        return SessionResult(up.frames, up.bytes, down.frames, down.bytes, farewell)
+        return report(self.client, self.upstream, self.ending)
+
+
+@attrs.frozen
+class First:
+    """The first message of a client."""
+
+    kind: Literal[WSMsgType.TEXT, WSMsgType.BINARY]
+    data: bytes = attrs.field(repr=False)
+
+
+async def first_of(client: Peer, seconds: float, largest: int) -> First | SessionEnding:
+    """Return the first message of a client, or the ending of its session if there is none.
+
+    It must be whole after ``seconds`` and have at most ``largest`` bytes.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await client.socket.receive()
+                kind, data = message.type, message.data
+                if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
+                    client.frames, client.bytes = 1, len(data)
+                    too_large = TooLarge("The first message of the session is too large.")
+                    return refusal(too_large) if len(data) > largest else First(kind, data)
+                if kind is WSMsgType.PING:
+                    await client.socket.pong(data)
+                elif kind is not WSMsgType.PONG:
+                    return _ending_in(message, client)
+    except TimeoutError:
+        return refusal(TooSlow("The first message of the session did not come in time."))
+    except ConnectionError:
+        return SessionEnding(client.name, SessionEnd.LOST)
+
+
+def report(client: Peer, upstream: Peer | None, ending: SessionEnding | None) -> SessionResult:
+    """Return the counts and the end of a session, which may have had no upstream."""
+    farewell = None
+    if ending is not None:
+        farewell = Farewell(ending.by, ending.end.value, ending.code)
+    frames, size = (0, 0) if upstream is None else (upstream.frames, upstream.bytes)
+    return SessionResult(client.frames, client.bytes, frames, size, farewell)
+
+
+async def dismiss(client: Peer, ending: SessionEnding, send_timeout: float) -> None:
+    """Close a client's socket."""
+    await _close(client, ending, send_timeout, send_timeout)
+
+
+async def _close(peer: Peer, ending: SessionEnding, usual: float, linger: float) -> None:
+    """Close a socket; wait up to ``usual`` seconds for the peer's close frame."""
+    hurried = ending.hurries(peer.name)
+    patience = min(usual, _HURRIED_CLOSE_SECONDS) if hurried else usual
+    await say_farewell(peer.socket, ending, patience)
+    peer.cut(0 if hurried else linger)
+
+
+def _ending_in(message: WSMessageNoDecodeText, source: Peer) -> SessionEnding:
+    """Return the ending of a session in which ``source`` sent this in place of a message."""
+    data = message.data
+    if message.type is WSMsgType.CLOSE:
+        code = data or _NO_CODE
+        return SessionEnding(source.name, SessionEnd.CLOSED, code, message.extra or "")
+    if isinstance(data, WebSocketError):
+        return SessionEnding(source.name, SessionEnd.GARBLED, data.code)
+    return SessionEnding(source.name, SessionEnd.LOST)
 
 
 async def say_farewell(

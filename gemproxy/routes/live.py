@@ -4,29 +4,22 @@ The upstream's handshake is made first, so that its refusal is the answer to the
 its status, and its error. Then nothing is read of what the peers say to each other. A browser's
 ``Origin`` goes up like any header: there is nothing here that a page could use without a key
 of its own.
+
+Under an access key the client's handshake is answered first; see ``routes.sessions``.
 """
 
-import asyncio
 import logging
-from typing import Literal
 
 from aiohttp import web
 
 from gemproxy.core.errors import BadRequest, Busy
 from gemproxy.core.repair.unanswered import unanswered
-from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.handshake import Dialled
-from gemproxy.relay.sockets import (
-    CLIENT_LOST,
-    SHUTDOWN,
-    ClientSocket,
-    Peer,
-    Session,
-    say_farewell,
-)
+from gemproxy.relay.sockets import CLIENT_LOST, say_farewell
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.routes.calling import fetch
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
+from gemproxy.routes.parts import DISPATCHER, EXCHANGE, IN_FLIGHT
+from gemproxy.routes.sessions import accept, keep, peer_of, serve_access_key, session_of
 
 _PROTOCOLS = "Sec-WebSocket-Protocol"
 
@@ -43,6 +36,8 @@ async def handle(request: web.Request) -> web.StreamResponse:
         raise BadRequest("This is no WebSocket handshake: a header of it is missing or wrong.")
     _refuse_while_draining(request)
     exchange = request[EXCHANGE]
+    if exchange.account.access:
+        return await serve_access_key(request, next(iter(_offered(request)), None))
     try:
         async with request.app[DISPATCHER].socket(exchange, _offered(request)) as upstream:
             try:
@@ -67,43 +62,8 @@ def _offered(request: web.Request) -> list[str]:
 
 async def _serve(request: web.Request, upstream: Dialled) -> web.StreamResponse:
     """Open the client's half, and keep the session until it ends."""
-    clients = request.app[CLIENTS]
     _refuse_while_draining(request)  # the upstream took its time
-    client = await _accept(request, upstream.socket.protocol)
-    if request.transport is None:
-        raise ClientGone("the client closed the connection")
-    session = Session(
-        Peer("client", client, request.transport),
-        Peer("upstream", upstream.socket, upstream.transport),
-        clients.heartbeat,
-        clients.send_timeout,
-    )
-    try:
-        await session.run()
-    except asyncio.CancelledError:
-        # Also how a session is left whose last step, closing the client's connection, is done.
-        over, expired = session.ending is not None, request.app[IN_FLIGHT].expired
-        await session.end(SHUTDOWN if expired else CLIENT_LOST)
-        if not over and not expired:
-            raise
-    finally:
-        request[EXCHANGE].account.result = session.report()
-    return client
-
-
-async def _accept(request: web.Request, protocol: str | None) -> ClientSocket:
-    """Answer the client's handshake with 101 and the subprotocol that the upstream chose."""
-    client: ClientSocket = web.WebSocketResponse[Literal[False]](
-        timeout=request.app[CLIENTS].send_timeout,
-        autoclose=False,
-        autoping=False,
-        protocols=[protocol] if protocol else [],
-        compress=False,
-        max_msg_size=request.app[REPAIR].max_frame,
-        decode_text=False,
-    )
-    try:
-        await client.prepare(request)
-    except ConnectionError:
-        raise ClientGone("the client closed the connection") from None
+    client = await accept(request, upstream.socket.protocol)
+    session = session_of(request, peer_of(request, client), upstream)
+    await keep(request, session, session.run())
     return client
