@@ -5,8 +5,8 @@ A client's ``x-goog-api-key`` is its access key, ``ann`` or ``bob``. Each projec
 to the first project that is not sick.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import attrs
 from aiohttp import web
@@ -19,38 +19,16 @@ from gemproxy.core.repair.blame import Fault
 from gemproxy.exchange.account import Entry
 from gemproxy.exchange.credential import Credential
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import PageTokens
-from gemproxy.owners.owner import Owner
+from gemproxy.owners.registry import Registry
+from gemproxy.relay.leases import Witness
 from gemproxy.routes.parts import EXCHANGE, POOLED, Pooled
 from gemproxy.web.app import create_app
+from tests.owners.in_memory import InMemory
 from tests.running import settings
 
 PEOPLE = ("ann", "bob")
-
-
-@attrs.define(eq=False)
-class Owners:
-    """The record of owners, in memory."""
-
-    known: dict[str, Owner] = attrs.field(factory=dict)
-
-    def put(self, caller: str, project: str, *names: str) -> None:
-        """Record the maker of some names."""
-        self.known |= {name: Owner(name, project, caller, 1e12) for name in names}
-
-    async def find(self, names: Collection[str]) -> Sequence[Owner]:
-        return [self.known[name] for name in names if name in self.known]
-
-    async def add(self, owners: Iterable[Owner]) -> None:
-        self.known |= {owner.name: owner for owner in owners}
-
-    async def forget(self, names: Iterable[str]) -> None:
-        for name in names:
-            self.known.pop(name, None)
-
-    async def made_by(self, caller: str, collection: str) -> Sequence[Owner]:
-        of = f"{collection}/"
-        return [o for o in self.known.values() if o.caller == caller and o.name.startswith(of)]
 
 
 @attrs.frozen(eq=False)
@@ -76,11 +54,13 @@ class PoolLease:
     def answered(self) -> None:
         pass
 
-    def witness(self, exchange: Exchange, status: int, headers: Mapping[str, str]) -> None:
-        del exchange, status, headers
+    def witness(
+        self, exchange: Exchange, status: int, headers: Mapping[str, str]
+    ) -> Witness | None:
+        return self.pool.binding.witness(exchange, status, headers)
 
     async def named(self, names: Mapping[str, float | None]) -> None:
-        self.pool.owners.put(self.caller, self.project, *names)
+        await self.pool.binding.record(names, self.project, self.caller)
 
     def over(self, entry: Entry) -> None:
         self.pool.over.append(entry)
@@ -90,16 +70,34 @@ class PoolLease:
 
 @attrs.define(eq=False)
 class FakePool:
-    """The source of keys; ``sick`` projects have none that is well, ``resting`` ones no quota."""
+    """The source of keys; ``sick`` projects have none that is well, ``resting`` ones no quota.
+
+    ``known`` are names that the projects have besides those on record. ``over`` are the attempts
+    that have ended, ``bodies`` what each was asked with.
+    """
 
     projects: tuple[str, ...] = ("P", "Q", "R")
-    owners: Owners = attrs.field(factory=Owners)
+    known: dict[str, str] = attrs.field(factory=dict)
     sick: set[str] = attrs.field(factory=set)
     resting: set[str] = attrs.field(factory=set)
-    unowned: bool = False
     over: list[Entry] = attrs.field(factory=list)
     bodies: list[bytes | None] = attrs.field(factory=list)
     base: URL = attrs.field(factory=URL)
+    binding: Binding = attrs.field(init=False)
+
+    @binding.default
+    def _binding(self) -> Binding:
+        return Binding(Registry(InMemory()), self, allows_unowned=False)
+
+    def order(self, caller: str) -> Sequence[str]:
+        return self.projects
+
+    async def status(self, project: str, target: str) -> int | None:
+        return 200 if target.endswith(f"/{self.known.get(project, '-')}") else 404
+
+    async def put(self, caller: str, project: str, *names: str) -> None:
+        """Record the maker of some names."""
+        await self.binding.record(dict.fromkeys(names), project, caller)
 
     def at(self, base: URL) -> "FakePool":
         """Return the source for the upstream at ``base``."""
@@ -109,10 +107,7 @@ class FakePool:
     async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> PoolLease:
         del elsewhere  # a key whose fault a refusal was is sick by now
         self.bodies.append(body)
-        text = f"{exchange.path} {(body or b'').decode()}"
-        names = re.findall(r"(?:files|cachedContents|interactions|sessionHandles)/[\w-]+", text)
-        bound = [owner.project for owner in await self.owners.find(names)]
-        only = exchange.project or next(iter(bound), None)
+        only = exchange.project or await self.binding.bind(exchange, body)
         able = [name for name in self.projects if name not in self.sick and only in (None, name)]
         if not able:
             raise NoKey("All keys are sick.")
@@ -130,11 +125,14 @@ async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
-def pooled_app(url: str, pool: FakePool) -> web.Application:
-    """Return the application in front of ``url`` with the keys of ``pool``."""
+def pooled_app(url: str, pool: FakePool, **sections: Mapping[str, Any]) -> web.Application:
+    """Return the application in front of ``url`` with the keys of ``pool``.
+
+    ``sections`` override settings, section by section.
+    """
     source: Callable[[URL], FakePool] = pool.at
-    app = create_app(settings(url), source=source)
+    app = create_app(settings(url, **sections), source=source)
     app.middlewares.append(_admit)
     tokens = PageTokens(Fernet.generate_key())
-    app[POOLED] = Pooled(pool.owners, lambda: pool.projects, lambda: pool.unowned, tokens)
+    app[POOLED] = Pooled(pool.binding, tokens)
     return app

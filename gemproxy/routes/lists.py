@@ -39,7 +39,9 @@ from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.core.repair.unary import Judge, Look
 from gemproxy.exchange.account import CallResult
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import Listing, Page, Place, Question, Unlisted, mask_of
+from gemproxy.owners.owner import Owner
 from gemproxy.relay.coding import FalseCoding
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted
@@ -84,10 +86,10 @@ async def listed(request: web.Request, listing: Listing | Unlisted) -> web.Strea
 
 async def _page(request: web.Request, fetch: "_Fetch", question: Question) -> Page:
     """Return the page that a client asks for."""
-    pooled, access, listing = request.app[POOLED], fetch.exchange.account.access, question.listing
-    made = await pooled.owners.made_by(access, listing.collection)
+    binding, access = request.app[POOLED].binding, fetch.exchange.account.access
+    made = await binding.registry.made_by(access, question.listing.collection)
     known = {owner.project for owner in made}
-    projects = pooled.projects() if pooled.unowned() else known
+    projects = binding.projects.order(access) if binding.allows_unowned else known
     page = Page(question, projects, await _place(request, question))
     while (place := page.asks) is not None:
         try:
@@ -109,24 +111,28 @@ async def _place(request: web.Request, question: Question) -> Place:
     if not question.listing.openai:
         return pooled.tokens.open(question.place, question.scope(access))
     name = question.listing.name_of({"id": question.place})
-    for owner in await pooled.owners.find([name]):
-        if owner.caller == access or (not owner.caller and pooled.unowned()):
-            return Place(owner.project, question.place)
-    raise BadRequest("The id in 'after' is not in this list.")
+    owner = (await pooled.binding.registry.find([name])).get(name)
+    if owner is None or not _may_see(pooled.binding, owner, access):
+        raise BadRequest("The id in 'after' is not in this list.")
+    return Place(owner.project, question.place)
 
 
 async def _visible(request: web.Request, names: list[str], project: str) -> Collection[str]:
     """Return those of the names in a project that the caller may see."""
-    pooled, access = request.app[POOLED], request[EXCHANGE].account.access
-    owners = {owner.name: owner for owner in await pooled.owners.find(names)}
-    mine = {
+    binding, access = request.app[POOLED].binding, request[EXCHANGE].account.access
+    owners = await binding.registry.find(names)
+    nobodys = Owner("", project, "", 0)
+    known = {name: owners.get(name, nobodys) for name in names}
+    return {
         name
-        for name, owner in owners.items()
-        if owner.caller == access and owner.project == project
+        for name, owner in known.items()
+        if owner.project == project and _may_see(binding, owner, access)
     }
-    if pooled.unowned():
-        mine |= {name for name in names if name not in owners or not owners[name].caller}
-    return mine
+
+
+def _may_see(binding: Binding, owner: Owner, access: str) -> bool:
+    """Return whether an access key may see what somebody or nobody owns."""
+    return owner.caller == access or (not owner.caller and binding.allows_unowned)
 
 
 @attrs.define(eq=False)

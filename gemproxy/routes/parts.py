@@ -5,7 +5,7 @@ nothing of the settings beyond that. The dispatcher is there from the start of t
 all else from its making.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import attrs
 from aiohttp import web
@@ -13,8 +13,8 @@ from aiohttp import web
 from gemproxy.access.door import Door
 from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import PageTokens
-from gemproxy.owners.owner import OwnerStore
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.incoming import RATE
@@ -75,15 +75,9 @@ class Repairing:
 
 @attrs.frozen(eq=False)
 class Pooled:
-    """What routes need for clients with an access key.
+    """What routes need for clients with an access key: who owns what, and the tokens of pages."""
 
-    ``projects`` returns the names of the pool's projects. ``unowned`` returns whether every access
-    key may see what is known to belong to none. ``tokens`` are those of the pages of lists.
-    """
-
-    owners: OwnerStore
-    projects: Callable[[], Sequence[str]]
-    unowned: Callable[[], bool]
+    binding: Binding
     tokens: PageTokens
 
 

@@ -7,6 +7,18 @@ from aiohttp import WSCloseCode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemproxy.core.errors import (
+    BadRequest,
+    Exhausted,
+    GemproxyError,
+    NoFirstByte,
+    NoKey,
+    NotOwned,
+    TooLarge,
+    TooSlow,
+    Unreachable,
+    UpstreamRejection,
+)
 from gemproxy.exchange.account import Farewell, SessionResult
 from gemproxy.relay.sockets import (
     CLIENT_LOST,
@@ -16,6 +28,7 @@ from gemproxy.relay.sockets import (
     Session,
     SessionEnd,
     SessionEnding,
+    refusal,
     sendable,
 )
 from tests.running import PATIENCE
@@ -69,6 +82,40 @@ def test_a_code_that_is_written_is_one_that_may_be(code: int) -> None:
 def test_the_other_peer_is_told_how_it_ended(ending: SessionEnding, code: int, word: str) -> None:
     assert ending.farewell[0] == code
     assert word in ending.farewell[1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (BadRequest("No."), 1008, "No."),
+        (NotOwned("No."), 1008, "No."),
+        (TooSlow("Slow."), 1008, "Slow."),
+        (TooLarge("Large."), 1009, "Large."),
+        (Exhausted("Rest.", 6.2), 1013, "Rest. Retry in 7 s."),
+        (Exhausted("Rest.", None), 1013, "Rest."),
+        (NoKey("Sick."), 1013, "Sick."),
+        (Unreachable("Gone."), 1013, "Gone."),
+        (NoFirstByte("Silence."), 1011, "Silence."),
+        (UpstreamRejection(403, b"canary"), 1008, "The upstream answered with status 403."),
+        (UpstreamRejection(500, b"canary"), 1011, "The upstream answered with status 500."),
+    ],
+)
+def test_a_refusal_is_told_by_code_and_reason(error: GemproxyError, code: int, reason: str) -> None:
+    assert refusal(error).farewell == (code, reason)
+
+
+@given(st.text(), st.floats(0, 1e6))
+def test_the_reason_of_a_refusal_fits_into_a_close_frame(message: str, seconds: float) -> None:
+    message = message.encode(errors="ignore").decode()
+
+    assert len(refusal(Exhausted(message, seconds)).farewell[1].encode()) <= 123
+    assert len(refusal(BadRequest(message)).farewell[1].encode()) <= 123
+
+
+def test_a_refused_client_is_waited_for_and_the_upstream_hardly() -> None:
+    ending = refusal(BadRequest("No."))
+
+    assert (ending.hurries("client"), ending.hurries("upstream")) == (False, True)
 
 
 @pytest.mark.parametrize("end", SessionEnd)

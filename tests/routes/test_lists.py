@@ -65,11 +65,11 @@ class World:
     pool: FakePool
     port: int = 0
 
-    def put(self, caller: str, project: str, *names: str) -> None:
+    async def put(self, caller: str, project: str, *names: str) -> None:
         """Have a project hold some files; ``caller`` made them, nobody if it is empty."""
         self.google.files.setdefault(project, []).extend(names)
         if caller:
-            self.pool.owners.put(caller, project, *names)
+            await self.pool.put(caller, project, *names)
 
     async def ask(
         self,
@@ -111,11 +111,11 @@ async def world() -> AsyncIterator[World]:
 
 
 async def test_two_access_keys_see_their_own_files_in_all_projects(world: World) -> None:
-    world.put("ann", "P", "files/a", "files/b", "files/c")
-    world.put("bob", "P", "files/d")
-    world.put("", "Q", "files/e")
-    world.put("bob", "R", "files/f", "files/g")
-    world.put("ann", "R", "files/h")
+    await world.put("ann", "P", "files/a", "files/b", "files/c")
+    await world.put("bob", "P", "files/d")
+    await world.put("", "Q", "files/e")
+    await world.put("bob", "R", "files/f", "files/g")
+    await world.put("ann", "R", "files/h")
 
     assert await world.pages("ann") == [["files/a", "files/b", "files/c", "files/h"]]
     assert await world.pages("ann", pageSize=3) == [["files/a", "files/b", "files/c"], ["files/h"]]
@@ -123,8 +123,8 @@ async def test_two_access_keys_see_their_own_files_in_all_projects(world: World)
 
 
 async def test_only_projects_with_something_of_the_caller_s_are_asked(world: World) -> None:
-    world.put("ann", "Q", "files/a")
-    world.put("bob", "R", "files/b")
+    await world.put("ann", "Q", "files/a")
+    await world.put("bob", "R", "files/b")
 
     await world.pages("ann")
 
@@ -132,19 +132,19 @@ async def test_only_projects_with_something_of_the_caller_s_are_asked(world: Wor
 
 
 async def test_what_belongs_to_nobody_is_seen_where_the_operator_allows_it(world: World) -> None:
-    world.put("ann", "P", "files/a")
-    world.put("bob", "P", "files/b")
-    world.put("", "Q", "files/c")
+    await world.put("ann", "P", "files/a")
+    await world.put("bob", "P", "files/b")
+    await world.put("", "Q", "files/c")
 
     assert await world.pages("ann") == [["files/a"]]
-    world.pool.unowned = True
+    world.pool.binding.allows_unowned = True
     assert await world.pages("ann") == [["files/a", "files/c"]]
 
 
 async def test_a_name_on_record_for_another_project_is_not_the_same_file(world: World) -> None:
-    world.put("ann", "P", "files/a")
+    await world.put("ann", "P", "files/a")
     world.google.files["Q"] = ["files/a"]
-    world.put("ann", "Q", "files/q")
+    await world.put("ann", "Q", "files/q")
 
     assert await world.pages("ann") == [["files/a", "files/q"]]
 
@@ -152,7 +152,7 @@ async def test_a_name_on_record_for_another_project_is_not_the_same_file(world: 
 async def test_the_list_is_asked_for_with_the_client_s_filters_and_no_conditions(
     world: World,
 ) -> None:
-    world.put("ann", "P", "files/a")
+    await world.put("ann", "P", "files/a")
     await world.ask(
         "ann",
         query={"filter": "x y", "fields": "files(uri)", "key": "ann", "alt": "json"},
@@ -171,7 +171,7 @@ async def test_the_list_is_asked_for_with_the_client_s_filters_and_no_conditions
 
 
 async def test_entries_keep_their_values(world: World) -> None:
-    world.put("ann", "P", "files/a")
+    await world.put("ann", "P", "files/a")
 
     answer = await world.ask("ann")
 
@@ -180,7 +180,7 @@ async def test_entries_keep_their_values(world: World) -> None:
 
 
 async def test_a_token_of_another_s_list_is_refused_as_google_refuses(world: World) -> None:
-    world.put("ann", "P", "files/a", "files/b")
+    await world.put("ann", "P", "files/a", "files/b")
     token = json.loads((await world.ask("ann", query={"pageSize": 1})).body)["nextPageToken"]
 
     others: tuple[tuple[str, dict[str, str]], ...] = (("bob", {}), ("ann", {"filter": "x"}))
@@ -192,7 +192,7 @@ async def test_a_token_of_another_s_list_is_refused_as_google_refuses(world: Wor
 
 
 async def test_a_refusal_of_the_request_is_google_s_own(world: World) -> None:
-    world.put("ann", "P", "files/a")
+    await world.put("ann", "P", "files/a")
     world.google.refusals["P"] = [refused(400)]
 
     answer = await world.ask("ann", query={"filter": "?"})
@@ -201,7 +201,7 @@ async def test_a_refusal_of_the_request_is_google_s_own(world: World) -> None:
 
 
 async def test_a_project_that_fails_for_a_moment_is_asked_again(world: World) -> None:
-    world.put("ann", "P", "files/a")
+    await world.put("ann", "P", "files/a")
     world.google.refusals["P"] = [refused(503), None]
 
     assert await world.pages("ann") == [["files/a"]]
@@ -210,8 +210,8 @@ async def test_a_project_that_fails_for_a_moment_is_asked_again(world: World) ->
 async def test_a_list_with_a_part_that_cannot_be_had_is_an_error_that_says_so(
     world: World,
 ) -> None:
-    world.put("ann", "P", "files/a")
-    world.put("ann", "Q", "files/b")
+    await world.put("ann", "P", "files/a")
+    await world.put("ann", "Q", "files/b")
     world.google.refusals["Q"] = [refused(503)] * 20
 
     answer = await world.ask("ann")
@@ -221,7 +221,7 @@ async def test_a_list_with_a_part_that_cannot_be_had_is_an_error_that_says_so(
 
 
 async def test_an_answer_that_is_no_list_is_an_error(world: World) -> None:
-    world.put("ann", "P", "files/a")
+    await world.put("ann", "P", "files/a")
     world.google.refusals["P"] = [(200, [])] * 20
 
     assert (await world.ask("ann")).status == 503
@@ -230,20 +230,20 @@ async def test_an_answer_that_is_no_list_is_an_error(world: World) -> None:
 async def test_a_project_without_keys_hides_only_what_is_on_record_for_nobody(
     world: World,
 ) -> None:
-    world.pool.unowned = True
+    world.pool.binding.allows_unowned = True
     world.pool.sick = {"Q"}
-    world.put("ann", "P", "files/a")
-    world.put("", "Q", "files/b")
+    await world.put("ann", "P", "files/a")
+    await world.put("", "Q", "files/b")
 
     assert await world.pages("ann") == [["files/a"]]
-    world.put("ann", "Q", "files/c")
+    await world.put("ann", "Q", "files/c")
     answer = await world.ask("ann")
     assert (answer.status, answer.error["status"]) == (503, "UNAVAILABLE")
     assert "project Q" in answer.error["message"]
 
 
 async def test_a_project_that_rests_says_for_how_long(world: World) -> None:
-    world.put("ann", "P", "files/a")
+    await world.put("ann", "P", "files/a")
     world.pool.resting = {"P"}
 
     answer = await world.ask("ann")
@@ -252,9 +252,9 @@ async def test_a_project_that_rests_says_for_how_long(world: World) -> None:
 
 
 async def test_a_list_of_openai_goes_on_behind_an_id(world: World) -> None:
-    world.put("ann", "P", "files/a", "files/b")
-    world.put("bob", "P", "files/c")
-    world.put("ann", "Q", "files/d")
+    await world.put("ann", "P", "files/a", "files/b")
+    await world.put("bob", "P", "files/c")
+    await world.put("ann", "Q", "files/d")
     path = "/v1beta/openai/files"
 
     first = json.loads((await world.ask("ann", path, {"limit": 2})).body)
