@@ -42,8 +42,9 @@ class Place:
         if not left:
             return None
         key = next((key for key in left if key.name not in tried), left[0]) if tried else left[0]
-        self.well.remove(key)  # at or near the beginning
-        self.well.append(key)
+        if len(self.well) > 1:
+            self.well.remove(key)  # at or near the beginning
+            self.well.append(key)
         return key
 
     def fell(self, name: str) -> None:

@@ -30,7 +30,8 @@ from gemproxy.pool.pacific import day_of
 from gemproxy.pool.place import Place
 from gemproxy.pool.quota import is_quota, quota_of
 from gemproxy.pool.rests import Rests, Try
-from gemproxy.pool.roster import Roster, Seat
+from gemproxy.pool.roster import Roster
+from gemproxy.pool.seat import Seat
 from gemproxy.pool.sickness import Sicknesses
 from gemproxy.pool.standing import Standing, standing_of
 from gemproxy.pool.state import Change, Rest, Sickness, Spent, Why
@@ -208,11 +209,8 @@ class Pool:
         self._loaded = True
 
     def replace(self, projects: Iterable[Project]) -> None:
-        """Take other projects and keys; what is known of those that stay is kept."""
-        places, keys = self._places.keys(), self._of_key.keys()
+        """Take other projects and keys; what is known of those that stay or come back is kept."""
         self._take(projects)
-        self._rests.forget(places - self._places.keys())
-        self._sick.forget(keys - self._of_key.keys())
 
     def clear(self, name: str, now: float) -> int:
         """End the rests and the sickness of a project, or of a key (by fingerprint).
@@ -318,7 +316,7 @@ class Pool:
         """Return the seat of a project that can serve."""
         if wish.avoiding:
             able = self._on_other_ways(roster, wish, now)
-            return min(able, key=_order, default=None)
+            return min(able, key=_score, default=None)
         for project in self._preferred(wish):
             seat = roster.seats.get(project)
             if seat is None or roster.free_at(seat, wish.tokens, now) > now:
@@ -350,7 +348,7 @@ class Pool:
         due = self._rests.probes(wish.model, now)
         seats = (roster.seats[name] for name in due if wish.project in (None, name))
         able = (s for s in seats if roster.free_at(s, wish.tokens, now, resting=False) <= now)
-        return min(able, key=_order, default=None)
+        return min(able, key=_score, default=None)
 
     def _nobody(self, roster: Roster, wish: Wish, now: float) -> Nobody:
         """Return why nobody can serve."""
@@ -414,7 +412,7 @@ class Pool:
 
     def _spent(self, spent: Spent, now: float) -> None:
         """Take in the count of a day."""
-        if spent.day != day_of(now).name or spent.project not in self._places:
+        if spent.day != day_of(now).name:
             return
         unsent = self._journal.unsent(spent.project, spent.model, spent.day)
         roster = self._roster(spent.model, now)
@@ -449,5 +447,5 @@ def _try_of(pick: Pick) -> Try:
     return Try(pick.key.project, pick.model, pick.at, pick.probe)
 
 
-def _order(seat: Seat) -> tuple[float, int]:
-    return seat.score, seat.turn
+def _score(seat: Seat) -> float:
+    return seat.score

@@ -123,12 +123,6 @@ class Rests:
         self._set(rest)
         return rest
 
-    def forget(self, projects: set[str]) -> None:
-        """Forget projects that are gone."""
-        for resting in self._by_model.values():
-            for project in projects & resting.keys():
-                del resting[project]
-
     def sweep(self, now: float) -> None:
         """Forget what is over, if there is much."""
         if len(self._by_model) <= _FEW:

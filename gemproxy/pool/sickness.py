@@ -60,11 +60,6 @@ class Sicknesses:
         """Forget the sickness of a key, and return the change."""
         return self._set(Sickness(key, None, now))
 
-    def forget(self, keys: set[str]) -> None:
-        """Forget keys that are gone."""
-        for key in keys:
-            self._by_key.pop(key, None)
-
     def _set(self, sickness: Sickness) -> Sickness:
         if sickness.why is None and not sickness.times:
             self._by_key.pop(sickness.key, None)

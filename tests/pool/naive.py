@@ -151,15 +151,6 @@ class Naive:
             del self.sick[key]
         return len(resting) + len(sick)
 
-    def replace(self, projects: dict[str, Project]) -> None:
-        gone = {key.name for p in self.projects.values() for key in p.keys}
-        gone -= {key.name for p in projects.values() for key in p.keys}
-        self.sick = {key: why for key, why in self.sick.items() if key not in gone}
-        self.since = {key: at for key, at in self.since.items() if key not in gone}
-        self.rests = {of: rest for of, rest in self.rests.items() if of[0] in projects}
-        self.requests = [request for request in self.requests if request.project in projects]
-        self.projects = projects
-
     def restart(self) -> None:
         """Forget what is not stored: the minute, and requests in flight."""
         self.requests = [

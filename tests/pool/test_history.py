@@ -198,7 +198,7 @@ class History(RuleBasedStateMachine):
     def replace(self, names: set[str]) -> None:
         projects = {name: PROJECTS[name] for name in sorted(names)}
         self.pool.replace(projects.values())
-        self.naive.replace(projects)
+        self.naive.projects = projects
 
     @rule()
     def store(self) -> None:
@@ -209,6 +209,7 @@ class History(RuleBasedStateMachine):
         self.now += 0.001
         self.kept.keep(self.pool.changes())
         self.flying.clear()
+        self.naive.projects = dict(PROJECTS)
         self.pool = self.new_pool()
         self.pool.apply(self.kept.all(), self.now)
         self.naive.restart()
