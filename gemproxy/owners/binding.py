@@ -30,7 +30,7 @@ from typing import Protocol
 
 import attrs
 
-from gemproxy.core.errors import BadRequest, Busy, Encoded, Exhausted, NotOwned, TooLarge
+from gemproxy.core.errors import BadRequest, Busy, Exhausted, NotOwned, TooLarge
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.names import well_formed
 from gemproxy.owners.naming import (
@@ -191,13 +191,11 @@ class Binding:
     ) -> Names:
         if not carries_names(exchange):
             return Names()
-        if body is None:
-            if _announces_a_body(exchange):
-                raise TooLarge("The request body is too large to be read for the names in it.")
-            return Names()
-        headers = exchange.headers
-        check_form(headers.get("Content-Type", ""), headers.get("Content-Encoding", ""))
-        return names_in_body(body, hosts)
+        if body is not None:
+            return names_in_body(body, hosts)
+        if _announces_a_body(exchange):
+            raise TooLarge("The request body is too large to be read for the names in it.")
+        return Names()
 
     def _hosts(self, exchange: Exchange) -> frozenset[str]:
         return self.hosts | {exchange.headers.get("Host", "").lower()}
@@ -255,17 +253,20 @@ class Binding:
 
 
 def carries_names(exchange: Exchange) -> bool:
-    """Return whether the body of a request may name what others made.
+    """Return whether the body of a request may name what others made, and so has to be read.
 
-    Not the content of a file: an upload, or a form where OpenAI's clients upload one. Raises
-    Encoded for a form anywhere else.
+    The content of a file is none: an upload, or a form where OpenAI's clients upload one. Raises
+    Encoded for a body that could not be read, by its headers.
     """
     if exchange.given is not None or _UPLOAD.search(exchange.path):
         return False
-    form = exchange.headers.get("Content-Type", "").strip().lower().startswith("multipart/")
-    if form and not _FORM.search(exchange.path):
-        raise Encoded("Send the request body as application/json in UTF-8.")
-    return not form
+    headers = exchange.headers
+    kind = headers.get("Content-Type", "")
+    if kind.strip().lower().startswith("multipart/form-data") and _FORM.search(exchange.path):
+        return False
+    if _announces_a_body(exchange):
+        check_form(kind, headers.get("Content-Encoding", ""))
+    return True
 
 
 def _announces_a_body(exchange: Exchange) -> bool:

@@ -2,8 +2,9 @@
 
 Method, path, body, status and headers pass as they come. What changes is what a hop has to
 change: the hop-by-hop headers, the place of the credential, redirects of downloads, which
-are followed, and the URIs of files in small JSON bodies (see ``relay.addresses``). An event
-stream that breaks off ends with an error where its reader is known by its path.
+are followed, and the URIs of files in small JSON bodies (see ``relay.addresses``). Under an access
+key a body is read whole before it goes up (see ``owners.binding``). An event stream that breaks off
+ends with an error where its reader is known by its path.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from multidict import CIMultiDict
 from gemproxy.core.errors import Busy, GemproxyError
 from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.owners.binding import carries_names
 from gemproxy.relay.addresses import LIMIT, names_files
 from gemproxy.relay.bodies import Once, Outgoing
 from gemproxy.relay.downstream import ClientSink
@@ -57,7 +59,7 @@ async def forward(
     """
     app = request.app
     _ = exchange.target  # a request that leads nowhere is refused before its body is read
-    body = await _body(request, limit)
+    body = await _body(request, exchange, limit)
     want = DOCUMENT if names_files(exchange.raw_target) else BYTES
     sink = ClientSink(request, MuteVoice(), app[CLIENTS].send_timeout, web.StreamResponse())
     try:
@@ -117,13 +119,18 @@ async def _stream(reply: Reply, sink: ClientSink, passed: PassedThrough, data: b
     await sink.finish()
 
 
-async def _body(request: web.Request, limit: int | None) -> Outgoing:
-    """Return what goes up as the request's body."""
+async def _body(request: web.Request, exchange: Exchange, limit: int | None) -> Outgoing:
+    """Return what goes up as the request's body.
+
+    That of an access key is read whole, because names in it have owners, unless it is a file.
+    """
     if not request.body_exists:
         return None
+    read = bool(exchange.account.access) and carries_names(exchange)
     clients = request.app[CLIENTS]
-    incoming = Incoming(request, limit, clients.body_timeout, clients.body_rate)
-    if _may_hold_uris(request):
+    cap = request.client_max_size if read else limit
+    incoming = Incoming(request, cap, clients.body_timeout, clients.body_rate)
+    if read or _may_hold_uris(request):
         whole = b"".join([piece async for piece in incoming])
         return Once(with_upstream_uris(request, whole))
     return incoming

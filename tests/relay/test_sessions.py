@@ -10,6 +10,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.exchange.credential import Credential
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.relay.leases import OwnLease
 from gemproxy.relay.sessions import (
     LIFETIME,
     UnknownSession,
@@ -30,8 +32,21 @@ SESSIONS = UploadSessions(key=new_key())
 def translated(**headers: str) -> CIMultiDict[str]:
     """Return the headers of an answer as the client gets them."""
     made = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
-    SESSIONS.translate(made, base=BASE, asked=ASKED, sent=KEY, client_url=OURS)
+    lease = OwnLease(BASE, KEY)
+    SESSIONS.translate(made, asked=ASKED, lease=lease, access="", client_url=OURS)
     return made
+
+
+def of_the_pool(**headers: str) -> CIMultiDict[str]:
+    """Return the headers of an answer to an access key."""
+    made = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
+    lease = OwnLease(BASE, KEY, key="12ab34cd", project="lab")
+    SESSIONS.translate(made, asked=ASKED, lease=lease, access="ann", client_url=OURS)
+    return made
+
+
+def exchange(path: str, query: str) -> Exchange:
+    return Exchange("1", "upload", "POST", path, query, {})
 
 
 def upload_id(url: str) -> str:
@@ -145,3 +160,32 @@ def test_a_url_elsewhere_stays_but_for_its_key() -> None:
 
 def test_other_headers_stay() -> None:
     assert translated(X_Goog_Upload_Status="active") == {"X-Goog-Upload-Status": "active"}
+
+
+def test_a_session_of_the_pool_has_names_in_place_of_a_credential() -> None:
+    (url,) = of_the_pool(X_Goog_Upload_URL=GOOGLES).values()
+
+    session = SESSIONS.open(upload_id(url))
+    assert session == UploadSession(URL(GOOGLES), None, "ann", "12ab34cd", "lab")
+
+
+def test_another_host_of_googles_gets_no_key_of_the_pool() -> None:
+    (url,) = of_the_pool(Location="https://storage.googleapis.com/u?upload_id=1").values()
+
+    session = SESSIONS.open(upload_id(url))
+    assert (session.credential, session.key, session.access) == (None, "", "ann")
+
+
+@pytest.mark.parametrize(
+    ("session", "maker"),
+    [(UploadSession(URL(GOOGLES), None, "ann", "k", "p"), "ann"), (UploadSession(URL("")), "")],
+)
+def test_a_piece_is_let_in_by_who_began_the_upload(session: UploadSession, maker: str) -> None:
+    token = SESSIONS.seal(session)
+
+    assert SESSIONS.maker_of(exchange("/upload/v1/files", f"a=b&upload_id={token}")) == maker
+    assert SESSIONS.maker_of(exchange("/upload/v1/files", f"upload%5Fid={token}")) == maker
+    assert SESSIONS.maker_of(exchange("/v1/files", f"upload_id={token}")) is None
+    assert SESSIONS.maker_of(exchange("/upload/v1/files", f"upload_id={token[:-4]}")) is None
+    assert SESSIONS.maker_of(exchange("/upload/v1/files", "upload_id=googles")) is None
+    assert SESSIONS.maker_of(exchange("/upload/v1/files", "")) is None
