@@ -102,11 +102,13 @@ def blame(status: int | None, error: Mapping[str, Any] | None) -> Fault:
 def is_of_the_location(error: Mapping[str, Any] | None) -> bool:
     """Return whether Google refuses the address that a request comes from.
 
-    Every key that goes out by this address meets it; one with another outbound proxy may not.
+    Every key that goes out by this address meets it; one with another outbound proxy may not. Where
+    the location is refused for want of a billing account, a paying project is not.
     """
     error = error or {}
-    unmet = error.get("status") == "FAILED_PRECONDITION"
-    return unmet and _LOCATION.search(str(error.get("message", ""))) is not None
+    message = str(error.get("message", ""))
+    unmet = error.get("status") == "FAILED_PRECONDITION" and not _BILLING.search(message)
+    return unmet and _LOCATION.search(message) is not None
 
 
 def _of_the_caller(error: Mapping[str, Any]) -> Fault:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gemproxy.core.errors import upstream_error
-from gemproxy.core.repair.blame import Fault, blame
+from gemproxy.core.repair.blame import Fault, blame, is_of_the_location
 
 Json = dict[str, Any]
 
@@ -221,3 +221,10 @@ def test_a_named_reason_decides_before_the_status() -> None:
 def test_details_of_odd_types_name_nothing(details: object) -> None:
     assert blame(403, {"message": 7, "details": details}) is Fault.KEY
     assert blame(400, {"message": 7, "details": details}) is Fault.REQUEST
+
+
+def test_a_location_where_one_has_to_pay_is_refused_to_that_project_alone() -> None:
+    anywhere = error(400, UNMET, "User location is not supported for the API use.")
+
+    assert is_of_the_location(anywhere)
+    assert not is_of_the_location(OF_THE_KEY["a location where one has to pay"])
