@@ -4,24 +4,28 @@ Each command is imported when it is called, so it does not load the imports of t
 """
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gemproxy import __version__
 
 if TYPE_CHECKING:
     from gemproxy.config.settings import Loaded
+    from gemproxy.keys.site import Site
 
 COMMAND_LINE = """\
 gemproxy [serve] [flags]   run the proxy
 gemproxy check [flags]     show every setting and where it comes from
 gemproxy demo ...          watch a broken stream being repaired; needs no key
+gemproxy keys ...          add, list, check and remove the keys of the pool
 gemproxy chaos ...         run a fake Gemini that breaks on purpose
 gemproxy probe ...         try out with real models what gemproxy assumes of them
 gemproxy --version
 
-"gemproxy serve --help" lists the flags; demo, chaos and probe have a --help of their own.
+"gemproxy serve --help" lists the flags; the others have a --help of their own.
 Exit codes: 0 success, 1 a failure at run time, 2 wrong settings or a wrong command line."""
 
 OK, USAGE = 0, 2
@@ -60,6 +64,40 @@ def _check(argv: Sequence[str]) -> int:
     return _with_settings(argv, run)
 
 
+def _keys(argv: Sequence[str]) -> int:
+    from gemproxy.keys.command import run  # noqa: PLC0415 (see the docstring of this module)
+    from gemproxy.keys.options import Misused, read_options  # noqa: PLC0415
+
+    try:
+        options = read_options(argv)
+    except Misused as misuse:
+        return _complain([str(misuse)])
+    except SystemExit:  # --help was shown
+        return OK
+    return _with_settings(options.flags, lambda loaded: run(options, _site(loaded)), starting=False)
+
+
+def _site(loaded: "Loaded") -> "Site":
+    """Return what the command ``keys`` needs to know of the settings."""
+    from yarl import URL  # noqa: PLC0415 (see the docstring of this module)
+
+    from gemproxy.config.operators import operators_keys  # noqa: PLC0415
+    from gemproxy.config.outbound import resolve_proxy  # noqa: PLC0415
+    from gemproxy.keys.site import Site  # noqa: PLC0415
+
+    settings = loaded.settings
+    base = URL(settings.upstream.url_base)
+    return Site(
+        data_dir=Path(settings.server.data_dir),
+        secret_key=settings.server.secret_key,
+        keys=operators_keys(settings),
+        proxies=settings.pool.proxies,
+        base=base,
+        proxy=resolve_proxy(settings.upstream.proxy, base, os.environ),
+        connect_seconds=settings.upstream.connect_timeout_seconds,
+    )
+
+
 def _demo(argv: Sequence[str]) -> int:
     from gemproxy.demo import run  # noqa: PLC0415 (see the docstring of this module)
 
@@ -82,23 +120,27 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "serve": _serve,
     "check": _check,
     "demo": _demo,
+    "keys": _keys,
     "chaos": _chaos,
     "probe": _probe,
 }
 
 
-def _with_settings(argv: Sequence[str], run: Callable[["Loaded"], int]) -> int:
+def _with_settings(
+    argv: Sequence[str], run: Callable[["Loaded"], int], *, starting: bool = True
+) -> int:
     """Return the result of ``run`` for the loaded settings, or print their problems."""
     from gemproxy.config.settings import (  # noqa: PLC0415 (see the docstring of this module)
         Settings,
         SettingsError,
         usage,
     )
+    from gemproxy.store.store import stored_projects  # noqa: PLC0415
 
     if HELP.intersection(argv):
         return _say(usage().rstrip())
     try:
-        loaded = Settings.load(argv)
+        loaded = Settings.load(argv, stored=stored_projects, starting=starting)
     except SettingsError as error:
         return _complain(error.problems)
     return run(loaded)

@@ -135,7 +135,7 @@ def test_problems_are_lines_on_standard_error_and_exit_code_2(
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("serv", "did you mean serve?"), ("x", "only serve, check, demo, chaos, probe")],
+    [("serv", "did you mean serve?"), ("x", "only serve, check, demo, keys, chaos, probe")],
 )
 def test_an_unknown_command_is_refused(
     capsys: pytest.CaptureFixture[str], name: str, hint: str

@@ -444,7 +444,7 @@ class _Loading:
         self.problems += _conflicts(values, origins)
         self.problems += _ways_out(values, origins, self.environ)
         projects = self._stored(stored)
-        self.problems += pool_problems(values, origins, projects)
+        self.problems += pool_problems(values, origins)
         if starting:
             self.problems += start_problems(values, origins, projects, unsure=unsure)
         if self.problems:

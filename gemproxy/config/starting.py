@@ -53,6 +53,7 @@ def start_problems(
     """
     keys = unsure or stored or values["pool.keys"] or values["pool.projects"]
     mode = values.get("pool.mode") or ("pool" if keys else "passthrough")
+    yield from _named_projects(values, origins, stored)
     yield from _public(mode, values, origins)
     if mode != "passthrough":
         yield from _pool(mode, values, origins, any_key=bool(keys))
@@ -61,9 +62,9 @@ def start_problems(
     yield from _access(values, origins)
 
 
-def pool_problems(values: Values, origins: Origins, stored: Collection[str]) -> Iterator[str]:
+def pool_problems(values: Values, origins: Origins) -> Iterator[str]:
     """Yield the problems of projects, which concern a command that manages keys too."""
-    yield from _projects(values, origins, stored)
+    yield from _projects(values, origins)
     yield from _proxies(values, origins)
 
 
@@ -154,17 +155,23 @@ def _access(values: Values, origins: Origins) -> Iterator[str]:
         yield problem("access.keys", why, origins["access.keys"])
 
 
-def _projects(values: Values, origins: Origins, stored: Collection[str]) -> Iterator[str]:
-    projects = values["pool.projects"]
+def _projects(values: Values, origins: Origins) -> Iterator[str]:
+    """Yield the keys that are in several projects."""
     homes: dict[str, list[str]] = {}
-    for name, keys in projects.items():
+    for name, keys in values["pool.projects"].items():
         for key in keys:
             homes.setdefault(key.name, []).append(name)
     for key_name, names in homes.items():
         if len(names) > 1:
             why = f"the key {key_name} is in several projects: {', '.join(map(repr, names))}"
             yield problem("pool.projects", why, origins["pool.projects"])
-    own = {key.project for key in values["pool.keys"] if key.name not in homes}
+
+
+def _named_projects(values: Values, origins: Origins, stored: Collection[str]) -> Iterator[str]:
+    """Yield the projects that have a weight or a proxy, and no key."""
+    projects = values["pool.projects"]
+    assigned = {key.name for key in _in_projects(values)}
+    own = {key.project for key in values["pool.keys"] if key.name not in assigned}
     known = {*projects, *own, *stored}
     for path in ("pool.weights", "pool.proxies"):
         for name in values.get(path, {}):

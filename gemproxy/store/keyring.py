@@ -49,6 +49,12 @@ def projects(connection: sqlite3.Connection) -> frozenset[str]:
     return frozenset(name for (name,) in connection.execute("SELECT DISTINCT project FROM keys"))
 
 
+def project_of(connection: sqlite3.Connection, name: str) -> str:
+    """Return the project of a key that is stored, by its fingerprint."""
+    query = "SELECT project FROM keys WHERE fingerprint = ?"
+    return str(connection.execute(query, (name,)).fetchone()[0])
+
+
 def changed(connection: sqlite3.Connection) -> int:
     """Return a number that grows when keys are added or removed."""
     return int(get_meta(connection, _CHANGED) or 0)

@@ -8,6 +8,8 @@ an end by its row.
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
+import attrs
+
 from gemproxy.pool.state import Change, Home, Rest, Sickness, Spent, Why
 from gemproxy.store.schema import get_meta, next_serial
 
@@ -37,7 +39,19 @@ _PUT_HOME = """INSERT INTO homes VALUES (?, ?, ?, ?)
     serial = excluded.serial WHERE excluded.at >= at"""
 
 
-def put(connection: sqlite3.Connection, changes: Iterable[Change]) -> int:
+@attrs.frozen
+class Location:
+    """Whether Google refuses the location from which the requests of a key (by fingerprint) come.
+
+    The pool learns nothing from it, because it is not the key's fault; the operator wants to know.
+    """
+
+    key: str
+    refused: bool
+    at: float
+
+
+def put(connection: sqlite3.Connection, changes: Iterable[Change | Location]) -> int:
     """Write changes; return the serial number that their rows have."""
     serial = next_serial(connection)
     for change in changes:
@@ -45,7 +59,7 @@ def put(connection: sqlite3.Connection, changes: Iterable[Change]) -> int:
     return serial
 
 
-def _put(connection: sqlite3.Connection, change: Change, serial: int) -> None:
+def _put(connection: sqlite3.Connection, change: Change | Location, serial: int) -> None:
     match change:
         case Rest(project, model, until, why, at, times, probed):
             row = (_text(project), _text(model), until, why.value, at, times, probed, serial)
@@ -58,6 +72,10 @@ def _put(connection: sqlite3.Connection, change: Change, serial: int) -> None:
             connection.execute(_PUT_SPENT, row_spent)
         case Home(opening, project, at):
             connection.execute(_PUT_HOME, (opening, _text(project), at, serial))
+        case Location(key, refused=True, at=at):
+            connection.execute("INSERT OR REPLACE INTO locations VALUES (?, ?)", (key, at))
+        case Location(key):
+            connection.execute("DELETE FROM locations WHERE key = ?", (key,))
 
 
 def since(connection: sqlite3.Connection, serial: int) -> list[Change]:
@@ -67,6 +85,11 @@ def since(connection: sqlite3.Connection, serial: int) -> list[Change]:
         *_sicknesses(connection, serial),
         *_others(connection, serial),
     ]
+
+
+def refused_locations(connection: sqlite3.Connection) -> dict[str, float]:
+    """Return when the location of a key (by fingerprint) was refused, of those that still are."""
+    return dict(connection.execute("SELECT key, at FROM locations"))
 
 
 def last_serial(connection: sqlite3.Connection) -> int:

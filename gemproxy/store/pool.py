@@ -17,6 +17,7 @@ from gemproxy.store import keyring, learnt
 from gemproxy.store.behind import Behind
 from gemproxy.store.database import Database, understood
 from gemproxy.store.keyring import Keyring
+from gemproxy.store.learnt import Location
 
 DELAY_SECONDS = 0.1
 """Seconds for which counts and homes are collected."""
@@ -38,16 +39,17 @@ class PoolStore:
 
     _database: Database
     _ring: Keyring
-    _behind: Behind[Hashable, Change] = attrs.field(init=False)
+    _behind: Behind[Hashable, Change | Location] = attrs.field(init=False)
+    _refused: set[str] = attrs.field(factory=set)
     _version: tuple[int, int] = (0, 0)
     _serial: int = 0
     _keys: int = 0
 
     @_behind.default
-    def _make_behind(self) -> Behind[Hashable, Change]:
+    def _make_behind(self) -> Behind[Hashable, Change | Location]:
         return Behind(self._database, self._put, _join, MOST_WAITING)
 
-    def _put(self, connection: sqlite3.Connection, changes: list[Change]) -> None:
+    def _put(self, connection: sqlite3.Connection, changes: list[Change | Location]) -> None:
         serial = learnt.put(connection, changes)
         if serial == self._serial + 1:  # nobody else wrote since the last poll
             self._serial = serial
@@ -62,6 +64,7 @@ class PoolStore:
         try:
             changes = learnt.since(connection, 0)
             self._serial = learnt.last_serial(connection)
+            self._refused = set(learnt.refused_locations(connection))
         finally:
             connection.execute("ROLLBACK")
         return changes
@@ -85,6 +88,13 @@ class PoolStore:
             delay = 0.0 if soon or delay == 0.0 else DELAY_SECONDS
         if delay is not None:
             self._behind.flush_in(delay)
+
+    def located(self, key: str, now: float, *, refused: bool) -> None:
+        """Note whether Google refuses the location from which the requests of a key come."""
+        if refused != (key in self._refused):
+            (self._refused.add if refused else self._refused.discard)(key)
+            self._behind.take((Location, key), Location(key, refused, now))
+            self._behind.flush_in(DELAY_SECONDS)
 
     async def poll(self) -> News:
         """Return what other processes have written since the last call; changes come once.
@@ -126,7 +136,7 @@ class PoolStore:
     def _summed(self, change: Change) -> Change:
         waiting = self._behind.unwritten().get(_thing(change))
         if isinstance(change, Spent) and isinstance(waiting, Spent):
-            return _join(change, waiting)
+            return attrs.evolve(change, requests=change.requests + waiting.requests)
         return change
 
     async def prune(self, now: float) -> None:
@@ -154,7 +164,7 @@ def _thing(change: Change) -> Hashable:
             return change.opening
 
 
-def _join(older: Change, newer: Change) -> Change:
+def _join(older: Change | Location, newer: Change | Location) -> Change | Location:
     """Return two changes about the same thing as one."""
     if isinstance(older, Spent) and isinstance(newer, Spent):
         return attrs.evolve(newer, requests=older.requests + newer.requests)

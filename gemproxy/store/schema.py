@@ -22,6 +22,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
            PRIMARY KEY (project, model, day)) WITHOUT ROWID""",
         """CREATE TABLE homes (opening BLOB PRIMARY KEY, project TEXT NOT NULL, at REAL NOT NULL,
            serial INTEGER NOT NULL) WITHOUT ROWID""",
+        "CREATE TABLE locations (key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID",
         "CREATE INDEX rests_by_serial ON rests (serial)",
         "CREATE INDEX spent_by_serial ON spent (serial)",
         "CREATE INDEX homes_by_serial ON homes (serial)",

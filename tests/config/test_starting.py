@@ -236,7 +236,14 @@ def test_all_problems_are_reported_at_once() -> None:
 
 def test_a_command_that_manages_keys_needs_no_access_key() -> None:
     assert problems(POOL, starting=False) == []
-    assert problems({**POOL, "GEMPROXY_POOL_WEIGHTS": '{"lab": 2}'}, starting=False)
+    assert problems({**POOL, "GEMPROXY_POOL_WEIGHTS": '{"lab": "x"}'}, starting=False)
+
+
+def test_a_command_that_manages_keys_may_add_the_first_one_of_a_project() -> None:
+    weighted = {**POOL, "PASSWORD": ANN, "GEMPROXY_POOL_WEIGHTS": '{"lab": 2}'}
+
+    assert problems(weighted, starting=False) == []
+    assert problems(weighted)
 
 
 def test_the_shared_key_is_an_access_key_like_any_other() -> None:

@@ -1,0 +1,141 @@
+"""Asks Gemini whether keys are well, by a request that costs nothing and counts to no quota.
+
+The list of models is asked for with each key, on the key's own way out. What a refusal means is
+decided as for any other (``core.repair.blame``): a quota or a refused location says that the key is
+well, a fault of the service or of the network says nothing.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+from multidict import CIMultiDict
+
+from gemproxy.core.errors import upstream_error
+from gemproxy.core.repair.blame import Fault, blame
+from gemproxy.exchange.credential import Credential
+from gemproxy.exchange.target import Target
+from gemproxy.keys.site import Site
+from gemproxy.observe.logs import MASK, redact
+from gemproxy.pool.ailment import ailment_of
+from gemproxy.pool.key import Key
+from gemproxy.pool.quota import is_quota
+from gemproxy.pool.sickness import Sicknesses
+from gemproxy.pool.state import Change, Sickness, Why
+from gemproxy.relay.redirects import Hop
+from gemproxy.relay.upstream import AttemptFailed, Upstream, open_upstream
+from gemproxy.relay.wants import STREAM
+
+AT_ONCE = 8
+"""Keys that are checked at the same time."""
+
+_PATIENCE_SECONDS = 30.0
+_MOST_BYTES = 1 << 20
+_MOST_WORDS = 200
+_ERRORS = 400
+_LOCATION = re.compile(r"User location", re.IGNORECASE)
+
+
+@attrs.frozen
+class Finding:
+    """What came of the check of a key; ``well`` is None where nobody can say.
+
+    ``why`` is the cause of a sickness, ``words`` say more to people. ``elsewhere``: Google refuses
+    the location from which the request came.
+    """
+
+    key: Key
+    well: bool | None
+    words: str = ""
+    why: Why | None = None
+    elsewhere: bool = False
+
+
+async def check(site: Site, keys: Iterable[Key], tell: Callable[[Finding], None]) -> list[Finding]:
+    """Check keys; ``tell`` hears of each as soon as it is known."""
+    findings: list[Finding] = []
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(key: Key) -> None:
+        async with room:
+            finding = await _ask(upstream, site, key)
+        findings.append(finding)
+        tell(finding)
+
+    way_up = open_upstream(connect_timeout=site.connect_seconds, proxy=site.proxy)
+    async with way_up as upstream, asyncio.TaskGroup() as group:
+        for key in keys:
+            group.create_task(one(key))
+    return findings
+
+
+def changes_of(findings: Sequence[Finding], known: Iterable[Change], now: float) -> list[Change]:
+    """Return what the store is to learn; ``known`` is what it has."""
+    book = Sicknesses()
+    for change in known:
+        if isinstance(change, Sickness):
+            book.put(change)
+    learnt: list[Change] = []
+    for finding in findings:
+        before = book.get(finding.key.name)
+        if finding.why is not None:
+            learnt.append(book.fell(finding.key.name, finding.why, now))
+        elif finding.well and before is not None and before.why is not None:
+            learnt.append(book.passed(before, now))
+    return learnt
+
+
+async def _ask(upstream: Upstream, site: Site, key: Key) -> Finding:
+    target = Target("/v1beta/models", "pageSize=1")
+    credential = Credential.api_key(key.secret)
+    headers = CIMultiDict({credential.header: credential.value})
+    try:
+        hop = Hop(target.on(site.base), headers, key.proxy)
+        reply = await upstream.open("GET", hop, b"", _PATIENCE_SECONDS, STREAM)
+        try:
+            body = await reply.read_error(_MOST_BYTES)
+        finally:
+            reply.close()
+    except AttemptFailed as failure:
+        return Finding(key, well=None, words=f"no answer: {_without(key, failure.detail)}")
+    return judged(key, reply.status, body)
+
+
+def judged(key: Key, status: int, body: bytes) -> Finding:
+    """Return what an answer says of its key."""
+    if status < _ERRORS:
+        whole = _is_object(body)
+        return Finding(key, well=True) if whole else Finding(key, well=None, words=_NO_API)
+    error = upstream_error(body)
+    words = _words(key, status, error)
+    if error is not None and _LOCATION.search(str(error.get("message", ""))):
+        return Finding(key, well=True, words=f"the location is refused: {words}", elsewhere=True)
+    fault = blame(status, error)
+    if fault is not Fault.KEY:
+        return Finding(key, well=None, words=words)
+    if is_quota(status, error):
+        return Finding(key, well=True, words=words)
+    return Finding(key, well=False, words=words, why=ailment_of(status, error))
+
+
+_NO_API = "the answer is not one of the Gemini API: is upstream.url_base right?"
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _words(key: Key, status: int, error: Mapping[str, Any] | None) -> str:
+    message = " ".join(str((error or {}).get("message", "")).split())[:_MOST_WORDS]
+    return _without(key, f"{status} {message}".strip())
+
+
+def _without(key: Key, words: str) -> str:
+    """Return words from outside without keys."""
+    return redact(words.replace(key.secret, MASK))

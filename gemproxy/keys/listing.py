@@ -1,0 +1,99 @@
+"""How keys stand, for people and for programs; without the keys, and without passwords."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from gemproxy.keys.site import Holdings
+from gemproxy.pool.key import Key
+from gemproxy.pool.standing import Standing, standing_of
+from gemproxy.pool.state import Rest, Sickness
+
+_HEAD = ("key", "project", "from", "state", "resting", "proxy")
+
+
+@attrs.frozen
+class View:
+    """A key as it stands; ``elsewhere`` is when Google last refused the location it came from."""
+
+    key: Key
+    standing: Standing
+    elsewhere: float | None
+
+    def document(self) -> dict[str, Any]:
+        """Return it for programs; times are in UTC by RFC 3339, null for no end."""
+        standing = self.standing
+        return {
+            "fingerprint": standing.key,
+            "project": standing.project,
+            "origin": standing.origin,
+            "state": "sick" if standing.why else "well",
+            "why": standing.why.value if standing.why else None,
+            "check_at": _time(standing.again_at),
+            "rests": [
+                {"model": rest.model, "until": _time(rest.until), "why": rest.why.value}
+                for rest in standing.rests
+            ],
+            "location_refused_at": _time(self.elsewhere),
+            "proxy": _proxy(self.key),
+        }
+
+    def row(self) -> tuple[str, ...]:
+        """Return it for people."""
+        standing = self.standing
+        state = "well"
+        if standing.why:
+            state = f"sick ({standing.why.value}), checked at {_time(standing.again_at)}"
+        if self.elsewhere is not None:
+            state += f", location refused at {_time(self.elsewhere)}"
+        resting = "; ".join(map(_rest, standing.rests))
+        return (
+            standing.key,
+            standing.project,
+            standing.origin,
+            state,
+            resting or "-",
+            _proxy(self.key) or "-",
+        )
+
+
+def views(holdings: Holdings, now: float) -> list[View]:
+    """Return all keys as they stand at ``now``."""
+    rests: dict[str, list[Rest]] = {}
+    sick: dict[str, Sickness] = {}
+    for change in holdings.changes:
+        if isinstance(change, Rest) and change.until > now:
+            rests.setdefault(change.project, []).append(change)
+        elif isinstance(change, Sickness):
+            sick[change.key] = change
+    return [
+        View(
+            key,
+            standing_of(key, sick.get(key.name), tuple(rests.get(key.project, ()))),
+            holdings.elsewhere.get(key.name),
+        )
+        for key in holdings.keys
+    ]
+
+
+def table(shown: Iterable[View]) -> list[Sequence[str]]:
+    """Return the rows of a table with its head."""
+    return [_HEAD, *(view.row() for view in shown)]
+
+
+def _rest(rest: Rest) -> str:
+    until = f"until {_time(rest.until)}" if rest.until < math.inf else "for good"
+    return f"{rest.model or 'any model'} {until} ({rest.why.value})"
+
+
+def _time(seconds: float | None) -> str | None:
+    if seconds is None or math.isinf(seconds):
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _proxy(key: Key) -> str | None:
+    return None if key.proxy is None else str(key.proxy.with_password(None))

@@ -1,0 +1,126 @@
+"""The command line of ``gemproxy keys``.
+
+Flags of settings may stand anywhere in it; they are put aside for the settings. A key may be given
+as an argument by mistake, so no message repeats a value.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import NoReturn
+
+import attrs
+
+_OWN = {"--project", "--proxy", "--json", "--yes", "--help"}
+_QUOTED = re.compile(r"'[^']*'")
+_ACTION = "argument ACTION: invalid choice"
+
+_DESCRIPTION = """\
+Manage the keys of the pool that are kept in the data directory (server.data_dir), encrypted.
+A key is named by its fingerprint in every output but that of export. A proxy that runs takes
+every change in within a second."""
+_EPILOG = """\
+ID is a fingerprint, or a project for all of its keys. The settings are those of the proxy: the
+same variables, files and flags, such as --server.data_dir DIR.
+
+formats of import: lines of KEY, PROJECT KEY or PROJECT,KEY, with comments behind a #;
+  NAME=KEY,KEY as in a file of variables; JSON ["KEY", ...], {"PROJECT": ["KEY", ...]}, or
+  what export prints.
+
+Exit codes: 0 success, 1 a failure at run time or a key that is sick, 2 wrong settings or a wrong
+command line."""
+
+
+class Misused(Exception):
+    """The command line or the input is wrong; the message is for people, without keys."""
+
+
+@attrs.frozen
+class Options:
+    """What is to be done; ``flags`` are those of settings. ``name`` is an ID, or empty."""
+
+    action: str
+    name: str = attrs.field(repr=False)
+    file: str
+    project: str
+    proxy: str = attrs.field(repr=False)
+    json: bool
+    yes: bool
+    flags: Sequence[str] = attrs.field(repr=False)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized arguments"):
+            raise Misused(
+                "there is an argument too many; a key is read from standard input, never from "
+                f"an argument: see {self.prog} --help"
+            )
+        if message.startswith(_ACTION):
+            raise Misused(f"there is no such action: see {self.prog} --help")
+        raise Misused(f"{_QUOTED.sub('...', message)}: see {self.prog} --help")
+
+
+def read_options(argv: Sequence[str]) -> Options:
+    """Return the options; raise Misused, or SystemExit when help was shown."""
+    own, flags = _divided(argv)
+    found = _parser().parse_args(own)
+    return Options(
+        action=found.action,
+        name=getattr(found, "name", None) or "",
+        file=getattr(found, "file", ""),
+        project=getattr(found, "project", None) or "",
+        proxy=getattr(found, "proxy", None) or "",
+        json=getattr(found, "json", False),
+        yes=getattr(found, "yes", False),
+        flags=flags,
+    )
+
+
+def _divided(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments of this command, and the flags of settings with their values."""
+    own: list[str] = []
+    flags: list[str] = []
+    takes_value = False
+    for argument in argv:
+        if takes_value:
+            flags.append(argument)
+            takes_value = False
+        elif argument.startswith("--") and argument.partition("=")[0] not in {*_OWN, "--"}:
+            flags.append(argument)
+            takes_value = "=" not in argument
+        else:
+            own.append(argument)
+    return own, flags
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="gemproxy keys",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, does: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=does, description=does, allow_abbrev=False)
+
+    add = action("add", "add the keys on standard input, one on each line")
+    add.add_argument("--project", metavar="P", help="Google's project of the keys; else each own")
+    add.add_argument("--proxy", metavar="URL", help="the way out for the keys: http or socks5")
+    listing = action("list", "show all keys, those of the settings too, and how they stand")
+    check = action("check", "ask Gemini whether keys are well, by a request that costs nothing")
+    check.add_argument("name", metavar="ID", nargs="?", help="only these keys")
+    clear = action("clear", "end the rests and the sickness of a key or a project")
+    clear.add_argument("name", metavar="ID")
+    remove = action("remove", "remove keys from the data directory")
+    remove.add_argument("name", metavar="ID")
+    imports = action("import", "add the keys in a file")
+    imports.add_argument("file", metavar="FILE", help="the file; - for standard input")
+    export = action("export", "print the keys of the data directory, as import reads them")
+    export.add_argument("--yes", action="store_true", help="print the keys themselves")
+    for machine in (add, listing, check, imports):
+        machine.add_argument("--json", action="store_true", help="print JSON")
+    return parser
