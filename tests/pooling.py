@@ -1,8 +1,8 @@
 """A small stand-in for the pool, for the tests of single routes: two access keys, some projects.
 
-A client's ``x-goog-api-key`` is its access key, ``ann`` or ``bob``. Each project has one key,
-``key-<project>``. What a body or a path names goes to the project that has it on record, the rest
-to the first project that is not sick.
+The access keys are ``ann`` and ``bob``, which are also the names of their owners. Each project has
+one key, ``key-<project>``. What a request names goes to the project that has it on record, the rest
+to the first project that is not sick. A token of Live goes up itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,20 +10,21 @@ from typing import Any
 
 import attrs
 from aiohttp import web
-from aiohttp.typedefs import Handler
 from cryptography.fernet import Fernet
 from yarl import URL
 
+from gemproxy.access.door import Door, Mode
+from gemproxy.access.keys import AccessKeys
 from gemproxy.core.errors import Exhausted, NoKey
 from gemproxy.core.repair.blame import Fault
 from gemproxy.exchange.account import Entry
-from gemproxy.exchange.credential import Credential
+from gemproxy.exchange.credential import Credential, ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import PageTokens
 from gemproxy.owners.registry import Registry
-from gemproxy.relay.leases import Witness
-from gemproxy.routes.parts import EXCHANGE, POOLED, Pooled
+from gemproxy.relay.leases import Lease, OwnLease, Witness
+from gemproxy.routes.parts import DOOR, POOLED, Pooled
 from gemproxy.web.app import create_app
 from tests.owners.in_memory import InMemory
 from tests.running import settings
@@ -40,16 +41,13 @@ class PoolLease:
     caller: str
     base: URL
     another: bool
+    credential: Credential
     proxy: URL | None = None
     detour: bool = False
 
     @property
     def key(self) -> str:
         return self.project
-
-    @property
-    def credential(self) -> Credential:
-        return Credential.api_key(f"key-{self.project}")
 
     def answered(self) -> None:
         pass
@@ -104,8 +102,10 @@ class FakePool:
         self.base = base
         return self
 
-    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> PoolLease:
+    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> Lease:
         del elsewhere  # a key whose fault a refusal was is sick by now
+        if not exchange.account.access:
+            return OwnLease(self.base, exchange.caller)
         self.bodies.append(body)
         only = exchange.project or await self.binding.bind(exchange, body)
         able = [name for name in self.projects if name not in self.sick and only in (None, name)]
@@ -113,26 +113,21 @@ class FakePool:
             raise NoKey("All keys are sick.")
         if able[0] in self.resting:
             raise Exhausted("All keys rest.", 7.0)
-        another = only is None
-        return PoolLease(self, able[0], exchange.account.access, self.base, another=another)
+        another, access, own = only is None, exchange.account.access, exchange.caller
+        credential = own if own and ephemeral(own) else Credential.api_key(f"key-{able[0]}")
+        return PoolLease(self, able[0], access, self.base, another, credential)
 
 
-@web.middleware
-async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-    key = request.headers.get("x-goog-api-key") or request.query.get("key", "")
-    if key in PEOPLE:
-        request[EXCHANGE].account.access = key
-    return await handler(request)
-
-
-def pooled_app(url: str, pool: FakePool, **sections: Mapping[str, Any]) -> web.Application:
+def pooled_app(
+    url: str, pool: FakePool, mode: Mode = Mode.BOTH, **sections: Mapping[str, Any]
+) -> web.Application:
     """Return the application in front of ``url`` with the keys of ``pool``.
 
     ``sections`` override settings, section by section.
     """
     source: Callable[[URL], FakePool] = pool.at
     app = create_app(settings(url, **sections), source=source)
-    app.middlewares.append(_admit)
+    app[DOOR] = Door(mode, AccessKeys.of({name: name for name in PEOPLE}))
     tokens = PageTokens(Fernet.generate_key())
     app[POOLED] = Pooled(pool.binding, tokens)
     return app

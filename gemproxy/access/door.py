@@ -9,7 +9,8 @@ A request may bring several credentials, because SDKs and users put them in seve
 valid access key among them counts.
 
 Two kinds of requests come without an access key although the pool serves them: those with a token
-that Gemini issued through us, and those to an upload URL of ours. ``vouch`` knows them.
+that Gemini issued through us (``minted`` says for whom), and those to an upload URL of ours
+(``vouch`` knows them).
 """
 
 import enum
@@ -52,7 +53,7 @@ class Mode(enum.Enum):
 
 
 Vouch = Callable[[Exchange], str | None]
-"""Returns who made the token or the upload URL that a request has: the name of an access key, empty
+"""Returns who made the upload URL that a request has: the name of an access key, empty
 for a client with its own Gemini key, None for nobody."""
 
 
@@ -72,10 +73,11 @@ class Door:
     open: bool = False
     vouch: Vouch = _nobody
 
-    def admit(self, exchange: Exchange) -> str:
+    def admit(self, exchange: Exchange, minted: str = "") -> str:
         """Return the name of the caller's access key; empty for a client with its own Gemini key.
 
-        Raises Unauthenticated, and BadRequest for a target that cannot be forwarded.
+        ``minted`` is the access key that had the token of the request made, by name. Raises
+        Unauthenticated, and BadRequest for a target that cannot be forwarded.
         """
         taken, passed = brought(exchange.headers, exchange.raw_query)
         if self._go_up(exchange, passed):
@@ -86,7 +88,7 @@ class Door:
             return ""
         name = next((name for key in taken if (name := self.keys.find(key)) is not None), None)
         if name is None:
-            name = self._without_a_key(exchange, taken)
+            name = minted or self._without_a_key(exchange, taken)
         return name
 
     def _without_a_key(self, exchange: Exchange, taken: list[str]) -> str:

@@ -53,8 +53,8 @@ class Credential:
 
     def for_path(self, raw_path: str) -> "Credential":
         """Return the form that the API at ``raw_path`` accepts."""
-        token = self.value.rpartition(" ")[2]
-        if token.startswith(_EPHEMERAL):
+        token = ephemeral(self)
+        if token:
             return Credential(AUTHORIZATION, f"Token {token}")
         if self.header == API_KEY and "/openai/" in raw_path:
             return Credential(AUTHORIZATION, f"Bearer {self.value}")
@@ -69,6 +69,12 @@ def is_api_key(token: str) -> bool:
 def is_googles(token: str) -> bool:
     """Return whether a token has a form of Google's: API key, OAuth, JWT, ephemeral token."""
     return _OF_GOOGLE.match(token) is not None
+
+
+def ephemeral(credential: Credential | None) -> str:
+    """Return the ephemeral token that a credential is, ``auth_tokens/x``; empty if it is none."""
+    token = "" if credential is None else credential.value.rpartition(" ")[2]
+    return token if token.startswith(_EPHEMERAL) else ""
 
 
 def brought(headers: Mapping[str, str], query: str) -> tuple[list[str], list[str]]:

@@ -31,6 +31,7 @@ from typing import Protocol
 import attrs
 
 from gemproxy.core.errors import BadRequest, Busy, Exhausted, NotOwned, TooLarge
+from gemproxy.exchange.credential import ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.names import well_formed
 from gemproxy.owners.naming import (
@@ -183,7 +184,9 @@ class Binding:
         target = names_in_path(path)
         in_query = names_in_query(exchange.raw_query, hosts)
         in_body = self._names_in_body(exchange, body, hosts)
-        used = [name for name in (*in_query, *in_body.used) if name not in target]
+        token = ephemeral(exchange.caller)
+        of_the_token = (token,) if token else ()
+        used = [name for name in (*of_the_token, *in_query, *in_body.used) if name not in target]
         return Names(target, tuple(dict.fromkeys(used)), in_body.perhaps)
 
     def _names_in_body(

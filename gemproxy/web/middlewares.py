@@ -35,13 +35,14 @@ from gemproxy.core.errors import (
     UpstreamRejection,
     status_payload,
 )
+from gemproxy.exchange.credential import ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.line import line
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import error_for
 from gemproxy.relay.parting import cut, part
-from gemproxy.routes.parts import CLIENTS, DOOR, EXCHANGE, IN_FLIGHT, VOICE
+from gemproxy.routes.parts import CLIENTS, DOOR, EXCHANGE, IN_FLIGHT, POOLED, VOICE
 from gemproxy.routes.stream import voice_for
 from gemproxy.voices.mute import MuteVoice
 from gemproxy.web.checks import HEALTH, ambiguity, go_on, is_unknown_expectation, stops_the_parser
@@ -51,6 +52,8 @@ REQUEST_ID = "X-Request-Id"
 CLIENT_CLOSED_REQUEST = 499
 _ANY_CLIENT = MuteVoice()
 _JSON = "application/json; charset=utf-8"
+_LIVE = "live"
+"""The name of the route that takes the ephemeral tokens of Live."""
 _OF_A_BODY = (408, 413)
 """Statuses that say that the rest of the request's body is not read."""
 
@@ -126,7 +129,7 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     if refusal is not None:
         return refusal
     try:
-        _admit(request)
+        await _admit(request)
         with _counted(request):
             await go_on(request)
             return await handler(request)
@@ -156,17 +159,27 @@ def _refusal(request: web.Request) -> web.Response | None:
     return None
 
 
-def _admit(request: web.Request) -> None:
+async def _admit(request: web.Request) -> None:
     """Note whose request it is. Raises Unauthenticated, before anything of a body is read."""
     exchange = request[EXCHANGE]
     if exchange.family in HEALTH or answers_preflight(request):
         return
+    minted = await _minter(request) if exchange.family == _LIVE else ""
     try:
-        exchange.account.access = request.app[DOOR].admit(exchange)
+        exchange.account.access = request.app[DOOR].admit(exchange, minted)
     except Unauthenticated:
         if exchange.family == "stream":
             request[VOICE] = voice_for(request)
         raise
+
+
+async def _minter(request: web.Request) -> str:
+    """Return the access key that had the token of a Live session made, by name; empty for none."""
+    token = ephemeral(request[EXCHANGE].caller)
+    if not token or POOLED not in request.app:
+        return ""
+    owner = (await request.app[POOLED].binding.registry.find([token])).get(token)
+    return owner.caller if owner is not None else ""
 
 
 def _answer(request: web.Request, error: BaseException) -> web.Response:

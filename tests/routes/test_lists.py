@@ -282,8 +282,8 @@ async def test_the_models_belong_to_nobody(world: World) -> None:
 
 
 async def test_a_client_with_its_own_key_gets_google_s_list_unchanged(world: World) -> None:
-    world.google.files["P"] = ["files/a", "files/b", "files/c"]
+    world.google.files["AIza-own"] = ["files/a", "files/b", "files/c"]
 
-    answer = await world.ask("key-P", FILES)
+    answer = await world.ask("AIza-own", FILES)
 
     assert json.loads(answer.body)["nextPageToken"] == "2"

@@ -11,12 +11,14 @@ import attrs
 import pytest
 from aiohttp import WSMsgType, web
 
+from gemproxy.access.door import Mode
 from gemproxy.core.repair.blame import Fault
 from gemproxy.routes.parts import IN_FLIGHT
-from tests.live_upstream import LIVE, LiveUpstream, Socket, live_upstream
+from tests.live_upstream import HANDSHAKE, LIVE, LiveUpstream, Socket, live_upstream
 from tests.pooling import FakePool, pooled_app
 from tests.running import PATIENCE, AccessLog
 from tests.sockets import running
+from tests.wire import connect
 
 QUOTA = "You exceeded your current quota, please check your plan and billing details."
 
@@ -44,13 +46,13 @@ class Google:
     messages: list[str] = attrs.field(factory=list)
 
     def refuse(self, request: web.Request) -> web.Response | None:
-        project = request.headers["x-goog-api-key"].removeprefix("key-")
+        project = request.headers.get("x-goog-api-key", "").removeprefix("key-")
         status = self.refusals.get(project)
         error = {"code": status, "message": QUOTA, "status": "RESOURCE_EXHAUSTED"}
         return None if status is None else web.json_response({"error": error}, status=status)
 
     async def talk(self, socket: Socket, request: web.Request) -> None:
-        key = request.headers["x-goog-api-key"]
+        key = request.headers.get("x-goog-api-key") or request.headers["Authorization"]
         self.keys.append(key)
         async for message in socket:
             text = message.data if message.type is WSMsgType.TEXT else message.data.decode()
@@ -105,14 +107,14 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def made(**sections: Mapping[str, Any]) -> AsyncIterator[World]:
+async def made(mode: Mode = Mode.BOTH, **sections: Mapping[str, Any]) -> AsyncIterator[World]:
     """Yield a world; ``sections`` override the proxy's settings."""
     google, pool = Google(), FakePool()
     async with contextlib.AsyncExitStack() as stack:
         live = live_upstream(google.talk)
         upstream = await stack.enter_async_context(live)
         upstream.refuse = lambda: google.refuse(upstream.seen[-1])
-        app = pooled_app(upstream.url, pool, **sections)
+        app = pooled_app(upstream.url, pool, mode, **sections)
         port = await stack.enter_async_context(running(app))
         yield World(google, upstream, pool, app, f"http://127.0.0.1:{port}")
         await app[IN_FLIGHT].drain(PATIENCE)
@@ -345,3 +347,59 @@ async def test_a_browser_gets_a_subprotocol_and_the_upstream_none(world: World) 
         await echoed(socket)
 
     assert "Sec-WebSocket-Protocol" not in world.upstream.seen[0].headers
+
+
+TOKEN = "auth_tokens/t1"
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        (f"?access_token={TOKEN}", {}),
+        ("?access_token=auth_tokens%2Ft1", {}),
+        (f"?key={TOKEN}", {}),
+        ("", {"Authorization": f"Token {TOKEN}"}),
+        ("", {"Authorization": f"Token {TOKEN}", "x-goog-api-key": TOKEN}),
+    ],
+)
+async def test_a_token_that_was_made_here_opens_a_session_of_its_maker_s_project(
+    world: World, query: str, headers: dict[str, str]
+) -> None:
+    await world.pool.put("ann", "Q", TOKEN, "files/q")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{world.url}{LIVE}Constrained{query}", headers=headers) as socket,
+    ):
+        await socket.send_str(setup(handle="handle?"))
+        await socket.receive_bytes(timeout=PATIENCE)
+        await socket.send_str(naming("files/q"))
+        await echoed(socket)
+
+    assert world.google.keys == [f"Token {TOKEN}"]
+    recorded = await world.pool.binding.registry.made_by("ann", "sessionHandles")
+    assert [owner.project for owner in recorded] == ["Q"]
+
+
+async def test_a_token_of_a_client_s_own_project_is_passed_on(world: World) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{world.url}{LIVE}?access_token={TOKEN}") as socket,
+    ):
+        await socket.send_str("unread")
+        await echoed(socket)
+
+    assert world.google.keys == [f"Token {TOKEN}"]
+    assert world.pool.bodies == []
+
+
+@pytest.mark.parametrize("path", [LIVE, "/v1beta/files", "/v1beta/models/m:generateContent"])
+async def test_a_token_opens_sessions_alone_and_only_if_it_was_made_here(path: str) -> None:
+    async with made(Mode.POOL) as world:
+        if path != LIVE:
+            await world.pool.put("ann", "Q", TOKEN)
+        async with connect(world.url) as connection:
+            headers = HANDSHAKE if path == LIVE else {}
+            answer = await connection.ask(f"{path}?access_token={TOKEN}", b"", headers, "GET")
+
+    assert (answer.status, answer.error["status"]) == (401, "UNAUTHENTICATED")
+    assert world.google.keys == []
