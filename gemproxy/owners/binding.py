@@ -56,6 +56,7 @@ _OTHER_WAYS = re.compile(r"/(?:\$|google\.[\w.]+/)|^/*(?:v\d\w*/)?batch(?:/v\d\w
 """Paths of other protocols, whose requests are not read here: gRPC, ``$rpc``, HTTP batches."""
 _OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 _VERSIONED = re.compile(r"(?P<base>.*?)(?:/upload)?/(?P<version>v\d\w*)/")
+_LARGE = 1 << 20
 _MOST_UNKNOWN = 16
 """Unknown names in one request."""
 
@@ -146,7 +147,10 @@ class Binding:
         """
         if exchange.given is not None:
             return None  # an upload that its session binds
-        names = self.names(exchange, body)
+        if body is not None and len(body) > _LARGE:
+            names = await asyncio.to_thread(self.names, exchange, body)
+        else:
+            names = self.names(exchange, body)
         if not names:
             return None
         caller = exchange.account.access

@@ -24,7 +24,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 import attrs
 import msgspec
 
-from gemproxy.core.errors import BadRequest, Encoded
+from gemproxy.core.errors import BadRequest, Encoded, TooLarge
 from gemproxy.core.wire.strings import Strings, Text
 from gemproxy.exchange.names import COLLECTIONS, bound_names, well_formed
 
@@ -32,7 +32,6 @@ TOKENS = "continuationTokens"
 HANDLES = "sessionHandles"
 """Our collections for what Google names by an opaque string: the id is its hash."""
 
-_GOOGLE = "generativelanguage.googleapis.com"
 _URIS = frozenset({"uri", "fileUri", "file_uri", "downloadUri", "download_uri"})
 _TOKENS = frozenset({"continuationToken", "continuation_token"})
 _SESSIONS = frozenset({"sessionResumption", "session_resumption"})
@@ -69,6 +68,14 @@ _TEXTS = frozenset(
 )
 """Members whose string is text, or bytes."""
 
+_NO_NAMES = frozenset(
+    [
+        *("fields", "$fields", "updateMask", "update_mask", "readMask", "read_mask"),
+        *("pageToken", "page_token", "upload_id", "key", "access_token", "oauth_token"),
+    ]
+)
+"""Parameters of a query that name members of an answer, or are opaque."""
+
 _COLLECTION = "|".join([*sorted(COLLECTIONS, key=len, reverse=True), "models", "videos"])
 _NAME = re.compile(
     rf"/*(?:v\d\w*/)?(?:{_COLLECTION})/[!-.0-~]+"
@@ -79,13 +86,16 @@ _URI = re.compile(r"(?:https?:)?/*//|https?:", re.IGNORECASE)
 _SCHEME = re.compile(r"\w[\w+.-]*:(?!/?(?:files|cached))")
 _MEMBERS = "|".join(sorted({*_URIS, *_TOKENS, *_IDS, "handle"} - {"uri"}, key=len, reverse=True))
 _HINT = re.compile(
-    rb'"(?:[\s/]*(?:v\d\w*/)?(?:'
+    rb'"(?:[ /]*(?:v\d\w*/)?(?:'
     + _COLLECTION.replace("models|", "").encode()
-    + rb')/|models/[^"/]{0,128}/|\s*(?:[hH][tT][tT][pP][sS]?:|//)|(?:uri|'
+    + rb'|models/[^"\\]{1,256}/operations)/| *(?:[hH][tT][tT][pP][sS]?:|//)|(?:uri|'
     + _MEMBERS.encode()
-    + rb')"|[\w/:.-]{0,64}\\(?:u00|/))'
+    + rb')"|[\w /:.-]{0,64}\\(?:u00|/))'
 )
 """The beginning of a string that could name something, or of the name of such a member."""
+
+_MOST = 1_000_000
+"""Strings that are read of one body; that takes about two seconds."""
 
 _UNREADABLE = "The request body must be JSON in UTF-8, for its names belong to their owners."
 
@@ -114,7 +124,7 @@ def hashed(collection: str, secret: str) -> str:
 
 
 def names_in_path(path: str) -> tuple[str, ...]:
-    """Return the names in a path as it came, however often it is percent-encoded."""
+    """Return the names in a path that was decoded once, however often it is encoded."""
     names = dict.fromkeys(bound_names(path))
     while "%" in path and (decoded := unquote(path)) != path:
         path = decoded
@@ -128,23 +138,29 @@ def names_in_query(raw_query: str, hosts: Collection[str] = ()) -> tuple[str, ..
     if "/" not in raw_query and "%" not in raw_query:
         return ()
     for pair in raw_query.split("&"):
-        value = unquote_plus(pair.partition("=")[2])
-        found = names_of(value, hosts) or _within(value)
-        names.update(dict.fromkeys(found))
+        member, _, given = pair.partition("=")
+        value = unquote_plus(given)
+        if unquote(member) not in _NO_NAMES:
+            names.update(dict.fromkeys(names_of(value, hosts) or _within(value)))
     return tuple(names)
 
 
 def names_in_body(body: bytes, hosts: Collection[str] = ()) -> Names:
-    """Return the names in a JSON body; ``hosts`` are Google's and ours besides the public one.
+    """Return the names in a JSON body.
 
-    Raises BadRequest for a body that is not JSON.
+    ``hosts`` are those whose URIs are names besides Google's: the upstream's and ours, with a port
+    that is not the usual one.
+
+    Raises BadRequest for a body that is not JSON, and TooLarge.
     """
     _check(body)
     if _HINT.search(body) is None:
         return Names()
     used: dict[str, None] = {}
     perhaps: dict[str, None] = {}
-    for text in Strings().feed(body):
+    for number, text in enumerate(Strings().feed(body)):
+        if number > _MOST:
+            raise TooLarge("The request body has too many strings to be read for names.")
         if is_the_apis(text.names):
             used.update(dict.fromkeys(_of_text(text, hosts)))
             perhaps.update(dict.fromkeys(_perhaps(text)))
@@ -173,7 +189,7 @@ def is_the_apis(names: Iterable[str]) -> bool:
 
 def names_of(value: str, hosts: Collection[str] = ()) -> tuple[str, ...]:
     """Return the names of a string that is exactly a bound name, or the URI of one."""
-    value = value.strip()
+    value = value.strip(" ")
     if _URI.match(value):
         return _of_uri(value, hosts)
     if _NAME.fullmatch(value.partition("?")[0]):
@@ -183,7 +199,7 @@ def names_of(value: str, hosts: Collection[str] = ()) -> tuple[str, ...]:
 
 def bare_name(collection: str, value: str) -> Iterator[str]:
     """Yield the name of an id that stands without its collection, if it can be one."""
-    name = value.strip()
+    name = value.strip(" ")
     if "/" not in name and well_formed(name):
         yield f"{collection}/{name}"
 
@@ -205,7 +221,7 @@ def _of_text(text: Text, hosts: Collection[str]) -> tuple[str, ...]:
     names = names_of(text.value, hosts)
     if names:
         return names
-    if member in _URIS and not _SCHEME.match(text.value.strip()):
+    if member in _URIS and not _SCHEME.match(text.value.strip(" ")):
         return _within(text.value)
     return tuple(bare_name("interactions", text.value)) if member in _PREVIOUS else ()
 
@@ -228,15 +244,12 @@ def _of_uri(uri: str, hosts: Collection[str]) -> tuple[str, ...]:
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         return _within(uri)
-    named = f"{host}:{port}" if port else host
-    if host != _GOOGLE and not host.endswith(f".{_GOOGLE}") and hosts_miss(hosts, named):
-        return ()
-    return names_in_path(parts.path)
-
-
-def hosts_miss(hosts: Collection[str], named: str) -> bool:
-    """Return whether a host with its port is none of ``hosts``."""
-    return named.lower() not in hosts and named.lower().removesuffix(":443") not in hosts
+    if not host:
+        return _within(uri)
+    googles = host.endswith(".googleapis.com") and "generativelanguage" in host
+    if googles or host in hosts or f"{host}:{port}" in hosts:
+        return names_in_path(unquote(parts.path))
+    return ()
 
 
 def _within(value: str) -> tuple[str, ...]:

@@ -62,34 +62,39 @@ _PACKED = (b"\x1f\x8b", b"\x78")
 """The first bytes of gzip and zlib; no JSON and no event begins so."""
 
 Named = dict[str, float | None]
+"""Names, with the time at which each is over; see ``relay.leases.Witness``."""
 
 
 @attrs.define(eq=False)
 class TokenWitness:
     """Reads the continuationTokens of a generation.
 
-    ``lines``: the answer is a stream of events, each in a line. ``waits`` says that a text has
-    begun which the next read may go on with; what ends with a line and has no ``mark`` needs no
-    look.
+    ``lines``: the answer is a stream of events, each in a line. A line, or a document, is read only
+    when the ``mark`` of a token was seen in it; a stretch without a mark costs a search, and a read
+    that ends with a line and has no mark needs no look, unless something ``waits``.
     """
 
     lines: bool
     mark: bytes = _MARK
     waits: bool = False
     _text: bytearray = attrs.field(factory=bytearray)
+    _strings: Strings | None = None
 
     def look(self, data: bytes) -> Named:
         """Return the tokens in ``data``, the next bytes; b"" is the end."""
-        text = self._text
+        if self._strings is not None:
+            return dict.fromkeys(_tokens(self._strings, data))
+        text, named = self._text, dict[str, float | None]()
         begin = max(len(text) - len(_MARK), 0)
         text += data
-        named: Named = {}
-        if text.find(_MARK, begin if data else 0) >= 0:
-            named = dict.fromkeys(_tokens(bytes(text)))
+        if text.find(_MARK, 0 if self.lines else begin) >= 0:
+            strings = Strings()
+            named = dict.fromkeys(_tokens(strings, bytes(text)))
+            self._strings = None if self.lines else strings
         if self.lines:
             del text[: text.rfind(b"\n") + 1]
         if len(text) > _MOST:  # an image
-            text.clear()
+            del text[: -len(_MARK)]
         self.waits = bool(text) or not self.lines
         return named
 
@@ -107,7 +112,8 @@ class DocumentWitness:
     mark: bytes = b""
     waits: bool = True
     _strings: Strings = attrs.field(factory=Strings)
-    _places: dict[tuple[str, ...], list[str]] = attrs.field(factory=dict)
+    _named: dict[tuple[str, ...], list[str]] = attrs.field(factory=dict)
+    _ends: dict[tuple[str, ...], float | None] = attrs.field(factory=dict)
     _unpack: Callable[[bytes], bytes] | None = None
 
     def look(self, data: bytes) -> Named:
@@ -115,13 +121,14 @@ class DocumentWitness:
         named: Named = {}
         for text in self._strings.feed(self._unpacked(data)):
             member, place = text.names[-1] if text.names else "", text.names[:-1]
-            if member in _ENDS:
-                named.update(dict.fromkeys(self._places.get(place, ()), _seconds(text.value)))
+            if member in _ENDS and len(self._ends) < _FEW:
+                self._ends[place] = _seconds(text.value)
+                named.update(dict.fromkeys(self._named.get(place, ()), self._ends[place]))
                 continue
             for name in self._names(text, member):
-                named.setdefault(name, None)
-                if len(self._places) < _FEW:
-                    self._places.setdefault(place, []).append(name)
+                named[name] = self._ends.get(place) or named.get(name)
+                if len(self._named) < _FEW:
+                    self._named.setdefault(place, []).append(name)
         return named
 
     def _unpacked(self, data: bytes) -> bytes:
@@ -217,9 +224,9 @@ def _collection(path: str) -> str:
     return next((segment for segment in segments if segment in known), "")
 
 
-def _tokens(text: bytes) -> Iterator[str]:
-    """Yield the names of the continuationTokens in the text of an answer."""
-    for found in Strings().feed(text):
+def _tokens(strings: Strings, data: bytes) -> Iterator[str]:
+    """Yield the names of the continuationTokens in the next bytes of an answer."""
+    for found in strings.feed(data):
         if found.names and found.names[-1] in _TOKEN and is_the_apis(found.names):
             yield hashed(TOKENS, found.value)
 
