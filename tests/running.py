@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
@@ -21,6 +23,9 @@ QUICK = {"retry_delay_ms": 1, "max_delay_ms": 1}
 
 LINGER = 0.05
 """Seconds that a client of these tests has to read why its answer ended; it reads at once."""
+
+_DATA = tempfile.TemporaryDirectory(prefix="gemproxy-")
+_number = itertools.count()
 
 PATIENCE = 10.0
 """Seconds after which what a test waits for is not going to happen."""
@@ -87,9 +92,13 @@ async def running(
 
 
 def settings(url_base: str, /, **sections: Mapping[str, Any]) -> Settings:
-    """Return the default settings with some of them replaced, section by section."""
+    """Return the default settings with some of them replaced, section by section.
+
+    The data directory is a new one, which is made if it is needed.
+    """
     sections = {
         **sections,
+        "server": {"data_dir": f"{_DATA.name}/{next(_number)}", **sections.get("server", {})},
         "upstream": {"url_base": url_base, **sections.get("upstream", {})},
         "repair": {**QUICK, **sections.get("repair", {})},
     }

@@ -178,6 +178,11 @@ class Exhausted(Unserved):
 class NoKey(Unserved):
     """All keys of the pool that could serve are sick."""
 
+    def headers(self, attempts: int) -> dict[str, str]:
+        """Return that OpenAI's SDKs must not retry: a key is checked again after a while."""
+        del attempts
+        return {"x-should-retry": "false"}
+
 
 class KeyRefused(Unserved):
     """The key that served was refused, and the request cannot be made again with another."""

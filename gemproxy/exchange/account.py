@@ -152,7 +152,8 @@ class Account:
 
     ``access`` is the name of the access key with which the client was let in, empty for a client
     with its own Gemini key. ``model`` is None for a request without a model. ``upstream`` is the
-    upstream's failure in a request whose answer is not judged.
+    upstream's failure in a request whose answer is not judged. ``memo`` is what the source of
+    credentials keeps about the request; nobody else looks at it.
     """
 
     access: str = ""
@@ -161,6 +162,7 @@ class Account:
     upstream: How | None = None
     entries: list[Entry] = attrs.field(factory=list)
     result: Result | None = None
+    memo: object = attrs.field(default=None, repr=False)
 
     @property
     def attempts(self) -> int:

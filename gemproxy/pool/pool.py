@@ -272,6 +272,11 @@ class Pool:
             for key in place.project.keys
         ]
 
+    def order(self, caller: str) -> list[str]:
+        """Return the names of all projects, the home of an access key first."""
+        homes = self._homes.of_caller(caller)
+        return [*homes, *(name for name in self._places if name not in homes)]
+
     def has_detour(self, proxy: URL | None) -> bool:
         """Return whether a key goes out on another way than by ``proxy``."""
         return any(way != proxy for way in self._ways)

@@ -1,7 +1,9 @@
 """The composition root: settings in, a wired application out, and nothing else."""
 
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from aiohttp import web, web_response
@@ -25,7 +27,7 @@ from gemproxy.relay.leases import ClientsOwn, CredentialSource
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.sessions import UploadSessions, new_key
-from gemproxy.relay.upstream import open_upstream
+from gemproxy.relay.upstream import Upstream, open_upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import ROUTES
 from gemproxy.routes.parts import (
@@ -41,6 +43,7 @@ from gemproxy.routes.parts import (
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
+from gemproxy.web.pooling import needs_pool, open_pool
 
 SERVER = "gemproxy"
 """What an answer without a Server header of the upstream's says that it comes from.
@@ -49,6 +52,9 @@ aiohttp tells its release and Python's instead, also where its parser refuses a 
 nothing of an application sees.
 """
 
+Lender = Callable[[Upstream, URL, web.Application], AbstractAsyncContextManager[CredentialSource]]
+"""Opens the source of credentials."""
+
 _EMPTY_FINISH_SECONDS = 60.0
 """Gateways put STOP on a first, empty frame; behind one that stays alone nothing comes."""
 
@@ -56,11 +62,13 @@ _EMPTY_FINISH_SECONDS = 60.0
 def create_app(
     settings: Settings,
     upload_key: bytes | None = None,
-    source: Callable[[URL], CredentialSource] = ClientsOwn,
+    source: Callable[[URL], CredentialSource] | None = None,
 ) -> web.Application:
     """Return the application that serves ``settings``; it connects nowhere before startup.
 
-    ``source`` makes what gives the credentials for the upstream at a base URL.
+    ``source`` makes what gives the credentials for the upstream at a base URL; None: the settings
+    say whose they are. Raises Unusable for a data directory that cannot be used, as its startup
+    does.
 
     Applications with one ``upload_key`` go on with each other's uploads; None: a key of its own.
     """
@@ -77,17 +85,22 @@ def create_app(
     )
     app[REPAIR] = _repair(settings)
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
-    app[DOOR] = _door(settings)
-    app.cleanup_ctx.append(partial(_connect, settings, source))
+    pooled = source is None and needs_pool(settings)
+    app[DOOR] = _door(settings, stored=pooled)
+    lender = partial(open_pool, settings) if pooled else _lending(source or ClientsOwn)
+    app.cleanup_ctx.append(partial(_connect, settings, lender))
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
     app.add_routes(answering_expectations(ROUTES))
     return app
 
 
-async def _connect(
-    settings: Settings, source: Callable[[URL], CredentialSource], app: web.Application
-) -> AsyncIterator[None]:
+def _lending(source: Callable[[URL], CredentialSource]) -> Lender:
+    """Return what opens a source that needs nothing but the base URL."""
+    return lambda _upstream, base, _app: contextlib.nullcontext(source(base))
+
+
+async def _connect(settings: Settings, lender: Lender, app: web.Application) -> AsyncIterator[None]:
     """Keep the way to the upstream open between startup and cleanup."""
     base = URL(settings.upstream.url_base)
     proxy = resolve_proxy(settings.upstream.proxy, base, os.environ)
@@ -96,11 +109,12 @@ async def _connect(
     async with (
         open_upstream(connect_timeout=patience, proxy=proxy) as upstream,
         open_sockets(connect_timeout=patience, proxy=proxy, max_message=largest) as sockets,
+        lender(upstream, base, app) as source,
     ):
         app[DISPATCHER] = Dispatcher(
             upstream,
             sockets,
-            source(base),
+            source,
             base,
             settings.upstream.first_byte_timeout_seconds,
         )

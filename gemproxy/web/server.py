@@ -44,8 +44,10 @@ from gemproxy.observe import logs
 from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.sessions import new_key
 from gemproxy.routes.parts import IN_FLIGHT
+from gemproxy.store.unusable import Unusable
 from gemproxy.web.app import create_app
 from gemproxy.web.checks import parses_in_c
+from gemproxy.web.pooling import prepare
 
 _COLLECT_AFTER = 10_000  # new containers
 _AFTER_DRAIN_SECONDS = 1.0
@@ -66,15 +68,20 @@ def serve(settings: Settings) -> int:
     """Serve until a signal comes; return the exit status of the process.
 
     0 after an orderly shutdown, 1 if the address cannot be listened on or a worker died, 2 without
-    a safe parser.
+    a safe parser and for a data directory that cannot be used.
     """
     if not parses_in_c():
         sys.stderr.write(_NO_PARSER)
         return 2
-    if settings.server.workers > 1:
-        return _supervise(settings)
-    with _logging(settings):
-        return _run(settings, announce=True)
+    try:
+        prepare(settings)
+        if settings.server.workers > 1:
+            return _supervise(settings)
+        with _logging(settings):
+            return _run(settings, announce=True)
+    except Unusable as error:
+        sys.stderr.write(f"gemproxy: {error.setting}: {error}\n")
+        return 2
 
 
 @contextlib.contextmanager

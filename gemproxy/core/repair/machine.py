@@ -54,6 +54,7 @@ from gemproxy.core.errors import (
     ContinuationRefused,
     GemproxyError,
     Unrepaired,
+    Unserved,
     UpstreamRejection,
 )
 from gemproxy.core.repair import ends, splicing
@@ -253,6 +254,10 @@ class StreamMachine:
 
     def _give_up(self, event: GaveUp) -> Actions:
         """Make no further attempt; an ending that stands is judged first."""
+        native = self.state is State.CONNECTING and self.attempt.plan is Plan.NATIVE
+        if native and isinstance(event.error, Unserved):  # the token is bound to a project
+            self.tries.natively = False
+            return ends.interrupt(self, Cause.REFUSED, error=event.error)
         self.tries.spent = True
         gave_up = event.error or self.error or Unrepaired(f"The stream broke: {event.reason}.")
         if self.state is State.CONNECTING or not self.attempt.ended:

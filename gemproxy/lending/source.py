@@ -1,0 +1,259 @@
+"""The pool as a source of credentials: leases of the operator's keys.
+
+A client without an access key brings its own Gemini key, which goes up (``ClientsOwn``). For any
+other request ``lease`` asks which project the names in it bind it to, and the pool for a key.
+
+Where nobody can serve, one request waits once, if the shortest rest fits the operator's limit and
+the client's deadline. Otherwise it is refused:
+
+    all that could serve rest        429 with the time until the first can again
+    no project's tier has the model  429 without a time
+    all that could serve are sick    503
+    the location is refused          400, which says whose location it is
+
+A lease always hears of a refusal that is its key's fault (``another``), also one that is bound to
+a project: another key of that project may be well, and otherwise the client gets one of the errors
+above in place of Google's words about a key that is not the client's. The dispatcher asks again at
+once; one request has at most ``most`` refusals, and uses a key that was refused only after a wait.
+
+What a request has met (``Trip``) is kept in its account, because an interaction is read on by
+further exchanges of the same account.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import attrs
+from yarl import URL
+
+from gemproxy.core.errors import DeadlinePassed, Exhausted, GemproxyError, LocationRefused, NoKey
+from gemproxy.core.repair.blame import Fault, is_of_the_location
+from gemproxy.exchange.account import Entry
+from gemproxy.exchange.credential import Credential
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.lending.wishes import wish_of
+from gemproxy.owners.witness import witness_of
+from gemproxy.pool.pool import Nobody, Outcome, Pick, Pool, Wish
+from gemproxy.relay.leases import ClientsOwn, Lease, Witness
+
+_MOST_WAYS = 2
+"""Ways out that one request tries when its location is refused."""
+
+
+class Binder(Protocol):
+    """Knows the owners of names (``owners.binding``)."""
+
+    async def bind(self, exchange: Exchange, body: bytes | None) -> str | None:
+        """Return the project to which a request must go, None for any. Raises a GemproxyError."""
+
+    async def record(self, names: Mapping[str, float | None], project: str, caller: str) -> None:
+        """Record what a request of ``caller`` made in a project."""
+
+
+@attrs.define(eq=False)
+class Trip:
+    """What one request of a client has met so far.
+
+    ``exchange`` and ``body`` are those of the last attempt, and ``wish`` what they asked of the
+    pool. ``home`` is the project of the last attempt, where the next one goes if it can. ``tried``
+    holds all keys that it has had, ``refused`` those that were refused since the last wait, and
+    ``refusals`` counts all. ``avoiding`` holds the ways out whose location was refused. ``waited``:
+    it has had its wait.
+    """
+
+    exchange: Exchange
+    body: bytes | None = attrs.field(repr=False)
+    wish: Wish
+    home: str | None = None
+    tried: set[str] = attrs.field(factory=set)
+    refused: set[str] = attrs.field(factory=set)
+    refusals: int = 0
+    avoiding: set[URL | None] = attrs.field(factory=set)
+    waited: bool = False
+
+    def hear(self, pick: Pick, entry: Entry) -> bool:
+        """Note the outcome of an attempt; return whether its key was at fault."""
+        if is_of_the_location(entry.error):
+            self.avoiding.add(pick.key.proxy)
+        if entry.fault is not Fault.KEY:
+            return False
+        self.refused.add(pick.key.name)
+        self.refusals += 1
+        return True
+
+
+@attrs.define(eq=False)
+class PoolLease:
+    """A key of the pool, for one attempt."""
+
+    source: "PoolSource"
+    trip: Trip
+    pick: Pick
+    base: URL
+    key: str
+    project: str
+    proxy: URL | None = attrs.field(repr=False)
+    credential: Credential
+    another: bool = True
+    detour: bool = True
+
+    def answered(self) -> None:
+        """Have the upstream's count of the request noted."""
+        self.source.pool.answered(self.pick, self.source.clock())
+
+    def witness(
+        self, exchange: Exchange, status: int, headers: Mapping[str, str]
+    ) -> Witness | None:
+        """Return what reads the names in an answer with this head; None if it has none."""
+        return witness_of(exchange, status, headers)
+
+    async def named(self, names: Mapping[str, float | None]) -> None:
+        """Record names that the answer has, before the client gets them."""
+        caller = self.trip.exchange.account.access
+        await self.source.binder.record(names, self.project, caller)
+
+    def over(self, entry: Entry) -> None:
+        """Have the pool learn from the outcome."""
+        usage = entry.usage
+        outcome = Outcome(
+            entry.status, entry.error, entry.retry_after, None if usage is None else usage.prompt
+        )
+        self.source.pool.over(self.pick, outcome, self.source.clock())
+        if self.trip.hear(self.pick, entry):
+            self.source.learnt()
+
+
+@attrs.define(eq=False)
+class PoolSource:
+    """Lends the keys of ``pool`` for the upstream at ``base``.
+
+    ``longest_wait`` counts the seconds for which a request may wait once, ``most`` bounds the
+    refusals of keys that one request may meet. ``learnt`` is called when a key was at fault.
+    ``clock`` returns the seconds of the Unix clock.
+    """
+
+    base: URL
+    pool: Pool
+    binder: Binder
+    longest_wait: float = 30.0
+    most: int = 20
+    learnt: Callable[[], object] = bool
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _own: ClientsOwn = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._own = ClientsOwn(self.base)
+
+    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> Lease:
+        """Return a lease; may wait once. Raises a GemproxyError where no key can serve."""
+        given = exchange.given
+        if not exchange.account.access and (given is None or not given.key):
+            return await self._own.lease(exchange, body, elsewhere=elsewhere)
+        trip = await self._trip(exchange, body)
+        if trip.refusals:
+            self._check_bounds(trip)
+        pick = self._pick(trip)
+        if isinstance(pick, Nobody):
+            seconds = self._wait_for(trip, pick)
+            trip.waited = True
+            trip.refused.clear()
+            await self.sleep(seconds)
+            pick = self._pick(trip)
+        if isinstance(pick, Nobody):
+            raise self._refusal(trip, pick)
+        return self._lease(trip, pick)
+
+    async def _trip(self, exchange: Exchange, body: bytes | None) -> Trip:
+        """Return the trip of a request, with what the next attempt asks of the pool.
+
+        A conversation stays known by its first request: a resumed one has more turns.
+        """
+        account = exchange.account
+        trip = account.memo if isinstance(account.memo, Trip) else None
+        if trip is not None and trip.exchange is exchange:
+            if trip.body is not body:
+                project = await self._project(exchange, body)
+                trip.body, trip.wish = body, attrs.evolve(trip.wish, project=project)
+            return trip
+        project = await self._project(exchange, body)
+        wish = attrs.evolve(wish_of(exchange, body), project=project)
+        if trip is None:
+            trip = account.memo = Trip(exchange, body, wish)
+        else:
+            trip = account.memo = attrs.evolve(trip, exchange=exchange, body=body, wish=wish)
+        return trip
+
+    async def _project(self, exchange: Exchange, body: bytes | None) -> str | None:
+        if exchange.given is not None:
+            return exchange.given.project
+        return exchange.project or await self.binder.bind(exchange, body)
+
+    def _check_bounds(self, trip: Trip) -> None:
+        """Raise what ends a request whose keys were refused again and again."""
+        if trip.exchange.deadline.passed:
+            raise DeadlinePassed("There was no answer within X-Server-Timeout.")
+        if trip.refusals >= self.most:
+            raise Exhausted(f"{trip.refusals} keys of the pool were refused in a row.", 1.0)
+
+    def _pick(self, trip: Trip) -> Pick | Nobody:
+        """Return a key: of the last one's project if that can serve, and one that was not had."""
+        if len(trip.avoiding) >= _MOST_WAYS:
+            return Nobody(None)
+        now, wish = self.clock(), trip.wish
+        if trip.home is None:
+            return self.pool.pick(wish, now)
+        wish = attrs.evolve(wish, tried=trip.tried, avoiding=trip.avoiding)
+        at_home = attrs.evolve(wish, project=wish.project or trip.home)
+        pick = self.pool.pick(at_home, now)
+        if isinstance(pick, Nobody) and wish.project is None:
+            pick = self.pool.pick(wish, now)
+        if isinstance(pick, Pick) and pick.key.name in trip.refused:
+            self.pool.over(pick, Outcome(), now)
+            return Nobody(now + 1.0)
+        return pick
+
+    def _wait_for(self, trip: Trip, nobody: Nobody) -> float:
+        """Return for how many seconds a request waits; raise what refuses it."""
+        if nobody.until is None or trip.waited or trip.avoiding:
+            raise self._refusal(trip, nobody)
+        seconds = max(nobody.until - self.clock(), 0.0)
+        left = trip.exchange.deadline.left
+        if seconds > self.longest_wait or (left is not None and seconds >= left):
+            raise self._refusal(trip, nobody)
+        return seconds
+
+    def _refusal(self, trip: Trip, nobody: Nobody) -> GemproxyError:
+        """Return the error of a request that no key can serve."""
+        if trip.avoiding:
+            return LocationRefused()
+        bound = trip.wish.project is not None
+        if nobody.until is not None:
+            seconds = max(nobody.until - self.clock(), 1.0)
+            return Exhausted(_rests(trip.wish, seconds), seconds)
+        if nobody.sick:
+            those = "of the project that has what the request names" if bound else "of the pool"
+            return NoKey(f"Google refuses all keys {those}.")
+        where = "The project that has what the request names" if bound else "No project of the pool"
+        has = "has no access" if bound else "has access"
+        return Exhausted(f"{where} {has} to {trip.wish.model}: its tier has a limit of 0.", None)
+
+    def _lease(self, trip: Trip, pick: Pick) -> PoolLease:
+        key = pick.key
+        trip.home = key.project
+        trip.tried.add(key.name)
+        credential = Credential.api_key(key.secret)
+        return PoolLease(self, trip, pick, self.base, key.name, key.project, key.proxy, credential)
+
+
+def _rests(wish: Wish, seconds: float) -> str:
+    of = f" for {wish.model}" if wish.model else ""
+    those = (
+        "All projects of the pool are"
+        if wish.project is None
+        else ("The project that has what the request names is")
+    )
+    return f"{those} out of quota{of}. Please retry in {math.ceil(seconds)}s."

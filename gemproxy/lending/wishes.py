@@ -1,0 +1,81 @@
+"""What a request asks of the pool: its model, its conversation, its size.
+
+A request that only computes an answer may go to any project, and a conversation to its home. All
+others may create something or name it, so they go to the home of their access key: names that are
+used together later are then together.
+
+The model is that of the path. Interactions, OpenAI's routes and Live have it in their body.
+"""
+
+import re
+
+import msgspec
+
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.pool.opening import opening
+from gemproxy.pool.pool import Wish
+
+_COMPUTES = re.compile(
+    r":(?:(?:stream)?[gG]enerateContent|generate(?:Text|Message|Answer)|count\w+|embed\w+"
+    r"|batchEmbed\w+|predict)$|/openai/(?:chat/completions|completions|embeddings|images/\w+)/?$"
+)
+_OF_A_MODEL = re.compile(r"/(?:models|tunedModels|dynamic|endpoints)/[^:]+:")
+_IN_THE_BODY = re.compile(r"/openai/|/ws/|/interactions/?$")
+_IMAGE = re.compile(rb'"data"\s*:\s*"[A-Za-z0-9+/=_-]{256,}"')
+_IMAGE_TOKENS = 258
+"""Gemini's price of an image or of a tile of one."""
+_BYTES_PER_TOKEN = 4
+
+
+class _Setup(msgspec.Struct):
+    model: str = ""
+
+
+class _Named(msgspec.Struct):
+    model: str = ""
+    setup: _Setup | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Named)
+
+
+def computes(exchange: Exchange) -> bool:
+    """Return whether a request only computes an answer."""
+    return exchange.method == "POST" and _COMPUTES.search(exchange.path) is not None
+
+
+def model_of(exchange: Exchange, body: bytes | None) -> str:
+    """Return the model whose quota a request counts for; empty if there is none."""
+    path = exchange.path
+    if _OF_A_MODEL.search(path) or _COMPUTES.search(path):
+        model = exchange.model
+    else:
+        model = exchange.account.model or ""
+    if not model and body and _IN_THE_BODY.search(path):
+        model = _named_in(body)
+    return model.removeprefix("models/")
+
+
+def wish_of(exchange: Exchange, body: bytes | None) -> Wish:
+    """Return what a request asks of the pool; the caller adds what binds it."""
+    access, model = exchange.account.access, model_of(exchange, body)
+    if not computes(exchange):
+        return Wish(model, caller=access)
+    said = body or b""
+    return Wish(model, opening=opening(access, said), tokens=tokens_of(said))
+
+
+def tokens_of(body: bytes) -> int:
+    """Return an estimate of the tokens of a prompt."""
+    if len(body) > _BYTES_PER_TOKEN * _IMAGE_TOKENS and b'"data"' in body:
+        body, images = _IMAGE.subn(b"", body)
+        return len(body) // _BYTES_PER_TOKEN + images * _IMAGE_TOKENS
+    return len(body) // _BYTES_PER_TOKEN
+
+
+def _named_in(body: bytes) -> str:
+    try:
+        named = _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return named.model or (named.setup.model if named.setup else "")

@@ -1,0 +1,130 @@
+"""The composition of the pool: settings and the data directory in, a source of credentials out.
+
+It is open for as long as the application serves. Meanwhile the pool is kept in step with the store
+(``lending.keeping``), and keys that were refused are checked again (``lending.errands``).
+"""
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+from aiohttp import web
+from yarl import URL
+
+from gemproxy.config.operators import mode_of, operators_keys, with_proxy
+from gemproxy.config.settings import Settings
+from gemproxy.config.starting import access_keys
+from gemproxy.lending.errands import Errands
+from gemproxy.lending.keeping import Keeper, projects_of
+from gemproxy.lending.source import PoolSource
+from gemproxy.owners.binding import Binding
+from gemproxy.owners.lists import PageTokens
+from gemproxy.owners.registry import Registry
+from gemproxy.pool.key import Key, Project
+from gemproxy.pool.pool import Pool
+from gemproxy.relay.leases import CredentialSource
+from gemproxy.relay.sessions import UploadSessions
+from gemproxy.relay.upstream import Upstream
+from gemproxy.routes.parts import POOLED, UPLOADS, Pooled
+from gemproxy.store.store import Store, stored_projects
+
+
+def needs_pool(settings: Settings) -> bool:
+    """Return whether clients may call with access keys. Blocks; raises Unusable."""
+    server = settings.server
+    if settings.pool.mode:
+        return settings.pool.mode != "passthrough"
+    if mode_of(settings, stored=False) != "passthrough":
+        return True
+    return bool(stored_projects(server.data_dir, server.secret_key))
+
+
+def prepare(settings: Settings) -> None:
+    """Make the data directory and its secret, if a pool needs them and they are missing.
+
+    Several processes that start after this find the same ones. Blocks; raises Unusable.
+    """
+    if needs_pool(settings):
+        _open_store(settings).database.close()
+
+
+@contextlib.asynccontextmanager
+async def open_pool(
+    settings: Settings, upstream: Upstream, base: URL, app: web.Application
+) -> AsyncIterator[CredentialSource]:
+    """Yield the pool's source for the upstream at ``base``, and hand ``app`` what routes need.
+
+    Raises Unusable for a data directory that cannot be used.
+    """
+    store = _open_store(settings)
+    try:
+        pool = _pool(settings, store)
+        keeper = Keeper(pool, store, lambda stored: _projects(settings, stored))
+        keeper.load()
+        errands = Errands(upstream, base, pool, keeper.save)
+        unowned = _allows_unowned(settings)
+        binding = Binding(Registry(store.owners), errands, unowned, _hosts(settings, base))
+        app[UPLOADS] = UploadSessions(key=_subkey(store, "uploads"))
+        app[POOLED] = Pooled(binding, PageTokens(_subkey(store, "pages")))
+        repair = settings.repair
+        source = PoolSource(
+            base,
+            pool,
+            binding,
+            repair.retry_after_limit_seconds if repair.enabled else 0.0,
+            max(repair.max_resumes, 1),
+            keeper.save,
+        )
+        async with _running(keeper, errands):
+            yield source
+        keeper.save()
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _running(keeper: Keeper, errands: Errands) -> AsyncIterator[None]:
+    """Run what goes on in the background while entered."""
+    tasks = [asyncio.create_task(keeper.keep()), asyncio.create_task(errands.keep_checking())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _open_store(settings: Settings) -> Store:
+    return Store.open(Path(settings.server.data_dir), settings.server.secret_key)
+
+
+def _subkey(store: Store, purpose: str) -> bytes:
+    """Return a key for one purpose, which all processes have and which outlives a restart."""
+    return base64.urlsafe_b64encode(store.vault.subkey(purpose))
+
+
+def _pool(settings: Settings, store: Store) -> Pool:
+    pool, workers = settings.pool, settings.server.workers
+    return Pool(_projects(settings, store.pool.keys()), pool.strategy, pool.limits, workers)
+
+
+def _projects(settings: Settings, stored: Iterable[Key]) -> list[Project]:
+    """Return the projects of the keys in the settings and of those in the data directory."""
+    proxies = settings.pool.proxies
+    kept = (key if key.proxy is not None else with_proxy(key, proxies) for key in stored)
+    return projects_of((*operators_keys(settings), *kept), settings.pool.weights)
+
+
+def _allows_unowned(settings: Settings) -> bool:
+    """Return whether a name that nobody made through the proxy may be used."""
+    if settings.pool.unowned:
+        return settings.pool.unowned == "allow"
+    return len(access_keys(settings.access.keys, settings.access.password)) <= 1
+
+
+def _hosts(settings: Settings, base: URL) -> frozenset[str]:
+    """Return the hosts whose URIs are names of ours: the upstream's, and that of clients."""
+    urls = [base, *([URL(settings.server.public_url)] if settings.server.public_url else [])]
+    return frozenset(url.authority.lower() for url in urls)
