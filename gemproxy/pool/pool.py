@@ -69,8 +69,8 @@ class Wish:
 class Pick:
     """A key that was picked, until the pool hears of its outcome.
 
-    ``at`` is the time of the pick. ``probe``: the project rests, and this attempt tries it. The
-    other fields are the pool's own.
+    ``at`` is the time of the pick. ``probe``: the project rests, and this attempt tries it.
+    ``bound``: no other project could serve. The other fields are the pool's own.
     """
 
     key: Key
@@ -78,6 +78,7 @@ class Pick:
     tokens: int
     at: float
     probe: bool
+    bound: bool
     roster: Roster = attrs.field(repr=False)
     seat: Seat = attrs.field(repr=False)
     slot: Slot | None = attrs.field(default=None, repr=False)
@@ -163,7 +164,8 @@ class Pool:
             news = self._homes.settle(wish.opening[-1], key.project, now)
             if news is not None:
                 self._journal.note(news)
-        return Pick(key, wish.model, wish.tokens, now, probe, roster, seat, slot)
+        bound = wish.project is not None
+        return Pick(key, wish.model, wish.tokens, now, probe, bound, roster, seat, slot)
 
     def answered(self, pick: Pick, now: float) -> None:
         """Note that the head of the answer has come: the upstream has counted the request."""
@@ -398,6 +400,8 @@ class Pool:
                 self._journal.note(rest)
             return
         why = ailment_of(status, outcome.error)
+        if why is Why.DENIED and pick.bound:
+            return  # a client may name what nobody of us may use, and Google does not say so
         keys = place.project.keys if why is Why.BILLING else (pick.key,)
         for key in keys:
             known = self._sick.get(key.name)

@@ -1,12 +1,14 @@
 """The pool as a whole: who serves, by the cases of the field."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from yarl import URL
 
-from gemproxy.pool.key import Key, Project
-from gemproxy.pool.pool import Nobody, Outcome, Pick, Pool, Wish
-from gemproxy.pool.state import Why
+from gemproxy.pool.key import Key, Limits, Project
+from gemproxy.pool.pool import ROSTERS, Nobody, Outcome, Pick, Pool, Wish
+from gemproxy.pool.state import Sickness, Why
 from tests.pool.refusals import (
     PER_DAY,
     PER_MINUTE,
@@ -122,3 +124,341 @@ def test_where_all_keys_are_sick_no_wait_helps() -> None:
         refused(pool, NOW, INVALID)
 
     assert nobody(pool, NOW) == Nobody(None, sick=True)
+
+
+LOCATION = error(400, "FAILED_PRECONDITION", "User location is not supported for the API use.")
+BILLING = error(400, "FAILED_PRECONDITION", "x is not supported without a billing account linked.")
+TOKEN = error(401, "UNAUTHENTICATED", "Invalid.", info("ACCESS_TOKEN_TYPE_UNSUPPORTED"))
+NO_FILE = "You do not have permission to access the File x or it may not exist."
+
+FAULTS: dict[str, tuple[dict[str, Any], set[str], list[Why | None]]] = {
+    "invalid": (INVALID, {"K2", "K3"}, [Why.INVALID, None, None]),
+    "location": (LOCATION, {"K1", "K2", "K3"}, [None] * 3),
+    "billing": (BILLING, {"K3"}, [Why.BILLING, Why.BILLING, None]),
+    "argument": (
+        error(400, "INVALID_ARGUMENT", "contents is not specified"),
+        {"K1", "K2", "K3"},
+        [None] * 3,
+    ),
+    "token": (TOKEN, {"K2", "K3"}, [Why.INVALID, None, None]),
+    "file": (error(403, "PERMISSION_DENIED", NO_FILE), {"K1", "K2", "K3"}, [None] * 3),
+    "overload": (error(503, "UNAVAILABLE", "x"), {"K1", "K2", "K3"}, [None] * 3),
+}
+"""The answer to K1, who serves afterwards, and how the keys stand."""
+
+
+@pytest.mark.parametrize("in_stream", [False, True])
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_refusal_is_held_against_whose_fault_it_is(case: str, *, in_stream: bool) -> None:
+    pool = two_projects()
+    refusal, serving, whys = FAULTS[case]
+
+    served(pool, NOW, Outcome(200 if in_stream else refusal["code"], refusal))
+
+    assert who(pool, NOW) == serving
+    assert [standing.why for standing in pool.standing(NOW)] == whys
+
+
+@pytest.mark.parametrize("status", [None, 403, 429, 500])
+def test_an_answer_that_is_not_the_apis_blames_nobody(status: int | None) -> None:
+    pool = two_projects()
+
+    served(pool, NOW, Outcome(status))
+
+    assert who(pool, NOW) == {"K1", "K2", "K3"}
+
+
+def test_a_refusal_of_what_a_client_named_is_not_held_against_the_key() -> None:
+    pool = two_projects()
+    forbidden = error(403, "PERMISSION_DENIED", "The caller does not have permission")
+
+    refused(pool, NOW, forbidden, project="P1")
+
+    assert who(pool, NOW) == {"K1", "K2", "K3"}
+
+
+MIDNIGHTS = [
+    (1783713600.0, 39_600),  # 2026-07-10 20:00:00 UTC
+    (1796932800.0, 43_200),  # 2026-12-10 20:00:00
+    (1793518200.0, 88_200),  # 2026-11-01 07:30:00, the day of 25 hours
+    (1793516370.0, 30),  # 2026-11-01 06:59:30
+    (1805014800.0, 79_200),  # 2027-03-14 09:00:00, the day of 23 hours
+]
+
+
+@pytest.mark.parametrize(("now", "seconds"), MIDNIGHTS)
+def test_a_day_ends_at_midnight_in_california(now: float, seconds: float) -> None:
+    pool = Pool([project("P1", "K1")])
+
+    refused(pool, now, exhausted(violations(PER_DAY), retry("36s")))
+
+    assert nobody(pool, now).until == now + seconds
+
+
+def test_a_restart_forgets_neither_rests_nor_the_days_requests() -> None:
+    limits = {OTHER: Limits(rpd=3)}
+    before = Pool([project("P1", "K1"), project("P2", "K2"), project("P3", "K3")], limits=limits)
+    refused(before, NOW, exhausted(violations(PER_DAY), retry("36s")))
+    refused(before, NOW, exhausted(violations(PER_MINUTE), retry("40s")))
+    for _ in range(2):
+        served(before, NOW, model=OTHER, project="P1")
+
+    pool = Pool(before.projects, limits=limits)
+    pool.apply(before.changes(), NOW + 5)
+
+    assert who(pool, NOW + 5) == {"K3"}
+    assert who(pool, NOW + 39.9) == {"K3"}
+    assert who(pool, NOW + 40) == who(pool, MIDNIGHT - 1) == {"K2", "K3"}
+    assert who(pool, MIDNIGHT) == {"K1", "K2", "K3"}
+    assert served(pool, NOW + 5, model=OTHER, project="P1") == "K1"
+    assert nobody(pool, NOW + 5, model=OTHER, project="P1") == Nobody(MIDNIGHT)
+
+
+def test_a_restart_forgets_no_sickness() -> None:
+    before = two_projects()
+    refused(before, NOW, BILLING)
+
+    pool = two_projects()
+    pool.apply(before.changes(), NOW + 5)
+
+    assert who(pool, NOW + 5) == {"K3"}
+    assert [key.secret for key in pool.due(NOW + 60)] == ["K1", "K2"]
+
+
+def test_clearing_a_key_ends_its_sickness_and_its_projects_rests_once() -> None:
+    pool, other = two_projects(), two_projects()
+    refused(pool, NOW, INVALID)
+    for model in (M, OTHER):
+        refused(pool, NOW, QUOTAS["a day"][0], model=model, project="P1")
+    other.apply(pool.changes(), NOW)
+    assert who(other, NOW) == {"K3"}
+    k1 = Key("K1", "P1").name
+
+    assert pool.clear(k1, NOW + 1) == 3
+    assert pool.clear(k1, NOW + 1) == pool.clear("unknown", NOW + 1) == 0
+    other.apply(pool.changes(), NOW + 1)
+
+    for cleared in (pool, other):
+        assert who(cleared, NOW + 1) == who(cleared, NOW + 1, model=OTHER) == {"K1", "K2", "K3"}
+
+
+def test_clearing_a_project_clears_all_its_keys() -> None:
+    pool = two_projects()
+    refused(pool, NOW, BILLING)
+
+    assert pool.clear("P1", NOW + 1) == 2
+    assert who(pool, NOW + 1) == {"K1", "K2", "K3"}
+
+
+def test_a_rest_of_a_day_is_tried_once_an_hour_where_nobody_else_can_serve() -> None:
+    pool = two_projects()
+    day = QUOTAS["a day"][0]
+    refused(pool, NOW, day)
+    assert who(pool, NOW + 3600) == {"K3"}
+    refused(pool, NOW + 3600, day)
+
+    probe = picked(pool, NOW + 3601)
+    assert (probe.key.project, probe.probe) == ("P1", True)
+    assert nobody(pool, NOW + 3601) == Nobody(MIDNIGHT)
+    pool.over(probe, Outcome(429, day), NOW + 3602)
+    assert nobody(pool, NOW + 7199) == Nobody(MIDNIGHT)
+
+    assert served(pool, NOW + 7200) == "K3"  # a probe as well, and it is served
+    assert who(pool, NOW + 7202) == {"K3"}
+
+
+def test_a_request_that_was_refused_already_tries_no_rest() -> None:
+    pool = two_projects()
+    for _ in range(2):
+        refused(pool, NOW, QUOTAS["a day"][0])
+
+    assert nobody(pool, NOW + 3600, tried={"another"}) == Nobody(MIDNIGHT)
+
+
+def test_a_bound_attempt_may_try_its_own_project_only() -> None:
+    pool = two_projects()
+    refused(pool, NOW, QUOTAS["a day"][0])
+
+    assert nobody(pool, NOW + 10, project="P1") == Nobody(MIDNIGHT)
+    assert picked(pool, NOW + 3600, project="P1").probe
+
+
+def test_a_project_that_nobody_knows_serves_nobody() -> None:
+    assert nobody(two_projects(), NOW, project="P9") == Nobody(None, sick=True)
+
+
+def test_sick_keys_are_checked_and_come_back() -> None:
+    pool = two_projects()
+    refused(pool, NOW, INVALID)
+    k1 = Key("K1", "P1")
+    assert pool.due(NOW + 59) == []
+    assert pool.due(NOW + 60) == [k1]
+
+    pool.checked(k1.name, Outcome(400, INVALID), NOW + 60)
+    assert pool.due(NOW + 179) == []
+    pool.checked(k1.name, Outcome(200), NOW + 180)
+
+    assert who(pool, NOW + 180) == {"K1", "K2", "K3"}
+
+
+CHECKS: dict[str, tuple[Outcome, bool]] = {
+    "served": (Outcome(200), True),
+    "out of quota": (Outcome(429, QUOTAS["a day"][0]), True),
+    "no answer": (Outcome(), False),
+    "overloaded": (Outcome(503, error(503, "UNAVAILABLE", "x")), False),
+    "location": (Outcome(400, LOCATION), False),
+    "invalid": (Outcome(400, INVALID), False),
+}
+
+
+@pytest.mark.parametrize("case", CHECKS)
+def test_a_check_says_whether_a_key_is_well(case: str) -> None:
+    pool = two_projects()
+    refused(pool, NOW, INVALID)
+    outcome, well = CHECKS[case]
+
+    pool.checked(Key("K1", "P1").name, outcome, NOW + 60)
+
+    assert ("K1" in who(pool, NOW + 60)) is well
+
+
+def test_a_check_of_a_key_that_is_not_sick_changes_nothing() -> None:
+    pool = two_projects()
+
+    pool.checked(Key("K1", "P1").name, Outcome(400, INVALID), NOW)
+
+    assert who(pool, NOW) == {"K1", "K2", "K3"}
+    assert not [change for change in pool.changes() if isinstance(change, Sickness)]
+
+
+def test_what_passes_checks_but_serves_nothing_is_checked_less_and_less_often() -> None:
+    pool, now, pauses = Pool([project("P1", "K1")]), NOW, []
+    for _ in range(4):
+        refused(pool, now, BILLING)
+        pauses.append(pool.standing(now)[0].again_at)
+        now = pauses[-1] or now
+        pool.checked(Key("K1", "P1").name, Outcome(200), now)
+
+    seconds = [later - earlier for earlier, later in pairwise([NOW, *filter(None, pauses)])]
+    assert seconds == [60, 120, 240, 480]
+
+
+def test_keys_come_and_go_while_the_pool_works() -> None:
+    pool = two_projects()
+    refused(pool, NOW, QUOTAS["a day"][0])
+    under_way = picked(pool, NOW, model=OTHER, project="P2")
+
+    pool.replace([project("P1", "K1", "K4"), project("P3", "K5")])
+    pool.over(under_way, OK, NOW + 1)
+
+    assert who(pool, NOW + 1) == {"K5"}
+    assert who(pool, NOW + 1, model=OTHER) == {"K1", "K4", "K5"}
+
+
+def test_a_project_that_comes_later_gets_its_share_and_no_burst() -> None:
+    pool = Pool([project("P1", "K1")])
+    for _ in range(50):
+        served(pool, NOW)
+
+    pool.replace([project("P1", "K1"), project("P2", "K2")])
+
+    assert sorted(served(pool, NOW) for _ in range(6)) == ["K1"] * 3 + ["K2"] * 3
+
+
+PROXY = URL("http://127.0.0.1:3128")
+
+
+def test_another_way_out_is_tried_where_a_location_is_refused() -> None:
+    behind = Project("P2", (Key("K2", "P2", proxy=PROXY),))
+    pool = Pool([project("P1", "K1"), behind])
+
+    assert pool.has_detour(None)
+    assert served(pool, NOW, avoiding={None}) == "K2"
+    assert nobody(pool, NOW, avoiding={None, PROXY}) == Nobody(None)
+    assert nobody(pool, NOW, avoiding={None}, project="P1") == Nobody(None)
+    assert not two_projects().has_detour(None)
+
+
+def many(count: int = 5, **others: Any) -> Pool:
+    return Pool([project(f"P{n}", f"K{n}") for n in range(count)], **others)
+
+
+def test_a_conversation_stays_on_its_project_for_twenty_turns_and_a_restart() -> None:
+    pool = many()
+    first = served(pool, NOW, opening=(b"first",))
+
+    for turn in range(20):
+        if turn == 10:
+            changes = pool.changes()
+            pool = many()
+            pool.apply(changes, NOW)
+        served(pool, NOW)  # others come in between
+        assert served(pool, NOW, opening=(b"first", b"answer")) == first
+
+
+def test_conversations_begin_where_the_strategy_says() -> None:
+    pool = many()
+
+    assert {served(pool, NOW, opening=(b"%d" % n,)) for n in range(5)} == {
+        f"K{n}" for n in range(5)
+    }
+
+
+def test_a_conversation_whose_home_rests_moves_and_stays_there() -> None:
+    pool = many()
+    first = served(pool, NOW, opening=(b"a",))
+    assert refused(pool, NOW, QUOTAS["tokens"][0], opening=(b"a", b"b")) == first
+
+    second = served(pool, NOW, opening=(b"a", b"b"))
+
+    assert second != first
+    assert {served(pool, NOW + 60, opening=(b"a", b"b")) for _ in range(9)} == {second}
+
+
+def test_unknown_conversations_go_where_every_process_sends_them() -> None:
+    one, other = many(), many()
+    openings = [(b"%d" % n, b"%d, answered" % n) for n in range(200)]
+
+    homes = [served(one, NOW, opening=opening) for opening in openings]
+
+    assert homes == [served(other, NOW, opening=opening) for opening in openings]
+    assert set(homes) == {f"K{n}" for n in range(5)}
+
+
+def test_creations_of_a_caller_go_to_one_project_while_it_is_well() -> None:
+    pool = many()
+    home = served(pool, NOW, caller="ann")
+    assert {served(pool, NOW, caller="ann") for _ in range(9)} == {home}
+
+    refused(pool, NOW, INVALID, caller="ann")
+
+    assert len({served(pool, NOW, caller="ann") for _ in range(9)} - {home}) == 1
+
+
+def test_a_pool_of_many_models_keeps_few_rosters() -> None:
+    pool = many(2, limits={M: Limits(rpm=1)})
+    served(pool, NOW)
+    served(pool, NOW)
+
+    for number in range(3 * ROSTERS):
+        served(pool, NOW, model=f"made-up-{number}")
+
+    assert len(pool._rosters) == ROSTERS
+    assert nobody(pool, NOW) == Nobody(NOW + 60)
+
+
+def test_changes_of_unsuccessful_requests_with_made_up_models_are_none() -> None:
+    pool = two_projects()
+
+    refused(pool, NOW, error(404, "NOT_FOUND", "models/x is not found"), model="made-up")
+
+    assert pool.changes() == []
+
+
+def test_no_key_is_shown() -> None:
+    pool = two_projects()
+    pick = picked(pool, NOW)
+
+    shown = f"{pool!r}{pick!r}{pool.standing(NOW)!r}{pool.changes()!r}{Outcome(400, INVALID)!r}"
+    assert "K1" not in shown
+    assert "valid" not in shown

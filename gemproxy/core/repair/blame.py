@@ -72,7 +72,9 @@ _REASONS: Mapping[str, Fault] = {
 
 _BAD_KEY = re.compile(r"\bAPI key (?:not (?:valid|found)|expired)", re.IGNORECASE)
 _SOMEONE_ELSES = re.compile(
-    r"or it may not exist|not found \(or permission denied\)|User location", re.IGNORECASE
+    r"or it may not exist|not found \(or permission denied\)|User location"
+    r"|do not have permission to access",
+    re.IGNORECASE,
 )
 _LOCATION = re.compile(r"\bUser location is not supported", re.IGNORECASE)
 _BILLING = re.compile(r"\bbilling\b", re.IGNORECASE)

@@ -149,6 +149,9 @@ OF_THE_REQUEST = {
     "a file of another project": error(
         403, DENIED, "You do not have permission to access the File abc or it may not exist."
     ),
+    "a tuned model of another project": error(
+        403, DENIED, "You do not have permission to access tuned model tunedModels/x."
+    ),
     "a cache of another project": error(
         403, DENIED, "CachedContent not found (or permission denied)"
     ),
