@@ -49,8 +49,10 @@ def opening(access: str, body: bytes) -> tuple[bytes, ...]:
     if not turns:
         return ()
     first = _hash(access.encode("utf-8", "surrogatepass"), turns[0])
-    answer = next((turn for turn in turns if turn.role in _ANSWERS), None)
-    return (first,) if answer is None else (first, _hash(first, answer))
+    for turn in turns:
+        if turn.role in _ANSWERS:
+            return first, _hash(first, turn)
+    return (first,)
 
 
 def _turns(body: bytes) -> list[_Turn]:
@@ -72,16 +74,18 @@ def _turns(body: bytes) -> list[_Turn]:
 
 def _hash(salt: bytes, turn: _Turn) -> bytes:
     """Return a hash of what a turn says; its role is not always written."""
-    digest = hashlib.blake2b(b"%d:%b" % (len(salt), salt), digest_size=_SIZE)
-    for said in (turn.parts, turn.content, turn.tool_calls):
-        data = _bare(memoryview(said))
-        digest.update(b"%d:" % len(data))
-        digest.update(data[:_HEAD])
-        if len(data) > _HEAD:
-            digest.update(data[-_TAIL:])
-    return digest.digest()
+    said = _ends(turn.parts) if turn.parts is not _NOTHING else b""
+    if turn.content is not _NOTHING or turn.tool_calls is not _NOTHING:
+        said = b"%b;%b;%b" % (said, _ends(turn.content), _ends(turn.tool_calls))
+    return hashlib.blake2b(b"%d:%b:%b" % (len(salt), salt, said), digest_size=_SIZE).digest()
 
 
-def _bare(value: memoryview) -> memoryview:
-    """Return a JSON value without the brackets of a list."""
-    return value[1:-1] if bytes(value[:1]) == b"[" else value
+def _ends(value: msgspec.Raw) -> bytes:
+    """Return a JSON value without the brackets of a list; of a long one, its length and ends."""
+    view = memoryview(value)
+    if len(view) <= _HEAD:
+        said = bytes(view)
+        return said[1:-1] if said.startswith(b"[") else said
+    if bytes(view[:1]) == b"[":
+        view = view[1:-1]
+    return b"%d:%b%b" % (len(view), bytes(view[:_HEAD]), bytes(view[-_TAIL:]))

@@ -11,7 +11,6 @@ serve, one attempt an hour may try a project that rests for the day.
 Time is an argument, in seconds of the Unix clock.
 """
 
-import collections
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -31,16 +30,14 @@ from gemproxy.pool.place import Place
 from gemproxy.pool.quota import is_quota, quota_of
 from gemproxy.pool.rests import Rests, Try
 from gemproxy.pool.roster import Roster
+from gemproxy.pool.rosters import Rosters
 from gemproxy.pool.seat import Seat
 from gemproxy.pool.sickness import Sicknesses
 from gemproxy.pool.standing import Standing, standing_of
 from gemproxy.pool.state import Change, Rest, Sickness, Spent, Why
 from gemproxy.pool.window import Slot
 
-ROSTERS = 128
-"""Models without limits whose rosters are kept: their names come from clients."""
 _ERRORS = 400
-_NO_LIMITS = Limits()
 
 
 @attrs.frozen
@@ -132,23 +129,24 @@ class Pool:
     workers: int = 1
     _places: dict[str, Place] = attrs.field(factory=dict, init=False)
     _of_key: dict[str, Place] = attrs.field(factory=dict, init=False)
-    _limited: dict[str, Roster] = attrs.field(factory=dict, init=False)
-    _rosters: collections.OrderedDict[str, Roster] = attrs.field(
-        factory=collections.OrderedDict, init=False
-    )
     _rests: Rests = attrs.field(factory=Rests, init=False)
+    _rosters: Rosters = attrs.field(init=False)
     _sick: Sicknesses = attrs.field(factory=Sicknesses, init=False)
     _homes: Homes = attrs.field(factory=Homes, init=False)
     _journal: Journal = attrs.field(factory=Journal, init=False)
     _ways: set[URL | None] = attrs.field(factory=set, init=False)
     _loaded: bool = attrs.field(default=False, init=False)
 
+    @_rosters.default
+    def _make_rosters(self) -> Rosters:
+        return Rosters(self.strategy, self.limits, self.workers, self._rests)
+
     def __attrs_post_init__(self) -> None:
-        self._take(self.projects)
+        self.replace(self.projects)
 
     def pick(self, wish: Wish, now: float) -> Pick | Nobody:
         """Return the key for an attempt."""
-        roster = self._roster(wish.model, now)
+        roster = self._rosters.of(wish.model, now)
         seat, probe = self._seat(roster, wish, now), False
         if seat is None and not wish.tried:
             seat = self._to_probe(roster, wish, now)
@@ -199,8 +197,8 @@ class Pool:
         """
         for change in changes:
             if isinstance(change, Rest):
-                if self._rests.put(change) and change.until <= now:
-                    self._wake(change.project, change.model)
+                if self._rests.put(change):
+                    self._rosters.wake(change.project, change.model)
             elif isinstance(change, Sickness):
                 if self._sick.put(change):
                     self._follow(change)
@@ -212,7 +210,15 @@ class Pool:
 
     def replace(self, projects: Iterable[Project]) -> None:
         """Take other projects and keys; what is known of those that stay or come back is kept."""
-        self._take(projects)
+        sick = {sickness.key for sickness in self._sick.sick()}
+        self.projects = tuple(projects)
+        self._places = {project.name: Place.of(project, sick) for project in self.projects}
+        keys = [(key, place) for place in self._places.values() for key in place.project.keys]
+        self._of_key = {key.name: place for key, place in keys}
+        self._ways = {key.proxy for key, _ in keys}
+        weighted = self.strategy == "weighted"
+        self._homes.replace({p.name: p.weight if weighted else 1.0 for p in self.projects})
+        self._rosters.replace(self._places.values())
 
     def clear(self, name: str, now: float) -> int:
         """End the rests and the sickness of a project, or of a key (by fingerprint).
@@ -230,7 +236,7 @@ class Pool:
         resting = [rest for rest in self._rests.all_of(place.name) if rest.until > now]
         for rest in resting:
             self._journal.note(self._rests.end(rest, now))
-            self._wake(rest.project, rest.model)
+            self._rosters.wake(rest.project, rest.model)
         return len(sick) + len(resting)
 
     def due(self, now: float) -> list[Key]:
@@ -283,42 +289,6 @@ class Pool:
         """Return whether a key goes out on another way than by ``proxy``."""
         return any(way != proxy for way in self._ways)
 
-    def _take(self, projects: Iterable[Project]) -> None:
-        """Take projects and their keys."""
-        sick = {sickness.key for sickness in self._sick.sick()}
-        self.projects = tuple(projects)
-        self._places = {project.name: Place.of(project, sick) for project in self.projects}
-        keys = [(key, place) for place in self._places.values() for key in place.project.keys]
-        self._of_key = {key.name: place for key, place in keys}
-        self._ways = {key.proxy for key, _ in keys}
-        weighted = self.strategy == "weighted"
-        self._homes.replace({p.name: p.weight if weighted else 1.0 for p in self.projects})
-        for roster in (*self._limited.values(), *self._rosters.values()):
-            roster.replace(self._places.values())
-
-    def _roster(self, model: str, now: float) -> Roster:
-        """Return the roster of a model as of now; that of a model without limits may be new."""
-        roster = self._limited.get(model) or self._rosters.get(model)
-        if roster is None:
-            roster = self._made(model, now)
-        elif model in self._rosters:
-            self._rosters.move_to_end(model)
-        roster.at(now)
-        return roster
-
-    def _made(self, model: str, now: float) -> Roster:
-        limits = self.limits.get(model, _NO_LIMITS)
-        roster = Roster(model, self.strategy, limits, self.workers, self._rests, day_of(now))
-        roster.replace(self._places.values())
-        if model in self.limits:
-            self._limited[model] = roster
-        else:
-            self._rosters[model] = roster
-            if len(self._rosters) > ROSTERS:
-                self._rosters.popitem(last=False)
-            self._rests.sweep(now)
-        return roster
-
     def _seat(self, roster: Roster, wish: Wish, now: float) -> Seat | None:
         """Return the seat of a project that can serve."""
         if wish.avoiding:
@@ -353,8 +323,9 @@ class Pool:
         if wish.avoiding:
             return None
         due = self._rests.probes(wish.model, now)
-        seats = (roster.seats[name] for name in due if wish.project in (None, name))
-        able = (s for s in seats if roster.free_at(s, wish.tokens, now, resting=False) <= now)
+        seats = (roster.seats.get(name) for name in due if wish.project in (None, name))
+        known = (seat for seat in seats if seat is not None)
+        able = (s for s in known if roster.free_at(s, wish.tokens, now, resting=False) <= now)
         return min(able, key=_score, default=None)
 
     def _nobody(self, roster: Roster, wish: Wish, now: float) -> Nobody:
@@ -398,6 +369,7 @@ class Pool:
             rest = self._rests.refused(_try_of(pick), quota, now)
             if rest is not None:
                 self._journal.note(rest)
+                self._rosters.wake(place.name, pick.model)  # a probe may shorten a rest
             return
         why = ailment_of(status, outcome.error)
         if why is Why.DENIED and pick.bound:
@@ -414,7 +386,7 @@ class Pool:
         ended = self._rests.served(_try_of(pick), now)
         if ended is not None:
             self._journal.note(ended)
-            self._wake(project, model)
+            self._rosters.wake(project, model)
         known = self._sick.get(pick.key.name)
         if known is not None and known.why is None and known.at <= pick.at:
             self._learn(self._sick.end(pick.key.name, now))
@@ -424,7 +396,7 @@ class Pool:
         if spent.day != day_of(now).name:
             return
         unsent = self._journal.unsent(spent.project, spent.model, spent.day)
-        roster = self._roster(spent.model, now)
+        roster = self._rosters.of(spent.model, now)
         roster.spent(spent.project, spent.requests + unsent, before=not self._loaded)
 
     def _learn(self, change: Sickness) -> None:
@@ -441,15 +413,7 @@ class Pool:
             place.fell(change.key)
             return
         place.recovered(change.key)
-        for model in (*self._limited, *self._rosters):
-            self._wake(place.name, model)
-
-    def _wake(self, project: str, model: str) -> None:
-        """Have a project considered again that may be able to serve."""
-        roster = self._limited.get(model) or self._rosters.get(model)
-        seat = None if roster is None else roster.seats.get(project)
-        if roster is not None and seat is not None:
-            roster.wake(seat)
+        self._rosters.wake(place.name)
 
 
 def _try_of(pick: Pick) -> Try:

@@ -7,7 +7,7 @@ import pytest
 from yarl import URL
 
 from gemproxy.pool.key import Key, Limits, Project
-from gemproxy.pool.pool import ROSTERS, Nobody, Outcome, Pick, Pool, Wish
+from gemproxy.pool.pool import Nobody, Outcome, Pick, Pool, Wish
 from gemproxy.pool.state import Sickness, Why
 from tests.pool.refusals import (
     PER_DAY,
@@ -435,16 +435,31 @@ def test_creations_of_a_caller_go_to_one_project_while_it_is_well() -> None:
     assert len({served(pool, NOW, caller="ann") for _ in range(9)} - {home}) == 1
 
 
-def test_a_pool_of_many_models_keeps_few_rosters() -> None:
-    pool = many(2, limits={M: Limits(rpm=1)})
-    served(pool, NOW)
-    served(pool, NOW)
+def test_a_probe_may_shorten_a_rest() -> None:
+    pool = Pool([project("P1", "K1")])
+    refused(pool, NOW, exhausted(violations(PER_MINUTE, value="0")))
+    assert nobody(pool, NOW + 1) == Nobody(None, absent=True)
+    other = Pool([project("P1", "K1")])
+    other.apply(pool.changes(), NOW + 1)
+    assert nobody(other, NOW + 1) == Nobody(None, absent=True)
 
-    for number in range(3 * ROSTERS):
-        served(pool, NOW, model=f"made-up-{number}")
+    refused(pool, NOW + 3600, QUOTAS["tokens"][0])
+    other.apply(pool.changes(), NOW + 3601)
 
-    assert len(pool._rosters) == ROSTERS
-    assert nobody(pool, NOW) == Nobody(NOW + 60)
+    for here in (pool, other):
+        assert nobody(here, NOW + 3602) == Nobody(NOW + 3608.5)
+        assert served(here, NOW + 3609) == "K1"
+
+
+def test_a_rest_of_a_project_that_is_gone_is_not_tried() -> None:
+    pool = two_projects()
+    for _ in range(2):
+        refused(pool, NOW, QUOTAS["a day"][0])
+
+    pool.replace([project("P2", "K3")])
+
+    assert picked(pool, NOW + 3600).key.project == "P2"
+    assert nobody(pool, NOW + 3600) == Nobody(MIDNIGHT)
 
 
 def test_changes_of_unsuccessful_requests_with_made_up_models_are_none() -> None:

@@ -203,7 +203,7 @@ def test_a_worker_counts_what_the_others_have_used() -> None:
 
 def test_a_roster_does_not_grow_with_time() -> None:
     pool = pool_of(1, 1, limits=Limits(rpm=1, rpd=1000))
-    roster = pool._roster("m", NOW)
+    roster = pool._rosters.of("m", NOW)
     for minute in range(500):
         now = NOW + 60 * minute
         served(pool, now)
