@@ -7,7 +7,6 @@ well, a fault of the service or of the network says nothing.
 
 import asyncio
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import attrs
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import upstream_error
-from gemproxy.core.repair.blame import Fault, blame
+from gemproxy.core.repair.blame import Fault, blame, is_of_the_location
 from gemproxy.exchange.credential import Credential
 from gemproxy.exchange.target import Target
 from gemproxy.keys.site import Site
@@ -36,7 +35,6 @@ _PATIENCE_SECONDS = 30.0
 _MOST_BYTES = 1 << 20
 _MOST_WORDS = 200
 _ERRORS = 400
-_LOCATION = re.compile(r"User location", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -111,7 +109,7 @@ def judged(key: Key, status: int, body: bytes) -> Finding:
         return Finding(key, well=True) if whole else Finding(key, well=None, words=_NO_API)
     error = upstream_error(body)
     words = _words(key, status, error)
-    if error is not None and _LOCATION.search(str(error.get("message", ""))):
+    if is_of_the_location(error):
         return Finding(key, well=True, words=f"the location is refused: {words}", elsewhere=True)
     fault = blame(status, error)
     if fault is not Fault.KEY:

@@ -1,6 +1,7 @@
 """The actions of ``gemproxy keys``."""
 
 import asyncio
+import getpass
 import json
 import sqlite3
 import sys
@@ -217,7 +218,8 @@ def run(options: Options, site: Site) -> int:
 
     0: done; 1: a failure, or a key that is not well; 2: a wrong command line or wrong settings.
     """
-    command = Command(options, site, _standard_input, _line, _complain)
+    typed = options.action == "add" and sys.stdin.isatty()
+    command = Command(options, site, _typed if typed else _standard_input, _line, _complain)
     try:
         return command.run()
     except (Misused, Unusable) as error:
@@ -226,6 +228,11 @@ def run(options: Options, site: Site) -> int:
     except sqlite3.Error as error:
         _complain(f"the data directory fails: {error}")
         return FAILED
+
+
+def _typed() -> str:
+    """Return a key that is typed or pasted, which the terminal does not show."""
+    return getpass.getpass("key: ")
 
 
 def _standard_input() -> str:

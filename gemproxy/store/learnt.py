@@ -23,6 +23,9 @@ _LATER = 0.001
 _SPENT_SECONDS = 3 * 24 * 3600
 _SICK_SECONDS = 30 * 24 * 3600
 
+_WHYS = {why.value for why in Why}
+"""The causes that this code knows; a later version, on the same directory, may know more."""
+
 _PUT_REST = """INSERT INTO rests VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (project, model) DO UPDATE SET until = excluded.until, why = excluded.why,
     at = excluded.at, times = excluded.times, probed = excluded.probed, serial = excluded.serial
@@ -100,13 +103,15 @@ def last_serial(connection: sqlite3.Connection) -> int:
 def _rests(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
     query = "SELECT project, model, until, why, at, times, probed FROM rests WHERE serial > ?"
     for project, model, until, why, at, times, probed in connection.execute(query, (serial,)):
-        yield Rest(project, model, until, Why(why), at, times, probed)
+        if why in _WHYS:
+            yield Rest(project, model, until, Why(why), at, times, probed)
 
 
 def _sicknesses(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
     query = "SELECT key, why, at, again_at, times FROM sicknesses WHERE serial > ?"
     for key, why, at, again_at, times in connection.execute(query, (serial,)):
-        yield Sickness(key, None if why is None else Why(why), at, again_at, times)
+        if why is None or why in _WHYS:
+            yield Sickness(key, None if why is None else Why(why), at, again_at, times)
 
 
 def _others(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:

@@ -2,8 +2,8 @@
 
 Everything comes from one master secret, which is either the text of the setting ``secret_key`` or
 the key in the file ``secret.key`` of the data directory. A text may be one that a person thought
-of, so scrypt stretches it (N = 2^15, r = 8, 32 MiB: the figure of RFC 7914 for interactive use,
-doubled). HKDF derives a key for each purpose from the master, and Fernet encrypts with one of them.
+of, so scrypt stretches it (N = 2^14, r = 8: the figures of RFC 7914 for interactive use). HKDF
+derives a key for each purpose from the master, and Fernet encrypts with one of them.
 
 The file is made when it is first needed. Two processes that start at once agree on it: each writes
 a file of its own and links it to the name, which succeeds for one of them only.
@@ -79,8 +79,7 @@ class Vault:
 @functools.lru_cache(maxsize=1)  # a start opens the vault twice
 def _stretched(text: str) -> bytes:
     raw = text.encode("utf-8", "surrogatepass")
-    memory = 64 << 20
-    return hashlib.scrypt(raw, salt=_SALT, n=1 << 15, r=8, p=1, maxmem=memory, dklen=_MASTER_BYTES)
+    return hashlib.scrypt(raw, salt=_SALT, n=1 << 14, r=8, p=1, maxmem=1 << 25, dklen=_MASTER_BYTES)
 
 
 def _read(file: Path, *, make: bool) -> bytes:

@@ -1,18 +1,23 @@
 """The actions of the command: what they say, what they change, and their exit codes."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from gemproxy.__main__ import main
 from gemproxy.pool.key import fingerprint
 from gemproxy.pool.state import Change, Rest, Sickness, Why
 from gemproxy.store import learnt
 from gemproxy.store.database import FILE
 from gemproxy.store.store import Store
 from tests.keys.conftest import RunKeys
+from tests.web.test_server import ROOT
 
 ONE, TWO = "AIza-canary-one", "AIza-canary-two"
 F1, F2 = fingerprint(ONE), fingerprint(TWO)
@@ -264,6 +269,43 @@ def test_a_lock_of_another_program_is_told_in_words(
 
     assert done.code == 1
     assert done.err == "gemproxy keys: the data directory fails: database is locked\n"
+
+
+def test_a_key_that_is_typed_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("getpass.getpass", {"key: ": ONE}.__getitem__)
+    primary, secondary = os.openpty()
+    with os.fdopen(secondary) as terminal:
+        monkeypatch.setattr("sys.stdin", terminal)
+        assert main(["keys", "add"]) == 0
+    os.close(primary)
+
+    assert capsys.readouterr().out == f"{F1} added to project {F1}\n"
+
+
+def test_the_command_works_as_a_process_of_its_own(tmp_path: Path) -> None:
+    def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(ROOT / "run.py"), "keys", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "GEMPROXY_DATA_DIR": "here", "GEMPROXY_SECRET_KEY": "a text"},
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    added = run("add", "--project", "lab", "--json", given=f"{ONE}\n")
+    listed = run("list", "--json")
+
+    assert json.loads(added.stdout) == {"fingerprint": F1, "project": "lab", "result": "added"}
+    assert [row["fingerprint"] for row in json.loads(listed.stdout)] == [F1]
+    assert added.returncode == listed.returncode == 0
+    assert added.stderr == listed.stderr == ""
+    assert [file.name for file in (tmp_path / "here").iterdir()] == [FILE]
+    assert run("remove", ONE).returncode == 2
 
 
 def test_the_help_is_the_commands_own(keys: RunKeys) -> None:

@@ -76,6 +76,32 @@ async def test_an_endless_rest_is_kept_as_one(opened: OpenStore) -> None:
     assert opened().pool.load() == [rest]
 
 
+async def test_a_cause_that_only_a_later_version_knows_is_left_alone(opened: OpenStore) -> None:
+    store = opened()
+    await written(store, REST, SICK, SPENT)
+    for rows in ("rests", "sicknesses"):
+        query = f"UPDATE {rows} SET why = 'moon'"
+        store.database.write(lambda it, query=query: it.execute(query)).result()  # type: ignore[misc]
+
+    assert opened().pool.load() == [SPENT]
+
+
+async def test_a_location_that_is_refused_is_noted_until_it_is_not(opened: OpenStore) -> None:
+    store = opened()
+    store.pool.located("0badcafe", NOW, refused=True)
+    store.pool.located("0badcafe", NOW + 1, refused=True)
+    store.pool.located("0badf00d", NOW, refused=False)
+    await store.pool._behind.flush()
+    other = opened()
+    other.pool.load()
+    assert other.database.read(learnt.refused_locations).result() == {"0badcafe": NOW}
+
+    other.pool.located("0badcafe", NOW + 2, refused=False)
+    await other.pool._behind.flush()
+
+    assert store.database.read(learnt.refused_locations).result() == {}
+
+
 async def test_a_name_that_is_no_unicode_costs_nothing(opened: OpenStore) -> None:
     store = opened()
     await written(store, Spent("lab", "m\ud800", "2026-11-28", 1), REST)
