@@ -33,7 +33,7 @@ from gemproxy.exchange.names import bound_names
 Json = dict[str, Any]
 
 _VERSION = re.compile(r"v\d\w*")
-_WORD = re.compile(r"[A-Za-z]+")
+_WORD = re.compile(r"[A-Za-z]\w*")
 
 _NAMED = frozenset(
     {
@@ -127,7 +127,8 @@ def listing_of(path: str) -> Listing | Unlisted | None:
     """Return the list that a GET of a decoded path asks for; None if it asks for no list.
 
     A list below an owned name (``fileSearchStores/x/documents``) is none of these: all of it
-    belongs to the owner of that name. Nor is the list of models, which belongs to nobody.
+    belongs to the owner of that name. Nor is the list of models, which belongs to nobody. In
+    OpenAI's layer everything else that names nothing is a list.
     """
     pieces = [piece for piece in path.split("/") if piece]
     before, collection = pieces[:-1], pieces[-1] if pieces else ""
@@ -138,9 +139,10 @@ def listing_of(path: str) -> Listing | Unlisted | None:
         return Listing(collection, "/".join(before[-2:])) if collection == _OF_A_MODEL else None
     if collection in (_OF_OPENAI if openai else _NAMED | _NUMBERED):
         return Listing(collection, openai=openai)
-    version = before[-2:-1] if openai else before[-1:]
-    unknown = _VERSION.fullmatch("".join(version)) and _WORD.fullmatch(collection)
-    return Unlisted(collection) if unknown and collection not in _OF_NOBODY else None
+    if collection in _OF_NOBODY or "models" in before:
+        return None
+    unknown = _VERSION.fullmatch("".join(before[-1:])) and _WORD.fullmatch(collection)
+    return Unlisted(collection) if unknown or "openai" in before else None
 
 
 @attrs.frozen
