@@ -19,7 +19,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.exchange.account import Account
-from gemproxy.exchange.credential import Credential, choose_credential
+from gemproxy.exchange.credential import Credential, choose_credential, ephemeral
 from gemproxy.exchange.deadline import Deadline
 from gemproxy.exchange.names import bound_names, model_in
 from gemproxy.exchange.target import Given, Target
@@ -66,13 +66,12 @@ class Exchange:
     def caller(self) -> Credential | None:
         """The client's own credential, None if it sent none or an access key.
 
-        Raises like ``target``.
+        With an access key only an ephemeral token counts. Raises like ``target``.
         """
         if self.given is not None:
             return self.given.credential
-        if self.account.access:
-            return None
-        return choose_credential(self.headers, self.target.credential)
+        own = choose_credential(self.headers, self.target.credential)
+        return None if self.account.access and not ephemeral(own) else own
 
     @functools.cached_property
     def deadline(self) -> Deadline:

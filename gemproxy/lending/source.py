@@ -16,6 +16,9 @@ a project: another key of that project may be well, and otherwise the client get
 above in place of Google's words about a key that is not the client's. The dispatcher asks again at
 once; one request has at most ``most`` refusals, and uses a key that was refused only after a wait.
 
+A Live session that is opened with an ephemeral token goes by the way of the project that issued the
+token, and the token itself goes up: it carries constraints that a key does not have.
+
 What a request has met (``Trip``) is kept in its account, because an interaction is read on by
 further exchanges of the same account.
 """
@@ -32,7 +35,7 @@ from yarl import URL
 from gemproxy.core.errors import DeadlinePassed, Exhausted, GemproxyError, LocationRefused, NoKey
 from gemproxy.core.repair.blame import Fault, is_of_the_location
 from gemproxy.exchange.account import Entry
-from gemproxy.exchange.credential import Credential
+from gemproxy.exchange.credential import Credential, ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.lending.wishes import wish_of
 from gemproxy.owners.witness import witness_of
@@ -116,7 +119,10 @@ class PoolLease:
         await self.source.binder.record(names, self.project, caller)
 
     def over(self, entry: Entry) -> None:
-        """Have the pool learn from the outcome."""
+        """Have the pool learn from the outcome; the refusal of a token says nothing about a key."""
+        if ephemeral(self.credential):
+            self.source.pool.over(self.pick, Outcome(), self.source.clock())
+            return
         usage = entry.usage
         outcome = Outcome(
             entry.status, entry.error, entry.retry_after, None if usage is None else usage.prompt
@@ -245,8 +251,25 @@ class PoolSource:
         key = pick.key
         trip.home = key.project
         trip.tried.add(key.name)
-        credential = Credential.api_key(key.secret)
-        return PoolLease(self, trip, pick, self.base, key.name, key.project, key.proxy, credential)
+        token = _token_of(trip.exchange)
+        return PoolLease(
+            self,
+            trip,
+            pick,
+            self.base,
+            key.name,
+            key.project,
+            key.proxy,
+            token or Credential.api_key(key.secret),
+            another=token is None,
+            detour=token is None,
+        )
+
+
+def _token_of(exchange: Exchange) -> Credential | None:
+    """Return the ephemeral token that a client brings in place of a key; None if there is none."""
+    own = exchange.caller
+    return own if ephemeral(own) else None
 
 
 def _rests(wish: Wish, seconds: float) -> str:

@@ -18,6 +18,7 @@ from gemproxy.config.starting import access_keys
 from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.verdict import FinishTable, Verdict
+from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay import octets
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.dispatcher import Dispatcher
@@ -86,7 +87,7 @@ def create_app(
     app[REPAIR] = _repair(settings)
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
     pooled = source is None and needs_pool(settings)
-    app[DOOR] = _door(settings, stored=pooled)
+    app[DOOR] = _door(settings, app, stored=pooled)
     lender = partial(open_pool, settings) if pooled else _lending(source or ClientsOwn)
     app.cleanup_ctx.append(partial(_connect, settings, lender))
     app.on_response_prepare.append(stamp)
@@ -121,11 +122,15 @@ async def _connect(settings: Settings, lender: Lender, app: web.Application) -> 
         yield
 
 
-def _door(settings: Settings, *, stored: bool = False) -> Door:
-    """Return the door; ``stored``: whether the data directory has keys."""
+def _door(settings: Settings, app: web.Application, *, stored: bool) -> Door:
+    """Return the door of ``app``; ``stored``: whether the data directory has keys."""
     given = access_keys(settings.access.keys, settings.access.password)
     mode = Mode(mode_of(settings, stored=stored))
-    return Door(mode, AccessKeys.of(given), open=settings.pool.open)
+
+    def vouch(exchange: Exchange) -> str | None:
+        return app[UPLOADS].maker_of(exchange)  # a pool brings its own
+
+    return Door(mode, AccessKeys.of(given), settings.pool.open, vouch)
 
 
 def _repair(settings: Settings) -> Repairing:

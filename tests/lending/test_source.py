@@ -150,6 +150,21 @@ async def test_a_lease_names_its_key_by_the_fingerprint() -> None:
     assert "secret-a" not in repr(lease)
 
 
+async def test_a_token_of_live_goes_up_itself_and_blames_no_key() -> None:
+    at = Scene(pool("a", "b"))
+    at.binder.project = "P2"
+    live = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContent"
+    exchange = asking(live, method="GET", authorization="Token auth_tokens/t")
+
+    lease = await at.lease(exchange)
+
+    assert lease.credential.value == "Token auth_tokens/t"
+    assert (lease.project, lease.another, lease.detour) == ("P2", False, False)
+    at.end(exchange, lease, 401, {"code": 401, "status": "UNAUTHENTICATED", "message": "expired"})
+    assert (await at.lease(asking())).project in {"P1", "P2"}
+    assert at.learnt == 0
+
+
 async def test_a_refused_key_is_followed_by_one_of_another_project() -> None:
     """Keys of one project share its quota."""
     at, exchange = Scene(pool("a b", "c")), asking()
