@@ -94,6 +94,13 @@ _HINT = re.compile(
 )
 """The beginning of a string that could name something, or of the name of such a member."""
 
+_MAY_BE_JSON = frozenset(
+    [
+        *("", "application/json", "text/plain"),
+        *("application/x-www-form-urlencoded", "application/octet-stream"),
+    ]
+)
+
 _MOST = 1_000_000
 """Strings that are read of one body; that takes about two seconds."""
 
@@ -168,13 +175,17 @@ def names_in_body(body: bytes, hosts: Collection[str] = ()) -> Names:
 
 
 def check_form(content_type: str, coding: str) -> None:
-    """Raise Encoded for a body that is compressed or is no JSON, by its headers."""
+    """Raise Encoded for a body that is compressed or cannot be JSON, by its headers.
+
+    curl and HTTP libraries name a type of their own where their user names none. A body that was
+    read as JSON goes up as JSON (``relay.dispatcher``), so nothing reads it in another way.
+    """
     if coding.strip().lower() not in {"", "identity"}:
         raise Encoded("Send the request body without a Content-Encoding.")
     kind, _, parameters = content_type.partition(";")
     kind = kind.strip().lower()
     charset = re.search(r"charset\s*=\s*\"?([\w-]+)", parameters, re.IGNORECASE)
-    readable = kind in {"", "application/json", "text/plain"} or kind.endswith("+json")
+    readable = kind in _MAY_BE_JSON or kind.endswith("+json")
     if not readable or (charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}):
         raise Encoded("Send the request body as application/json in UTF-8.")
 

@@ -281,7 +281,9 @@ def _first_hop(exchange: Exchange, lease: Lease, body: Outgoing, want: Want) -> 
         identity = "Accept-Encoding" in exchange.headers
     identity = identity or bool(lease.project)  # its names are read
     headers = upstream_headers(exchange.headers, sent, identity=identity, lent=lent)
-    if not isinstance(body, bytes | Once | None) and _LENGTH in exchange.headers:
+    if lent and isinstance(body, bytes | Once):
+        headers["Content-Type"] = "application/json"  # as its names were read
+    elif not isinstance(body, bytes | Once | None) and _LENGTH in exchange.headers:
         headers[_LENGTH] = exchange.headers[_LENGTH]
     return Hop(url, exchange.deadline.stamped(headers), lease.proxy)
 

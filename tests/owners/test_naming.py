@@ -278,7 +278,7 @@ def test_half_a_character_is_no_reason_to_refuse_a_body() -> None:
     ("kind", "coding"),
     [
         ("application/x-protobuf", ""),
-        ("application/x-www-form-urlencoded", ""),
+        ("application/grpc-web", ""),
         ("multipart/mixed; boundary=x", ""),
         ("application/json; charset=utf-16", ""),
         ("application/json", "gzip"),
@@ -290,7 +290,16 @@ def test_a_form_that_is_not_read_is_refused(kind: str, coding: str) -> None:
         check_form(kind, coding)
 
 
-@pytest.mark.parametrize("kind", ["", "application/json", 'application/json; charset="UTF-8"'])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "",
+        "application/json",
+        'application/json; charset="UTF-8"',
+        "application/x-www-form-urlencoded",  # curl -d
+        "application/octet-stream",  # aiohttp's data=bytes
+    ],
+)
 def test_json_is_read_also_without_its_type(kind: str) -> None:
     check_form(kind, "identity")
     assert names_in_body(b"{}") == Names()

@@ -608,3 +608,15 @@ async def test_no_key_that_serves_is_the_sources_to_say() -> None:
             await at.read()
 
         assert at.outcome.status == 429
+
+
+@pytest.mark.parametrize("access", ["ann", ""])
+async def test_a_body_that_was_read_as_json_goes_up_as_json(access: str) -> None:
+    seen: list[bytes] = []
+    kind = "application/x-www-form-urlencoded"
+    async with scene(noting(seen), headers={"Content-Type": kind}) as here:
+        here.exchange.account.access = access
+        await here.read()
+
+    sent = "application/json" if access else kind
+    assert f"Content-Type: {sent}\r\n".encode() in seen[0]
