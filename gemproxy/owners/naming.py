@@ -8,7 +8,8 @@ strings of the JSON, at the places that are the API's own:
   field that Google adds tomorrow names its owner, too.
 
 Text, the arguments and responses of functions and schemas are the client's own: a name in them
-refers to nothing. Other people's URIs (YouTube, https, gs) bind nothing either.
+refers to nothing. Other people's URIs (YouTube, https, gs) bind nothing either, unless one has the
+form of Gemini's and the name in it has an owner.
 
 Nearly all bodies name nothing, so a cheap look at the beginnings of their strings comes first. It
 notices escapes (``\u0066iles``). What Google's lenient parser might read in another way than we do,
@@ -83,6 +84,7 @@ _NAME = re.compile(
 )
 _ANYWHERE = re.compile(rf"(?:{_COLLECTION})/[^\s\"'?#()]+")
 _URI = re.compile(r"(?:https?:)?/*//|https?:", re.IGNORECASE)
+_VERSIONED = re.compile(rf"/v\d\w*/(?:{_COLLECTION})/")
 _SCHEME = re.compile(r"\w[\w+.-]*:(?!/?(?:files|cached))")
 _MEMBERS = "|".join(sorted({*_URIS, *_TOKENS, *_IDS, "handle"} - {"uri"}, key=len, reverse=True))
 _HINT = re.compile(
@@ -112,8 +114,8 @@ class Names:
     """The names of a request, each once.
 
     ``target``: in the path. ``used``: in the query and the body. ``perhaps``: ids that may be names
-    of Google's own (an agent, a voice) or cannot be looked up (a token); they bind only where an
-    owner is known.
+    of Google's own (an agent, a voice), URIs that may be a gateway's, and what cannot be looked up
+    (a token); they bind only where an owner is known.
     """
 
     target: tuple[str, ...] = ()
@@ -246,6 +248,8 @@ def _perhaps(text: Text) -> Iterator[str]:
         yield hashed(HANDLES, text.value)
     elif member in _IDS:
         yield from bare_name(_IDS[member], text.value)
+    elif member in _URIS:
+        yield from _of_a_gateway(text.value)
 
 
 def _of_uri(uri: str, hosts: Collection[str]) -> tuple[str, ...]:
@@ -261,6 +265,12 @@ def _of_uri(uri: str, hosts: Collection[str]) -> tuple[str, ...]:
     if googles or host in hosts or f"{host}:{port}" in hosts:
         return names_in_path(unquote(parts.path))
     return ()
+
+
+def _of_a_gateway(uri: str) -> tuple[str, ...]:
+    """Return the names in a URI on any host, which may be a gateway's, by the form of its path."""
+    path = uri.partition("://")[2].partition("?")[0]
+    return names_in_path(unquote(path)) if _VERSIONED.search(path) else ()
 
 
 def _within(value: str) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def test_known_members_name_things(document: Any, names: tuple[str, ...]) -> Non
         {"generation_config": {"response_json_schema": {"const": "files/a"}}},
         {"input": [{"type": "function_call", "arguments": {"file_uri": "files/a"}}]},
         {"fileData": {"fileUri": "https://www.youtube.com/watch?v=files/a"}},
-        {"fileData": {"fileUri": "https://example.com/v1beta/files/a"}},
+        {"fileData": {"fileUri": "https://example.com/files/a"}},
         {"fileData": {"fileUri": "gs://bucket/files/a"}},
         {"displayName": "files/a", "mimeType": "image/png"},
         {"model": "files"},
@@ -169,6 +169,7 @@ def test_text_calls_and_schemas_name_nothing(document: Any) -> None:
         ({"cachedContent": "c"}, ("cachedContents/c",)),
         ({"voiceName": "Kore"}, ("voices/Kore",)),
         ({"file_id": "file-a"}, ("files/file-a",)),
+        ({"fileUri": "https://gateway.example/v1beta/files/a"}, ("files/a",)),
     ],
 )
 def test_what_may_be_googles_own_counts_only_if_it_is_known(
