@@ -122,24 +122,34 @@ async def _stream(reply: Reply, sink: ClientSink, passed: PassedThrough, data: b
 async def _body(request: web.Request, exchange: Exchange, limit: int | None) -> Outgoing:
     """Return what goes up as the request's body.
 
-    That of an access key is read whole, because names in it have owners, unless it is a file.
+    That of an access key is read whole, because names in it have owners. Of files only a small one
+    is, so that it can go up with another key when the first one is refused.
     """
     if not request.body_exists:
         return None
-    read = bool(exchange.account.access) and carries_names(exchange)
+    pooled = bool(exchange.account.access)
+    named = pooled and carries_names(exchange)
     clients = request.app[CLIENTS]
-    cap = request.client_max_size if read else limit
+    cap = request.client_max_size if named else limit
     incoming = Incoming(request, cap, clients.body_timeout, clients.body_rate)
-    if read or _may_hold_uris(request):
-        whole = b"".join([piece async for piece in incoming])
-        return Once(with_upstream_uris(request, whole))
-    return incoming
+    edited = named or _may_hold_uris(request)
+    if not edited and not (pooled and _is_small(request)):
+        return incoming
+    whole = b"".join([piece async for piece in incoming])
+    return Once(with_upstream_uris(request, whole) if edited else whole)
+
+
+def _is_small(request: web.Request) -> bool:
+    length = request.content_length
+    return length is not None and length <= LIMIT
 
 
 def _may_hold_uris(request: web.Request) -> bool:
-    length = request.content_length
-    small = length is not None and length <= LIMIT
-    return small and is_json(request.headers) and "Content-Encoding" not in request.headers
+    return (
+        _is_small(request)
+        and is_json(request.headers)
+        and "Content-Encoding" not in request.headers
+    )
 
 
 def _may_name_files(reply: Reply) -> bool:
