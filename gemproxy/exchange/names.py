@@ -35,7 +35,7 @@ _MODEL = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _VERSION = re.compile(r"/v\d\w*(?=/)")
-_ID = re.compile(r"[A-Za-z0-9._~=+@-]{1,256}")
+_ID = re.compile(r"(?=[._~=+@-]*[A-Za-z0-9])[A-Za-z0-9._~=+@-]{1,256}")
 _WITHIN = {
     "environments": frozenset({"files"}),
     "fileSearchStores": frozenset({"documents", "operations", "upload", "media"}),
@@ -76,7 +76,7 @@ def bound_names(path: str) -> tuple[str, ...]:
 def well_formed(name: str) -> bool:
     """Return whether a bound name could be one of Google's.
 
-    One that could not might be read by Google as another name than by us.
+    One that could not might be read by Google as another name than by us: ``-`` may stand for all.
     """
     return _ID.fullmatch(name.rpartition("/")[2]) is not None
 

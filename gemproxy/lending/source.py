@@ -38,7 +38,6 @@ from gemproxy.exchange.account import Entry
 from gemproxy.exchange.credential import Credential, ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.lending.wishes import wish_of
-from gemproxy.owners.witness import witness_of
 from gemproxy.pool.pool import Nobody, Outcome, Pick, Pool, Wish
 from gemproxy.relay.leases import ClientsOwn, Lease, Witness
 
@@ -51,6 +50,11 @@ class Binder(Protocol):
 
     async def bind(self, exchange: Exchange, body: bytes | None) -> str | None:
         """Return the project to which a request must go, None for any. Raises a GemproxyError."""
+
+    def witness(
+        self, exchange: Exchange, status: int, headers: Mapping[str, str]
+    ) -> Witness | None:
+        """Return what reads the names in an answer with this head; None if it has none."""
 
     async def record(self, names: Mapping[str, float | None], project: str, caller: str) -> None:
         """Record what a request of ``caller`` made in a project."""
@@ -111,7 +115,7 @@ class PoolLease:
         self, exchange: Exchange, status: int, headers: Mapping[str, str]
     ) -> Witness | None:
         """Return what reads the names in an answer with this head; None if it has none."""
-        return witness_of(exchange, status, headers)
+        return self.source.binder.witness(exchange, status, headers)
 
     async def named(self, names: Mapping[str, float | None]) -> None:
         """Record names that the answer has, before the client gets them."""

@@ -155,7 +155,8 @@ class Binding:
             return None
         caller = exchange.account.access
         _refuse_malformed(names)
-        owners = await self.registry.find([*names.target, *names.used, *names.perhaps])
+        owners = await self.registry.find([*names.target, *names.used])
+        owners |= await self.registry.find_perhaps(names.perhaps)
         for name, owner in owners.items():
             self._check_owner(name, owner, caller)
         found = {name: owner.project for name, owner in owners.items()}
@@ -184,6 +185,8 @@ class Binding:
             raise NotOwned("Access keys serve the REST API only.")
         if any(name in exchange.headers for name in _OVERRIDES):
             raise BadRequest("Access keys do not serve requests that override their method.")
+        if exchange.method in _READS and _UPLOAD.search(path):
+            raise NotOwned("There is nothing to read under /upload/.")
         hosts = self._hosts(exchange)
         target = names_in_path(path)
         in_query = names_in_query(exchange.raw_query, hosts)

@@ -202,7 +202,7 @@ def is_the_apis(names: Iterable[str]) -> bool:
 
 def names_of(value: str, hosts: Collection[str] = ()) -> tuple[str, ...]:
     """Return the names of a string that is exactly a bound name, or the URI of one."""
-    value = value.strip(" ")
+    value = value.strip(" ").rstrip("/")
     if _URI.match(value):
         return _of_uri(value, hosts)
     if _NAME.fullmatch(value.partition("?")[0]):
@@ -234,8 +234,10 @@ def _of_text(text: Text, hosts: Collection[str]) -> tuple[str, ...]:
     names = names_of(text.value, hosts)
     if names:
         return names
-    if member in _URIS and not _SCHEME.match(text.value.strip(" ")):
-        return _within(text.value)
+    if member in _IDS or (member in _URIS and not _SCHEME.match(text.value.strip(" "))):
+        found = _within(text.value)
+        if found:
+            return found
     return tuple(bare_name("interactions", text.value)) if member in _PREVIOUS else ()
 
 

@@ -31,7 +31,7 @@ from gemproxy.owners.naming import HANDLES, TOKENS, bare_name, hashed, is_the_ap
 _OK = 200
 _REDIRECTS = 300
 _CREATING = frozenset({"POST", "PUT", "PATCH"})
-_GENERATES = re.compile(r":(?:stream)?[gG]enerateContent$|/completions/?$")
+_GENERATES = re.compile(r":(?:stream)?[gG]enerate\w+$|/completions/?$")
 _COMPUTES = re.compile(
     r":(?:countTokens|embedContent|batchEmbedContents|predict)$|/openai/(?:embeddings|images/.*)$"
 )

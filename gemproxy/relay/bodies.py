@@ -18,7 +18,7 @@ from contextlib import AbstractAsyncContextManager
 import attrs
 from aiohttp import web
 
-from gemproxy.core.errors import Encoded
+from gemproxy.core.errors import Busy, Encoded
 from gemproxy.relay.incoming import RATE, Incoming
 
 _SMALL = 1 << 20
@@ -72,13 +72,17 @@ class Bodies:
     arriving: set["_Received"] = attrs.field(factory=set, init=False)
     passing: set[Incoming] = attrs.field(factory=set, init=False)
 
-    def receive(self, request: web.BaseRequest) -> AbstractAsyncContextManager[Body]:
+    def receive(
+        self, request: web.BaseRequest, *, whole: bool = False
+    ) -> AbstractAsyncContextManager[Body]:
         """Yield the body of ``request``; what it took is given back at the exit.
 
-        Raises TooLarge, TooSlow and RequestPayloadError, also out of the stream of a body that
-        is not kept, and Encoded: what is compressed cannot be asked again in other words.
+        ``whole``: it has to be read before it goes up, so it is kept however large it is, and
+        refused where there is no room. Raises TooLarge, TooSlow and RequestPayloadError, also out
+        of the stream of a body that is not kept, Encoded: what is compressed cannot be asked again
+        in other words, and Busy.
         """
-        return _Received(self, request)
+        return _Received(self, request, whole=whole)
 
     def make_room(self) -> None:
         """Stop keeping the largest of the bodies that are arriving, until the others fit."""
@@ -100,6 +104,7 @@ class _Received:
     _bodies: Bodies
     _request: web.BaseRequest
     taken: int = 0
+    _whole: bool = False
     _kept: bool = True
     _incoming: Incoming | None = None
     _stay: asyncio.Timeout | None = None
@@ -134,11 +139,13 @@ class _Received:
             raise Encoded("Send the request body without a Content-Encoding.")
         incoming = Incoming(request, bodies.limit, bodies.patience, bodies.rate)
         pieces: list[bytes] = []
-        if (request.content_length or 0) <= bodies.each:
+        if self._whole or (request.content_length or 0) <= bodies.each:
             await self._gather(incoming, pieces)
             if self._kept:
                 bodies.arriving.discard(self)
                 return Body(kept=b"".join(pieces))
+        if self._whole:
+            raise Busy("There is no room for a request body of this size now.")
         incoming.put_back(pieces)
         bodies.passing.add(incoming)
         self._incoming = incoming
@@ -161,6 +168,8 @@ class _Received:
         bodies.arriving.add(self)
         self.taken += size
         bodies.held += size
-        if self.taken > bodies.each or (self.taken > _SMALL and bodies.is_crowded()):
+        if (self.taken > bodies.each and not self._whole) or (
+            self.taken > _SMALL and bodies.is_crowded()
+        ):
             self.let_go()
         bodies.make_room()

@@ -39,7 +39,8 @@ from gemproxy.voices.sse import INTERACTIONS, EventVoice
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Answer a request that creates an interaction."""
-    async with request.app[REPAIR].bodies.receive(request) as received:
+    whole = bool(request[EXCHANGE].account.access)
+    async with request.app[REPAIR].bodies.receive(request, whole=whole) as received:
         body = attrs.evolve(received, kept=with_upstream_uris(request, received.kept))
         origin = attrs.evolve(Origin.of_body(body.kept), again=body.stream is None)
         return await _run(request, body, origin)

@@ -42,7 +42,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     app, exchange = request.app, request[EXCHANGE]
     voice = voice_for(request)
     try:
-        async with app[REPAIR].bodies.receive(request) as body:
+        async with app[REPAIR].bodies.receive(request, whole=bool(exchange.account.access)) as body:
             return await _stream(request, app, exchange, voice, body)
     except Refused as refused:
         return refusal(refused, exchange, voice)

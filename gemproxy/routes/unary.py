@@ -18,7 +18,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
     repair, exchange = request.app[REPAIR], request[EXCHANGE]
     if not repair.is_wanted(exchange.headers):
         return await pass_through(request)
-    async with repair.bodies.receive(request) as received:
+    async with repair.bodies.receive(request, whole=bool(exchange.account.access)) as received:
         body = _of_a_model(request, exchange, received)
         if repair.via_stream and body.stream is None:
             gathered = await gather(request, exchange, body)
@@ -33,7 +33,7 @@ async def compute(request: web.Request) -> web.StreamResponse:
     repair, exchange = request.app[REPAIR], request[EXCHANGE]
     if not repair.is_wanted(exchange.headers):
         return await pass_through(request)
-    async with repair.bodies.receive(request) as received:
+    async with repair.bodies.receive(request, whole=bool(exchange.account.access)) as received:
         body = _of_a_model(request, exchange, received)
         return await call(request, exchange, body, Look.DOCUMENT)
 

@@ -59,6 +59,9 @@ class Binder:
     refuses: Exception | None = None
     asked: list[bytes | None] = attrs.field(factory=list)
 
+    def witness(self, exchange: Exchange, status: int, headers: Mapping[str, str]) -> None:
+        del exchange, status, headers
+
     async def bind(self, exchange: Exchange, body: bytes | None) -> str | None:
         del exchange
         self.asked.append(body)

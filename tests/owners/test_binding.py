@@ -226,3 +226,23 @@ async def test_a_deleted_name_is_forgotten() -> None:
     await at.binding.record({"files/a": 0.0}, "lab", "ann")
 
     assert await at.bind("/v1beta/files/a", method="GET") == "home"
+
+
+@pytest.mark.parametrize(
+    "path", ["fileSearchStores/-/documents", "files/.", "files/a;b", "files/a%20b"]
+)
+async def test_what_google_might_read_in_another_way_is_nobodys(path: str) -> None:
+    with pytest.raises(NotOwned):
+        await scene().bind(f"/v1beta/{path}", method="GET")
+
+
+async def test_nothing_is_read_under_upload() -> None:
+    with pytest.raises(NotOwned):
+        await scene().bind("/upload/v1beta/files", method="GET")
+
+
+async def test_a_large_body_is_read_beside_the_loop() -> None:
+    at = scene()
+    await at.binding.record({"files/a": None}, "lab", "ann")
+
+    assert await at.bind(body={"text": "x" * (2 << 20), **uses("files/a")}) == "lab"

@@ -98,6 +98,8 @@ def test_every_collection_counts_in_a_field_that_nobody_knows(name: str) -> None
         ({"fileUri": "files/a"}, ("files/a",)),
         ({"fileUri": "/v1beta/files/a"}, ("files/a",)),
         ({"cachedContent": "cachedContents/c"}, ("cachedContents/c",)),
+        ({"cachedContent": "projects/p/locations/l/cachedContents/c"}, ("cachedContents/c",)),
+        ({"someday": "files/a/"}, ("files/a",)),
         ({"batch": {"inputConfig": {"fileName": "files/a"}}}, ("files/a",)),
         ({"input_config": {"file_name": "files/a"}}, ("files/a",)),
         ({"fileName": "files/a", "customMetadata": [{"stringValue": "files/b"}]}, ("files/a",)),

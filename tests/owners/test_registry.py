@@ -121,3 +121,22 @@ async def test_memory_is_bounded() -> None:
     found = await at.registry.find([f"files/{number}" for number in range(4)])
 
     assert [*found] == ["files/2", "files/3"]
+
+
+async def test_what_is_perhaps_no_name_is_asked_for_once_a_second() -> None:
+    at = Scene()
+    assert await at.registry.find_perhaps(["voices/Kore"]) == {}
+    assert await at.registry.find_perhaps(["voices/Kore"]) == {}
+    assert at.store.reads == 1
+
+    at.time += 1
+    await at.store.add([Owner("voices/Kore", "lab", "ann", at.time + 9)])
+    assert [*await at.registry.find_perhaps(["voices/Kore"])] == ["voices/Kore"]
+
+
+async def test_what_was_just_made_is_no_longer_unknown() -> None:
+    at = Scene()
+    await at.registry.find_perhaps(["agents/helper"])
+    await at.registry.record({"agents/helper": None}, "lab", "ann")
+
+    assert [*await at.registry.find_perhaps(["agents/helper"])] == ["agents/helper"]

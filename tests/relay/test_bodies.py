@@ -9,7 +9,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.core.errors import Encoded, TooLarge
+from gemproxy.core.errors import Busy, Encoded, TooLarge
 from gemproxy.relay.bodies import Bodies, Body
 
 
@@ -212,3 +212,19 @@ async def test_little_is_read_ahead_while_much_waits_to_be_passed_on() -> None:
         assert third.stream is not None
     async with bodies.receive(request(piece)) as fourth:
         assert fourth.kept == piece
+
+
+async def test_a_body_that_has_to_be_read_is_kept_beyond_the_bound() -> None:
+    bodies = Bodies(each=10, total=100)
+    async with bodies.receive(request(b"01234", b"567890", length=11), whole=True) as body:
+        assert body == Body(kept=b"01234567890")
+        assert bodies.held == 11
+    assert bodies.held == 0
+
+
+async def test_a_body_that_has_to_be_read_and_has_no_room_is_refused() -> None:
+    bodies = Bodies(each=10, total=100)
+    with pytest.raises(Busy, match="no room"):
+        async with bodies.receive(request(b"0" * 60, b"1" * 60), whole=True):
+            pass
+    assert bodies.held == 0
