@@ -134,7 +134,6 @@ class Pool:
     _sick: Sicknesses = attrs.field(factory=Sicknesses, init=False)
     _homes: Homes = attrs.field(factory=Homes, init=False)
     _journal: Journal = attrs.field(factory=Journal, init=False)
-    _ways: set[URL | None] = attrs.field(factory=set, init=False)
     _loaded: bool = attrs.field(default=False, init=False)
 
     @_rosters.default
@@ -215,7 +214,6 @@ class Pool:
         self._places = {project.name: Place.of(project, sick) for project in self.projects}
         keys = [(key, place) for place in self._places.values() for key in place.project.keys]
         self._of_key = {key.name: place for key, place in keys}
-        self._ways = {key.proxy for key, _ in keys}
         weighted = self.strategy == "weighted"
         self._homes.replace({p.name: p.weight if weighted else 1.0 for p in self.projects})
         self._rosters.replace(self._places.values())
@@ -284,10 +282,6 @@ class Pool:
         """Return the names of all projects, the home of an access key first."""
         homes = self._homes.of_caller(caller)
         return [*homes, *(name for name in self._places if name not in homes)]
-
-    def has_detour(self, proxy: URL | None) -> bool:
-        """Return whether a key goes out on another way than by ``proxy``."""
-        return any(way != proxy for way in self._ways)
 
     def _seat(self, roster: Roster, wish: Wish, now: float) -> Seat | None:
         """Return the seat of a project that can serve."""

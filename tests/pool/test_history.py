@@ -71,12 +71,16 @@ class Kept:
 class History(RuleBasedStateMachine):
     """Picks, answers, time, and what the operator does."""
 
-    @initialize(strategy=st.sampled_from(["least_used", "round_robin", "weighted"]))
-    def begin(self, strategy: str) -> None:
+    @initialize(
+        strategy=st.sampled_from(["least_used", "round_robin", "weighted"]),
+        names=st.sets(st.sampled_from(sorted(PROJECTS)), min_size=1),
+    )
+    def begin(self, strategy: str, names: set[str]) -> None:
         self.now = START
         self.strategy = strategy
         self.kept = Kept()
-        self.naive = Naive(dict(PROJECTS), LIMITS)
+        self.configured = {name: PROJECTS[name] for name in sorted(names)}
+        self.naive = Naive(self.configured, LIMITS)
         self.flying: list[tuple[Pick, Request]] = []
         self.pool = self.new_pool()
 
@@ -209,7 +213,7 @@ class History(RuleBasedStateMachine):
         self.now += 0.001
         self.kept.keep(self.pool.changes())
         self.flying.clear()
-        self.naive.projects = dict(PROJECTS)
+        self.naive.projects = self.configured
         self.pool = self.new_pool()
         self.pool.apply(self.kept.all(), self.now)
         self.naive.restart()
@@ -221,5 +225,5 @@ class History(RuleBasedStateMachine):
         self.pool.apply(self.kept.all(), self.now)
 
 
-History.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+History.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestHistory = History.TestCase

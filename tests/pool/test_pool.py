@@ -372,11 +372,9 @@ def test_another_way_out_is_tried_where_a_location_is_refused() -> None:
     behind = Project("P2", (Key("K2", "P2", proxy=PROXY),))
     pool = Pool([project("P1", "K1"), behind])
 
-    assert pool.has_detour(None)
     assert served(pool, NOW, avoiding={None}) == "K2"
     assert nobody(pool, NOW, avoiding={None, PROXY}) == Nobody(None)
     assert nobody(pool, NOW, avoiding={None}, project="P1") == Nobody(None)
-    assert not two_projects().has_detour(None)
 
 
 def many(count: int = 5, **others: Any) -> Pool:
@@ -443,7 +441,9 @@ def test_a_probe_may_shorten_a_rest() -> None:
     other.apply(pool.changes(), NOW + 1)
     assert nobody(other, NOW + 1) == Nobody(None, absent=True)
 
-    refused(pool, NOW + 3600, QUOTAS["tokens"][0])
+    probe = picked(pool, NOW + 3600)
+    assert nobody(pool, NOW + 3600) == Nobody(None, absent=True)
+    pool.over(probe, Outcome(429, QUOTAS["tokens"][0]), NOW + 3600)
     other.apply(pool.changes(), NOW + 3601)
 
     for here in (pool, other):
