@@ -10,6 +10,7 @@ import pytest
 
 from gemproxy import __version__
 from gemproxy.__main__ import COMMANDS, main
+from gemproxy.pool.key import fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -131,6 +132,68 @@ def test_problems_are_lines_on_standard_error_and_exit_code_2(
     assert captured.out == ""
     assert first == "gemproxy: server.port: 'eighty' is not a whole number (from flag --port)"
     assert second.startswith("gemproxy: server.host: '0.0.0.0' lets other machines in")
+
+
+KEYS = {
+    "GEMINI_API_KEYS": "AIzaSyCanary-one,canary-two",
+    "GEMPROXY_POOL_PROJECTS": '{"lab": ["canary-three"]}',
+    "GEMPROXY_POOL_PROXIES": '{"lab": "http://me:canary@proxy.test"}',
+    "GEMPROXY_SECRET_KEY": "canary-of-the-vault",
+    "GEMPROXY_ACCESS_KEYS": '{"ann": "ann-canary-5f2c9a7e31d8"}',
+    "PASSWORD": "shared-canary-84b60c1d",
+}
+
+
+def test_check_shows_keys_by_their_fingerprints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+
+    assert main(["check"]) == 0
+
+    captured = capsys.readouterr()
+    shown = {line.split()[0]: line for line in captured.out.splitlines()}
+    assert "canary" not in (captured.out + captured.err).lower()
+    assert fingerprint("canary-two") in shown["pool.keys"]
+    assert shown["pool.keys"].endswith(" environment GEMINI_API_KEYS")
+    assert f"lab: {fingerprint('canary-three')}" in shown["pool.projects"]
+    assert "lab: http://***@proxy.test" in shown["pool.proxies"]
+    assert "ann: ***" in shown["access.keys"]
+    assert shown["access.password"].split()[1:] == ["***", "environment", "PASSWORD"]
+    assert "***" in shown["server.secret_key"]
+
+
+@pytest.mark.parametrize("name", [*KEYS, "API_KEYS", "GEMINI_API_KEY", "GOOGLE_API_KEY"])
+@pytest.mark.parametrize("value", ["sp ace canary", '["canary', '{"a": "canary', "gp-canary\x01"])
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_a_wrong_key_is_not_shown(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    name: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv(name, value)
+    if name == "GEMPROXY_SECRET_KEY" and "\x01" not in value:
+        return  # any line of text is one
+
+    assert main([command]) == 2
+
+    captured = capsys.readouterr()
+    assert name in captured.err
+    assert "canary" not in captured.out + captured.err
+
+
+def test_check_reads_the_projects_in_the_data_directory(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "pool.sqlite").write_text("no database")
+
+    assert main(["check"]) == 2
+
+    assert "gemproxy: server.data_dir: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ have any shape, but it is visible ASCII without blanks, because it is sent in a 
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 _NAME = re.compile(r"[^\W_][\w .@-]{0,63}")
 _VISIBLE = re.compile(r"[!-~]+")
+_MOST_SHOWN = 12
 _LONGEST_NAME_OF_A_MODEL = 200
 
 
@@ -192,12 +193,18 @@ def _secret_text(value: object) -> str:
     raise ValueError("is not one line of text")
 
 
+def some(names: Sequence[str], separator: str = ", ") -> str:
+    """Return names for people, and the number of the others if there are very many."""
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return separator.join(names[:_MOST_SHOWN]) + more
+
+
 def _show_keys(keys: Iterable[Key]) -> str:
-    return ", ".join(key.name for key in keys)
+    return some([key.name for key in keys])
 
 
 def _show_projects(projects: Mapping[str, Iterable[Key]]) -> str:
-    return "; ".join(f"{name}: {_show_keys(keys)}" for name, keys in projects.items())
+    return some([f"{name}: {_show_keys(keys)}" for name, keys in projects.items()], "; ")
 
 
 def _show_weights(weights: Mapping[str, float]) -> str:

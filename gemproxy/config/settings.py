@@ -339,7 +339,8 @@ class Settings:
 
 Stored = Callable[[str, str], Collection[str]]
 """Returns the names of the projects whose keys are in a data directory, given its path and the
-``secret_key``; raises ValueError, with a sentence, if that cannot be known."""
+``secret_key``; raises ValueError, with a sentence, if that cannot be known, and perhaps with the
+path of the ``setting`` that is to blame."""
 
 
 def _nothing_stored(_data_dir: str, _secret_key: str) -> Collection[str]:
@@ -493,7 +494,8 @@ class _Loading:
         try:
             return stored(*(self.values[path] for path in paths))
         except ValueError as error:
-            self.problems.append(problem(paths[0], str(error), self.origins[paths[0]]))
+            path = getattr(error, "setting", paths[0])
+            self.problems.append(problem(path, str(error), self.origins[path]))
             return ()
 
 

@@ -5,7 +5,8 @@ them, and adds the request's id. A queue in memory passes the record to the writ
 formats and writes it. So a slow disk or terminal never stops a stream, and no formatter sees a
 secret.
 
-A secret is recognised by its form or by its name, even if it is percent-encoded several times.
+A secret is recognised by its form or by its name, even if it is percent-encoded several times. The
+access keys of the settings have any form, so ``masking`` is given them.
 
 The writer thread batches: it collects records for 20 ms and writes them at once. A thread that
 wakes for every line would take the interpreter from the event loop thousands of times a second.
@@ -21,8 +22,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from queue import SimpleQueue
 from typing import Any, TextIO
@@ -57,18 +58,23 @@ _SECRETS = [
     for pattern in (
         # Google's own prefixes: API keys, authorisation keys, OAuth access tokens.
         r"(AIza|(?<![A-Za-z0-9])(?:AQ|ya29)\.)[\w.-]{8,}",
+        # Our own prefix of access keys.
+        r"((?<![A-Za-z0-9])gp-)[\w.-]{8,}",
         # The name of a Live ephemeral token is the token itself.
         rf"(?i)(\bauth_?tokens/){_VALUE}",
         rf"(?i)(\b(?:api_?key|key|(?:access_|auth_|id_|oauth_|refresh_)?token)=){_VALUE}",
         rf"(?i)(\bbearer\s+){_VALUE}",
         # A header in any notation: HTTP, JSON, the repr of a pair or of a dict.
-        rf"(?i)((?:x-goog-api-key|authorization){_COLON}(?:(?:basic|bearer)\s+)?){_VALUE}",
+        rf"(?i)((?:(?:x-)?(?:goog-)?api-key|authorization){_COLON}(?:(?:basic|bearer|token)\s+)?){_VALUE}",
         r"(://)[^\s/\"']+(?=@)",
         r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]+",
     )
 ]
-_SIGNS = ("key", "token", "bearer", "authorization", "://", "aiza", "aq.", "ya29.", "%")
+_SIGNS = ("key", "token", "bearer", "authorization", "://", "aiza", "aq.", "ya29.", "gp-", "%")
 """Every secret contains one of these; most texts contain none."""
+
+_known: tuple[str, ...] = ()
+"""Secrets that are masked wherever they are, the longest first."""
 
 _ENCODED = re.compile(r"(?<!\S)[^\s%]*%\S*")
 """A word that may be percent-encoded; matched only at the beginning of a word."""
@@ -119,6 +125,8 @@ def redact(text: str) -> str:
 
 
 def _masked(text: str) -> str:
+    for secret in _known:
+        text = text.replace(secret, MASK)
     for pattern in _SECRETS:
         text = pattern.sub(rf"\1{MASK}", text)
     return text
@@ -158,8 +166,11 @@ def unsaid(error: BaseException) -> Unsaid:
 
 def _looks_secret(text: str) -> bool:
     lower = text.lower()
-    for sign in _SIGNS:  # noqa: SIM110 (any() takes three times as long)
+    for sign in _SIGNS:
         if sign in lower:
+            return True
+    for secret in _known:  # noqa: SIM110 (any() takes three times as long)
+        if secret in text:
             return True
     return False
 
@@ -433,6 +444,18 @@ def _writers(style: str, file: str, lines: _Lines) -> list[logging.Handler]:
     for writer in writers:
         writer.setFormatter(_formatter(style))
     return writers
+
+
+@contextmanager
+def masking(secrets: Iterable[str]) -> Iterator[None]:
+    """Mask ``secrets`` in every record that is logged while this is entered."""
+    global _known  # noqa: PLW0603 (the log is one of the whole process)
+    before = _known
+    _known = tuple(sorted(filter(None, secrets), key=len, reverse=True))
+    try:
+        yield
+    finally:
+        _known = before
 
 
 def configure(

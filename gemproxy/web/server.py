@@ -38,19 +38,24 @@ from multiprocessing.context import SpawnProcess
 from aiohttp import web
 
 from gemproxy import __version__
+from gemproxy.config.operators import operators_keys
 from gemproxy.config.settings import Settings
+from gemproxy.config.starting import access_keys
 from gemproxy.config.tls import TlsError, server_context
+from gemproxy.exchange.credential import is_api_key
 from gemproxy.observe import logs
 from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.sessions import new_key
-from gemproxy.routes.parts import IN_FLIGHT
+from gemproxy.routes.parts import DOOR, IN_FLIGHT
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.app import create_app
 from gemproxy.web.checks import parses_in_c
+from gemproxy.web.greeting import greeting
 from gemproxy.web.pooling import prepare
 
 _COLLECT_AFTER = 10_000  # new containers
 _AFTER_DRAIN_SECONDS = 1.0
+_MOST_SECRETS = 256
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _TERMINAL = "/dev/tty"
 _NO_RELOAD = "SIGHUP changes nothing: the settings and the files of TLS are read at the start only"
@@ -95,9 +100,17 @@ def _logging(settings: Settings) -> Iterator[None]:
         debug_mode=logging.debug_mode,
     )
     try:
-        yield
+        with logs.masking(_secrets(settings)):
+            yield
     finally:
         undo()
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """Return the keys that the log does not know by their form, if they are not too many."""
+    given = access_keys(settings.access.keys, settings.access.password).values()
+    pool = (key.secret for key in operators_keys(settings) if not is_api_key(key.secret))
+    return [*given, *pool][:_MOST_SECRETS]
 
 
 def _run(settings: Settings, *, announce: bool, upload_key: bytes | None = None) -> int:
@@ -154,13 +167,21 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
     gc.set_threshold(_COLLECT_AFTER, 5, 10)
     signals = _signals(supervised=server.workers > 1)
     if announce:
-        sys.stdout.write(f"gemproxy {__version__} listens on {site.name}\n")
+        sys.stdout.write(
+            f"gemproxy {__version__} ({_words(app, settings)}) listens on {site.name}\n"
+        )
         sys.stdout.flush()
     await signals.get()
     await site.stop()
     await _drain(app[IN_FLIGHT], server.drain_timeout, signals)
     await runner.cleanup()
     return 0
+
+
+def _words(app: web.Application, settings: Settings) -> str:
+    """Return who brings the Gemini key, and where the pool's keys were found."""
+    door = app[DOOR]
+    return greeting(door.mode, operators_keys(settings), open_to_all=door.open)
 
 
 def _said(error: OSError | TlsError) -> str:

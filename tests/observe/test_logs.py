@@ -20,6 +20,7 @@ from gemproxy.observe import logs
 from gemproxy.observe.logs import (
     Handover,
     configure,
+    masking,
     new_request_id,
     redact,
     request_id_var,
@@ -344,6 +345,11 @@ SECRETS = [
     "GET /v1beta/models?oauth_token=test-key-1 refused",
     "GET /ws?token=test-key-1 refused",
     "GET /%62earer%20test-key-1 refused",
+    "Authorization: Token test-key-1",
+    "x-api-key: test-key-1",
+    "{'Api-Key': 'test-key-1'}",
+    "gp-7Kq2test-key-1Lp8 was refused",
+    "GET /v1beta/models/%67p-7Kq2test-key-1:generateContent refused",
 ]
 FRAGMENTS = ("test-key", "SyTest", "RN6J", "a0Test", "dGVzd", "user", "no_one")
 
@@ -368,6 +374,7 @@ def test_a_secret_is_masked_and_the_rest_is_kept(text: str) -> None:
         "sort_key=name monkey=1",
         "see https://ai.google.dev/api and mail@example.test",
         "FAQ.md",
+        "gp-3 and bigp-1234567890",
         "GET /v1beta/models/gemini%2Dpro:countTokens?pageToken=x%20y",
         "GET /v1beta/corpora/100%25-caf%C3%A9%ff 200",
     ],
@@ -520,3 +527,16 @@ def test_configurations_nest() -> None:
 
     assert len(outer.getvalue().splitlines()) == 2
     assert len(inner.getvalue().splitlines()) == 1
+
+
+def test_known_secrets_of_any_form_are_masked_while_they_are_known() -> None:
+    def log() -> None:
+        extra = {"path": "/v1/b0bs%2Dkey-longer/x", "model": "b0bs-key", "n": ["b0bs-key"]}
+        LOGGER.warning("%s and b0bs-key-longer", "b0bs-key", extra=extra)
+
+    with masking(["b0bs-key", "", "b0bs-key-longer"]):
+        masked = written(log)
+
+    assert "b0bs" not in masked
+    assert "longer" not in masked
+    assert "b0bs-key" in written(log)

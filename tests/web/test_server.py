@@ -18,6 +18,7 @@ import attrs
 import pytest
 from yarl import URL
 
+from gemproxy.pool.key import fingerprint
 from gemproxy.relay.parting import NEVER
 from tests.certificates import make
 from tests.live_upstream import LIVE, live_upstream, silent
@@ -434,3 +435,26 @@ async def test_workers_that_cannot_listen_are_a_failure(tmp_path: Path) -> None:
         async with started(tmp_path, port, workers=2) as proxy:
             assert await proxy.exit_status() == 1
             assert "gemproxy cannot listen: " in await proxy.errors()
+
+
+async def test_the_command_says_where_each_key_of_the_pool_was_found(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PASSWORD=gp-7Kq2mXv9TzRw4Lp8\nGEMINI_API_KEY=canary-of-dotenv")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gemproxy", "--port", "0"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "GEMINI_API_KEYS": "canary-1,canary-2"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        line = (await process.stdout.readline()).decode()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        _, errors = await process.communicate()
+
+    one, two, three = map(fingerprint, ("canary-1", "canary-2", "canary-of-dotenv"))
+    places = f"{one}, {two} from environment GEMINI_API_KEYS; {three} from .env GEMINI_API_KEY"
+    assert f"(pool: 3 keys of 3 projects: {places}) listens on http://127.0.0.1:" in line
+    assert "canary" not in line + errors.decode()
