@@ -6,9 +6,14 @@ key of the pool. Keys are named by their fingerprints.
 
 from collections.abc import Collection, Sequence
 
+from aiohttp import web
+
 from gemproxy.access.door import Mode
 from gemproxy.config.keyring import some
 from gemproxy.pool.key import Key
+
+KEYS: web.AppKey[Sequence[Key]] = web.AppKey("keys")
+"""The keys with which the pool of an application began, if it has one."""
 
 
 def greeting(mode: Mode, keys: Sequence[Key], *, open_to_all: bool = False) -> str:

@@ -29,6 +29,7 @@ from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.upstream import Upstream
 from gemproxy.routes.parts import POOLED, UPLOADS, Pooled
 from gemproxy.store.store import Store, stored_projects
+from gemproxy.web.greeting import KEYS
 
 
 def needs_pool(settings: Settings) -> bool:
@@ -66,6 +67,7 @@ async def open_pool(
         errands = Errands(upstream, base, pool, keeper.save)
         unowned = _allows_unowned(settings)
         binding = Binding(Registry(store.owners), errands, unowned, _hosts(settings, base))
+        app[KEYS] = [key for project in pool.projects for key in project.keys]
         app[UPLOADS] = UploadSessions(key=_subkey(store, "uploads"))
         app[POOLED] = Pooled(binding, PageTokens(_subkey(store, "pages")))
         repair = settings.repair

@@ -50,7 +50,7 @@ from gemproxy.routes.parts import DOOR, IN_FLIGHT
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.app import create_app
 from gemproxy.web.checks import parses_in_c
-from gemproxy.web.greeting import greeting
+from gemproxy.web.greeting import KEYS, greeting
 from gemproxy.web.pooling import prepare
 
 _COLLECT_AFTER = 10_000  # new containers
@@ -181,7 +181,8 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
 def _words(app: web.Application, settings: Settings) -> str:
     """Return who brings the Gemini key, and where the pool's keys were found."""
     door = app[DOOR]
-    return greeting(door.mode, operators_keys(settings), open_to_all=door.open)
+    keys = app.get(KEYS) or operators_keys(settings)
+    return greeting(door.mode, keys, open_to_all=door.open)
 
 
 def _said(error: OSError | TlsError) -> str:
