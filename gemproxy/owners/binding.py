@@ -35,6 +35,8 @@ from gemproxy.exchange.credential import ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.names import well_formed
 from gemproxy.owners.naming import (
+    HANDLES,
+    TOKENS,
     Names,
     check_form,
     names_in_body,
@@ -57,6 +59,8 @@ _OTHER_WAYS = re.compile(r"/(?:\$|google\.[\w.]+/)|^/*(?:v\d\w*/)?batch(?:/v\d\w
 _OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 _VERSIONED = re.compile(r"(?P<base>.*?)(?:/upload)?/(?P<version>v\d\w*)/")
 _LARGE = 1 << 20
+_OPAQUE = {TOKENS: "such continuationToken", HANDLES: "such session handle"}
+"""Our collections, whose names say nothing to a client."""
 _MOST_UNKNOWN = 16
 """Unknown names in one request."""
 
@@ -316,4 +320,5 @@ def _refuse_two(bound: Mapping[str, str]) -> None:
 
 
 def _not_owned(name: str) -> NotOwned:
-    return NotOwned(f"There is no {name} that this access key may use.")
+    what = _OPAQUE.get(name.partition("/")[0], name)
+    return NotOwned(f"There is no {what} that this access key may use.")

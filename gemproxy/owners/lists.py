@@ -263,6 +263,16 @@ class Page:
         """The upstream's page that is wanted next; None when the page is complete."""
         return None if self.whole else self.at
 
+    def ahead(self, count: int) -> list[Place]:
+        """Return pages that are probably wanted next: the first ones of the next projects.
+
+        None before the first page has been taken, because that one may suffice.
+        """
+        at = self.asks
+        if at is None or not self._questions or at != Place(at.project):
+            return []
+        return [Place(name) for name in self.projects if name > at.project][:count]
+
     def names(self, document: Json) -> list[str]:
         """Return the names of the entries in an answer, as their owners are recorded."""
         return [self.question.listing.name_of(entry) for entry in self._fresh(document)]

@@ -1,8 +1,9 @@
 """Lists under an access key: what it owns, merged over the projects of the pool.
 
 ``owners.lists`` says which GETs are lists and makes the pages; here the upstream's pages are
-fetched, one project after the other. Projects where the caller has nothing are not asked, unless
-the operator lets everybody see what belongs to nobody (``pool.unowned``).
+fetched, one project after the other: the first one alone, because it often suffices, and the next
+ones some ahead. Projects where the caller has nothing are not asked, unless the operator lets
+everybody see what belongs to nobody (``pool.unowned``).
 
 A list is whole or an error. A project that does not answer has its part of the list, so the error
 names it, and the client asks again. There is one exception: a project whose keys are all sick and
@@ -13,8 +14,9 @@ A collection whose names the proxy does not record is not listed under an access
 say which entries belong to whom.
 """
 
+import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import attrs
@@ -55,6 +57,8 @@ from gemproxy.routes.refusing import beginning
 Json = dict[str, Any]
 
 _ERRORS = 400
+_AHEAD = 7
+"""Projects that are asked at once, besides the one that is wanted."""
 _LARGEST_PAGE = 32 << 20
 _MASK = "X-Goog-FieldMask"
 _CONDITIONS = ("If-Match", "If-Modified-Since", "If-None-Match", "If-Unmodified-Since", "Range")
@@ -91,15 +95,19 @@ async def _page(request: web.Request, fetch: "_Fetch", question: Question) -> Pa
     known = {owner.project for owner in made}
     projects = binding.projects.order(access) if binding.allows_unowned else known
     page = Page(question, projects, await _place(request, question))
-    while (place := page.asks) is not None:
-        try:
-            document = await fetch.page(place, question.query(place))
-        except NoKey:
-            if place.project in known:
-                raise
-            _log.warning("a list leaves out project %s: all its keys are sick", place.project)
-            document = {}
-        page.take(document, await _visible(request, page.names(document), place.project))
+    ahead = _Ahead(fetch, question)
+    try:
+        while (place := page.asks) is not None:
+            try:
+                document = await ahead.page(place, page.ahead(_AHEAD))
+            except NoKey:
+                if place.project in known:
+                    raise
+                _log.warning("a list leaves out project %s: all its keys are sick", place.project)
+                document = {}
+            page.take(document, await _visible(request, page.names(document), place.project))
+    finally:
+        await ahead.close()
     return page
 
 
@@ -118,9 +126,15 @@ async def _place(request: web.Request, question: Question) -> Place:
 
 
 async def _visible(request: web.Request, names: list[str], project: str) -> Collection[str]:
-    """Return those of the names in a project that the caller may see."""
+    """Return those of the names in a project that the caller may see.
+
+    Those that nobody has on record are noted for their project, so that they can be deleted.
+    """
     binding, access = request.app[POOLED].binding, request[EXCHANGE].account.access
     owners = await binding.registry.find(names)
+    unknown = [name for name in names if name not in owners]
+    if unknown and binding.allows_unowned:
+        await binding.registry.record(dict.fromkeys(unknown), project, "")
     nobodys = Owner("", project, "", 0)
     known = {name: owners.get(name, nobodys) for name in names}
     return {
@@ -128,6 +142,29 @@ async def _visible(request: web.Request, names: list[str], project: str) -> Coll
         for name, owner in known.items()
         if owner.project == project and _may_see(binding, owner, access)
     }
+
+
+@attrs.define(eq=False)
+class _Ahead:
+    """Fetches pages, some of them before they are wanted."""
+
+    _fetch: "_Fetch"
+    _question: Question
+    _tasks: dict[Place, asyncio.Task[Json]] = attrs.field(factory=dict)
+
+    async def page(self, place: Place, ahead: Sequence[Place]) -> Json:
+        """Return the page at ``place``; begin to fetch those that come ``ahead``."""
+        for one in (place, *ahead):
+            if one not in self._tasks:
+                fetching = self._fetch.page(one, self._question.query(one))
+                self._tasks[one] = asyncio.create_task(fetching)
+        return await self._tasks.pop(place)
+
+    async def close(self) -> None:
+        """Give up what is not wanted."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
 
 def _may_see(binding: Binding, owner: Owner, access: str) -> bool:

@@ -282,3 +282,15 @@ def test_the_newer_lists_have_their_own_spelling() -> None:
     page.take({"agents": [{"id": "a"}, {"id": "b"}]}, {"agents/a", "agents/b"})
 
     assert page.answer(TOKENS, "ann").keys() == {"agents", "next_page_token"}
+
+
+def test_the_next_projects_may_be_asked_ahead_once_the_first_did_not_suffice() -> None:
+    page = Page(Question.of(FILES, "pageSize=1"), ["P", "Q", "R", "S"], Place())
+    assert page.ahead(2) == []
+    page.take({"files": [], "nextPageToken": "t"}, set())
+    assert page.ahead(2) == []
+    page.take({"files": []}, set())
+    assert page.ahead(2) == [Place("R"), Place("S")]
+    assert page.ahead(1) == [Place("R")]
+    page.take({"files": [{"name": "files/a"}, {"name": "files/b"}]}, {"files/a", "files/b"})
+    assert (page.asks, page.ahead(2)) == (None, [])

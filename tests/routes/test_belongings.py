@@ -7,7 +7,7 @@ lists, and has no way to those of the other.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +15,8 @@ import aiohttp
 import attrs
 import pytest
 
-from gemproxy.chaos.projects import parse_project
+from gemproxy.chaos.faults import Fault, Kind, byte
+from gemproxy.chaos.projects import Project, parse_project
 from gemproxy.chaos.refusals import INVALID
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
@@ -23,7 +24,7 @@ from gemproxy.chaos.server import ChaosServer
 from tests.live_upstream import LIVE
 from tests.replies import json_reply, reply, replying
 from tests.running import PATIENCE, Proxy, running
-from tests.wire import Answer
+from tests.wire import Answer, connect
 
 Json = dict[str, Any]
 
@@ -94,10 +95,14 @@ class World:
 POOLED: Json = {"pool": {"projects": PROJECTS}, "access": {"keys": KEYS}}
 
 
+def specs(projects: Mapping[str, Sequence[str]]) -> list[Project]:
+    """Return projects as the fake Gemini takes them."""
+    return [parse_project(f"{name}={','.join(keys)}") for name, keys in projects.items()]
+
+
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    projects = [parse_project(f"{name}={','.join(keys)}") for name, keys in PROJECTS.items()]
-    google = ChaosServer(Script(BUILT_IN["story"]), projects=projects)
+    google = ChaosServer(Script(BUILT_IN["story"]), projects=specs(PROJECTS))
     async with google, running(google, **POOLED) as proxy:
         yield World(google, proxy)
     assert google.violations == []
@@ -220,6 +225,66 @@ async def test_an_interaction_is_read_and_continued_where_it_was_made(
     assert (await world.ask("cid", "DELETE", path)).status == 200
 
 
+@pytest.mark.parametrize("who", KEYS)
+async def test_an_interaction_that_breaks_is_read_on_in_its_own_project(who: str) -> None:
+    """The projects of other keys would answer 403, and the stream could not be completed."""
+    faults = [Fault(Kind.FIN, at=byte(1200)), Fault(Kind.RST, at=byte(900))]
+    google = ChaosServer(Script(BUILT_IN["story"], faults), projects=specs(PROJECTS))
+    asked = {"model": "gemini-test", "input": "Hello", "stream": True}
+    async with google, running(google, **POOLED) as proxy:
+        answer = await ask(proxy, who, "POST", "/v1beta/interactions", asked)
+
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+    assert b'"error"' not in answer.body
+    assert [arrival.method for arrival in google.cloud.log] == ["POST", "GET", "GET"]
+    assert len({arrival.project for arrival in google.cloud.log}) == 1
+
+
+async def test_a_list_has_the_files_of_a_project_with_one_sick_key(world: World) -> None:
+    made = {who: await world.upload(who) for who in KEYS}
+    in_lab = world.google.of("lab").files.files
+    for key in ("AIza-lab-1", "AIza-home", "AIza-club"):
+        world.google.cloud.refuse(key, INVALID)
+
+    for who, name in made.items():
+        answer = await world.ask(who, "GET", "/v1beta/files")
+        if name.removeprefix("files/") in in_lab:
+            assert json.loads(answer.body)["files"][0]["name"] == name
+        else:
+            assert (answer.status, answer.error["status"]) == (503, "UNAVAILABLE")
+            assert "lacks the part of project" in answer.error["message"]
+    world.google.cloud.heal()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1beta/files/",
+        "//v1beta/files",
+        "/v1beta//files",
+        "/v1beta/%66iles",
+        "/v1/files?pageSize=1&pageSize=50",
+        "/v1beta/files?fields=files(uri)",
+        "/v1beta/files?fields=files%2Furi&$fields=*",
+        "/v1beta/files?alt=media",
+        "/v1beta/files?alt=proto",
+        "/v1beta/files?access_token=x",
+        "/v1beta/files?page_token=1",
+        "/v1beta/files?pageToken=0",
+        "/v1beta/openai/files",
+        "/v1beta/./files",
+    ],
+)
+async def test_no_spelling_of_a_list_shows_what_is_anothers(world: World, target: str) -> None:
+    names = [await world.upload("ann") for _ in range(2)]
+
+    answer = await world.ask("bob", "GET", target)
+    assert not any(name.encode() in answer.body for name in names)
+    override = {"X-HTTP-Method-Override": "GET"}
+    answer = await world.ask("bob", "POST", target, {}, **override)
+    assert not any(name.encode() in answer.body for name in names)
+
+
 async def test_a_video_is_fetched_from_the_project_that_generated_it() -> None:
     operation = "models/veo/operations/o1"
     video = {"uri": "https://generativelanguage.googleapis.com/v1beta/files/v1:download?alt=media"}
@@ -309,3 +374,24 @@ async def test_a_session_of_a_sick_key_begins_with_another_one(world: World) -> 
         message = await socket.receive(timeout=PATIENCE)
         assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1013)
     world.google.cloud.heal()
+
+
+async def test_what_was_made_outside_is_listed_and_deleted_under_the_only_access_key() -> None:
+    """It belongs to nobody, and so to the one who is there."""
+    projects = {f"p{number:02}": [f"AIza-{number}"] for number in range(20)}
+    access = {"keys": {"ann": KEYS["ann"]}}
+    google = ChaosServer(Script(BUILT_IN["story"]), projects=specs(projects))
+    raw = {"X-Goog-Upload-Protocol": "raw", "Content-Type": "text/plain"}
+    async with google, running(google, pool={"projects": projects}, access=access) as proxy:
+        world = World(google, proxy)
+        async with connect(google.url) as direct:
+            for number in (3, 17):
+                own = {**raw, "x-goog-api-key": f"AIza-{number}"}
+                await direct.ask("/upload/v1beta/files", b"content", own)
+        made = [await world.upload("ann") for _ in range(2)]
+        listed = await world.listed("ann", "/v1beta/files", "files", pageSize=3)
+        assert len(listed) == 4
+        assert set(made) < set(listed)
+        for name in listed:
+            assert (await world.ask("ann", "DELETE", f"/v1beta/{name}")).status == 200
+        assert await world.listed("ann", "/v1beta/files", "files") == []
