@@ -45,6 +45,19 @@ def with_proxy(key: Key, proxies: Mapping[str, str]) -> Key:
     return key if url is None else attrs.evolve(key, proxy=proxy_of_key(url))
 
 
+def with_stored(
+    keys: Iterable[Key], stored: Iterable[Key], proxies: Mapping[str, str]
+) -> tuple[Key, ...]:
+    """Return the keys of the settings, then those of the data directory that are others.
+
+    ``proxies`` are those of projects; a stored key may have its own.
+    """
+    found = {key.secret: key for key in keys}
+    for key in stored:
+        found.setdefault(key.secret, key if key.proxy else with_proxy(key, proxies))
+    return tuple(found.values())
+
+
 def mode_of(settings: "Settings", *, stored: bool) -> str:
     """Return who brings the key: passthrough, pool or both.
 

@@ -11,27 +11,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from multidict import CIMultiDict
 
 from gemproxy.core.errors import upstream_error
 from gemproxy.core.repair.blame import Fault, blame, is_of_the_location
-from gemproxy.exchange.credential import Credential
-from gemproxy.exchange.target import Target
 from gemproxy.keys.site import Site
+from gemproxy.lending.errands import CHECK, SECONDS, open_read
 from gemproxy.observe.logs import MASK, redact
 from gemproxy.pool.ailment import ailment_of
 from gemproxy.pool.key import Key
 from gemproxy.pool.quota import is_quota
 from gemproxy.pool.sickness import Sicknesses
 from gemproxy.pool.state import Change, Sickness, Why
-from gemproxy.relay.redirects import Hop
 from gemproxy.relay.upstream import AttemptFailed, Upstream, open_upstream
-from gemproxy.relay.wants import STREAM
 
 AT_ONCE = 8
 """Keys that are checked at the same time."""
 
-_PATIENCE_SECONDS = 30.0
 _MOST_BYTES = 1 << 20
 _MOST_WORDS = 200
 _ERRORS = 400
@@ -87,18 +82,17 @@ def changes_of(findings: Sequence[Finding], known: Iterable[Change], now: float)
 
 
 async def _ask(upstream: Upstream, site: Site, key: Key) -> Finding:
-    target = Target("/v1beta/models", "pageSize=1")
-    credential = Credential.api_key(key.secret)
-    headers = CIMultiDict({credential.header: credential.value})
     try:
-        hop = Hop(target.on(site.base), headers, key.proxy)
-        reply = await upstream.open("GET", hop, b"", _PATIENCE_SECONDS, STREAM)
-        try:
-            body = await reply.read_error(_MOST_BYTES)
-        finally:
-            reply.close()
+        async with asyncio.timeout(SECONDS):
+            reply = await open_read(upstream, site.base, key, CHECK)
+            try:
+                body = await reply.read_error(_MOST_BYTES)
+            finally:
+                reply.close()
     except AttemptFailed as failure:
         return Finding(key, well=None, words=f"no answer: {_without(key, failure.detail)}")
+    except TimeoutError:
+        return Finding(key, well=None, words=f"no answer in {SECONDS:g} seconds")
     return judged(key, reply.status, body)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 from yarl import URL
 
-from gemproxy.config.operators import with_proxy
+from gemproxy.config.operators import with_stored
 from gemproxy.pool.key import Key
 from gemproxy.pool.state import Change
 from gemproxy.store import learnt
@@ -56,18 +56,15 @@ class Holdings:
     @classmethod
     def of(cls, site: Site) -> "Holdings":
         """Read them; a key that the settings have counts with what they say. Raises Unusable."""
-        keys = {key.secret: key for key in site.keys}
+        keys = site.keys
         changes: list[Change] = []
         elsewhere: dict[str, float] = {}
         if site.has_store:
             with site.store() as store:
                 changes = store.pool.load()
                 elsewhere = store.database.read(learnt.refused_locations).result()
-                stored = store.pool.keys()
-                for key in stored:
-                    way = key if key.proxy else with_proxy(key, site.proxies)
-                    keys.setdefault(key.secret, way)
-        return cls(tuple(keys.values()), tuple(changes), elsewhere)
+                keys = with_stored(site.keys, store.pool.keys(), site.proxies)
+        return cls(keys, tuple(changes), elsewhere)
 
     def named(self, name: str) -> tuple[Key, ...]:
         """Return the keys that an ID means: of a project, or the one with the fingerprint."""

@@ -20,17 +20,31 @@ from gemproxy.pool.key import Key
 from gemproxy.pool.pool import Outcome, Pick, Pool, Wish
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.redirects import Hop
-from gemproxy.relay.upstream import AttemptFailed, Upstream
+from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream
 from gemproxy.relay.wants import DOCUMENT
 
 CHECK = "/v1beta/models?pageSize=1"
 """The target that shows whether a key is well."""
 
+SECONDS = 20.0
+"""Seconds that a read may take."""
+
 _ERRORS = 400
-_SECONDS = 20.0
 _MOST = 1 << 16
 _PAUSE_SECONDS = 1.0
 _DICE = random.SystemRandom()
+
+
+async def open_read(upstream: Upstream, base: URL, key: Key, target: str) -> Reply:
+    """Return the answer to a GET of ``target`` with a key; it is to be closed.
+
+    Raises AttemptFailed.
+    """
+    path, _, query = target.partition("?")
+    url = Target(path, query).on(base)
+    credential = Credential.api_key(key.secret).for_path(url.raw_path)
+    hop = Hop(url, CIMultiDict({credential.header: credential.value}), key.proxy)
+    return await upstream.open("GET", hop, None, SECONDS, DOCUMENT)
 
 
 @attrs.define(eq=False)
@@ -48,13 +62,9 @@ class Errands:
 
     async def ask(self, key: Key, target: str) -> Outcome:
         """Return the outcome of a GET of ``target`` with a key; its content is dropped."""
-        path, _, query = target.partition("?")
-        url = Target(path, query).on(self.base)
-        credential = Credential.api_key(key.secret).for_path(url.raw_path)
-        hop = Hop(url, CIMultiDict({credential.header: credential.value}), key.proxy)
         try:
-            async with asyncio.timeout(_SECONDS):
-                reply = await self.upstream.open("GET", hop, None, _SECONDS, DOCUMENT)
+            async with asyncio.timeout(SECONDS):
+                reply = await open_read(self.upstream, self.base, key, target)
                 try:
                     if reply.status >= _ERRORS:
                         await reply.read_error(_MOST)

@@ -45,6 +45,9 @@ _MOST_WAYS = 2
 """Ways out that one request tries when its location is refused."""
 
 
+_ERRORS = 400
+
+
 class Binder(Protocol):
     """Knows the owners of names (``owners.binding``)."""
 
@@ -134,6 +137,13 @@ class PoolLease:
         self.source.pool.over(self.pick, outcome, self.source.clock())
         if self.trip.hear(self.pick, entry):
             self.source.learnt()
+        self._locate(entry)
+
+    def _locate(self, entry: Entry) -> None:
+        """Have it noted whether the key's location is refused."""
+        refused = is_of_the_location(entry.error)
+        if refused or (entry.status is not None and entry.status < _ERRORS):
+            self.source.located(self.pick.key.name, self.source.clock(), refused)
 
 
 @attrs.define(eq=False)
@@ -141,7 +151,8 @@ class PoolSource:
     """Lends the keys of ``pool`` for the upstream at ``base``.
 
     ``longest_wait`` counts the seconds for which a request may wait once, ``most`` bounds the
-    refusals of keys that one request may meet. ``learnt`` is called when a key was at fault.
+    refusals of keys that one request may meet. ``learnt`` is called when a key was at fault;
+    ``located`` with a key, the time, and whether Google refuses the location that it is used from.
     ``clock`` returns the seconds of the Unix clock.
     """
 
@@ -153,6 +164,7 @@ class PoolSource:
     learnt: Callable[[], object] = bool
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    located: Callable[[str, float, bool], object] = attrs.field(default=lambda *_: None)
     _own: ClientsOwn = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:

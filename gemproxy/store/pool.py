@@ -89,7 +89,7 @@ class PoolStore:
         if delay is not None:
             self._behind.flush_in(delay)
 
-    def located(self, key: str, now: float, *, refused: bool) -> None:
+    def located(self, key: str, now: float, refused: bool) -> None:  # noqa: FBT001 (a callback)
         """Note whether Google refuses the location from which the requests of a key come."""
         if refused != (key in self._refused):
             (self._refused.add if refused else self._refused.discard)(key)

@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 from yarl import URL
 
-from gemproxy.config.operators import mode_of, operators_keys, with_proxy
+from gemproxy.config.operators import mode_of, operators_keys, with_stored
 from gemproxy.config.settings import Settings
 from gemproxy.config.starting import access_keys
 from gemproxy.lending.errands import Errands
@@ -78,6 +78,7 @@ async def open_pool(
             repair.retry_after_limit_seconds if repair.enabled else 0.0,
             max(repair.max_resumes, 1),
             keeper.save,
+            located=store.pool.located,
         )
         async with _running(keeper, errands):
             yield source
@@ -114,9 +115,8 @@ def _pool(settings: Settings, store: Store) -> Pool:
 
 def _projects(settings: Settings, stored: Iterable[Key]) -> list[Project]:
     """Return the projects of the keys in the settings and of those in the data directory."""
-    proxies = settings.pool.proxies
-    kept = (key if key.proxy is not None else with_proxy(key, proxies) for key in stored)
-    return projects_of((*operators_keys(settings), *kept), settings.pool.weights)
+    keys = with_stored(operators_keys(settings), stored, settings.pool.proxies)
+    return projects_of(keys, settings.pool.weights)
 
 
 def _allows_unowned(settings: Settings) -> bool:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
-from gemproxy.config.operators import mode_of, operators_keys, with_proxy
+from gemproxy.config.operators import mode_of, operators_keys, with_proxy, with_stored
 from gemproxy.config.settings import Access, Pool, Settings, SettingsError
-from gemproxy.pool.key import fingerprint
+from gemproxy.pool.key import Key, fingerprint
 
 STRONG = "gp-7Kq2mXv9TzRw4Lp8"
 K1, K2, K3, K4 = "AIzaSy-one", "AQ.two", "three-of-another-shape", "AIzaSy-four"
@@ -163,3 +164,14 @@ def test_no_key_is_in_the_repr_of_the_settings() -> None:
 
     for secret in (K1, K2, STRONG, "canary"):
         assert secret not in shown
+
+
+def test_a_stored_key_counts_unless_the_settings_have_it() -> None:
+    ours, own = Key(K1, "home", "a flag"), URL("http://own.test:1")
+    stored = [Key(K1, "lab", "store"), Key(K2, "lab", "store"), Key(K3, "lab", "store", own)]
+
+    first, second, third = with_stored([ours], stored, {"lab": "http://of-lab.test:1"})
+
+    assert first is ours
+    assert (second.secret, second.proxy) == (K2, URL("http://of-lab.test:1"))
+    assert third.proxy == own

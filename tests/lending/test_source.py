@@ -15,7 +15,7 @@ from gemproxy.exchange.account import Account, Entry
 from gemproxy.exchange.deadline import HEADER
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.lending.source import PoolLease, PoolSource
-from gemproxy.pool.key import Key, Limits, Project
+from gemproxy.pool.key import Key, Limits, Project, fingerprint
 from gemproxy.pool.pool import Pool
 
 BASE = URL("https://upstream.test")
@@ -355,6 +355,19 @@ async def test_a_refused_location_makes_no_key_sick() -> None:
 
     assert (caught.value.status, at.learnt) == (400, 0)
     assert all(standing.why is None for standing in at.pool.standing(NOW))
+
+
+async def test_a_refused_location_is_noted_until_the_key_serves() -> None:
+    scene = Scene(pool("a"))
+    noted: list[tuple[str, float, bool]] = []
+    scene.source.located = lambda *said: noted.append(said)
+
+    for status, error in ((400, ABROAD), (500, None), (200, None)):
+        exchange = asking()
+        scene.end(exchange, await scene.lease(exchange), status, error)
+
+    name = fingerprint("a")
+    assert noted == [(name, NOW, True), (name, NOW, False)]
 
 
 async def test_the_pool_learns_what_a_prompt_cost() -> None:

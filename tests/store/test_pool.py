@@ -88,15 +88,15 @@ async def test_a_cause_that_only_a_later_version_knows_is_left_alone(opened: Ope
 
 async def test_a_location_that_is_refused_is_noted_until_it_is_not(opened: OpenStore) -> None:
     store = opened()
-    store.pool.located("0badcafe", NOW, refused=True)
-    store.pool.located("0badcafe", NOW + 1, refused=True)
-    store.pool.located("0badf00d", NOW, refused=False)
+    store.pool.located("0badcafe", NOW, True)
+    store.pool.located("0badcafe", NOW + 1, True)
+    store.pool.located("0badf00d", NOW, False)
     await store.pool._behind.flush()
     other = opened()
     other.pool.load()
     assert other.database.read(learnt.refused_locations).result() == {"0badcafe": NOW}
 
-    other.pool.located("0badcafe", NOW + 2, refused=False)
+    other.pool.located("0badcafe", NOW + 2, False)
     await other.pool._behind.flush()
 
     assert store.database.read(learnt.refused_locations).result() == {}
