@@ -51,7 +51,8 @@ class Behind(Generic[K, V]):
     _waiting: dict[K, V] = attrs.field(factory=dict)
     _written: dict[K, V] = attrs.field(factory=dict)
     _next: asyncio.Task[None] | None = None
-    _timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.Handle | None = None
+    _due: float = 0.0
 
     def take(self, key: K, value: V) -> None:
         """Let a value wait; it is written by the next ``flush``."""
@@ -71,11 +72,13 @@ class Behind(Generic[K, V]):
     def flush_in(self, seconds: float) -> None:
         """Flush after a time, or earlier if that is planned."""
         loop = asyncio.get_running_loop()
-        if self._timer is None:
-            self._timer = loop.call_later(seconds, self._start)
-        elif self._timer.when() > loop.time() + seconds and not self._database.writing.failing:
+        due = loop.time() + seconds
+        if self._timer is not None:
+            if self._due <= due or self._database.writing.failing:
+                return
             self._timer.cancel()
-            self._timer = loop.call_later(seconds, self._start)
+        self._due = due  # uvloop's handle of a call without delay does not know its time
+        self._timer = loop.call_later(seconds, self._start)
 
     async def flush(self) -> None:
         """Write what waits; returns when it is written or has failed. Cannot be cancelled half."""

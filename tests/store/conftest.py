@@ -1,4 +1,4 @@
-"""A store in a directory of its own, which is closed with the test."""
+"""A store in a directory of its own, which is closed with the test; on both event loops."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from gemproxy.store.store import Store
+from tests.loops import pytest_asyncio_loop_factories
+
+__all__ = ["OpenStore", "opened", "pytest_asyncio_loop_factories"]
 
 OpenStore = Callable[..., Store]
 

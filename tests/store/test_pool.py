@@ -48,6 +48,16 @@ async def test_others_hear_of_changes_once(opened: OpenStore) -> None:
     assert (await here.pool.poll()).changes == []
 
 
+async def test_several_things_may_be_learnt_in_one_turn(opened: OpenStore) -> None:
+    here, there = opened(), opened()
+    here.pool.save([REST])
+    here.pool.save([SICK])
+    here.pool.save([HOME])
+    await here.pool._behind.flush()
+
+    assert (await there.pool.poll()).changes == [REST, SICK, HOME]
+
+
 async def test_of_two_the_later_counts(opened: OpenStore) -> None:
     here, there = opened(), opened()
     ended = Rest("lab", REST.model, NOW + 1, Why.DAY, NOW + 1)
