@@ -9,6 +9,7 @@ the client's deadline. Otherwise it is refused:
     all that could serve rest        429 with the time until the first can again
     no project's tier has the model  429 without a time
     all that could serve are sick    503
+    the project it needs is gone     503
     the location is refused          400, which says whose location it is
 
 A lease always hears of a refusal that is its key's fault (``another``), also one that is bound to
@@ -253,6 +254,8 @@ class PoolSource:
         if trip.avoiding:
             return LocationRefused()
         bound = trip.wish.project is not None
+        if bound and trip.wish.project not in {project.name for project in self.pool.projects}:
+            return NoKey("The keys of the project that has what the request names are gone.")
         if nobody.until is not None:
             seconds = max(nobody.until - self.clock(), 1.0)
             return Exhausted(_rests(trip.wish, seconds), seconds)

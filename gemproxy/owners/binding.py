@@ -261,7 +261,7 @@ class Binding:
         everywhere = len(order) == len(self.projects.order(exchange.account.access))
         if project or (everywhere and None not in statuses):
             self.remembered.put(name, project, now)
-        elif None in statuses and not self.allows_unowned:
+        elif statuses[0] is None and not self.allows_unowned:
             raise Busy(f"It cannot be found out now who made {name}.")
         return project
 

@@ -293,6 +293,20 @@ async def test_a_bound_request_waits_for_its_project() -> None:
         await at.lease(exchange)
 
 
+async def test_a_request_whose_project_has_left_the_pool_hears_it() -> None:
+    at = Scene(pool("a"), Binder("gone"))
+
+    with pytest.raises(NoKey, match="gone"):
+        await at.lease(asking())
+
+
+async def test_a_piece_of_an_upload_gets_a_key_of_its_project() -> None:
+    at = Scene(pool("a", "b c"))
+    piece = asking("/upload/v1/files").at(URL("https://u.example"), None, "gone", "P2")
+
+    assert (await at.lease(piece)).project == "P2"
+
+
 async def test_what_cannot_be_bound_takes_no_key() -> None:
     at = Scene(pool("a"), Binder(refuses=NotOwned("no")))
 

@@ -147,11 +147,21 @@ async def test_what_nobody_made_is_refused_where_several_could_have() -> None:
     assert at.projects.asked[-1] == ("home", "/v1beta/files/b")
 
 
-async def test_a_look_up_without_an_answer_lets_nobody_in() -> None:
+async def test_a_home_that_cannot_be_asked_lets_nobody_in() -> None:
     at = scene(allows_unowned=False)
-    at.projects.silent.add("lab")
+    at.projects.silent.add("home")
 
     with pytest.raises(Busy):
+        await at.bind("/v1beta/files/a", method="GET")
+
+
+async def test_a_project_that_cannot_be_asked_stops_nobody_and_is_asked_again() -> None:
+    at = scene(allows_unowned=False, lab={"files/a"})
+    at.projects.silent.add("lab")
+    assert await at.bind("/v1beta/files/a", method="GET") == "home"
+
+    at.projects.silent.clear()
+    with pytest.raises(NotOwned):
         await at.bind("/v1beta/files/a", method="GET")
 
 
