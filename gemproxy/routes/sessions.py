@@ -112,7 +112,8 @@ async def serve_access_key(request: web.Request, protocol: str | None) -> web.St
             ending = first
     except asyncio.CancelledError:
         expired = request.app[IN_FLIGHT].expired
-        await over(SHUTDOWN if expired else CLIENT_LOST)
+        if not response.closed:  # else the session has closed it
+            await over(SHUTDOWN if expired else CLIENT_LOST)
         if not expired:
             raise
     else:

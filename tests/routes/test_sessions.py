@@ -333,6 +333,31 @@ async def test_a_client_that_closes_before_its_setup_costs_no_key(
     assert world.google.keys == []
 
 
+async def test_a_client_that_is_lost_is_logged_with_what_it_had(
+    world: World, access_log: AccessLog
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(f"{world.url}{LIVE}?key=ann")
+        await socket.send_str(setup())
+        await echoed(socket)
+
+    line = await access_log.line()
+    assert (line["ended"], line["ended_by"]) == ("lost", "client")
+    assert (line["frames_up"], line["frames_down"]) == (1, 1)
+
+
+@pytest.mark.parametrize("first", [None, setup()])
+async def test_a_shutdown_is_told_before_the_setup_and_after_it(
+    world: World, first: str | None
+) -> None:
+    async with world.opened(first=first) as socket:
+        if first is not None:
+            await echoed(socket)
+        await world.app[IN_FLIGHT].drain(0)
+
+        assert await world.ended(socket) == (1001, "The proxy is shutting down.")
+
+
 async def test_the_log_has_the_model_of_the_setup(world: World, access_log: AccessLog) -> None:
     async with world.opened(first=setup()) as socket:
         await echoed(socket)
