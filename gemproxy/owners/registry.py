@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import attrs
 
-from gemproxy.owners.naming import HANDLES, TOKENS
+from gemproxy.owners.naming import HANDLES, TOKENS, hashed
 from gemproxy.owners.owner import Owner, OwnerStore
 
 _HOUR = 3600.0
@@ -36,6 +36,7 @@ _LIFETIMES = {
 All else exists until it is deleted."""
 
 _SPARE = _HOUR
+_BEARERS = "auth_tokens"  # the collection whose names are credentials
 _MISSING = 1.0
 
 
@@ -59,14 +60,17 @@ class Registry:
         """Return the known owners of ``names``, by name."""
         found: dict[str, Owner] = {}
         now = self.now()
+        missing: dict[str, str] = {}
         for name in names:
-            owner = self._known.get(name)
+            kept_as = _veiled(name)
+            owner = self._known.get(kept_as)
             if owner is not None and owner.until > now:
                 found[name] = owner
-                self._known.move_to_end(name)
-        missing = [name for name in names if name not in found]
-        for owner in await self.store.find(missing) if missing else ():
-            found[owner.name] = owner
+                self._known.move_to_end(kept_as)
+            else:
+                missing[kept_as] = name
+        for owner in await self.store.find(list(missing)) if missing else ():
+            found[missing[owner.name]] = owner
             self._keep(owner)
         return found
 
@@ -94,9 +98,10 @@ class Registry:
         now = self.now()
         for name in names:
             self._unknown.pop(name, None)
+        names = {_veiled(name): until for name, until in names.items()}
         gone = [name for name, until in names.items() if until is not None and until <= 0]
         if gone:
-            await self.forget(gone)
+            await self._forget(gone)
         owners = [
             Owner(name, project, caller, _over_at(name, until, now))
             for name, until in names.items()
@@ -111,7 +116,9 @@ class Registry:
 
     async def forget(self, names: Iterable[str]) -> None:
         """Forget names that were deleted."""
-        gone = list(names)
+        await self._forget([_veiled(name) for name in names])
+
+    async def _forget(self, gone: Sequence[str]) -> None:
         for name in gone:
             self._known.pop(name, None)
         await self.store.forget(gone)
@@ -136,6 +143,11 @@ class Registry:
         self._known.move_to_end(owner.name)
         while len(self._known) > self.most:
             self._known.popitem(last=False)
+
+
+def _veiled(name: str) -> str:
+    """Return a name as it is kept: an ephemeral token by its hash, because who has it may call."""
+    return hashed(_BEARERS, name) if name.startswith(f"{_BEARERS}/") else name
 
 
 def _over_at(name: str, until: float | None, now: float) -> float:

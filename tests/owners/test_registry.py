@@ -140,3 +140,18 @@ async def test_what_was_just_made_is_no_longer_unknown() -> None:
     await at.registry.record({"agents/helper": None}, "lab", "ann")
 
     assert [*await at.registry.find_perhaps(["agents/helper"])] == ["agents/helper"]
+
+
+async def test_a_token_that_opens_sessions_is_kept_by_its_hash() -> None:
+    at = Scene()
+    await at.registry.record({"auth_tokens/canary": None}, "lab", "ann")
+
+    assert "canary" not in str(at.store.owners)
+    for registry in (at.registry, Registry(at.store, lambda: at.time)):
+        found = await registry.find(["auth_tokens/canary", "files/a"])
+        assert [(name, owner.caller) for name, owner in found.items()] == [
+            ("auth_tokens/canary", "ann")
+        ]
+    assert lifetime(next(iter(at.store.owners))) == 2 * DAY
+    await at.registry.forget(["auth_tokens/canary"])
+    assert await at.registry.find(["auth_tokens/canary"]) == {}
