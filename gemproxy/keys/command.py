@@ -21,7 +21,7 @@ from gemproxy.store import keyring, learnt
 from gemproxy.store.keyring import Added
 from gemproxy.store.unusable import Unusable
 
-OK, FAILED, USAGE = 0, 1, 2
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 _MOST_TOLD = 20
 
@@ -216,7 +216,8 @@ _ACTIONS: Mapping[str, Callable[[Command], int]] = {
 def run(options: Options, site: Site) -> int:
     """Do what the options say on the terminal; return the exit code.
 
-    0: done; 1: a failure, or a key that is not well; 2: a wrong command line or wrong settings.
+    0: done; 1: a failure, or a key that is not well; 2: a wrong command line or wrong settings;
+    130: interrupted.
     """
     typed = options.action == "add" and sys.stdin.isatty()
     command = Command(options, site, _typed if typed else _standard_input, _line, _complain)
@@ -225,6 +226,9 @@ def run(options: Options, site: Site) -> int:
     except (Misused, Unusable) as error:
         _complain(str(error))
         return USAGE
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
     except sqlite3.Error as error:
         _complain(f"the data directory fails: {error}")
         return FAILED

@@ -122,6 +122,17 @@ def _make(file: Path) -> None:
             _write(file, key)
     finally:
         draft.unlink()
+    _sync(file.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Have a power failure not lose the name of a file, where the system can do so."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _write(file: Path, content: bytes) -> None:
