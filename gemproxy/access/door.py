@@ -14,7 +14,7 @@ that Gemini issued through us (``minted`` says for whom), and those to an upload
 """
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import attrs
 
@@ -41,6 +41,10 @@ _NOT_HERE = (
     "This proxy passes the clients' own Gemini keys on, and the request has an access key, which"
     " is never passed on. Send a Gemini key."
 )
+_FOREIGN = (
+    "Programs of this machine may use this proxy without an access key. A page in a browser may if"
+    " server.cors_origins names its origin."
+)
 _STRAY = f"The request has an access key in a place that Gemini would see. {_WHERE}, only there."
 
 
@@ -65,13 +69,15 @@ def _nobody(_: Exchange) -> str | None:
 class Door:
     """Lets requests in by the credentials that they bring.
 
-    ``open`` lets everybody use the pool, under one name.
+    ``open`` lets every program of this machine use the pool, under one name. A browser of this
+    machine sends requests of any page that it shows, so of the pages only those of ``origins`` may.
     """
 
     mode: Mode = Mode.PASSTHROUGH
     keys: AccessKeys = attrs.field(factory=AccessKeys)
     open: bool = False
     vouch: Vouch = _nobody
+    origins: Collection[str] = ()
 
     def admit(self, exchange: Exchange, minted: str = "") -> str:
         """Return the name of the caller's access key; empty for a client with its own Gemini key.
@@ -101,8 +107,14 @@ class Door:
         if self.mode is Mode.BOTH and self._is_own(exchange, taken):
             return ""
         if self.open:
+            self._refuse_foreign_page(exchange)
             return OPEN
         raise Unauthenticated(_WRONG if taken else _MISSING)
+
+    def _refuse_foreign_page(self, exchange: Exchange) -> None:
+        origin = exchange.headers.get("Origin", "").lower()
+        if origin and not {origin, "*"}.intersection(self.origins):
+            raise Unauthenticated(_FOREIGN)
 
     def _is_own(self, exchange: Exchange, taken: list[str]) -> bool:
         """Return whether the client brings a credential of Google's, or asks what needs none.

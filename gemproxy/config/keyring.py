@@ -71,7 +71,7 @@ def _key(item: object) -> Key:
         return item
     if not isinstance(item, str):
         raise ValueError("holds a key that is not text")  # noqa: TRY004 - reported like any other
-    secret = item.strip()
+    secret = item.strip().strip("\"'")  # docker --env-file keeps the quotes of a value
     if secret and not _VISIBLE.fullmatch(secret):
         raise ValueError("holds a key with a blank, a control character or a letter beyond ASCII")
     if secret.startswith(ACCESS_PREFIX):

@@ -128,9 +128,12 @@ def _door(settings: Settings, app: web.Application, *, stored: bool) -> Door:
     mode = Mode(mode_of(settings, stored=stored))
 
     def vouch(exchange: Exchange) -> str | None:
+        if exchange.family != "upload":
+            return None
         return app[UPLOADS].maker_of(exchange)  # a pool brings its own
 
-    return Door(mode, AccessKeys.of(given), settings.pool.open, vouch)
+    origins = settings.server.cors_origins
+    return Door(mode, AccessKeys.of(given), settings.pool.open, vouch, origins)
 
 
 def _repair(settings: Settings) -> Repairing:

@@ -199,6 +199,16 @@ def test_an_open_pool_lets_everybody_in_under_one_name() -> None:
     assert both.admit(exchange({"x-goog-api-key": "any"})) == OPEN
 
 
+def test_a_page_may_use_an_open_pool_only_if_its_origin_is_named() -> None:
+    page = exchange({"Origin": "https://Page.test"})
+
+    assert "server.cors_origins" in refused(Door(Mode.POOL, KEYS, open=True), page)
+    for origins in (("https://page.test",), ("*",)):
+        assert Door(Mode.POOL, KEYS, open=True, origins=origins).admit(page) == OPEN
+    with_key = exchange({"Origin": "https://page.test", "x-goog-api-key": ANN})
+    assert Door(Mode.POOL, KEYS, open=True).admit(with_key) == "ann"
+
+
 @pytest.mark.parametrize(
     ("mode", "word", "name"),
     [

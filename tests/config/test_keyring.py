@@ -40,6 +40,7 @@ def secrets(keys: object) -> list[str]:
         f" {ONE} ,\n{TWO} ,, {THREE}\r\n,{ONE}",
         f"{ONE}\n{TWO}\n{THREE}\n",
         json.dumps([ONE, TWO, THREE, ONE]),
+        f'"{ONE},{TWO},{THREE}"',
         f"\n{json.dumps([f' {ONE} ', TWO, '', THREE], indent=1)}\n",
     ],
 )
