@@ -89,8 +89,9 @@ class Door:
         if self._go_up(exchange, passed):
             raise Unauthenticated(_STRAY)
         if self.mode is Mode.PASSTHROUGH:
-            if any(key.startswith(PREFIX) or self.keys.find(key) is not None for key in taken):
-                raise Unauthenticated(_NOT_HERE)
+            for key in taken:
+                if key.startswith(PREFIX) or self.keys.find(key) is not None:
+                    raise Unauthenticated(_NOT_HERE)
             return ""
         name = next((name for key in taken if (name := self.keys.find(key)) is not None), None)
         if name is None:
@@ -131,8 +132,8 @@ class Door:
 
         Short values there and names in the path may begin with ``gp-`` for another reason.
         """
-        if any(key.startswith(PREFIX) and len(key) >= _LONG for key in passed):
+        if passed and any(key.startswith(PREFIX) and len(key) >= _LONG for key in passed):
             return True
-        if not self.keys:
+        if not self.keys.any:
             return False
         return any(self.keys.find(key) is not None for key in (*passed, *in_path(exchange.path)))

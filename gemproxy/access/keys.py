@@ -29,7 +29,9 @@ class AccessKeys:
             made._names[made._hash(key)] = name
         return made
 
-    def __bool__(self) -> bool:
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
         return bool(self._names)
 
     def find(self, key: str) -> str | None:

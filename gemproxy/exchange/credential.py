@@ -111,7 +111,7 @@ def in_path(path: str) -> list[str]:
 def _values(headers: Mapping[str, str], name: str) -> list[str]:
     """Return the values of a header, which may come several times."""
     values = headers.getall(name) if isinstance(headers, MultiMapping) else [headers[name]]
-    return [value.strip() for value in values]
+    return [values[0].strip()] if len(values) == 1 else [value.strip() for value in values]
 
 
 def _in_authorization(value: str) -> list[str]:

@@ -78,8 +78,8 @@ def is_unknown_expectation(request: web.BaseRequest) -> bool:
 
 
 async def go_on(request: web.Request) -> None:
-    """Ask for a body that the client holds back; do nothing for a request without ``Expect``."""
-    if hdrs.EXPECT in request.headers and request.version == HttpVersion11:
+    """Ask for a body that the client holds back."""
+    if request.version == HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer itself has not begun
 

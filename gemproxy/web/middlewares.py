@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10
 from aiohttp.typedefs import Handler, Middleware
 
@@ -131,7 +131,8 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         await _admit(request)
         with _counted(request):
-            await go_on(request)
+            if hdrs.EXPECT in request.headers:
+                await go_on(request)
             return await handler(request)
     except asyncio.CancelledError:
         if not request.app[IN_FLIGHT].expired or request.transport is None:
@@ -162,7 +163,9 @@ def _refusal(request: web.Request) -> web.Response | None:
 async def _admit(request: web.Request) -> None:
     """Note whose request it is. Raises Unauthenticated, before anything of a body is read."""
     exchange = request[EXCHANGE]
-    if exchange.family in HEALTH or answers_preflight(request):
+    if exchange.family in HEALTH:
+        return
+    if exchange.method == hdrs.METH_OPTIONS and answers_preflight(request):
         return
     minted = await _minter(request) if exchange.family == _LIVE else ""
     try:
