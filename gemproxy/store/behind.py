@@ -53,6 +53,7 @@ class Behind(Generic[K, V]):
     _next: asyncio.Task[None] | None = None
     _timer: asyncio.Handle | None = None
     _due: float = 0.0
+    _closed: bool = False
 
     def take(self, key: K, value: V) -> None:
         """Let a value wait; it is written by the next ``flush``."""
@@ -71,6 +72,8 @@ class Behind(Generic[K, V]):
 
     def flush_in(self, seconds: float) -> None:
         """Flush after a time, or earlier if that is planned."""
+        if self._closed:
+            return
         loop = asyncio.get_running_loop()
         due = loop.time() + seconds
         if self._timer is not None:
@@ -82,7 +85,8 @@ class Behind(Generic[K, V]):
 
     async def flush(self) -> None:
         """Write what waits; returns when it is written or has failed. Cannot be cancelled half."""
-        await asyncio.shield(self._start())
+        if not self._closed:
+            await asyncio.shield(self._start())
 
     def _start(self) -> asyncio.Task[None]:
         if self._timer is not None:
@@ -124,8 +128,9 @@ class Behind(Generic[K, V]):
         return both
 
     async def close(self) -> None:
-        """Write what waits, once, and plan nothing further."""
+        """Write what waits, once; later values are dropped."""
         await self.flush()
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
