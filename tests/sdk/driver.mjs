@@ -3,12 +3,15 @@
 // One argument, a JSON job:
 //   {baseUrl, apiKey, model, prompts, config?, headers?, apiVersion?, pause?,
 //    mode: "stream" | "chat" | "generate" | "surface" | "files" | "interactions" | "live" |
-//    "music"}
+//    "music" | "making" | "trespassing"}
 // With a pause the application takes so many milliseconds for each response object.
 // In the mode "surface" everything small that the SDK offers is done once with the prompt.
 // In the mode "files" a prompt is the path of a file: it is uploaded, looked up, used in a prompt,
 // downloaded to the same path with ".back" after it, and deleted. In the mode "interactions" a
 // prompt is the input of one, or, as "id after event", one that is read on; the chunks are events.
+// In the mode "making" a prompt is the path of a file: the file, a cache, a batch and an interaction
+// are made, yielded by name, and then listed. In the mode "trespassing" a prompt is the JSON of such
+// names, and each way to them is yielded with its status.
 // In the mode "live" one session serves all prompts, and the chunks are its messages; an end is
 // one too, {closed: {code, reason}}. "music" sends a prompt and yields the first message.
 // One JSON line on stdout for each response object the SDK yields:
@@ -51,6 +54,48 @@ const MODES = {
     yield await ai.models.generateContent({ model, config, contents: [part] });
     await ai.files.download({ file, downloadPath: `${path}.back` });
     await ai.files.delete({ name: file.name });
+  },
+  async *making({ ai, model }, path) {
+    const file = await ai.files.upload({ file: path, config: { mimeType: "text/plain" } });
+    const contents = [createPartFromUri(file.uri, file.mimeType)];
+    const cache = await ai.caches.create({ model, config: { contents } });
+    const batch = await ai.batches.create({ model, src: { fileName: file.name } });
+    const interaction = await ai.interactions.create({ model, input: "Hello" });
+    const names = { file: file.name, cache: cache.name, batch: batch.name, interaction: interaction.id };
+    yield { ...names, uri: file.uri };
+    const answer = await ai.models.generateContent({ model, contents, config: { cachedContent: cache.name } });
+    yield { used: answer.text };
+    const lists = [ai.files.list(), ai.caches.list(), ai.batches.list()].map(async (pages) => {
+      const found = [];
+      for await (const { name } of await pages) found.push(name);
+      return found;
+    });
+    yield { listed: await Promise.all(lists) };
+  },
+  async *trespassing({ ai, model }, prompt) {
+    const { file, uri, cache, batch, interaction } = JSON.parse(prompt);
+    const use = (contents, config) => ai.models.generateContent({ model, contents, config });
+    const ways = {
+      "get a file": () => ai.files.get({ name: file }),
+      "download a file": () => ai.files.download({ file, downloadPath: "/dev/null" }),
+      "use a file": () => use([createPartFromUri(uri, "text/plain")]),
+      "delete a file": () => ai.files.delete({ name: file }),
+      "get a cache": () => ai.caches.get({ name: cache }),
+      "use a cache": () => use("Hello", { cachedContent: cache }),
+      "change a cache": () => ai.caches.update({ name: cache, config: { ttl: "9s" } }),
+      "delete a cache": () => ai.caches.delete({ name: cache }),
+      "make a batch of a file": () => ai.batches.create({ model, src: { fileName: file } }),
+      "get a batch": () => ai.batches.get({ name: batch }),
+      "cancel a batch": () => ai.batches.cancel({ name: batch }),
+      "delete a batch": () => ai.batches.delete({ name: batch }),
+      "get an interaction": () => ai.interactions.get(interaction),
+      "follow an interaction": () =>
+        ai.interactions.create({ model, input: "On", previous_interaction_id: interaction }),
+      "delete an interaction": () => ai.interactions.delete(interaction),
+    };
+    for (const [way, go] of Object.entries(ways)) {
+      yield { way, status: await go().then(() => 200, ({ status, message }) => status ?? message) };
+    }
   },
   async *surface({ ai, model, config }, prompt) {
     const all = async (pages) => {
@@ -117,10 +162,13 @@ function listening(connect) {
       yield item;
     }
   }
-  // The SDK waits for ever for a socket that does not open.
+  // The SDK waits for ever for a socket that does not open, or closes before its setup is complete.
   const refused = () =>
     new Promise((_, reject) => {
-      wake = () => told[0] instanceof Error && reject(told[0]);
+      wake = () => {
+        if (told[0] instanceof Error) reject(told[0]);
+        if (told[0].closed) reject(new Error(`closed: ${told[0].closed.code} ${told[0].closed.reason}`));
+      };
     });
   return { next, turn, open: () => Promise.race([connect(callbacks), refused()]) };
 }

@@ -17,7 +17,18 @@ DRIVER = HERE / "driver.mjs"
 OLDEST_NODE = 20
 """The oldest Node that the SDK pinned in package.json supports."""
 
-Mode = Literal["stream", "chat", "generate", "surface", "files", "interactions", "live", "music"]
+Mode = Literal[
+    "stream",
+    "chat",
+    "generate",
+    "surface",
+    "files",
+    "interactions",
+    "live",
+    "music",
+    "making",
+    "trespassing",
+]
 
 
 class DriverError(Exception):
