@@ -489,7 +489,7 @@ class _Loading:
 
     def _stored(self, stored: Stored) -> Collection[str]:
         paths = ("server.data_dir", "server.secret_key")
-        if not self.values.keys() >= set(paths):
+        if self.values.get("pool.mode") == "passthrough" or not self.values.keys() >= set(paths):
             return ()
         try:
             return stored(*(self.values[path] for path in paths))

@@ -53,7 +53,8 @@ def start_problems(
     """
     keys = unsure or stored or values["pool.keys"] or values["pool.projects"]
     mode = values.get("pool.mode") or ("pool" if keys else "passthrough")
-    yield from _named_projects(values, origins, stored)
+    if mode != "passthrough":
+        yield from _named_projects(values, origins, stored)
     yield from _public(mode, values, origins)
     if mode != "passthrough":
         yield from _pool(mode, values, origins, any_key=bool(keys))

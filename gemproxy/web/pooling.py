@@ -15,7 +15,7 @@ from yarl import URL
 
 from gemproxy.config.operators import mode_of, operators_keys, with_stored
 from gemproxy.config.settings import Settings
-from gemproxy.config.starting import access_keys
+from gemproxy.config.starting import SHARED, access_keys
 from gemproxy.lending.errands import Errands
 from gemproxy.lending.keeping import Keeper, projects_of
 from gemproxy.lending.source import PoolSource
@@ -29,6 +29,7 @@ from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.upstream import Upstream
 from gemproxy.routes.parts import POOLED, UPLOADS, Pooled
 from gemproxy.store.store import Store, stored_projects
+from gemproxy.store.unusable import Unusable
 from gemproxy.web.greeting import KEYS
 
 
@@ -45,10 +46,27 @@ def needs_pool(settings: Settings) -> bool:
 def prepare(settings: Settings) -> None:
     """Make the data directory and its secret, if a pool needs them and they are missing.
 
-    Several processes that start after this find the same ones. Blocks; raises Unusable.
+    Several processes that start after this find the same ones. Blocks; raises Unusable, also if a
+    stored key is an access key.
     """
-    if needs_pool(settings):
-        _open_store(settings).database.close()
+    if not needs_pool(settings):
+        return
+    store = _open_store(settings)
+    try:
+        _keep_apart(settings, store.pool.keys())
+    finally:
+        store.database.close()
+
+
+def _keep_apart(settings: Settings, stored: Iterable[Key]) -> None:
+    """Raise Unusable if clients know a key of the pool."""
+    given = access_keys(settings.access.keys, settings.access.password)
+    for key in stored:
+        for name, secret in given.items():
+            if key.secret == secret:
+                path = "access.password" if name == SHARED else "access.keys"
+                why = f"the key of {name!r} is the stored key {key.name} of the pool too"
+                raise Unusable(path, f"{why}; clients must not know those")
 
 
 @contextlib.asynccontextmanager

@@ -98,6 +98,16 @@ def test_a_data_directory_that_cannot_be_read_is_a_problem_in_words() -> None:
     ]
 
 
+def test_where_clients_bring_their_keys_the_data_directory_is_not_looked_at() -> None:
+    def stored(*_: str) -> Sequence[str]:
+        raise AssertionError
+
+    environ = {**mode("passthrough"), "GEMPROXY_POOL_WEIGHTS": '{"lab": 2}'}
+    loaded = Settings.load(environ=environ, cwd=Path("/nonexistent"), stored=stored)
+
+    assert not loaded.stored
+
+
 @pytest.mark.parametrize("name", ["both", "passthrough"])
 def test_where_clients_bring_their_keys_too_a_public_address_needs_consent(name: str) -> None:
     environ = {**POOL, **PUBLIC, **mode(name), "PASSWORD": ANN}
