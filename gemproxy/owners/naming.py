@@ -92,9 +92,11 @@ _HINT = re.compile(
     + _COLLECTION.replace("models|", "").encode()
     + rb'|models/[^"\\]{1,256}/operations)/| *(?:[hH][tT][tT][pP][sS]?:|//)|(?:uri|'
     + _MEMBERS.encode()
-    + rb')"|[\w /:.-]{0,64}\\(?:u00|/))'
+    + rb')")'
 )
 """The beginning of a string that could name something, or of the name of such a member."""
+_ESCAPED = re.compile(rb'"[\w /:.-]{0,64}\\(?:u00|/)')
+"""The beginning of a string that could be one of those when its escapes are undone."""
 
 _MAY_BE_JSON = frozenset(
     [
@@ -163,7 +165,7 @@ def names_in_body(body: bytes, hosts: Collection[str] = ()) -> Names:
     Raises BadRequest for a body that is not JSON, and TooLarge.
     """
     _check(body)
-    if _HINT.search(body) is None:
+    if not _may_name(body):
         return Names()
     used: dict[str, None] = {}
     perhaps: dict[str, None] = {}
@@ -226,6 +228,14 @@ def _check(body: bytes) -> None:
             json.loads(body.decode())
         except (ValueError, RecursionError):
             raise BadRequest(_UNREADABLE) from None
+
+
+def _may_name(body: bytes) -> bool:
+    """Return, by a cheap look, whether a body may name something."""
+    if _HINT.search(body) is not None:
+        return True
+    escapes = b"\\u00" in body or b"\\/" in body
+    return escapes and _ESCAPED.search(body) is not None
 
 
 def _of_text(text: Text, hosts: Collection[str]) -> tuple[str, ...]:

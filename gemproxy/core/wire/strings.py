@@ -107,6 +107,8 @@ def _end(data: bytes, at: int) -> int:
 
 def _decoded(quoted: bytes) -> str:
     """Return the string that stands in its quotes; as it is written if it is none."""
+    if b"\\" not in quoted:
+        return quoted[1:-1].decode(errors="replace")
     try:
         return str(json.loads(quoted))
     except ValueError:
