@@ -27,9 +27,13 @@ _SMALL = 1 << 20
 
 @attrs.frozen
 class Once:
-    """A body in memory of a request that must be sent no more than once."""
+    """A body in memory of a request that must be sent no more than once.
+
+    ``file``: it is the content of a file, and no JSON of the API's.
+    """
 
     data: bytes = attrs.field(repr=False)
+    file: bool = False
 
 
 Outgoing = AsyncIterable[bytes] | Once | bytes | None

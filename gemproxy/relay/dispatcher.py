@@ -281,7 +281,8 @@ def _first_hop(exchange: Exchange, lease: Lease, body: Outgoing, want: Want) -> 
         identity = "Accept-Encoding" in exchange.headers
     identity = identity or bool(lease.project)  # its names are read
     headers = upstream_headers(exchange.headers, sent, identity=identity, lent=lent)
-    if lent and isinstance(body, bytes | Once):
+    read = isinstance(body, bytes) or (isinstance(body, Once) and not body.file)
+    if lent and read:
         headers["Content-Type"] = "application/json"  # as its names were read
     elif not isinstance(body, bytes | Once | None) and _LENGTH in exchange.headers:
         headers[_LENGTH] = exchange.headers[_LENGTH]

@@ -132,11 +132,11 @@ async def _body(request: web.Request, exchange: Exchange, limit: int | None) -> 
     clients = request.app[CLIENTS]
     cap = request.client_max_size if named else limit
     incoming = Incoming(request, cap, clients.body_timeout, clients.body_rate)
-    edited = named or _may_hold_uris(request)
-    if not edited and not (pooled and _is_small(request)):
+    file = pooled and not named
+    if not (named or (_is_small(request) if file else _may_hold_uris(request))):
         return incoming
     whole = b"".join([piece async for piece in incoming])
-    return Once(with_upstream_uris(request, whole) if edited else whole)
+    return Once(whole, file=True) if file else Once(with_upstream_uris(request, whole))
 
 
 def _is_small(request: web.Request) -> bool:

@@ -247,3 +247,23 @@ async def test_the_words_are_the_same_whether_a_name_exists_or_not(scene: Scene)
     said = [json.loads(answer.body)["error"]["message"] for answer in (one, other)]
     assert (one.status, other.status) == (404, 404)
     assert said[0].replace("anns", "nobodys") == said[1]
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        ("/upload/v1beta/files", "image/png"),
+        ("/upload/v1beta/files", "application/json"),
+        ("/upload/v1beta/files?uploadType=multipart", "multipart/related; boundary=x"),
+        ("/v1beta/openai/files", "multipart/form-data; boundary=x"),
+    ],
+)
+async def test_a_small_file_goes_up_as_it_came(scene: Scene, target: str, kind: str) -> None:
+    content = b'{"uri": "files/anns-file"}'
+    headers = {"x-goog-api-key": BOB, "Content-Type": kind}
+
+    answer = await scene.proxy.ask(target, content, headers)
+
+    assert answer.status == 200
+    (seen,) = scene.upstream.seen
+    assert (seen.headers["Content-Type"], seen.body) == (kind, content)
