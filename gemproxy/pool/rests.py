@@ -57,9 +57,15 @@ class Rests:
                 yield resting[project]
 
     def put(self, rest: Rest) -> bool:
-        """Take in a rest if it is later than what is known; return whether it was."""
+        """Take in a rest if it counts before what is known; return whether it does.
+
+        The later one counts; but a process that did not know of a longer rest does not cut it
+        short, unless it has probed.
+        """
         known = self.get(rest.project, rest.model)
         if known is not None and known.at >= rest.at:
+            return False
+        if known is not None and rest.at < rest.until < known.until and rest.probed < rest.at:
             return False
         if rest.until > rest.at:
             self._set(rest)

@@ -2,7 +2,8 @@
 
 The pool puts out a change for each thing that it learns, and takes in the changes of other
 processes and of the time before a restart. Of two changes about the same thing the later ``at``
-counts. All times are seconds of the Unix clock.
+counts; only a rest that is shorter than the known one does not, unless a probe learnt it. All times
+are seconds of the Unix clock.
 """
 
 import enum

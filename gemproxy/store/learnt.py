@@ -1,8 +1,9 @@
 """The tables of what the pool has learnt: rests, sicknesses, counts and homes.
 
-Of two rows about the same thing the one with the later ``at`` stays. Counts are added up, whichever
-process they come from. What ended stays as a row for a while, because running processes learn of
-an end by its row.
+Of two rows about the same thing the one with the later ``at`` stays; but a rest does not cut short
+a longer one that its process did not know of, unless it is what a probe learnt. Counts are added
+up, whichever process they come from. What ended stays as a row for a while, because running
+processes learn of an end by its row.
 """
 
 import sqlite3
@@ -29,7 +30,8 @@ _WHYS = {why.value for why in Why}
 _PUT_REST = """INSERT INTO rests VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (project, model) DO UPDATE SET until = excluded.until, why = excluded.why,
     at = excluded.at, times = excluded.times, probed = excluded.probed, serial = excluded.serial
-    WHERE excluded.at >= at"""
+    WHERE excluded.at >= at AND NOT (excluded.until > excluded.at AND excluded.until < until
+    AND excluded.probed < excluded.at)"""
 _PUT_SICKNESS = """INSERT INTO sicknesses VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET why = excluded.why, at = excluded.at,
     again_at = excluded.again_at, times = excluded.times, serial = excluded.serial

@@ -141,6 +141,17 @@ def test_the_later_of_two_changes_counts() -> None:
     assert rests.get("P", "m") is None
 
 
+def test_a_process_that_did_not_know_cuts_no_rest_short() -> None:
+    rests = Rests()
+    refused(rests, DAY, NOW)
+    short = Rest("P", "m", NOW + 60, Why.MINUTE, NOW + 1)
+
+    assert not rests.put(short)
+    assert rest(rests).until == MIDNIGHT
+    assert rests.put(attrs.evolve(short, probed=NOW + 1))
+    assert rest(rests).until == NOW + 60
+
+
 def test_a_probe_of_another_process_is_known() -> None:
     rests = Rests()
     refused(rests, DAY, NOW)

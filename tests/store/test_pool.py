@@ -4,6 +4,7 @@ import math
 import sqlite3
 from pathlib import Path
 
+import attrs
 import pytest
 
 from gemproxy.pool.key import Key
@@ -67,6 +68,18 @@ async def test_of_two_the_later_counts(opened: OpenStore) -> None:
     await written(there, REST, SICK, HOME)
 
     assert opened().pool.load() == [ended, well, Home(HOME.opening, "home", NOW + 1)]
+
+
+async def test_a_process_that_did_not_know_cuts_no_rest_short(opened: OpenStore) -> None:
+    here, there = opened(), opened()
+    short = attrs.evolve(REST, until=NOW + 30, why=Why.MINUTE, at=NOW + 1)
+
+    await written(here, REST)
+    await written(there, short)
+    assert opened().pool.load() == [REST]
+
+    await written(there, attrs.evolve(short, probed=NOW + 1))
+    assert opened().pool.load() == [attrs.evolve(short, probed=NOW + 1)]
 
 
 async def test_counts_of_processes_are_added_up(opened: OpenStore) -> None:
