@@ -54,8 +54,10 @@ _COMPUTES = re.compile(
 )
 _UPLOAD = re.compile(r"(?:^|/)upload/v\d[^/]*/(?:[^:]*|.*:upload\w*)$")
 _FORM = re.compile(r"/openai/(?:files|videos|images/edits|audio/\w+)/?$")
-_OTHER_WAYS = re.compile(r"/(?:\$|google\.[\w.]+/)|^/*(?:v\d\w*/)?batch(?:/v\d\w*)?/*$")
-"""Paths of other protocols, whose requests are not read here: gRPC, ``$rpc``, HTTP batches."""
+_OTHER_WAYS = re.compile(
+    r"/\$(?!discovery/)|(?<!/ws)/google\.[\w.]+/|^/*(?:v\d\w*/)?batch(?:/v\d\w*)?/*$"
+)
+"""Paths of other protocols, whose requests are not read here: ``$rpc``, gRPC, HTTP batches."""
 _OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 _VERSIONED = re.compile(r"(?P<base>.*?)(?:/upload)?/(?P<version>v\d\w*)/")
 _LARGE = 1 << 20
@@ -185,7 +187,7 @@ class Binding:
     def names(self, exchange: Exchange, body: bytes | None) -> Names:
         """Return the names in a request. Raises a GemproxyError for one that cannot be read."""
         path = exchange.path
-        if _OTHER_WAYS.search(path) and "/ws/" not in path:
+        if _OTHER_WAYS.search(path):
             raise NotOwned("Access keys serve the REST API only.")
         if any(name in exchange.headers for name in _OVERRIDES):
             raise BadRequest("Access keys do not serve requests that override their method.")

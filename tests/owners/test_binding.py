@@ -256,3 +256,14 @@ async def test_a_large_body_is_read_beside_the_loop() -> None:
     await at.binding.record({"files/a": None}, "lab", "ann")
 
     assert await at.bind(body={"text": "x" * (2 << 20), **uses("files/a")}) == "lab"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/$discovery/rest",
+        "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+    ],
+)
+async def test_discovery_and_live_are_no_other_ways(path: str) -> None:
+    assert await scene().bind(path, method="GET") is None
