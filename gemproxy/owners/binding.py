@@ -59,7 +59,7 @@ _OTHER_WAYS = re.compile(
 )
 """Paths of other protocols, whose requests are not read here: ``$rpc``, gRPC, HTTP batches."""
 _OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
-_VERSIONED = re.compile(r"(?P<base>.*?)(?:/upload)?/(?P<version>v\d\w*)/")
+_VERSIONED = re.compile(r"(?P<base>.*?)(?:/upload|/download)?/v\d\w*/")
 _LARGE = 1 << 20
 _OPAQUE = {TOKENS: "such continuationToken", HANDLES: "such session handle"}
 """Our collections, whose names say nothing to a client."""
@@ -102,30 +102,30 @@ class Allowance:
 
 @attrs.define(eq=False)
 class Remembered:
-    """The outcomes of look-ups, by name: the project that has it, empty for none."""
+    """The outcomes of look-ups, by target: the project that has it, empty for none."""
 
     seconds: float = 300.0
     seconds_of_a_miss: float = 15.0
     most: int = 10_000
     _known: OrderedDict[str, tuple[str, float]] = attrs.field(factory=OrderedDict, init=False)
 
-    def get(self, name: str, now: float) -> str | None:
-        """Return the outcome for a name, None if it is not remembered."""
-        project, until = self._known.get(name, ("", 0.0))
+    def get(self, target: str, now: float) -> str | None:
+        """Return the outcome for a target, None if it is not remembered."""
+        project, until = self._known.get(target, ("", 0.0))
         return project if until > now else None
 
-    def put(self, name: str, project: str, now: float) -> None:
-        """Remember the outcome for a name."""
+    def put(self, target: str, project: str, now: float) -> None:
+        """Remember the outcome for a target."""
         until = now + (self.seconds if project else self.seconds_of_a_miss)
-        self._known[name] = project, until
-        self._known.move_to_end(name)
+        self._known[target] = project, until
+        self._known.move_to_end(target)
         while len(self._known) > self.most:
             self._known.popitem(last=False)
 
-    def drop(self, names: Iterable[str]) -> None:
-        """Forget the outcomes for names that were made or deleted."""
-        for name in names:
-            self._known.pop(name, None)
+    def drop(self, targets: Iterable[str]) -> None:
+        """Forget the outcomes for what was made or deleted."""
+        for target in targets:
+            self._known.pop(target, None)
 
 
 @attrs.define(eq=False)
@@ -181,7 +181,7 @@ class Binding:
 
     async def record(self, names: Mapping[str, float | None], project: str, caller: str) -> None:
         """Record what a request of ``caller`` made in a project; see ``Registry.record``."""
-        self.remembered.drop(names)
+        self.remembered.drop(filter(None, (_metadata("", name) for name in names)))
         await self.registry.record(names, project, caller)
 
     def names(self, exchange: Exchange, body: bytes | None) -> Names:
@@ -249,7 +249,7 @@ class Binding:
         target = _metadata(exchange.path, name)
         if target is None or not order:
             return ""
-        known = self.remembered.get(name, now)
+        known = self.remembered.get(target, now)
         if known is not None:
             return known
         wait = self.allowance.take(exchange.account.access, now)
@@ -262,7 +262,7 @@ class Binding:
         project = order[statuses.index(_OK)] if _OK in statuses else ""
         everywhere = len(order) == len(self.projects.order(exchange.account.access))
         if project or (everywhere and None not in statuses):
-            self.remembered.put(name, project, now)
+            self.remembered.put(target, project, now)
         elif statuses[0] is None and not self.allows_unowned:
             raise Busy(f"It cannot be found out now who made {name}.")
         return project
@@ -296,14 +296,17 @@ def _is_write(exchange: Exchange) -> bool:
 
 
 def _metadata(path: str, name: str) -> str | None:
-    """Return the path of a name's metadata, in the version of a request; None if it has none."""
+    """Return the path of a name's metadata, None if it has none; ``path`` is a request's.
+
+    The version is always the one that has every resource, and not the request's: a version of the
+    client's choice in which nothing is found would say that a name is nobody's.
+    """
     collection = name.partition("/")[0]
     if collection in {"auth_tokens", "generatedFiles"}:
         return None
-    found = _VERSIONED.match(path)
-    base, version = (found["base"], found["version"]) if found else ("", "v1beta")
+    found = _VERSIONED.match(f"/{path.lstrip('/')}")
     layer = "/openai" if collection == "videos" else ""
-    return f"{base}/{version}{layer}/{name}"
+    return f"{found['base'] if found else ''}/v1beta{layer}/{name}"
 
 
 def _refuse_malformed(names: Names) -> None:

@@ -267,3 +267,20 @@ async def test_a_large_body_is_read_beside_the_loop() -> None:
 )
 async def test_discovery_and_live_are_no_other_ways(path: str) -> None:
     assert await scene().bind(path, method="GET") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/v1/models/m:generateContent", "/v1beta/files/a"),
+        ("/v9/models/m:generateContent", "/v1beta/files/a"),
+        ("//v1/models/m:generateContent", "/v1beta/files/a"),
+        ("/models/m:generateContent", "/v1beta/files/a"),
+        ("/team/v1/models/m:generateContent", "/team/v1beta/files/a"),
+    ],
+)
+async def test_a_look_up_has_a_version_of_our_choice(path: str, target: str) -> None:
+    at = scene()
+    await at.bind(path, uses("files/a"))
+
+    assert at.projects.asked[0] == ("home", target)

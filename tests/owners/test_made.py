@@ -1,5 +1,6 @@
 """What answers name belongs to the access key that asked, through every kind of route."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +12,15 @@ from gemproxy.routes.parts import POOLED
 from tests.gemini import chunk, sse
 from tests.replies import Reply, json_reply, reply, replying, sse_reply
 from tests.running import running
+from tests.sockets import CHUNKED, END, Reader, Writer, head, scripted
+from tests.sockets import chunk as framed
 
 ANN, BOB = "gp-8f3a61c0d95e47b2a7c4f019", "gp-2b7e94d1f06c48a3b5d8e362"
 KEYS = {"P": ["AIza-of-the-first"], "Q": ["AIza-of-the-second"], "R": ["AIza-of-the-third"]}
 MODEL = "/v1beta/models/m"
 HELLO = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
 TOKEN = hashed(TOKENS, "T")
+STREAMED = CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Type: text/event-stream\r\n\r\n")
 PADDING = "x" * 200_000
 """Longer than what the upstream brings in one read."""
 
@@ -145,3 +149,44 @@ async def test_what_an_answer_names_belongs_to_who_asked(
         assert {*found} == names
         assert {owner.caller for owner in found.values()} == {"ann"}
         assert {tuple(KEYS[owner.project]) for owner in found.values()} == {(key,)}
+
+
+async def test_a_token_late_in_a_stream_is_recorded_before_its_client_has_it(
+    no_leaked_tasks: None,
+) -> None:
+    """Late events are read in callbacks, where no task is current."""
+    del no_leaked_tasks
+    pool, people = {"projects": KEYS, "mode": "pool"}, {"keys": {"ann": ANN, "bob": BOB}}
+    go_on = asyncio.Event()
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        writer.write(STREAMED)
+        checkpoint = chunk("c")
+        checkpoint["candidates"][0]["continuationToken"] = "T"
+        for event in (chunk("a"), chunk("b"), checkpoint, answer()):
+            writer.write(framed(sse(event)))
+            await writer.drain()
+            await go_on.wait()
+            go_on.clear()
+        writer.write(END)
+
+    async with (
+        scripted(script) as url,
+        running(str(url).rstrip("/"), pool=pool, access=people) as proxy,
+        proxy.connect() as connection,
+    ):
+        registry = proxy.app[POOLED].binding.registry
+        target = f"{MODEL}:streamGenerateContent?alt=sse"
+        headers = {"x-goog-api-key": ANN, "Content-Type": "application/json"}
+        await connection.send(target, json.dumps(HELLO).encode(), headers)
+        for mark in (b'"a"', b'"b"'):
+            await connection.until(mark)
+            go_on.set()
+        assert await registry.find([TOKEN]) == {}
+        await connection.until(b'"T"')
+        assert {owner.caller for owner in (await registry.find([TOKEN])).values()} == {"ann"}
+        go_on.set()
+        await connection.until(b"STOP")
+        go_on.set()
+        await connection.until(b"0\r\n\r\n")
