@@ -849,6 +849,8 @@ LEAD = re.compile(
     r"\s*(?:(?:Sure|好的)[^\n]{0,120}?[:\uff1a\n])?\s*(?:```\w*\n\s*)?(?:[\s\"'`\u201c\u2026<>]|\.\.\.)*"
 )
 PARTNER = re.compile(r"\s*(?:[\"'`\u201d]|``|>>+)?\s*")
+HALF_PARTNER = re.compile(r"\s*>\s*")
+"""The rest of a copied mark that an attempt ends with, where it copied the opening one."""
 
 
 def is_known(delivered: str, dropped: str) -> bool:
@@ -863,11 +865,17 @@ def is_known(delivered: str, dropped: str) -> bool:
             if (
                 repeated
                 and known.endswith(repeated)
-                and PARTNER.fullmatch(dropped[end:])
+                and is_partner(dropped[:start], dropped[end:])
                 and may_stand_before(delivered, dropped[:start])
             ):
                 return True
     return False
+
+
+def is_partner(before: str, behind: str) -> bool:
+    """Return whether ``behind`` may close what opens an echo."""
+    copied = before.rstrip().endswith("<<<") and HALF_PARTNER.fullmatch(behind)
+    return bool(copied or PARTNER.fullmatch(behind))
 
 
 def may_stand_before(delivered: str, before: str) -> bool:
