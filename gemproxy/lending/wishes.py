@@ -4,7 +4,8 @@ A request that only computes an answer may go to any project, and a conversation
 others may create something or name it, so they go to the home of their access key: names that are
 used together later are then together.
 
-The model is that of the path. Interactions, OpenAI's routes and Live have it in their body.
+The model is that of the path. Interactions and OpenAI's routes have it in their body. The route of
+Live has put it into the account.
 """
 
 import re
@@ -20,20 +21,15 @@ _COMPUTES = re.compile(
     r"|batchEmbed\w+|predict)$|/openai/(?:chat/completions|completions|embeddings|images/\w+)/?$"
 )
 _OF_A_MODEL = re.compile(r"/(?:models|tunedModels|dynamic|endpoints)/[^:]+:")
-_IN_THE_BODY = re.compile(r"/openai/|/ws/|/interactions/?$")
+_IN_THE_BODY = re.compile(r"/openai/|/interactions/?$")
 _IMAGE = re.compile(rb'"data"\s*:\s*"[A-Za-z0-9+/=_-]{256,}"')
 _IMAGE_TOKENS = 258
 """Gemini's price of an image or of a tile of one."""
 _BYTES_PER_TOKEN = 4
 
 
-class _Setup(msgspec.Struct):
-    model: str = ""
-
-
 class _Named(msgspec.Struct):
     model: str = ""
-    setup: _Setup | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Named)
@@ -78,4 +74,4 @@ def _named_in(body: bytes) -> str:
         named = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    return named.model or (named.setup.model if named.setup else "")
+    return named.model
