@@ -73,7 +73,10 @@ class End(enum.StrEnum):
 
 @attrs.frozen
 class Client:
-    """One client: when it started and ended (seconds), how, and the wait that it was told."""
+    """One client: when it started and had its last bytes (seconds), how, and what wait it was told.
+
+    After a loud end the proxy keeps the connection open for up to a second.
+    """
 
     begin: float
     end: float
@@ -194,13 +197,12 @@ async def _client(
     asked = {"contents": [{"role": "user", "parts": [{"text": f"Story {number}, please."}]}]}
     started = time.monotonic() - begin
     async with session.post(URL, json=asked, headers={"x-goog-api-key": ACCESS}) as response:
-        body, cut = b"", False
+        body, cut, end = b"", False, time.monotonic() - begin
         try:
             async for data in response.content.iter_any():
-                body += data
+                body, end = body + data, time.monotonic() - begin
         except aiohttp.ClientError:
             cut = True
-        end = time.monotonic() - begin
         if response.status == _REFUSED:
             after = response.headers.get("Retry-After")
             wait = float(after) if after is not None else None
