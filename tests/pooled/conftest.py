@@ -94,3 +94,11 @@ async def house(
             return House(fake, proxy)
 
         yield start
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many turns of conversations stayed at home while projects rested."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "home" and report.when == "call":
+                terminalreporter.write_sep("-", f"conversations that stayed at home: {value}")

@@ -119,5 +119,5 @@ async def test_the_share_that_stays_at_home_is_recorded(
         last = here
         clock.at += 25
     share = kept / (kept + moved)
-    record_property("share kept at home", f"{share:.3f} of {kept + moved} further turns")
+    record_property("home", f"{share:.1%} of {kept + moved} further turns")
     assert share > 0.85

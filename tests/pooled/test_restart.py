@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -36,12 +35,16 @@ async def used(process: ProxyProcess, fake: ChaosServer, prompts: int = 6) -> se
     return {one.project for one in fake.cloud.log[before:] if one.model}
 
 
-async def until_stored(installed: Program, count: int) -> Any:
-    """Return the list of keys once so many rests are in the data directory."""
+async def rests(installed: Program) -> int:
+    """Return how many rests are in the data directory."""
+    return sum(len(one["rests"]) for one in await installed.listed())
+
+
+async def until_stored(installed: Program, count: int) -> None:
+    """Wait until so many rests are in the data directory."""
     async with asyncio.timeout(PATIENCE):
-        while str(listed := await installed.listed()).count("until") < count:
+        while await rests(installed) < count:
             continue  # each look is a process; the store writes behind, and announces nothing
-    return listed
 
 
 async def test_rests_outlive_a_kill(tmp_path: Path) -> None:

@@ -277,6 +277,23 @@ async def test_google_genai_live_for_two_users(tmp_path: Path) -> None:
         assert_own_keys(server)
 
 
+async def test_a_token_opens_sessions_of_its_maker(tmp_path: Path) -> None:
+    """A client with a token of ann's has no access key, and what it makes is ann's."""
+    files = make(tmp_path)
+    async with fake() as server, over_tls(server, tmp_path, files) as url:
+        trusting = {"async_client_args": {"ssl": files.trusting()}, "api_version": "v1alpha"}
+        async with client_of(url, ANN, **trusting) as ann:
+            token = (await ann.aio.auth_tokens.create(config={"uses": 1})).name or ""
+            async with client_of(url, token, **trusting) as guest:
+                said, handle = await talk(guest, "I am a guest")
+                assert said == "I am a guest"
+                assert (await talk(ann, "Again", handle))[0] == "Again"
+        async with client_of(url, "auth_tokens/unknown", **trusting) as stranger:
+            with pytest.raises(Exception, match=r"401|403|not valid"):
+                await talk(stranger, "Hello")
+        assert "auth_tokens/unknown" not in str([one.headers for one in server.requests])
+
+
 async def test_google_genai_js_live_for_two_users(
     proxy: StartProxy, node_driver: NodeDriver, tmp_path: Path
 ) -> None:
