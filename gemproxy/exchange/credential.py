@@ -33,6 +33,12 @@ _SYSTEM = frozenset(
     for name in ("key", "access_token", "oauth_token", "userProject", "httpHeaders")
 )
 """Google's system parameters that say who asks, or set a header that does."""
+_FURTHER_HEADER = re.compile(
+    rf"^(?!(?:{API_KEY}|{AUTHORIZATION}|{'|'.join(OTHER_HEADERS)}|Proxy-Authorization)$)"
+    r"[^\n]*(?:key|token|auth|secret|passw)[^\n]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""The name of a header that nobody takes a credential from, although it may have one."""
 _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 _OF_GOOGLE = re.compile(r"AIza|AQ\.|ya29\.|auth_tokens/.|eyJ[\w-]+\.[\w-]+\.[\w-]*\Z")
 _LOOKS_LIKE_API_KEY = re.compile(r"AIza|AQ\.")
@@ -82,7 +88,7 @@ def brought(headers: Mapping[str, str], query: str) -> tuple[list[str], list[str
 
     The first list has those in places from which a credential is taken before the request goes up
     with another one. The second list has values that would go up: those in further parameters of
-    the query and in subprotocols, be they credentials or not.
+    the query, in subprotocols, and in headers whose names speak of a key or a token.
     """
     taken: list[str] = []
     for name in (API_KEY, *OTHER_HEADERS):
@@ -98,6 +104,12 @@ def brought(headers: Mapping[str, str], query: str) -> tuple[list[str], list[str
         offered = ",".join(_values(headers, _SUBPROTOCOL)).split(",")
         passed += [
             part for one in offered for part in (one.strip(), one.strip().rpartition(".")[2])
+        ]
+    if _FURTHER_HEADER.search("\n".join(headers)):
+        passed += [
+            value.strip().rpartition(" ")[2]
+            for name, value in headers.items()
+            if _FURTHER_HEADER.match(name)
         ]
     return [key for key in taken if key], passed
 

@@ -156,6 +156,8 @@ def test_a_header_that_comes_twice_is_read_twice() -> None:
         {"query": f"x={ANN.replace('-', '%2D')}"},
         {"Sec-WebSocket-Protocol": f"json, openai-insecure-api-key.{ANN}"},
         {"Sec-WebSocket-Protocol": ANN},
+        {"X-Auth-Token": ANN},
+        {"X-Access-Key": f"Bearer {ANN}"},
     ],
 )
 @pytest.mark.parametrize("mode", Mode)

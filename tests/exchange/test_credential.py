@@ -112,6 +112,8 @@ def test_every_credential_of_a_request_is_found() -> None:
             ("Authorization", "Basic c2l4OnNldmVu"),
             ("Sec-WebSocket-Protocol", "json, key.eight"),
             ("X-Other", "nine"),
+            ("X-Auth-Token", "Token  thirteen"),
+            ("Proxy-Authorization", "ends here"),
         ]
     )
 
@@ -119,7 +121,7 @@ def test_every_credential_of_a_request_is_found() -> None:
 
     expected = {"one", "two", "three", "four", "five", "six", "seven", "ten", "twelve"}
     assert (len(taken), set(taken)) == (len(expected), expected)
-    assert passed == ["eleven", "json", "json", "key.eight", "eight"]
+    assert passed == ["eleven", "json", "json", "key.eight", "eight", "thirteen"]
     assert brought({"x-goog-api-key": "one"}, "") == (["one"], [])
 
 
