@@ -166,6 +166,11 @@ class Account:
 
     @property
     def attempts(self) -> int:
-        """The number of requests to the upstream, as far as it is recorded; at least 1."""
+        """The number of requests to the upstream, as far as it is recorded.
+
+        A request with an access key may have none, and one more for each key that was refused.
+        """
+        if self.access:
+            return len(self.entries)
         counted = None if isinstance(self.result, SessionResult) else self.result
         return 1 if counted is None else counted.attempts

@@ -53,6 +53,8 @@ def _of_account(account: Account) -> Fields:
             fields |= _of_call(account.result)
         case SessionResult():
             fields |= _of_session(account.result)
+    if account.access and "attempts" in fields:
+        fields["attempts"] = account.attempts
     return fields
 
 

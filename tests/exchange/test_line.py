@@ -149,3 +149,13 @@ def test_a_caller_with_an_access_key_is_named_with_the_keys_that_served() -> Non
 
     assert (found["access"], found["keys"]) == ("ann", ["0a1b2c3d", "99aabbcc"])
     assert "keys" not in fields(None)
+
+
+def test_each_refused_key_of_a_pool_is_an_attempt() -> None:
+    given = exchange()
+    given.account.result = CallResult(1, [], repair=True)
+    given.account.access = "ann"
+    given.account.entries += [Entry(0.0, "0a1b2c3d"), Entry(1.0, "99aabbcc")]
+
+    assert line(given, 200, 1, 0.1)["attempts"] == 2
+    assert given.account.attempts == 2
