@@ -45,7 +45,7 @@ from gemproxy.owners.naming import (
 )
 from gemproxy.owners.owner import Owner
 from gemproxy.owners.registry import Registry
-from gemproxy.owners.witness import Witnesses, witness_of
+from gemproxy.owners.witness import DocumentWitness, Witnesses, witness_of
 
 _OK = 200
 _READS = frozenset({"GET", "HEAD"})
@@ -176,8 +176,17 @@ class Binding:
     def witness(
         self, exchange: Exchange, status: int, headers: Mapping[str, str]
     ) -> Witnesses | None:
-        """Return what reads the names in an answer; see ``witness_of``."""
-        return witness_of(exchange, status, headers, self._hosts(exchange))
+        """Return what reads the names in an answer; see ``witness_of``.
+
+        What hangs on a name that the caller did not make is not the caller's either, and to look at
+        it makes nobody its owner.
+        """
+        witness = witness_of(exchange, status, headers, self._hosts(exchange))
+        if isinstance(witness, DocumentWitness):
+            caller, target = exchange.account.access, names_in_path(exchange.path)
+            if not all(self.registry.is_known_of(caller, name) for name in target):
+                return None
+        return witness
 
     async def record(self, names: Mapping[str, float | None], project: str, caller: str) -> None:
         """Record what a request of ``caller`` made in a project; see ``Registry.record``."""

@@ -89,6 +89,11 @@ class Registry:
         self._unknown.update((name, now + _MISSING) for name in asked if name not in found)
         return found
 
+    def is_known_of(self, caller: str, name: str) -> bool:
+        """Return whether a name that was found lately is what ``caller`` made."""
+        owner = self._known.get(name)
+        return owner is not None and owner.caller == caller
+
     async def record(self, names: Mapping[str, float | None], project: str, caller: str) -> None:
         """Record who owns ``names``, durably before this returns.
 

@@ -284,3 +284,15 @@ async def test_a_look_up_has_a_version_of_our_choice(path: str, target: str) -> 
     await at.bind(path, uses("files/a"))
 
     assert at.projects.asked[0] == ("home", target)
+
+
+@pytest.mark.parametrize(("caller", "reads"), [("ann", True), ("bob", False)])
+async def test_what_hangs_on_a_name_is_only_its_makers(caller: str, *, reads: bool) -> None:
+    at = scene()
+    await at.binding.record({"operations/o": None}, "lab", "ann")
+    for method, path in [("GET", "/v1/operations/o"), ("POST", "/v1/operations/o:wait")]:
+        exchange = Exchange("1", "x", method, path, "", {}, Account(access=caller))
+
+        witness = at.binding.witness(exchange, 200, {"Content-Type": "application/json"})
+
+        assert (witness is not None) is reads

@@ -306,3 +306,12 @@ def test_a_form_that_is_not_read_is_refused(kind: str, coding: str) -> None:
 def test_json_is_read_also_without_its_type(kind: str) -> None:
     check_form(kind, "identity")
     assert names_in_body(b"{}") == Names()
+
+
+@given(st.text(), st.sampled_from(["uri", "fileUri", "someday", "agent", "cachedContent"]))
+def test_any_text_can_be_looked_at(text: str, member: str) -> None:
+    names_in_path(f"/v1beta/{text}")
+    names_in_query(f"name={text}&{text}", HOSTS)
+    for value in (text, f"{GOOGLE}/{text}", f"https:{text}", f"files/{text}", f"https://[{text}"):
+        found = named({member: value})
+        assert all("/" in name for name in (*found.used, *found.perhaps))
