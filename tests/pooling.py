@@ -71,7 +71,7 @@ class FakePool:
     """The source of keys; ``sick`` projects have none that is well, ``resting`` ones no quota.
 
     ``known`` are names that the projects have besides those on record. ``over`` are the attempts
-    that have ended, ``bodies`` what each was asked with.
+    that have ended, ``bodies`` what each was asked with, ``callers`` the clients' own credentials.
     """
 
     projects: tuple[str, ...] = ("P", "Q", "R")
@@ -79,6 +79,7 @@ class FakePool:
     sick: set[str] = attrs.field(factory=set)
     resting: set[str] = attrs.field(factory=set)
     over: list[Entry] = attrs.field(factory=list)
+    callers: list[Credential | None] = attrs.field(factory=list)
     bodies: list[bytes | None] = attrs.field(factory=list)
     base: URL = attrs.field(factory=URL)
     binding: Binding = attrs.field(init=False)
@@ -107,6 +108,7 @@ class FakePool:
         if not exchange.account.access:
             return OwnLease(self.base, exchange.caller)
         self.bodies.append(body)
+        self.callers.append(exchange.caller)
         only = exchange.project or await self.binding.bind(exchange, body)
         able = [name for name in self.projects if name not in self.sick and only in (None, name)]
         if not able:

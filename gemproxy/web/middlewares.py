@@ -35,7 +35,7 @@ from gemproxy.core.errors import (
     UpstreamRejection,
     status_payload,
 )
-from gemproxy.exchange.credential import ephemeral
+from gemproxy.exchange.credential import choose_credential, ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.line import line
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
@@ -178,8 +178,11 @@ async def _admit(request: web.Request) -> None:
 
 async def _minter(request: web.Request) -> str:
     """Return the access key that had the token of a Live session made, by name; empty for none."""
-    token = ephemeral(request[EXCHANGE].caller)
-    if not token or POOLED not in request.app:
+    if POOLED not in request.app:
+        return ""
+    exchange = request[EXCHANGE]  # whose ``caller`` depends on who is let in
+    token = ephemeral(choose_credential(exchange.headers, exchange.target.credential))
+    if not token:
         return ""
     owner = (await request.app[POOLED].binding.registry.find([token])).get(token)
     return owner.caller if owner is not None else ""

@@ -140,6 +140,7 @@ async def test_the_setup_goes_up_as_it_came_with_a_key_of_the_pool(world: World)
     assert world.google.messages == [first, '{"realtimeInput": {}}']
     assert world.google.keys == ["key-P"]
     assert world.pool.bodies == [first.encode()]
+    assert world.pool.callers == [None]
     assert "ann" not in str(world.upstream.seen[0].headers)
     assert world.upstream.seen[0].query_string == ""
 
