@@ -42,6 +42,10 @@ from gemproxy.lending.wishes import wish_of
 from gemproxy.pool.pool import Nobody, Outcome, Pick, Pool, Wish
 from gemproxy.relay.leases import ClientsOwn, Lease, Witness
 
+_PATIENCE = 2
+"""Attempts in a row that the service may fail before the next goes to another project."""
+
+_OF_THE_SERVICE = 500
 _MOST_WAYS = 2
 """Ways out that one request tries when its location is refused."""
 
@@ -69,16 +73,19 @@ class Trip:
     """What one request of a client has met so far.
 
     ``exchange`` and ``body`` are those of the last attempt, and ``wish`` what they asked of the
-    pool. ``home`` is the project of the last attempt, where the next one goes if it can. ``tried``
-    holds all keys that it has had, ``refused`` those that were refused since the last wait, and
-    ``refusals`` counts all. ``avoiding`` holds the ways out whose location was refused. ``waited``:
-    it has had its wait.
+    pool. ``home`` is the project of the last attempt, where the next one goes if it can; it is None
+    before the first attempt, and after two in a row that the service failed: then nobody is to
+    blame, but another project may be served by other machines. ``failures`` counts these.
+    ``tried`` holds all keys that it has had, ``refused`` those that were refused since the last
+    wait, and ``refusals`` counts all. ``avoiding`` holds the ways out whose location was refused.
+    ``waited``: it has had its wait.
     """
 
     exchange: Exchange
     body: bytes | None = attrs.field(repr=False)
     wish: Wish
     home: str | None = None
+    failures: int = 0
     tried: set[str] = attrs.field(factory=set)
     refused: set[str] = attrs.field(factory=set)
     refusals: int = 0
@@ -89,6 +96,10 @@ class Trip:
         """Note the outcome of an attempt; return whether its key was at fault."""
         if is_of_the_location(entry.error):
             self.avoiding.add(pick.key.proxy)
+        failed = entry.status is None or entry.status >= _OF_THE_SERVICE
+        self.failures = self.failures + 1 if failed else 0
+        if self.failures >= _PATIENCE:
+            self.home = None
         if entry.fault is not Fault.KEY:
             return False
         self.refused.add(pick.key.name)
@@ -227,12 +238,12 @@ class PoolSource:
         if len(trip.avoiding) >= _MOST_WAYS:
             return Nobody(None)
         now, wish = self.clock(), trip.wish
-        if trip.home is None:
+        if not trip.tried:
             return self.pool.pick(wish, now)
         wish = attrs.evolve(wish, tried=trip.tried, avoiding=trip.avoiding)
-        at_home = attrs.evolve(wish, project=wish.project or trip.home)
-        pick = self.pool.pick(at_home, now)
-        if isinstance(pick, Nobody) and wish.project is None:
+        home = wish.project or trip.home
+        pick = self.pool.pick(attrs.evolve(wish, project=home), now)
+        if isinstance(pick, Nobody) and wish.project != home:
             pick = self.pool.pick(wish, now)
         if isinstance(pick, Pick) and pick.key.name in trip.refused:
             self.pool.over(pick, Outcome(), now)

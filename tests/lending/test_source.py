@@ -193,6 +193,37 @@ async def test_a_sick_key_is_followed_by_another_of_its_project() -> None:
     assert (caught.value.status, caught.value.headers(3)["x-should-retry"]) == (503, "false")
 
 
+@pytest.mark.parametrize("failure", [503, None])
+async def test_a_project_that_fails_twice_in_a_row_is_left_and_not_blamed(
+    failure: int | None,
+) -> None:
+    at, exchange = Scene(pool("a", "b")), asking()
+    projects = []
+    for status in (failure, failure, failure, failure):
+        lease = await at.lease(exchange)
+        entry = Entry(0.0, lease.key, status)
+        exchange.account.entries.append(entry)
+        lease.over(entry)
+        projects.append(lease.project)
+
+    first, second = projects[0], projects[2]
+    assert projects[:3] == [first, first, second]
+    assert first != second
+    assert at.learnt == 0
+    assert {(await at.lease(asking(access=f"caller {n}"))).project for n in range(4)} == {
+        first,
+        second,
+    }
+
+
+async def test_a_bound_request_stays_where_the_service_fails() -> None:
+    at, exchange = Scene(pool("a", "b")), asking()
+    at.binder.project = "P2"
+    leases = [await at.refuse(exchange, 503, {"code": 503, "message": "x"}) for _ in range(4)]
+
+    assert {lease.project for lease in leases} == {"P2"}
+
+
 async def test_all_keys_are_refused_once_each() -> None:
     at, exchange = Scene(pool("a", "b", "c")), asking()
 

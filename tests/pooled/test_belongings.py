@@ -260,6 +260,92 @@ async def test_an_upload_in_pieces_needs_no_credential(house: StartHouse) -> Non
     assert started.fake.violations == []
 
 
+async def test_a_continuation_goes_to_the_project_that_began_it(house: StartHouse) -> None:
+    script = Script(BUILT_IN["long-decode"], rearm=True)
+    started = await house(script=script, pool={"strategy": "round_robin"})
+    off = {"X-Gemproxy-Repair": "off"}
+    for number in range(4):
+        asked = {"contents": [{"role": "user", "parts": [{"text": f"Prompt {number}"}]}]}
+        begun = await started.send("POST", stream_of(), asked, headers=off)
+        home, before = started.came()[-1].project, len(started.came())
+        token = next(
+            candidate["continuationToken"]
+            for document in begun.documents
+            for candidate in document["candidates"]
+            if "continuationToken" in candidate
+        )
+        for spelling in ("continuationToken", "continuation_token"):
+            further = {**asked, spelling: token}
+            answer = await started.send("POST", stream_of(), further, headers=off)
+            assert answer.status == 200, answer.body
+            foreign = await started.send("POST", stream_of(), further, key=BOB)
+            assert foreign.status in DENIED
+        assert {one.project for one in started.came()[before:]} == {home}
+
+
+async def test_a_store_and_its_documents_are_their_makers(house: StartHouse) -> None:
+    started = await house()
+    file = (await upload(started))["name"]
+    store = found(await started.send("POST", "/v1beta/fileSearchStores", {}))["name"]
+    imported = {"fileName": file}
+    operation = found(await started.send("POST", f"/v1beta/{store}:importFile", imported))
+    document = operation["response"]["documentName"]
+    tool = {**HELLO, "tools": [{"fileSearch": {"fileSearchStoreNames": [store]}}]}
+    snake = {**HELLO, "tools": [{"file_search": {"file_search_store_names": [store]}}]}
+    touches: list[tuple[str, str, Any]] = [
+        ("GET", f"/v1beta/{store}", b""),
+        ("GET", f"/v1beta/{store}/documents", b""),
+        ("GET", f"/v1beta/{document}", b""),
+        ("GET", f"/v1beta/{operation['name']}", b""),
+        ("POST", f"/v1beta/{store}:importFile", imported),
+        ("POST", GENERATE, tool),
+        ("POST", GENERATE, snake),
+        ("DELETE", f"/v1beta/{document}", b""),
+        ("DELETE", f"/v1beta/{store}?force=true", b""),
+    ]
+
+    foreign = [(await started.send(*touch, key=BOB)).status for touch in touches]
+    own = [(await started.send(*touch)).status for touch in touches]
+    assert [status for status in foreign if status not in DENIED] == []
+    assert own == [200] * len(touches)
+    assert found(await started.send("GET", "/v1beta/fileSearchStores")) in (
+        {"fileSearchStores": []},
+        {},
+    )
+
+
+async def test_a_file_that_was_deleted_is_nobodys(house: StartHouse) -> None:
+    started = await house()
+    name = (await upload(started))["name"]
+    assert (await started.send("DELETE", f"/v1beta/{name}")).status == 200
+
+    for key in (ANN, BOB):
+        assert (await started.send("GET", f"/v1beta/{name}", key=key)).status in DENIED
+        assert found(await started.send("GET", "/v1beta/files", key=key)).get("files", []) == []
+
+
+@pytest.mark.parametrize("kind", ["raw", "multipart", "media"])
+async def test_an_upload_in_one_request_is_its_makers(house: StartHouse, kind: str) -> None:
+    started = await house()
+    query = f"?uploadType={kind}" if kind != "raw" else ""
+    headers = {"Content-Type": "text/plain"}
+    body = b"content"
+    if kind == "raw":
+        headers["X-Goog-Upload-Protocol"] = "raw"
+    if kind == "multipart":
+        headers["Content-Type"] = "multipart/related; boundary=b"
+        parts = (
+            b'Content-Type: application/json\r\n\r\n{"file": {}}',
+            b"Content-Type: text/plain\r\n\r\nx",
+        )
+        body = b"".join(b"--b\r\n" + part + b"\r\n" for part in parts) + b"--b--\r\n"
+    made = await started.send("POST", f"/upload/v1beta/files{query}", body, headers=headers)
+    name = found(made)["file"]["name"]
+
+    assert (await started.send("GET", f"/v1beta/{name}")).status == 200
+    assert (await started.send("GET", f"/v1beta/{name}", key=BOB)).status in DENIED
+
+
 async def test_owners_outlive_a_restart(tmp_path: Path) -> None:
     installed = program(tmp_path, projects())
     async with ChaosServer(Script(BUILT_IN["story"], rearm=True), projects=projects()) as fake:
