@@ -217,7 +217,7 @@ class Binding:
         if not carries_names(exchange):
             return Names()
         if body is not None:
-            return names_in_body(body, hosts)
+            return names_in_body(body, hosts) if body else Names()
         if _announces_a_body(exchange):
             raise TooLarge("The request body is too large to be read for the names in it.")
         return Names()

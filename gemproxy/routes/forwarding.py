@@ -27,7 +27,7 @@ from gemproxy.relay.unary import is_json
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
 from gemproxy.routes.refusing import BROKEN_OFF, beginning, is_refusal, refuse
 from gemproxy.voices.mute import MuteVoice
 
@@ -57,9 +57,19 @@ async def forward(
     ``limit`` caps the request's body (bytes; None: no cap). Raises a GemproxyError while there is
     nothing to pass on.
     """
-    app = request.app
     _ = exchange.target  # a request that leads nowhere is refused before its body is read
-    body = await _body(request, exchange, limit)
+    if not (request.body_exists and exchange.account.access and carries_names(exchange)):
+        return await _send(request, exchange, await _body(request, exchange, limit), translate)
+    async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
+        body = Once(with_upstream_uris(request, received.kept))
+        return await _send(request, exchange, body, translate)
+
+
+async def _send(
+    request: web.Request, exchange: Exchange, body: Outgoing, translate: Translate
+) -> web.StreamResponse:
+    """Send a request up and its answer down."""
+    app = request.app
     want = DOCUMENT if names_files(exchange.raw_target) else BYTES
     sink = ClientSink(request, MuteVoice(), app[CLIENTS].send_timeout, web.StreamResponse())
     try:
@@ -120,20 +130,16 @@ async def _stream(reply: Reply, sink: ClientSink, passed: PassedThrough, data: b
 
 
 async def _body(request: web.Request, exchange: Exchange, limit: int | None) -> Outgoing:
-    """Return what goes up as the request's body.
+    """Return what goes up as the body of a request that is not read for names.
 
-    That of an access key is read whole, because names in it have owners. Of files only a small one
-    is, so that it can go up with another key when the first one is refused.
+    A small file of an access key is kept, so that it can go up with another key when the first one
+    is refused.
     """
     if not request.body_exists:
         return None
-    pooled = bool(exchange.account.access)
-    named = pooled and carries_names(exchange)
-    clients = request.app[CLIENTS]
-    cap = request.client_max_size if named else limit
-    incoming = Incoming(request, cap, clients.body_timeout, clients.body_rate)
-    file = pooled and not named
-    if not (named or (_is_small(request) if file else _may_hold_uris(request))):
+    file, clients = bool(exchange.account.access), request.app[CLIENTS]
+    incoming = Incoming(request, limit, clients.body_timeout, clients.body_rate)
+    if not (_is_small(request) if file else _may_hold_uris(request)):
         return incoming
     whole = b"".join([piece async for piece in incoming])
     return Once(whole, file=True) if file else Once(with_upstream_uris(request, whole))

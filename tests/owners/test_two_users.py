@@ -5,6 +5,7 @@ path, in any body, in any spelling; and ann's own requests go up with a key of t
 what they name.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -267,3 +268,32 @@ async def test_a_small_file_goes_up_as_it_came(scene: Scene, target: str, kind: 
     assert answer.status == 200
     (seen,) = scene.upstream.seen
     assert (seen.headers["Content-Type"], seen.body) == (kind, content)
+
+
+async def test_a_body_that_is_too_large_or_unreadable_is_refused_in_words(scene: Scene) -> None:
+    headers = {"x-goog-api-key": BOB, "Content-Type": "application/json"}
+    batch = f"{MODEL}:batchGenerateContent"
+    for target in (GENERATE, STREAM, batch, "/v1beta/interactions"):
+        for extra, body, status in (
+            ({}, b"{'single': 'quotes'}", 400),
+            ({"Content-Encoding": "gzip"}, b"\x1f\x8b", 415),
+            ({"Content-Type": "application/x-protobuf"}, b"\x0a\x02hi", 415),
+            ({"Content-Type": "multipart/mixed; boundary=x"}, b"--x--", 415),
+            ({"X-HTTP-Method-Override": "DELETE"}, b"{}", 400),
+        ):
+            answer = await scene.proxy.ask(target, body, {**headers, **extra})
+
+            assert answer.status == status, (target, extra, answer.body)
+            assert answer.error["message"].endswith(".")
+    assert not scene.upstream.seen
+
+
+async def test_an_empty_body_names_nothing(scene: Scene) -> None:
+    headers = {"x-goog-api-key": BOB, "Transfer-Encoding": "chunked"}
+    async with scene.proxy.connect() as connection:
+        lines = [f"POST {MODEL}:someday HTTP/1.1", f"Host: {connection.host}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        request = "\r\n".join([*lines, "", "0", "", ""]).encode()
+        await asyncio.get_running_loop().sock_sendall(connection.socket, request)
+
+        assert (await connection.answer()).status == 200
