@@ -73,7 +73,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         return attempt(hop.headers, patience)
 
     async def connect(
-        _self: object, _url: object, headers: Any, _protocols: object, patience: float
+        _self: object,
+        _url: object,
+        headers: Any,
+        _protocols: object,
+        patience: float,
+        _proxy: object,
     ) -> Any:
         return attempt(headers, patience)
 
