@@ -1,13 +1,15 @@
 """Refusals and faults on the way: the client of the pool sees one whole answer."""
 
+import json
+
 import pytest
 
-from gemproxy.chaos.faults import Fault, Kind, event
+from gemproxy.chaos.faults import Fault, Kind, byte, event
 from gemproxy.chaos.refusals import INVALID, OVERLOADED, Refusal, quota, requests_by_minute
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from tests.pooled.conftest import StartHouse
-from tests.pooled.house import K1, MODEL, access, stream_of
+from tests.pooled.house import K1, K2, MODEL, access, stream_of
 from tests.wire import Answer, Ending, body_of
 
 pytestmark = pytest.mark.production_loop
@@ -81,3 +83,40 @@ async def test_a_service_that_fails_makes_no_key_rest(house: StartHouse) -> None
         assert_whole(await started.ask(f"Prompt {number}"))
 
     assert {one.project for one in started.came()} == {"P1", "P2"}
+
+
+async def test_an_interaction_is_read_on_where_it_is(house: StartHouse) -> None:
+    """A replay goes to the project that has the interaction, whatever the strategy."""
+    faults = [Fault(Kind.FIN, byte(900)), Fault(Kind.RST, byte(700)), None]
+    started = await house(
+        script=Script(BUILT_IN["story"], faults), pool={"strategy": "round_robin"}
+    )
+    for number in range(4):
+        asked = {"model": MODEL, "input": f"Hello {number}", "stream": True}
+        before = len(started.cloud.log)
+        answer = await started.send("POST", "/v1beta/interactions", asked)
+        events = [
+            json.loads(line.removeprefix(b"data: "))
+            for line in answer.body.splitlines()
+            if line.startswith(b"data: {")
+        ]
+        texts = [event["delta"].get("text", "") for event in events if "delta" in event]
+        came = started.cloud.log[before:]
+
+        assert (answer.status, answer.ending) == (200, Ending.COMPLETE)
+        assert "".join(texts) == STORY
+        assert [one.method for one in came] == ["POST", "GET", "GET"]
+        assert len({one.project for one in came}) == 1
+
+
+async def test_an_interaction_begins_with_a_key_that_is_well(house: StartHouse) -> None:
+    started = await house()
+    for key in (K1, K2):
+        started.cloud.refuse(key, INVALID)
+    for number in range(3):
+        asked = {"model": MODEL, "input": f"Hello {number}"}
+        made = await started.send("POST", "/v1beta/interactions", asked)
+        name = json.loads(made.body)["id"]
+        further = {**asked, "previous_interaction_id": name}
+        assert (await started.send("POST", "/v1beta/interactions", further)).status == 200
+        assert (await started.send("GET", f"/v1beta/interactions/{name}")).status == 200
