@@ -27,7 +27,7 @@ from gemproxy.core.errors import (
     UpstreamRejection,
     upstream_error,
 )
-from gemproxy.core.repair.blame import Fault, blame
+from gemproxy.core.repair.blame import Fault, blame, refusal_behind
 from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.events import Fail, Finish, How, Out, Resume
@@ -130,6 +130,7 @@ class Generation(Generic[M]):
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
             finally:
+                self.course.attempts = max(self.course.attempts, len(self.exchange.account.entries))
                 self.exchange.account.result = self.kind.result(self.machine, self.course)
 
     def _note(self, step: Step) -> None:
@@ -218,6 +219,9 @@ class Generation(Generic[M]):
             reply.error = upstream_error(following.error.body)  # an error in the stream
             if isinstance(following, Fail) and _is_of_our_key(reply, following.error):
                 return Step(step.out, Fail(KeyRefused(), following.silently))
+        refusal = refusal_behind(self.kind.finish(self.machine))
+        if refusal is not None:
+            reply.error = refusal
         return step
 
     async def _move(self, reply: Reply, watch: Watch) -> Step:

@@ -76,6 +76,7 @@ class AnswerKind(Generic[M]):
     ``head_at_once`` says that the head goes out with the upstream's, no sooner and no later.
     ``form`` returns the form in which a resumed attempt asks for the rest. ``note`` completes the
     last of the account's entries with what the machine knows of the attempt that has just ended.
+    ``finish`` returns the finishReason with which the answer ended, None where it has none.
     ``result`` returns what became of a generation: figures, no content.
     """
 
@@ -84,6 +85,7 @@ class AnswerKind(Generic[M]):
     head_at_once: bool
     form: Callable[[M], Form | None]
     note: Callable[[M, Sequence[Entry]], None]
+    finish: Callable[[M], str | None]
     result: Callable[[M, Course], Result]
 
     def intake(self, machine: M, new_decoder: Callable[[], Decoder]) -> Intake[M]:
@@ -104,6 +106,10 @@ def _note_usage(machine: StreamMachine, entries: Sequence[Entry]) -> None:
     for earlier in entries[:-1]:
         usage -= earlier.usage or Billed()
     entries[-1].usage = usage
+
+
+def _finish(machine: StreamMachine) -> str | None:
+    return machine.finish_reason
 
 
 def _stream_result(machine: StreamMachine, course: Course) -> StreamResult:
@@ -147,6 +153,10 @@ def _note_nothing(_machine: InteractionMachine, _entries: Sequence[Entry]) -> No
     """Leave the entry as it is: a part of an interaction has no usage of its own."""
 
 
+def _no_finish(_machine: InteractionMachine) -> None:
+    """Return that an interaction has a status in place of a finishReason."""
+
+
 def _interaction_result(machine: InteractionMachine, course: Course) -> InteractionResult:
     return InteractionResult(
         ending=None if machine.state is State.CONNECTING else machine.state.value,
@@ -165,6 +175,7 @@ STREAM = AnswerKind(
     head_at_once=False,
     form=_form,
     note=_note_usage,
+    finish=_finish,
     result=_stream_result,
 )
 INTERACTION = AnswerKind(
@@ -173,5 +184,6 @@ INTERACTION = AnswerKind(
     head_at_once=True,
     form=_no_form,
     note=_note_nothing,
+    finish=_no_finish,
     result=_interaction_result,
 )

@@ -16,6 +16,7 @@ from yarl import URL
 from gemproxy.core.errors import GemproxyError
 from gemproxy.exchange.credential import Credential
 from gemproxy.exchange.target import Target
+from gemproxy.lending.background import repeat
 from gemproxy.pool.key import Key
 from gemproxy.pool.pool import Outcome, Pick, Pool, Wish
 from gemproxy.relay.headers import retry_after
@@ -87,9 +88,7 @@ class Errands:
         Processes that share the keys wait for a random time, so that one of them is the first, and
         the others learn of its result.
         """
-        while True:
-            await asyncio.sleep(_DICE.uniform(1.0, 2.0) * _PAUSE_SECONDS)
-            await self.check_keys()
+        await repeat(self.check_keys, lambda: _DICE.uniform(1.0, 2.0) * _PAUSE_SECONDS)
 
     def order(self, caller: str) -> Sequence[str]:
         """Return the names of all projects, the home of ``caller`` first."""

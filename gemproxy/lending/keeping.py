@@ -5,12 +5,12 @@ second. Each half second it asks the store what other processes have learnt, and
 ``gemproxy keys`` has changed the keys.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
+from gemproxy.lending.background import repeat
 from gemproxy.pool.key import Key, Project
 from gemproxy.pool.pool import Pool
 from gemproxy.store.store import Store
@@ -63,14 +63,17 @@ class Keeper:
             self.pool.apply(news.changes, self.clock())
 
     async def keep(self) -> None:
-        """Do so until cancelled."""
+        """Do so until cancelled, and have the store forget what no longer matters."""
         pruned = self.clock()
-        while True:
-            await asyncio.sleep(EACH_SECONDS)
+
+        async def step() -> None:
+            nonlocal pruned
             await self.step()
             if self.clock() - pruned >= PRUNE_SECONDS:
                 pruned = self.clock()
                 await self.store.prune(pruned)
+
+        await repeat(step, lambda: EACH_SECONDS)
 
     async def close(self) -> None:
         """Save what is left, and close the store."""

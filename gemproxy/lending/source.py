@@ -142,10 +142,8 @@ class PoolLease:
         if ephemeral(self.credential):
             self.source.pool.over(self.pick, Outcome(), self.source.clock())
             return
-        usage = entry.usage
-        outcome = Outcome(
-            entry.status, entry.error, entry.retry_after, None if usage is None else usage.prompt
-        )
+        tokens = None if entry.usage is None else entry.usage.prompt or None
+        outcome = Outcome(entry.status, entry.error, entry.retry_after, tokens)
         self.source.pool.over(self.pick, outcome, self.source.clock())
         if self.trip.hear(self.pick, entry):
             self.source.learnt()

@@ -18,7 +18,7 @@ import attrs
 from multidict import CIMultiDict
 
 from gemproxy.core.errors import DeadlinePassed, GemproxyError, KeyRefused, Unserved
-from gemproxy.core.repair.blame import Fault, blame
+from gemproxy.core.repair.blame import Fault, blame, refusal_behind
 from gemproxy.core.repair.events import How, Resume
 from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.core.repair.unary import Judge, Look
@@ -202,7 +202,8 @@ class Call:
         """Return how to go on after an answer, and note what it says for its lease."""
         judge, after = self.judge, retry_after(reply.headers)
         resume = judge.answered(reply.status, document, after, another=reply.another)
-        reply.error, reply.usage = judge.error, judge.usage
+        reply.error = judge.error or refusal_behind(judge.finish_reason)
+        reply.usage = judge.usage
         if resume is None and reply.another and judge.error is not None:
             status = error_status(judge.error)
             if blame(status, judge.error) is Fault.KEY:

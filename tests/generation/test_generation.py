@@ -10,7 +10,15 @@ import attrs
 import pytest
 
 from gemproxy.core.answer.usage import Billed
-from gemproxy.core.errors import NoFirstByte, TooLarge, Unreachable, Unrepaired
+from gemproxy.core.errors import (
+    Exhausted,
+    GemproxyError,
+    NoFirstByte,
+    TooLarge,
+    Unreachable,
+    Unrepaired,
+)
+from gemproxy.core.repair.blame import Fault, blame
 from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.events import Cause, How
@@ -41,12 +49,13 @@ BUDGET = Budget(max_consecutive_retries=2, retry_delay_ms=0)
 class Stage:
     """A generation with its upstream, its client, and the waits between attempts."""
 
-    attempts: list[Scripted | AttemptFailed]
+    attempts: list[Scripted | AttemptFailed | GemproxyError]
     client: ListReader = attrs.field(factory=ListReader)
     bodies: list[bytes] = attrs.field(factory=list)
     elsewhere: list[bool] = attrs.field(factory=list)
     waits: list[float] = attrs.field(factory=list)
     made: list[Scripted] = attrs.field(factory=list)
+    usages: list[Billed | None] = attrs.field(factory=list)
     generation: Generation[StreamMachine] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -78,16 +87,17 @@ class Stage:
         self.elsewhere.append(elsewhere)
         self.generation.exchange.account.entries.append(Entry(began=0.0))  # as the dispatcher does
         attempt = self.attempts.pop(0)
-        if isinstance(attempt, AttemptFailed):
+        if isinstance(attempt, Exception):
             raise attempt
         self.made.append(attempt)
         try:
             yield cast(Reply, attempt)
         finally:
             attempt.closed = True
+            self.usages.append(self.generation.exchange.account.entries[-1].usage)
 
 
-def stage(*attempts: list[Read] | Scripted | AttemptFailed, **more: Any) -> Stage:
+def stage(*attempts: list[Read] | Scripted | AttemptFailed | GemproxyError, **more: Any) -> Stage:
     return Stage([Scripted(a) if isinstance(a, list) else a for a in attempts], **more)
 
 
@@ -387,7 +397,90 @@ async def test_a_fault_of_the_key_is_answered_with_another_one() -> None:
     await scene.generation.run()
 
     assert scene.elsewhere == [False, True]
+    assert scene.waits == []
     assert text_of(b"".join(scene.client.writes)) == text_of(ONE + END)
+
+
+INVALID = {"code": 400, "status": "INVALID_ARGUMENT", "message": "API key not valid: AIzaSecret"}
+QUOTA = {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "quota of AIzaSecret"}
+
+
+def failing(error: dict[str, Any], *before: bytes) -> Scripted:
+    """Return a stream that breaks off with an error of the key, where others may serve."""
+    return Scripted([*before, sse({"error": error})], another=True)
+
+
+@pytest.mark.parametrize("error", [INVALID, QUOTA])
+async def test_an_error_of_the_key_in_a_stream_goes_elsewhere_unpaced(error: Any) -> None:
+    """More often than attempts may fail in a row: each is the first of its key."""
+    scene = stage(*(failing(error) for _ in range(4)), failing(error, ONE), [ONE + TWO + END])
+
+    await scene.generation.run()
+
+    assert scene.elsewhere == [False, *[True] * 5]
+    assert scene.waits == []
+    assert text_of(b"".join(scene.client.writes)) == text_of(ONE + TWO + END)
+    assert [made.error for made in scene.made[:-1]] == [error] * 5
+
+
+async def test_an_error_of_the_key_is_not_told_where_nothing_is_repaired() -> None:
+    scene = stage(failing(INVALID, ONE))
+    machine = scene.generation.machine
+    machine.policy = attrs.evolve(machine.policy, repair=False)
+
+    await scene.generation.run()
+
+    assert "AIzaSecret" not in str(scene.client.ending)
+    assert scene.client.ending != "finished"
+
+
+async def test_a_stream_that_no_key_goes_on_with_ends_with_the_true_time() -> None:
+    scene = stage(failing(QUOTA, ONE), Exhausted("All rest.", 42.0))
+
+    await scene.generation.run()
+
+    assert isinstance(scene.client.ending, dict)
+    error = scene.client.ending["error"]
+    assert (error["code"], error["message"]) == (429, "All rest.")
+    assert scene.result.ending == "failed"
+
+
+async def test_a_request_that_no_key_serves_is_the_callers_to_answer() -> None:
+    scene = stage(Exhausted("All rest.", 42.0))
+
+    with pytest.raises(Exhausted):
+        await scene.generation.run()
+
+    assert scene.client.head is None
+
+
+async def test_an_ending_that_is_kept_is_passed_on_where_no_key_is_left() -> None:
+    odd = sse(chunk("", finish="MALFORMED_FUNCTION_CALL"))
+    scene = stage([odd], Exhausted("All rest.", 42.0))
+
+    await scene.generation.run()
+
+    assert scene.client.ending == "finished"
+    assert b"MALFORMED_FUNCTION_CALL" in b"".join(scene.client.writes)
+
+
+async def test_a_lease_hears_what_an_attempt_cost() -> None:
+    usage = {"promptTokenCount": 7, "candidatesTokenCount": 5, "totalTokenCount": 12}
+    scene = stage([sse({**chunk("All of it.", finish="STOP"), "usageMetadata": usage})])
+
+    await scene.generation.run()
+
+    assert scene.usages == [Billed(7, 5, 0, 12)]
+
+
+async def test_an_ending_of_a_disabled_account_is_the_keys_fault() -> None:
+    scene = stage([ONE, sse(chunk("", finish="PUP_LIMITED_DISABLED"))])
+
+    await scene.generation.run()
+
+    assert scene.client.ending == "finished"
+    assert blame(403, scene.made[0].error) is Fault.KEY
+    assert scene.result.attempts == 1
 
 
 async def test_the_report_tells_of_candidates_that_never_came() -> None:

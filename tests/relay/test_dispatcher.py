@@ -620,3 +620,23 @@ async def test_a_body_that_was_read_as_json_goes_up_as_json(access: str) -> None
 
     sent = "application/json" if access else kind
     assert f"Content-Type: {sent}\r\n".encode() in seen[0]
+
+
+async def test_a_handshake_whose_key_is_refused_is_made_with_another() -> None:
+    answers = [refusing(403, LEAKED), refusing(429, QUOTA), refusing(400, WRONG)]
+    seen: list[bytes] = []
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        while True:
+            seen.append(await head(reader))
+            writer.write(answers[len(seen) - 1])
+
+    async with scene(script, method="GET") as at:
+        at.source.another = True
+        with pytest.raises(UpstreamRejection) as caught:
+            async with at.dispatcher.socket(at.exchange, ["a"]):
+                pass
+
+        assert caught.value.rejected_with == 400
+        assert [entry.status for entry in at.source.heard] == [403, 429, 400]
+        assert at.source.asked == [False, True, True]

@@ -232,3 +232,22 @@ async def test_what_was_delivered_before_counts_as_no_progress() -> None:
         await Pacing(budget, lambda: 7).run(attempt)
 
     assert attempt.call_count == 2
+
+
+async def test_another_key_is_used_at_once_and_counts_for_nothing() -> None:
+    waits: list[float] = []
+    left = [Interrupted(Cause.STATUS, at_once=True) for _ in range(9)]
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def attempt() -> str:
+        if left:
+            raise left.pop()
+        return "answer"
+
+    budget = Budget(max_consecutive_retries=1, max_resumes=1)
+    pacing = Pacing(budget, lambda: 0, sleep=sleep, may_retry=lambda: False)
+
+    assert await pacing.run(attempt) == "answer"
+    assert waits == []

@@ -172,3 +172,12 @@ def test_any_location_is_judged_without_an_error(location: str) -> None:
     onward = Hop(ASKED, CIMultiDict(HEADERS)).onward(BASE, location)
 
     assert onward is None or belongs_to(BASE, onward.url)
+
+
+def test_the_whole_way_goes_out_by_one_proxy() -> None:
+    way = URL("http://out.test:3128")
+    hop = Hop(ASKED, CIMultiDict(HEADERS), way)
+
+    onward = [hop.onward(BASE, location) for location in ("/elsewhere", STORAGE)]
+
+    assert [made.proxy for made in onward if made is not None] == [way, way]

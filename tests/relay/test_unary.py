@@ -11,11 +11,13 @@ import attrs
 import pytest
 from multidict import CIMultiDict
 
-from gemproxy.core.errors import DeadlinePassed, GemproxyError
+from gemproxy.core.answer.usage import Billed
+from gemproxy.core.errors import DeadlinePassed, Exhausted, GemproxyError, KeyRefused
+from gemproxy.core.repair.blame import Fault, blame
 from gemproxy.core.repair.events import Cause, How
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.request import StreamRequest
-from gemproxy.core.repair.unary import Judge
+from gemproxy.core.repair.unary import Judge, Look
 from gemproxy.exchange.deadline import Deadline
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.downstream import ClientSink
@@ -76,15 +78,19 @@ class Said:
         return b""
 
 
-def opening(*answers: Said | How) -> OpenReply:
+def opening(*answers: Said | How | GemproxyError) -> OpenReply:
     left = list(answers)
+    before: list[Said] = []
 
     @asynccontextmanager
     async def attempt(*, elsewhere: bool) -> AsyncIterator[Reply]:
-        assert not elsewhere
+        assert elsewhere == any(said.another for said in before[-1:])
         answer = left.pop(0)
+        if isinstance(answer, GemproxyError):
+            raise answer
         if isinstance(answer, How):
             raise AttemptFailed(answer, "scripted")
+        before.append(answer)
         yield cast(Reply, answer)
 
     return attempt
@@ -95,11 +101,16 @@ async def no_sleep(_seconds: float) -> None:
 
 
 def calling(
-    sink: Told, *answers: Said | How, each: int = 100, room: int = 1000, **more: Any
+    sink: Told,
+    *answers: Said | How | GemproxyError,
+    each: int = 100,
+    room: int = 1000,
+    judge: Judge | None = None,
+    **more: Any,
 ) -> Call:
     retries = Budget(max_consecutive_retries=len(answers) - 1)
     return Call(
-        Judge(StreamRequest(b""), Policy()),
+        judge or Judge(StreamRequest(b""), Policy()),
         opening(*answers),
         Pacing(retries, lambda: 0, sleep=no_sleep),
         cast(ClientSink, sink),
@@ -328,3 +339,51 @@ def test_a_shelf_has_room_for_one_answer_and_shares_the_space_of_all() -> None:
     shelf.clear()
     assert bodies.held == 50
     assert not Shelf(bodies, each=99).takes(51)
+
+
+DENIED = b'{"error":{"code":403,"status":"PERMISSION_DENIED","message":"leaked"}}'
+EMPTY = b'{"candidates":[{"finishReason":"STOP"}]}'
+LIMITED = b"""{"candidates":[{"content":{"parts":[{"text":"a"}]},
+    "finishReason":"PUP_LIMITED_DISABLED"}],"usageMetadata":{"promptTokenCount":7}}"""
+
+
+def judging(*, repair: bool = True) -> Judge:
+    return Judge(StreamRequest(b""), Policy(repair=repair), Look.GENERATION)
+
+
+async def test_an_error_of_the_key_behind_a_success_is_asked_of_another_key() -> None:
+    sink, refused = Told(), Said([DENIED], another=True)
+
+    await calling(sink, refused, Said([LIMITED]), each=1000, judge=judging()).run()
+
+    assert sink.body == LIMITED
+    assert blame(403, cast("Any", refused.error)) is Fault.KEY
+
+
+async def test_an_error_of_the_key_is_not_told_where_nothing_is_repaired() -> None:
+    refused = Said([DENIED], another=True)
+
+    with pytest.raises(KeyRefused):
+        await calling(Told(), refused, judge=judging(repair=False)).run()
+
+
+async def test_an_empty_answer_says_more_than_that_no_key_is_left() -> None:
+    sink = Told()
+
+    await calling(sink, Said([EMPTY]), Exhausted("All rest.", 7.0), judge=judging()).run()
+
+    assert (sink.status, sink.body) == (200, EMPTY)
+
+
+async def test_that_no_key_serves_says_more_than_an_error() -> None:
+    with pytest.raises(Exhausted):
+        await calling(Told(), Said([b"{}"], status=503), Exhausted("All rest.", 7.0)).run()
+
+
+async def test_the_lease_hears_what_an_answer_cost_and_of_a_disabled_account() -> None:
+    said = Said([LIMITED])
+
+    await calling(Told(), said, each=1000, judge=judging()).run()
+
+    assert said.usage == Billed(7, 0, 0, 7)
+    assert blame(403, cast("Any", said.error)) is Fault.KEY

@@ -70,6 +70,14 @@ _REASONS: Mapping[str, Fault] = {
     ),
 }
 
+_LIMITED: Mapping[str, Any] = {
+    "code": _FORBIDDEN,
+    "status": "PERMISSION_DENIED",
+    "message": "The account is limited or disabled.",
+    "details": [
+        {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ACCOUNT_STATE_INVALID"}
+    ],
+}
 _BAD_KEY = re.compile(r"\bAPI key (?:not (?:valid|found)|expired)", re.IGNORECASE)
 _SOMEONE_ELSES = re.compile(
     r"or it may not exist|not found \(or permission denied\)|User location"
@@ -111,6 +119,14 @@ def is_of_the_location(error: Mapping[str, Any] | None) -> bool:
     message = str(error.get("message", ""))
     unmet = error.get("status") == "FAILED_PRECONDITION" and not _BILLING.search(message)
     return unmet and _LOCATION.search(message) is not None
+
+
+def refusal_behind(finish_reason: str | None) -> Mapping[str, Any] | None:
+    """Return the refusal that a finishReason stands for, None for one that is no key's fault.
+
+    Google ends the answers of an account that it has limited or disabled, with status 200.
+    """
+    return _LIMITED if finish_reason == "PUP_LIMITED_DISABLED" else None
 
 
 def _of_the_caller(error: Mapping[str, Any]) -> Fault:
