@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gemproxy.core.answer.chunk import SILENT
-from gemproxy.core.errors import NoFirstByte, Unreachable, Unrepaired, UpstreamRejection
+from gemproxy.core.errors import Exhausted, NoFirstByte, Unreachable, Unrepaired, UpstreamRejection
 from gemproxy.core.repair.attempt import Plan
 from gemproxy.core.repair.engine import IllegalInput, Patience, State
 from gemproxy.core.repair.events import (
@@ -359,6 +359,24 @@ def test_a_key_that_fails_behind_text_is_no_refusal_of_how_it_goes_on(
     assert plan is (Plan.TEXT if token is None else Plan.NATIVE)
     assert play >> rejected << Resume(Cause.STATUS, at_once=True, elsewhere=True)
     assert (stream.plan, stream.next_request) == (plan, asked)
+
+
+def test_a_token_whose_project_rests_is_followed_by_words_for_any_project() -> None:
+    stream, rests = machine(), Exhausted("All keys rest.", 9.0)
+
+    play = broken_after(stream, token="t1")
+    plans = [stream.plan]
+    assert play >> GaveUp("", rests) << Resume(Cause.REFUSED, at_once=True)
+    plans.append(stream.plan)
+    assert plans == [Plan.NATIVE, Plan.TEXT]
+    assert play >> GaveUp("", rests) << Fail(rests)
+
+
+def test_why_no_key_serves_says_more_than_the_last_error() -> None:
+    rests = Exhausted("All keys rest.", 9.0)
+    play = Playbook(machine()) >> Rejected(503, b"{}") << Resume(Cause.STATUS)
+
+    assert play >> GaveUp("", rests) << Fail(rests)
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 501])
