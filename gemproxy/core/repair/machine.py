@@ -315,7 +315,7 @@ class StreamMachine:
         (State.CONNECTING, Opened): to(_open, State.STREAMING, State.SPLICING),
         (State.CONNECTING, Rejected): to(_reject, *_AFTER_AN_ATTEMPT),
         (State.CONNECTING, Ended): to(_never_opened, *_AFTER_AN_ATTEMPT),
-        (State.CONNECTING, GaveUp): to(_give_up, State.DONE, State.FAILED),
+        (State.CONNECTING, GaveUp): to(_give_up, *_AFTER_AN_ATTEMPT),
         (State.STREAMING, Received): to(_stream, *_AFTER_AN_ATTEMPT),
         (State.STREAMING, Turn): to(_turn, *_AFTER_AN_ATTEMPT),
         (State.STREAMING, Flow): to(_flow),
