@@ -46,6 +46,8 @@ _PATIENCE = 2
 """Attempts in a row that the service may fail before the next goes to another project."""
 
 _OF_THE_SERVICE = 500
+_EARLY_SECONDS, _TICK_SECONDS = 1.0, 0.001
+"""By how much a timer may be early, and its finest step."""
 _MOST_WAYS = 2
 """Ways out that one request tries when its location is refused."""
 
@@ -160,9 +162,10 @@ class PoolLease:
 class PoolSource:
     """Lends the keys of ``pool`` for the upstream at ``base``.
 
-    ``longest_wait`` counts the seconds for which a request may wait once, ``most`` bounds the
-    refusals of keys that one request may meet. ``learnt`` is called when a key was at fault;
-    ``located`` with a key, the time, and whether Google refuses the location that it is used from.
+    ``longest_wait`` counts the seconds for which a request may wait once, if it ``waits`` at all;
+    ``most`` bounds the refusals of keys that one request may meet. ``learnt`` is called when a key
+    was at fault; ``located`` with a key, the time, and whether Google refuses the location that it
+    is used from.
     ``clock`` returns the seconds of the Unix clock.
     """
 
@@ -175,6 +178,7 @@ class PoolSource:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     located: Callable[[str, float, bool], object] = attrs.field(default=lambda *_: None)
+    waits: Callable[[Exchange], bool] = attrs.field(default=lambda _: True)
     _own: ClientsOwn = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -193,7 +197,7 @@ class PoolSource:
             seconds = self._wait_for(trip, pick)
             trip.waited = True
             trip.refused.clear()
-            await self.sleep(seconds)
+            await self._sleep(seconds)
             pick = self._pick(trip)
         if isinstance(pick, Nobody):
             raise self._refusal(trip, pick)
@@ -250,13 +254,23 @@ class PoolSource:
 
     def _wait_for(self, trip: Trip, nobody: Nobody) -> float:
         """Return for how many seconds a request waits; raise what refuses it."""
-        if nobody.until is None or trip.waited or trip.avoiding:
+        if nobody.until is None or trip.waited or trip.avoiding or not self.waits(trip.exchange):
             raise self._refusal(trip, nobody)
         seconds = max(nobody.until - self.clock(), 0.0)
         left = trip.exchange.deadline.left
         if seconds > self.longest_wait or (left is not None and seconds >= left):
             raise self._refusal(trip, nobody)
         return seconds
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep until the clock has come to the end of a rest.
+
+        A loop's timer may fire a little earlier than the clock says, and then the rest is not over.
+        """
+        until = self.clock() + seconds
+        await self.sleep(seconds)
+        while 0.0 < (left := until - self.clock()) < _EARLY_SECONDS:
+            await self.sleep(max(left, _TICK_SECONDS))
 
     def _refusal(self, trip: Trip, nobody: Nobody) -> GemproxyError:
         """Return the error of a request that no key can serve."""

@@ -27,7 +27,7 @@ from gemproxy.pool.pool import Pool
 from gemproxy.relay.leases import CredentialSource
 from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.upstream import Upstream
-from gemproxy.routes.parts import POOLED, UPLOADS, Pooled
+from gemproxy.routes.parts import POOLED, REPAIR, UPLOADS, Pooled
 from gemproxy.store.store import Store, stored_projects
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.greeting import KEYS
@@ -93,10 +93,11 @@ async def open_pool(
             base,
             pool,
             binding,
-            repair.retry_after_limit_seconds if repair.enabled else 0.0,
+            repair.retry_after_limit_seconds,
             max(repair.max_resumes, 1),
             keeper.save,
             located=store.pool.located,
+            waits=lambda exchange: app[REPAIR].is_wanted(exchange.headers),
         )
         async with _running(keeper, errands):
             yield source
@@ -132,8 +133,13 @@ def _pool(settings: Settings, store: Store) -> Pool:
 
 
 def _projects(settings: Settings, stored: Iterable[Key]) -> list[Project]:
-    """Return the projects of the keys in the settings and of those in the data directory."""
-    keys = with_stored(operators_keys(settings), stored, settings.pool.proxies)
+    """Return the projects of the keys in the settings and of those in the data directory.
+
+    A start with a stored key that is an access key is refused; one that comes later is left out.
+    """
+    given = access_keys(settings.access.keys, settings.access.password).values()
+    usable = (key for key in stored if key.secret not in given)
+    keys = with_stored(operators_keys(settings), usable, settings.pool.proxies)
     return projects_of(keys, settings.pool.weights)
 
 

@@ -81,6 +81,7 @@ class Scene:
     binder: Binder = attrs.field(factory=Binder)
     now: float = NOW
     slept: list[float] = attrs.field(factory=list)
+    early: float = 0.0
     learnt: int = 0
     source: PoolSource = attrs.field(init=False)
 
@@ -94,7 +95,8 @@ class Scene:
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.now += seconds
+        self.now += seconds - self.early
+        self.early = 0.0
 
     async def lease(self, exchange: Exchange, body: bytes | None = BODY) -> PoolLease:
         lease = await self.source.lease(exchange, body, elsewhere=False)
@@ -267,6 +269,27 @@ async def test_one_request_waits_once_for_the_shortest_rest() -> None:
         await at.lease(exchange)
     assert len(at.slept) == 1
     assert caught.value.seconds == pytest.approx(9.0, abs=2.5)
+
+
+async def test_a_timer_that_fires_early_does_not_refuse_who_waited() -> None:
+    at = Scene(pool("a"))
+    await at.refuse(asking(), 429, quota("9s"))
+    at.early = 0.0006
+
+    lease = await at.lease(asking())
+
+    assert lease.key == fingerprint("a")
+    assert at.slept == [pytest.approx(9.0, abs=1.5), pytest.approx(0.001)]
+
+
+async def test_a_request_that_may_not_be_asked_again_does_not_wait() -> None:
+    at = Scene(pool("a"))
+    await at.refuse(asking(), 429, quota("9s"))
+    at.source.waits = lambda exchange: "X-Off" not in exchange.headers
+
+    with pytest.raises(Exhausted):
+        await at.lease(asking(x_off="1"))
+    assert at.slept == []
 
 
 async def test_a_rest_that_is_too_long_is_told_at_once() -> None:

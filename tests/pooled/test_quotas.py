@@ -16,8 +16,8 @@ from gemproxy.chaos.refusals import (
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.core.errors import details_of
 from tests.pooled.conftest import Clock, StartHouse
-from tests.pooled.house import K1, K2, K3, MODEL, OTHER, House
-from tests.wire import Answer
+from tests.pooled.house import K1, K2, K3, MODEL, OTHER, House, stream_of
+from tests.wire import Answer, body_of
 
 pytestmark = pytest.mark.production_loop
 
@@ -190,3 +190,16 @@ async def test_the_keys_of_a_project_are_not_bad_after_a_quota(
         await started.ask(f"Later {number}")
 
     assert {K1, K2, K3} == set(started.keys())
+
+
+async def test_a_request_without_repair_is_told_of_a_rest_at_once(house: StartHouse) -> None:
+    started = await house(repair={"retry_after_limit_seconds": 30})
+    rest = quota(requests_by_minute(MODEL), delay=20)
+    for project in ("P1", "P2"):
+        started.cloud.refuse(project, rest, model=MODEL, times=1)
+    answer = await started.send(
+        "POST", stream_of(), body_of("Hello"), headers={"X-Gemproxy-Repair": "off"}
+    )
+
+    assert answer.status == 429
+    assert [one.status for one in started.came()] == [429, 429]
