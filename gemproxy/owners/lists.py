@@ -74,6 +74,8 @@ _GIVEN_LIMIT = 150
 _HASH_BYTES = 6
 _MOST_QUESTIONS = 100
 """Pages of the upstream's that are asked for to fill one page of the client's that has entries."""
+_MOST_IN_ALL = 2_000
+"""Pages that are asked for in any case; an upstream whose list has no end is then left."""
 
 
 @attrs.frozen
@@ -295,7 +297,7 @@ class Page:
         self.entries += own
         self.at = self._onward(at, document, fresh)
         full = len(self.entries) >= self.question.wanted
-        self.whole = full and self._questions >= _MOST_QUESTIONS
+        self.whole = self._questions >= (_MOST_QUESTIONS if full else _MOST_IN_ALL)
 
     def answer(self, seal: PageTokens, caller: str) -> Json:
         """Return the page."""

@@ -247,6 +247,17 @@ def test_an_openai_server_without_cursors_is_not_asked_for_ever() -> None:
     assert asked == 2
 
 
+def test_a_list_without_an_end_is_left() -> None:
+    page = Page(Question.of(FILES, ""), ["P"], Place())
+    asked = 0
+    while page.asks is not None:
+        asked += 1
+        page.take({"nextPageToken": str(asked)}, ())
+
+    assert asked == 2_000
+    assert page.answer(TOKENS, "ann").keys() == {"nextPageToken"}
+
+
 def test_the_rest_of_a_page_that_no_token_can_remember_is_given_whole() -> None:
     names = [f"files/{number:04d}" for number in range(1000)]
     google = Google({"P": names}, largest=1000)
