@@ -83,6 +83,7 @@ def _site(loaded: "Loaded") -> "Site":
 
     from gemproxy.config.operators import operators_keys  # noqa: PLC0415
     from gemproxy.config.outbound import resolve_proxy  # noqa: PLC0415
+    from gemproxy.config.starting import access_keys  # noqa: PLC0415
     from gemproxy.keys.site import Site  # noqa: PLC0415
 
     settings = loaded.settings
@@ -95,6 +96,7 @@ def _site(loaded: "Loaded") -> "Site":
         base=base,
         proxy=resolve_proxy(settings.upstream.proxy, base, os.environ),
         connect_seconds=settings.upstream.connect_timeout_seconds,
+        access=frozenset(access_keys(settings.access.keys, settings.access.password).values()),
     )
 
 

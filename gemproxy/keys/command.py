@@ -155,7 +155,13 @@ class Command:
         return OK
 
     def _added(self, keys: Sequence[Key]) -> Sequence[tuple[Added, str]]:
-        """Add keys; return what became of each, and the project that it has in the store."""
+        """Add keys; return what became of each, and the project that it has in the store.
+
+        Raises Misused for an access key: clients know it, and as a key of the pool it would go up.
+        """
+        known = sorted({key.name for key in keys if key.secret in self.site.access})
+        if known:
+            raise Misused(f"nothing was added: {', '.join(known)} is an access key of the settings")
         with self.site.store() as store:
 
             def add(connection: sqlite3.Connection) -> list[tuple[Added, str]]:

@@ -17,7 +17,10 @@ from gemproxy.store.store import Store
 
 @attrs.frozen
 class Site:
-    """What the settings say; ``keys`` are those of the settings, with their origins."""
+    """What the settings say; ``keys`` are those of the settings, with their origins.
+
+    ``access`` holds the access keys, which are no keys of the pool.
+    """
 
     data_dir: Path
     secret_key: str = attrs.field(repr=False)
@@ -26,6 +29,7 @@ class Site:
     base: URL
     proxy: URL | None = attrs.field(repr=False)
     connect_seconds: float
+    access: frozenset[str] = attrs.field(default=frozenset(), repr=False)
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:

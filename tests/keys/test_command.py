@@ -49,6 +49,20 @@ def test_several_keys_are_added_and_told_for_programs(keys: RunKeys) -> None:
     ]
 
 
+@pytest.mark.parametrize("action", [("add",), ("import", "-")])
+def test_an_access_key_is_no_key_of_the_pool(
+    keys: RunKeys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, action: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PASSWORD", "Zk3v9Qw2Lr8Tn5xB7")
+
+    done = keys(*action, given=f"{ONE}\nZk3v9Qw2Lr8Tn5xB7\n")
+
+    assert done.code == 2
+    assert "access key" in done.err
+    assert "Zk3v9Qw2Lr8Tn5xB7" not in done.err
+    assert not (tmp_path / "data").exists()
+
+
 def test_no_key_is_no_success(keys: RunKeys, tmp_path: Path) -> None:
     done = keys("add")
 
