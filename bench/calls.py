@@ -1,6 +1,6 @@
 """The number of function calls of a request and of an event, equal on every machine.
 
-    python bench/calls.py
+    python bench/calls.py [--pooled]
 
 Times vary from hour to hour; the number of calls does not. One thread runs the unchanged proxy on
 uvloop and counts its calls of functions written in Python and in C. Another thread is upstream and
@@ -8,17 +8,20 @@ client. It sends the next event when the client has the last one and the proxy w
 event is a separate read.
 
 The program prints the calls of one further event of a stream, and of one further request with a
-stream of one event, each as the slope between a short run and a long one.
+stream of one event, each as the slope between a short run and a long one. With ``--pooled`` the
+proxy has fifty keys of its own, as in ``contenders.py``, and the client an access key.
 """
 
+import argparse
 import asyncio
 import contextlib
 import gc
 import json
 import os
 import sys
+import tempfile
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,12 +33,14 @@ import attrs
 import uvloop
 from aiohttp import web
 
+from bench.contenders import ACCESS_KEY, pool_of_fifty
 from gemproxy.config.settings import Settings
 from gemproxy.observe import logs
 from gemproxy.web.app import create_app
 from gemproxy.web.server import make_runner
 
 FEW, MANY = 20, 120
+NO_POOL: Mapping[str, str] = {}
 BODY = b'{"contents":[{"parts":[{"text":"Hello"}]}]}'
 PATH = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
 
@@ -95,14 +100,16 @@ class Proxy:
 
 
 @contextlib.asynccontextmanager
-async def running(upstream_port: int) -> AsyncIterator[Proxy]:
+async def running(
+    upstream_port: int, environment: Mapping[str, str] = NO_POOL
+) -> AsyncIterator[Proxy]:
     """Run the proxy in a thread, between an upstream and the caller."""
     proxy = Proxy(uvloop.new_event_loop())
     ready, over = threading.Event(), asyncio.Event()
 
     async def serve() -> None:
-        environment = {"UPSTREAM_URL_BASE": f"http://127.0.0.1:{upstream_port}"}
-        settings = Settings.load([], environment, ROOT / "nowhere").settings
+        variables = {"UPSTREAM_URL_BASE": f"http://127.0.0.1:{upstream_port}", **environment}
+        settings = Settings.load([], variables, ROOT / "nowhere").settings
         runner = make_runner(create_app(settings), settings)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -129,11 +136,12 @@ class Play:
     proxy: Proxy
     asked: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
     client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    key: str = "key"
 
     async def request(self, events: int) -> None:
         """Request a stream, and transfer it event by event."""
         reader, writer = self.client
-        head = f"POST {PATH} HTTP/1.1\r\nHost: proxy\r\nx-goog-api-key: key\r\n"
+        head = f"POST {PATH} HTTP/1.1\r\nHost: proxy\r\nx-goog-api-key: {self.key}\r\n"
         writer.write(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
         upstream = (await self.asked.get())[1]
         kind = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -148,8 +156,11 @@ class Play:
         await self.proxy.is_idle()
 
 
-async def figures() -> dict[str, Calls]:
-    """Return the calls of an event and of a request."""
+async def figures(environment: Mapping[str, str] = NO_POOL, key: str = "key") -> dict[str, Calls]:
+    """Return the calls of an event and of a request.
+
+    ``environment`` holds settings of the proxy, ``key`` is the client's.
+    """
     asked: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -160,9 +171,9 @@ async def figures() -> dict[str, Calls]:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server, running(server.sockets[0].getsockname()[1]) as proxy:
+    async with server, running(server.sockets[0].getsockname()[1], environment) as proxy:
         client = await asyncio.open_connection("127.0.0.1", proxy.port)
-        play = Play(proxy, asked, client)
+        play = Play(proxy, asked, client, key)
         for _ in range(3):
             await play.request(3)
 
@@ -191,10 +202,14 @@ def _slope(few: Calls, many: Calls) -> Calls:
 
 def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description="Count the calls of a request and of an event.")
+    parser.add_argument("--pooled", action="store_true", help="with a pool of fifty keys")
+    pooled = parser.parse_args().pooled
     gc.disable()  # its callbacks would count as calls
-    with Path(os.devnull).open("w") as nowhere:
+    with Path(os.devnull).open("w") as nowhere, tempfile.TemporaryDirectory() as folder:
+        environment = pool_of_fifty(Path(folder)) if pooled else NO_POOL
         undo = logs.configure(level="info", stream=nowhere)
-        counted = asyncio.run(figures())
+        counted = asyncio.run(figures(environment, ACCESS_KEY if pooled else "key"))
         undo()
     for name, calls in counted.items():
         print(f"{name:20} {calls.python:5} in Python, {calls.c:5} in C")

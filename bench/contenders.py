@@ -26,7 +26,7 @@ BUILD = ROOT / "build" / "bench"
 PEERS = ROOT / "bench" / "peers"
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.005
-_ACCESS_KEY = "bench-Qm7xKf29vLcT4hWz"
+ACCESS_KEY = "bench-Qm7xKf29vLcT4hWz"
 
 
 class NoAnswer(Exception):
@@ -179,13 +179,13 @@ def _litellm_environment(site: Site) -> dict[str, str]:
     }
 
 
-def _pool_of_fifty(site: Site) -> dict[str, str]:
+def pool_of_fifty(folder: Path) -> dict[str, str]:
     """Return settings with everything on: projects, limits, several access keys."""
     projects = {f"project-{n}": [f"bench-key-{n}-0", f"bench-key-{n}-1"] for n in range(25)}
-    access = {"bench": _ACCESS_KEY, "another": _ACCESS_KEY[::-1]}
+    access = {"bench": ACCESS_KEY, "another": ACCESS_KEY[::-1]}
     limits = {"bench": {"rpm": 10**7, "tpm": 10**10, "rpd": 10**9}}
     return {
-        "GEMPROXY_DATA_DIR": str(site.folder / "data"),
+        "GEMPROXY_DATA_DIR": str(folder / "data"),
         "GEMPROXY_POOL_PROJECTS": json.dumps(projects),
         "GEMPROXY_POOL_LIMITS": json.dumps(limits),
         "GEMPROXY_ACCESS_KEYS": json.dumps(access),
@@ -212,8 +212,8 @@ def before(checkout: Path) -> Contender:
 POOLED = attrs.evolve(
     GEMPROXY,
     name="pooled",
-    environment=_pool_of_fifty,
-    headers=(f"Authorization: Bearer {_ACCESS_KEY}",),
+    environment=lambda site: pool_of_fifty(site.folder),
+    headers=(f"Authorization: Bearer {ACCESS_KEY}",),
 )
 """gemproxy with 50 keys of its own, which its clients reach with an access key."""
 

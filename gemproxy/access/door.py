@@ -93,7 +93,7 @@ class Door:
                 if key.startswith(PREFIX) or self.keys.find(key) is not None:
                     raise Unauthenticated(_NOT_HERE)
             return ""
-        name = next((name for key in taken if (name := self.keys.find(key)) is not None), None)
+        name = self.keys.find_any(taken)
         if name is None:
             name = minted or self._without_a_key(exchange, taken)
         return name
@@ -136,4 +136,4 @@ class Door:
             return True
         if not self.keys.any:
             return False
-        return any(self.keys.find(key) is not None for key in (*passed, *in_path(exchange.path)))
+        return self.keys.find_any((*passed, *in_path(exchange.path))) is not None

@@ -7,7 +7,7 @@ be another source of the same interface.
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Self
 
@@ -20,6 +20,7 @@ class AccessKeys:
 
     _salt: bytes = attrs.field(factory=partial(secrets.token_bytes, 32), repr=False)
     _names: dict[bytes, str] = attrs.field(factory=dict, repr=False)
+    _shortest: int = 0
 
     @classmethod
     def of(cls, keys: Mapping[str, str]) -> Self:
@@ -27,6 +28,7 @@ class AccessKeys:
         made = cls()
         for name, key in keys.items():
             made._names[made._hash(key)] = name
+        made._shortest = min(map(len, keys.values()), default=0)
         return made
 
     @property
@@ -36,7 +38,16 @@ class AccessKeys:
 
     def find(self, key: str) -> str | None:
         """Return the name of an access key, or None if ``key`` is none."""
-        return self._names.get(self._hash(key)) if self._names else None
+        if not self._names or len(key) < self._shortest:
+            return None
+        return self._names.get(self._hash(key))
+
+    def find_any(self, keys: Iterable[str]) -> str | None:
+        """Return the name of the first of ``keys`` that is an access key, or None."""
+        for key in keys:
+            if len(key) >= self._shortest and (name := self.find(key)) is not None:
+                return name
+        return None
 
     def _hash(self, key: str) -> bytes:
         octets = key.encode("utf-8", "surrogatepass")

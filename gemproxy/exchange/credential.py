@@ -117,7 +117,7 @@ def brought(headers: Mapping[str, str], query: str) -> tuple[list[str], list[str
 def in_path(path: str) -> list[str]:
     """Return the pieces of a decoded path that could be a credential."""
     pieces = path.split("/")
-    return [*pieces, *(part for piece in pieces if ":" in piece for part in piece.split(":"))]
+    return pieces + [part for piece in pieces if ":" in piece for part in piece.split(":")]
 
 
 def _values(headers: Mapping[str, str], name: str) -> list[str]:

@@ -216,7 +216,7 @@ class PoolSource:
                 trip.body, trip.wish = body, attrs.evolve(trip.wish, project=project)
             return trip
         project = await self._project(exchange, body)
-        wish = attrs.evolve(wish_of(exchange, body), project=project)
+        wish = wish_of(exchange, body, project)
         if trip is None:
             trip = account.memo = Trip(exchange, body, wish)
         else:

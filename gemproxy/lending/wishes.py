@@ -52,13 +52,13 @@ def model_of(exchange: Exchange, body: bytes | None) -> str:
     return model.removeprefix("models/")
 
 
-def wish_of(exchange: Exchange, body: bytes | None) -> Wish:
-    """Return what a request asks of the pool; the caller adds what binds it."""
+def wish_of(exchange: Exchange, body: bytes | None, project: str | None = None) -> Wish:
+    """Return what a request asks of the pool; ``project`` is the one that it is bound to."""
     access, model = exchange.account.access, model_of(exchange, body)
     if not computes(exchange):
-        return Wish(model, caller=access)
+        return Wish(model, project, caller=access)
     said = body or b""
-    return Wish(model, opening=opening(access, said), tokens=tokens_of(said))
+    return Wish(model, project, opening=opening(access, said), tokens=tokens_of(said))
 
 
 def tokens_of(body: bytes) -> int:

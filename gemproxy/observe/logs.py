@@ -248,7 +248,13 @@ def _harmless(extras: Mapping[str, object]) -> bool:
         elif type(value) is dict:
             if _look_secret(tuple(value)) or not _harmless(value):
                 return False
-        elif type(value) not in _HARMLESS and (value or type(value) is not list):
+        elif type(value) is list:
+            for item in value:
+                if type(item) is str:
+                    texts.append(item)
+                elif type(item) not in _HARMLESS:
+                    return False
+        elif type(value) not in _HARMLESS:
             return False
     return not (_looks_secret("\n".join(texts)) or _name_a_secret(tuple(extras)))
 

@@ -198,8 +198,9 @@ class Binding:
         path = exchange.path
         if _OTHER_WAYS.search(path):
             raise NotOwned("Access keys serve the REST API only.")
-        if any(name in exchange.headers for name in _OVERRIDES):
-            raise BadRequest("Access keys do not serve requests that override their method.")
+        for name in _OVERRIDES:
+            if name in exchange.headers:
+                raise BadRequest("Access keys do not serve requests that override their method.")
         if exchange.method in _READS and _UPLOAD.search(path):
             raise NotOwned("There is nothing to read under /upload/.")
         hosts = self._hosts(exchange)
