@@ -38,8 +38,11 @@ _REQUEST_ONLY_HERE = _HOP_BY_HOP.union(
         "x-real-ip",
     }
 )
-_OF_ITS_OWN_ACCOUNT = frozenset({"x-goog-user-project", *OTHER_HEADERS})
-"""Headers of a client that end here where the operator's key goes up instead of the client's."""
+_OF_ITS_OWN_ACCOUNT = frozenset({"x-goog-user-project", "referer", *OTHER_HEADERS})
+"""Headers of a client that end here where the operator's key goes up instead of the client's.
+
+The Referer of a page that was opened with ``?key=`` has the access key.
+"""
 
 _HOP_BY_HOP_PREFIXES = ("proxy-",)
 _REQUEST_PREFIXES = ("x-gemproxy-", "x-forwarded-", *_HOP_BY_HOP_PREFIXES)

@@ -19,12 +19,13 @@ KEYS: web.AppKey[Sequence[Key]] = web.AppKey("keys")
 def greeting(mode: Mode, keys: Sequence[Key], *, open_to_all: bool = False) -> str:
     """Return who brings the key, for a line about the start."""
     if mode is Mode.PASSTHROUGH:
-        unused = f"; {_count(keys, 'key')} not used" if keys else ""
+        unused = f"; {_count(keys, 'key')} not used: {_places(keys)}" if keys else ""
         return f"passthrough: clients bring their own Gemini keys{unused}"
     projects = {key.project for key in keys}
     pool = f"{_count(keys, 'key')} of {_count(projects, 'project')}: {_places(keys)}"
     if mode is Mode.BOTH:
-        return f"both: clients bring their own Gemini keys, or an access key for {pool}"
+        other = "none at all" if open_to_all else "an access key"
+        return f"both: clients bring their own Gemini keys, or {other} for {pool}"
     return f"open pool, without access keys: {pool}" if open_to_all else f"pool: {pool}"
 
 

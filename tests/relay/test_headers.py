@@ -144,6 +144,7 @@ def test_with_a_lent_key_nothing_goes_up_that_says_who_the_client_is() -> None:
             "X-Api-Key": "k",
             "Api-Key": "k",
             "Cookie": "k",
+            "Referer": "https://proxy.test/v1beta/files/a:download?key=k",
             "x-goog-api-client": "sdk",
         }
     )

@@ -9,6 +9,7 @@ from gemproxy.web.greeting import greeting
 LAB = [Key(f"lab-canary-{number}", "lab", "environment GEMINI_API_KEYS") for number in range(2)]
 HOME = Key("home-canary", "home", ".env GEMINI_API_KEY")
 ONE, TWO, THREE = (fingerprint(key.secret) for key in (*LAB, HOME))
+OWN = "passthrough: clients bring their own Gemini keys"
 BOTH = "both: clients bring their own Gemini keys, or an access key for"
 PLACES = f"{ONE}, {TWO} from environment GEMINI_API_KEYS; {THREE} from .env GEMINI_API_KEY"
 
@@ -16,11 +17,11 @@ PLACES = f"{ONE}, {TWO} from environment GEMINI_API_KEYS; {THREE} from .env GEMI
 @pytest.mark.parametrize(
     ("mode", "keys", "words"),
     [
-        (Mode.PASSTHROUGH, [], "passthrough: clients bring their own Gemini keys"),
+        (Mode.PASSTHROUGH, [], OWN),
         (
             Mode.PASSTHROUGH,
             [HOME],
-            "passthrough: clients bring their own Gemini keys; 1 key not used",
+            f"{OWN}; 1 key not used: {THREE} from .env GEMINI_API_KEY",
         ),
         (Mode.POOL, [*LAB, HOME], f"pool: 3 keys of 2 projects: {PLACES}"),
         (
@@ -40,6 +41,7 @@ def test_an_open_pool_is_called_so() -> None:
     assert greeting(Mode.POOL, [HOME], open_to_all=True).startswith(
         "open pool, without access keys"
     )
+    assert "or none at all for 1 key" in greeting(Mode.BOTH, [HOME], open_to_all=True)
 
 
 def test_of_many_keys_some_are_shown() -> None:
