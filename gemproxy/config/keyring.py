@@ -97,6 +97,8 @@ def _json(text: str, what: str) -> object:
 def _project(name: str) -> str:
     if not _NAME.fullmatch(name) or name != name.strip():
         raise ValueError("has a project whose name is not up to 64 letters, digits, '.', '-', '_'")
+    if redact(name) != name:  # outputs have the names of projects
+        raise ValueError("has a key in the place of a project")
     return name
 
 

@@ -69,6 +69,15 @@ def test_a_character_that_no_key_has_is_refused(key: str, as_list: bool) -> None
         keys_of([key] if as_list else key)
 
 
+def test_a_key_is_no_name_of_a_project() -> None:
+    swapped = "AIzaSyB1f9c27d404be4a0f8f3e6a51c7d0c9b2e1"
+
+    with pytest.raises(ValueError, match="a key in the place of a project") as caught:
+        projects_of({swapped: "lab"})
+
+    assert swapped not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("annotation", "raw"),
     [
