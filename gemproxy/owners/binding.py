@@ -58,6 +58,8 @@ _OTHER_WAYS = re.compile(
     r"/\$(?!discovery/)|(?<!/ws)/google\.[\w.]+/|^/*(?:v\d\w*/)?batch(?:/v\d\w*)?/*$"
 )
 """Paths of other protocols, whose requests are not read here: ``$rpc``, gRPC, HTTP batches."""
+_ECHO = "TRACE"
+"""The method whose answer may repeat the request, with the key of the pool."""
 _OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 _VERSIONED = re.compile(r"(?P<base>.*?)(?:/upload|/download)?/v\d\w*/")
 _LARGE = 1 << 20
@@ -196,7 +198,7 @@ class Binding:
     def names(self, exchange: Exchange, body: bytes | None) -> Names:
         """Return the names in a request. Raises a GemproxyError for one that cannot be read."""
         path = exchange.path
-        if _OTHER_WAYS.search(path):
+        if _OTHER_WAYS.search(path) or exchange.method == _ECHO:
             raise NotOwned("Access keys serve the REST API only.")
         for name in _OVERRIDES:
             if name in exchange.headers:

@@ -56,6 +56,7 @@ _CLIENTS_OWN = re.compile(
     r"/(?:(?:function|tool)_?[cC]all/(?:args|arguments)"
     r"|(?:function|tool)_?[rR]esponse/response"
     r"|(?:function_?[dD]eclarations|function|tools)/(?:parameters|response)\w*"
+    r"|part_?[mM]etadata"
     r"|(?:_?response|input|output)?_?(?:[jJ]son)?_?[sS]chema|response_?[fF]ormat|arguments)/"
 )
 """Places whose content is the client's own, or the model's, in the names on the way there."""
@@ -65,6 +66,7 @@ _TEXTS = frozenset(
         *("systemInstruction", "system_instruction", "displayName", "display_name"),
         *("stringValue", "string_value", "data", "query", "arguments"),
         *("signature", "thoughtSignature", "thought_signature"),
+        *("code", "output", "result", "suffix", "stop", "stopSequences", "stop_sequences"),
     ]
 )
 """Members whose string is text, or bytes."""

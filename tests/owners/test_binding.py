@@ -215,6 +215,11 @@ async def test_what_cannot_be_read_is_refused_in_words(
         await scene().bind(path, body if body is ... or body else b"{", headers=headers)
 
 
+async def test_no_answer_repeats_the_request_with_its_key() -> None:
+    with pytest.raises(NotOwned):
+        await scene().bind("/v1beta/models", None, method="TRACE")
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
