@@ -181,7 +181,7 @@ def _litellm_environment(site: Site) -> dict[str, str]:
 
 def pool_of_fifty(folder: Path) -> dict[str, str]:
     """Return settings with everything on: projects, limits, several access keys."""
-    projects = {f"project-{n}": [f"bench-key-{n}-0", f"bench-key-{n}-1"] for n in range(25)}
+    projects = {f"project-{n}": [f"AIzaBench-{n}-0", f"AIzaBench-{n}-1"] for n in range(25)}
     access = {"bench": ACCESS_KEY, "another": ACCESS_KEY[::-1]}
     limits = {"bench": {"rpm": 10**7, "tpm": 10**10, "rpd": 10**9}}
     return {

@@ -1,6 +1,6 @@
 """gemproxy's use of time under load: the functions with the most time of their own.
 
-    python bench/profile.py [--scenario S1b] [--seconds 5] [--top 25] [--native]
+    python bench/profile.py [--scenario S1b] [--seconds 5] [--top 25] [--native] [--pooled]
 
 py-spy samples from outside (bench/setup installs it; it needs root or ptrace), with the loads of
 compare.py. Without py-spy, cProfile measures from inside: it overstates calls of small functions,
@@ -25,7 +25,7 @@ if __name__ == "__main__":
 
 import attrs
 
-from bench.contenders import BUILD, GEMPROXY, Contender, run
+from bench.contenders import BUILD, GEMPROXY, POOLED, Contender, run
 from bench.figures import lines_of
 from bench.programs import LoadFailed, Programs, compile_programs
 from bench.scenarios import SCENARIOS, Scenario
@@ -115,13 +115,13 @@ def _sampling(pid: int, seconds: int, *, native: bool) -> Iterator[None]:
 
 
 def by_sampling(
-    scenario: Scenario, programs: Programs, seconds: int, *, native: bool
+    contender: Contender, scenario: Scenario, programs: Programs, seconds: int, *, native: bool
 ) -> list[Share]:
     """Return the shares that py-spy samples during the load."""
     window_us = (seconds + 1) * 1_000_000
     with (
         programs.upstream(scenario, window_us) as upstream_port,
-        run(GEMPROXY, upstream_port, programs.cores.proxy) as proxy,
+        run(contender, upstream_port, programs.cores.proxy) as proxy,
         contextlib.ExitStack() as stack,
     ):
 
@@ -129,17 +129,21 @@ def by_sampling(
             if edge == "begin":
                 stack.enter_context(_sampling(proxy.pid, seconds, native=native))
 
-        programs.run_clients(scenario, window_us, port=proxy.port, at_edge=at_edge)
+        programs.run_clients(
+            scenario, window_us, port=proxy.port, headers=contender.headers, at_edge=at_edge
+        )
     return shares_of_stacks(SAMPLES.read_text().splitlines())
 
 
-def by_counting(scenario: Scenario, programs: Programs, seconds: int) -> list[Share]:
+def by_counting(
+    contender: Contender, scenario: Scenario, programs: Programs, seconds: int
+) -> list[Share]:
     """Return the shares that cProfile counts inside the proxy."""
-    counted: Contender = attrs.evolve(
-        GEMPROXY,
+    counted = attrs.evolve(
+        contender,
         command=lambda site: [
             *(sys.executable, "-m", "cProfile", "-o", str(STATISTICS)),
-            *GEMPROXY.command(site)[1:],
+            *contender.command(site)[1:],
         ],
     )
     window_us = seconds * 1_000_000
@@ -147,7 +151,7 @@ def by_counting(scenario: Scenario, programs: Programs, seconds: int) -> list[Sh
         programs.upstream(scenario, window_us) as upstream_port,
         run(counted, upstream_port, programs.cores.proxy) as proxy,
     ):
-        programs.run_clients(scenario, window_us, port=proxy.port)
+        programs.run_clients(scenario, window_us, port=proxy.port, headers=contender.headers)
     return shares_of_calls(pstats.Stats(str(STATISTICS)))
 
 
@@ -158,17 +162,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--top", type=int, default=25)
     parser.add_argument("--native", action="store_true", help="show C functions too (py-spy)")
+    parser.add_argument("--pooled", action="store_true", help="with a pool of fifty keys")
     options = parser.parse_args(arguments)
+    contender = POOLED if options.pooled else GEMPROXY
     raise_descriptor_limit()
     scenario = SCENARIOS[options.scenario]
     try:
         cores = share_out(sorted(os.sched_getaffinity(0)), scenario.cores)
         programs = compile_programs(BUILD, cores)
         if PY_SPY.exists():
-            shares = by_sampling(scenario, programs, options.seconds, native=options.native)
+            shares = by_sampling(
+                contender, scenario, programs, options.seconds, native=options.native
+            )
         else:
             sys.stderr.write("py-spy is not installed (bench/setup): cProfile is used\n")
-            shares = by_counting(scenario, programs, options.seconds)
+            shares = by_counting(contender, scenario, programs, options.seconds)
     except (LoadFailed, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

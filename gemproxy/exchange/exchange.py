@@ -47,7 +47,7 @@ class Exchange:
     project: str | None = None
     _due: Deadline | None = attrs.field(default=None, repr=False)
 
-    @functools.cached_property
+    @property
     def path(self) -> str:
         """The path, decoded."""
         return unquote(self.raw_path) if "%" in self.raw_path else self.raw_path

@@ -45,7 +45,10 @@ class Target:
 
     def lent(self) -> Self:
         """Return the target for another credential than the client's own."""
-        return attrs.evolve(self, query=without_identity(self.query), credential=None)
+        query = without_identity(self.query)
+        if self.credential is None and query == self.query:
+            return self
+        return attrs.evolve(self, query=query, credential=None)
 
     def on(self, base: URL) -> URL:
         """Return the URL of the target below ``base``, whose path is put in front.

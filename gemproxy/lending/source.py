@@ -27,6 +27,7 @@ further exchanges of the same account.
 import asyncio
 import math
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
@@ -74,8 +75,11 @@ class Binder(Protocol):
 class Trip:
     """What one request of a client has met so far.
 
-    ``exchange`` and ``body`` are those of the last attempt, and ``wish`` what they asked of the
-    pool. ``home`` is the project of the last attempt, where the next one goes if it can; it is None
+    ``seen`` and ``body`` are the exchange and the body of the last attempt, and ``wish`` what they
+    asked of the pool. The exchange leads here by its account, so the way back is weak: a circle
+    would keep every body in memory until the collector comes. ``access`` is the access key.
+
+    ``home`` is the project of the last attempt, where the next one goes if it can; it is None
     before the first attempt, and after two in a row that the service failed: then nobody is to
     blame, but another project may be served by other machines. ``failures`` counts these.
     ``tried`` holds all keys that it has had, ``refused`` those that were refused since the last
@@ -83,9 +87,10 @@ class Trip:
     ``waited``: it has had its wait.
     """
 
-    exchange: Exchange
+    seen: "weakref.ref[Exchange]"
     body: bytes | None = attrs.field(repr=False)
     wish: Wish
+    access: str
     home: str | None = None
     failures: int = 0
     tried: set[str] = attrs.field(factory=set)
@@ -94,9 +99,16 @@ class Trip:
     avoiding: set[URL | None] = attrs.field(factory=set)
     waited: bool = False
 
+    @property
+    def exchange(self) -> Exchange:
+        """The exchange of the last attempt, which lives at least as long as that."""
+        exchange = self.seen()
+        assert exchange is not None  # noqa: S101 (see above)
+        return exchange
+
     def hear(self, pick: Pick, entry: Entry) -> bool:
         """Note the outcome of an attempt; return whether its key was at fault."""
-        if is_of_the_location(entry.error):
+        if entry.error is not None and is_of_the_location(entry.error):
             self.avoiding.add(pick.key.proxy)
         failed = entry.status is None or entry.status >= _OF_THE_SERVICE
         self.failures = self.failures + 1 if failed else 0
@@ -136,12 +148,11 @@ class PoolLease:
 
     async def named(self, names: Mapping[str, float | None]) -> None:
         """Record names that the answer has, before the client gets them."""
-        caller = self.trip.exchange.account.access
-        await self.source.binder.record(names, self.project, caller)
+        await self.source.binder.record(names, self.project, self.trip.access)
 
     def over(self, entry: Entry) -> None:
         """Have the pool learn from the outcome; the refusal of a token says nothing about a key."""
-        if ephemeral(self.credential):
+        if not self.another:
             self.source.pool.over(self.pick, Outcome(), self.source.clock())
             return
         tokens = None if entry.usage is None else entry.usage.prompt or None
@@ -149,11 +160,7 @@ class PoolLease:
         self.source.pool.over(self.pick, outcome, self.source.clock())
         if self.trip.hear(self.pick, entry):
             self.source.learnt()
-        self._locate(entry)
-
-    def _locate(self, entry: Entry) -> None:
-        """Have it noted whether the key's location is refused."""
-        refused = is_of_the_location(entry.error)
+        refused = entry.error is not None and is_of_the_location(entry.error)
         if refused or (entry.status is not None and entry.status < _ERRORS):
             self.source.located(self.pick.key.name, self.source.clock(), refused)
 
@@ -210,7 +217,7 @@ class PoolSource:
         """
         account = exchange.account
         trip = account.memo if isinstance(account.memo, Trip) else None
-        if trip is not None and trip.exchange is exchange:
+        if trip is not None and trip.seen() is exchange:
             if trip.body is not body:
                 project = await self._project(exchange, body)
                 trip.body, trip.wish = body, attrs.evolve(trip.wish, project=project)
@@ -218,9 +225,9 @@ class PoolSource:
         project = await self._project(exchange, body)
         wish = wish_of(exchange, body, project)
         if trip is None:
-            trip = account.memo = Trip(exchange, body, wish)
+            trip = account.memo = Trip(weakref.ref(exchange), body, wish, account.access)
         else:
-            trip = account.memo = attrs.evolve(trip, exchange=exchange, body=body, wish=wish)
+            trip.seen, trip.body, trip.wish = weakref.ref(exchange), body, wish
         return trip
 
     async def _project(self, exchange: Exchange, body: bytes | None) -> str | None:

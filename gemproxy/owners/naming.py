@@ -186,6 +186,8 @@ def check_form(content_type: str, coding: str) -> None:
     curl and HTTP libraries name a type of their own where their user names none. A body that was
     read as JSON goes up as JSON (``relay.dispatcher``), so nothing reads it in another way.
     """
+    if content_type == "application/json" and not coding:
+        return
     if coding.strip().lower() not in {"", "identity"}:
         raise Encoded("Send the request body without a Content-Encoding.")
     kind, _, parameters = content_type.partition(";")
