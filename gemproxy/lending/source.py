@@ -80,10 +80,11 @@ class Trip:
     would keep every body in memory until the collector comes. ``access`` is the access key.
 
     ``home`` is the project of the last attempt, where the next one goes if it can; it is None
-    before the first attempt, and after two in a row that the service failed: then nobody is to
-    blame, but another project may be served by other machines. ``failures`` counts these.
-    ``tried`` holds all keys that it has had, ``refused`` those that were refused since the last
-    wait, and ``refusals`` counts all. ``avoiding`` holds the ways out whose location was refused.
+    before the first attempt, after one whose answer broke off, and after two in a row that the
+    service failed: then nobody is to blame, but another project may be served by other machines.
+    ``failures`` counts these. ``left`` holds the projects whose answer had begun. ``tried`` holds
+    all keys that it has had, ``refused`` those that were refused since the last wait, and
+    ``refusals`` counts all. ``avoiding`` holds the ways out whose location was refused.
     ``waited``: it has had its wait.
     """
 
@@ -93,6 +94,7 @@ class Trip:
     access: str
     home: str | None = None
     failures: int = 0
+    left: set[str] = attrs.field(factory=set)
     tried: set[str] = attrs.field(factory=set)
     refused: set[str] = attrs.field(factory=set)
     refusals: int = 0
@@ -112,7 +114,10 @@ class Trip:
             self.avoiding.add(pick.key.proxy)
         failed = entry.status is None or entry.status >= _OF_THE_SERVICE
         self.failures = self.failures + 1 if failed else 0
-        if self.failures >= _PATIENCE:
+        begun = entry.status is not None and entry.status < _ERRORS
+        if begun:
+            self.left.add(pick.key.project)
+        if begun or self.failures >= _PATIENCE:
             self.home = None
         if entry.fault is not Fault.KEY:
             return False
@@ -249,7 +254,9 @@ class PoolSource:
         now, wish = self.clock(), trip.wish
         if not trip.tried:
             return self.pool.pick(wish, now)
-        wish = attrs.evolve(wish, tried=trip.tried, avoiding=trip.avoiding)
+        tried = trip.tried.union(*map(self.pool.keys_of, trip.left))
+        resumes = bool(trip.left)
+        wish = attrs.evolve(wish, tried=tried, avoiding=trip.avoiding, resumes=resumes)
         home = wish.project or trip.home
         pick = self.pool.pick(attrs.evolve(wish, project=home), now)
         if isinstance(pick, Nobody) and wish.project != home:

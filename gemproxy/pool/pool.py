@@ -51,6 +51,7 @@ class Wish:
     none. ``tokens`` estimates those of the prompt. ``tried`` holds the keys (fingerprints) that
     this request has had already; they come last. ``avoiding`` holds the outbound proxies that were
     refused for their location (None: the one of all requests); keys behind them do not serve.
+    ``resumes``: the answer has begun, so the home of the conversation stays where it is.
     """
 
     model: str = ""
@@ -60,6 +61,7 @@ class Wish:
     tokens: int = 0
     tried: AbstractSet[str] = frozenset()
     avoiding: AbstractSet[URL | None] = frozenset()
+    resumes: bool = False
 
 
 @attrs.define(eq=False)
@@ -157,7 +159,7 @@ class Pool:
             self._journal.note(self._rests.probed(key.project, wish.model, now))
         roster.take(seat)
         slot = None if seat.window is None else seat.window.take(wish.tokens)
-        if wish.opening:
+        if wish.opening and not wish.resumes:
             news = self._homes.settle(wish.opening[-1], key.project, now)
             if news is not None:
                 self._journal.note(news)
@@ -282,6 +284,11 @@ class Pool:
         """Return the names of all projects, the home of an access key first."""
         homes = self._homes.of_caller(caller)
         return [*homes, *(name for name in self._places if name not in homes)]
+
+    def keys_of(self, project: str) -> list[str]:
+        """Return the keys of a project (fingerprints); none if there is no such project."""
+        place = self._places.get(project)
+        return [] if place is None else [key.name for key in place.project.keys]
 
     def _seat(self, roster: Roster, wish: Wish, now: float) -> Seat | None:
         """Return the seat of a project that can serve."""

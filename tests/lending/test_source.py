@@ -381,9 +381,9 @@ async def test_a_request_is_bound_again_when_its_body_is_another() -> None:
     assert resumed.project == at.binder.project
 
 
-async def test_a_resumed_stream_stays_on_its_project() -> None:
-    """What it asks for has a turn of the model; the conversation is the same."""
-    at, exchange = Scene(pool(*"abcdefgh")), asking()
+async def test_an_interrupted_stream_goes_on_in_another_project() -> None:
+    """Also where its own project has a key left; in its own if that is the only one."""
+    at, exchange = Scene(pool("a b", "c d")), asking()
     resumed = json.loads(BODY)
     resumed["contents"].append({"role": "model", "parts": [{"text": "Hi, "}]})
 
@@ -391,7 +391,24 @@ async def test_a_resumed_stream_stays_on_its_project() -> None:
     at.end(exchange, first)
     second = await at.lease(exchange, json.dumps(resumed).encode())
 
-    assert first.project == second.project
+    assert first.project != second.project
+    alone, other = Scene(pool("a b")), asking()
+    first = await alone.lease(other)
+    alone.end(other, first)
+    assert (await alone.lease(other)).key != first.key
+
+
+async def test_a_resume_moves_no_conversation() -> None:
+    at, exchange = Scene(pool("a", "b")), asking()
+    first = await at.lease(exchange)
+    at.end(exchange, first)
+    await at.lease(exchange)
+    turns = json.loads(BODY)["contents"]
+    turns += [{"role": "model", "parts": [{"text": "Hi"}]}, *turns]
+
+    following = await at.lease(asking(), json.dumps({"contents": turns}).encode())
+
+    assert following.project == first.project
 
 
 def proxied(*ways: str | None) -> Pool:
