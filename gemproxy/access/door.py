@@ -20,7 +20,7 @@ import attrs
 
 from gemproxy.access.keys import AccessKeys
 from gemproxy.core.errors import Unauthenticated
-from gemproxy.exchange.credential import brought, in_path, is_googles
+from gemproxy.exchange.credential import TAKEN_HEADERS, brought, in_path, is_googles
 from gemproxy.exchange.exchange import Exchange
 
 PREFIX = "gp-"
@@ -128,7 +128,7 @@ class Door:
         return own is not None and is_googles(own.value.rpartition(" ")[2])
 
     def _go_up(self, exchange: Exchange, passed: list[str]) -> bool:
-        """Return whether an access key would go up in the query, a subprotocol or the path.
+        """Return whether an access key would go up in the query, a header or the path.
 
         Short values there and names in the path may begin with ``gp-`` for another reason.
         """
@@ -136,4 +136,10 @@ class Door:
             return True
         if not self.keys.any:
             return False
+        lengths = self.keys.lengths
+        passed += [
+            value
+            for name, value in exchange.headers.items()
+            if len(value) in lengths and name.lower() not in TAKEN_HEADERS
+        ]
         return self.keys.find_any((*passed, *in_path(exchange.path))) is not None

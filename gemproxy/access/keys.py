@@ -20,7 +20,8 @@ class AccessKeys:
 
     _salt: bytes = attrs.field(factory=partial(secrets.token_bytes, 32), repr=False)
     _names: dict[bytes, str] = attrs.field(factory=dict, repr=False)
-    _shortest: int = 0
+    lengths: frozenset[int] = frozenset()
+    """How many characters the keys have, for a cheap look at what cannot be one."""
 
     @classmethod
     def of(cls, keys: Mapping[str, str]) -> Self:
@@ -28,7 +29,7 @@ class AccessKeys:
         made = cls()
         for name, key in keys.items():
             made._names[made._hash(key)] = name
-        made._shortest = min(map(len, keys.values()), default=0)
+        made.lengths = frozenset(map(len, keys.values()))
         return made
 
     @property
@@ -38,14 +39,14 @@ class AccessKeys:
 
     def find(self, key: str) -> str | None:
         """Return the name of an access key, or None if ``key`` is none."""
-        if not self._names or len(key) < self._shortest:
+        if len(key) not in self.lengths:
             return None
         return self._names.get(self._hash(key))
 
     def find_any(self, keys: Iterable[str]) -> str | None:
         """Return the name of the first of ``keys`` that is an access key, or None."""
         for key in keys:
-            if len(key) >= self._shortest and (name := self.find(key)) is not None:
+            if len(key) in self.lengths and (name := self.find(key)) is not None:
                 return name
         return None
 

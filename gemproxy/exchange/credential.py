@@ -26,6 +26,8 @@ UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 _EPHEMERAL = "auth_tokens/"
 OTHER_HEADERS = ("x-api-key", "api-key")
 """Headers of other vendors' SDKs; a request with the pool's key does not take them along."""
+TAKEN_HEADERS = frozenset({API_KEY, AUTHORIZATION.lower(), "cookie", *OTHER_HEADERS})
+"""Headers that never go up as they came."""
 _IN_QUERY = frozenset({"key", "access_token", "oauth_token"})
 _SYSTEM = frozenset(
     f"{mark}{name}"

@@ -269,3 +269,12 @@ def test_any_request_comes_in_or_is_refused(mode: Mode, headers: dict[str, Any],
     except (Unauthenticated, BadRequest):
         return
     assert name == ""
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("name", ["X-Foo", "X-Goog-Api-Client", "User-Agent", "Origin"])
+def test_no_header_takes_an_access_key_up(mode: Mode, name: str) -> None:
+    given = {"x-goog-api-key": "AIzaSyOwn" if mode is Mode.PASSTHROUGH else ANN, name: BOB}
+
+    with pytest.raises(Unauthenticated, match="Gemini would see"):
+        Door(mode, KEYS).admit(exchange(given))
