@@ -53,6 +53,7 @@ _SAID = frozenset({"candidates", "args", "arguments", "result", "results"})
 """What a model or a tool says, in the answer of a batch, too."""
 _ENDS = frozenset({"expireTime", "expire_time", "expirationTime", "expiration_time"})
 _MARK = b"ontinuation"
+_SHORT = len(_MARK)
 _MOST = 1 << 20
 _FEW = 64
 _EVENTS = "text/event-stream"
@@ -78,6 +79,7 @@ class TokenWitness:
     mark: bytes = _MARK
     waits: bool = False
     _text: bytearray = attrs.field(factory=bytearray)
+    _marked: bool = False
     _strings: Strings | None = None
 
     def look(self, data: bytes) -> Named:
@@ -85,18 +87,24 @@ class TokenWitness:
         if self._strings is not None:
             return dict.fromkeys(_tokens(self._strings, data))
         text, named = self._text, dict[str, float | None]()
-        begin = max(len(text) - len(_MARK), 0)
-        text += data
-        if text.find(_MARK, 0 if self.lines else begin) >= 0:
+        if self._marked or _MARK in data or (text and _MARK in text[-_SHORT:] + data[:_SHORT]):
             strings = Strings()
-            named = dict.fromkeys(_tokens(strings, bytes(text)))
+            named = dict.fromkeys(_tokens(strings, bytes(text + data)))
             self._strings = None if self.lines else strings
-        if self.lines:
-            del text[: text.rfind(b"\n") + 1]
-        if len(text) > _MOST:  # an image
-            del text[: -len(_MARK)]
-        self.waits = bool(text) or not self.lines
+            self._marked = True
+        self._keep(data)
         return named
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what the next bytes may go on with: the line that has begun, or the document."""
+        text, end = self._text, data.rfind(b"\n") + 1 if self.lines else 0
+        if end:
+            text.clear()
+        text += data[end:]
+        self._marked = self._marked and _MARK in text
+        if len(text) > _MOST:  # an image
+            del text[:-_SHORT]
+        self.waits = bool(text) or not self.lines
 
 
 @attrs.define(eq=False)
