@@ -180,10 +180,11 @@ async def test_a_token_late_in_a_stream_is_recorded_before_its_client_has_it(
         target = f"{MODEL}:streamGenerateContent?alt=sse"
         headers = {"x-goog-api-key": ANN, "Content-Type": "application/json"}
         await connection.send(target, json.dumps(HELLO).encode(), headers)
-        for mark in (b'"a"', b'"b"'):
-            await connection.until(mark)
-            go_on.set()
+        await connection.until(b'"a"')
+        go_on.set()
+        await connection.until(b'"b"')
         assert await registry.find([TOKEN]) == {}
+        go_on.set()
         await connection.until(b'"T"')
         assert {owner.caller for owner in (await registry.find([TOKEN])).values()} == {"ann"}
         go_on.set()
