@@ -134,12 +134,12 @@ class Door:
         """
         if passed and any(key.startswith(PREFIX) and len(key) >= _LONG for key in passed):
             return True
-        if not self.keys.any:
-            return False
         lengths = self.keys.lengths
-        passed += [
+        if not lengths:
+            return False
+        in_headers = [
             value
             for name, value in exchange.headers.items()
             if len(value) in lengths and name.lower() not in TAKEN_HEADERS
         ]
-        return self.keys.find_any((*passed, *in_path(exchange.path))) is not None
+        return self.keys.find_any((*passed, *in_headers, *in_path(exchange.path))) is not None

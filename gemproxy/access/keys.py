@@ -32,11 +32,6 @@ class AccessKeys:
         made.lengths = frozenset(map(len, keys.values()))
         return made
 
-    @property
-    def any(self) -> bool:
-        """Whether there are any."""
-        return bool(self._names)
-
     def find(self, key: str) -> str | None:
         """Return the name of an access key, or None if ``key`` is none."""
         if len(key) not in self.lengths:

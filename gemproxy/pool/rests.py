@@ -118,11 +118,6 @@ class Rests:
             self._next_probe[model] = min((at for at, _ in resting), default=math.inf)
         return due
 
-    def probe_due(self, project: str, model: str, now: float) -> bool:
-        """Return whether the rest of a project for a model may be tried."""
-        rest = self.get(project, model)
-        return rest is not None and rest.why in _PROBED and _probe_at(rest) <= now < rest.until
-
     def probed(self, project: str, model: str, now: float) -> Rest:
         """Note the beginning of a probe, and return the change."""
         rest = attrs.evolve(self._by_model[model][project], probed=now, at=now)

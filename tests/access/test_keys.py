@@ -20,8 +20,8 @@ def test_a_key_is_found_by_its_whole_text_alone() -> None:
 
 
 def test_where_there_are_none_nothing_is_found() -> None:
-    assert not AccessKeys().any
-    assert AccessKeys.of({"ann": ANN}).any
+    assert not AccessKeys().lengths
+    assert AccessKeys.of({"ann": ANN}).lengths == {len(ANN)}
     assert AccessKeys().find("") is None
 
 
