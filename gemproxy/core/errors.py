@@ -3,10 +3,12 @@
     GemproxyError                 500 INTERNAL
     |- BadRequest                 400 INVALID_ARGUMENT      the client's request is not usable
     |- Unauthenticated            401 UNAUTHENTICATED       no access key, or a wrong one
+    |- Forbidden                  403 PERMISSION_DENIED     this access key may not call that
     |- NotOwned                   404 NOT_FOUND             a name that this access key did not make
     |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends its body too slowly
     |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
     |- Encoded                    415 INVALID_ARGUMENT      a body that must be read is compressed
+    |- LimitReached               429 RESOURCE_EXHAUSTED    a limit of an access key, or of all
     |- Busy                       503 UNAVAILABLE           a limit on concurrency was exceeded
     |- Unserved                   503 UNAVAILABLE           no key of the pool serves this request
     |  |- NoKey                   503 UNAVAILABLE           all keys that could serve are sick
@@ -101,6 +103,13 @@ class Unauthenticated(GemproxyError):
         return {"WWW-Authenticate": "Bearer"}
 
 
+class Forbidden(GemproxyError):
+    """The access key may not call what the request names."""
+
+    status = 403
+    code = "PERMISSION_DENIED"
+
+
 class NotOwned(GemproxyError):
     """The request names something that its access key did not make."""
 
@@ -137,6 +146,33 @@ class Busy(GemproxyError):
     retry_after = 1
 
 
+class LimitReached(GemproxyError):
+    """A limit of an access key, or of the whole proxy, is reached.
+
+    ``seconds``: until it may let the request in, None if no wait helps. ``fields`` are the further
+    headers, which say the limit, what remains of it, and when it resets.
+    """
+
+    status = 429
+    code = "RESOURCE_EXHAUSTED"
+
+    def __init__(
+        self, message: str, seconds: float | None, fields: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.fields = dict(fields or {})
+
+    def headers(self, attempts: int) -> dict[str, str]:
+        """Return the wait in whole seconds, and the state of the limit."""
+        del attempts
+        return {**self.fields, "x-should-retry": "false", **_wait_header(self.seconds)}
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the error with the wait in RetryInfo, as Google gives it."""
+        return _with_wait(super().payload(request_id), self.seconds)
+
+
 class Unserved(GemproxyError):
     """No key of the pool serves this request now."""
 
@@ -161,18 +197,11 @@ class Exhausted(Unserved):
     def headers(self, attempts: int) -> dict[str, str]:
         """Return the wait in whole seconds; OpenAI's SDKs must not retry before."""
         del attempts
-        headers = {"x-should-retry": "false"}
-        if self.seconds is not None:
-            headers["Retry-After"] = str(math.ceil(self.seconds))
-        return headers
+        return {"x-should-retry": "false", **_wait_header(self.seconds)}
 
     def payload(self, request_id: str | None = None) -> dict[str, Any]:
         """Return the error with the wait in RetryInfo, as Google gives it."""
-        payload = super().payload(request_id)
-        if self.seconds is not None:
-            wait = {"@type": _RETRY_INFO, "retryDelay": f"{math.ceil(self.seconds)}s"}
-            payload["error"].setdefault("details", []).append(wait)
-        return payload
+        return _with_wait(super().payload(request_id), self.seconds)
 
 
 class NoKey(Unserved):
@@ -294,6 +323,18 @@ class UpstreamRejection(UpstreamFailure):
         if error is None:
             return status_payload(self.rejected_with, self.message, request_id=request_id)
         return {"error": _with_request_id(error, request_id)}
+
+
+def _wait_header(seconds: float | None) -> dict[str, str]:
+    return {} if seconds is None else {"Retry-After": str(math.ceil(seconds))}
+
+
+def _with_wait(payload: dict[str, Any], seconds: float | None) -> dict[str, Any]:
+    """Add the wait to an error body, as Google gives it."""
+    if seconds is not None:
+        wait = {"@type": _RETRY_INFO, "retryDelay": f"{math.ceil(seconds)}s"}
+        payload["error"].setdefault("details", []).append(wait)
+    return payload
 
 
 def _with_request_id(error: dict[str, Any], request_id: str | None) -> dict[str, Any]:

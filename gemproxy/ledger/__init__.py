@@ -1,0 +1,1 @@
+"""What was used, by whom, and what it cost, in SQL; and the users with their access keys."""

@@ -1,0 +1,77 @@
+"""A row of the ledger: one generation, from its start to its end.
+
+The row is put when a generation begins, and put again, whole, when it is settled. Times are Unix
+times in milliseconds, durations milliseconds, money nano-dollars. Money is None where the model has
+no price.
+"""
+
+import enum
+
+import attrs
+
+
+class Ending(enum.Enum):
+    """How a generation ended; the row of one that runs has none."""
+
+    DONE = "done"
+    FAILED = "failed"
+    CLIENT_LEFT = "client_left"
+    SHUTDOWN = "shutdown"
+    LOST = "lost"
+    """The process died, and the row was found unfinished."""
+
+
+@attrs.frozen
+class Try:
+    """One attempt of a generation; only generations with more than one keep them."""
+
+    key: str
+    status: int | None
+    cause: str
+    form: str
+    joint: str
+    milliseconds: int
+    bytes: int
+    prompt_tokens: int
+    output_tokens: int
+    thought_tokens: int
+
+
+@attrs.frozen
+class Row:
+    """One generation.
+
+    ``serial`` is unique and grows with time; ``request_id`` is the one of the log, which a client
+    may choose. ``user`` is the name of the access key, empty for a client with its own Gemini key.
+    ``key`` and ``project`` are those of the last attempt. The tokens and the money without
+    ``extra`` or ``operator`` are the user's; the others are what repair cost beyond that.
+    ``estimated``: the tokens were not reported in full.
+    """
+
+    serial: int
+    request_id: str
+    started: int
+    user: str = ""
+    model: str = ""
+    route: str = ""
+    dialect: str = ""
+    ending: Ending | None = None
+    status: int = 0
+    project: str = ""
+    key: str = ""
+    attempts: int = 0
+    repairs: int = 0
+    characters: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    thought_tokens: int = 0
+    extra_input_tokens: int = 0
+    extra_output_tokens: int = 0
+    cost_nano_usd: int | None = None
+    operator_cost_nano_usd: int | None = None
+    estimated: bool = False
+    first_byte_ms: int | None = None
+    duration_ms: int | None = None
+    seam_ms: int = 0
+    tries: tuple[Try, ...] = ()

@@ -1,0 +1,1 @@
+"""The command ``gemproxy users``: makes, lists, rotates and revokes access keys."""
