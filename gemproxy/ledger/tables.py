@@ -1,0 +1,202 @@
+"""The tables of the ledger, the same in SQLite and in PostgreSQL.
+
+Times are Unix times in milliseconds, hours are Unix times in hours, money is nano-dollars. A row of
+``generations`` is a ``ledger.row.Row``; it must be small, because there are millions of them. So it
+has numbers for texts that repeat (``names``) and for its ending, and its attempts are in a table
+of their own, only where there was more than one. In SQLite ``serial`` is the row's own number
+(INTEGER PRIMARY KEY), so each index has it as its last column: one over ``user`` finds the newest
+rows of a user.
+
+PostgreSQL sums BIGINT as NUMERIC: cast a sum to ``WHOLE`` before it is read.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+from gemproxy.ledger.row import Ending
+
+WHOLE = BigInteger().with_variant(Integer, "sqlite")
+"""A whole number of 64 bits; SQLite takes as many bytes as it needs."""
+
+ENDINGS: Mapping[Ending, int] = {
+    Ending.DONE: 1,
+    Ending.FAILED: 2,
+    Ending.CLIENT_LEFT: 3,
+    Ending.SHUTDOWN: 4,
+    Ending.LOST: 5,
+}
+"""The number of each ending; the row of a generation that runs has NULL."""
+
+HOUR_MS = 3_600_000
+
+METADATA = MetaData()
+
+
+def _number(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, WHOLE, nullable=null)
+
+
+NAMES = Table(
+    "names",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+"""Texts that repeat: of users, models, projects, keys, routes, dialects, causes. 0 is the empty
+one."""
+
+NO_NAME = 0
+
+GENERATIONS = Table(
+    "generations",
+    METADATA,
+    Column("serial", WHOLE, primary_key=True, autoincrement=False),
+    Column("request_id", Text, nullable=False),
+    _number("started"),
+    Column("user", Integer, nullable=False),
+    Column("model", Integer, nullable=False),
+    Column("route", Integer, nullable=False),
+    Column("dialect", Integer, nullable=False),
+    Column("process", Integer, nullable=False),
+    Column("ending", Integer),
+    Column("status", Integer, nullable=False),
+    Column("project", Integer, nullable=False),
+    Column("key", Integer, nullable=False),
+    _number("attempts"),
+    _number("repairs"),
+    _number("characters"),
+    _number("input_tokens"),
+    _number("cached_tokens"),
+    _number("output_tokens"),
+    _number("thought_tokens"),
+    _number("extra_input_tokens"),
+    _number("extra_output_tokens"),
+    _number("cost_nano_usd", null=True),
+    _number("operator_cost_nano_usd", null=True),
+    Column("estimated", Integer, nullable=False),
+    _number("first_byte_ms", null=True),
+    _number("duration_ms", null=True),
+    _number("seam_ms"),
+)
+"""``user``, ``model``, ``route``, ``dialect``, ``project`` and ``key`` are numbers of ``names``;
+``process`` is one of ``processes``."""
+
+Index("generations_by_user", GENERATIONS.c.user, GENERATIONS.c.serial)
+Index("generations_by_start", GENERATIONS.c.started)
+Index(
+    "generations_unfinished",
+    GENERATIONS.c.process,
+    sqlite_where=text("ending IS NULL"),
+    postgresql_where=text("ending IS NULL"),
+)
+
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    _number("serial"),
+    Column("number", Integer, nullable=False),
+    Column("key", Integer, nullable=False),
+    Column("status", Integer),
+    Column("cause", Integer, nullable=False),
+    Column("form", Integer, nullable=False),
+    Column("joint", Integer, nullable=False),
+    _number("milliseconds"),
+    _number("bytes"),
+    _number("prompt_tokens"),
+    _number("output_tokens"),
+    _number("thought_tokens"),
+    PrimaryKeyConstraint("serial", "number"),
+    sqlite_with_rowid=False,
+)
+"""The attempts of a generation that had more than one, counted from 1; ``key``, ``cause``, ``form``
+and ``joint`` are numbers of ``names``."""
+
+HOURS = Table(
+    "hours",
+    METADATA,
+    Column("hour", Integer, nullable=False),
+    Column("user", Integer, nullable=False),
+    Column("model", Integer, nullable=False),
+    Column("project", Integer, nullable=False),
+    _number("requests"),
+    _number("failed"),
+    _number("estimated"),
+    _number("unpriced"),
+    _number("attempts"),
+    _number("repairs"),
+    _number("characters"),
+    _number("input_tokens"),
+    _number("cached_tokens"),
+    _number("output_tokens"),
+    _number("thought_tokens"),
+    _number("extra_input_tokens"),
+    _number("extra_output_tokens"),
+    _number("cost_nano_usd"),
+    _number("operator_cost_nano_usd"),
+    _number("first_byte_ms"),
+    _number("duration_ms"),
+    _number("seam_ms"),
+    PrimaryKeyConstraint("hour", "user", "model", "project"),
+    sqlite_with_rowid=False,
+)
+"""The sums of the rows that started in an hour. ``unpriced`` counts rows without a price, whose
+money is not in the sums."""
+
+REFOLDS = Table("refolds", METADATA, Column("hour", Integer, primary_key=True, autoincrement=False))
+"""Hours below the watermark of ``hours`` that got a row later: they are to be summed again."""
+
+USERS = Table(
+    "users",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("hash", LargeBinary, nullable=False),
+    Column("old_hash", LargeBinary),
+    _number("old_until", null=True),
+    _number("made"),
+    _number("expires", null=True),
+    _number("revoked", null=True),
+    Column("models", Text, nullable=False),
+    Column("limits", Text, nullable=False),
+    _number("change"),
+)
+"""Access keys. ``id`` has the public characters of the key; the hashes are keyed ones. ``old_hash``
+is good until ``old_until``. ``models`` and ``limits`` are JSON. ``change`` is the number of the
+change that wrote the row (``meta``, ``users``), so a process finds what is new since it last
+looked."""
+
+Index("users_by_change", USERS.c.change)
+
+PROCESSES = Table(
+    "processes",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    _number("started"),
+    _number("beat"),
+    sqlite_autoincrement=True,
+)
+"""The processes that write rows; ``beat`` is when one was last known to live."""
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    _number("number"),
+    Column("words", Text),
+)
+"""Single values: ``folded`` is the first hour that is not in ``hours``, ``pruned`` the first one
+whose rows are all there still, ``users`` counts the changes of users."""
