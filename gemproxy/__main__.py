@@ -132,6 +132,7 @@ def _with_settings(
     argv: Sequence[str], run: Callable[["Loaded"], int], *, starting: bool = True
 ) -> int:
     """Return the result of ``run`` for the loaded settings, or print their problems."""
+    from gemproxy.config.loading import Stored  # noqa: PLC0415
     from gemproxy.config.settings import (  # noqa: PLC0415 (see the docstring of this module)
         Settings,
         SettingsError,
@@ -141,8 +142,9 @@ def _with_settings(
 
     if HELP.intersection(argv):
         return _say(usage().rstrip())
+    stored = Stored(projects=stored_projects)
     try:
-        loaded = Settings.load(argv, stored=stored_projects, starting=starting)
+        loaded = Settings.load(argv, stored=stored, starting=starting)
     except SettingsError as error:
         return _complain(error.problems)
     return run(loaded)

@@ -6,16 +6,23 @@ annotation.
 """
 
 import functools
+import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import attrs
 import cattrs
 from typed_settings.converters import to_bool
 
 from gemproxy.observe.logs import redact
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+DATABASES = ("postgresql", "postgres", "postgresql+asyncpg", "sqlite")
+"""The schemes of databases that can be used."""
 
 UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -108,6 +115,16 @@ def _show_switch(value: object) -> str:
     return "true" if value else "false"
 
 
+def _switch_or_none(value: object) -> bool | None:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return _switch(value)
+
+
+def _show_switch_or_none(value: bool | None) -> str:  # noqa: FBT001 (a value to show)
+    return "" if value is None else _show_switch(value)
+
+
 def _text(value: object) -> str:
     if isinstance(value, str) and value.isprintable():
         return value.strip()
@@ -189,9 +206,59 @@ def _proxy_url(value: object) -> str:
         raise ValueError("is not an http(s) URL, nor 'env', nor empty") from None
 
 
+def _networks(value: object) -> tuple[Network, ...]:
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, (list, tuple)):
+        raise ValueError("is not a list of networks")  # noqa: TRY004 - reported like any other
+    return tuple(_network(str(item).strip()) for item in listed if str(item).strip())
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(
+            "is not a list of networks, such as '10.0.0.0/8' or '192.0.2.7, 2001:db8::/32'"
+        ) from None
+
+
+def _zone(value: object) -> str:
+    name = _name(value)
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # a folder, a path, an unknown name
+        raise ValueError("is not the name of a time zone, such as Europe/Berlin") from None
+    return name
+
+
+def _database_url(value: object) -> str:
+    url = _text(value)
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in DATABASES and parts.port != 0
+    except ValueError:
+        usable = False
+    file = url.removeprefix("sqlite://")
+    if not usable or (file != url and (not file.startswith("/") or file == "/")):
+        raise ValueError("is not postgresql://user:password@host/name, nor sqlite:///file")
+    return url
+
+
+def _show_database(url: str) -> str:
+    """Return a URL without its password, which may be in its query, too."""
+    return redact(re.sub(r"(://[^/@:]*:)[^/]*@", r"\1***@", url.partition("?")[0]))
+
+
+def _show_networks(networks: Iterable[Network]) -> str:
+    return ", ".join(map(str, networks))
+
+
 LevelName = Literal["debug", "info", "warning", "error", "critical"]
 FormatName = Literal["json", "text"]
 EndingName = Literal["accept", "resume", "replay", "reroll"]
+UnpricedName = Literal["refuse", "allow"]
 
 Port = Annotated[int, _whole(0, 65535)]
 Count = Annotated[int, _whole(0)]
@@ -200,9 +267,14 @@ Seconds = Annotated[float, _seconds(zero=False)]
 SecondsOrNone = Annotated[float, _seconds(zero=True)]
 Bytes = Annotated[int, Kind(_bytes, _show_bytes)]
 Switch = Annotated[bool, Kind(_switch, _show_switch)]
+SwitchOrNone = Annotated[bool | None, Kind(_switch_or_none, _show_switch_or_none)]
 Text = Annotated[str, Kind(_text)]
 Name = Annotated[str, Kind(_name)]
 Origins = Annotated[tuple[str, ...], Kind(_origins, ", ".join)]
+Networks = Annotated[tuple[Network, ...], Kind(_networks, _show_networks)]
+Zone = Annotated[str, Kind(_zone)]
+DatabaseUrl = Annotated[str, Kind(_database_url, _show_database)]
+Unpriced = Annotated[UnpricedName, one_of(UnpricedName)]
 UrlBase = Annotated[str, Kind(_url_base)]
 PublicUrl = Annotated[str, Kind(_public_url)]
 ProxyUrl = Annotated[str, Kind(_proxy_url, redact)]

@@ -5,11 +5,14 @@ already, and absent here, except for the lists of keys, which hold the valid one
 its fingerprint, an access key by its name.
 """
 
+import functools
 import ipaddress
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import combinations
 from typing import Any
+
+import attrs
 
 from gemproxy.config.outbound import UnusableProxy, needs_socks, proxy_of_key
 from gemproxy.config.sources import problem
@@ -31,6 +34,14 @@ Values = Mapping[str, Any]
 Origins = Mapping[str, str]
 
 
+@attrs.frozen
+class StoredUsers:
+    """The users in the database: whether there are any, and the names of those with limits."""
+
+    any: bool = False
+    limited: Sequence[str] = ()
+
+
 def access_keys(keys: Mapping[str, str], password: str) -> dict[str, str]:
     """Return name -> access key of all access keys."""
     return {**keys, **({SHARED: password} if password else {})}
@@ -45,22 +56,46 @@ def is_loopback(host: str) -> bool:
 
 
 def start_problems(
-    values: Values, origins: Origins, stored: Collection[str], *, unsure: bool = False
+    values: Values,
+    origins: Origins,
+    stored: Collection[str],
+    users: Callable[[], StoredUsers],
+    *,
+    unsure: bool = False,
 ) -> Iterator[str]:
     """Yield the problems of a start; ``stored`` are the projects of the keys in the directory.
 
-    ``unsure``: there are further keys, which have problems of their own.
+    ``users`` finds the stored users, and is called at most once, where they matter. ``unsure``:
+    there are further keys, which have problems of their own.
     """
+    users = functools.cache(users)
     keys = unsure or stored or values["pool.keys"] or values["pool.projects"]
     mode = values.get("pool.mode") or ("pool" if keys else "passthrough")
     if mode != "passthrough":
         yield from _named_projects(values, origins, stored)
     yield from _public(mode, values, origins)
     if mode != "passthrough":
-        yield from _pool(mode, values, origins, any_key=bool(keys))
+        yield from _pool(mode, values, origins, users, any_key=bool(keys))
     if values.get("pool.mode") != "passthrough":
         yield from _strength(values, origins)
     yield from _access(values, origins)
+    if values.get("server.workers", 1) > 1:
+        yield from _in_memory(values, origins, StoredUsers() if mode == "passthrough" else users())
+
+
+def _in_memory(values: Values, origins: Origins, users: StoredUsers) -> Iterator[str]:
+    """Yield the limits of a start with several processes, each of which would count alone."""
+    why = (
+        "each process counts its limits alone, so {} workers would let more in. Set server.workers "
+        "to 1"
+    ).format(values["server.workers"])
+    for path in ("access.requests_per_minute", "access.requests_per_day_per_ip"):
+        if values.get(path):
+            yield problem(path, f"{why}, or this limit to 0", origins[path])
+    if users.limited:
+        have = "has" if len(users.limited) == 1 else "have"
+        who = f"{_list(users.limited)} {have} limits"
+        yield problem("server.workers", f"{who}, and {why}", origins["server.workers"])
 
 
 def pool_problems(values: Values, origins: Origins) -> Iterator[str]:
@@ -90,7 +125,14 @@ def _public(mode: str, values: Values, origins: Origins) -> Iterator[str]:
         )
 
 
-def _pool(mode: str, values: Values, origins: Origins, *, any_key: bool) -> Iterator[str]:
+def _pool(
+    mode: str,
+    values: Values,
+    origins: Origins,
+    users: Callable[[], StoredUsers],
+    *,
+    any_key: bool,
+) -> Iterator[str]:
     if not any_key:
         yield problem(
             "pool.mode",
@@ -98,7 +140,9 @@ def _pool(mode: str, values: Values, origins: Origins, *, any_key: bool) -> Iter
             "or add one with gemproxy keys add",
             origins["pool.mode"],
         )
-    elif not any(values.get(path, "unsure") for path in (*_GUARDS, "pool.open")):
+    elif (
+        not any(values.get(path, "unsure") for path in (*_GUARDS, "pool.open")) and not users().any
+    ):
         keys = (*values["pool.keys"], *_in_projects(values))
         yield problem("access.keys", _unguarded(keys), origins["access.keys"])
 
@@ -111,8 +155,9 @@ def _unguarded(keys: Sequence[Key]) -> str:
     return (
         f"none is set, so everybody who reaches gemproxy could spend the keys of the pool"
         f" ({shown or 'in the data directory'}). Set PASSWORD or access.keys to {LEAST} random "
-        f"characters or more ({ADVICE}); or pool.open to true, on loopback only; or pool.mode to "
-        "passthrough, which leaves the keys unused"
+        f"characters or more ({ADVICE}), or make access keys with gemproxy users add; or set "
+        "pool.open to true, on loopback only; or pool.mode to passthrough, which leaves the keys "
+        "unused"
     )
 
 

@@ -1,5 +1,6 @@
 """What values are taken, what they become, and how they are shown."""
 
+from ipaddress import ip_network
 from typing import cast
 
 import pytest
@@ -10,6 +11,9 @@ from gemproxy.config import kinds
 from gemproxy.config.kinds import converter, kind_of
 
 B_TEST = "http://b.test:5173"
+NO_DATABASE = "is not postgresql://user:password@host/name, nor sqlite:///file"
+NO_NETWORK = "is not a list of networks, such as '10.0.0.0/8' or '192.0.2.7, 2001:db8::/32'"
+NO_ZONE = "is not the name of a time zone, such as Europe/Berlin"
 NO_ORIGIN = "is not a list of origins, such as 'https://example.org' or '*'"
 
 
@@ -53,6 +57,21 @@ def show(annotation: object, value: object) -> str:
         (kinds.UrlBase, "http://[::1]:8080/gemini/", "http://[::1]:8080/gemini"),
         (kinds.ProxyUrl, "", ""),
         (kinds.ProxyUrl, "env", "env"),
+        (kinds.SwitchOrNone, "", None),
+        (kinds.SwitchOrNone, None, None),
+        (kinds.SwitchOrNone, "off", False),
+        (kinds.SwitchOrNone, True, True),
+        (kinds.Networks, "", ()),
+        (kinds.Networks, ["10.1.2.3/8"], (ip_network("10.0.0.0/8"),)),
+        (kinds.Networks, "192.0.2.7, ::1", (ip_network("192.0.2.7/32"), ip_network("::1/128"))),
+        (kinds.Networks, (ip_network("10.0.0.0/8"),), (ip_network("10.0.0.0/8"),)),
+        (kinds.Zone, " Europe/Berlin ", "Europe/Berlin"),
+        (kinds.Zone, "UTC", "UTC"),
+        (kinds.DatabaseUrl, "", ""),
+        (kinds.DatabaseUrl, "postgres://u:p@db:5432/x", "postgres://u:p@db:5432/x"),
+        (kinds.DatabaseUrl, "postgresql:///x?host=/run/db", "postgresql:///x?host=/run/db"),
+        (kinds.DatabaseUrl, "sqlite:///var/ledger.sqlite", "sqlite:///var/ledger.sqlite"),
+        (kinds.Unpriced, "Allow", "allow"),
         (kinds.Origins, [], ()),
         (kinds.Origins, "", ()),
         (kinds.Origins, "*", ("*",)),
@@ -110,6 +129,20 @@ def test_a_value_of_any_source_becomes_what_it_means(
         (kinds.Origins, "https://*.a.test/path", NO_ORIGIN),
         (kinds.Origins, "https://me@a.test", NO_ORIGIN),
         (kinds.Origins, "https://a.test:0", NO_ORIGIN),
+        (kinds.SwitchOrNone, "maybe", "is not true or false"),
+        (kinds.Networks, 5, "is not a list of networks"),
+        (kinds.Networks, "*", NO_NETWORK),
+        (kinds.Networks, ["10.0.0.0/33"], NO_NETWORK),
+        (kinds.Zone, "Europe/Atlantis", NO_ZONE),
+        (kinds.Zone, "Europe", NO_ZONE),
+        (kinds.Zone, "../UTC", NO_ZONE),
+        (kinds.Zone, "/etc/localtime", NO_ZONE),
+        (kinds.Zone, "", "is empty"),
+        (kinds.DatabaseUrl, "mysql://db/x", NO_DATABASE),
+        (kinds.DatabaseUrl, "postgres://db:port/x", NO_DATABASE),
+        (kinds.DatabaseUrl, "sqlite://", NO_DATABASE),
+        (kinds.DatabaseUrl, "ledger.sqlite", NO_DATABASE),
+        (kinds.Unpriced, "maybe", "is not one of refuse, allow"),
         (kinds.Level, "loud", "is not one of debug, info, warning, error, critical"),
         (kinds.Ending, 1, "is not one of accept, resume, replay, reroll"),
     ],
@@ -137,6 +170,12 @@ def test_a_wrong_value_is_refused_with_the_end_of_a_sentence(
         (kinds.Origins, (), ""),
         (kinds.Origins, ("https://a.test", B_TEST), f"https://a.test, {B_TEST}"),
         (kinds.ProxyUrl, "http://user:pass@proxy.test:3128", "http://***@proxy.test:3128"),
+        (kinds.SwitchOrNone, None, ""),
+        (kinds.SwitchOrNone, False, "false"),
+        (kinds.Networks, (ip_network("10.0.0.0/8"), ip_network("::1")), "10.0.0.0/8, ::1/128"),
+        (kinds.DatabaseUrl, "", ""),
+        (kinds.DatabaseUrl, "postgres://u:p@ss@db:5/x?password=q", "postgres://***@db:5/x"),
+        (kinds.DatabaseUrl, "sqlite:///ledger.sqlite", "sqlite:///ledger.sqlite"),
     ],
 )
 def test_a_value_is_shown_as_people_would_write_it(

@@ -7,7 +7,8 @@ import pytest
 from yarl import URL
 
 from gemproxy.config.operators import mode_of, operators_keys, with_proxy, with_stored
-from gemproxy.config.settings import Access, Pool, Settings, SettingsError
+from gemproxy.config.sections import Access, Pool
+from gemproxy.config.settings import Settings, SettingsError
 from gemproxy.pool.key import Key, fingerprint
 
 STRONG = "gp-7Kq2mXv9TzRw4Lp8"

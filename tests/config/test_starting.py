@@ -7,24 +7,31 @@ from pathlib import Path
 import pytest
 
 from gemproxy.config import starting
+from gemproxy.config.loading import Stored
 from gemproxy.config.settings import Settings, SettingsError
-from gemproxy.config.starting import access_keys, is_loopback
+from gemproxy.config.starting import StoredUsers, access_keys, is_loopback
 from gemproxy.pool.key import fingerprint
 
 ANN, BOB = "gp-7Kq2mXv9TzRw4Lp8", "bobs-5f2c9a7e31d84b60"
 K1, K2 = "AIzaSyOneCanaryCanaryCanaryCanary", "two-canary-canary"
 POOL = {"GEMINI_API_KEYS": f"{K1},{K2}"}
+NO_USERS = StoredUsers()
 PUBLIC = {"GEMPROXY_HOST": "0.0.0.0"}
 MAY_PASS = {"GEMPROXY_ALLOW_PASSTHROUGH_KEYS": "true"}
 
 
 def problems(
-    environ: Mapping[str, str], stored: Sequence[str] = (), *, starting: bool = True
+    environ: Mapping[str, str],
+    stored: Sequence[str] = (),
+    users: StoredUsers = NO_USERS,
+    *,
+    starting: bool = True,
 ) -> list[str]:
     """Return the problems of a start, which show no key."""
     cwd = Path("/nonexistent")
     try:
-        Settings.load(environ=environ, cwd=cwd, stored=lambda *_: stored, starting=starting)
+        kept = Stored(lambda *_: stored, lambda *_: users)
+        Settings.load(environ=environ, cwd=cwd, stored=kept, starting=starting)
     except SettingsError as error:
         for text in error.problems:
             assert text.isprintable()
@@ -61,6 +68,71 @@ def test_a_pool_with_access_keys_may_start_anywhere(
     assert problems({**POOL, **keys, **where}) == []
 
 
+def test_a_pool_whose_access_keys_are_stored_may_start() -> None:
+    assert problems(POOL, users=StoredUsers(any=True)) == []
+
+
+LIMITS = ("MAX_REQUESTS_PER_MINUTE", "MAX_REQUESTS_PER_DAY_PER_IP")
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_workers_that_would_each_count_alone_are_refused(limit: str) -> None:
+    assert problems({limit: "7"}) == []
+    assert problems({"WORKERS": "2", limit: "0"}) == []
+
+    (problem,) = problems({"WORKERS": "2", limit: "7"})
+
+    assert problem.startswith("access.requests_per_")
+    assert "each process counts its limits alone" in problem
+    assert problem.endswith(f"(from environment {limit})")
+
+
+def test_users_with_limits_have_one_worker() -> None:
+    limited = StoredUsers(any=True, limited=("ann", "bob"))
+    pool = {**POOL, "PASSWORD": ANN}
+
+    assert problems(pool, users=limited) == []
+    assert problems({**pool, "WORKERS": "2"}, users=StoredUsers(any=True)) == []
+    (problem,) = problems({**pool, "WORKERS": "2"}, users=limited)
+
+    assert problem.startswith("server.workers: 'ann', 'bob' have limits")
+    assert problems({"WORKERS": "2"}, users=limited) == [], "nobody calls with an access key"
+
+
+def test_stored_users_are_looked_up_only_where_they_matter() -> None:
+    def users(*_: str) -> StoredUsers:
+        raise AssertionError
+
+    for environ in ({}, {"WORKERS": "2"}, {**POOL, "PASSWORD": ANN}):
+        Settings.load(environ=environ, cwd=Path("/nonexistent"), stored=Stored(users=users))
+
+
+def test_users_that_cannot_be_looked_up_are_a_problem_in_words() -> None:
+    def users(*_: str) -> StoredUsers:
+        raise ValueError("the database has a newer schema")
+
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(environ=POOL, cwd=Path("/nonexistent"), stored=Stored(users=users))
+
+    assert caught.value.problems == [
+        "server.data_dir: the database has a newer schema (from default)"
+    ]
+
+
+def test_prices_that_cannot_be_read_are_a_problem_in_words(tmp_path: Path) -> None:
+    table = tmp_path / "prices.toml"
+    environ = {"GEMPROXY_ACCOUNTS_PRICES": str(table)}
+
+    (missing,) = problems(environ)
+    table.write_text("[models")
+    (broken,) = problems(environ)
+    table.write_text("[models]\n")
+
+    assert "cannot be read: No such file" in missing
+    assert "is not TOML" in broken
+    assert problems(environ) == []
+
+
 def test_an_open_pool_needs_no_access_key_and_is_for_this_machine_only() -> None:
     opened = {**POOL, "GEMPROXY_POOL_OPEN": "true"}
 
@@ -91,7 +163,7 @@ def test_a_data_directory_that_cannot_be_read_is_a_problem_in_words() -> None:
         raise ValueError("'data' cannot be read: Permission denied")
 
     with pytest.raises(SettingsError) as caught:
-        Settings.load(environ={}, cwd=Path("/nonexistent"), stored=stored)
+        Settings.load(environ={}, cwd=Path("/nonexistent"), stored=Stored(stored))
 
     assert caught.value.problems == [
         "server.data_dir: 'data' cannot be read: Permission denied (from default)"
@@ -103,7 +175,7 @@ def test_where_clients_bring_their_keys_the_data_directory_is_not_looked_at() ->
         raise AssertionError
 
     environ = {**mode("passthrough"), "GEMPROXY_POOL_WEIGHTS": '{"lab": 2}'}
-    loaded = Settings.load(environ=environ, cwd=Path("/nonexistent"), stored=stored)
+    loaded = Settings.load(environ=environ, cwd=Path("/nonexistent"), stored=Stored(stored))
 
     assert not loaded.stored
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from gemproxy.config import settings
+from gemproxy.config import sections, settings
 from gemproxy.relay.parting import NEVER
 from gemproxy.routes.parts import IN_FLIGHT
 from gemproxy.web.app import create_app
@@ -52,8 +52,8 @@ async def running_before(url: URL, patience: float = 30.0) -> AsyncIterator[int]
 
 
 def app_before(url: URL, patience: float = 30.0) -> web.Application:
-    upstream = settings.Upstream(url_base=str(url), first_byte_timeout_seconds=patience)
-    repair = settings.Repair(retry_delay_ms=1, max_delay_ms=1)
+    upstream = sections.Upstream(url_base=str(url), first_byte_timeout_seconds=patience)
+    repair = sections.Repair(retry_delay_ms=1, max_delay_ms=1)
     app = create_app(settings.Settings(upstream=upstream, repair=repair))
     app[IN_FLIGHT].patience = LINGER
     return app
@@ -508,8 +508,8 @@ async def capped(script: Script, limit: int = 10) -> AsyncIterator[int]:
     """Run the proxy with a cap on request bodies; yield its port."""
     async with scripted(script) as url:
         made = settings.Settings(
-            upstream=settings.Upstream(url_base=str(url)),
-            server=settings.Server(max_body_bytes=limit),
+            upstream=sections.Upstream(url_base=str(url)),
+            server=sections.Server(max_body_bytes=limit),
         )
         async with running(create_app(made)) as port:
             yield port

@@ -5,7 +5,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from gemproxy.config import settings
+from gemproxy.config import sections
 from gemproxy.config.settings import Settings
 from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.verdict import Verdict
@@ -46,7 +46,7 @@ async def test_the_upstream_is_open_while_the_application_runs() -> None:
 
 
 async def test_repair_settings_reach_the_pacing_and_the_policy() -> None:
-    repair = settings.Repair(
+    repair = sections.Repair(
         enabled=False,
         max_consecutive_retries=1,
         retry_delay_ms=2,
@@ -78,7 +78,7 @@ async def test_repair_settings_reach_the_pacing_and_the_policy() -> None:
 
 
 async def test_the_settings_for_unary_calls_reach_their_routes() -> None:
-    repair = settings.Repair(keep_answer_bytes=1, unary_via_stream=True)
+    repair = sections.Repair(keep_answer_bytes=1, unary_via_stream=True)
 
     shared = repair_of(Settings(repair=repair))
 
@@ -97,14 +97,14 @@ async def test_the_settings_for_endings_reach_the_table() -> None:
 
 
 async def test_timing_settings_reach_the_watch() -> None:
-    upstream = settings.Upstream(
+    upstream = sections.Upstream(
         first_byte_timeout_seconds=1,
         thinking_timeout_seconds=2,
         chunk_timeout_seconds=3,
         finish_grace_seconds=4,
         tool_finish_grace_seconds=5,
     )
-    client = settings.Client(heartbeat_seconds=6, headers_after_seconds=7, send_timeout_seconds=8)
+    client = sections.Client(heartbeat_seconds=6, headers_after_seconds=7, send_timeout_seconds=8)
 
     app = create_app(Settings(upstream=upstream, client=client))
 
@@ -123,9 +123,9 @@ async def test_timing_settings_reach_the_watch() -> None:
 
 async def test_the_settings_for_clients_reach_their_routes() -> None:
     values = Settings(
-        upstream=settings.Upstream(first_byte_timeout_seconds=1),
-        client=settings.Client(heartbeat_seconds=2, send_timeout_seconds=3),
-        server=settings.Server(
+        upstream=sections.Upstream(first_byte_timeout_seconds=1),
+        client=sections.Client(heartbeat_seconds=2, send_timeout_seconds=3),
+        server=sections.Server(
             public_url="https://us.example", request_body_timeout=4, request_body_rate=5
         ),
     )
@@ -140,7 +140,7 @@ async def test_the_environments_proxy_is_used_when_the_setting_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example")
-    upstream = settings.Upstream(proxy="env")
+    upstream = sections.Upstream(proxy="env")
 
     with pytest.raises(ValueError, match="proxy"):
         await start(Settings(upstream=upstream))
@@ -149,7 +149,7 @@ async def test_the_environments_proxy_is_used_when_the_setting_says_so(
 
 
 async def test_a_larger_body_than_the_settings_allow_is_refused() -> None:
-    app = create_app(Settings(server=settings.Server(max_body_bytes=1)))
+    app = create_app(Settings(server=sections.Server(max_body_bytes=1)))
 
     assert isinstance(app, web.Application)
     assert app._client_max_size == 1
@@ -170,8 +170,8 @@ async def test_a_larger_body_than_the_settings_allow_is_refused() -> None:
 )
 async def test_no_answer_tells_which_releases_serve(raw: bytes) -> None:
     values = Settings(
-        upstream=settings.Upstream(url_base="http://127.0.0.1:9"),
-        repair=settings.Repair(max_consecutive_retries=0),
+        upstream=sections.Upstream(url_base="http://127.0.0.1:9"),
+        repair=sections.Repair(max_consecutive_retries=0),
     )
     async with running(create_app(values)) as port, connected(port, raw) as client:
         top = (await client.head()).lower()
@@ -185,7 +185,7 @@ async def test_the_upstreams_own_server_passes() -> None:
     sent = b"HTTP/1.1 200 OK\r\nServer: scaffolding\r\nContent-Length: 0\r\n\r\n"
     asked = b"GET /v1beta/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
     async with scripted(answering(sent)) as url:
-        app = create_app(Settings(upstream=settings.Upstream(url_base=str(url))))
+        app = create_app(Settings(upstream=sections.Upstream(url_base=str(url))))
         async with running(app) as port:
             top, _ = await exchange(port, asked)
 

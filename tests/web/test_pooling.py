@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gemproxy.config.settings import Access, Pool, Server, Settings
+from gemproxy.config.sections import Access, Pool, Server
+from gemproxy.config.settings import Settings
 from gemproxy.pool.key import Key, fingerprint
 from gemproxy.store.store import Store
 from gemproxy.store.unusable import Unusable

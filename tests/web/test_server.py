@@ -42,7 +42,8 @@ import fcntl, json, os, sys, termios
 if os.isatty(0) and os.getsid(0) == os.getpid():
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from gemproxy.web.server import serve
-from gemproxy.config.settings import Server, Settings, Upstream
+from gemproxy.config.sections import Server, Upstream
+from gemproxy.config.settings import Settings
 server, url_base = json.loads(sys.argv[1])
 sys.exit(serve(Settings(server=Server(**server), upstream=Upstream(url_base=url_base))))
 """
