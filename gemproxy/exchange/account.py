@@ -153,7 +153,8 @@ class Account:
     ``access`` is the name of the access key with which the client was let in, empty for a client
     with its own Gemini key. ``model`` is None for a request without a model. ``upstream`` is the
     upstream's failure in a request whose answer is not judged. ``memo`` is what the source of
-    credentials keeps about the request; nobody else looks at it.
+    credentials keeps about the request, and ``metered`` what the meter does; nobody else looks at
+    them.
     """
 
     access: str = ""
@@ -163,6 +164,7 @@ class Account:
     entries: list[Entry] = attrs.field(factory=list)
     result: Result | None = None
     memo: object = attrs.field(default=None, repr=False)
+    metered: object = attrs.field(default=None, repr=False)
 
     @property
     def attempts(self) -> int:

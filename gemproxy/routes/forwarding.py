@@ -16,6 +16,7 @@ from multidict import CIMultiDict
 from gemproxy.core.errors import Busy, GemproxyError
 from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.metering.asking import asks_a_model
 from gemproxy.owners.binding import carries_names
 from gemproxy.relay.addresses import LIMIT, names_files
 from gemproxy.relay.bodies import Once, Outgoing
@@ -27,6 +28,7 @@ from gemproxy.relay.unary import is_json
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
+from gemproxy.routes.metered import begin
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
 from gemproxy.routes.refusing import BROKEN_OFF, beginning, is_refusal, refuse
 from gemproxy.voices.mute import MuteVoice
@@ -59,9 +61,11 @@ async def forward(
     """
     _ = exchange.target  # a request that leads nowhere is refused before its body is read
     if not (request.body_exists and exchange.account.access and carries_names(exchange)):
-        return await _send(request, exchange, await _body(request, exchange, limit), translate)
+        body = await _begun(request, exchange, await _body(request, exchange, limit))
+        return await _send(request, exchange, body, translate)
     async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
         body = Once(with_upstream_uris(request, received.kept))
+        body = await _begun(request, exchange, body)
         return await _send(request, exchange, body, translate)
 
 
@@ -127,6 +131,17 @@ async def _stream(reply: Reply, sink: ClientSink, passed: PassedThrough, data: b
         await sink.emit(data)
         data = await reply.read()
     await sink.finish()
+
+
+async def _begun(request: web.Request, exchange: Exchange, body: Outgoing) -> Outgoing:
+    """Admit a request if it asks a model; return the body that goes up."""
+    if not asks_a_model(exchange):
+        return body
+    if not isinstance(body, Once) or body.file:
+        await begin(request, None)
+        return body
+    data = await begin(request, body.data)
+    return body if data is None or data is body.data else Once(data)
 
 
 async def _body(request: web.Request, exchange: Exchange, limit: int | None) -> Outgoing:

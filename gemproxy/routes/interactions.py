@@ -32,6 +32,7 @@ from gemproxy.relay.watch import Timing
 from gemproxy.routes.addressing import move_location, passed_down, with_upstream_uris
 from gemproxy.routes.calling import fetch
 from gemproxy.routes.forwarding import pass_on
+from gemproxy.routes.metered import begun
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
 from gemproxy.routes.refusing import BROKEN_OFF, refusal
 from gemproxy.voices.sse import INTERACTIONS, EventVoice
@@ -41,8 +42,10 @@ async def create(request: web.Request) -> web.StreamResponse:
     """Answer a request that creates an interaction."""
     whole = bool(request[EXCHANGE].account.access)
     async with request.app[REPAIR].bodies.receive(request, whole=whole) as received:
-        body = attrs.evolve(received, kept=with_upstream_uris(request, received.kept))
-        origin = attrs.evolve(Origin.of_body(body.kept), again=body.stream is None)
+        origin = attrs.evolve(Origin.of_body(received.kept), again=received.stream is None)
+        request[EXCHANGE].account.model = origin.name or None
+        body = await begun(request, received, origin.name)
+        body = attrs.evolve(body, kept=with_upstream_uris(request, body.kept))
         return await _run(request, body, origin)
 
 

@@ -18,6 +18,7 @@ from gemproxy.relay.handshake import Dialled
 from gemproxy.relay.sockets import CLIENT_LOST, say_farewell
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.routes.calling import fetch
+from gemproxy.routes.metered import begin
 from gemproxy.routes.parts import DISPATCHER, EXCHANGE, IN_FLIGHT
 from gemproxy.routes.sessions import accept, keep, peer_of, serve_access_key, session_of
 
@@ -38,6 +39,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     exchange = request[EXCHANGE]
     if exchange.account.access:
         return await serve_access_key(request, next(iter(_offered(request)), None))
+    await begin(request, None)
     try:
         async with request.app[DISPATCHER].socket(exchange, _offered(request)) as upstream:
             try:

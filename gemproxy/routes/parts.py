@@ -11,8 +11,10 @@ import attrs
 from aiohttp import web
 
 from gemproxy.access.door import Door
+from gemproxy.accounts.user import User
 from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.metering.meter import Meter
 from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import PageTokens
 from gemproxy.relay.bodies import Bodies
@@ -96,9 +98,16 @@ UPLOADS = web.AppKey("uploads", UploadSessions)
 POOLED = web.AppKey("pooled", Pooled)
 """Only there if there is a pool, and so an access key."""
 DOOR = web.AppKey("door", Door)
+METER: web.AppKey[Meter] = web.AppKey("meter")
 
 EXCHANGE = web.RequestKey("exchange", Exchange)
 """The request as the inside sees it; made before any handler runs."""
+
+USER = web.RequestKey("user", User)
+"""Whose access key the request has; missing for a client with its own Gemini key."""
+
+ADDRESS = web.RequestKey("address", str)
+"""The client's address, where a limit asks for it."""
 
 VOICE = web.RequestKey("voice", Asides)
 """The client's voice, where it is known before the answer begins."""

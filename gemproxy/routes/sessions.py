@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Any, Literal
 
+import attrs
 from aiohttp import web
 
 from gemproxy.core.errors import BadRequest, Busy, GemproxyError
@@ -46,6 +47,7 @@ from gemproxy.relay.sockets import (
     say_farewell,
 )
 from gemproxy.relay.upstream import AttemptFailed
+from gemproxy.routes.metered import begin
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, POOLED, REPAIR
 
 _LARGEST_SETUP = 4 << 20
@@ -132,6 +134,11 @@ async def _run(request: web.Request, client: Peer, first: First) -> SessionEndin
     """Keep the session until it ends; return what the client is still to be told."""
     exchange, elsewhere = request[EXCHANGE], False
     exchange.account.model = model_of_setup(first.data) or None
+    try:
+        data = await begin(request, first.data, exchange.account.model or "")
+    except GemproxyError as error:
+        return refusal(error)
+    first = attrs.evolve(first, data=data or b"")
     while True:
         dialling = request.app[DISPATCHER].socket(exchange, (), first.data, elsewhere=elsewhere)
         try:

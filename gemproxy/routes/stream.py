@@ -25,6 +25,7 @@ from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.routes.addressing import passed_down, with_upstream_uris
 from gemproxy.routes.forwarding import pass_through
+from gemproxy.routes.metered import begun
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, VOICE, Repairing
 from gemproxy.routes.refusing import refusal
 from gemproxy.voices.sse import EventVoice
@@ -42,7 +43,10 @@ async def handle(request: web.Request) -> web.StreamResponse:
     app, exchange = request.app, request[EXCHANGE]
     voice = voice_for(request)
     try:
-        async with app[REPAIR].bodies.receive(request, whole=bool(exchange.account.access)) as body:
+        whole = bool(exchange.account.access)
+        async with app[REPAIR].bodies.receive(request, whole=whole) as received:
+            exchange.account.model = exchange.model
+            body = await begun(request, received)
             return await _stream(request, app, exchange, voice, body)
     except Refused as refused:
         return refusal(refused, exchange, voice)
@@ -85,7 +89,6 @@ async def _stream(
         repair.max_stream,
         body.arriving,
     )
-    account.model = model
     try:
         await generation.run()
     except ClientGone:

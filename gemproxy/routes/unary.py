@@ -10,6 +10,7 @@ from gemproxy.routes.addressing import with_upstream_uris
 from gemproxy.routes.calling import call
 from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.gathered import gather
+from gemproxy.routes.metered import begun
 from gemproxy.routes.parts import EXCHANGE, REPAIR
 
 
@@ -19,7 +20,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
     if not repair.is_wanted(exchange.headers):
         return await pass_through(request)
     async with repair.bodies.receive(request, whole=bool(exchange.account.access)) as received:
-        body = _of_a_model(request, exchange, received)
+        body = await _of_a_model(request, exchange, received)
         if repair.via_stream and body.stream is None:
             gathered = await gather(request, exchange, body)
             if gathered is not None:
@@ -34,13 +35,14 @@ async def compute(request: web.Request) -> web.StreamResponse:
     if not repair.is_wanted(exchange.headers):
         return await pass_through(request)
     async with repair.bodies.receive(request, whole=bool(exchange.account.access)) as received:
-        body = _of_a_model(request, exchange, received)
+        body = await _of_a_model(request, exchange, received)
         return await call(request, exchange, body, Look.DOCUMENT)
 
 
-def _of_a_model(request: web.Request, exchange: Exchange, body: Body) -> Body:
-    """Return the body of a call to a model, with the upstream's URIs for files."""
+async def _of_a_model(request: web.Request, exchange: Exchange, body: Body) -> Body:
+    """Admit a call to a model; return its body, with the upstream's URIs for files."""
     exchange.account.model = exchange.model
+    body = await begun(request, body)
     kept = with_upstream_uris(request, body.kept)
     return body if kept is body.kept else attrs.evolve(body, kept=kept)
 

@@ -19,6 +19,7 @@ from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.verdict import FinishTable, Verdict
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.metering.meter import UNMETERED
 from gemproxy.relay import octets
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.dispatcher import Dispatcher
@@ -36,6 +37,7 @@ from gemproxy.routes.parts import (
     DISPATCHER,
     DOOR,
     IN_FLIGHT,
+    METER,
     REPAIR,
     UPLOADS,
     Clients,
@@ -84,6 +86,7 @@ def create_app(
         body_timeout=settings.server.request_body_timeout,
         body_rate=settings.server.request_body_rate,
     )
+    app[METER] = UNMETERED
     app[REPAIR] = _repair(settings)
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
     pooled = source is None and needs_pool(settings)

@@ -26,6 +26,7 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10
 from aiohttp.typedefs import Handler, Middleware
 
+from gemproxy.accounts.user import User
 from gemproxy.core.errors import (
     BadRequest,
     Busy,
@@ -42,7 +43,7 @@ from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_i
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import error_for
 from gemproxy.relay.parting import cut, part
-from gemproxy.routes.parts import CLIENTS, DOOR, EXCHANGE, IN_FLIGHT, POOLED, VOICE
+from gemproxy.routes.parts import CLIENTS, DOOR, EXCHANGE, IN_FLIGHT, METER, POOLED, USER, VOICE
 from gemproxy.routes.stream import voice_for
 from gemproxy.voices.mute import MuteVoice
 from gemproxy.web.checks import HEALTH, ambiguity, go_on, is_unknown_expectation, stops_the_parser
@@ -82,10 +83,23 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
     finally:
+        if exchange.account.metered is not None:
+            _settle(request, exchange, response)
         _write_line(request, exchange, response, time.monotonic() - began)
     here, slow = request.app[IN_FLIGHT], request.app[CLIENTS].send_timeout
     await part(request, here.linger, patience=here.patience, send_timeout=slow)
     return response
+
+
+def _settle(request: web.Request, exchange: Exchange, response: web.StreamResponse | None) -> None:
+    """Have the meter write down what became of a request that was begun."""
+    task = asyncio.current_task()
+    request.app[METER].end(
+        exchange,
+        CLIENT_CLOSED_REQUEST if response is None else response.status,
+        cancelled=task is not None and task.cancelling() > 0,
+        expired=request.app[IN_FLIGHT].expired,
+    )
 
 
 def _exchange(request: web.Request) -> Exchange:
@@ -169,8 +183,11 @@ async def _admit(request: web.Request) -> None:
         return
     minted = await _minter(request) if exchange.family == _LIVE else ""
     try:
-        exchange.account.access = request.app[DOOR].admit(exchange, minted)
-    except Unauthenticated:
+        name = request.app[DOOR].admit(exchange, minted)
+        if name:
+            exchange.account.access = name
+            request[USER] = User(name, name)
+    except GemproxyError:
         if exchange.family == "stream":
             request[VOICE] = voice_for(request)
         raise
