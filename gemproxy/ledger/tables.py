@@ -1,6 +1,6 @@
 """The tables of the ledger, the same in SQLite and in PostgreSQL.
 
-Times are Unix times in milliseconds, hours are Unix times in hours, money is nano-dollars. A row of
+Times are Unix times in milliseconds, money is nano-dollars. A row of
 ``generations`` is a ``ledger.row.Row``; it must be small, because there are millions of them. So it
 has numbers for texts that repeat (``names``) and for its ending, and its attempts are in a table
 of their own, only where there was more than one. In SQLite ``serial`` is the row's own number
@@ -39,7 +39,29 @@ ENDINGS: Mapping[Ending, int] = {
 }
 """The number of each ending; the row of a generation that runs has NULL."""
 
-HOUR_MS = 3_600_000
+SUMMED = (
+    "requests",
+    *(ending.value for ending in ENDINGS),
+    "estimated",
+    "unpriced",
+    "retries",
+    "attempts",
+    "repairs",
+    "characters",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "thought_tokens",
+    "extra_input_tokens",
+    "extra_output_tokens",
+    "cost_nano_usd",
+    "operator_cost_nano_usd",
+    "first_bytes",
+    "first_byte_ms",
+    "duration_ms",
+    "seam_ms",
+)
+"""The sums of a roll-up: ``ledger.sums`` says what each counts."""
 
 METADATA = MetaData()
 
@@ -95,6 +117,7 @@ GENERATIONS = Table(
 
 Index("generations_by_user", GENERATIONS.c.user, GENERATIONS.c.serial)
 Index("generations_by_start", GENERATIONS.c.started)
+Index("generations_by_request", GENERATIONS.c.request_id)
 Index(
     "generations_unfinished",
     GENERATIONS.c.process,
@@ -123,39 +146,26 @@ ATTEMPTS = Table(
 """The attempts of a generation that had more than one, counted from 1; ``key``, ``cause``, ``form``
 and ``joint`` are numbers of ``names``."""
 
-HOURS = Table(
-    "hours",
+ROLLUPS = Table(
+    "rollups",
     METADATA,
-    Column("hour", Integer, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("shape", Integer, nullable=False),
+    Column("start", Integer, nullable=False),
     Column("user", Integer, nullable=False),
     Column("model", Integer, nullable=False),
     Column("project", Integer, nullable=False),
-    _number("requests"),
-    _number("failed"),
-    _number("estimated"),
-    _number("unpriced"),
-    _number("attempts"),
-    _number("repairs"),
-    _number("characters"),
-    _number("input_tokens"),
-    _number("cached_tokens"),
-    _number("output_tokens"),
-    _number("thought_tokens"),
-    _number("extra_input_tokens"),
-    _number("extra_output_tokens"),
-    _number("cost_nano_usd"),
-    _number("operator_cost_nano_usd"),
-    _number("first_byte_ms"),
-    _number("duration_ms"),
-    _number("seam_ms"),
-    PrimaryKeyConstraint("hour", "user", "model", "project"),
+    *(_number(name) for name in SUMMED),
+    PrimaryKeyConstraint("level", "shape", "start", "user", "model", "project"),
     sqlite_with_rowid=False,
 )
-"""The sums of the rows that started in an hour. ``unpriced`` counts rows without a price, whose
-money is not in the sums."""
+"""Sums of ``generations``, as ``ledger.rollup`` folds them. ``level`` is an hour or a day.
+``shape`` says which of user, model and project are kept apart; the others are 0. ``start`` is when
+the hour or the day begins, in Unix seconds."""
 
 REFOLDS = Table("refolds", METADATA, Column("hour", Integer, primary_key=True, autoincrement=False))
-"""Hours below the watermark of ``hours`` that got a row later: they are to be summed again."""
+"""Hours below the watermark of ``rollups`` that got a row later, as Unix seconds: they are folded
+again."""
 
 USERS = Table(
     "users",
@@ -198,5 +208,5 @@ META = Table(
     _number("number"),
     Column("words", Text),
 )
-"""Single values: ``folded`` is the first hour that is not in ``hours``, ``pruned`` the first one
-whose rows are all there still, ``users`` counts the changes of users."""
+"""Single values. ``users`` counts the changes of users; ``folded``, ``days`` and ``pruned`` are the
+watermarks of ``ledger.rollup``, in Unix seconds."""
