@@ -28,10 +28,10 @@ class Entry:
     """One attempt: its key, its answer, its ending, and its content in figures.
 
     Times are those of ``time.monotonic``, in seconds. ``key`` is a name for the credential, empty
-    for the client's own. ``status`` is None before the head has come. ``how`` is None for an
-    attempt that was left before its end. ``error`` is the google.rpc.Status in the answer, if it
-    was read, and ``retry_after`` its Retry-After in seconds; no rendering shows them. ``cause`` is
-    the reason for another attempt.
+    for the client's own, and ``project`` is its project. ``status`` is None before the head has
+    come. ``how`` is None for an attempt that was left before its end. ``error`` is the
+    google.rpc.Status in the answer, if it was read, and ``retry_after`` its Retry-After in seconds;
+    no rendering shows them. ``cause`` is the reason for another attempt.
     """
 
     began: float
@@ -47,6 +47,7 @@ class Entry:
     form: Form | None = None
     joint: Joint | None = None
     usage: Billed | None = None
+    project: str = ""
 
     @property
     def fault(self) -> Fault | None:

@@ -255,7 +255,7 @@ def _goes_elsewhere(lease: Lease, status: int | None, error: Mapping[str, Any] |
 
 def _opened(exchange: Exchange, lease: Lease) -> Entry:
     """Open the attempt's entry in the account."""
-    entry = Entry(time.monotonic(), lease.key)
+    entry = Entry(time.monotonic(), lease.key, project=lease.project)
     exchange.account.entries.append(entry)
     return entry
 

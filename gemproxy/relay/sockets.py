@@ -31,7 +31,14 @@ import attrs
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from aiohttp.http import WSMessageNoDecodeText
 
-from gemproxy.core.errors import Exhausted, GemproxyError, TooLarge, TooSlow, UpstreamRejection
+from gemproxy.core.errors import (
+    Exhausted,
+    GemproxyError,
+    LimitReached,
+    TooLarge,
+    TooSlow,
+    UpstreamRejection,
+)
 from gemproxy.exchange.account import Farewell, SessionResult
 from gemproxy.relay.handshake import UpstreamSocket
 
@@ -145,7 +152,7 @@ def refusal(error: GemproxyError) -> SessionEnding:
     if code is None:
         failed = status >= _FAILURES
         code = WSCloseCode.INTERNAL_ERROR if failed else WSCloseCode.POLICY_VIOLATION
-    wait = error.seconds if isinstance(error, Exhausted) else None
+    wait = error.seconds if isinstance(error, Exhausted | LimitReached) else None
     end = "" if wait is None else f" Retry in {math.ceil(wait)} s."
     reason = error.message.encode(errors="replace")[: _LONGEST_REASON - len(end)].decode(
         errors="ignore"

@@ -92,6 +92,7 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
     except ClientGone:
         account.client_gone = True
     except AttemptFailed as failure:
+        account.upstream = failure.how
         if not plain.committed:
             broken = "The upstream closed the connection without a whole answer."
             raise UpstreamFailure(broken) from failure
