@@ -16,9 +16,9 @@ from yarl import URL
 from gemproxy.core.errors import GemproxyError
 from gemproxy.exchange.credential import Credential
 from gemproxy.exchange.target import Target
+from gemproxy.observe.background import repeat
 from gemproxy.pool.key import Key
 from gemproxy.pool.pool import Outcome, Pick, Pool, Wish
-from gemproxy.relay.background import repeat
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.redirects import Hop
 from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream

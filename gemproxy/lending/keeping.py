@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
+from gemproxy.observe.background import repeat
 from gemproxy.pool.key import Key, Project
 from gemproxy.pool.pool import Pool
-from gemproxy.relay.background import repeat
 from gemproxy.store.store import Store
 
 EACH_SECONDS = 0.5

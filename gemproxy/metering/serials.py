@@ -1,7 +1,8 @@
 """Serials of rows: unique among all processes of one ledger, and growing with time.
 
-A serial fits into 63 bits until 2039: the Unix time in milliseconds, 10 bits of the process, and 12 bits that count
-within a millisecond. Processes whose numbers are equal in these bits must not run at the same time.
+A serial fits into 63 bits until 2039: the Unix time in milliseconds, 10 bits of the process, and 12
+bits that count within a millisecond. Processes whose numbers are equal in these bits must not run
+at the same time.
 """
 
 import attrs

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from gemproxy.relay.background import repeat
+from gemproxy.observe.background import repeat
 
 
 async def test_a_step_that_fails_is_logged_and_made_again(
@@ -31,4 +31,4 @@ async def test_a_step_that_fails_is_logged_and_made_again(
     (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert "ValueError" in caplog.text
     assert secret not in caplog.text
-    assert record.name == "gemproxy.relay.background"
+    assert record.name == "gemproxy.observe.background"
