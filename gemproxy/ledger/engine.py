@@ -14,6 +14,7 @@ The password of a database is in no error, log or repr.
 """
 
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
@@ -177,6 +178,12 @@ class Engines:
 
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether another process has the lock of SQLite."""
+    code: int = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY  # the rest says why
 
 
 def words_of(error: Exception) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gemproxy.ledger.engine import Engines, Place, place_of
-from gemproxy.ledger.tables import METADATA, NAMES, NO_NAME
+from gemproxy.ledger.schema import prepare
 from tests.loops import pytest_asyncio_loop_factories
 from tests.postgres import Postgres, Unavailable, running_postgres
 
@@ -46,8 +46,6 @@ def new_database(postgres: Postgres) -> str:
 async def engines(place: Place) -> AsyncIterator[Engines]:
     """Return the engines of a database that has the tables."""
     engines = Engines.of(place)
-    async with engines.writing() as connection:
-        await connection.run_sync(METADATA.create_all)
-        await connection.execute(NAMES.insert(), {"id": NO_NAME, "name": ""})
+    await prepare(engines)
     yield engines
     await engines.close()

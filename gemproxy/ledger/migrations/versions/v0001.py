@@ -1,0 +1,131 @@
+"""The first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+_WHOLE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _whole(*names: str, null: bool = False) -> list[sa.Column[int]]:
+    return [sa.Column(name, _WHOLE, nullable=null) for name in names]
+
+
+def _small(*names: str, null: bool = False) -> list[sa.Column[int]]:
+    return [sa.Column(name, sa.Integer, nullable=null) for name in names]
+
+
+_SUMS = (
+    "attempts",
+    "repairs",
+    "characters",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "thought_tokens",
+    "extra_input_tokens",
+    "extra_output_tokens",
+)
+_MONEY = ("cost_nano_usd", "operator_cost_nano_usd")
+
+
+def upgrade() -> None:
+    """Make them."""
+    _make_names()
+    _make_rows()
+    _make_hours()
+    _make_users()
+    _make_rest()
+
+
+def _make_names() -> None:
+    names = op.create_table(
+        "names",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False, unique=True),
+    )
+    op.bulk_insert(names, [{"id": 0, "name": ""}])
+
+
+def _make_rows() -> None:
+    op.create_table(
+        "generations",
+        sa.Column("serial", _WHOLE, primary_key=True, autoincrement=False),
+        sa.Column("request_id", sa.Text, nullable=False),
+        *_whole("started"),
+        *_small("user", "model", "route", "dialect", "process"),
+        *_small("ending", null=True),
+        *_small("status", "project", "key"),
+        *_whole(*_SUMS),
+        *_whole(*_MONEY, null=True),
+        *_small("estimated"),
+        *_whole("first_byte_ms", "duration_ms", null=True),
+        *_whole("seam_ms"),
+    )
+    op.create_index("generations_by_user", "generations", ["user", "serial"])
+    op.create_index("generations_by_start", "generations", ["started"])
+    op.create_index(
+        "generations_unfinished",
+        "generations",
+        ["process"],
+        sqlite_where=sa.text("ending IS NULL"),
+        postgresql_where=sa.text("ending IS NULL"),
+    )
+    op.create_table(
+        "attempts",
+        *_whole("serial"),
+        *_small("number", "key"),
+        *_small("status", null=True),
+        *_small("cause", "form", "joint"),
+        *_whole("milliseconds", "bytes", "prompt_tokens", "output_tokens", "thought_tokens"),
+        sa.PrimaryKeyConstraint("serial", "number"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _make_hours() -> None:
+    op.create_table(
+        "hours",
+        *_small("hour", "user", "model", "project"),
+        *_whole("requests", "failed", "estimated", "unpriced", *_SUMS, *_MONEY),
+        *_whole("first_byte_ms", "duration_ms", "seam_ms"),
+        sa.PrimaryKeyConstraint("hour", "user", "model", "project"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table("refolds", sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False))
+
+
+def _make_users() -> None:
+    op.create_table(
+        "users",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("hash", sa.LargeBinary, nullable=False),
+        sa.Column("old_hash", sa.LargeBinary),
+        *_whole("old_until", null=True),
+        *_whole("made"),
+        *_whole("expires", "revoked", null=True),
+        sa.Column("models", sa.Text, nullable=False),
+        sa.Column("limits", sa.Text, nullable=False),
+        *_whole("change"),
+    )
+    op.create_index("users_by_change", "users", ["change"])
+
+
+def _make_rest() -> None:
+    op.create_table(
+        "processes",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("host", sa.Text, nullable=False),
+        *_small("pid"),
+        *_whole("started", "beat"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "meta",
+        sa.Column("name", sa.Text, primary_key=True),
+        *_whole("number"),
+        sa.Column("words", sa.Text),
+    )
