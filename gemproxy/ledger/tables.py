@@ -208,5 +208,9 @@ META = Table(
     _number("number"),
     Column("words", Text),
 )
-"""Single values. ``users`` counts the changes of users; ``folded``, ``days`` and ``pruned`` are the
-watermarks of ``ledger.rollup``, in Unix seconds."""
+"""Single values, which are there from the beginning. ``users`` counts the changes of users;
+``folded``, ``days`` and ``pruned`` are the watermarks of ``ledger.rollup``, in Unix seconds.
+
+In PostgreSQL a transaction that folds locks the row ``folded`` FOR UPDATE before it reads rows; one
+that writes a row of a past hour locks it FOR SHARE. In SQLite the lock of the transaction does that.
+"""

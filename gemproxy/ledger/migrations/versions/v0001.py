@@ -28,6 +28,7 @@ _SUMS = (
     "extra_input_tokens",
     "extra_output_tokens",
 )
+_META = ("users", "folded", "days", "pruned")
 _MONEY = ("cost_nano_usd", "operator_cost_nano_usd")
 
 
@@ -35,7 +36,7 @@ def upgrade() -> None:
     """Make them."""
     _make_names()
     _make_rows()
-    _make_hours()
+    _make_rollups()
     _make_users()
     _make_rest()
 
@@ -66,6 +67,7 @@ def _make_rows() -> None:
     )
     op.create_index("generations_by_user", "generations", ["user", "serial"])
     op.create_index("generations_by_start", "generations", ["started"])
+    op.create_index("generations_by_request", "generations", ["request_id"])
     op.create_index(
         "generations_unfinished",
         "generations",
@@ -85,16 +87,19 @@ def _make_rows() -> None:
     )
 
 
-def _make_hours() -> None:
+def _make_rollups() -> None:
     op.create_table(
-        "hours",
-        *_small("hour", "user", "model", "project"),
-        *_whole("requests", "failed", "estimated", "unpriced", *_SUMS, *_MONEY),
-        *_whole("first_byte_ms", "duration_ms", "seam_ms"),
-        sa.PrimaryKeyConstraint("hour", "user", "model", "project"),
+        "rollups",
+        *_small("level", "shape", "start", "user", "model", "project"),
+        *_whole("requests", "done", "failed", "client_left", "shutdown", "lost"),
+        *_whole("estimated", "unpriced", "retries", *_SUMS, *_MONEY),
+        *_whole("first_bytes", "first_byte_ms", "duration_ms", "seam_ms"),
+        sa.PrimaryKeyConstraint("level", "shape", "start", "user", "model", "project"),
         sqlite_with_rowid=False,
     )
-    op.create_table("refolds", sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False))
+    op.create_table(
+        "refolds", sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False)
+    )
 
 
 def _make_users() -> None:
@@ -123,9 +128,10 @@ def _make_rest() -> None:
         *_whole("started", "beat"),
         sqlite_autoincrement=True,
     )
-    op.create_table(
+    meta = op.create_table(
         "meta",
         sa.Column("name", sa.Text, primary_key=True),
         *_whole("number"),
         sa.Column("words", sa.Text),
     )
+    op.bulk_insert(meta, [{"name": name, "number": 0} for name in _META])
