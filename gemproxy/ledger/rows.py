@@ -108,8 +108,8 @@ class Rows:
         found: dict[str, int] = {}
         for begin in range(0, len(names), _AT_ONCE):
             part = NAMES.c.name.in_(names[begin : begin + _AT_ONCE])
-            for name, number in await connection.execute(select(NAMES.c.name, NAMES.c.id).where(part)):
-                found[name] = number
+            pairs = await connection.execute(select(NAMES.c.name, NAMES.c.id).where(part))
+            found.update(pairs.tuples())
         return {text: found[name] for text, name in unknown.items()}
 
 

@@ -211,6 +211,6 @@ META = Table(
 """Single values, which are there from the beginning. ``users`` counts the changes of users;
 ``folded``, ``days`` and ``pruned`` are the watermarks of ``ledger.rollup``, in Unix seconds.
 
-In PostgreSQL a transaction that folds locks the row ``folded`` FOR UPDATE before it reads rows; one
-that writes a row of a past hour locks it FOR SHARE. In SQLite the lock of the transaction does that.
+In PostgreSQL a transaction that folds locks the row ``folded`` FOR UPDATE before it reads rows, and
+one that writes a row of a past hour locks it FOR SHARE. In SQLite each transaction has the lock.
 """

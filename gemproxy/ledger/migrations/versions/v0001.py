@@ -97,9 +97,7 @@ def _make_rollups() -> None:
         sa.PrimaryKeyConstraint("level", "shape", "start", "user", "model", "project"),
         sqlite_with_rowid=False,
     )
-    op.create_table(
-        "refolds", sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False)
-    )
+    op.create_table("refolds", sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False))
 
 
 def _make_users() -> None:
