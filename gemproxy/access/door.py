@@ -10,24 +10,28 @@ valid access key among them counts.
 
 Two kinds of requests come without an access key although the pool serves them: those with a token
 that Gemini issued through us (``minted`` says for whom), and those to an upload URL of ours
-(``vouch`` knows them).
+(``vouch`` knows them). They come in as long as their maker's access key does.
 """
 
 import enum
+import time
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 
 import attrs
 
 from gemproxy.access.keys import AccessKeys
+from gemproxy.access.models import require
+from gemproxy.access.secret import PREFIX, id_in
+from gemproxy.accounts.user import OWN, User
 from gemproxy.core.errors import Unauthenticated
 from gemproxy.exchange.credential import TAKEN_HEADERS, brought, in_path, is_googles
 from gemproxy.exchange.exchange import Exchange
 
-PREFIX = "gp-"
-"""The beginning of access keys that gemproxy makes."""
-
 OPEN = "open"
 """The name of every caller without an access key, where the pool is open."""
+
+_OPEN = User(OPEN, OPEN)
 
 _LONG = 16
 """Characters of an access key at least."""
@@ -37,6 +41,7 @@ _WHERE = (
 )
 _MISSING = f"This proxy needs an access key, and the request has none. {_WHERE}."
 _WRONG = f"The access key is not valid. {_WHERE}."
+_GONE = "The access key that this was made with is not valid any more."
 _NOT_HERE = (
     "This proxy passes the clients' own Gemini keys on, and the request has an access key, which"
     " is never passed on. Send a Gemini key."
@@ -46,6 +51,10 @@ _FOREIGN = (
     " server.cors_origins names its origin."
 )
 _STRAY = f"The request has an access key in a place that Gemini would see. {_WHERE}, only there."
+
+
+class UnknownKey(Unauthenticated):
+    """A key of the form of stored ones, which may have been stored a moment ago."""
 
 
 class Mode(enum.Enum):
@@ -71,6 +80,7 @@ class Door:
 
     ``open`` lets every program of this machine use the pool, under one name. A browser of this
     machine sends requests of any page that it shows, so of the pages only those of ``origins`` may.
+    ``now`` gives the Unix time in seconds.
     """
 
     mode: Mode = Mode.PASSTHROUGH
@@ -78,39 +88,57 @@ class Door:
     open: bool = False
     vouch: Vouch = _nobody
     origins: Collection[str] = ()
+    now: Callable[[], float] = time.time
 
-    def admit(self, exchange: Exchange, minted: str = "") -> str:
-        """Return the name of the caller's access key; empty for a client with its own Gemini key.
+    def admit(self, exchange: Exchange, minted: str = "") -> User:
+        """Return the user of the caller's access key; OWN for a client with its own Gemini key.
 
         ``minted`` is the access key that had the token of the request made, by name. Raises
-        Unauthenticated, and BadRequest for a target that cannot be forwarded.
+        Unauthenticated, Forbidden for a model in the path that the user may not call, and
+        BadRequest for a target that cannot be forwarded.
         """
         taken, passed = brought(exchange.headers, exchange.raw_query)
         if self._go_up(exchange, passed):
             raise Unauthenticated(_STRAY)
         if self.mode is Mode.PASSTHROUGH:
             for key in taken:
-                if key.startswith(PREFIX) or self.keys.find(key) is not None:
+                if key.startswith(PREFIX) or self.keys.find(key, 0.0) is not None:
                     raise Unauthenticated(_NOT_HERE)
-            return ""
-        name = self.keys.find_any(taken)
-        if name is None:
-            name = minted or self._without_a_key(exchange, taken)
-        return name
+            return OWN
+        now = self.now()
+        user = self.keys.find_any(taken, now)
+        if user is None:
+            user = self._maker(minted) if minted else self._without_a_key(exchange, taken)
+        if user.expires is not None and now >= user.expires:
+            raise Unauthenticated(_expired(user, user.expires))
+        if user.models and exchange.model:
+            require(user, exchange.model)
+        return user
 
-    def _without_a_key(self, exchange: Exchange, taken: list[str]) -> str:
-        """Return the name of a caller who has no access key."""
+    def _without_a_key(self, exchange: Exchange, taken: list[str]) -> User:
+        """Return who a caller is that has no access key."""
         if any(key.startswith(PREFIX) for key in taken):
-            raise Unauthenticated(_WRONG)
+            raise UnknownKey(_WRONG) if any(map(id_in, taken)) else Unauthenticated(_WRONG)
         vouched = self.vouch(exchange)
-        if vouched or (vouched == "" and self.mode is Mode.BOTH):
-            return vouched
+        if vouched:
+            return self._maker(vouched)
+        if vouched == "" and self.mode is Mode.BOTH:
+            return OWN
         if self.mode is Mode.BOTH and self._is_own(exchange, taken):
-            return ""
+            return OWN
         if self.open:
             self._refuse_foreign_page(exchange)
-            return OPEN
+            return _OPEN
         raise Unauthenticated(_WRONG if taken else _MISSING)
+
+    def _maker(self, name: str) -> User:
+        """Return the user of a name that a token or an upload URL has."""
+        if name == OPEN and self.open:
+            return _OPEN
+        user = self.keys.named(name)
+        if user is None:
+            raise Unauthenticated(_GONE)
+        return user
 
     def _refuse_foreign_page(self, exchange: Exchange) -> None:
         origin = exchange.headers.get("Origin", "").lower()
@@ -142,4 +170,10 @@ class Door:
             for name, value in exchange.headers.items()
             if len(value) in lengths and name.lower() not in TAKEN_HEADERS
         ]
-        return self.keys.find_any((*passed, *in_headers, *in_path(exchange.path))) is not None
+        found = (*passed, *in_headers, *in_path(exchange.path))
+        return self.keys.find_any(found, self.now()) is not None
+
+
+def _expired(user: User, expires: float) -> str:
+    ended = datetime.fromtimestamp(expires, UTC).isoformat(" ", "seconds").removesuffix("+00:00")
+    return f"The access key of {user.name} expired at {ended} UTC."

@@ -55,3 +55,7 @@ class User:
     limits: tuple[Limit, ...] = ()
     models: tuple[str, ...] = ()
     expires: float | None = None
+
+
+OWN = User("", "")
+"""Every client with its own Gemini key."""

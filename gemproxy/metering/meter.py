@@ -12,9 +12,6 @@ import attrs
 from gemproxy.accounts.user import User
 from gemproxy.exchange.exchange import Exchange
 
-OWN = User("", "")
-"""Every client with its own Gemini key."""
-
 
 class Meter(Protocol):
     """Admits requests under the limits of their users, and writes down what they used."""

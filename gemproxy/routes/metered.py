@@ -3,7 +3,8 @@
 import attrs
 from aiohttp import web
 
-from gemproxy.metering.meter import OWN, UNMETERED
+from gemproxy.accounts.user import OWN
+from gemproxy.metering.meter import UNMETERED
 from gemproxy.relay.bodies import Body
 from gemproxy.routes.parts import ADDRESS, EXCHANGE, METER, USER
 

@@ -26,7 +26,7 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10
 from aiohttp.typedefs import Handler, Middleware
 
-from gemproxy.accounts.user import User
+from gemproxy.accounts.user import OWN
 from gemproxy.core.errors import (
     BadRequest,
     Busy,
@@ -175,7 +175,10 @@ def _refusal(request: web.Request) -> web.Response | None:
 
 
 async def _admit(request: web.Request) -> None:
-    """Note whose request it is. Raises Unauthenticated, before anything of a body is read."""
+    """Note whose request it is, before anything of a body is read.
+
+    Raises Unauthenticated, and Forbidden for a model that the user may not call.
+    """
     exchange = request[EXCHANGE]
     if exchange.family in HEALTH:
         return
@@ -183,14 +186,14 @@ async def _admit(request: web.Request) -> None:
         return
     minted = await _minter(request) if exchange.family == _LIVE else ""
     try:
-        name = request.app[DOOR].admit(exchange, minted)
-        if name:
-            exchange.account.access = name
-            request[USER] = User(name, name)
+        user = request.app[DOOR].admit(exchange, minted)
     except GemproxyError:
         if exchange.family == "stream":
             request[VOICE] = voice_for(request)
         raise
+    if user is not OWN:
+        exchange.account.access = user.name
+        request[USER] = user
 
 
 async def _minter(request: web.Request) -> str:

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from gemproxy.access.door import OPEN, Door, Mode
-from gemproxy.access.keys import AccessKeys
-from gemproxy.core.errors import BadRequest, Unauthenticated
+from gemproxy.access.door import OPEN, Door, Mode, UnknownKey
+from gemproxy.access.keys import AccessKeys, Stored
+from gemproxy.access.secret import hashed, id_in, new_id, new_key
+from gemproxy.accounts.user import OWN, User
+from gemproxy.core.errors import BadRequest, Forbidden, Unauthenticated
 from gemproxy.exchange.exchange import Exchange
 
 ANN, BOB = "gp-7Kq2mXv9TzRw4Lp8", "bobs-5f2c9a7e31d84b60"
@@ -75,8 +77,8 @@ def refused(door: Door, request: Exchange) -> str:
 def test_an_access_key_is_found_in_every_place(mode: Mode, place: dict[str, str]) -> None:
     door = Door(mode, KEYS)
 
-    assert door.admit(bringing(place, ANN)) == "ann"
-    assert door.admit(bringing(place, BOB)) == "bob"
+    assert door.admit(bringing(place, ANN)).name == "ann"
+    assert door.admit(bringing(place, BOB)).name == "bob"
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -97,14 +99,14 @@ def test_no_access_key_passes_where_clients_bring_their_own(place: dict[str, str
 @pytest.mark.parametrize("headers", [*GOOGLES, {}, {"x-goog-api-key": "test-key"}])
 def test_in_passthrough_everything_else_goes_up(headers: dict[str, str]) -> None:
     for door in (Door(), Door(keys=KEYS)):
-        assert door.admit(exchange(headers)) == ""
+        assert door.admit(exchange(headers)).name == ""
 
 
 @pytest.mark.parametrize("headers", GOOGLES)
 def test_a_credential_of_google_s_is_the_client_s_own_in_both_alone(
     headers: dict[str, str],
 ) -> None:
-    assert Door(Mode.BOTH, KEYS).admit(exchange(headers)) == ""
+    assert Door(Mode.BOTH, KEYS).admit(exchange(headers)).name == ""
     assert "not valid" in refused(Door(Mode.POOL, KEYS), exchange(headers))
 
 
@@ -138,14 +140,14 @@ def test_basic_has_an_access_key_as_its_user_or_its_password() -> None:
     door = Door(Mode.POOL, KEYS)
     for pair in (f"ann:{ANN}", f"{ANN}:", ANN):
         coded = base64.b64encode(pair.encode()).decode()
-        assert door.admit(exchange({"Authorization": f"Basic {coded}"})) == "ann"
+        assert door.admit(exchange({"Authorization": f"Basic {coded}"})).name == "ann"
     refused(door, exchange({"Authorization": "Basic %%%"}))
 
 
 def test_a_header_that_comes_twice_is_read_twice() -> None:
     headers = CIMultiDict([("x-goog-api-key", "other"), ("x-goog-api-key", ANN)])
 
-    assert Door(Mode.POOL, KEYS).admit(exchange(headers)) == "ann"
+    assert Door(Mode.POOL, KEYS).admit(exchange(headers)).name == "ann"
     refused(Door(keys=KEYS), exchange(headers))
 
 
@@ -186,19 +188,19 @@ def test_an_access_key_in_the_path_is_refused(mode: Mode, path: str) -> None:
     ],
 )
 def test_other_things_may_begin_with_the_same_letters(headers: dict[str, str], path: str) -> None:
-    assert Door(keys=KEYS).admit(exchange(headers, path)) == ""
+    assert Door(keys=KEYS).admit(exchange(headers, path)).name == ""
 
 
 def test_an_open_pool_lets_everybody_in_under_one_name() -> None:
     door = Door(Mode.POOL, KEYS, open=True)
 
-    assert door.admit(exchange()) == OPEN
-    assert door.admit(exchange({"x-goog-api-key": "AIzaSyOwn"})) == OPEN
-    assert door.admit(exchange({"x-goog-api-key": ANN})) == "ann"
+    assert door.admit(exchange()).name == OPEN
+    assert door.admit(exchange({"x-goog-api-key": "AIzaSyOwn"})).name == OPEN
+    assert door.admit(exchange({"x-goog-api-key": ANN})).name == "ann"
     refused(door, exchange({"x-goog-api-key": f"{ANN}x"}))
     both = Door(Mode.BOTH, KEYS, open=True)
-    assert both.admit(exchange({"x-goog-api-key": "AIzaSyOwn"})) == ""
-    assert both.admit(exchange({"x-goog-api-key": "any"})) == OPEN
+    assert both.admit(exchange({"x-goog-api-key": "AIzaSyOwn"})).name == ""
+    assert both.admit(exchange({"x-goog-api-key": "any"})).name == OPEN
 
 
 def test_a_page_may_use_an_open_pool_only_if_its_origin_is_named() -> None:
@@ -206,9 +208,9 @@ def test_a_page_may_use_an_open_pool_only_if_its_origin_is_named() -> None:
 
     assert "server.cors_origins" in refused(Door(Mode.POOL, KEYS, open=True), page)
     for origins in (("https://page.test",), ("*",)):
-        assert Door(Mode.POOL, KEYS, open=True, origins=origins).admit(page) == OPEN
+        assert Door(Mode.POOL, KEYS, open=True, origins=origins).admit(page).name == OPEN
     with_key = exchange({"Origin": "https://page.test", "x-goog-api-key": ANN})
-    assert Door(Mode.POOL, KEYS, open=True).admit(with_key) == "ann"
+    assert Door(Mode.POOL, KEYS, open=True).admit(with_key).name == "ann"
 
 
 @pytest.mark.parametrize(
@@ -230,14 +232,14 @@ def test_a_token_or_an_upload_url_of_ours_needs_no_access_key(
     if name is None:
         refused(door, exchange())
     else:
-        assert door.admit(exchange()) == name
-    assert door.admit(exchange({"x-goog-api-key": BOB})) == "bob"
+        assert door.admit(exchange()).name == name
+    assert door.admit(exchange({"x-goog-api-key": BOB})).name == "bob"
 
 
 def test_what_a_browser_asks_before_it_has_a_credential_passes_in_both() -> None:
     request = exchange(method="OPTIONS")
 
-    assert Door(Mode.BOTH, KEYS).admit(request) == ""
+    assert Door(Mode.BOTH, KEYS).admit(request).name == ""
     refused(Door(Mode.POOL, KEYS), request)
     refused(Door(Mode.BOTH, KEYS), exchange({"query": "key=any"}, method="OPTIONS"))
 
@@ -250,7 +252,7 @@ def test_a_target_that_cannot_go_up_is_another_error() -> None:
 def test_no_credential_of_a_caller_with_an_access_key_is_the_client_s_own() -> None:
     request = exchange({"x-goog-api-key": ANN, "Authorization": "Bearer ya29.own"})
 
-    request.account.access = Door(Mode.BOTH, KEYS).admit(request)
+    request.account.access = Door(Mode.BOTH, KEYS).admit(request).name
 
     assert request.caller is None
 
@@ -265,7 +267,7 @@ def test_no_credential_of_a_caller_with_an_access_key_is_the_client_s_own() -> N
 )
 def test_any_request_comes_in_or_is_refused(mode: Mode, headers: dict[str, Any], path: str) -> None:
     try:
-        name = Door(mode, KEYS).admit(exchange(headers, f"/{path}"))
+        name = Door(mode, KEYS).admit(exchange(headers, f"/{path}")).name
     except (Unauthenticated, BadRequest):
         return
     assert name == ""
@@ -278,3 +280,66 @@ def test_no_header_takes_an_access_key_up(mode: Mode, name: str) -> None:
 
     with pytest.raises(Unauthenticated, match="Gemini would see"):
         Door(mode, KEYS).admit(exchange(given))
+
+
+NOW = 1_800_000_000.0
+KEY = new_key("abcdefghjkmn")
+
+
+def storing(user: User) -> Door:
+    keys = AccessKeys()
+    keys.put([Stored(user, hashed(KEY, b"pepper"))], b"pepper")
+    return Door(Mode.POOL, keys, now=lambda: NOW)
+
+
+def test_a_stored_key_brings_its_user_in() -> None:
+    user = User(id_in(KEY), "carl")
+
+    for place in PLACES:
+        assert storing(user).admit(bringing(place, KEY)) is user
+    assert Door(Mode.BOTH).admit(exchange({"x-goog-api-key": "AIzaSyOwn"})) is OWN
+
+
+def test_a_key_that_may_be_stored_by_now_is_refused_by_another_error() -> None:
+    for key, kind in ((new_key(new_id()), UnknownKey), ("gp-mistyped", Unauthenticated)):
+        with pytest.raises(Unauthenticated) as caught:
+            storing(User(id_in(KEY), "carl")).admit(exchange({"x-goog-api-key": key}))
+        assert type(caught.value) is kind
+        assert "not valid" in caught.value.message
+
+
+def test_an_expired_key_is_refused_in_words() -> None:
+    door = storing(User(id_in(KEY), "carl", expires=NOW))
+
+    message = refused(door, exchange({"x-goog-api-key": KEY}))
+
+    assert message == "The access key of carl expired at 2027-01-15 08:00:00 UTC."
+    later = storing(User(id_in(KEY), "carl", expires=NOW + 1))
+    assert later.admit(exchange({"x-goog-api-key": KEY})).name == "carl"
+
+
+def test_a_model_in_the_path_that_the_user_may_not_call_is_refused() -> None:
+    door = storing(User(id_in(KEY), "carl", models=("gemini-y",)))
+    key = {"x-goog-api-key": KEY}
+
+    with pytest.raises(Forbidden, match="may not call the model gemini-x"):
+        door.admit(exchange(key, "/v1beta/models/gemini-x:generateContent"))
+    for path in ("/v1beta/models/gemini-y:countTokens", "/v1beta/models", "/v1beta/files/x"):
+        assert door.admit(exchange(key, path)).name == "carl"
+
+
+@pytest.mark.parametrize("mode", [Mode.POOL, Mode.BOTH])
+def test_a_token_or_an_upload_url_ends_with_the_key_of_its_maker(mode: Mode) -> None:
+    for door, minted in (
+        (Door(mode, KEYS, vouch=lambda _: "dora"), ""),
+        (Door(mode, KEYS), "dora"),
+    ):
+        with pytest.raises(Unauthenticated, match="not valid any more"):
+            door.admit(exchange(), minted)
+
+
+def test_a_stored_key_in_another_place_is_refused() -> None:
+    door = storing(User(id_in(KEY), "carl"))
+
+    for headers in ({"X-Foo": KEY}, {"query": f"x={KEY}"}):
+        assert "Gemini would see" in refused(door, exchange({"x-goog-api-key": KEY, **headers}))
