@@ -7,6 +7,9 @@ clients. Files, lists, caches and other resources ask no model.
 """
 
 import re
+from typing import Any
+
+import msgspec
 
 from gemproxy.exchange.exchange import Exchange
 
@@ -24,6 +27,13 @@ _BATCHES = re.compile(r":(?:batchGenerate\w*|asyncBatch\w*)/?$|/openai/(?:v\d\w*
 _VERTEX = re.compile(r"/(?:publishers|endpoints)/")
 
 LIVE = "live"
+
+
+class _Named(msgspec.Struct):
+    model: Any = None
+
+
+_named = msgspec.json.Decoder(_Named)
 
 
 def asks_a_model(exchange: Exchange) -> bool:
@@ -53,3 +63,17 @@ def dialect_of(exchange: Exchange) -> str:
     if _INTERACTIONS.search(path):
         return "interactions"
     return "vertex" if _VERTEX.search(path) else "gemini"
+
+
+def model_of(exchange: Exchange, dialect: str, body: bytes | None) -> str:
+    """Return the model of a request, without its collection; empty if nothing readable names it.
+
+    It is in the path or, for OpenAI's clients, in the body.
+    """
+    if dialect != "openai" or not body:
+        return exchange.model
+    try:
+        model = _named.decode(body).model
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return model.rpartition("models/")[2] if isinstance(model, str) else ""

@@ -2,9 +2,10 @@
 
 A request that asks a model, creates an interaction or opens a Live session is begun once, when its
 body is known and before anything of it goes up. It is ended once, whatever became of it. What is
-refused at its beginning has neither a hold nor a row.
+refused at its beginning has neither a hold nor a row. Every other request is a visit.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -12,9 +13,23 @@ import attrs
 from gemproxy.accounts.user import User
 from gemproxy.exchange.exchange import Exchange
 
+NO_FIELDS: Mapping[str, str] = {}
+
 
 class Meter(Protocol):
     """Admits requests under the limits of their users, and writes down what they used."""
+
+    def wants_address(self, user: User) -> bool:
+        """Return whether a limit asks for the client's address."""
+
+    def address(self, peer: str, forwarded: Sequence[str]) -> str:
+        """Return the client's address.
+
+        ``peer`` is that of the connection, ``forwarded`` are the values of X-Forwarded-For.
+        """
+
+    async def visit(self, user: User, address: str) -> None:
+        """Count a request that asks no model. Raises LimitReached."""
 
     async def begin(
         self,
@@ -32,6 +47,9 @@ class Meter(Protocol):
         Forbidden. A second call for one exchange does nothing.
         """
 
+    def fields(self, exchange: Exchange) -> Mapping[str, str]:
+        """Return the headers that tell the client about its limits, for the answer."""
+
     def end(self, exchange: Exchange, status: int, *, cancelled: bool, expired: bool) -> None:
         """Settle a request that was begun; never raises. A second call does nothing.
 
@@ -44,6 +62,19 @@ class Meter(Protocol):
 class NoMeter:
     """Lets everything pass, and writes nothing down."""
 
+    def wants_address(self, user: User) -> bool:
+        """Return that no limit does."""
+        del user
+        return False
+
+    def address(self, peer: str, forwarded: Sequence[str]) -> str:
+        """Return the peer's."""
+        del forwarded
+        return peer
+
+    async def visit(self, user: User, address: str) -> None:
+        """Do nothing."""
+
     async def begin(
         self,
         exchange: Exchange,
@@ -55,6 +86,11 @@ class NoMeter:
         """Return the client's body."""
         del exchange, user, address, model
         return body
+
+    def fields(self, exchange: Exchange) -> Mapping[str, str]:
+        """Return nothing."""
+        del exchange
+        return NO_FIELDS
 
     def end(self, exchange: Exchange, status: int, *, cancelled: bool, expired: bool) -> None:
         """Do nothing."""

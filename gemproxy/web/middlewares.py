@@ -26,7 +26,7 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10
 from aiohttp.typedefs import Handler, Middleware
 
-from gemproxy.accounts.user import OWN
+from gemproxy.accounts.user import OWN, User
 from gemproxy.core.errors import (
     BadRequest,
     Busy,
@@ -39,11 +39,23 @@ from gemproxy.core.errors import (
 from gemproxy.exchange.credential import choose_credential, ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.line import line
+from gemproxy.metering.asking import asks_a_model
+from gemproxy.metering.meter import UNMETERED, Meter
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import error_for
 from gemproxy.relay.parting import cut, part
-from gemproxy.routes.parts import CLIENTS, DOOR, EXCHANGE, IN_FLIGHT, METER, POOLED, USER, VOICE
+from gemproxy.routes.parts import (
+    ADDRESS,
+    CLIENTS,
+    DOOR,
+    EXCHANGE,
+    IN_FLIGHT,
+    METER,
+    POOLED,
+    USER,
+    VOICE,
+)
 from gemproxy.routes.stream import voice_for
 from gemproxy.voices.mute import MuteVoice
 from gemproxy.web.checks import HEALTH, ambiguity, go_on, is_unknown_expectation, stops_the_parser
@@ -55,6 +67,8 @@ _ANY_CLIENT = MuteVoice()
 _JSON = "application/json; charset=utf-8"
 _LIVE = "live"
 """The name of the route that takes the ephemeral tokens of Live."""
+_OF_A_MODEL = frozenset({"stream", "generate", "compute"})
+"""Routes whose requests are begun at the meter."""
 _OF_A_BODY = (408, 413)
 """Statuses that say that the rest of the request's body is not read."""
 
@@ -65,6 +79,9 @@ _log = logging.getLogger(__name__)
 async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     """Put the request id on the answer; have the connection closed that cannot be used again."""
     response.headers[REQUEST_ID] = request_id_var.get() or new_request_id()
+    exchange = request.get(EXCHANGE)
+    if exchange is not None and exchange.account.metered is not None:
+        response.headers.update(request.app[METER].fields(exchange))
     half = response.status in _OF_A_BODY and not request.content.is_eof()
     # In HTTP/1.0 its end is all that ends such a body; aiohttp keeps it for whoever asks for that.
     endless = request.version == HttpVersion10 and response.content_length is None
@@ -177,7 +194,7 @@ def _refusal(request: web.Request) -> web.Response | None:
 async def _admit(request: web.Request) -> None:
     """Note whose request it is, before anything of a body is read.
 
-    Raises Unauthenticated, and Forbidden for a model that the user may not call.
+    Raises Unauthenticated, Forbidden for a model that the user may not call, and LimitReached.
     """
     exchange = request[EXCHANGE]
     if exchange.family in HEALTH:
@@ -187,13 +204,28 @@ async def _admit(request: web.Request) -> None:
     minted = await _minter(request) if exchange.family == _LIVE else ""
     try:
         user = request.app[DOOR].admit(exchange, minted)
+        if user is not OWN:
+            exchange.account.access = user.name
+            request[USER] = user
+        meter = request.app[METER]
+        if meter is not UNMETERED:
+            await _visit(request, meter, user)
     except GemproxyError:
         if exchange.family == "stream":
             request[VOICE] = voice_for(request)
         raise
-    if user is not OWN:
-        exchange.account.access = user.name
-        request[USER] = user
+
+
+async def _visit(request: web.Request, meter: Meter, user: User) -> None:
+    """Count a request that asks no model, and note the client's address if a limit wants it."""
+    exchange, address = request[EXCHANGE], ""
+    if meter.wants_address(user):
+        forwarded = request.headers.getall("X-Forwarded-For", ())
+        address = request[ADDRESS] = meter.address(request.remote or "", forwarded)
+    if exchange.family in _OF_A_MODEL or asks_a_model(exchange):
+        return
+    if exchange.headers.get("Upgrade", "").strip().lower() != "websocket":
+        await meter.visit(user, address)
 
 
 async def _minter(request: web.Request) -> str:

@@ -11,11 +11,12 @@ from aiohttp import web
 
 from gemproxy.access.door import Door
 from gemproxy.core.errors import BadRequest, Busy, UpstreamRejection
+from gemproxy.metering.meter import UNMETERED
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.parting import NEVER
-from gemproxy.routes.parts import CLIENTS, DOOR, EXCHANGE, IN_FLIGHT, Clients
+from gemproxy.routes.parts import CLIENTS, DOOR, EXCHANGE, IN_FLIGHT, METER, Clients
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from tests.sockets import Client, chunk, connected, exchange, running
 
@@ -30,6 +31,7 @@ def app_of(handler: Handler, limit: int = 9) -> web.Application:
     app[IN_FLIGHT] = InFlight(limit, patience=0.01)
     app[CLIENTS] = Clients(send_timeout=30.0)
     app[DOOR] = Door()
+    app[METER] = UNMETERED
     app.on_response_prepare.append(stamp)
     app.router.add_route("*", "/x", handler, name="x")
     app.router.add_get("/health", handler, name="health")
