@@ -70,6 +70,21 @@ class Entry:
 
 
 @attrs.frozen
+class Spent:
+    """What an answer cost, as far as the upstream counted it.
+
+    ``bills`` has the cost of each attempt. ``own`` is the client's part: the cost of one
+    undisturbed answer, as far as it was delivered; the rest is what repair cost. ``estimated``:
+    output was counted by its characters. ``unread``: nothing says what the input was.
+    """
+
+    bills: tuple[Billed, ...] = ()
+    own: Billed = attrs.field(factory=Billed)
+    estimated: bool = False
+    unread: bool = False
+
+
+@attrs.frozen
 class StreamResult:
     """The outcome of a generation that ran as a stream; ``seam_ms`` has an item per joint.
 
@@ -89,6 +104,7 @@ class StreamResult:
     repair: bool
     grace_ran_out: bool
     missing_candidates: int
+    spent: Spent | None = None
 
 
 @attrs.frozen
@@ -102,6 +118,7 @@ class InteractionResult:
     status: str | None
     first_byte_ms: float | None
     repair: bool
+    spent: Spent | None = None
 
 
 @attrs.frozen
@@ -122,6 +139,7 @@ class CallResult:
     repair: bool
     generation: GenerationCost | None = None
     upstream: How | None = None
+    spent: Spent | None = None
 
 
 @attrs.frozen
@@ -142,9 +160,37 @@ class SessionResult:
     frames_down: int
     bytes_down: int
     farewell: Farewell | None = None
+    spent: Spent | None = None
 
 
 Result = StreamResult | InteractionResult | CallResult | SessionResult
+
+
+@attrs.frozen
+class Charge:
+    """The tokens and the nano-dollars of one request; the fields are those of a ledger's row.
+
+    Those without ``extra`` and ``operator`` are what its user pays, the others what repair cost
+    beyond that. ``cached_tokens`` are a part of ``input_tokens``. ``thought_tokens`` are no part of
+    ``output_tokens``; thoughts that the operator pays are in ``extra_output_tokens``. Money is None
+    where the model, or a kind of its tokens, has no price. ``estimated``: the upstream did not
+    count all of it.
+    """
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    thought_tokens: int = 0
+    extra_input_tokens: int = 0
+    extra_output_tokens: int = 0
+    cost_nano_usd: int | None = None
+    operator_cost_nano_usd: int | None = None
+    estimated: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """All tokens that the user pays for."""
+        return self.input_tokens + self.output_tokens + self.thought_tokens
 
 
 @attrs.define(eq=False)
@@ -155,7 +201,9 @@ class Account:
     with its own Gemini key. ``model`` is None for a request without a model. ``upstream`` is the
     upstream's failure in a request whose answer is not judged. ``memo`` is what the source of
     credentials keeps about the request, and ``metered`` what the meter does; nobody else looks at
-    them.
+    them. ``expected`` is the input of the request as it was judged before it went up, None if
+    nobody asked; it counts where the upstream says nothing. ``passed`` is the cost of an answer
+    without a result of its own. ``charge`` is who pays for it, once that is known.
     """
 
     access: str = ""
@@ -166,6 +214,14 @@ class Account:
     result: Result | None = None
     memo: object = attrs.field(default=None, repr=False)
     metered: object = attrs.field(default=None, repr=False)
+    expected: Billed | None = None
+    passed: Spent | None = None
+    charge: Charge | None = None
+
+    @property
+    def spent(self) -> Spent | None:
+        """What the answer cost; None if nobody counted."""
+        return self.passed if self.result is None else self.result.spent or self.passed
 
     @property
     def attempts(self) -> int:

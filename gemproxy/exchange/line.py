@@ -9,6 +9,7 @@ from typing import Any
 from gemproxy.exchange.account import (
     Account,
     CallResult,
+    Charge,
     InteractionResult,
     SessionResult,
     StreamResult,
@@ -55,6 +56,26 @@ def _of_account(account: Account) -> Fields:
             fields |= _of_session(account.result)
     if account.access and "attempts" in fields:
         fields["attempts"] = account.attempts
+    if account.charge is not None:
+        fields |= _of_charge(account.charge)
+    return fields
+
+
+def _of_charge(charge: Charge) -> Fields:
+    """Return the figures of the ledger's row, by the same names; money only if there is a price."""
+    fields: Fields = {
+        "input_tokens": charge.input_tokens,
+        "cached_tokens": charge.cached_tokens,
+        "output_tokens": charge.output_tokens,
+        "thought_tokens": charge.thought_tokens,
+        "extra_input_tokens": charge.extra_input_tokens,
+        "extra_output_tokens": charge.extra_output_tokens,
+    }
+    if charge.cost_nano_usd is not None:
+        fields["cost_nano_usd"] = charge.cost_nano_usd
+        fields["operator_cost_nano_usd"] = charge.operator_cost_nano_usd
+    if charge.estimated:
+        fields["estimated"] = True
     return fields
 
 

@@ -32,7 +32,7 @@ from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.reading import Reading
 from gemproxy.core.wire.frame import Decoder
-from gemproxy.exchange.account import Entry, InteractionResult, Result, StreamResult
+from gemproxy.exchange.account import Entry, InteractionResult, Result, Spent, StreamResult
 from gemproxy.generation.reader import Reader
 from gemproxy.relay.headers import is_event_stream as of_events
 from gemproxy.relay.upstream import Reply
@@ -113,6 +113,7 @@ def _finish(machine: StreamMachine) -> str | None:
 
 
 def _stream_result(machine: StreamMachine, course: Course) -> StreamResult:
+    machine.tally = machine.attempt.settle(machine.tally)  # an attempt that the client has left
     return StreamResult(
         ending="passed" if course.passed else machine.state.value,
         finish_reason=machine.finish_reason,
@@ -127,7 +128,18 @@ def _stream_result(machine: StreamMachine, course: Course) -> StreamResult:
         repair=machine.policy.repair,
         grace_ran_out=machine.grace_ran_out,
         missing_candidates=machine.missing_candidates,
+        spent=_spent_on(machine),
     )
+
+
+def _spent_on(machine: StreamMachine) -> Spent:
+    """Return what a stream cost; its client pays nothing for one that failed with nothing shown."""
+    tally, transcript = machine.tally, machine.transcript
+    shown = transcript.visible or transcript.thoughts
+    if machine.state is State.FAILED and not shown:
+        return Spent(tally.bills)
+    begun = shown or machine.state is not State.CONNECTING
+    return Spent(tally.bills, tally.own, tally.estimated, begun and tally.own.prompt == 0)
 
 
 def _use_for_an_interaction(machine: InteractionMachine, reply: Reply, reader: Reader) -> Use:

@@ -9,6 +9,7 @@ from gemproxy.core.repair.events import Cause, How
 from gemproxy.core.seam.seam import Joint
 from gemproxy.exchange.account import (
     CallResult,
+    Charge,
     Entry,
     Farewell,
     GenerationCost,
@@ -159,3 +160,31 @@ def test_each_refused_key_of_a_pool_is_an_attempt() -> None:
 
     assert line(given, 200, 1, 0.1)["attempts"] == 2
     assert given.account.attempts == 2
+
+
+def test_a_charge_has_the_names_of_the_ledger() -> None:
+    given = exchange()
+    given.account.charge = Charge(10, 4, 9, 1, 16, 0, 100, 20)
+    said = line(given, 200, 0, 0.0)
+
+    assert {
+        "input_tokens": 10,
+        "cached_tokens": 4,
+        "output_tokens": 9,
+        "thought_tokens": 1,
+        "extra_input_tokens": 16,
+        "extra_output_tokens": 0,
+        "cost_nano_usd": 100,
+        "operator_cost_nano_usd": 20,
+    }.items() <= said.items()
+    assert "estimated" not in said
+
+
+def test_a_charge_without_a_price_names_no_money() -> None:
+    given = exchange()
+    given.account.charge = Charge(10, estimated=True)
+    said = line(given, 200, 0, 0.0)
+
+    assert said["input_tokens"] == 10
+    assert said["estimated"] is True
+    assert not {"cost_nano_usd", "operator_cost_nano_usd"} & said.keys()

@@ -5,6 +5,7 @@ answer is one generation: the prompt of the first attempt, the output that it re
 thoughts. The log gets the cost of all attempts together.
 """
 
+from operator import add, attrgetter, sub
 from typing import Any
 
 import attrs
@@ -20,17 +21,46 @@ _PROMPT_FIELDS = (
     "cachedContentTokenCount",
     "cacheTokensDetails",
 )
+_LIVE_DETAILS = "responseTokensDetails"
+_DETAILS = frozenset(
+    {
+        "promptTokensDetails",
+        "cacheTokensDetails",
+        "candidatesTokensDetails",
+        _LIVE_DETAILS,
+        "toolUsePromptTokensDetails",
+    }
+)
+_TIERS = frozenset({"flex", "priority"})
+"""Service tiers with prices of their own."""
 _CHARS_PER_TOKEN = 4
 
 
 @attrs.frozen
 class Billed:
-    """The cost of all attempts of one generation, in tokens."""
+    """The cost of one attempt, or of several together, in tokens by kind.
+
+    ``total`` is ``prompt`` + ``output`` + ``thoughts``; all other kinds are parts of these three.
+    ``prompt`` has the results of Google's tools too, and ``cached`` is its part from a cache. The
+    part without audio, images or video is text. ``pictures`` and ``seconds`` (of video) count what
+    is made by models that bill no tokens. ``tier`` is the service tier, empty for the standard one.
+    """
 
     prompt: int = 0
     output: int = 0
     thoughts: int = 0
     total: int = 0
+    cached: int = 0
+    audio: int = 0
+    images: int = 0
+    video: int = 0
+    cached_audio: int = 0
+    audio_output: int = 0
+    image_output: int = 0
+    video_output: int = 0
+    pictures: int = 0
+    seconds: int = 0
+    tier: str = attrs.field(default="", kw_only=True)
 
     def report(self) -> dict[str, int]:
         """Return the figures by name, for a log line."""
@@ -43,50 +73,98 @@ class Billed:
 
     def __add__(self, other: "Billed") -> "Billed":
         """Add two accounts, field by field."""
-        return Billed(
-            self.prompt + other.prompt,
-            self.output + other.output,
-            self.thoughts + other.thoughts,
-            self.total + other.total,
-        )
+        return Billed(*map(add, _counts(self), _counts(other)), tier=self.tier or other.tier)
 
     def __sub__(self, other: "Billed") -> "Billed":
         """Subtract an account, field by field."""
-        return Billed(
-            self.prompt - other.prompt,
-            self.output - other.output,
-            self.thoughts - other.thoughts,
-            self.total - other.total,
-        )
+        return Billed(*map(sub, _counts(self), _counts(other)), tier=self.tier)
+
+
+_counts = attrgetter(*[field.name for field in attrs.fields(Billed)][:-1])
+_NOTHING = Billed()
 
 
 @attrs.frozen
 class Tally:
-    """The usage of the attempts so far, and the sum that the client is shown."""
+    """The usage of the attempts so far, and the sum that the client is shown.
 
-    billed: Billed = attrs.field(factory=Billed)
+    ``bills`` has the cost of each attempt. ``own_thoughts`` are the thoughts of attempts whose
+    answer the client got. ``estimated``: an attempt ended before it had counted its tokens.
+    """
+
+    bills: tuple[Billed, ...] = ()
     delivered_tokens: int = 0
     thought_tokens: int = 0
+    own_thoughts: int = 0
+    estimated: bool = False
     _first: Usage = attrs.field(factory=dict)
+    _prompt: Billed = attrs.field(factory=Billed)
+    _media: Billed = attrs.field(factory=Billed)
 
-    def settled(self, usage: Usage, *, received: int, delivered: int, text: str = "") -> "Tally":
+    @property
+    def billed(self) -> Billed:
+        """The cost of all attempts together."""
+        bills = self.bills
+        return bills[0] if len(bills) == 1 else sum(bills, _NOTHING)
+
+    @property
+    def own(self) -> Billed:
+        """The part of the cost that one undisturbed answer would have had.
+
+        It is the prompt of the first attempt that counted it, the output that was delivered, and
+        the thoughts behind it. It never exceeds ``billed``.
+        """
+        bill, media, output = self._prompt, self._media, self.delivered_tokens
+        if len(self.bills) == 1 and (output, self.own_thoughts) == (bill.output, bill.thoughts):
+            return bill
+        return attrs.evolve(
+            bill,
+            output=output,
+            thoughts=self.own_thoughts,
+            total=bill.prompt + output + self.own_thoughts,
+            audio_output=min(media.audio_output, output),
+            image_output=min(media.image_output, output),
+            video_output=min(media.video_output, output),
+        )
+
+    def settled(  # noqa: PLR0913 - what one attempt brought
+        self,
+        usage: Usage,
+        *,
+        received: int,
+        delivered: int,
+        text: str = "",
+        opaque: bool = False,
+        swallowed: bool = False,
+    ) -> "Tally":
         """Return the tally with one more attempt.
 
         The attempt brought ``received`` visible characters, of which ``delivered`` went to the
         client. The client's output counts the same share: an echo, or text that was held and
         dropped, is billed but not shown. If the attempt was cut before it counted its tokens, they
-        are estimated from ``text``, the delivered text; otherwise ``text`` is not used.
+        are estimated from ``text``, the delivered text; otherwise ``text`` is not used. An attempt
+        without text counts in full if ``opaque``: the client got something else, or its ending.
+        ``swallowed``: the client got none of its thoughts, and nothing that they led to.
         """
         output = _count(usage, "candidatesTokenCount")
-        shown = round(output * delivered / received) if received else 0
-        if not output:
+        shown = round(output * delivered / received) if received else output * opaque
+        estimated = opaque and not usage
+        if not output and received:
             shown = estimate_tokens(text)
             output = round(shown * received / delivered) if delivered else 0
+            estimated = True
+        bill = billed(usage, output)
+        thoughts = bill.thoughts
+        plain = not (shown and (bill.audio_output or bill.image_output or bill.video_output))
         return Tally(
-            billed=self.billed + billed(usage, output),
+            bills=(*self.bills, bill),
             delivered_tokens=self.delivered_tokens + shown,
-            thought_tokens=self.thought_tokens + _count(usage, "thoughtsTokenCount"),
+            thought_tokens=self.thought_tokens + thoughts,
+            own_thoughts=self.own_thoughts + (0 if swallowed else thoughts),
+            estimated=self.estimated or estimated,
             first=self._first or {name: usage[name] for name in _PROMPT_FIELDS if name in usage},
+            prompt=self._prompt if self._prompt.prompt else bill,
+            media=self._media if plain else self._media + _shared(bill, shown),
         )
 
     def merged(self, usage: Usage, *, received: int, dropped: int) -> Usage:
@@ -124,11 +202,84 @@ class Tally:
 
 
 def billed(usage: Usage, output: int | None = None) -> Billed:
-    """Return the cost of one attempt, from its last usageMetadata."""
-    prompt = _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount")
-    output = _count(usage, "candidatesTokenCount") if output is None else output
+    """Return the cost of one attempt, from its last usageMetadata.
+
+    ``output`` replaces its count of output. Live calls the output ``responseTokenCount``.
+    """
+    tools = _count(usage, "toolUsePromptTokenCount")
+    prompt = _count(usage, "promptTokenCount") + tools
+    if output is None:
+        output = _count(usage, "candidatesTokenCount") or _count(usage, "responseTokenCount")
     thoughts = _count(usage, "thoughtsTokenCount")
-    return Billed(prompt, output, thoughts, prompt + output + thoughts)
+    total = prompt + output + thoughts
+    cached = min(_count(usage, "cachedContentTokenCount"), prompt)
+    tier = str(usage["serviceTier"]).lower() if "serviceTier" in usage else ""
+    tier = tier if tier in _TIERS else ""
+    plain = Billed(prompt, output, thoughts, total, cached, tier=tier)
+    if _details_of(usage):
+        return _detailed(plain, usage)
+    return plain
+
+
+def _details_of(usage: Usage) -> bool:
+    """Return whether a breakdown names anything besides text."""
+    for name in _DETAILS & usage.keys():
+        details = usage[name]
+        if isinstance(details, list) and [item for item in details if not _is_text(item)]:
+            return True
+    return False
+
+
+def _is_text(item: object) -> bool:
+    return isinstance(item, dict) and item.get("modality") == "TEXT"
+
+
+def _detailed(plain: Billed, usage: Usage) -> Billed:
+    """Return ``plain`` with the modalities of its parts, none above the whole."""
+    prompt = _by_modality(usage, "promptTokensDetails", plain.prompt)
+    tools = _by_modality(usage, "toolUsePromptTokensDetails", plain.prompt)
+    cached = _by_modality(usage, "cacheTokensDetails", plain.cached)
+    said = "candidatesTokensDetails" if usage.get("candidatesTokensDetails") else _LIVE_DETAILS
+    output = _by_modality(usage, said, plain.output)
+    audio = prompt.get("AUDIO", 0) + tools.get("AUDIO", 0)
+    images = prompt.get("IMAGE", 0) + prompt.get("DOCUMENT", 0) + tools.get("IMAGE", 0)
+    video = prompt.get("VIDEO", 0) + tools.get("VIDEO", 0)
+    return attrs.evolve(
+        plain,
+        audio=audio,
+        images=images,
+        video=video,
+        cached_audio=min(cached.get("AUDIO", 0), audio),
+        audio_output=output.get("AUDIO", 0),
+        image_output=output.get("IMAGE", 0),
+        video_output=output.get("VIDEO", 0),
+    )
+
+
+def _by_modality(usage: Usage, name: str, whole: int) -> dict[str, int]:
+    """Return the tokens of a breakdown by modality; their sum is at most ``whole``."""
+    counts: dict[str, int] = {}
+    details = usage.get(name)
+    for item in details if isinstance(details, list) else ():
+        modality = _modality(item)
+        count = min(_count(item, "tokenCount"), whole) if modality else 0
+        whole -= count
+        counts[modality] = counts.get(modality, 0) + count
+    return counts
+
+
+def _modality(item: object) -> str:
+    return str(item.get("modality", "")).upper() if isinstance(item, dict) else ""
+
+
+def _shared(bill: Billed, shown: int) -> Billed:
+    """Return the media in an attempt's output, of which ``shown`` tokens were delivered."""
+    whole = bill.output
+    return Billed(
+        audio_output=bill.audio_output * shown // whole,
+        image_output=bill.image_output * shown // whole,
+        video_output=bill.video_output * shown // whole,
+    )
 
 
 def parse_usage(raw: msgspec.Raw) -> Usage:

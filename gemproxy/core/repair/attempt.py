@@ -118,17 +118,27 @@ class Attempt:
         dropped = rewriter.dropped if rewriter else 0
         return self.holdback.characters + pending + self.repeated + dropped
 
-    def settle(self, tally: Tally) -> Tally:
-        """Return the tally with this attempt, which is over; the second time as it is."""
+    def settle(self, tally: Tally, *, final: bool = False) -> Tally:
+        """Return the tally with this attempt, which is over; the second time as it is.
+
+        ``final`` says that its ending is the answer's.
+        """
         if self.settled:
             return tally
         self.settled = True
-        transcript = self.holdback.transcript
+        transcript, rewriter = self.holdback.transcript, self.holdback.rewriter
         delivered = transcript.chars - self.begins_at + len(self.kept)
         usage = parse_usage(self.usage)
         text = "" if counts_output(usage) else transcript.text[self.begins_at :] + self.kept
-        received = delivered + self.undelivered()
-        return tally.settled(usage, received=received, delivered=delivered, text=text)
+        reached = final or transcript.visible or transcript.thoughts
+        return tally.settled(
+            usage,
+            received=delivered + self.undelivered(),
+            delivered=delivered,
+            text=text,
+            opaque=final or transcript.opaque,
+            swallowed=not reached or (rewriter is not None and rewriter.swallow_thoughts),
+        )
 
     def patience(self, request: StreamRequest) -> Patience:
         """Return how long silence is normal now that it has been answered."""

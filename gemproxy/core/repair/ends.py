@@ -141,7 +141,7 @@ def _finish(machine: "StreamMachine", _: Meaning, event: Ended) -> Actions:
         rewriter.last_usage = parse_usage(attempt.usage)
     out = attempt.holdback.release()
     machine.finish_reason = attempt.ending.reason
-    machine.tally = attempt.settle(machine.tally)
+    machine.tally = attempt.settle(machine.tally, final=True)
     machine.state = State.DONE
     return (*passing(out), Finish(event.tail if rewriter is None else None))
 
