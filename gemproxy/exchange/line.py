@@ -24,7 +24,9 @@ def line(exchange: Exchange, status: int, size: int, seconds: float) -> Fields:
 
     ``size`` counts the bytes that were written, ``seconds`` its whole duration.
     """
-    fields = _of_account(exchange.account)
+    fields, charge = _of_account(exchange.account), exchange.account.charge
+    if charge is not None:
+        fields |= _of_charge(charge)
     fields["route"] = exchange.family
     fields["method"] = exchange.method
     fields["path"] = exchange.raw_path
@@ -56,8 +58,6 @@ def _of_account(account: Account) -> Fields:
             fields |= _of_session(account.result)
     if account.access and "attempts" in fields:
         fields["attempts"] = account.attempts
-    if account.charge is not None:
-        fields |= _of_charge(account.charge)
     return fields
 
 
