@@ -86,7 +86,7 @@ class FakePool:
 
     @binding.default
     def _binding(self) -> Binding:
-        return Binding(Registry(InMemory()), self, allows_unowned=False)
+        return Binding(Registry(InMemory()), self, lambda: False)
 
     def order(self, caller: str) -> Sequence[str]:
         return self.projects

@@ -24,6 +24,9 @@ from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.tables import META, USERS
 from gemproxy.store.unusable import SECRET_KEY, Unusable
 
+CHECK = "access keys check"
+"""The purpose of the vault's key from which ``check`` is."""
+
 _CHANGES = "users"
 _PEPPER = "pepper"
 _NEXT = text(

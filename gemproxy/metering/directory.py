@@ -17,7 +17,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from gemproxy.access.keys import AccessKeys, Stored
 from gemproxy.ledger.engine import words_of
 from gemproxy.ledger.users import Entry, Users
-from gemproxy.store.unusable import Unusable
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ class Directory:
     _failed: bool = False
 
     async def load(self) -> None:
-        """Take all users up. Raises SQLAlchemyError, OSError and Unusable."""
+        """Take all users up. Raises SQLAlchemyError, OSError and ValueError."""
         news = await self.users.since(self._change)
         if news.change == self._change:
             return
@@ -93,9 +92,9 @@ class Directory:
     async def _look(self) -> None:
         try:
             await self.load()
-        except (SQLAlchemyError, OSError, Unusable) as error:
+        except (SQLAlchemyError, OSError, ValueError) as error:
             if not self._failed:
-                words = str(error) if isinstance(error, Unusable) else words_of(error)
+                words = str(error) if isinstance(error, ValueError) else words_of(error)
                 _log.warning("changes of access keys cannot be read: %s", words)
             self._failed = True
         else:

@@ -136,16 +136,21 @@ class Binding:
 
     ``hosts`` are those whose URIs are names besides Google's public host and the request's own
     Host: the upstream's, and ours in the settings, each with its port if it is not the usual one.
-    ``allows_unowned`` says whether a name that only a look-up found may be used.
+    ``unowned`` says whether a name that only a look-up found may be used.
     """
 
     registry: Registry
     projects: Projects
-    allows_unowned: bool
+    unowned: Callable[[], bool]
     hosts: frozenset[str] = frozenset()
     now: Callable[[], float] = time.monotonic
     remembered: Remembered = attrs.field(factory=Remembered)
     allowance: Allowance = attrs.field(factory=Allowance)
+
+    @property
+    def allows_unowned(self) -> bool:
+        """Whether a name that nobody made through the proxy may be used, by now."""
+        return self.unowned()
 
     async def bind(self, exchange: Exchange, body: bytes | None) -> str | None:
         """Return the project to which a request of an access key must go, None for any.

@@ -14,6 +14,7 @@ from gemproxy.access.door import Door
 from gemproxy.accounts.user import User
 from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.metering.directory import Directory
 from gemproxy.metering.meter import Meter
 from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import PageTokens
@@ -98,6 +99,8 @@ UPLOADS = web.AppKey("uploads", UploadSessions)
 POOLED = web.AppKey("pooled", Pooled)
 """Only there if there is a pool, and so an access key."""
 DOOR = web.AppKey("door", Door)
+USERS = web.AppKey("users", Directory)
+"""Keeps the door's access keys in step with the stored ones; only there if there is a pool."""
 METER: web.AppKey[Meter] = web.AppKey("meter")
 
 EXCHANGE = web.RequestKey("exchange", Exchange)

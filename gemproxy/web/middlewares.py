@@ -26,6 +26,7 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10
 from aiohttp.typedefs import Handler, Middleware
 
+from gemproxy.access.door import UnknownKey
 from gemproxy.accounts.user import OWN, User
 from gemproxy.core.errors import (
     BadRequest,
@@ -54,6 +55,7 @@ from gemproxy.routes.parts import (
     METER,
     POOLED,
     USER,
+    USERS,
     VOICE,
 )
 from gemproxy.routes.stream import voice_for
@@ -203,7 +205,10 @@ async def _admit(request: web.Request) -> None:
         return
     minted = await _minter(request) if exchange.family == _LIVE else ""
     try:
-        user = request.app[DOOR].admit(exchange, minted)
+        try:
+            user = request.app[DOOR].admit(exchange, minted)
+        except UnknownKey as unknown:
+            user = await _newly_stored(request, minted, unknown)
         if user is not OWN:
             exchange.account.access = user.name
             request[USER] = user
@@ -226,6 +231,13 @@ async def _visit(request: web.Request, meter: Meter, user: User) -> None:
         return
     if exchange.headers.get("Upgrade", "").strip().lower() != "websocket":
         await meter.visit(user, address)
+
+
+async def _newly_stored(request: web.Request, minted: str, unknown: UnknownKey) -> User:
+    """Return the user of a key that may have been stored a moment ago."""
+    if USERS not in request.app or not await request.app[USERS].look():
+        raise unknown
+    return request.app[DOOR].admit(request[EXCHANGE], minted)
 
 
 async def _minter(request: web.Request) -> str:

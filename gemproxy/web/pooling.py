@@ -8,11 +8,13 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
 from yarl import URL
 
+from gemproxy.access.keys import AccessKeys
 from gemproxy.config.operators import mode_of, operators_keys, with_stored
 from gemproxy.config.settings import Settings
 from gemproxy.config.starting import SHARED, access_keys
@@ -27,10 +29,11 @@ from gemproxy.pool.pool import Pool
 from gemproxy.relay.leases import CredentialSource
 from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.upstream import Upstream
-from gemproxy.routes.parts import POOLED, REPAIR, UPLOADS, Pooled
+from gemproxy.routes.parts import DOOR, POOLED, REPAIR, UPLOADS, USERS, Pooled
 from gemproxy.store.store import Store, stored_projects
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.greeting import KEYS
+from gemproxy.web.users import open_users
 
 
 def needs_pool(settings: Settings) -> bool:
@@ -83,7 +86,7 @@ async def open_pool(
         keeper = Keeper(pool, store, lambda stored: _projects(settings, stored))
         keeper.load()
         errands = Errands(upstream, base, pool, keeper.save)
-        unowned = _allows_unowned(settings)
+        unowned = partial(_allows_unowned, settings.pool.unowned, app[DOOR].keys)
         binding = Binding(Registry(store.owners), errands, unowned, _hosts(settings, base))
         app[KEYS] = [key for project in pool.projects for key in project.keys]
         app[UPLOADS] = UploadSessions(key=_subkey(store, "uploads"))
@@ -99,7 +102,10 @@ async def open_pool(
             located=store.pool.located,
             waits=lambda exchange: app[REPAIR].is_wanted(exchange.headers),
         )
-        async with _running(keeper, errands):
+        async with (
+            _running(keeper, errands),
+            open_users(settings, store.vault, app[DOOR].keys) as app[USERS],
+        ):
             yield source
         keeper.save()
     finally:
@@ -143,11 +149,12 @@ def _projects(settings: Settings, stored: Iterable[Key]) -> list[Project]:
     return projects_of(keys, settings.pool.weights)
 
 
-def _allows_unowned(settings: Settings) -> bool:
-    """Return whether a name that nobody made through the proxy may be used."""
-    if settings.pool.unowned:
-        return settings.pool.unowned == "allow"
-    return len(access_keys(settings.access.keys, settings.access.password)) <= 1
+def _allows_unowned(choice: str, keys: AccessKeys) -> bool:
+    """Return whether a name that nobody made through the proxy may be used.
+
+    Without a ``choice`` it may as long as there is one access key, which may be one of the store.
+    """
+    return choice == "allow" if choice else keys.count <= 1
 
 
 def _hosts(settings: Settings, base: URL) -> frozenset[str]:

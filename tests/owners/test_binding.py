@@ -69,7 +69,7 @@ def _json(body: Any) -> bytes:
 def scene(*, allows_unowned: bool = True, **holds: set[str]) -> Scene:
     projects = Fake({"home": set(), "lab": set(), "far": set(), **holds})
     clock = [1000.0]
-    binding = Binding(Registry(InMemory()), projects, allows_unowned, now=lambda: clock[0])
+    binding = Binding(Registry(InMemory()), projects, lambda: allows_unowned, now=lambda: clock[0])
     return Scene(projects, binding, clock)
 
 

@@ -137,7 +137,7 @@ async def test_what_belongs_to_nobody_is_seen_where_the_operator_allows_it(world
     await world.put("", "Q", "files/c")
 
     assert await world.pages("ann") == [["files/a"]]
-    world.pool.binding.allows_unowned = True
+    world.pool.binding.unowned = lambda: True
     assert await world.pages("ann") == [["files/a", "files/c"]]
 
 
@@ -230,7 +230,7 @@ async def test_an_answer_that_is_no_list_is_an_error(world: World) -> None:
 async def test_a_project_without_keys_hides_only_what_is_on_record_for_nobody(
     world: World,
 ) -> None:
-    world.pool.binding.allows_unowned = True
+    world.pool.binding.unowned = lambda: True
     world.pool.sick = {"Q"}
     await world.put("ann", "P", "files/a")
     await world.put("", "Q", "files/b")

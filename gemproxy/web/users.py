@@ -1,0 +1,40 @@
+"""The composition of stored access keys: open for as long as the application has a pool."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from gemproxy.access.keys import AccessKeys
+from gemproxy.access.secret import PURPOSE
+from gemproxy.config.settings import Settings
+from gemproxy.ledger.engine import Engines, place_of
+from gemproxy.ledger.schema import prepare, unusable
+from gemproxy.ledger.users import CHECK, Users
+from gemproxy.metering.directory import Directory
+from gemproxy.store.vault import Vault
+
+
+@contextlib.asynccontextmanager
+async def open_users(
+    settings: Settings, vault: Vault, keys: AccessKeys
+) -> AsyncIterator[Directory]:
+    """Yield what keeps ``keys`` in step with the database. Raises Unusable."""
+    engines = Engines.of(place_of(settings.ledger.database_url, Path(settings.server.data_dir)))
+    try:
+        await prepare(engines)
+        directory = Directory(Users(engines, vault.subkey(CHECK)), keys, vault.subkey(PURPOSE))
+        try:
+            await directory.load()
+        except (SQLAlchemyError, OSError) as error:
+            raise unusable(engines.place, error) from None
+        keeping = asyncio.create_task(directory.keep())
+        try:
+            yield directory
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+    finally:
+        await engines.close()
