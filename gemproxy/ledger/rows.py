@@ -109,7 +109,7 @@ class Rows:
         for begin in range(0, len(names), _AT_ONCE):
             part = NAMES.c.name.in_(names[begin : begin + _AT_ONCE])
             pairs = await connection.execute(select(NAMES.c.name, NAMES.c.id).where(part))
-            found.update(pairs.tuples())
+            found.update(pairs.all())
         return {text: found[name] for text, name in unknown.items()}
 
 

@@ -1,0 +1,81 @@
+"""Retention: rows older than some days are deleted; roll-ups keep their sums for good.
+
+Only rows of hours that are folded go, never those of an hour that waits to be folded again, and a
+request that runs keeps all that came after it, for two days. The watermark ``pruned`` moves first,
+in a transaction of its own, so readers and folds stop relying on the rows before any is gone. Then
+batches are deleted, each in a short transaction. A pass that dies leaves rows below the watermark,
+which count nowhere and go with the next pass.
+"""
+
+import attrs
+from sqlalchemy import bindparam, delete, func, select
+
+from gemproxy.ledger.engine import Engines
+from gemproxy.ledger.pieces import HOUR, SECOND_MS, State
+from gemproxy.ledger.rollup import put_meta, read_state
+from gemproxy.ledger.tables import ATTEMPTS, GENERATIONS, META, REFOLDS, WHOLE
+
+DAY = 86_400
+BATCH = 1000
+"""Rows that one transaction deletes."""
+
+ABANDONED_SECONDS = 2 * DAY
+"""How long a request that is not settled keeps rows from being deleted."""
+
+_G = GENERATIONS.c
+
+
+@attrs.frozen
+class Cleanup:
+    """Deletes the old rows of one database."""
+
+    engines: Engines
+
+    async def aim(self, now: float, days: float) -> int:
+        """Move the watermark to ``days`` before ``now``, as far as it may be; return it.
+
+        Times are Unix times in seconds.
+        """
+        async with self.engines.writing() as connection:
+            if not self.engines.is_sqlite:
+                await connection.execute(_LOCKED)
+            state = await read_state(connection)
+            waits = (now - ABANDONED_SECONDS) * SECOND_MS
+            oldest = await connection.scalar(_OLDEST_RUNNING, {"since": int(waits)})
+            aim = _aim(state, now - days * DAY, oldest)
+            if aim > state.pruned:
+                await put_meta(connection, "pruned", aim)
+                await connection.execute(delete(REFOLDS).where(REFOLDS.c.hour < aim))
+            return max(aim, state.pruned)
+
+    async def delete(self, pruned: int) -> int:
+        """Delete a batch of the rows before a watermark; return how many there were."""
+        async with self.engines.writing() as connection:
+            before = {"before": pruned * SECOND_MS}
+            serials = (await connection.execute(_SERIALS, before)).scalars().all()
+            if serials:
+                await connection.execute(_DELETE_ATTEMPTS, {"serials": serials})
+                await connection.execute(_DELETE_ROWS, {"serials": serials})
+            return len(serials)
+
+
+def _aim(state: State, wanted: float, oldest_running: int | None) -> int:
+    hours = [wanted // HOUR * HOUR, state.folded, *state.refolds[:1]]
+    if oldest_running is not None:
+        hours.append(oldest_running // SECOND_MS // HOUR * HOUR)
+    return int(min(hours))
+
+
+_LOCKED = select(META.c.number).where(META.c.name == "folded").with_for_update()
+_OLDEST_RUNNING = select(func.min(_G.started)).where(
+    _G.ending.is_(None), _G.started >= bindparam("since", type_=WHOLE)
+)
+_SERIALS = (
+    select(_G.serial)
+    .where(_G.started < bindparam("before", type_=WHOLE))
+    .order_by(_G.started)
+    .limit(BATCH)
+)
+_MANY = bindparam("serials", expanding=True, type_=WHOLE)
+_DELETE_ATTEMPTS = delete(ATTEMPTS).where(ATTEMPTS.c.serial.in_(_MANY))
+_DELETE_ROWS = delete(GENERATIONS).where(_G.serial.in_(_MANY))

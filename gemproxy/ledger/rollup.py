@@ -1,0 +1,273 @@
+"""Roll-ups: the sums of all rows by hour and by day, which stay when rows are pruned.
+
+A pass *folds* hours that are over into roll-ups and moves the watermark ``folded`` on; readers take
+sums below it from roll-ups, and those above it from rows. A slice is some whole hours: its roll-ups
+are deleted and inserted again in the transaction that moves the watermark, so a pass may die
+anywhere, and a slice may be folded twice. An hour with rows that are not settled waits for them,
+for an hour at most. A row that comes, or is settled, after its hour was folded marks the hour, and
+the next pass folds it again.
+
+Each hour has roll-ups of five *shapes*: sums over all, by user, by model, by project, and by all
+three. The same of a day are summed up from its hours, as soon as all of these are folded, so a
+quarter of a year takes ninety rows for each user. Days are those of one time zone. Where its offset
+is no whole number of hours, hours are split into slots of 30 or 15 minutes. Another time zone has
+its days summed anew from the hours, and if it needs other slots, all hours whose rows are there.
+
+Locks: in SQLite one transaction writes at a time. In PostgreSQL a fold takes the row of the
+watermark FOR UPDATE before it reads, and a writer of rows takes it FOR SHARE before it commits. So
+a row is in the fold, or its writer sees the new watermark and marks the hour.
+"""
+
+from collections.abc import Sequence
+
+import attrs
+from sqlalchemy import BindParameter, Insert, bindparam, delete, insert, literal, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gemproxy.accounts.calendar import Calendar
+from gemproxy.ledger.engine import Engines
+from gemproxy.ledger.pieces import HOUR, SECOND_MS, State, slot_seconds
+from gemproxy.ledger.sums import of_rollups, of_rows
+from gemproxy.ledger.tables import GENERATIONS, META, REFOLDS, ROLLUPS, SUMMED, WHOLE
+
+HOURS, DAYS = 0, 1
+"""The levels of roll-ups."""
+
+DIMENSIONS = ("user", "model", "project")
+SHAPES: Sequence[frozenset[str]] = (
+    frozenset(),
+    *(frozenset({name}) for name in DIMENSIONS),
+    frozenset(DIMENSIONS),
+)
+"""The dimensions that a roll-up keeps apart; its ``shape`` is the index. Small ones come first."""
+
+WHOLE_SHAPE = len(SHAPES) - 1
+
+GRACE_SECONDS = 60
+"""How long after its end an hour is folded: rows wait in a queue, and clocks differ."""
+
+UNSETTLED_SECONDS = 3600
+"""How long after its end an hour waits for rows that are not settled."""
+
+ROWS_A_SLICE = 20_000
+DAYS_A_SLICE = 10
+
+_R, _G = ROLLUPS.c, GENERATIONS.c
+_KEYS = (_R.level, _R.shape, _R.start, _R.user, _R.model, _R.project)
+_COLUMNS = [*(column.name for column in _KEYS), *SUMMED]
+
+
+@attrs.frozen
+class Rollups:
+    """Keeps the roll-ups of one database, with the days of one time zone."""
+
+    engines: Engines
+    calendar: Calendar
+
+    async def fold(self, now: float) -> bool:
+        """Take one step: fold a slice of hours, or sum up days; return whether there was one.
+
+        ``now`` is a Unix time in seconds.
+        """
+        async with self.engines.writing() as connection:
+            state = await self._locked(connection)
+            if state.zone != self._zone:
+                await self._move_to_zone(connection, state)
+                return True
+            return (
+                await self._fold_again(connection, state)
+                or await self._fold_slice(connection, state, now)
+                or await self._sum_days(connection, state)
+            )
+
+    async def _locked(self, connection: AsyncConnection) -> State:
+        await connection.execute(_MADE)
+        if not self.engines.is_sqlite:
+            await connection.execute(_LOCKED)
+        return await read_state(connection)
+
+    @property
+    def _zone(self) -> str:
+        return str(self.calendar.zone)
+
+    async def _move_to_zone(self, connection: AsyncConnection, state: State) -> None:
+        """Forget the days of another zone and, where its slots differ, what has rows."""
+        await connection.execute(delete(ROLLUPS).where(_R.level == DAYS))
+        await put_meta(connection, "days", 0, self._zone)
+        if state.zone and await self._has_parts(connection, state):
+            await put_meta(connection, "folded", state.pruned)
+            await connection.execute(delete(REFOLDS))
+
+    async def _has_parts(self, connection: AsyncConnection, state: State) -> bool:
+        """Return whether hours are split, in the old zone or in this one."""
+        split = select(_R.start).where(
+            _R.level == HOURS, _R.shape == 0, _R.start >= state.pruned, _R.start % HOUR != 0
+        )
+        if (await connection.execute(split.limit(1))).first() is not None:
+            return True
+        return slot_seconds(self.calendar.zone, state.pruned, state.folded) < HOUR
+
+    async def _fold_again(self, connection: AsyncConnection, state: State) -> bool:
+        """Fold an hour that got a row since."""
+        if not state.refolds:
+            return False
+        hour = state.refolds[0]
+        await self._rewrite(connection, hour, hour + HOUR)
+        day = self.calendar.day(hour)
+        while day.start < min(hour + HOUR, state.days):
+            await self._rewrite_day(connection, int(day.start), int(day.end))
+            day = self.calendar.day(day.end)
+        await connection.execute(delete(REFOLDS).where(REFOLDS.c.hour == hour))
+        return True
+
+    async def _fold_slice(self, connection: AsyncConnection, state: State, now: float) -> bool:
+        found = (await connection.execute(_FIRST, {"start": state.folded * SECOND_MS})).first()
+        if found is None:
+            return False
+        first = _hour_of(found[0])
+        limit = min(_hour(now - GRACE_SECONDS), await self._settled(connection, now))
+        if first >= limit:
+            return False
+        further = await connection.execute(_FURTHER, {"start": first * SECOND_MS})
+        beyond = further.scalar()
+        end = limit if beyond is None else min(limit, max(first + HOUR, _hour_of(beyond)))
+        await self._rewrite(connection, first, end, state.folded)
+        await put_meta(connection, "folded", end)
+        return True
+
+    async def _settled(self, connection: AsyncConnection, now: float) -> int:
+        """Return the hour up to which all rows are settled, or too old to be waited for."""
+        oldest = await connection.scalar(_UNFINISHED)
+        too_old = _hour(now - UNSETTLED_SECONDS)
+        return _hour(now) if oldest is None else max(_hour_of(oldest), too_old)
+
+    async def _rewrite(
+        self, connection: AsyncConnection, start: int, end: int, since: int | None = None
+    ) -> None:
+        """Sum the rows of some hours; what was there since ``since`` (None: start) is deleted."""
+        await _forget(connection, HOURS, start if since is None else since, end)
+        times = {"start": start, "end": end}
+        slot = slot_seconds(self.calendar.zone, start, end - 1)
+        rows = {"start": start * SECOND_MS, "end": end * SECOND_MS}
+        await connection.execute(_FOLD, {**rows, "slot_ms": slot * SECOND_MS, "slot": slot})
+        for statement in _FOLD_SHAPES:
+            await connection.execute(statement, times)
+
+    async def _sum_days(self, connection: AsyncConnection, state: State) -> bool:
+        """Sum up days whose hours are all folded."""
+        done = state.days
+        for _ in range(DAYS_A_SLICE):
+            first = await connection.scalar(_FIRST_HOUR, {"start": done})
+            if first is None or first >= state.folded:
+                break
+            day = self.calendar.day(first)
+            if day.end > state.folded:
+                break
+            await self._rewrite_day(connection, int(day.start), int(day.end))
+            done = int(day.end)
+        if done == state.days:
+            return False
+        await put_meta(connection, "days", done, self._zone)
+        return True
+
+    async def _rewrite_day(self, connection: AsyncConnection, start: int, end: int) -> None:
+        await _forget(connection, DAYS, start, end)
+        for statement in _DAY_SHAPES:
+            await connection.execute(statement, {"start": start, "end": end})
+
+
+async def read_state(connection: AsyncConnection) -> State:
+    """Return how far the roll-ups are; all statements of the connection must see one state.
+
+    An hour whose rows were pruned is never folded again.
+    """
+    numbers: dict[str, int] = {}
+    zone = ""
+    for name, number, words in await connection.execute(_STATE):
+        numbers[name] = number
+        zone = words or zone
+    refolds = await connection.execute(_REFOLDS, {"pruned": numbers.get("pruned", 0)})
+    return State(zone=zone, refolds=tuple(refolds.scalars()), **numbers)
+
+
+async def put_meta(
+    connection: AsyncConnection, name: str, number: int, words: str | None = None
+) -> None:
+    """Write a single value."""
+    await connection.execute(_PUT, {"name": name, "number": number, "words": words})
+
+
+async def _forget(connection: AsyncConnection, level: int, start: int, end: int) -> None:
+    gone = delete(ROLLUPS).where(
+        _R.level == level,
+        _R.shape.in_(range(len(SHAPES))),
+        _R.start >= start,
+        _R.start < end,
+    )
+    await connection.execute(gone)
+
+
+def _hour(seconds: float) -> int:
+    return int(seconds // HOUR) * HOUR
+
+
+def _hour_of(milliseconds: int) -> int:
+    return _hour(milliseconds // SECOND_MS)
+
+
+def _whole(name: str) -> BindParameter[int]:
+    return bindparam(name, type_=WHOLE)
+
+
+_PUT = text(
+    "INSERT INTO meta (name, number, words) VALUES (:name, :number, :words) "
+    "ON CONFLICT (name) DO UPDATE SET number = excluded.number, words = excluded.words"
+)
+_MADE = text("INSERT INTO meta (name, number) VALUES ('folded', 0) ON CONFLICT (name) DO NOTHING")
+_LOCKED = select(META.c.number).where(META.c.name == "folded").with_for_update()
+_STATE = select(META.c.name, META.c.number, META.c.words).where(
+    META.c.name.in_(["folded", "days", "pruned"])
+)
+_REFOLDS = select(REFOLDS.c.hour).where(REFOLDS.c.hour >= _whole("pruned")).order_by(REFOLDS.c.hour)
+_STARTED = select(_G.started).order_by(_G.started).limit(1)
+_FIRST = _STARTED.where(_G.started >= _whole("start"))
+_FURTHER = _FIRST.offset(ROWS_A_SLICE)
+_UNFINISHED = select(_G.started).where(_G.ending.is_(None)).order_by(_G.started).limit(1)
+_FIRST_HOUR = (
+    select(_R.start)
+    .where(_R.level == HOURS, _R.shape == 0, _R.start >= _whole("start"))
+    .order_by(_R.start)
+    .limit(1)
+)
+
+_SLOT = _G.started // _whole("slot_ms") * _whole("slot")
+_FOLD = insert(ROLLUPS).from_select(
+    _COLUMNS,
+    select(literal(HOURS), literal(WHOLE_SHAPE), _SLOT, _G.user, _G.model, _G.project, *of_rows())
+    .where(_G.started >= _whole("start"), _G.started < _whole("end"))
+    .group_by(text("3"), _G.user, _G.model, _G.project),
+)
+
+
+def _summed_up(source: tuple[int, int], level: int, shape: int) -> Insert:
+    """Return the INSERT that sums up roll-ups of a level and a shape into another."""
+    kept = [_R[name] if name in SHAPES[shape] else literal(0) for name in DIMENSIONS]
+    start = _R.start if level == HOURS else _whole("start")
+    grouped = [_R[name] for name in DIMENSIONS if name in SHAPES[shape]]
+    by = [_R.start, *grouped] if level == HOURS else grouped
+    chosen = (
+        select(literal(level), literal(shape), start, *kept, *of_rollups())
+        .where(
+            _R.level == source[0],
+            _R.shape == source[1],
+            _R.start >= _whole("start"),
+            _R.start < _whole("end"),
+        )
+        .group_by(*by)
+        .having(text("count(*) > 0"))
+    )
+    return insert(ROLLUPS).from_select(_COLUMNS, chosen)
+
+
+_FOLD_SHAPES = [_summed_up((HOURS, WHOLE_SHAPE), HOURS, shape) for shape in range(WHOLE_SHAPE)]
+_DAY_SHAPES = [_summed_up((HOURS, shape), DAYS, shape) for shape in range(len(SHAPES))]

@@ -1,0 +1,94 @@
+"""Sums over rows of the ledger, and how they are asked for in SQL.
+
+The same sums come from rows and from roll-ups of rows. Money of rows without a price is in no sum;
+``unpriced`` counts these rows, so unknown money never looks like none.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+from sqlalchemy import ColumnElement, case, cast, func
+
+from gemproxy.ledger.tables import ENDINGS, GENERATIONS, ROLLUPS, SUMMED, WHOLE
+
+_ROW = GENERATIONS.c
+_GIVEN = frozenset(SUMMED) & frozenset(_ROW.keys())
+
+
+@attrs.define
+class Sums:
+    """What some requests sum up to.
+
+    ``requests`` counts all that were admitted, also those that run. ``done`` to ``lost`` count
+    their endings. ``retries`` counts the attempts after the first one of each. ``first_bytes``
+    counts those that had a first byte, whose times are in ``first_byte_ms``. The other fields are
+    sums of the fields of ``ledger.row.Row``.
+    """
+
+    requests: int = 0
+    done: int = 0
+    failed: int = 0
+    client_left: int = 0
+    shutdown: int = 0
+    lost: int = 0
+    estimated: int = 0
+    unpriced: int = 0
+    retries: int = 0
+    attempts: int = 0
+    repairs: int = 0
+    characters: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    thought_tokens: int = 0
+    extra_input_tokens: int = 0
+    extra_output_tokens: int = 0
+    cost_nano_usd: int = 0
+    operator_cost_nano_usd: int = 0
+    first_bytes: int = 0
+    first_byte_ms: int = 0
+    duration_ms: int = 0
+    seam_ms: int = 0
+
+    @property
+    def running(self) -> int:
+        """How many have no ending yet."""
+        ended = self.done + self.failed + self.client_left + self.shutdown + self.lost
+        return self.requests - ended
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether there are rows without a price, and none with one."""
+        return 0 < self.unpriced == self.requests - self.running
+
+    def add(self, figures: Sequence[Any]) -> None:
+        """Add a result of ``of_rows`` or ``of_rollups``; PostgreSQL's may be Decimal or None."""
+        for name, figure in zip(SUMMED, figures, strict=True):
+            setattr(self, name, getattr(self, name) + int(figure or 0))
+
+
+def of_rows() -> list[ColumnElement[int]]:
+    """Return the columns of a SELECT that sums rows, in the order of ``SUMMED``."""
+    counted: dict[str, ColumnElement[int]] = {
+        "requests": func.count(),
+        "unpriced": _count(_ROW.ending.is_not(None) & _ROW.cost_nano_usd.is_(None)),
+        "retries": func.sum(case((_ROW.attempts > 1, _ROW.attempts - 1), else_=0)),
+        "first_bytes": func.count(_ROW.first_byte_ms),
+        **{ending.value: _count(_ROW.ending == number) for ending, number in ENDINGS.items()},
+    }
+    given = {name: func.sum(func.coalesce(_ROW[name], 0)) for name in _GIVEN}
+    return _labelled(counted | given)
+
+
+def of_rollups() -> list[ColumnElement[int]]:
+    """Return the columns of a SELECT that sums roll-ups, in the order of ``SUMMED``."""
+    return _labelled({name: func.sum(ROLLUPS.c[name]) for name in SUMMED})
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
+
+
+def _labelled(columns: dict[str, ColumnElement[int]]) -> list[ColumnElement[int]]:
+    return [cast(columns[name], WHOLE).label(name) for name in SUMMED]
