@@ -1,0 +1,225 @@
+"""Queries: every view has the same total, wherever its sums come from."""
+
+import datetime as dt
+import itertools
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from gemproxy.ledger.engine import Engines
+from gemproxy.ledger.pieces import Span
+from gemproxy.ledger.queries import ALL, By, Committed, Only, Wanted
+from gemproxy.ledger.row import Ending, Row, Try
+from gemproxy.ledger.sums import Sums
+from tests.ledger.book import MS, Book, at, grouped, row, summed, zone
+
+ZONES = {
+    "America/New_York": "2026-11-01",
+    "Asia/Kathmandu": "2026-11-01",
+    "Australia/Lord_Howe": "2026-10-04",
+    "America/Havana": "2026-11-01",
+}
+"""Zones, and a day of each; the clocks change in it, but for Kathmandu (UTC+5:45)."""
+
+
+def some_rows(dice: random.Random, start: int, days: float, count: int) -> list[Row]:
+    """Return rows of all kinds, spread over some days."""
+    return [
+        row(
+            start + dice.randrange(int(days * 86_400 * MS)),
+            user=dice.choice(["ann", "bob", ""]),
+            model=dice.choice(["gemini-x", "gemini-y"]),
+            project=dice.choice(["lab", "home", ""]),
+            ending=dice.choice([*Ending, None]),
+            cost_nano_usd=dice.choice([None, 0, 12_345_678_901]),
+            attempts=dice.randrange(4),
+            thought_tokens=dice.randrange(50),
+            first_byte_ms=dice.choice([None, 250]),
+            estimated=dice.random() < 0.1,
+        )
+        for _ in range(count)
+    ]
+
+
+def clock_of(book: Book, by: By) -> Callable[[Row], str]:
+    """Return the key of a row: its date, or the hour that it is in, by the wall clock."""
+
+    def key(one: Row) -> str:
+        local = dt.datetime.fromtimestamp(one.started // MS, book.zone)
+        if by is By.DAY:
+            return local.date().isoformat()
+        hour = local.replace(minute=0, second=0).timestamp()  # skipped: the change itself
+        return dt.datetime.fromtimestamp(hour, book.zone).isoformat()
+
+    return key
+
+
+async def views(book: Book, span: Span, only: Only = ALL) -> Sequence[dict[str, Sums]]:
+    """Return all views of a span."""
+    return [
+        {group.key: group.sums for group in await book.queries.usage(by, span, only)} for by in By
+    ]
+
+
+def added(groups: dict[str, Sums]) -> Sums:
+    """Return the sum of groups."""
+    total = Sums()
+    for sums in groups.values():
+        total.add([getattr(sums, name) for name in Sums.__slots__ if name != "__weakref__"])
+    return total
+
+
+@pytest.mark.parametrize("name", ZONES)
+async def test_all_views_of_a_day_on_which_the_clocks_change_have_the_same_total(
+    engines: Engines, name: str
+) -> None:
+    book = Book(engines, zone(name))
+    day = book.calendar.day(at(f"{ZONES[name]}T12:00+00:00") / MS)
+    rows = some_rows(random.Random(7), int(day.start - 86_400) * MS, 3, 300)
+    await book.put(*rows)
+    span = Span(int(day.start) * MS, int(day.end) * MS)
+    within = [one for one in rows if span.start <= one.started < span.end]
+
+    for _ in range(2):  # from rows, then from roll-ups
+        found = await views(book, span)
+        assert await book.queries.total(span) == summed(within)
+        assert found == [
+            grouped(within, clock_of(book, By.HOUR)),
+            grouped(within, clock_of(book, By.DAY)),
+            grouped(within, lambda one: one.model),
+            grouped(within, lambda one: one.user),
+            grouped(within, lambda one: one.project),
+        ]
+        assert [added(groups) for groups in found] == [summed(within)] * 5
+        await book.fold(day.end + 2 * 86_400)
+
+
+async def test_groups_are_in_order(engines: Engines) -> None:
+    book = Book(engines, zone("Europe/Berlin"))
+    rows = some_rows(random.Random(1), at("2026-10-23"), 4, 100)
+    await book.put(*rows, row(at("2026-10-25T00:30")), row(at("2026-10-25T01:30")))
+    await book.fold(at("2026-10-26") / MS)
+
+    days = [group.key for group in await book.queries.usage(By.DAY)]
+    hours = [group.key for group in await book.queries.usage(By.HOUR)]
+
+    assert days == sorted(days)
+    assert [dt.datetime.fromisoformat(hour) for hour in hours] == sorted(
+        dt.datetime.fromisoformat(hour) for hour in hours
+    )
+    assert {"2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00"} - set(hours) == set()
+
+
+@pytest.mark.parametrize("only", [Only("ann"), Only(model="gemini-y"), Only("bob", project="lab")])
+async def test_filters_hold_in_every_view(engines: Engines, only: Only) -> None:
+    book = Book(engines)
+    rows = some_rows(random.Random(3), at("2026-03-01"), 3, 200)
+    await book.put(*rows)
+    await book.fold(at("2026-03-03T07:00") / MS)
+    within = [
+        one
+        for one in rows
+        if only.user in {None, one.user}
+        and only.model in {None, one.model}
+        and only.project in {None, one.project}
+    ]
+
+    assert await book.queries.total(only=only) == summed(within)
+    assert [added(groups) for groups in await views(book, Span(), only)] == [summed(within)] * 5
+
+
+async def test_a_name_without_rows_has_no_sums(engines: Engines) -> None:
+    book = Book(engines)
+    await book.put(row(at("2026-03-01")))
+
+    assert await book.queries.total(only=Only("nobody")) == Sums()
+    assert await book.queries.usage(By.DAY, only=Only(model="none")) == []
+    assert await book.queries.requests(5, Wanted(key="none")) == []
+
+
+async def test_spans_that_meet_share_nothing_and_lose_nothing(engines: Engines) -> None:
+    book = Book(engines, zone("Asia/Kolkata"))
+    dice = random.Random(5)
+    start = at("2026-03-01")
+    rows = some_rows(dice, start, 4, 200)
+    await book.put(*rows)
+    cuts = sorted([0, *(start + dice.randrange(4 * 86_400 * MS) for _ in range(9)), 1 << 50])
+    spans = [Span(low, high) for low, high in itertools.pairwise(cuts)]
+
+    for now in ("2026-03-01", "2026-03-03T06:00", "2026-03-06"):
+        await book.fold(at(now) / MS)
+        for span in spans:
+            within = [one for one in rows if span.start <= one.started < span.end]
+            assert await book.queries.total(span) == summed(within)
+    await book.clean(at("2026-03-06") / MS, 0.5)
+    parts = Sums()
+    for span in spans:
+        parts.requests += (await book.queries.total(span)).requests
+    assert parts.requests == len(rows)
+
+
+async def test_what_is_committed_counts_what_runs_and_what_failed(engines: Engines) -> None:
+    book = Book(engines)
+    await book.put(
+        row(at("2026-03-01T23:59"), cost_nano_usd=1),
+        row(at("2026-03-02"), cost_nano_usd=5, cached_tokens=4, thought_tokens=7),
+        row(at("2026-03-02T01:00"), ending=None, cost_nano_usd=None, input_tokens=0, attempts=0),
+        row(at("2026-03-02T02:00"), user="bob", ending=Ending.FAILED, cost_nano_usd=2),
+        row(at("2026-03-02T02:00"), model="gemini-y", cost_nano_usd=None),
+    )
+
+    found = await book.queries.committed(at("2026-03-02") / MS)
+
+    assert found == [
+        Committed("ann", "gemini-x", 2, 10 + 3 + 7 + 3, 5),
+        Committed("ann", "gemini-y", 1, 13, 0),
+        Committed("bob", "gemini-x", 1, 13, 2),
+    ]
+
+
+async def test_requests_come_newest_first_and_in_pages(engines: Engines) -> None:
+    book = Book(engines)
+    rows = [row(at("2026-03-01") + number) for number in range(7)]
+    await book.put(*rows)
+
+    first = await book.queries.requests(3)
+    second = await book.queries.requests(3, Wanted(before=first[-1].serial))
+    third = await book.queries.requests(3, Wanted(before=second[-1].serial))
+
+    assert [*first, *second, *third] == rows[::-1]
+    assert await book.queries.requests(0) == []
+
+
+async def test_requests_are_filtered(engines: Engines) -> None:
+    book = Book(engines)
+    start = at("2026-03-01")
+    left = row(start, ending=Ending.CLIENT_LEFT)
+    keyed = row(start + 1, key="abcd1234")
+    bob = row(start + 2, user="bob")
+    nobody = row(start + 3, user="")
+    await book.put(left, keyed, bob, nobody)
+
+    async def found(wanted: Wanted) -> list[Row]:
+        return await book.queries.requests(9, wanted)
+
+    assert await found(Wanted(ending=Ending.CLIENT_LEFT)) == [left]
+    assert await found(Wanted(key="abcd1234")) == [keyed]
+    assert await found(Wanted(Only("bob"))) == [bob]
+    assert await found(Wanted(Only(""))) == [nobody]
+    assert await found(Wanted(Only("ann"), span=Span(start + 1))) == [keyed]
+    assert await found(Wanted(span=Span(end=start + 1))) == [left]
+
+
+async def test_a_request_is_found_by_its_id_with_its_attempts(engines: Engines) -> None:
+    book = Book(engines)
+    tries = tuple(
+        Try(key, status, cause, "", "", 40, 300, 10, 5, 0)
+        for key, status, cause in [("aaaa0000", 429, "quota"), ("bbbb1111", None, "reset")]
+    )
+    one = row(at("2026-03-01"), request_id="mine", attempts=2, repairs=1, tries=tries)
+    again = row(at("2026-03-02"), request_id="mine", user="bob")
+    await book.put(one, again, row(at("2026-03-02"), request_id="other"))
+
+    assert await book.queries.request("mine") == [again, one]
+    assert await book.queries.request("none") == []
