@@ -56,17 +56,20 @@ def _serve(argv: Sequence[str]) -> int:
 
 
 def _check(argv: Sequence[str]) -> int:
+    from gemproxy.config.arguments import aligned  # noqa: PLC0415 (see this module's docstring)
+
     def run(loaded: "Loaded") -> int:
         for warning in loaded.warnings():
             _warn(warning)
-        return _say(_table([("setting", "value", "from"), *loaded.rows()]))
+        return _say(aligned([("setting", "value", "from"), *loaded.rows()]))
 
     return _with_settings(argv, run)
 
 
 def _keys(argv: Sequence[str]) -> int:
-    from gemproxy.keys.command import run  # noqa: PLC0415 (see the docstring of this module)
-    from gemproxy.keys.options import Misused, read_options  # noqa: PLC0415
+    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
+    from gemproxy.keys.command import run  # noqa: PLC0415
+    from gemproxy.keys.options import read_options  # noqa: PLC0415
 
     try:
         options = read_options(argv)
@@ -148,13 +151,6 @@ def _with_settings(
     except SettingsError as error:
         return _complain(error.problems)
     return run(loaded)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows as lines of aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "\n".join(lines)
 
 
 def _unknown(name: str) -> str:

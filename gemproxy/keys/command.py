@@ -11,10 +11,11 @@ from pathlib import Path
 
 import attrs
 
+from gemproxy.config.arguments import Misused, aligned
 from gemproxy.keys import reading
 from gemproxy.keys.checking import Finding, changes_of, check
 from gemproxy.keys.listing import table, views
-from gemproxy.keys.options import Misused, Options
+from gemproxy.keys.options import Options
 from gemproxy.keys.site import Holdings, Site
 from gemproxy.pool.key import Key
 from gemproxy.store import keyring, learnt
@@ -82,7 +83,7 @@ class Command:
         if self.options.json:
             self.write(json.dumps([view.document() for view in shown], indent=2))
         elif shown:
-            self.write(_aligned(table(shown)))
+            self.write(aligned(table(shown)))
         else:
             self.write("there are no keys: gemproxy keys add reads one from standard input")
         return OK
@@ -259,8 +260,3 @@ def _line(text: str) -> None:
 
 def _complain(words: str) -> None:
     sys.stderr.write(f"gemproxy keys: {words}\n")
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

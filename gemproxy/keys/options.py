@@ -1,19 +1,15 @@
-"""The command line of ``gemproxy keys``.
+"""The command line of ``gemproxy keys``."""
 
-Flags of settings may stand anywhere in it; they are put aside for the settings. A key may be given
-as an argument by mistake, so no message repeats a value.
-"""
-
-import argparse
-import re
 from collections.abc import Sequence
-from typing import NoReturn
 
 import attrs
 
+from gemproxy.config.arguments import Parser, divided
+
 _OWN = {"--project", "--proxy", "--json", "--yes", "--help"}
-_QUOTED = re.compile(r"'[^']*'")
-_ACTION = "argument ACTION: invalid choice"
+_TOO_MANY = (
+    "there is an argument too many; a key is read from standard input, never from an argument"
+)
 
 _DESCRIPTION = """\
 Manage the keys of the pool that are kept in the data directory (server.data_dir), encrypted.
@@ -31,10 +27,6 @@ Exit codes: 0 success, 1 a failure at run time or a key that is sick, 2 wrong se
 command line."""
 
 
-class Misused(Exception):
-    """The command line or the input is wrong; the message is for people, without keys."""
-
-
 @attrs.frozen
 class Options:
     """What is to be done; ``flags`` are those of settings. ``name`` is an ID, or empty."""
@@ -49,21 +41,9 @@ class Options:
     flags: Sequence[str] = attrs.field(repr=False)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        if message.startswith("unrecognized arguments"):
-            raise Misused(
-                "there is an argument too many; a key is read from standard input, never from "
-                f"an argument: see {self.prog} --help"
-            )
-        if message.startswith(_ACTION):
-            raise Misused(f"there is no such action: see {self.prog} --help")
-        raise Misused(f"{_QUOTED.sub('...', message)}: see {self.prog} --help")
-
-
 def read_options(argv: Sequence[str]) -> Options:
     """Return the options; raise Misused, or SystemExit when help was shown."""
-    own, flags = _divided(argv)
+    own, flags = divided(argv, _OWN)
     found = _parser().parse_args(own)
     return Options(
         action=found.action,
@@ -77,35 +57,13 @@ def read_options(argv: Sequence[str]) -> Options:
     )
 
 
-def _divided(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the arguments of this command, and the flags of settings with their values."""
-    own: list[str] = []
-    flags: list[str] = []
-    takes_value = False
-    for argument in argv:
-        if takes_value:
-            flags.append(argument)
-            takes_value = False
-        elif argument.startswith("--") and argument.partition("=")[0] not in {*_OWN, "--"}:
-            flags.append(argument)
-            takes_value = "=" not in argument
-        else:
-            own.append(argument)
-    return own, flags
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="gemproxy keys",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="gemproxy keys", too_many=_TOO_MANY, description=_DESCRIPTION)
+    parser.epilog = _EPILOG
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
-    def action(name: str, does: str) -> argparse.ArgumentParser:
-        return actions.add_parser(name, help=does, description=does, allow_abbrev=False)
+    def action(name: str, does: str) -> Parser:
+        return actions.add_parser(name, help=does, description=does, too_many=_TOO_MANY)
 
     add = action("add", "add the keys on standard input, one on each line")
     add.add_argument("--project", metavar="P", help="Google's project of the keys; else each own")

@@ -21,10 +21,10 @@ from urllib.parse import quote
 import attrs
 from yarl import URL
 
+from gemproxy.config.arguments import Misused
 from gemproxy.config.keyring import keys_of, projects_of
 from gemproxy.config.outbound import needs_socks, proxy_of_key
 from gemproxy.exchange.credential import is_api_key
-from gemproxy.keys.options import Misused
 from gemproxy.pool.key import Key
 
 _COMMENT = re.compile(r"(?:^|\s)#.*")

@@ -18,6 +18,8 @@ ANN = User("abc", "ann", models=("gemini-2.5-pro", "models/gemma-3", "gemini-2.5
         "models/gemma-3",
         "gemini-2.5-flash",
         "gemini-2.5-flash-lite",
+        "Gemini-2.5-Pro",
+        "publishers/google/models/gemini-2.5-pro",
     ],
 )
 def test_a_model_of_the_list_may_be_called(model: str) -> None:
@@ -25,7 +27,9 @@ def test_a_model_of_the_list_may_be_called(model: str) -> None:
     require(ANN, model)
 
 
-@pytest.mark.parametrize("model", ["gemini-2.5-pro-x", "gemini-2.5", "Gemini-2.5-Pro", "gemma-3*"])
+@pytest.mark.parametrize(
+    "model", ["gemini-2.5-pro-x", "gemini-2.5", "gemini-2.5-pro-1", "gemma-3*"]
+)
 def test_another_model_is_refused_in_words(model: str) -> None:
     with pytest.raises(Forbidden, match="may not call the model") as caught:
         require(ANN, f"models/{model}")

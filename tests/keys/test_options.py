@@ -2,7 +2,8 @@
 
 import pytest
 
-from gemproxy.keys.options import Misused, read_options
+from gemproxy.config.arguments import Misused
+from gemproxy.keys.options import read_options
 
 
 def test_flags_of_settings_stand_anywhere() -> None:

@@ -5,8 +5,8 @@ import json
 import pytest
 from yarl import URL
 
+from gemproxy.config.arguments import Misused
 from gemproxy.config.outbound import proxy_of_key
-from gemproxy.keys.options import Misused
 from gemproxy.keys.reading import keys_in_file, keys_in_input, written
 from gemproxy.pool.key import Key, fingerprint
 
