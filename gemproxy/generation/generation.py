@@ -38,6 +38,7 @@ from gemproxy.generation.kinds import AnswerKind, Course, M, Use
 from gemproxy.generation.pump import Pump
 from gemproxy.generation.reader import Reader
 from gemproxy.relay.headers import retry_after
+from gemproxy.relay.leases import Witness
 from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import AttemptFailed, Reply
@@ -105,6 +106,7 @@ class Generation(Generic[M]):
     _renamed: bool = attrs.field(default=False, init=False)
     _received: int = attrs.field(default=0, init=False)
     _received_before: int = attrs.field(default=0, init=False)
+    _witness: Witness | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.machine = self.intake.machine
@@ -206,6 +208,7 @@ class Generation(Generic[M]):
         if not self.reader.committed:
             self._headers = reply.headers
         self.intake.opened(reply.headers.get("Content-Type", ""), another=reply.another)
+        self._witness, reply.witness = reply.witness, None
         if self.kind.head_at_once:
             await self._commit()
             watch.wrote = True
@@ -227,6 +230,7 @@ class Generation(Generic[M]):
     async def _move(self, reply: Reply, watch: Watch) -> Step:
         """Move bytes until the handler is needed: for a verdict, or a write that may wait."""
         machine, intake, reader, read = self.machine, self.intake, self.reader, reply.read
+        witness = self._witness
         try:
             while self._received <= self.max_bytes or not self._is_too_large():
                 watch.wait_for(machine.patience, reply.abort)
@@ -238,6 +242,8 @@ class Generation(Generic[M]):
                 if data:
                     self._received += len(data)
                     step = intake.received(data)
+                    if witness is not None:
+                        await self._look(witness, reply)
                 else:
                     step = intake.ended(how)
                 if machine.causes:
@@ -246,10 +252,9 @@ class Generation(Generic[M]):
                 if not step.out:  # the head waits while it is not known whose Content-Type it has
                     watch.busy = intake.undecided and not reader.committed
                 elif step.next is None:
-                    if self.course.first_byte_ms is None:
-                        return step
-                    if not await reader.offer(step.out):
-                        return Step()
+                    first = self.course.first_byte_ms is None
+                    if first or not await reader.offer(step.out):
+                        return step if first else Step()
                     watch.wrote = True
                 if step.next is not None:
                     return step
@@ -258,6 +263,14 @@ class Generation(Generic[M]):
             return await self._judged(given_up, watch)
         finally:
             watch.heard()
+
+    async def _look(self, witness: Witness, reply: Reply) -> None:
+        """Have the names in the last read recorded; plain events have none."""
+        intake = self.intake
+        if intake.rest or witness.waits:
+            names = witness.look(intake.rest, anew=intake.ran)
+            if names:
+                await reply.record(names)
 
     def _is_too_large(self) -> bool:
         """Tell whether there is too much; asked only when the attempts have brought that much."""

@@ -8,8 +8,10 @@ The model is that of the path. Interactions and OpenAI's routes have it in their
 Live has put it into the account.
 """
 
+import functools
 import re
 
+import attrs
 import msgspec
 
 from gemproxy.exchange.exchange import Exchange
@@ -35,19 +37,33 @@ class _Named(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Named)
 
 
+@attrs.frozen
+class _Path:
+    """What a path says: whether a POST to it only computes, and where the model is named."""
+
+    computes: bool
+    names_a_model: bool
+    in_the_body: bool
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(path: str) -> _Path:
+    """Return what a decoded path says; nearly all requests have one of few."""
+    computes = _COMPUTES.search(path) is not None
+    of_a_model = _OF_A_MODEL.search(path) is not None
+    return _Path(computes, of_a_model or computes, _IN_THE_BODY.search(path) is not None)
+
+
 def computes(exchange: Exchange) -> bool:
     """Return whether a request only computes an answer."""
-    return exchange.method == "POST" and _COMPUTES.search(exchange.path) is not None
+    return exchange.method == "POST" and _read(exchange.path).computes
 
 
 def model_of(exchange: Exchange, body: bytes | None) -> str:
     """Return the model whose quota a request counts for; empty if there is none."""
-    path = exchange.path
-    if _OF_A_MODEL.search(path) or _COMPUTES.search(path):
-        model = exchange.model
-    else:
-        model = exchange.account.model or ""
-    if not model and body and _IN_THE_BODY.search(path):
+    path = _read(exchange.path)
+    model = exchange.model if path.names_a_model else exchange.account.model or ""
+    if not model and body and path.in_the_body:
         model = _named_in(body)
     return model.removeprefix("models/")
 

@@ -22,6 +22,7 @@ and name nothing.
 """
 
 import asyncio
+import functools
 import re
 import time
 from collections import OrderedDict
@@ -36,6 +37,7 @@ from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.names import well_formed
 from gemproxy.owners.naming import (
     HANDLES,
+    NO_NAMES,
     TOKENS,
     Names,
     check_form,
@@ -54,7 +56,7 @@ _COMPUTES = re.compile(
 )
 _UPLOAD = re.compile(r"(?:^|/)upload/v\d[^/]*/(?:[^:]*|.*:upload\w*)$")
 _FORM = re.compile(r"/openai/(?:files|videos|images/edits|audio/\w+)/?$")
-_OTHER_WAYS = re.compile(
+_OTHER_PROTOCOLS = re.compile(
     r"/\$(?!discovery/)|(?<!/ws)/google\.[\w.]+/|^/*(?:v\d\w*/)?batch(?:/v\d\w*)?/*$"
 )
 """Paths of other protocols, whose requests are not read here: ``$rpc``, gRPC, HTTP batches."""
@@ -67,6 +69,33 @@ _OPAQUE = {TOKENS: "such continuationToken", HANDLES: "such session handle"}
 """Our collections, whose names say nothing to a client."""
 _MOST_UNKNOWN = 16
 """Unknown names in one request."""
+
+
+@attrs.frozen
+class _Path:
+    """What a path says, with the names in it."""
+
+    foreign: bool  # of another protocol
+    uploads: bool
+    takes_a_form: bool
+    names: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(path: str) -> _Path:
+    """Return what a decoded path says; nearly all requests have one of few."""
+    return _Path(
+        _OTHER_PROTOCOLS.search(path) is not None,
+        _UPLOAD.search(path) is not None,
+        _FORM.search(path) is not None,
+        names_in_path(path),
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _with(hosts: frozenset[str], host: str) -> frozenset[str]:
+    """Return ``hosts`` with the Host of a request."""
+    return hosts | {host.lower()}
 
 
 class Projects(Protocol):
@@ -190,7 +219,7 @@ class Binding:
         """
         witness = witness_of(exchange, status, headers, self._hosts(exchange))
         if isinstance(witness, DocumentWitness):
-            caller, target = exchange.account.access, names_in_path(exchange.path)
+            caller, target = exchange.account.access, _read(exchange.path).names
             if not all(self.registry.is_known_of(caller, name) for name in target):
                 return None
         return witness
@@ -202,36 +231,27 @@ class Binding:
 
     def names(self, exchange: Exchange, body: bytes | None) -> Names:
         """Return the names in a request. Raises a GemproxyError for one that cannot be read."""
-        path = exchange.path
-        if _OTHER_WAYS.search(path) or exchange.method == _ECHO:
+        path, headers = _read(exchange.path), exchange.headers
+        if path.foreign or exchange.method == _ECHO:
             raise NotOwned("Access keys serve the REST API only.")
         for name in _OVERRIDES:
-            if name in exchange.headers:
+            if name in headers:
                 raise BadRequest("Access keys do not serve requests that override their method.")
-        if exchange.method in _READS and _UPLOAD.search(path):
+        if path.uploads and exchange.method in _READS:
             raise NotOwned("There is nothing to read under /upload/.")
         hosts = self._hosts(exchange)
-        target = names_in_path(path)
         in_query = names_in_query(exchange.raw_query, hosts)
-        in_body = self._names_in_body(exchange, body, hosts)
+        in_body = _names_in_body(exchange, body, hosts)
         token = ephemeral(exchange.caller)
+        if not (path.names or in_query or token):
+            return in_body
         of_the_token = (token,) if token else ()
-        used = [name for name in (*of_the_token, *in_query, *in_body.used) if name not in target]
-        return Names(target, tuple(dict.fromkeys(used)), in_body.perhaps)
-
-    def _names_in_body(
-        self, exchange: Exchange, body: bytes | None, hosts: frozenset[str]
-    ) -> Names:
-        if not carries_names(exchange):
-            return Names()
-        if body is not None:
-            return names_in_body(body, hosts) if body else Names()
-        if _announces_a_body(exchange):
-            raise TooLarge("The request body is too large to be read for the names in it.")
-        return Names()
+        used = (*of_the_token, *in_query, *in_body.used)
+        used = tuple(dict.fromkeys(name for name in used if name not in path.names))
+        return Names(path.names, used, in_body.perhaps)
 
     def _hosts(self, exchange: Exchange) -> frozenset[str]:
-        return self.hosts | {exchange.headers.get("Host", "").lower()}
+        return _with(self.hosts, exchange.headers.get("Host", ""))
 
     def _check_owner(self, name: str, owner: Owner, caller: str) -> None:
         if owner.caller != caller and (owner.caller or not self.allows_unowned):
@@ -285,17 +305,27 @@ class Binding:
         return project
 
 
+def _names_in_body(exchange: Exchange, body: bytes | None, hosts: frozenset[str]) -> Names:
+    if not carries_names(exchange):
+        return NO_NAMES
+    if body is not None:
+        return names_in_body(body, hosts) if body else NO_NAMES
+    if _announces_a_body(exchange):
+        raise TooLarge("The request body is too large to be read for the names in it.")
+    return NO_NAMES
+
+
 def carries_names(exchange: Exchange) -> bool:
     """Return whether the body of a request may name what others made, and so has to be read.
 
     The content of a file is none: an upload, or a form where OpenAI's clients upload one. Raises
     Encoded for a body that could not be read, by its headers.
     """
-    if exchange.given is not None or _UPLOAD.search(exchange.path):
+    path, headers = _read(exchange.path), exchange.headers
+    if exchange.given is not None or path.uploads:
         return False
-    headers = exchange.headers
     kind = headers.get("Content-Type", "")
-    if kind.strip().lower().startswith("multipart/form-data") and _FORM.search(exchange.path):
+    if path.takes_a_form and kind.strip().lower().startswith("multipart/form-data"):
         return False
     if _announces_a_body(exchange):
         check_form(kind, headers.get("Content-Encoding", ""))

@@ -11,8 +11,9 @@ Text, the arguments and responses of functions and schemas are the client's own:
 refers to nothing. Other people's URIs (YouTube, https, gs) bind nothing either, unless one has the
 form of Gemini's and the name in it has an owner.
 
-Nearly all bodies name nothing, so a cheap look at the beginnings of their strings comes first. It
-notices escapes (``\u0066iles``). What Google's lenient parser might read in another way than we do,
+Nearly all bodies name nothing, and the type of most of them says so (``plain``). Of the others a
+cheap look at the beginnings of their strings comes first; it notices escapes (``\u0066iles``). What
+Google's lenient parser might read in another way than we do,
 JSON in single quotes or in another encoding, is refused, and so is what cannot be read at all.
 """
 
@@ -28,6 +29,7 @@ import msgspec
 from gemproxy.core.errors import BadRequest, Encoded, TooLarge
 from gemproxy.core.wire.strings import Strings, Text
 from gemproxy.exchange.names import COLLECTIONS, bound_names, well_formed
+from gemproxy.owners.plain import names_nothing
 
 TOKENS = "continuationTokens"
 HANDLES = "sessionHandles"
@@ -89,14 +91,20 @@ _URI = re.compile(r"(?:https?:)?/*//|https?:", re.IGNORECASE)
 _VERSIONED = re.compile(rf"/v\d\w*/(?:{_COLLECTION})/")
 _SCHEME = re.compile(r"\w[\w+.-]*:(?!/?(?:files|cached))")
 _MEMBERS = "|".join(sorted({*_URIS, *_TOKENS, *_IDS, "handle"} - {"uri"}, key=len, reverse=True))
+_FIRST = "".join(sorted({name[0] for name in f"{_COLLECTION}|{_MEMBERS}".split("|")} | set("uv")))
 _HINT = re.compile(
-    rb'"(?:[ /]*(?:v\d\w*/)?(?:'
+    rb'"(?=[ /hH'
+    + _FIRST.encode()
+    + rb"])(?:[ /]*(?:v\d\w*/)?(?:"
     + _COLLECTION.replace("models|", "").encode()
     + rb'|models/[^"\\]{1,256}/operations)/| *(?:[hH][tT][tT][pP][sS]?:|//)|(?:uri|'
     + _MEMBERS.encode()
     + rb')")'
 )
-"""The beginning of a string that could name something, or of the name of such a member."""
+"""The beginning of a string that could name something, or of the name of such a member.
+
+Its first character is looked at by itself, which is several times faster.
+"""
 _ESCAPED = re.compile(rb'"[\w /:.-]{0,64}\\(?:u00|/)')
 """The beginning of a string that could be one of those when its escapes are undone."""
 
@@ -109,6 +117,8 @@ _MAY_BE_JSON = frozenset(
 
 _MOST = 1_000_000
 """Strings that are read of one body; that takes about two seconds."""
+
+_valid = msgspec.json.Decoder(msgspec.Raw).decode
 
 _UNREADABLE = "The request body must be JSON in UTF-8, for its names belong to their owners."
 
@@ -130,6 +140,9 @@ class Names:
         return bool(self.target or self.used or self.perhaps)
 
 
+NO_NAMES = Names()
+
+
 def hashed(collection: str, secret: str) -> str:
     """Return our name for an opaque token or handle; it does not reveal it."""
     digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
@@ -147,9 +160,9 @@ def names_in_path(path: str) -> tuple[str, ...]:
 
 def names_in_query(raw_query: str, hosts: Collection[str] = ()) -> tuple[str, ...]:
     """Return the names in the parameters of a query as it came."""
-    names: dict[str, None] = {}
     if "/" not in raw_query and "%" not in raw_query:
         return ()
+    names: dict[str, None] = {}
     for pair in raw_query.split("&"):
         member, _, given = pair.partition("=")
         value = unquote_plus(given)
@@ -166,9 +179,11 @@ def names_in_body(body: bytes, hosts: Collection[str] = ()) -> Names:
 
     Raises BadRequest for a body that is not JSON, and TooLarge.
     """
+    if names_nothing(body):
+        return NO_NAMES
     _check(body)
     if not _may_name(body):
-        return Names()
+        return NO_NAMES
     used: dict[str, None] = {}
     perhaps: dict[str, None] = {}
     for number, text in enumerate(Strings().feed(body)):
@@ -226,7 +241,7 @@ def bare_name(collection: str, value: str) -> Iterator[str]:
 def _check(body: bytes) -> None:
     """Raise BadRequest for what is not JSON in UTF-8."""
     try:
-        msgspec.json.decode(body, type=msgspec.Raw)
+        _valid(body)
     except (msgspec.DecodeError, RecursionError):
         try:  # which takes lone surrogates, too
             json.loads(body.decode())

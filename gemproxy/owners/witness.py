@@ -16,6 +16,7 @@ and all else that a model says names nothing (``naming.is_the_apis``), and neith
 than those that the API names things by.
 """
 
+import functools
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,7 @@ _GENERATES = re.compile(r":(?:stream)?[gG]enerate\w+$|/completions/?$")
 _COMPUTES = re.compile(
     r":(?:countTokens|embedContent|batchEmbedContents|predict)$|/openai/(?:embeddings|images/.*)$"
 )
+_OPERATION = re.compile(r"/operations/[^/:]+$")
 _CONTENT = re.compile(r"(?:^|&)(?:%24|\$)?alt=(?:media|proto)")
 _BARE = {
     **dict.fromkeys(("environmentId", "environment_id"), "environments"),
@@ -64,6 +66,7 @@ _PACKED = (b"\x1f\x8b", b"\x78")
 
 Named = dict[str, float | None]
 """Names, with the time at which each is over; see ``relay.leases.Witness``."""
+_NOTHING: Mapping[str, float | None] = {}
 
 
 @attrs.define(eq=False)
@@ -78,15 +81,23 @@ class TokenWitness:
     lines: bool
     mark: bytes = _MARK
     waits: bool = False
-    _text: bytearray = attrs.field(factory=bytearray)
+    _text: bytes | bytearray = b""
     _marked: bool = False
     _strings: Strings | None = None
 
-    def look(self, data: bytes) -> Named:
-        """Return the tokens in ``data``, the next bytes; b"" is the end."""
+    def look(self, data: bytes, *, anew: bool = False) -> Mapping[str, float | None]:
+        """Return the tokens in ``data``, the next bytes; b"" is the end.
+
+        ``anew``: what came before is known to have none that has not been returned.
+        """
+        if anew:
+            self._text, self._marked, self._strings = b"", False, None
+            self.waits = not self.lines
+        if not data:
+            return _NOTHING
         if self._strings is not None:
             return dict.fromkeys(_tokens(self._strings, data))
-        text, named = self._text, dict[str, float | None]()
+        text, named = self._text, _NOTHING
         if self._marked or _MARK in data or (text and _MARK in text[-_SHORT:] + data[:_SHORT]):
             strings = Strings()
             named = dict.fromkeys(_tokens(strings, bytes(text + data)))
@@ -97,14 +108,17 @@ class TokenWitness:
 
     def _keep(self, data: bytes) -> None:
         """Keep what the next bytes may go on with: the line that has begun, or the document."""
-        text, end = self._text, data.rfind(b"\n") + 1 if self.lines else 0
-        if end:
-            text.clear()
-        text += data[end:]
-        self._marked = self._marked and _MARK in text
-        if len(text) > _MOST:  # an image
-            del text[:-_SHORT]
-        self.waits = bool(text) or not self.lines
+        end = data.rfind(b"\n") + 1 if self.lines else 0
+        if end or not self._text:
+            self._text = data[end:]
+        elif isinstance(self._text, bytearray):
+            self._text += data
+        else:
+            self._text = bytearray(self._text + data)
+        self._marked = self._marked and _MARK in self._text
+        if len(self._text) > _MOST:  # an image
+            self._text = bytes(self._text[-_SHORT:])
+        self.waits = bool(self._text) or not self.lines
 
 
 @attrs.define(eq=False)
@@ -124,8 +138,9 @@ class DocumentWitness:
     _ends: dict[tuple[str, ...], float | None] = attrs.field(factory=dict)
     _unpack: Callable[[bytes], bytes] | None = None
 
-    def look(self, data: bytes) -> Named:
-        """Return the names in ``data``, the next bytes."""
+    def look(self, data: bytes, *, anew: bool = False) -> Named:
+        """Return the names in ``data``, the next bytes; nothing is left out before them."""
+        del anew
         named: Named = {}
         for text in self._strings.feed(self._unpacked(data)):
             member, place = text.names[-1] if text.names else "", text.names[:-1]
@@ -172,12 +187,43 @@ class GoneWitness:
     mark: bytes = b""
     waits: bool = True
 
-    def look(self, data: bytes) -> Named:
+    def look(self, data: bytes, *, anew: bool = False) -> Named:
         """Return the names at the end, as over."""
+        del anew
         return {} if data else dict.fromkeys(self.names, 0.0)
 
 
 Witnesses = TokenWitness | DocumentWitness | GoneWitness
+
+
+@attrs.frozen
+class _Path:
+    """What a path says of the answer: its names, and the collection of an ``id`` at its top.
+
+    ``whole``: it is that of one bound resource.
+    """
+
+    generates: bool
+    computes: bool
+    operation: bool
+    whole: bool
+    names: tuple[str, ...]
+    collection: str
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(path: str) -> _Path:
+    """Return what a decoded path says; nearly all requests have one of few."""
+    path = path.rstrip("/")
+    names = bound_names(path)
+    return _Path(
+        _GENERATES.search(path) is not None,
+        _COMPUTES.search(path) is not None,
+        _OPERATION.search(path) is not None,
+        len(names) == 1 and path.endswith(f"/{names[0].rpartition('/')[2]}"),
+        names,
+        _collection(path),
+    )
 
 
 def witness_of(
@@ -189,17 +235,15 @@ def witness_of(
     """Return what reads the answer with this head to a request of an access key, if anything."""
     if status < _OK or status >= _REDIRECTS:
         return None
-    path = exchange.path.rstrip("/")
+    path = _read(exchange.path)
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if exchange.method == "POST" and _GENERATES.search(path):
+    if path.generates and exchange.method == "POST":
         return TokenWitness(lines=kind == _EVENTS)
-    names = bound_names(path)
-    whole = len(names) == 1 and path.endswith(f"/{names[0].rpartition('/')[2]}")
     if exchange.method == "DELETE":
-        return GoneWitness(names) if whole else None
-    if kind not in _READ or not _may_name(exchange, path, whole=whole or _is_operation(path)):
+        return GoneWitness(path.names) if path.whole else None
+    if kind not in _READ or not _may_name(exchange, path):
         return None
-    return DocumentWitness(_collection(path), hosts)
+    return DocumentWitness(path.collection, hosts)
 
 
 def handles_in(message: bytes) -> Named:
@@ -211,18 +255,12 @@ def handles_in(message: bytes) -> Named:
     }
 
 
-def _may_name(exchange: Exchange, path: str, *, whole: bool) -> bool:
-    """Return whether the JSON answer to a request may name what its client made.
-
-    ``whole``: the path is that of one bound resource.
-    """
+def _may_name(exchange: Exchange, path: _Path) -> bool:
+    """Return whether the JSON answer to a request may name what its client made."""
     if exchange.method in _CREATING:
-        return _COMPUTES.search(path) is None
-    return exchange.method == "GET" and whole and not _CONTENT.search(exchange.raw_query)
-
-
-def _is_operation(path: str) -> bool:
-    return re.search(r"/operations/[^/:]+$", path) is not None
+        return not path.computes
+    one = path.whole or path.operation
+    return exchange.method == "GET" and one and not _CONTENT.search(exchange.raw_query)
 
 
 def _collection(path: str) -> str:

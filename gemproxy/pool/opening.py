@@ -82,10 +82,10 @@ def _hash(salt: bytes, turn: _Turn) -> bytes:
 
 def _ends(value: msgspec.Raw) -> bytes:
     """Return a JSON value without the brackets of a list; of a long one, its length and ends."""
-    view = memoryview(value)
-    if len(view) <= _HEAD:
-        said = bytes(view)
+    if len(value) <= _HEAD:
+        said = bytes(value)
         return said[1:-1] if said.startswith(b"[") else said
+    view = memoryview(value)
     if bytes(view[:1]) == b"[":
         view = view[1:-1]
     return b"%d:%b%b" % (len(view), bytes(view[:_HEAD]), bytes(view[-_TAIL:]))

@@ -28,11 +28,12 @@ class Witness(Protocol):
     def waits(self) -> bool:
         """Whether something has begun that the next read may complete."""
 
-    def look(self, data: bytes) -> Mapping[str, float | None]:
+    def look(self, data: bytes, *, anew: bool = False) -> Mapping[str, float | None]:
         """Return the names that ``data``, the next bytes, complete; b"" is the end.
 
-        Each has the time at which it is over (Unix seconds), None if the answer does not say;
-        a time of 0 or less: it was deleted.
+        Each has the time at which it is over (Unix seconds), None if the answer does not say; a
+        time of 0 or less: it was deleted. ``anew``: what is left out before ``data`` has no names,
+        and ends with the end of an event.
         """
 
 

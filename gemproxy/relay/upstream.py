@@ -136,12 +136,14 @@ class Reply:
         if witness is not None and (
             witness.waits or not data or data[-1] != _LINE_END or witness.mark in data
         ):
-            await self._witnessed(witness.look(data))
+            names = witness.look(data)
+            if names:
+                await self.record(names)
         return data
 
-    async def _witnessed(self, names: Mapping[str, float | None]) -> None:
+    async def record(self, names: Mapping[str, float | None]) -> None:
         """Have names recorded before the client gets them."""
-        if names and self.lease is not None:
+        if self.lease is not None:
             await self.lease.named(names)
 
     def _broken(self, error: Exception) -> AttemptFailed | GemproxyError:

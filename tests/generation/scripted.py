@@ -11,6 +11,7 @@ from gemproxy.core.repair.events import How, Out
 from gemproxy.core.wire.frame import Frame
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.downstream import ClientGone
+from gemproxy.relay.leases import Witness
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.voices.sse import EventVoice
 
@@ -38,6 +39,11 @@ class Scripted:
     closed: bool = False
     another: bool = False
     error: Mapping[str, Any] | None = None
+    witness: Witness | None = None
+    recorded: list[Mapping[str, float | None]] = attrs.field(factory=list)
+
+    async def record(self, names: Mapping[str, float | None]) -> None:
+        self.recorded.append(names)
 
     async def read(self) -> bytes:
         read = self.reads.pop(0) if self.reads else b""

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import (
@@ -30,6 +33,8 @@ from gemproxy.exchange.account import Entry, StreamResult
 from gemproxy.generation import generation
 from gemproxy.generation.generation import Generation, Refused
 from gemproxy.generation.kinds import STREAM
+from gemproxy.owners.naming import TOKENS, hashed
+from gemproxy.owners.witness import TokenWitness
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import AttemptFailed, Reply
@@ -250,6 +255,36 @@ async def test_a_retry_after_in_the_head_is_kept() -> None:
     await scene.generation.run()
 
     assert scene.waits == [7.0]
+
+
+@given(st.lists(st.integers(0, 1200), max_size=6), st.sampled_from([b"\n\n", b"\r\n\r\n"]))
+def test_a_token_is_recorded_wherever_the_reads_are_cut(cuts: list[int], end: bytes) -> None:
+    token = {"candidates": [{"content": {"parts": [{"text": "a"}]}, "continuationToken": "T"}]}
+    stream = b"".join([ONE, TWO, sse(token), ONE, TWO, END]).replace(b"\r\n\r\n", end)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
+    reads = [stream[begin:after] for begin, after in itertools.pairwise(edges) if begin < after]
+    reply = Scripted([*reads], witness=TokenWitness(lines=True))
+    scene = stage(reply)
+
+    asyncio.run(scene.generation.run())
+
+    assert reply.recorded == [{hashed(TOKENS, "T"): None}]
+    assert b"".join(scene.client.writes) == stream
+
+
+async def test_plain_events_are_not_searched_for_names() -> None:
+    looked: list[tuple[bytes, bool]] = []
+
+    class Listening:
+        mark, waits = b"mark", False
+
+        def look(self, data: bytes, *, anew: bool = False) -> Mapping[str, float | None]:
+            looked.append((data, anew))
+            return {}
+
+    await stage(Scripted([ONE + TWO, TWO + END], witness=Listening())).generation.run()
+
+    assert looked == [(END, True)]
 
 
 async def test_a_refusal_before_anything_was_sent_is_the_callers_to_pass_on() -> None:

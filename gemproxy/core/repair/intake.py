@@ -57,7 +57,8 @@ class Intake(Generic[M]):
     """Feeds one machine from the bytes of its attempts.
 
     ``new_decoder`` makes a decoder of the framing that the client asked for. ``reading`` is the row
-    of the machine's kind of answer.
+    of the machine's kind of answer. ``rest`` is what the last read brought besides plain events;
+    ``ran`` says that plain events came before it.
     """
 
     machine: M
@@ -67,6 +68,8 @@ class Intake(Generic[M]):
     _opening: Opening | None = attrs.field(default=None, init=False)
     _silent: int = attrs.field(default=0, init=False)
     _misnamed: bool = attrs.field(default=False, init=False)
+    rest: bytes = attrs.field(default=b"", init=False, repr=False)
+    ran: bool = attrs.field(default=False, init=False)
 
     def opened(self, content_type: str = "", *, another: bool = False) -> Step:
         """Begin an attempt that was answered with 2xx; ``content_type`` is its header.
@@ -110,8 +113,11 @@ class Intake(Generic[M]):
 
     def received(self, data: bytes) -> Step:
         """Take what one read brought."""
+        self.rest, self.ran = data, False
         if self._opening is not None:
-            return self._begin(self._opening, data)
+            step = self._begin(self._opening, data)
+            self.rest = self.rest if self.ran else data
+            return step
         if not self.machine.flowing:
             little = len(data) <= _FEW or not self.machine.joining
             return self._frames(data) if little else self._join(data)
@@ -121,6 +127,7 @@ class Intake(Generic[M]):
             return self._take(Ended(How.OVERSIZED))
         if flow is None:
             return self._frames(data)
+        self.rest, self.ran = data, True
         # Nothing is decided about plain events, so there are no other actions.
         out: tuple[Out, ...] = self.machine.receive(flow)  # type: ignore[assignment]
         if not data:
@@ -146,16 +153,18 @@ class Intake(Generic[M]):
 
         The rest may flow.
         """
+        whole, few = data, _FEW
         out: tuple[Out, ...] = ()
-        few = _FEW
-        while data:
+        step = Step()
+        while data and step.next is None:
             joining = self.machine.joining
             step = self._frames(data[:few]) if joining else self.received(data)
             out += step.out
-            if step.next is not None or not joining:
-                return Step(out, step.next)
+            if not joining:
+                break
             data, few = data[few:], 2 * few
-        return Step(out)
+        self.rest, self.ran = whole, False
+        return Step(out, step.next)
 
     def _frames(self, data: bytes) -> Step:
         try:
