@@ -8,6 +8,8 @@ A request's cost is summed exactly and then rounded once, to the nearest nano-do
 the cost of many requests is a sum of integers, which does not drift.
 """
 
+import attrs
+
 from gemproxy.accounts.prices import MILLION, PriceList, Rates
 from gemproxy.core.answer.usage import Billed
 
@@ -32,6 +34,20 @@ def cost_of(used: Billed, prices: PriceList | None, context: int | None = None) 
         millionths += count * (rate or 0)
     whole = MILLION * _THOUSAND
     return (millionths * factor + whole // 2) // whole
+
+
+def most_cost(most: Billed, prices: PriceList | None) -> int | None:
+    """Return the nano-dollars of an estimate, its output at the dearest price of an output.
+
+    Whether an answer is text, thoughts, sound or pictures is known only when it has come.
+    """
+    if prices is None:
+        return None
+    rates = prices.for_prompt(most.prompt)
+    outputs = (rates.output, rates.thoughts, rates.output_audio, rates.output_image)
+    known = [rate for rate in (*outputs, rates.output_video) if rate is not None]
+    dearest = attrs.evolve(rates, output=max(known, default=None))
+    return cost_of(most, attrs.evolve(prices, rates=dearest, above=None))
 
 
 def _by_price(used: Billed, rates: Rates) -> tuple[tuple[int, int | None], ...]:

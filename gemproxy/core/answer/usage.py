@@ -31,7 +31,7 @@ _DETAILS = frozenset(
         "toolUsePromptTokensDetails",
     }
 )
-_TIERS = frozenset({"flex", "priority"})
+TIERS = frozenset({"flex", "priority"})
 """Service tiers with prices of their own."""
 _CHARS_PER_TOKEN = 4
 
@@ -214,7 +214,7 @@ def billed(usage: Usage, output: int | None = None) -> Billed:
     total = prompt + output + thoughts
     cached = min(_count(usage, "cachedContentTokenCount"), prompt)
     tier = str(usage["serviceTier"]).lower() if "serviceTier" in usage else ""
-    tier = tier if tier in _TIERS else ""
+    tier = tier if tier in TIERS else ""
     plain = Billed(prompt, output, thoughts, total, cached, tier=tier)
     if _details_of(usage):
         return _detailed(plain, usage)

@@ -1,4 +1,4 @@
-"""The string members of a JSON text: where they stand, and the names on the way to them.
+"""Members of a JSON text: where they stand, and the names on the way to them.
 
 Bytes are edited in place if the rest of a text must stay unchanged; the names on the way
 distinguish a member from another one of the same name. The text is scanned once, from name to name,
@@ -8,7 +8,7 @@ that it appears to have.
 
 import itertools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import attrs
 
@@ -52,6 +52,32 @@ def string_members(body: bytes, wanted: Collection[bytes]) -> Iterator[Member]:
             if name in wanted:
                 yield Member((*filter(None, around), name), token.start(), end)
             name = b""
+
+
+def inside_of(body: bytes, path: Sequence[str]) -> int | None:
+    """Return the offset behind the brace of the object at ``path``, None if it is not found.
+
+    The empty path is the document. Like ``string_members``, this finds no name with escapes.
+    """
+    wanted = [b"", *(name.encode() for name in path)]
+    around: list[bytes] = []
+    name = b""
+    for token in itertools.islice(_tokens(body), _MOST):
+        opens, closes, short, colon = token.groups()
+        if opens is not None:
+            around.append(name)
+            if opens == b"{" and around == wanted:
+                return token.end()
+            name = b""
+        elif closes is not None:
+            del around[-1:]
+            name = b""
+        else:
+            names = colon is not None or (
+                short is None and _COLON.match(body, _end_of_string(body, token))
+            )
+            name = short or b"" if names else b""
+    return None
 
 
 def _tokens(body: bytes) -> Iterator[re.Match[bytes]]:

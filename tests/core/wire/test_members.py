@@ -89,3 +89,30 @@ def test_long_strings_are_jumped_over_and_a_flood_of_small_ones_is_left_alone() 
     assert len(list(string_members(b'["' + b"A" * (8 << 20) + b'",' + last, WANTED))) == 1
     assert len(list(string_members(b"[" + b'"\\"",' * 1000 + last, WANTED))) == 1
     assert list(string_members(b"[" + b'"",' * members._MOST + last, WANTED)) == []
+
+
+def test_the_inside_of_an_object_is_behind_its_brace() -> None:
+    body = b'{"x": [{"a": {}}], "a" : {"b": {"c": 1}}, "d": "{"}'
+
+    assert members.inside_of(body, ()) == 1
+    assert members.inside_of(body, ("a",)) == body.index(b'{"b"') + 1
+    assert members.inside_of(body, ("a", "b")) == body.index(b'{"c"') + 1
+
+
+@pytest.mark.parametrize("path", [("c",), ("d",), ("x",), ("b",), ("a", "a")])
+def test_what_is_no_object_at_a_path_has_no_inside(path: tuple[str, ...]) -> None:
+    body = b'{"x": [{"a": {}}], "a" : {"b": {"c": 1}}, "d": "{", "long": "' + b"c" * 99 + b'"}'
+
+    assert members.inside_of(body, path) is None
+
+
+@given(st.dictionaries(names, values, max_size=4), st.dictionaries(names, values, max_size=4))
+def test_what_is_inserted_inside_an_object_is_its_first_member(
+    around: dict[str, object], inside: dict[str, object]
+) -> None:
+    body = json.dumps({**around, "config": inside}).encode()
+    at = members.inside_of(body, ("config",))
+
+    assert at is not None
+    more = b'"new": 1' + (b", " if inside else b"")
+    assert json.loads(body[:at] + more + body[at:]) == {**around, "config": {"new": 1, **inside}}
