@@ -25,6 +25,7 @@ from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from gemproxy.store.unusable import DATA_DIR, Unusable
 
@@ -123,24 +124,35 @@ def _with_asyncpg(url: URL) -> URL:
 
 @attrs.frozen(eq=False)
 class Engines:
-    """The two engines of a database. Raise SQLAlchemyError and OSError when it fails."""
+    """The engines of a database. Raise SQLAlchemyError and OSError when it fails.
+
+    ``apart`` makes connections that are kept for long, in autocommit.
+    """
 
     place: Place
     write: AsyncEngine
     read: AsyncEngine
+    apart: AsyncEngine
 
     @classmethod
     def of(cls, place: Place) -> "Engines":
         """Make the engines; nothing is connected yet. Raises Unusable without the driver."""
-        if place.file is not None:
-            return cls(place, _sqlite(place.url, write=True), _sqlite(place.url, write=False))
+        make = _postgres if place.file is None else _sqlite
         try:
-            return cls(place, _postgres(place.url, write=True), _postgres(place.url, write=False))
+            write, read = make(place.url, write=True), make(place.url, write=False)
+            apart = create_async_engine(
+                place.url,
+                hide_parameters=True,
+                isolation_level="AUTOCOMMIT",
+                connect_args=_CONNECTING if place.file is None else {},
+                poolclass=NullPool,
+            )
         except ModuleNotFoundError:
             raise Unusable(
                 place.setting,
                 "needs the driver of PostgreSQL: pip install 'gemproxy[postgres]'",
             ) from None
+        return cls(place, write, read, apart)
 
     @property
     def is_sqlite(self) -> bool:
@@ -175,6 +187,7 @@ class Engines:
         """Close all connections."""
         await self.write.dispose()
         await self.read.dispose()
+        await self.apart.dispose()
 
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -250,14 +263,17 @@ def _begin_with_lock(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+_CONNECTING = {
+    "timeout": CONNECT_SECONDS,
+    "server_settings": {"application_name": "gemproxy"},
+}
+
+
 def _postgres(url: URL, *, write: bool) -> AsyncEngine:
     return create_async_engine(
         url,
         hide_parameters=True,
-        connect_args={
-            "timeout": CONNECT_SECONDS,
-            "server_settings": {"application_name": "gemproxy"},
-        },
+        connect_args=_CONNECTING,
         pool_pre_ping=True,
         pool_size=READERS,
         max_overflow=0,

@@ -55,13 +55,13 @@ class _Hand:
         return self._thread.submit(lambda: job(*self._current()))
 
     def _current(self) -> tuple[sqlite3.Connection, int]:
-        file = _number_of(self._path)
+        file = number_of(self._path)
         if not file and self._connection is None:
             raise _gone()
         if self._connection is None or file not in {0, self._file}:
             self._disconnect()
             self._connection = _connect(self._path)
-            self._file = _number_of(self._path)
+            self._file = number_of(self._path)
         return self._connection, file
 
     def _disconnect(self) -> None:
@@ -99,7 +99,7 @@ class Database:
         path = folder / FILE
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _make_private(path)
+            make_private(path)
         except OSError as error:
             raise Unusable(DATA_DIR, f"'{path}' cannot be made: {error.strerror}") from None
         database = cls(path)
@@ -167,7 +167,7 @@ def _gone() -> sqlite3.OperationalError:
     return sqlite3.OperationalError("the file is gone")
 
 
-def _make_private(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Make the file, or take its permissions from others; SQLite gives its own to its other files.
 
     A file that exists is not opened: closing it would free the locks that SQLite holds on it in
@@ -180,7 +180,7 @@ def _make_private(path: Path) -> None:
             path.chmod(0o600)
 
 
-def _number_of(path: Path) -> int:
+def number_of(path: Path) -> int:
     """Return the number of the file at ``path``; 0 if there is none."""
     try:
         return path.stat().st_ino
