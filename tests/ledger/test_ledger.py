@@ -1,6 +1,5 @@
 """The ledger as a whole: what is put is there, after a crash and after trouble too."""
 
-
 import pytest
 
 from gemproxy.ledger.engine import Place
