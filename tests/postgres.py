@@ -38,19 +38,43 @@ class Postgres:
     programs: Path
     log: Path
 
+    def empty(self) -> str:
+        """Empty the database for one more test, and cut all connections; return its URL."""
+        self.run(_CUT, _EMPTY)
+        return self.url("postgres")
+
     def url(self, database: str, user: str = "postgres") -> str:
         """Return the URL of a database."""
         return f"postgresql://{user}@/{database}?host={self.folder}"
 
-    def run(self, sql: str, database: str = "postgres") -> str:
+    def run(self, *statements: str) -> str:
         """Run statements as the superuser; return what psql prints."""
         return subprocess.run(
-            [*self._psql, "-d", database, "-c", sql], check=True, capture_output=True, text=True
+            [*self._psql, *(f"--command={statement}" for statement in statements)],
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout
 
     @property
     def _psql(self) -> tuple[str, ...]:
-        return (str(self.programs / "psql"), "-XAtq", "-h", str(self.folder), "-U", "postgres")
+        return (
+            str(self.programs / "psql"),
+            "-XAtq",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            str(self.folder),
+            "-U",
+            "postgres",
+        )
+
+
+_CUT = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+)
+_EMPTY = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
 
 
 @contextlib.contextmanager
@@ -79,7 +103,7 @@ def running_postgres() -> Iterator[Postgres]:
             _wait(postgres, server)
             yield postgres
         finally:
-            server.send_signal(signal.SIGINT)  # clients that are left are cut
+            server.send_signal(signal.SIGQUIT)  # at once: nobody needs its files
             server.wait(PATIENCE)
 
 

@@ -1,6 +1,5 @@
 """A database for each test, once in SQLite and once in PostgreSQL; on both event loops."""
 
-import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from tests.loops import pytest_asyncio_loop_factories
 from tests.postgres import Postgres, Unavailable, running_postgres
 
 __all__ = ["pytest_asyncio_loop_factories"]
-
-_number = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +29,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Return the place of an empty database."""
     if request.param == "sqlite":
         return place_of("", tmp_path)
-    return place_of(new_database(request.getfixturevalue("postgres")), tmp_path)
-
-
-def new_database(postgres: Postgres) -> str:
-    """Make an empty database; return its URL."""
-    name = f"t{next(_number)}"
-    postgres.run(f"CREATE DATABASE {name}")
-    return postgres.url(name)
+    return place_of(request.getfixturevalue("postgres").empty(), tmp_path)
 
 
 @pytest.fixture

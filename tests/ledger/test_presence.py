@@ -15,7 +15,6 @@ from gemproxy.ledger.row import Ending
 from gemproxy.ledger.rows import Rows
 from gemproxy.ledger.schema import LOCKS
 from gemproxy.ledger.tables import PROCESSES
-from tests.ledger.conftest import new_database
 from tests.ledger.rows import MOMENT, NOW, row, settled, stored
 from tests.postgres import Postgres
 
@@ -66,8 +65,8 @@ async def test_the_rows_of_one_that_is_gone_are_lost(engines: Engines, ours: Pre
         await other.beat(connection, NOW + 5)
     await other.proofs.drop()
 
-    assert await sweep(engines, ours) == 2
-    assert await sweep(engines, ours) == 0
+    assert await sweep(engines, ours, LATER + 5) == 2
+    assert await sweep(engines, ours, LATER + 5) == 0
     rows = await stored(engines)
     assert [it.ending for it in rows] == [Ending.LOST, Ending.LOST, None]
     assert [it.duration_ms for it in rows] == [4999, 4998, None]
@@ -135,7 +134,7 @@ class TestPostgreSQL:
 
     @pytest.fixture
     def place(self, postgres: Postgres, tmp_path: Path) -> Place:
-        return place_of(new_database(postgres), tmp_path)
+        return place_of(postgres.empty(), tmp_path)
 
     async def cut(self, engines: Engines) -> None:
         others = "pid <> pg_backend_pid() AND datname = current_database()"
