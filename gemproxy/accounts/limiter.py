@@ -56,6 +56,10 @@ class _Plan:
     rates: tuple[Rate, ...] = ()
 
 
+_NOBODY = _Plan(())
+"""A client without an access key is counted nowhere."""
+
+
 @attrs.define(eq=False)
 class _Account:
     """The counters of one user: by model, and under the empty name for all models together."""
@@ -130,7 +134,7 @@ class MemoryLimiter:
     _accounts: dict[str, _Account] = attrs.field(factory=dict)
     _holds: collections.OrderedDict[Hold, Kept] = attrs.field(factory=collections.OrderedDict)
     _minute: Window = attrs.field(factory=Window)
-    _visits: Visits = attrs.field(factory=Visits)
+    _visits: Visits = attrs.field(factory=Visits.of)
     _everywhere: tuple[Rate, ...] = ()
     _day: Day | None = None
     _latest: float = 0.0
@@ -155,7 +159,7 @@ class MemoryLimiter:
         """Take a hold. Raises LimitReached, and Forbidden for a model without a price."""
         day = self._tick(now)
         user = asked.user
-        plan = self._account(user.name).plan(user, asked.model, day)
+        plan = self._plan(user, asked.model, day)
         over = [gauge for gauge in plan.gauges if not gauge.fits(asked, now)]
         shadow: tuple[Limit, ...] = ()
         if asked.nano_usd is None and not self.allow_unpriced:
@@ -183,12 +187,13 @@ class MemoryLimiter:
             return
         day = self._tick(now)
         if user.limits:
-            rates += self._account(user.name).plan(user, "", day).rates
+            rates += self._plan(user, "", day).rates
         self._enter(user, address, rates, day, now)
 
     def renew(self, hold: Hold, now: float) -> None:
-        """Have a hold live on; one that has expired stays gone."""
-        if hold in self._holds:
+        """Have a hold live on; one that has expired stays gone: its room may be taken."""
+        kept: Kept = hold.memo
+        if kept.held and hold.expires > now:
             hold.expires = now + self.hold_seconds
             self._holds.move_to_end(hold)
 
@@ -204,7 +209,7 @@ class MemoryLimiter:
         if not kept.held or (tokens, money) == (kept.tokens, kept.nano_usd):
             return
         more = attrs.evolve(hold.asked, tokens=tokens - kept.tokens, nano_usd=money - kept.nano_usd)
-        plan = self._account(more.user.name).plan(more.user, more.model, day)
+        plan = self._plan(more.user, more.model, day)
         amounts = [gauge for gauge in plan.gauges if gauge.grows(kept)]
         over = [gauge for gauge in amounts if not gauge.fits(more, now)]
         self._refuse_over(more, plan, over, now)
@@ -230,7 +235,7 @@ class MemoryLimiter:
         user = hold.asked.user
         if not user.limits:
             return {}
-        plan = self._account(user.name).plan(user, hold.asked.model, self._tick(now))
+        plan = self._plan(user, hold.asked.model, self._tick(now))
         return words.fields(_states(hold.asked, plan, now), now)
 
     def restore(self, day: Iterable[Spent], month: Iterable[Spent], now: float) -> None:
@@ -248,13 +253,16 @@ class MemoryLimiter:
                 tally.today.add(spent.requests, spent.tokens, spent.nano_usd)
 
     def _tallies(self, spent: Spent, day: Day) -> tuple[Tally, ...]:
-        return self._account(spent.user).plan(User("", spent.user), spent.model, day).tallies
+        return self._plan(User("", spent.user), spent.model, day).tallies
 
-    def _account(self, name: str) -> _Account:
+    def _plan(self, user: User, model: str, day: Day) -> _Plan:
+        name = user.name
+        if not name:
+            return _NOBODY
         account = self._accounts.get(name)
         if account is None:
             account = self._accounts[name] = _Account()
-        return account
+        return account.plan(user, model, day)
 
     def _unpriced(self, asked: Asked, plan: _Plan) -> Iterator[Gauge]:
         """Yield the shadow limits on money, under which no model without a price is admitted.

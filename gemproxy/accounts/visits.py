@@ -10,6 +10,7 @@ Counts are in memory alone: a restart begins them anew, because the ledger has n
 """
 
 import collections
+from typing import Self
 
 import attrs
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
@@ -34,7 +35,7 @@ class _PerMinute(RateLimitItemPerMinute):
     """A limit per minute whose counter stays the same when its amount is changed."""
 
     def key_for(self, *identifiers: bytes | str | float) -> str:
-        """Return the key of a counter."""
+        """Return the key of a counter; its parts contain no line end."""
         return "\n".join(map(str, identifiers))
 
 
@@ -42,7 +43,7 @@ class _PerDay(RateLimitItemPerHour):
     """The same per day."""
 
     def key_for(self, *identifiers: bytes | str | float) -> str:
-        """Return the key of a counter."""
+        """Return the key of a counter; its parts contain no line end."""
         return "\n".join(map(str, identifiers))
 
 
@@ -135,25 +136,54 @@ class Memory(Storage, MovingWindowSupport):
 
 @attrs.frozen(eq=False)
 class Rate:
-    """A limit for each address: of one user, or of all together."""
+    """A limit for each address: of one user, or of all together.
+
+    ``whose`` says the latter in words. A shadow limit has a counter of its own, because its counter
+    stops at the amount.
+    """
 
     limit: Limit
     user: str = ""
     whose: str = ""
+    daily: bool = attrs.field(init=False)
+    item: RateLimitItem = attrs.field(init=False)
+    key: str = attrs.field(init=False)
+
+    @daily.default
+    def _daily(self) -> bool:
+        return self.limit.kind is Kind.PER_IP_RPD
+
+    @item.default
+    def _item(self) -> RateLimitItem:
+        most = self.limit.amount
+        return _PerDay(most, _HOURS) if self.daily else _PerMinute(most)
+
+    @key.default
+    def _key(self) -> str:
+        shadow = "shadow" if self.limit.shadow else ""
+        return self.item.key_for(self.user, plain(self.limit.model), shadow)
 
 
 @attrs.frozen(eq=False)
 class Visits:
     """Counts requests by the address of the client."""
 
-    _memory: Memory = attrs.field(factory=Memory)
+    _memory: Memory
+    _minutes: RateLimiter
+    _days: RateLimiter
+
+    @classmethod
+    def of(cls, most: int = MOST) -> Self:
+        """Return counters for that many addresses."""
+        memory = Memory(most)
+        return cls(memory, MovingWindowRateLimiter(memory), FixedWindowRateLimiter(memory))
 
     def state(self, rate: Rate, address: str, day: Day, now: float) -> State:
         """Return how much of a limit an address has taken, before its next request."""
-        strategy, item, key = self._of(rate, address, day, now)
-        window = strategy.get_window_stats(item, *key)
+        strategy, key = self._of(rate, address, day, now)
+        window = strategy.get_window_stats(rate.item, *key)
         spent = rate.limit.amount - window.remaining
-        if rate.limit.kind is Kind.PER_IP_RPD:
+        if rate.daily:
             room, span = day.end, int(day.end - day.start)
         else:
             room, span = window.reset_time, int(LENGTH)
@@ -161,22 +191,17 @@ class Visits:
 
     def fits(self, rate: Rate, address: str, day: Day, now: float) -> bool:
         """Return whether an address has room for a request; nothing is counted."""
-        strategy, item, key = self._of(rate, address, day, now)
-        return strategy.test(item, *key)
+        strategy, key = self._of(rate, address, day, now)
+        return strategy.test(rate.item, *key)
 
     def count(self, rate: Rate, address: str, day: Day, now: float) -> None:
         """Count a request of an address."""
-        strategy, item, key = self._of(rate, address, day, now)
-        strategy.hit(item, *key)
+        strategy, key = self._of(rate, address, day, now)
+        strategy.hit(rate.item, *key)
 
     def _of(
         self, rate: Rate, address: str, day: Day, now: float
-    ) -> tuple[RateLimiter, RateLimitItem, tuple[str, ...]]:
+    ) -> tuple[RateLimiter, tuple[str, ...]]:
         self._memory.now = now
-        limit = rate.limit
-        kept = "shadow" if limit.shadow else ""
-        key = (rate.user, plain(limit.model), kept, subscriber(address))
-        if limit.kind is Kind.PER_IP_RPD:
-            item = _PerDay(limit.amount, _HOURS)
-            return FixedWindowRateLimiter(self._memory), item, (*key, day.name)
-        return MovingWindowRateLimiter(self._memory), _PerMinute(limit.amount), key
+        key = (rate.key, subscriber(address))
+        return (self._days, (*key, day.name)) if rate.daily else (self._minutes, key)
