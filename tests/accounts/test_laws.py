@@ -31,15 +31,17 @@ STARTS = {
     "Asia/Kolkata": 1798655400,  # the end of a year, half an hour off
 }
 _KINDS = {
-    Kind.RPM: (1, 6),
+    Kind.RPM: (1, 4),
     Kind.TPM: (20, 200),
-    Kind.RPD: (1, 9),
+    Kind.RPD: (1, 4),
     Kind.CONCURRENCY: (1, 3),
-    Kind.TOKENS_PER_DAY: (50, 300),
-    Kind.TOKENS_PER_MONTH: (100, 500),
-    Kind.USD_PER_DAY: (50, 300),
-    Kind.USD_PER_MONTH: (100, 500),
+    Kind.TOKENS_PER_DAY: (50, 200),
+    Kind.TOKENS_PER_MONTH: (50, 250),
+    Kind.USD_PER_DAY: (50, 200),
+    Kind.USD_PER_MONTH: (50, 250),
 }
+
+AMOUNTS = st.sampled_from([0, 30, 60, 120, 220])
 
 T = TypeVar("T")
 
@@ -67,8 +69,8 @@ class Laws(RuleBasedStateMachine):
     @initialize(
         zone=st.sampled_from(sorted(STARTS)),
         before=st.integers(0, 200),
-        of_ann=st.lists(limits(), min_size=1, max_size=5),
-        of_bob=st.lists(limits(), max_size=3),
+        of_ann=st.lists(limits(), min_size=1, max_size=3),
+        of_bob=st.lists(limits(), max_size=1),
     )
     def begin(self, zone: str, before: int, of_ann: list[Limit], of_bob: list[Limit]) -> None:
         self.zone = ZoneInfo(zone)
@@ -96,8 +98,8 @@ class Laws(RuleBasedStateMachine):
     @rule(
         name=st.sampled_from(USERS),
         model=st.sampled_from(MODELS),
-        tokens=st.integers(0, 220),
-        nano_usd=st.integers(0, 220),
+        tokens=AMOUNTS,
+        nano_usd=AMOUNTS,
     )
     def hold(self, name: str, model: str, tokens: int, nano_usd: int) -> None:
         user = self.users[name]
@@ -192,6 +194,10 @@ class Laws(RuleBasedStateMachine):
         self.now += seconds * times
 
     @rule()
+    def begin_a_day(self) -> None:
+        self.now = Calendar(self.zone).day(self.now).end
+
+    @rule()
     def crash(self) -> None:
         for _, record in self.holds:
             if record.settled is None:
@@ -251,7 +257,7 @@ def _asked(limit: Limit, tokens: int, nano_usd: int) -> int:
 
 TestLaws = Laws.TestCase
 TestLaws.settings = settings(
-    max_examples=60,
+    max_examples=100,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
