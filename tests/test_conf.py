@@ -2,14 +2,20 @@
 
 import re
 import tomllib
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import attrs
 import pytest
 
+from gemproxy.accounts.cost import cost_of
+from gemproxy.accounts.prices import parse_prices
+from gemproxy.accounts.user import NANO
 from gemproxy.config.operators import VARIABLE as WITH_KEYS
+from gemproxy.config.places import PRICES
 from gemproxy.config.settings import ALIASES, Settings, catalogue
 from gemproxy.config.sources import FILES_VARIABLE
+from gemproxy.core.answer.usage import Billed
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 TOML = CONF / "gemproxy.toml"
@@ -80,3 +86,41 @@ def test_the_example_changes_nothing_commented_or_not(tmp_path: Path, prefix: st
     (tmp_path / ".env").write_text(text)
 
     assert Settings.load(environ={}, cwd=tmp_path).settings == Settings()
+
+
+def test_the_price_table_prices_what_google_has() -> None:
+    prices = parse_prices((CONF / "prices.toml").read_text())
+    when = datetime(2026, 11, 28, tzinfo=UTC).timestamp()
+    later = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
+    million = Billed(prompt=1_000_000, output=1_000_000, total=2_000_000)
+    small = Billed(prompt=200_000, output=1_000_000, total=1_200_000)
+
+    def dollars(model: str, used: Billed, at: float = when) -> float | None:
+        cost = cost_of(used, prices.of(model, at))
+        return None if cost is None else cost / NANO
+
+    assert dollars("models/gemini-2.5-pro", small) == 10.25
+    assert dollars("gemini-2.5-pro", million) == 17.5
+    assert dollars("gemini-2.5-flash-preview-09-2025", million) == 2.8
+    assert dollars("gemini-3.8-flash", million) == 4.5
+    assert dollars("gemini-flash-latest", million, later) == 9
+    assert dollars("gemini-4-argon", million, later) == 24
+    assert dollars("gemini-embedding-001", Billed(prompt=1_000_000)) == 0.15
+    assert dollars("imagen-4.0-generate-001", Billed(pictures=4)) == 0.16
+    assert dollars("gemini-9-ultra", million) is None
+
+
+def test_every_price_says_where_and_when_it_was_read() -> None:
+    document = tomllib.loads((CONF / "prices.toml").read_text())
+    lists = [prices for model in document["models"] for prices in model["prices"]]
+
+    assert len(lists) > 40
+    assert all(prices["source"].startswith("https://") for prices in lists)
+    assert all(prices["checked"] >= date(2026, 10, 1) for prices in lists)
+
+
+def test_the_wheel_has_the_price_table() -> None:
+    project = tomllib.loads((CONF.parent / "pyproject.toml").read_text())
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+
+    assert included == {"conf/prices.toml": f"gemproxy/{PRICES.as_posix()}"}

@@ -137,7 +137,7 @@ def parse_prices(text: str) -> Prices:
     try:
         document = tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, ArithmeticError) as error:
-        raise BadPrices(str(error)) from None
+        raise BadPrices(f"is not TOML: {error}") from None
     reader = _Reader(text)
     reader.check_names(document, frozenset({"models"}), ())
     models = document.get("models", [])

@@ -16,7 +16,7 @@ from gemproxy.config.keyring import keys_of
 from gemproxy.config.kinds import converter
 from gemproxy.config.operators import keys_in, origins_of
 from gemproxy.config.outbound import UnusableProxy, resolve_proxy
-from gemproxy.config.places import readable_prices
+from gemproxy.config.places import prices_of
 from gemproxy.config.sources import Sources, problem
 from gemproxy.config.starting import StoredUsers, pool_problems, start_problems
 from gemproxy.config.tls import TlsError, server_context
@@ -181,9 +181,9 @@ def _conflicts(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterato
             origins["logging.file"],
         )
     try:
-        readable_prices(values.get("accounts.prices", ""))
+        prices_of(values.get("accounts.prices", ""))
     except ValueError as error:
-        yield problem("accounts.prices", str(error), origins["accounts.prices"])
+        yield problem("accounts.prices", str(error), origins.get("accounts.prices", "default"))
     files = ("server.tls_cert", "server.tls_key")
     if values.keys() >= set(files) and (wrong := _tls_problem(*(values[path] for path in files))):
         path = f"server.{wrong.setting}"

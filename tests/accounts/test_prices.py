@@ -135,7 +135,7 @@ def test_prices_are_exact_decimals() -> None:
     ("text", "said"),
     [
         ("models = 3", "models: must be an array of tables"),
-        ("[[models]]\nname = ", "(at "),
+        ("[[models]]\nname = ", "is not TOML: "),
         ("modles = []", "line 1: modles is unknown"),
         ('[[models]]\nname = "x"\n', "line 1: prices must be an array of tables"),
         (HEAD, "line 5: prices has no price"),

@@ -127,9 +127,12 @@ def test_prices_that_cannot_be_read_are_a_problem_in_words(tmp_path: Path) -> No
     table.write_text("[models")
     (broken,) = problems(environ)
     table.write_text("[models]\n")
+    (wrong,) = problems(environ)
+    table.write_text("")
 
     assert "cannot be read: No such file" in missing
     assert "is not TOML" in broken
+    assert "models: must be an array of tables" in wrong
     assert problems(environ) == []
 
 
