@@ -14,13 +14,16 @@ from gemproxy import __version__
 
 if TYPE_CHECKING:
     from gemproxy.config.settings import Loaded
+    from gemproxy.config.starting import StoredUsers
     from gemproxy.keys.site import Site
+    from gemproxy.users.site import Site as PlaceOfUsers
 
 COMMAND_LINE = """\
 gemproxy [serve] [flags]   run the proxy
 gemproxy check [flags]     show every setting and where it comes from
 gemproxy demo ...          watch a broken stream being repaired; needs no key
 gemproxy keys ...          add, list, check and remove the keys of the pool
+gemproxy users ...         make and limit the access keys of clients
 gemproxy chaos ...         run a fake Gemini that breaks on purpose
 gemproxy probe ...         try out with real models what gemproxy assumes of them
 gemproxy --version
@@ -80,6 +83,40 @@ def _keys(argv: Sequence[str]) -> int:
     return _with_settings(options.flags, lambda loaded: run(options, _site(loaded)), starting=False)
 
 
+def _users(argv: Sequence[str]) -> int:
+    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
+    from gemproxy.users.command import run  # noqa: PLC0415
+    from gemproxy.users.options import read_options  # noqa: PLC0415
+
+    try:
+        options = read_options(argv)
+    except Misused as misuse:
+        return _complain([str(misuse)])
+    except SystemExit:  # --help was shown
+        return OK
+    place = _place_of_users
+    return _with_settings(options.flags, lambda it: run(options, place(it)), starting=False)
+
+
+def _place_of_users(loaded: "Loaded") -> "PlaceOfUsers":
+    """Return what the command ``users`` needs to know of the settings."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 (see the docstring of this module)
+
+    from gemproxy.config.operators import mode_of  # noqa: PLC0415
+    from gemproxy.users.site import Site  # noqa: PLC0415
+
+    settings = loaded.settings
+    return Site(
+        data_dir=Path(settings.server.data_dir),
+        secret_key=settings.server.secret_key,
+        database_url=settings.ledger.database_url,
+        zone=ZoneInfo(settings.accounts.timezone),
+        workers=settings.server.workers,
+        taken=frozenset(settings.access.keys),
+        pooled=mode_of(settings, stored=loaded.stored) != "passthrough",
+    )
+
+
 def _site(loaded: "Loaded") -> "Site":
     """Return what the command ``keys`` needs to know of the settings."""
     from yarl import URL  # noqa: PLC0415 (see the docstring of this module)
@@ -126,6 +163,7 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "check": _check,
     "demo": _demo,
     "keys": _keys,
+    "users": _users,
     "chaos": _chaos,
     "probe": _probe,
 }
@@ -145,12 +183,22 @@ def _with_settings(
 
     if HELP.intersection(argv):
         return _say(usage().rstrip())
-    stored = Stored(projects=stored_projects)
+    stored = Stored(projects=stored_projects, users=_stored_users)
     try:
         loaded = Settings.load(argv, stored=stored, starting=starting)
     except SettingsError as error:
         return _complain(error.problems)
     return run(loaded)
+
+
+def _stored_users(data_dir: str, database_url: str) -> "StoredUsers":
+    """Return the users in the database of the ledger. Blocks; raises Unusable."""
+    from gemproxy.config.starting import StoredUsers  # noqa: PLC0415
+    from gemproxy.ledger.users import good_users  # noqa: PLC0415
+
+    users = good_users(database_url, Path(data_dir))
+    limited = [user.name for user in users if user.limits]
+    return StoredUsers(any=bool(users), limited=limited)
 
 
 def _unknown(name: str) -> str:

@@ -102,6 +102,11 @@ def _project(name: str) -> str:
     return name
 
 
+def is_name(name: str) -> bool:
+    """Return whether a text can name a user; it is none that looks like a key."""
+    return bool(_NAME.fullmatch(name)) and name == name.strip() and redact(name) == name
+
+
 def _shown(name: str) -> str:
     """Return a name for people, masked if it could be a key that was written in its place."""
     return repr(name) if _NAME.fullmatch(name) and redact(name) == name else MASK
@@ -171,7 +176,7 @@ def _limits_of_model(name: str, table: object) -> Limits:
 def _access_keys(value: object) -> Mapping[str, str]:
     keys: dict[str, str] = {}
     for name, key in _table(value, "a table of names and access keys").items():
-        if not _NAME.fullmatch(name) or name != name.strip() or redact(name) != name:
+        if not is_name(name):
             raise ValueError("has a name that is not up to 64 letters, digits, '.', '-', '_'")
         try:
             keys[name] = _access_key(key)

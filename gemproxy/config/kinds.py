@@ -260,6 +260,9 @@ FormatName = Literal["json", "text"]
 EndingName = Literal["accept", "resume", "replay", "reroll"]
 UnpricedName = Literal["refuse", "allow"]
 
+seconds_in = _seconds(zero=True).parse
+"""Returns the seconds in a value, 0 or more. Raises ValueError."""
+
 Port = Annotated[int, _whole(0, 65535)]
 Count = Annotated[int, _whole(0)]
 Positive = Annotated[int, _whole(1)]

@@ -9,18 +9,21 @@ The hashes need the secret of the vault that made them. A value that is derived 
 ``meta`` (``pepper``), so another secret is refused in words, and does not look like wrong keys.
 """
 
+import asyncio
 import hmac
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import attrs
 from sqlalchemy import Row as Record
 from sqlalchemy import and_, func, insert, or_, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.accounts.user import Kind, Limit, User
-from gemproxy.ledger.engine import Engines
+from gemproxy.ledger.engine import Engines, place_of
+from gemproxy.ledger.schema import prepare, unusable
 from gemproxy.ledger.tables import META, USERS
 from gemproxy.store.unusable import SECRET_KEY, Unusable
 
@@ -45,6 +48,28 @@ class Missing(Exception):
 
 class Revoked(Exception):
     """The user's key is revoked, for good."""
+
+
+def good_users(database_url: str, data_dir: Path) -> list[User]:
+    """Return the users whose keys are not revoked. Blocks; for the start. Raises Unusable."""
+    place = place_of(database_url, data_dir)
+    if place.file is not None and not place.file.exists():
+        return []
+
+    async def read() -> list[User]:
+        engines = Engines.of(place)
+        try:
+            await prepare(engines)
+            async with engines.reading() as connection:
+                entries = await _find(connection, USERS.c.revoked.is_(None))
+            return [entry.user for entry in entries]
+        finally:
+            await engines.close()
+
+    try:
+        return asyncio.run(read())
+    except (SQLAlchemyError, OSError) as error:
+        raise unusable(place, error) from None
 
 
 @attrs.frozen

@@ -1,1 +1,1 @@
-"""The command ``gemproxy users``: makes, lists, rotates and revokes access keys."""
+"""The command ``gemproxy users``: access keys and what they may use."""
