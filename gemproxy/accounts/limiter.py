@@ -73,7 +73,7 @@ class _Account:
         if user.limits is not self.limits and user.limits != self.limits:
             self.limits = user.limits
             self.plans.clear()
-        model = model[:_LONGEST]
+        model = model[-_LONGEST:]  # a collection is in front of the name
         found = self.plans.get(model)
         if found is None:
             if len(self.plans) > MODELS:

@@ -27,6 +27,8 @@ class Window:
     def add(self, amount: int, now: float) -> None:
         """Count an amount from now on."""
         self.total(now)
+        if not amount:
+            return
         self._leaving.append(now + LENGTH)
         self._sums.append((self._sums[-1] if self._sums else 0) + amount)
 

@@ -109,9 +109,9 @@ def fields(states: Iterable[State], now: float, refused: State | None = None) ->
         **_openai("tokens", _TOKENS, states, refused, now),
     }
     if shown:
-        found["RateLimit-Policy"] = ", ".join(map(_policy, shown))
+        found["RateLimit-Policy"] = ", ".join([_policy(state.limit, state.span) for state in shown])
         found["RateLimit"] = ", ".join(
-            _service_limit(state, now, refused=state is refused) for state in shown
+            [_service_limit(state, now, refused=state is refused) for state in shown]
         )
     return found
 
@@ -145,12 +145,17 @@ def _openai(
         fitting = [state for state in states if state.limit.kind in kinds]
         if not fitting:
             return {}
-        least = min(fitting, key=lambda state: (state.remaining, state.empty or now))
+        least = min(fitting, key=_few) if len(fitting) > 1 else fitting[0]
     return {
         f"x-ratelimit-limit-{unit}": str(least.limit.amount),
         f"x-ratelimit-remaining-{unit}": str(least.remaining),
         f"x-ratelimit-reset-{unit}": _duration(max(0.0, (least.empty or now) - now)),
     }
+
+
+def _few(state: State) -> tuple[int, float]:
+    """Return an order in which the limit with the fewest left comes first."""
+    return state.remaining, state.empty or 0.0
 
 
 def _duration(seconds: float) -> str:
@@ -170,14 +175,14 @@ def _label(limit: Limit) -> str:
     return '"' + said.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _policy(state: State) -> str:
-    limit = state.limit
+@functools.lru_cache(maxsize=1024)
+def _policy(limit: Limit, span: int | None) -> str:
     unit = _KINDS[limit.kind].quota_unit
     parts = [_label(limit), f"q={_quota(limit.kind, limit.amount)}"]
     if unit:
         parts.append(f'qu="{unit}"')
-    if state.span is not None:
-        parts.append(f"w={state.span}")
+    if span is not None:
+        parts.append(f"w={span}")
     return ";".join(parts)
 
 
