@@ -103,8 +103,7 @@ class FakePool:
         self.base = base
         return self
 
-    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> Lease:
-        del elsewhere  # a key whose fault a refusal was is sick by now
+    async def lease(self, exchange: Exchange, body: bytes | None) -> Lease:
         if not exchange.account.access:
             return OwnLease(self.base, exchange.caller)
         self.bodies.append(body)

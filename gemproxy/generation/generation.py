@@ -55,8 +55,8 @@ _ERROR_BODY_LIMIT = 1 << 20
 class OpenAttempt(Protocol):
     """Makes one attempt that asks for what the machine says."""
 
-    def __call__(self, asked: Any, /, *, elsewhere: bool) -> AbstractAsyncContextManager[Reply]:  # noqa: ANN401 (the machine's own)
-        """Yield the reply; ``elsewhere`` asks for another key than the last attempt had."""
+    def __call__(self, asked: Any, /) -> AbstractAsyncContextManager[Reply]:  # noqa: ANN401 (the machine's own)
+        """Yield the reply."""
 
 
 class Refused(Exception):
@@ -119,14 +119,12 @@ class Generation(Generic[M]):
         failures are told to the reader here.
         """
         with Watch(self.timing, self._show, self._beat) as watch:
-            elsewhere = False
             try:
                 while True:
-                    step = await self._attempt(watch, elsewhere=elsewhere)
+                    step = await self._attempt(watch)
                     resume = await self._act(step, watch)
                     if resume is None:
                         return
-                    elsewhere = resume.elsewhere
                     if not resume.at_once:
                         await self.pacing.pause(Interrupted(resume.cause, resume.after))
             except Interrupted as spent:
@@ -158,13 +156,13 @@ class Generation(Generic[M]):
         else:
             await self._show()
 
-    async def _attempt(self, watch: Watch, *, elsewhere: bool) -> Step:
+    async def _attempt(self, watch: Watch) -> Step:
         self.course.attempts += 1
         if self.machine.causes:
             self._form = self.kind.form(self.machine)
         try:
             asked = self.machine.next_request
-            async with self.open_attempt(asked, elsewhere=elsewhere) as reply:
+            async with self.open_attempt(asked) as reply:
                 use = self.kind.use(self.machine, reply, self.reader)
                 if use is Use.READ:
                     step = await self._read(reply, watch)

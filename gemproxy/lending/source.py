@@ -32,6 +32,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import attrs
+import msgspec
 from yarl import URL
 
 from gemproxy.core.errors import DeadlinePassed, Exhausted, GemproxyError, LocationRefused, NoKey
@@ -94,11 +95,11 @@ class Trip:
     access: str
     home: str | None = None
     failures: int = 0
-    left: set[str] = attrs.field(factory=set)
-    tried: set[str] = attrs.field(factory=set)
-    refused: set[str] = attrs.field(factory=set)
+    left: frozenset[str] = frozenset()
+    tried: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     refusals: int = 0
-    avoiding: set[URL | None] = attrs.field(factory=set)
+    avoiding: frozenset[URL | None] = frozenset()
     waited: bool = False
 
     @property
@@ -111,23 +112,22 @@ class Trip:
     def hear(self, pick: Pick, entry: Entry) -> bool:
         """Note the outcome of an attempt; return whether its key was at fault."""
         if entry.error is not None and is_of_the_location(entry.error):
-            self.avoiding.add(pick.key.proxy)
+            self.avoiding |= {pick.key.proxy}
         failed = entry.status is None or entry.status >= _OF_THE_SERVICE
         self.failures = self.failures + 1 if failed else 0
         begun = entry.status is not None and entry.status < _ERRORS
         if begun:
-            self.left.add(pick.key.project)
+            self.left |= {pick.key.project}
         if begun or self.failures >= _PATIENCE:
             self.home = None
         if entry.fault is not Fault.KEY:
             return False
-        self.refused.add(pick.key.name)
+        self.refused |= {pick.key.name}
         self.refusals += 1
         return True
 
 
-@attrs.define(eq=False)
-class PoolLease:
+class PoolLease(msgspec.Struct, eq=False):
     """A key of the pool, for one attempt."""
 
     source: "PoolSource"
@@ -136,10 +136,13 @@ class PoolLease:
     base: URL
     key: str
     project: str
-    proxy: URL | None = attrs.field(repr=False)
+    proxy: URL | None
     credential: Credential
     another: bool = True
     detour: bool = True
+
+    def __repr__(self) -> str:
+        return f"PoolLease({self.key})"
 
     def answered(self) -> None:
         """Have the upstream's count of the request noted."""
@@ -157,17 +160,17 @@ class PoolLease:
 
     def over(self, entry: Entry) -> None:
         """Have the pool learn from the outcome; the refusal of a token says nothing about a key."""
+        source, pick, now = self.source, self.pick, self.source.clock()
         if not self.another:
-            self.source.pool.over(self.pick, Outcome(), self.source.clock())
+            source.pool.over(pick, Outcome(), now)
             return
         tokens = None if entry.usage is None else entry.usage.prompt or None
-        outcome = Outcome(entry.status, entry.error, entry.retry_after, tokens)
-        self.source.pool.over(self.pick, outcome, self.source.clock())
-        if self.trip.hear(self.pick, entry):
-            self.source.learnt()
+        source.pool.over(pick, Outcome(entry.status, entry.error, entry.retry_after, tokens), now)
+        if self.trip.hear(pick, entry):
+            source.learnt()
         refused = entry.error is not None and is_of_the_location(entry.error)
         if refused or (entry.status is not None and entry.status < _ERRORS):
-            self.source.located(self.pick.key.name, self.source.clock(), refused)
+            source.located(self.key, now, refused)
 
 
 @attrs.define(eq=False)
@@ -196,49 +199,45 @@ class PoolSource:
     def __attrs_post_init__(self) -> None:
         self._own = ClientsOwn(self.base)
 
-    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> Lease:
+    async def lease(self, exchange: Exchange, body: bytes | None) -> Lease:
         """Return a lease; may wait once. Raises a GemproxyError where no key can serve."""
         given = exchange.given
         if not exchange.account.access and (given is None or not given.key):
-            return await self._own.lease(exchange, body, elsewhere=elsewhere)
-        trip = await self._trip(exchange, body)
+            return await self._own.lease(exchange, body)
+        trip = exchange.account.memo
+        if not isinstance(trip, Trip) or trip.body is not body or trip.seen() is not exchange:
+            trip = await self._trip(exchange, body)
         if trip.refusals:
             self._check_bounds(trip)
         pick = self._pick(trip)
         if isinstance(pick, Nobody):
             seconds = self._wait_for(trip, pick)
             trip.waited = True
-            trip.refused.clear()
+            trip.refused = frozenset()
             await self._sleep(seconds)
             pick = self._pick(trip)
         if isinstance(pick, Nobody):
             raise self._refusal(trip, pick)
-        return self._lease(trip, pick)
+        return self._lease(exchange, trip, pick)
 
     async def _trip(self, exchange: Exchange, body: bytes | None) -> Trip:
         """Return the trip of a request, with what the next attempt asks of the pool.
 
         A conversation stays known by its first request: a resumed one has more turns.
         """
-        account = exchange.account
-        trip = account.memo if isinstance(account.memo, Trip) else None
-        if trip is not None and trip.seen() is exchange:
-            if trip.body is not body:
-                project = await self._project(exchange, body)
-                trip.body, trip.wish = body, attrs.evolve(trip.wish, project=project)
-            return trip
-        project = await self._project(exchange, body)
-        wish = wish_of(exchange, body, project)
-        if trip is None:
+        given, account, trip = exchange.given, exchange.account, exchange.account.memo
+        project = exchange.project if given is None else given.project
+        if given is None and not project:
+            project = await self.binder.bind(exchange, body)
+        if not isinstance(trip, Trip):
+            wish = wish_of(exchange, body, project)
             trip = account.memo = Trip(weakref.ref(exchange), body, wish, account.access)
+        elif trip.seen() is exchange:
+            trip.body, trip.wish = body, msgspec.structs.replace(trip.wish, project=project)
         else:
-            trip.seen, trip.body, trip.wish = weakref.ref(exchange), body, wish
+            trip.seen, trip.body = weakref.ref(exchange), body
+            trip.wish = wish_of(exchange, body, project)
         return trip
-
-    async def _project(self, exchange: Exchange, body: bytes | None) -> str | None:
-        if exchange.given is not None:
-            return exchange.given.project
-        return exchange.project or await self.binder.bind(exchange, body)
 
     def _check_bounds(self, trip: Trip) -> None:
         """Raise what ends a request whose keys were refused again and again."""
@@ -256,9 +255,9 @@ class PoolSource:
             return self.pool.pick(wish, now)
         tried = trip.tried.union(*map(self.pool.keys_of, trip.left))
         resumes = bool(trip.left)
-        wish = attrs.evolve(wish, tried=tried, avoiding=trip.avoiding, resumes=resumes)
+        wish = msgspec.structs.replace(wish, tried=tried, avoiding=trip.avoiding, resumes=resumes)
         home = wish.project or trip.home
-        pick = self.pool.pick(attrs.evolve(wish, project=home), now)
+        pick = self.pool.pick(msgspec.structs.replace(wish, project=home), now)
         if isinstance(pick, Nobody) and wish.project != home:
             pick = self.pool.pick(wish, now)
         if isinstance(pick, Pick) and pick.key.name in trip.refused:
@@ -303,11 +302,11 @@ class PoolSource:
         has = "has no access" if bound else "has access"
         return Exhausted(f"{where} {has} to {trip.wish.model}: its tier has a limit of 0.", None)
 
-    def _lease(self, trip: Trip, pick: Pick) -> PoolLease:
+    def _lease(self, exchange: Exchange, trip: Trip, pick: Pick) -> PoolLease:
         key = pick.key
         trip.home = key.project
-        trip.tried.add(key.name)
-        token = _token_of(trip.exchange)
+        trip.tried |= {key.name}
+        token = _token_of(exchange)
         return PoolLease(
             self,
             trip,
@@ -316,7 +315,7 @@ class PoolSource:
             key.name,
             key.project,
             key.proxy,
-            token or Credential.api_key(key.secret),
+            token or key.credential,
             another=token is None,
             detour=token is None,
         )

@@ -5,6 +5,8 @@ import hashlib
 import attrs
 from yarl import URL
 
+from gemproxy.exchange.credential import Credential
+
 FINGERPRINT = 8
 """Characters of a fingerprint: enough to tell keys apart, too few to find one."""
 
@@ -18,7 +20,8 @@ def fingerprint(secret: str) -> str:
 class Key:
     """A key of a project; ``name`` is its fingerprint and ``origin`` the place where it was found.
 
-    ``proxy`` is the outbound proxy for this key; None for the one of all requests.
+    ``proxy`` is the outbound proxy for this key; None for the one of all requests. ``credential``
+    is the key as it goes up.
     """
 
     secret: str = attrs.field(repr=False)
@@ -26,10 +29,15 @@ class Key:
     origin: str = ""
     proxy: URL | None = attrs.field(default=None, repr=False)
     name: str = attrs.field(init=False)
+    credential: Credential = attrs.field(init=False, repr=False, eq=False)
 
     @name.default
     def _name(self) -> str:
         return fingerprint(self.secret)
+
+    @credential.default
+    def _credential(self) -> Credential:
+        return Credential.api_key(self.secret)
 
 
 @attrs.frozen

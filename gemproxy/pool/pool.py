@@ -17,6 +17,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 import attrs
+import msgspec
 from yarl import URL
 
 from gemproxy.core.repair.blame import Fault, blame
@@ -40,8 +41,7 @@ from gemproxy.pool.window import Slot
 _ERRORS = 400
 
 
-@attrs.frozen
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """An attempt for which a key is wanted.
 
     ``model`` is empty for what no quota of a model counts. ``project`` is the only one that may
@@ -64,8 +64,7 @@ class Wish:
     resumes: bool = False
 
 
-@attrs.define(eq=False)
-class Pick:
+class Pick(msgspec.Struct, eq=False):
     """A key that was picked, until the pool hears of its outcome.
 
     ``at`` is the time of the pick. ``probe``: the project rests, and this attempt tries it.
@@ -78,15 +77,17 @@ class Pick:
     at: float
     probe: bool
     bound: bool
-    roster: Roster = attrs.field(repr=False)
-    seat: Seat = attrs.field(repr=False)
-    slot: Slot | None = attrs.field(default=None, repr=False)
-    counted: bool = attrs.field(default=False, init=False)
+    roster: Roster
+    seat: Seat
+    slot: Slot | None = None
+    counted: bool = False
+
+    def __repr__(self) -> str:
+        return f"Pick({self.key.name}, {self.model!r})"
 
 
-@attrs.frozen
-class Outcome:
-    """How an attempt ended, as far as it concerns its key.
+class Outcome(msgspec.Struct, frozen=True):
+    """How an attempt ended, as far as it concerns its key; its repr has no words of an error.
 
     ``status`` is None where no answer came. ``error`` is the google.rpc.Status of a refusal, also
     of one in a stream that had begun. ``retry_after`` is in seconds. ``tokens`` are those of the
@@ -94,9 +95,12 @@ class Outcome:
     """
 
     status: int | None = None
-    error: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    error: Mapping[str, Any] | None = None
     retry_after: float | None = None
     tokens: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Outcome({self.status})"
 
     @property
     def refused_with(self) -> int | None:
@@ -179,8 +183,8 @@ class Pool:
 
     def over(self, pick: Pick, outcome: Outcome, now: float) -> None:
         """Learn from the outcome of an attempt. Called once for each pick."""
-        self._count(pick, outcome, now)
         refused = outcome.refused_with
+        self._count(pick, outcome, now, succeeded=outcome.status is not None and refused is None)
         if refused is not None:
             if blame(refused, outcome.error) is Fault.KEY:
                 self._refused(pick, refused, outcome, now)
@@ -344,7 +348,7 @@ class Pool:
             return Nobody(until)
         return Nobody(None, sick=not well, absent=well)
 
-    def _count(self, pick: Pick, outcome: Outcome, now: float) -> None:
+    def _count(self, pick: Pick, outcome: Outcome, now: float, *, succeeded: bool) -> None:
         """Note what the upstream has counted of an attempt that is over."""
         if outcome.status is not None:
             self.answered(pick, now)
@@ -356,7 +360,6 @@ class Pool:
         elif outcome.tokens is not None and slot is not None and window is not None:
             window.correct(slot, outcome.tokens, now)
             roster.wake(seat)
-        succeeded = outcome.status is not None and outcome.refused_with is None
         if succeeded and pick.model not in self.limits:
             self._journal.spent(pick.key.project, pick.model, day_of(now).name)
 
@@ -384,10 +387,11 @@ class Pool:
     def _served(self, pick: Pick, now: float) -> None:
         """Learn from a success."""
         project, model = pick.key.project, pick.model
-        ended = self._rests.served(_try_of(pick), now)
-        if ended is not None:
-            self._journal.note(ended)
-            self._rosters.wake(project, model)
+        if self._rests.get(project, model) is not None:
+            ended = self._rests.served(_try_of(pick), now)
+            if ended is not None:
+                self._journal.note(ended)
+                self._rosters.wake(project, model)
         known = self._sick.get(pick.key.name)
         if known is not None and known.why is None and known.at <= pick.at:
             self._learn(self._sick.end(pick.key.name, now))

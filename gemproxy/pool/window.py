@@ -8,6 +8,7 @@ the limit. Tokens of a prompt are estimated at the pick and corrected when the a
 
 import collections
 import itertools
+import math
 
 import attrs
 
@@ -17,10 +18,10 @@ LENGTH = 60.0
 
 @attrs.define(eq=False)
 class Slot:
-    """A request in the window; ``free_at`` is None until the head of its answer has come."""
+    """A request in the window; ``free_at`` is infinite until the head of its answer has come."""
 
     tokens: int
-    free_at: float | None = None
+    free_at: float = math.inf
 
 
 @attrs.define(eq=False)
@@ -48,7 +49,7 @@ class Window:
 
     def correct(self, slot: Slot, tokens: int, now: float) -> None:
         """Note how many tokens the prompt of a slot really had."""
-        if slot.free_at is None or slot.free_at > now:
+        if slot.free_at > now:
             self._clean(now)
             self._tokens += tokens - slot.tokens
             slot.tokens = tokens
@@ -60,37 +61,28 @@ class Window:
         count otherwise. A slot whose answer has not begun is free in a minute at the earliest.
         """
         self._clean(now)
-        at = now
-        if self.rpm:
-            at = self._freed(self._held + len(self._timed) - self.rpm + 1, now)
-        if self.tpm:
-            at = max(at, self._lighter(self._tokens + min(tokens, self.tpm) - self.tpm, now))
+        at, rpm, tpm = now, self.rpm, self.tpm
+        if rpm and (slots := self._held + len(self._timed) - rpm + 1) > 0:
+            at = self._freed(slots, now)
+        if tpm and (more := self._tokens + min(tokens, tpm) - tpm) > 0:
+            at = max(at, self._lighter(more, now))
         return at
 
     def _freed(self, slots: int, now: float) -> float:
-        """Return when that many slots are free."""
-        if slots <= 0:
-            return now
+        """Return when that many slots are free, at least one."""
         timed = next(itertools.islice(self._timed, slots - 1, None), None)
-        return _free_at(timed, now)
+        return now + LENGTH if timed is None else timed.free_at
 
     def _lighter(self, tokens: int, now: float) -> float:
-        """Return when the window has that many tokens less."""
-        if tokens <= 0:
-            return now
+        """Return when the window has that many tokens less, at least one."""
         for slot in self._timed:
             tokens -= slot.tokens
             if tokens <= 0:
-                return _free_at(slot, now)
+                return slot.free_at
         return now + LENGTH
 
     def _clean(self, now: float) -> None:
         """Drop the slots that are free."""
         timed = self._timed
-        while timed and _free_at(timed[0], now) <= now:
+        while timed and timed[0].free_at <= now:
             self._tokens -= timed.popleft().tokens
-
-
-def _free_at(slot: Slot | None, now: float) -> float:
-    """Return when a slot is free; None stands for one whose answer has not begun."""
-    return now + LENGTH if slot is None or slot.free_at is None else slot.free_at

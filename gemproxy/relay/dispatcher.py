@@ -63,19 +63,14 @@ class Dispatcher:
     patience: float
 
     def attempt(
-        self,
-        exchange: Exchange,
-        body: Outgoing = None,
-        want: Want = STREAM,
-        *,
-        elsewhere: bool = False,
+        self, exchange: Exchange, body: Outgoing = None, want: Want = STREAM
     ) -> AbstractAsyncContextManager[Reply]:
         """Make one attempt and yield its answer; at the exit an unread body is abandoned.
 
-        ``elsewhere`` asks for another key than the last attempt had. Raises AttemptFailed when no
-        answer comes, and a GemproxyError for what is wrong with the request, its body included.
+        Raises AttemptFailed when no answer comes, and a GemproxyError for what is wrong with the
+        request, its body included.
         """
-        return _RoundTrip(self, exchange, body, want, elsewhere)
+        return _RoundTrip(self, exchange, body, want)
 
     def silence(self, exchange: Exchange) -> float:
         """Return the seconds for which an answer that has begun may pause."""
@@ -83,12 +78,7 @@ class Dispatcher:
 
     @asynccontextmanager
     async def socket(
-        self,
-        exchange: Exchange,
-        protocols: Iterable[str],
-        setup: bytes | None = None,
-        *,
-        elsewhere: bool = False,
+        self, exchange: Exchange, protocols: Iterable[str], setup: bytes | None = None
     ) -> AsyncIterator[Dialled]:
         """Open a WebSocket and yield it; ``protocols`` are the subprotocols to offer.
 
@@ -99,14 +89,14 @@ class Dispatcher:
         _ = exchange.target  # nothing is leased for what leads nowhere
         offered = tuple(protocols)
         while True:
-            lease = await self.source.lease(exchange, setup, elsewhere=elsewhere)
+            lease = await self.source.lease(exchange, setup)
             entry = _opened(exchange, lease)
             try:
                 dialled = await self._dial(exchange, lease, entry, offered)
             except UpstreamRejection:
                 if not _goes_elsewhere(lease, entry.status, entry.error):
                     raise
-                entry.cause, elsewhere = Cause.STATUS, True
+                entry.cause = Cause.STATUS
                 continue
             finally:
                 if entry.status != _SWITCHING_PROTOCOLS:
@@ -150,7 +140,6 @@ class _RoundTrip:
     _exchange: Exchange
     _body: Outgoing
     _want: Want
-    _elsewhere: bool
     _lease: Lease = attrs.field(init=False)
     _entry: Entry = attrs.field(init=False)
     _reply: Reply = attrs.field(init=False)
@@ -159,7 +148,6 @@ class _RoundTrip:
         _ = self._exchange.target  # nothing is leased for what leads nowhere
         reply = await self._ask()
         while reply.status >= _ERRORS and await self._is_refused_elsewhere(reply):
-            self._elsewhere = True
             reply = await self._ask()
         return reply
 
@@ -177,8 +165,7 @@ class _RoundTrip:
         """Take a lease and make the request with it."""
         dispatcher, exchange, want = self._dispatcher, self._exchange, self._want
         if exchange.given is None or exchange.given.key:
-            body = _in_memory(self._body)
-            lease = await dispatcher.source.lease(exchange, body, elsewhere=self._elsewhere)
+            lease = await dispatcher.source.lease(exchange, _in_memory(self._body))
         else:
             lease = OwnLease(dispatcher.base, exchange.given.credential)
         self._lease = lease

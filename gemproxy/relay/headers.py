@@ -43,6 +43,7 @@ _OF_ITS_OWN_ACCOUNT = frozenset({"x-goog-user-project", "referer", *OTHER_HEADER
 
 The Referer of a page that was opened with ``?key=`` has the access key.
 """
+_LENT_ONLY_HERE = _REQUEST_ONLY_HERE | _OF_ITS_OWN_ACCOUNT
 
 _HOP_BY_HOP_PREFIXES = ("proxy-",)
 _REQUEST_PREFIXES = ("x-gemproxy-", "x-forwarded-", *_HOP_BY_HOP_PREFIXES)
@@ -63,7 +64,7 @@ def upstream_headers(
     answer, which a route that reads the body needs; otherwise the client's own
     Accept-Encoding passes. ``lent``: the credential is not the client's own.
     """
-    only_here = _REQUEST_ONLY_HERE | _OF_ITS_OWN_ACCOUNT if lent else _REQUEST_ONLY_HERE
+    only_here = _LENT_ONLY_HERE if lent else _REQUEST_ONLY_HERE
     passed = CIMultiDict(_end_to_end(headers, only_here, _REQUEST_PREFIXES))
     if identity:
         passed["Accept-Encoding"] = "identity"

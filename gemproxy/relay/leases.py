@@ -1,8 +1,8 @@
 """Leases: the credential of each attempt, and the report of its outcome.
 
 The dispatcher takes one lease for each attempt from a ``CredentialSource``. The simplest source is
-the client's own credential. A source with its own keys learns from the outcomes of its leases, and
-gives another key to an attempt that must go elsewhere. A request that is bound to an owner
+the client's own credential. A source with its own keys learns from the outcomes of its leases when
+an attempt should get another key. A request that is bound to an owner
 (``Exchange.bound``) always goes to that owner.
 """
 
@@ -86,13 +86,12 @@ class Lease(Protocol):
 class CredentialSource(Protocol):
     """The source of the credentials of attempts."""
 
-    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> Lease:
+    async def lease(self, exchange: Exchange, body: bytes | None) -> Lease:
         """Return a lease for the next attempt of ``exchange``.
 
         The exchange has the model and the names in its path; its account has the access key and
         the tried keys with their outcomes. ``body`` is what goes up, None for nothing and for a
-        stream. ``elsewhere`` asks for another key than the last one, if there is one. May wait.
-        Raises a GemproxyError if there is none at all.
+        stream. May wait. Raises a GemproxyError if there is none at all.
         """
 
 
@@ -127,7 +126,7 @@ class ClientsOwn:
 
     base: URL
 
-    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> Lease:
+    async def lease(self, exchange: Exchange, body: bytes | None) -> Lease:
         """Return the client's credential, regardless of earlier outcomes."""
-        del body, elsewhere
+        del body
         return OwnLease(self.base, exchange.caller)

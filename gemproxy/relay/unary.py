@@ -98,9 +98,9 @@ class Shelf:
 
 
 class OpenReply(Protocol):
-    """Makes one attempt; ``elsewhere`` asks for another key than the last one had."""
+    """Makes one attempt."""
 
-    def __call__(self, *, elsewhere: bool) -> AbstractAsyncContextManager[Reply]:
+    def __call__(self) -> AbstractAsyncContextManager[Reply]:
         """Yield the answer; raise AttemptFailed when there is none."""
 
 
@@ -126,7 +126,6 @@ class Call:
     translate: Translate | None = None
     retell: Retell | None = None
     attempts: int = 0
-    _elsewhere: bool = False
     _last: Answer | None = None
     _failure: AttemptFailed | None = None
 
@@ -177,7 +176,7 @@ class Call:
         self.attempts += 1
         self.shelf.clear()
         try:
-            async with self.open_attempt(elsewhere=self._elsewhere) as reply:
+            async with self.open_attempt() as reply:
                 body = await self._read(reply)
                 if body is None:
                     return None
@@ -212,7 +211,6 @@ class Call:
 
     def _go_on(self, resume: Resume | None) -> None:
         if resume is not None:
-            self._elsewhere = resume.elsewhere
             raise Interrupted(resume.cause, resume.after, at_once=resume.at_once)
 
     async def _read(self, reply: Reply) -> bytes | None:

@@ -121,11 +121,11 @@ async def _pass_on(
 def _opener(dispatcher: Dispatcher, exchange: Exchange, body: Body, origin: Origin) -> OpenAttempt:
     """Return what makes one attempt, never twice: the client's request, or one that reads on."""
 
-    def open_attempt(point: Point | None, *, elsewhere: bool) -> AbstractAsyncContextManager[Reply]:
+    def open_attempt(point: Point | None) -> AbstractAsyncContextManager[Reply]:
         if point is None:
-            return dispatcher.attempt(exchange, body.once, EVENTS, elsewhere=elsewhere)
+            return dispatcher.attempt(exchange, body.once, EVENTS)
         target = target_from(exchange.raw_target, point, created=origin.creates)
         reading = exchange.towards(target, "GET")
-        return dispatcher.attempt(reading, None, EVENTS, elsewhere=elsewhere)
+        return dispatcher.attempt(reading, None, EVENTS)
 
     return open_attempt

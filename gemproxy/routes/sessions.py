@@ -132,7 +132,7 @@ async def _dismissed(request: web.Request, client: Peer, ending: SessionEnding) 
 
 async def _run(request: web.Request, client: Peer, first: First) -> SessionEnding | None:
     """Keep the session until it ends; return what the client is still to be told."""
-    exchange, elsewhere = request[EXCHANGE], False
+    exchange = request[EXCHANGE]
     exchange.account.model = model_of_setup(first.data) or None
     try:
         data = await begin(request, first.data, exchange.account.model or "")
@@ -140,7 +140,7 @@ async def _run(request: web.Request, client: Peer, first: First) -> SessionEndin
         return refusal(error)
     first = attrs.evolve(first, data=data or b"")
     while True:
-        dialling = request.app[DISPATCHER].socket(exchange, (), first.data, elsewhere=elsewhere)
+        dialling = request.app[DISPATCHER].socket(exchange, (), first.data)
         try:
             async with dialling as upstream:
                 try:
@@ -154,7 +154,6 @@ async def _run(request: web.Request, client: Peer, first: First) -> SessionEndin
             return refusal(error)
         if not again:
             return None
-        elsewhere = True
 
 
 async def _talk(request: web.Request, client: Peer, upstream: Dialled, first: First) -> bool:

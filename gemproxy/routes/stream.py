@@ -124,4 +124,4 @@ def _opener(dispatcher: Dispatcher, exchange: Exchange, body: Body) -> OpenAttem
     attempt = partial(dispatcher.attempt, exchange)
     if body.stream is None:
         return attempt
-    return lambda _, *, elsewhere: attempt(body.stream, elsewhere=elsewhere)
+    return lambda _: attempt(body.stream)

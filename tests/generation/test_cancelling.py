@@ -65,8 +65,7 @@ class Scene:
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
     @contextlib.asynccontextmanager
-    async def attempt(self, _body: bytes, *, elsewhere: bool) -> AsyncIterator[Reply]:
-        assert not elsewhere
+    async def attempt(self, _body: bytes) -> AsyncIterator[Reply]:
         try:
             await self.reach("connect")
             self.reads = [TWO, END] if self.sent else [ONE, TWO]

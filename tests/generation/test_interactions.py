@@ -91,8 +91,7 @@ class Stage:
         await attempt.read()
 
     @contextlib.asynccontextmanager
-    async def open_attempt(self, point: Point | None, *, elsewhere: bool) -> AsyncIterator[Reply]:
-        assert not elsewhere
+    async def open_attempt(self, point: Point | None) -> AsyncIterator[Reply]:
         self.points.append(point)
         attempt = self.attempts.pop(0)
         if isinstance(attempt, AttemptFailed):

@@ -99,7 +99,7 @@ class Scene:
         self.early = 0.0
 
     async def lease(self, exchange: Exchange, body: bytes | None = BODY) -> PoolLease:
-        lease = await self.source.lease(exchange, body, elsewhere=False)
+        lease = await self.source.lease(exchange, body)
         assert isinstance(lease, PoolLease)
         return lease
 
@@ -138,7 +138,7 @@ async def test_a_client_without_an_access_key_brings_its_own() -> None:
     at = Scene(pool("a"))
     exchange = asking(access="", x_goog_api_key="clients")
 
-    lease = await at.source.lease(exchange, BODY, elsewhere=False)
+    lease = await at.source.lease(exchange, BODY)
 
     assert lease.credential is not None
     assert (lease.credential.value, lease.key, lease.another) == ("clients", "", False)

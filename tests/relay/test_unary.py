@@ -80,17 +80,14 @@ class Said:
 
 def opening(*answers: Said | How | GemproxyError) -> OpenReply:
     left = list(answers)
-    before: list[Said] = []
 
     @asynccontextmanager
-    async def attempt(*, elsewhere: bool) -> AsyncIterator[Reply]:
-        assert elsewhere == any(said.another for said in before[-1:])
+    async def attempt() -> AsyncIterator[Reply]:
         answer = left.pop(0)
         if isinstance(answer, GemproxyError):
             raise answer
         if isinstance(answer, How):
             raise AttemptFailed(answer, "scripted")
-        before.append(answer)
         yield cast(Reply, answer)
 
     return attempt

@@ -57,8 +57,8 @@ class TwoKeys:
     owners: dict[str, str] = attrs.field(factory=lambda: {"files/b": "key-b"})
     spent: set[str] = attrs.field(factory=set)
 
-    async def lease(self, exchange: Exchange, body: bytes | None, *, elsewhere: bool) -> KeyLease:
-        del body, elsewhere  # a key whose fault a refusal was is spent by now
+    async def lease(self, exchange: Exchange, body: bytes | None) -> KeyLease:
+        del body  # a key whose fault a refusal was is spent by now
         for name in exchange.bound:
             return KeyLease(self, self.base, self.owners[name], another=False)
         left = [key for key in ("key-a", "key-b") if key not in self.spent] or ["key-a"]
