@@ -175,7 +175,7 @@ class Pool:
         if pick.counted:
             return
         pick.counted = True
-        pick.roster.counted(pick.seat)
+        pick.roster.counted(pick.seat, now)
         if pick.slot is not None and pick.seat.window is not None:
             pick.seat.window.timed(pick.slot, now)
         if pick.model in self.limits:

@@ -149,8 +149,10 @@ class Roster:
         self._order.push(seat)
         self._order.clean(len(self.seats))
 
-    def counted(self, seat: Seat) -> None:
-        """Note that a request in flight has been counted by the upstream."""
+    def counted(self, seat: Seat, now: float) -> None:
+        """Note that a request in flight has been counted by the upstream, on either day."""
+        if now >= self.day.end:
+            self._begin(day_of(now))
         seat.flying -= 1
 
     def uncounted(self, seat: Seat) -> None:

@@ -87,3 +87,14 @@ def test_no_upstream_sees_more_than_the_limits(
 
     assert upstream.most_in_a_minute() <= limits.rpm
     assert upstream.most_in_a_day() <= limits.rpd
+
+
+def test_a_request_that_midnight_meets_in_flight_counts_for_the_new_day() -> None:
+    pool = Pool([Project("A", (Key("A", "A"),))], "round_robin", {"m": Limits(rpd=2)})
+    midnight = day_of(START).end
+    flying = pool.pick(Wish("m"), midnight - 1)
+    assert isinstance(flying, Pick)
+    pool.over(flying, Outcome(200), midnight + 1)
+
+    assert isinstance(pool.pick(Wish("m"), midnight + 2), Pick)
+    assert not isinstance(pool.pick(Wish("m"), midnight + 3), Pick)
