@@ -24,6 +24,7 @@ gemproxy check [flags]     show every setting and where it comes from
 gemproxy demo ...          watch a broken stream being repaired; needs no key
 gemproxy keys ...          add, list, check and remove the keys of the pool
 gemproxy users ...         make and limit the access keys of clients
+gemproxy usage ...         show what was used, by whom, and what it cost
 gemproxy chaos ...         run a fake Gemini that breaks on purpose
 gemproxy probe ...         try out with real models what gemproxy assumes of them
 gemproxy --version
@@ -117,6 +118,28 @@ def _place_of_users(loaded: "Loaded") -> "PlaceOfUsers":
     )
 
 
+def _usage(argv: Sequence[str]) -> int:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 (see the docstring of this module)
+
+    from gemproxy.config.arguments import Misused  # noqa: PLC0415
+    from gemproxy.usage.command import run  # noqa: PLC0415
+    from gemproxy.usage.options import read_options  # noqa: PLC0415
+
+    try:
+        options = read_options(argv)
+    except Misused as misuse:
+        return _complain([str(misuse)])
+    except SystemExit:  # --help was shown
+        return OK
+
+    def show(loaded: "Loaded") -> int:
+        settings = loaded.settings
+        data_dir, zone = Path(settings.server.data_dir), ZoneInfo(settings.accounts.timezone)
+        return run(options, settings.ledger.database_url, data_dir, zone)
+
+    return _with_settings(options.flags, show, starting=False)
+
+
 def _site(loaded: "Loaded") -> "Site":
     """Return what the command ``keys`` needs to know of the settings."""
     from yarl import URL  # noqa: PLC0415 (see the docstring of this module)
@@ -164,6 +187,7 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "keys": _keys,
     "users": _users,
+    "usage": _usage,
     "chaos": _chaos,
     "probe": _probe,
 }

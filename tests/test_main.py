@@ -198,7 +198,10 @@ def test_check_reads_the_projects_in_the_data_directory(
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("serv", "did you mean serve?"), ("x", "only serve, check, demo, keys, users, chaos, probe")],
+    [
+        ("serv", "did you mean serve?"),
+        ("x", "only serve, check, demo, keys, users, usage, chaos, probe"),
+    ],
 )
 def test_an_unknown_command_is_refused(
     capsys: pytest.CaptureFixture[str], name: str, hint: str
