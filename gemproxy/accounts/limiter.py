@@ -21,21 +21,14 @@ import attrs
 
 from gemproxy.accounts import words
 from gemproxy.accounts.calendar import Calendar, Day
-from gemproxy.accounts.gauges import MONEY, PER_ADDRESS, Gauge, State
+from gemproxy.accounts.gauges import MONEY, Gauge, State
 from gemproxy.accounts.hold import Asked, Hold, Spent, Used
-from gemproxy.accounts.models import plain
+from gemproxy.accounts.plans import NOBODY, Account, Plan
 from gemproxy.accounts.state import Kept, Place, Tally
 from gemproxy.accounts.user import Kind, Limit, User
 from gemproxy.accounts.visits import Rate, Visits
 from gemproxy.accounts.window import LENGTH, Window
 from gemproxy.core.errors import Forbidden, LimitReached
-
-MODELS = 256
-"""Models of one user that are counted singly, beside those that a limit names: clients choose the
-names, so there must be an end."""
-
-_LONGEST = 256
-"""Characters of a model's name that count: clients choose it."""
 
 _STEP_BACK = 1.0
 """Seconds by which a time may be earlier than one before without a clock that was set back."""
@@ -45,76 +38,6 @@ _SWEPT = 4
 
 _ALL = "the whole proxy"
 _EVERY_ADDRESS = "each client address"
-
-
-@attrs.frozen(eq=False)
-class _Plan:
-    """What a request of a user for a model is counted in, and the limits that it is under."""
-
-    tallies: tuple[Tally, ...]
-    gauges: tuple[Gauge, ...] = ()
-    rates: tuple[Rate, ...] = ()
-
-
-_NOBODY = _Plan(())
-"""A client without an access key is counted nowhere."""
-
-
-@attrs.define(eq=False)
-class _Account:
-    """The counters of one user: by model, and under the empty name for all models together."""
-
-    tallies: dict[str, Tally] = attrs.field(factory=dict)
-    limits: tuple[Limit, ...] = ()
-    plans: dict[str, _Plan] = attrs.field(factory=dict)
-
-    def plan(self, user: User, model: str, day: Day) -> _Plan:
-        """Return what a request is counted in; the limits of ``user`` are those that hold now."""
-        if user.limits is not self.limits and user.limits != self.limits:
-            self.limits = user.limits
-            self.plans.clear()
-        model = model[-_LONGEST:]  # a collection is in front of the name
-        found = self.plans.get(model)
-        if found is None:
-            if len(self.plans) > MODELS:
-                self.plans.clear()
-            found = self.plans[model] = self._plan(user, plain(model), day)
-        for tally in found.tallies:
-            if tally.day is not day:
-                tally.turn(day)
-        return found
-
-    def tally(self, model: str, day: Day) -> Tally:
-        """Return the tally of a model, new where there is none."""
-        tally = self.tallies.get(model)
-        if tally is None:
-            tally = self.tallies[model] = Tally(day)
-        elif tally.day is not day:
-            tally.turn(day)
-        return tally
-
-    def idle(self, day: Day) -> bool:
-        """Return whether the user has done nothing in this month."""
-        for tally in self.tallies.values():
-            if tally.day is not day:
-                tally.turn(day)
-        return all(tally.idle for tally in self.tallies.values())
-
-    def _plan(self, user: User, model: str, day: Day) -> _Plan:
-        limits = [limit for limit in user.limits if plain(limit.model) in ("", model)]
-        tallies = [self.tally("", day)]
-        named = any(limit.model for limit in limits)
-        if model and (named or model in self.tallies or len(self.tallies) <= MODELS):
-            tallies.append(self.tally(model, day))
-        return _Plan(
-            tuple(tallies),
-            tuple(
-                Gauge.of(limit, self.tally(plain(limit.model), day))
-                for limit in limits
-                if limit.kind not in PER_ADDRESS
-            ),
-            _rates(limits, user.name),
-        )
 
 
 @attrs.define(eq=False)
@@ -131,7 +54,7 @@ class MemoryLimiter:
     requests_per_day_per_ip: int = 0
     hold_seconds: float = 60.0
     allow_unpriced: bool = False
-    _accounts: dict[str, _Account] = attrs.field(factory=dict)
+    _accounts: dict[str, Account] = attrs.field(factory=dict)
     _holds: collections.OrderedDict[Hold, Kept] = attrs.field(factory=collections.OrderedDict)
     _minute: Window = attrs.field(factory=Window)
     _visits: Visits = attrs.field(factory=Visits.of)
@@ -255,16 +178,16 @@ class MemoryLimiter:
     def _tallies(self, spent: Spent, day: Day) -> tuple[Tally, ...]:
         return self._plan(User("", spent.user), spent.model, day).tallies
 
-    def _plan(self, user: User, model: str, day: Day) -> _Plan:
+    def _plan(self, user: User, model: str, day: Day) -> Plan:
         name = user.name
         if not name:
-            return _NOBODY
+            return NOBODY
         account = self._accounts.get(name)
         if account is None:
-            account = self._accounts[name] = _Account()
+            account = self._accounts[name] = Account()
         return account.plan(user, model, day)
 
-    def _unpriced(self, asked: Asked, plan: _Plan) -> Iterator[Gauge]:
+    def _unpriced(self, asked: Asked, plan: Plan) -> Iterator[Gauge]:
         """Yield the shadow limits on money, under which no model without a price is admitted.
 
         Raises Forbidden for a limit that is no shadow.
@@ -275,7 +198,7 @@ class MemoryLimiter:
                     raise Forbidden(words.unpriced(asked.user.name, asked.model, gauge.limit))
                 yield gauge
 
-    def _refuse_over(self, asked: Asked, plan: _Plan, over: list[Gauge], now: float) -> None:
+    def _refuse_over(self, asked: Asked, plan: Plan, over: list[Gauge], now: float) -> None:
         """Raise LimitReached for the limit among ``over`` that lasts longest, shadows apart."""
         states = [gauge.state(asked, now) for gauge in over if not gauge.limit.shadow]
         if states:
@@ -352,16 +275,6 @@ class MemoryLimiter:
         del self._unswept[-_SWEPT:]
 
 
-def _rates(limits: Iterable[Limit], user: str) -> tuple[Rate, ...]:
-    """Return the limits for each address; of several that count the same the smallest one."""
-    found: dict[tuple[Kind, str, bool], Limit] = {}
-    for limit in limits:
-        if limit.kind in PER_ADDRESS:
-            key = (limit.kind, plain(limit.model), limit.shadow)
-            found[key] = min(found.get(key, limit), limit, key=lambda limit: limit.amount)
-    return tuple(Rate(limit, user) for limit in found.values())
-
-
-def _states(asked: Asked, plan: _Plan, now: float) -> list[State]:
+def _states(asked: Asked, plan: Plan, now: float) -> list[State]:
     """Return how much is taken of each limit of a plan that refuses."""
     return [gauge.state(asked, now) for gauge in plan.gauges if not gauge.limit.shadow]

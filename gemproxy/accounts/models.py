@@ -13,7 +13,18 @@ _COLLECTION = re.compile(r"^(?:.*/)?(?:models|tunedmodels|endpoints)/")
 _METHOD = re.compile(r":(?:[a-z]+[A-Z]\w*|predict|embed)$")
 
 
-@functools.lru_cache(maxsize=4096)
+LONGEST = 256
+"""Characters of a name that count: clients choose it, and it is kept."""
+
+
 def plain(model: str) -> str:
-    """Return the name of a model without its collection and method, in small letters."""
+    """Return the name of a model without its collection and method, in small letters.
+
+    Of a longer name the end counts, because a collection is in front.
+    """
+    return _plain(model[-LONGEST:])
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain(model: str) -> str:
     return _COLLECTION.sub("", _METHOD.sub("", model.strip()).lower())

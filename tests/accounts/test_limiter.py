@@ -5,10 +5,13 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gemproxy.accounts.calendar import Calendar
 from gemproxy.accounts.hold import Asked, Hold, Limiter, Spent, Used
-from gemproxy.accounts.limiter import MODELS, MemoryLimiter
+from gemproxy.accounts.limiter import MemoryLimiter
+from gemproxy.accounts.plans import MODELS
 from gemproxy.accounts.user import NANO, Kind, Limit, User
 from gemproxy.core.errors import Forbidden, LimitReached
 
@@ -272,6 +275,34 @@ async def test_the_whole_proxy_has_a_limit() -> None:
     )
     with pytest.raises(LimitReached):
         await limiter.visit(ann(), "", NOON + 59)
+
+
+@given(
+    pauses=st.lists(st.sampled_from([0.0, 0.25, 3.0, 20.0, 59.75, 60.0]), max_size=60),
+    most=st.integers(1, 5),
+    most_per_address=st.integers(1, 4),
+)
+def test_no_minute_has_more_requests_than_the_proxy_and_an_address_may_have(
+    pauses: list[float], most: int, most_per_address: int
+) -> None:
+    limiter, user = (
+        MemoryLimiter(requests_per_minute=most),
+        ann(Limit(Kind.PER_IP_RPM, most_per_address)),
+    )
+    now, admitted = NOON, list[tuple[float, str]]()
+    for number, pause in enumerate(pauses):
+        now += pause
+        address = f"192.0.2.{number % 2}"
+        recent = [which for at, which in admitted if now < at + 60]
+        room = len(recent) < most and recent.count(address) < most_per_address
+        with pytest.raises((StopIteration, LimitReached)) as caught:
+            limiter.visit(user, address, now).send(None)
+        if isinstance(caught.value, LimitReached):
+            assert not room
+            assert 1 <= (caught.value.seconds or 0) <= 60
+        else:
+            admitted.append((now, address))
+            assert room
 
 
 async def test_each_address_has_limits_of_the_user_and_of_all() -> None:
