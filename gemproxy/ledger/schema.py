@@ -10,7 +10,9 @@ with the name of one of ours), and otherwise that of another program.
 """
 
 import asyncio
+import contextlib
 import logging
+import os
 from pathlib import Path
 
 from sqlalchemy import Connection, func, inspect, select, text
@@ -37,6 +39,7 @@ LOCKS = 0x6765_6D70
 MIGRATING = -1
 
 _AGAIN_SECONDS = 0.05
+_PRIVATE = 0o600
 
 
 class Newer(Exception):
@@ -55,6 +58,8 @@ async def prepare(engines: Engines, scripts: Path = _SCRIPTS, newest: str = NEWE
     """Bring the tables to the newest version. Raises Unusable."""
     place = engines.place
     try:
+        if place.file is not None:
+            _make_private(place.file)
         if await version_of(engines) == newest:
             return
         async with asyncio.timeout(WAIT_SECONDS):
@@ -76,6 +81,15 @@ async def prepare(engines: Engines, scripts: Path = _SCRIPTS, newest: str = NEWE
         raise Unusable(place.setting, f"{place.words} is locked by another process") from None
     except (SQLAlchemyError, OSError) as error:
         raise unusable(place, error) from None
+
+
+def _make_private(file: Path) -> None:
+    """Make a file of SQLite, if it is missing, as one that only its owner reads.
+
+    It has names and hashes of access keys. SQLite gives its other files the same mode.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
 
 
 def unusable(place: Place, error: Exception) -> Unusable:

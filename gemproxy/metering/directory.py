@@ -22,18 +22,22 @@ _log = logging.getLogger(__name__)
 
 _MOST_WAITING = 1000
 
+_ALONE = "each of the %d workers counts the limits of %s alone: start again with one"
+
 
 @attrs.define(eq=False)
 class Directory:
     """Hands the stored users to the ``keys`` of the door.
 
-    ``rest`` and ``interval`` are seconds: the pause after a look, and how long it then waits for
-    somebody to ask before it looks anyhow.
+    ``workers`` are the processes, each of which counts limits alone. ``rest`` and ``interval`` are
+    seconds: the pause after a look, and how long it then waits for somebody to ask before it looks
+    anyhow.
     """
 
     users: Users
     keys: AccessKeys
     pepper: bytes = attrs.field(repr=False)
+    workers: int = 1
     rest: float = 0.2
     interval: float = 0.2
     _entries: dict[str, Entry] = attrs.field(factory=dict, repr=False)
@@ -56,6 +60,9 @@ class Directory:
         self.keys.put(map(_stored, good), self.pepper)
         for name in self.keys.given.intersection(entry.user.name for entry in good):
             _log.error("the stored access key of %r is not used: the settings have that name", name)
+        limited = [entry.user.name for entry in news.entries if entry.user.limits]
+        if limited and self.workers > 1:
+            _log.error(_ALONE, self.workers, ", ".join(limited))
 
     async def keep(self) -> None:
         """Take up changes until cancelled."""

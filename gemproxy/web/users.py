@@ -25,7 +25,8 @@ async def open_users(
     engines = Engines.of(place_of(settings.ledger.database_url, Path(settings.server.data_dir)))
     try:
         await prepare(engines)
-        directory = Directory(Users(engines, vault.subkey(CHECK)), keys, vault.subkey(PURPOSE))
+        users, workers = Users(engines, vault.subkey(CHECK)), settings.server.workers
+        directory = Directory(users, keys, vault.subkey(PURPOSE), workers)
         try:
             await directory.load()
         except (SQLAlchemyError, OSError) as error:

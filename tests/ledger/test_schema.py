@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,3 +188,11 @@ async def test_a_database_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "database 'gemproxy' at 127.0.0.1 cannot be used" in str(refusal)
     assert "canary" not in str(refusal)
     await engines.close()
+
+
+async def test_a_new_file_is_private(tmp_path: Path) -> None:
+    engines = Engines.of(place_of("", tmp_path))
+    await prepare(engines)
+    await engines.close()
+
+    assert stat.S_IMODE((tmp_path / "ledger.sqlite").stat().st_mode) == 0o600

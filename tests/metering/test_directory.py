@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gemproxy.access.keys import AccessKeys
 from gemproxy.access.secret import hashed, new_id, new_key
-from gemproxy.accounts.user import User
+from gemproxy.accounts.user import Kind, Limit, User
 from gemproxy.ledger.engine import Engines, place_of
 from gemproxy.ledger.schema import prepare
 from gemproxy.ledger.users import News, Users
@@ -88,6 +88,18 @@ async def test_a_name_of_the_settings_is_not_taken_over(
 
     assert keys.find(key, NOW) is None
     assert "the settings have that name" in caplog.text
+
+
+async def test_limits_that_each_worker_would_count_alone_are_told(
+    users: Users, caplog: pytest.LogCaptureFixture
+) -> None:
+    await users.add(User("abcdefghjkmn", "ann", (Limit(Kind.RPM, 5),)), b"x", NOW)
+
+    await Directory(users, AccessKeys(), PEPPER).load()
+    assert not caplog.text
+    await Directory(users, AccessKeys(), PEPPER, workers=2).load()
+
+    assert "each of the 2 workers counts the limits of ann alone" in caplog.text
 
 
 @attrs.define

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gemproxy.__main__ import main
 from gemproxy.access.secret import LENGTH, id_in
 from tests.users.conftest import RunUsers
 
@@ -34,6 +35,7 @@ def test_a_key_is_made_before_the_first_start_and_shown_once(
     data = tmp_path / "data"
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     for file in data.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert key[16:].encode() not in file.read_bytes()
 
 
@@ -200,3 +202,22 @@ def test_a_database_that_fails_is_told(users: RunUsers, tmp_path: Path) -> None:
     assert failed.code == 1
     assert failed.err.startswith("gemproxy users: ")
     assert "the database fails: no such table: users" in failed.err
+
+
+def test_stored_access_keys_guard_a_pool(
+    users: RunUsers, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEYS", "AIzaSyCanaryCanaryCanaryCanaryCanaryCanary")
+
+    def check() -> tuple[int, str]:
+        return main(["check"]), capfd.readouterr().err
+
+    assert check()[0] == 2
+    assert users("add", "ann", "--rpm", "5").err == ""
+    assert check() == (0, "")
+    monkeypatch.setenv("WORKERS", "2")
+    code, err = check()
+    assert code == 2
+    assert err.startswith("gemproxy: server.workers: 'ann' has limits, and each process counts")
+    users("revoke", "ann")
+    assert "access.keys: none is set" in check()[1], "a revoked key opens nothing"
