@@ -22,6 +22,7 @@ from gemproxy.relay.unary import Call, Rewrite, Shelf
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location
+from gemproxy.routes.allowed import only_allowed
 from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.lists import listed
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, REPAIR
@@ -34,6 +35,9 @@ async def fetch(request: web.Request) -> web.StreamResponse:
     listing = listing_of(exchange.path) if exchange.account.access else None
     if listing is not None:
         return await listed(request, listing)
+    shown = only_allowed(request)
+    if shown is not None:
+        return await call(request, exchange, Body(), Look.STATUS, shown)
     repaired = request.app[REPAIR].is_wanted(exchange.headers)
     if request.body_exists or "Upgrade" in exchange.headers or not repaired:
         return await pass_through(request)

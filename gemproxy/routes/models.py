@@ -16,6 +16,7 @@ from gemproxy.core.answer.rewrite import dump
 from gemproxy.core.repair.unary import Look
 from gemproxy.exchange.credential import API_KEY, AUTHORIZATION
 from gemproxy.relay.bodies import Body
+from gemproxy.routes.allowed import only_allowed
 from gemproxy.routes.calling import call
 from gemproxy.routes.parts import EXCHANGE
 
@@ -31,7 +32,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     exchange = request[EXCHANGE]
     if "model" not in request.match_info and is_openai(request.headers):
         exchange = exchange.towards(whole_list(exchange.raw_target))
-    return await call(request, exchange, Body(), Look.STATUS, rewrite)
+    return await call(request, exchange, Body(), Look.STATUS, only_allowed(request, rewrite))
 
 
 def is_openai(headers: Mapping[str, str]) -> bool:
