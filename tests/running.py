@@ -94,13 +94,15 @@ async def running(
 def settings(url_base: str, /, **sections: Mapping[str, Any]) -> Settings:
     """Return the default settings with some of them replaced, section by section.
 
-    The data directory is a new one, which is made if it is needed.
+    The data directory is a new one, which is made if it is needed. Without a word about it there is
+    no ledger.
     """
     sections = {
         **sections,
         "server": {"data_dir": f"{_DATA.name}/{next(_number)}", **sections.get("server", {})},
         "upstream": {"url_base": url_base, **sections.get("upstream", {})},
         "repair": {**QUICK, **sections.get("repair", {})},
+        "ledger": {"enabled": False, **sections.get("ledger", {})},
     }
     defaults = Settings()
     return attrs.evolve(

@@ -11,6 +11,9 @@ _PROCESS_BITS = 10
 _COUNT_BITS = 12
 _SHIFT = _PROCESS_BITS + _COUNT_BITS
 
+PROCESSES = 1 << _PROCESS_BITS
+"""Numbers of processes that serials tell apart."""
+
 
 @attrs.define(eq=False)
 class Serials:
@@ -24,7 +27,7 @@ class Serials:
 
         Beyond 4,096 in a millisecond the time in it runs ahead.
         """
-        base = (milliseconds << _SHIFT) | (self.process % (1 << _PROCESS_BITS) << _COUNT_BITS)
+        base = (milliseconds << _SHIFT) | (self.process % PROCESSES << _COUNT_BITS)
         if base <= self._last:
             base = self._last + 1
             if base & ((1 << _COUNT_BITS) - 1) == 0:  # the count is used up

@@ -43,6 +43,7 @@ from gemproxy.routes.parts import (
     Clients,
     Repairing,
 )
+from gemproxy.web.accounting import open_meter
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
@@ -92,6 +93,7 @@ def create_app(
     pooled = source is None and needs_pool(settings)
     app[DOOR] = _door(settings, app, stored=pooled)
     lender = partial(open_pool, settings) if pooled else _lending(source or ClientsOwn)
+    app.cleanup_ctx.append(partial(_account, settings, pooled=pooled))
     app.cleanup_ctx.append(partial(_connect, settings, lender))
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
@@ -102,6 +104,14 @@ def create_app(
 def _lending(source: Callable[[URL], CredentialSource]) -> Lender:
     """Return what opens a source that needs nothing but the base URL."""
     return lambda _upstream, base, _app: contextlib.nullcontext(source(base))
+
+
+async def _account(
+    settings: Settings, app: web.Application, *, pooled: bool
+) -> AsyncIterator[None]:
+    """Keep the meter between startup and cleanup: it ends behind all that uses it."""
+    async with open_meter(settings, app, pooled=pooled):
+        yield
 
 
 async def _connect(settings: Settings, lender: Lender, app: web.Application) -> AsyncIterator[None]:

@@ -1,0 +1,112 @@
+"""The row of a request in the ledger: at its beginning, and when it is settled.
+
+What the row has in common with the line in the access log is taken from the same account.
+"""
+
+from gemproxy.exchange.account import (
+    Account,
+    Charge,
+    Entry,
+    InteractionResult,
+    StreamResult,
+)
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.ledger.row import Ending, Row, Try
+from gemproxy.metering.running import Running
+
+_ERRORS = 400
+
+
+def begun(exchange: Exchange, running: Running) -> Row:
+    """Return the row of a request that has been admitted."""
+    return Row(
+        running.serial,
+        exchange.id,
+        running.started,
+        running.user.name,
+        running.model,
+        exchange.family,
+        running.dialect,
+    )
+
+
+def settled(
+    exchange: Exchange,
+    running: Running,
+    ending: Ending,
+    status: int,
+    now: float,
+) -> Row:
+    """Return the row of a request that is over; ``now`` is a time of the monotonic clock."""
+    account = exchange.account
+    entries, charge = account.entries, account.charge or Charge()
+    last = entries[-1] if entries else None
+    result = account.result
+    stream = result if isinstance(result, StreamResult) else None
+    return Row(
+        running.serial,
+        exchange.id,
+        running.started,
+        running.user.name,
+        running.model,
+        exchange.family,
+        running.dialect,
+        ending,
+        status,
+        last.project if last is not None else "",
+        last.key if last is not None else "",
+        len(entries),
+        _repairs(account),
+        stream.characters if stream is not None else 0,
+        charge.input_tokens,
+        charge.cached_tokens,
+        charge.output_tokens,
+        charge.thought_tokens,
+        charge.extra_input_tokens,
+        charge.extra_output_tokens,
+        charge.cost_nano_usd,
+        charge.operator_cost_nano_usd,
+        charge.estimated,
+        _first_byte(account, running),
+        round((now - running.began) * 1000),
+        round(sum(stream.seam_ms)) if stream is not None and stream.seam_ms else 0,
+        tuple(map(_try, entries)) if len(entries) > 1 else (),
+    )
+
+
+def _repairs(account: Account) -> int:
+    """Return how often an answer went on after an interruption."""
+    match account.result:
+        case StreamResult(joints=joints):
+            return len(joints)
+        case InteractionResult():
+            answered = [one for one in account.entries if (one.status or _ERRORS) < _ERRORS]
+            return max(len(answered) - 1, 0)
+    return 0
+
+
+def _first_byte(account: Account, running: Running) -> int | None:
+    """Return the milliseconds to the first byte: of a stream's content, or of an answer's head."""
+    result = account.result
+    if isinstance(result, StreamResult | InteractionResult) and result.first_byte_ms is not None:
+        return round(result.first_byte_ms)
+    last = account.entries[-1] if account.entries else None
+    if last is None or last.answered is None:
+        return None
+    return round((last.answered - running.began) * 1000)
+
+
+def _try(entry: Entry) -> Try:
+    usage, ended = entry.usage, entry.ended
+    return Try(
+        entry.key,
+        entry.status,
+        entry.cause.value if entry.cause is not None else "",
+        entry.form.value if entry.form is not None else "",
+        entry.joint.value if entry.joint is not None else "",
+        round((ended - entry.began) * 1000) if ended is not None else 0,
+        entry.bytes,
+        usage.prompt if usage is not None else 0,
+        usage.output if usage is not None else 0,
+        usage.thoughts if usage is not None else 0,
+    )

@@ -1,0 +1,134 @@
+"""The composition of the accounts: settings in, the meter of the application out.
+
+A proxy without limits and without a ledger keeps the meter that lets everything pass. Else the
+counters of the day and the month are rebuilt from the ledger before the first request comes in, and
+meanwhile the holds of running requests are renewed.
+
+In passthrough mode a ledger that cannot be opened is a warning: the requests of clients with their
+own keys do not depend on it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from gemproxy.accounts.addresses import Proxies
+from gemproxy.accounts.calendar import Calendar
+from gemproxy.accounts.hold import Spent
+from gemproxy.accounts.limiter import MemoryLimiter
+from gemproxy.config.places import prices_of
+from gemproxy.config.settings import Settings
+from gemproxy.ledger.engine import place_of
+from gemproxy.ledger.ledger import Ledger
+from gemproxy.ledger.queries import Committed, Queries
+from gemproxy.ledger.schema import unusable
+from gemproxy.metering.accountant import Accountant
+from gemproxy.metering.serials import PROCESSES, Serials
+from gemproxy.observe.background import repeat
+from gemproxy.routes.parts import METER
+from gemproxy.store.unusable import Unusable
+
+_RENEWALS = 3
+"""Renewals in the life of a hold."""
+
+_log = logging.getLogger(__name__)
+
+
+def keeps_a_ledger(settings: Settings, *, pooled: bool) -> bool:
+    """Return whether requests are written down."""
+    if settings.ledger.enabled is not None:
+        return settings.ledger.enabled
+    elsewhere = settings.server.data_dir != Settings().server.data_dir
+    return pooled or elsewhere or bool(settings.ledger.database_url)
+
+
+@contextlib.asynccontextmanager
+async def open_meter(
+    settings: Settings, app: web.Application, *, pooled: bool
+) -> AsyncIterator[None]:
+    """Keep the meter of ``app`` while entered. Raises Unusable.
+
+    At the exit what waits for the ledger is written.
+    """
+    limited = settings.access.requests_per_minute or settings.access.requests_per_day_per_ip
+    wanted = keeps_a_ledger(settings, pooled=pooled)
+    ledger = await _open_ledger(settings, pooled=pooled) if wanted else None
+    if not (pooled or limited or ledger):
+        yield
+        return
+    try:
+        meter = app[METER] = _accountant(settings, ledger)
+        if ledger is not None and pooled:
+            await _restore(meter, ledger, settings)
+        pause = settings.accounts.hold_seconds / _RENEWALS
+        renewing = asyncio.create_task(repeat(meter.renew, lambda: pause))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+    finally:
+        if ledger is not None:
+            await ledger.close()
+
+
+async def _open_ledger(settings: Settings, *, pooled: bool) -> Ledger | None:
+    try:
+        place = place_of(settings.ledger.database_url, Path(settings.server.data_dir))
+        return await Ledger.open(place, settings.ledger.queue)
+    except Unusable as error:
+        if pooled:
+            raise
+        _log.warning("requests are not written to a ledger: %s: %s", error.setting, error)
+        return None
+
+
+def _accountant(settings: Settings, ledger: Ledger | None) -> Accountant:
+    access, accounts = settings.access, settings.accounts
+    process = ledger.process if ledger is not None else 0
+    limiter = MemoryLimiter(
+        _calendar(settings),
+        access.requests_per_minute,
+        access.requests_per_day_per_ip,
+        accounts.hold_seconds,
+        accounts.unpriced == "allow",
+    )
+    return Accountant(
+        limiter,
+        prices_of(settings.accounts.prices),
+        Serials(process or secrets.randbelow(PROCESSES)).next,
+        ledger,
+        everywhere=bool(access.requests_per_minute or access.requests_per_day_per_ip),
+        per_address=bool(access.requests_per_day_per_ip),
+        proxies=Proxies(settings.server.trusted_proxies),
+        max_output=accounts.max_output_tokens,
+    )
+
+
+def _calendar(settings: Settings) -> Calendar:
+    return Calendar(ZoneInfo(settings.accounts.timezone))
+
+
+async def _restore(meter: Accountant, ledger: Ledger, settings: Settings) -> None:
+    """Have the limiter count what the ledger has of this day and this month."""
+    calendar, now = _calendar(settings), meter.clock()
+    today, queries = calendar.day(now), Queries(ledger.engines, calendar)
+    try:
+        day = await queries.committed(today.start)
+        month = await queries.committed(today.month.start)
+    except (SQLAlchemyError, OSError) as error:
+        raise unusable(ledger.engines.place, error) from None
+    meter.limiter.restore(map(_spent, day), map(_spent, month), now)
+
+
+def _spent(committed: Committed) -> Spent:
+    return Spent(
+        committed.user, committed.model, committed.requests, committed.tokens, committed.nano_usd
+    )
