@@ -1,5 +1,6 @@
 """Which proxies have a meter, and which of them a ledger."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ async def test_without_limits_and_ledger_nothing_is_metered(tmp_path: Path) -> N
     async with open_meter(given, app, pooled=False):
         assert app[METER] is UNMETERED
 
-    assert not list(tmp_path.iterdir())
+    assert not os.listdir(tmp_path)
 
 
 async def test_limits_for_all_need_no_ledger() -> None:
@@ -74,7 +75,4 @@ async def test_a_pool_needs_a_ledger_that_can_be_opened(tmp_path: Path) -> None:
             pass
     app[METER] = UNMETERED
     async with open_meter(given, app, pooled=False):
-        meter = app[METER]
-
-    assert isinstance(meter, Accountant)
-    assert meter.ledger is None
+        assert app[METER] is UNMETERED
