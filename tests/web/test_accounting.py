@@ -49,7 +49,7 @@ async def test_without_limits_and_ledger_nothing_is_metered(tmp_path: Path) -> N
     async with open_meter(given, app, pooled=False):
         assert app[METER] is UNMETERED
 
-    assert not os.listdir(tmp_path)
+    assert not os.listdir(tmp_path)  # noqa: PTH208 - one look
 
 
 async def test_limits_for_all_need_no_ledger() -> None:
