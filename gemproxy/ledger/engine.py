@@ -84,7 +84,7 @@ def place_of(database_url: str, data_dir: Path) -> Place:
     Raises Unusable.
     """
     if not database_url.strip():
-        return _in_file(data_dir / FILE, DATA_DIR)
+        return in_file(data_dir / FILE, DATA_DIR)
     try:
         url = make_url(database_url.strip())
     except (ArgumentError, ValueError):
@@ -93,7 +93,7 @@ def place_of(database_url: str, data_dir: Path) -> Place:
         name = unquote(url.database or "")
         if not name or name == ":memory:" or name.startswith("file:") or url.query or url.host:
             raise Unusable(DATABASE_URL, _WANTED)
-        return _in_file(Path(name), DATABASE_URL)
+        return in_file(Path(name), DATABASE_URL)
     if url.drivername in _POSTGRES:
         return Place(_with_asyncpg(url), None, DATABASE_URL)
     raise Unusable(DATABASE_URL, _WANTED)
@@ -105,7 +105,8 @@ _WANTED = (
 )
 
 
-def _in_file(file: Path, setting: str) -> Place:
+def in_file(file: Path, setting: str) -> Place:
+    """Return the place in a file of SQLite."""
     return Place(URL.create("sqlite+aiosqlite", database=str(file)), file, setting)
 
 
