@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from gemproxy import __version__
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from gemproxy.config.settings import Loaded
     from gemproxy.config.starting import StoredUsers
     from gemproxy.keys.site import Site
@@ -25,6 +27,7 @@ gemproxy demo ...          watch a broken stream being repaired; needs no key
 gemproxy keys ...          add, list, check and remove the keys of the pool
 gemproxy users ...         make and limit the access keys of clients
 gemproxy usage ...         show what was used, by whom, and what it cost
+gemproxy db ...            back up, restore, check and clean up the ledger
 gemproxy chaos ...         run a fake Gemini that breaks on purpose
 gemproxy probe ...         try out with real models what gemproxy assumes of them
 gemproxy --version
@@ -119,9 +122,7 @@ def _place_of_users(loaded: "Loaded") -> "PlaceOfUsers":
 
 
 def _usage(argv: Sequence[str]) -> int:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 (see the docstring of this module)
-
-    from gemproxy.config.arguments import Misused  # noqa: PLC0415
+    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
     from gemproxy.usage.command import run  # noqa: PLC0415
     from gemproxy.usage.options import read_options  # noqa: PLC0415
 
@@ -131,13 +132,30 @@ def _usage(argv: Sequence[str]) -> int:
         return _complain([str(misuse)])
     except SystemExit:  # --help was shown
         return OK
+    return _with_settings(options.flags, lambda it: run(options, *_ledger(it)), starting=False)
 
-    def show(loaded: "Loaded") -> int:
-        settings = loaded.settings
-        data_dir, zone = Path(settings.server.data_dir), ZoneInfo(settings.accounts.timezone)
-        return run(options, settings.ledger.database_url, data_dir, zone)
 
-    return _with_settings(options.flags, show, starting=False)
+def _db(argv: Sequence[str]) -> int:
+    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
+    from gemproxy.usage.db import run  # noqa: PLC0415
+    from gemproxy.usage.db_options import read_options  # noqa: PLC0415
+
+    try:
+        options = read_options(argv)
+    except Misused as misuse:
+        return _complain([str(misuse)])
+    except SystemExit:  # --help was shown
+        return OK
+    return _with_settings(options.flags, lambda it: run(options, *_ledger(it)), starting=False)
+
+
+def _ledger(loaded: "Loaded") -> "tuple[str, Path, ZoneInfo]":
+    """Return the URL of the ledger's database, the data directory, and the time zone."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 (see the docstring of this module)
+
+    settings = loaded.settings
+    zone = ZoneInfo(settings.accounts.timezone)
+    return settings.ledger.database_url, Path(settings.server.data_dir), zone
 
 
 def _site(loaded: "Loaded") -> "Site":
@@ -188,6 +206,7 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "keys": _keys,
     "users": _users,
     "usage": _usage,
+    "db": _db,
     "chaos": _chaos,
     "probe": _probe,
 }

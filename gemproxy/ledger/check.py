@@ -8,7 +8,7 @@ keep all three apart, and days those of their hours.
 from collections.abc import Mapping
 
 import attrs
-from sqlalchemy import exists, func, literal, select, text
+from sqlalchemy import Executable, exists, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.ledger.engine import Engines
