@@ -160,8 +160,9 @@ class Door:
 
         Short values there and names in the path may begin with ``gp-`` for another reason.
         """
-        if passed and any(key.startswith(PREFIX) and len(key) >= _LONG for key in passed):
-            return True
+        for key in passed:
+            if len(key) >= _LONG and key.startswith(PREFIX):
+                return True
         lengths = self.keys.lengths
         if not lengths:
             return False
@@ -171,6 +172,8 @@ class Door:
             if len(value) in lengths and name.lower() not in TAKEN_HEADERS
         ]
         found = (*passed, *in_headers, *in_path(exchange.path))
+        if lengths.isdisjoint(map(len, found)):
+            return False
         return self.keys.find_any(found, self.now()) is not None
 
 

@@ -9,13 +9,13 @@ of a key, @google/genai in the query.
 """
 
 import binascii
+import functools
 import re
 from base64 import b64decode
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
 import attrs
-from multidict import MultiMapping
 
 API_KEY = "x-goog-api-key"
 AUTHORIZATION = "Authorization"
@@ -35,13 +35,13 @@ _SYSTEM = frozenset(
     for name in ("key", "access_token", "oauth_token", "userProject", "httpHeaders")
 )
 """Google's system parameters that say who asks, or set a header that does."""
-_FURTHER_HEADER = re.compile(
-    rf"^(?!(?:{API_KEY}|{AUTHORIZATION}|{'|'.join(OTHER_HEADERS)}|Proxy-Authorization)$)"
-    r"[^\n]*(?:key|token|auth|secret|passw)[^\n]*$",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""The name of a header that nobody takes a credential from, although it may have one."""
-_SUBPROTOCOL = "Sec-WebSocket-Protocol"
+_KEYS = (API_KEY, *OTHER_HEADERS)
+_AUTHORIZATION, _SUBPROTOCOLS, _FURTHER = len(_KEYS), len(_KEYS) + 1, len(_KEYS) + 2
+"""Places of credentials in headers; those before them are ``_KEYS``."""
+_NOT_FURTHER = frozenset({*_KEYS, AUTHORIZATION.lower(), "proxy-authorization"})
+_SPEAKS_OF_ONE = re.compile(r"key|token|auth|secret|passw")
+"""In the name of a header that nobody takes a credential from, although it may have one."""
+_SUBPROTOCOL = "sec-websocket-protocol"
 _OF_GOOGLE = re.compile(r"AIza|AQ\.|ya29\.|auth_tokens/.|eyJ[\w-]+\.[\w-]+\.[\w-]*\Z")
 _LOOKS_LIKE_API_KEY = re.compile(r"AIza|AQ\.")
 _MAY_HOLD_CREDENTIAL = re.compile(r"key|token|%")
@@ -92,40 +92,71 @@ def brought(headers: Mapping[str, str], query: str) -> tuple[list[str], list[str
     with another one. The second list has values that would go up: those in further parameters of
     the query, in subprotocols, and in headers whose names speak of a key or a token.
     """
+    found: list[tuple[int, str]] = []
+    offered: list[str] = []
+    further: list[str] = []
+    for name, value in headers.items():
+        place = _place(name)
+        if place is None:
+            continue
+        if place < _AUTHORIZATION:
+            found.append((place, value.strip()))
+        elif place == _AUTHORIZATION:
+            found += [(place, key) for key in _in_authorization(value.strip())]
+        elif place == _SUBPROTOCOLS:
+            parts = [part.strip() for part in value.split(",")]
+            offered += [one for part in parts for one in (part, part.rpartition(".")[2])]
+        else:
+            further.append(value.strip().rpartition(" ")[2])
+    if len(found) > 1:
+        found.sort(key=_rank)
+    taken = [key for _, key in found if key]
+    if not query:
+        return taken, offered + further
+    in_query, passed = _values_of(query)
+    return taken + in_query, passed + offered + further
+
+
+def _values_of(query: str) -> tuple[list[str], list[str]]:
+    """Return the credentials in a query, and the values of its other parameters."""
     taken: list[str] = []
-    for name in (API_KEY, *OTHER_HEADERS):
-        if name in headers:
-            taken += _values(headers, name)
-    for value in _values(headers, AUTHORIZATION) if AUTHORIZATION in headers else ():
-        taken += _in_authorization(value)
     passed: list[str] = []
-    for pair in query.split("&") if query else ():
+    for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        (taken if unquote(name) in _IN_QUERY else passed).append(unquote(value).strip())
-    if _SUBPROTOCOL in headers:
-        offered = ",".join(_values(headers, _SUBPROTOCOL)).split(",")
-        passed += [
-            part for one in offered for part in (one.strip(), one.strip().rpartition(".")[2])
-        ]
-    if _FURTHER_HEADER.search("\n".join(headers)):
-        passed += [
-            value.strip().rpartition(" ")[2]
-            for name, value in headers.items()
-            if _FURTHER_HEADER.match(name)
-        ]
-    return [key for key in taken if key], passed
+        if "%" in pair:
+            name, value = unquote(name), unquote(value)
+        value = value.strip()
+        if name not in _IN_QUERY:
+            passed.append(value)
+        elif value:
+            taken.append(value)
+    return taken, passed
+
+
+def _rank(found: tuple[int, str]) -> int:
+    return found[0]
+
+
+@functools.lru_cache(maxsize=512)
+def _place(header: str) -> int | None:
+    """Return which place of credentials a header is; None for one that has none."""
+    name = header.lower()
+    if name in _KEYS:
+        return _KEYS.index(name)
+    if name == AUTHORIZATION.lower():
+        return _AUTHORIZATION
+    if name == _SUBPROTOCOL:
+        return _SUBPROTOCOLS
+    speaks = name not in _NOT_FURTHER and _SPEAKS_OF_ONE.search(name)
+    return _FURTHER if speaks else None
 
 
 def in_path(path: str) -> list[str]:
     """Return the pieces of a decoded path that could be a credential."""
     pieces = path.split("/")
+    if ":" not in path:
+        return pieces
     return pieces + [part for piece in pieces if ":" in piece for part in piece.split(":")]
-
-
-def _values(headers: Mapping[str, str], name: str) -> list[str]:
-    """Return the values of a header, which may come several times."""
-    values = headers.getall(name) if isinstance(headers, MultiMapping) else [headers[name]]
-    return [values[0].strip()] if len(values) == 1 else [value.strip() for value in values]
 
 
 def _in_authorization(value: str) -> list[str]:

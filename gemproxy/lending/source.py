@@ -324,7 +324,7 @@ class PoolSource:
 def _token_of(exchange: Exchange) -> Credential | None:
     """Return the ephemeral token that a client brings in place of a key; None if there is none."""
     own = exchange.caller
-    return own if ephemeral(own) else None
+    return own if own is not None and ephemeral(own) else None
 
 
 def _rests(wish: Wish, seconds: float) -> str:

@@ -61,7 +61,10 @@ def computes(exchange: Exchange) -> bool:
 
 def model_of(exchange: Exchange, body: bytes | None) -> str:
     """Return the model whose quota a request counts for; empty if there is none."""
-    path = _read(exchange.path)
+    return _model_of(exchange, _read(exchange.path), body)
+
+
+def _model_of(exchange: Exchange, path: _Path, body: bytes | None) -> str:
     model = exchange.model if path.names_a_model else exchange.account.model or ""
     if not model and body and path.in_the_body:
         model = _named_in(body)
@@ -70,8 +73,9 @@ def model_of(exchange: Exchange, body: bytes | None) -> str:
 
 def wish_of(exchange: Exchange, body: bytes | None, project: str | None = None) -> Wish:
     """Return what a request asks of the pool; ``project`` is the one that it is bound to."""
-    access, model = exchange.account.access, model_of(exchange, body)
-    if not computes(exchange):
+    path, access = _read(exchange.path), exchange.account.access
+    model = _model_of(exchange, path, body)
+    if exchange.method != "POST" or not path.computes:
         return Wish(model, project, caller=access)
     said = body or b""
     return Wish(model, project, opening=opening(access, said), tokens=tokens_of(said))
@@ -79,10 +83,11 @@ def wish_of(exchange: Exchange, body: bytes | None, project: str | None = None) 
 
 def tokens_of(body: bytes) -> int:
     """Return an estimate of the tokens of a prompt."""
-    if len(body) > _BYTES_PER_TOKEN * _IMAGE_TOKENS and b'"data"' in body:
-        body, images = _IMAGE.subn(b"", body)
-        return len(body) // _BYTES_PER_TOKEN + images * _IMAGE_TOKENS
-    return len(body) // _BYTES_PER_TOKEN
+    size, images = len(body), 0
+    if size > _BYTES_PER_TOKEN * _IMAGE_TOKENS and b'"data"' in body:
+        text, images = _IMAGE.subn(b"", body)
+        size = len(text)
+    return size // _BYTES_PER_TOKEN + images * _IMAGE_TOKENS
 
 
 def _named_in(body: bytes) -> str:

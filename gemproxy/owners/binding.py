@@ -217,7 +217,7 @@ class Binding:
         What hangs on a name that the caller did not make is not the caller's either, and to look at
         it makes nobody its owner.
         """
-        witness = witness_of(exchange, status, headers, self._hosts(exchange))
+        witness = witness_of(exchange, status, headers, self._hosts)
         if isinstance(witness, DocumentWitness):
             caller, target = exchange.account.access, _read(exchange.path).names
             if not all(self.registry.is_known_of(caller, name) for name in target):
@@ -240,9 +240,10 @@ class Binding:
         if path.uploads and exchange.method in _READS:
             raise NotOwned("There is nothing to read under /upload/.")
         hosts = self._hosts(exchange)
-        in_query = names_in_query(exchange.raw_query, hosts)
-        in_body = _names_in_body(exchange, body, hosts)
-        token = ephemeral(exchange.caller)
+        in_query = names_in_query(exchange.raw_query, hosts) if exchange.raw_query else ()
+        in_body = _names_in_body(exchange, path, body, hosts)
+        own = exchange.caller
+        token = "" if own is None else ephemeral(own)
         if not (path.names or in_query or token):
             return in_body
         of_the_token = (token,) if token else ()
@@ -305,8 +306,10 @@ class Binding:
         return project
 
 
-def _names_in_body(exchange: Exchange, body: bytes | None, hosts: frozenset[str]) -> Names:
-    if not carries_names(exchange):
+def _names_in_body(
+    exchange: Exchange, path: _Path, body: bytes | None, hosts: frozenset[str]
+) -> Names:
+    if not _carries_names(exchange, path):
         return NO_NAMES
     if body is not None:
         return names_in_body(body, hosts) if body else NO_NAMES
@@ -321,10 +324,16 @@ def carries_names(exchange: Exchange) -> bool:
     The content of a file is none: an upload, or a form where OpenAI's clients upload one. Raises
     Encoded for a body that could not be read, by its headers.
     """
-    path, headers = _read(exchange.path), exchange.headers
+    return _carries_names(exchange, _read(exchange.path))
+
+
+def _carries_names(exchange: Exchange, path: _Path) -> bool:
     if exchange.given is not None or path.uploads:
         return False
+    headers = exchange.headers
     kind = headers.get("Content-Type", "")
+    if kind == "application/json" and "Content-Encoding" not in headers:
+        return True
     if path.takes_a_form and kind.strip().lower().startswith("multipart/form-data"):
         return False
     if _announces_a_body(exchange):

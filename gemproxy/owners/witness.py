@@ -230,9 +230,12 @@ def witness_of(
     exchange: Exchange,
     status: int,
     headers: Mapping[str, str],
-    hosts: frozenset[str] = frozenset(),
+    hosts_of: Callable[[Exchange], frozenset[str]] = lambda _: frozenset(),
 ) -> Witnesses | None:
-    """Return what reads the answer with this head to a request of an access key, if anything."""
+    """Return what reads the answer with this head to a request of an access key, if anything.
+
+    ``hosts_of`` returns the hosts whose URIs are names, see ``naming.names_of``.
+    """
     if status < _OK or status >= _REDIRECTS:
         return None
     path = _read(exchange.path)
@@ -243,7 +246,7 @@ def witness_of(
         return GoneWitness(path.names) if path.whole else None
     if kind not in _READ or not _may_name(exchange, path):
         return None
-    return DocumentWitness(path.collection, hosts)
+    return DocumentWitness(path.collection, hosts_of(exchange))
 
 
 def handles_in(message: bytes) -> Named:

@@ -31,15 +31,21 @@ class Order:
 
     def push(self, seat: Seat) -> None:
         """Put a seat behind those with its score; an earlier entry of it no longer counts."""
-        seat.entry = next(self._numbers)
-        self._queue(seat.score).append((seat.entry, seat))
+        number = seat.entry = next(self._numbers)
+        queue = self._queues.get(seat.score)
+        if queue is None:
+            queue = self._made(seat.score)
+        queue.append((number, seat))
         self._entries += 1
 
     def push_back(self, seats: Iterable[Seat]) -> None:
         """Put seats that were popped, in their order, before the others."""
         for seat in reversed(list(seats)):
             seat.entry = next(self._numbers)
-            self._queue(seat.score).appendleft((seat.entry, seat))
+            queue = self._queues.get(seat.score)
+            if queue is None:
+                queue = self._made(seat.score)
+            queue.appendleft((seat.entry, seat))
             self._entries += 1
 
     def first(self) -> Seat | None:
@@ -80,9 +86,9 @@ class Order:
         queues = self._queues.values()
         return (seat for queue in queues for number, seat in queue if number == seat.entry)
 
-    def _queue(self, score: float) -> collections.deque[Entry]:
-        queue = self._queues.get(score)
-        if queue is None:
-            queue = self._queues[score] = collections.deque()
-            heapq.heappush(self._scores, score)
+    def _made(self, score: float) -> collections.deque[Entry]:
+        """Return a new queue for a score."""
+        queue: collections.deque[Entry] = collections.deque()
+        self._queues[score] = queue
+        heapq.heappush(self._scores, score)
         return queue

@@ -38,6 +38,10 @@ class Place:
 
         Keys that go out by one of the proxies ``avoiding`` do not count.
         """
+        if not tried and not avoiding and self.well:
+            key = self.well[0]
+            self.well.rotate(-1)
+            return key
         left = self.well if not avoiding else [k for k in self.well if k.proxy not in avoiding]
         if not left:
             return None

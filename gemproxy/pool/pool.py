@@ -350,7 +350,7 @@ class Pool:
 
     def _count(self, pick: Pick, outcome: Outcome, now: float, *, succeeded: bool) -> None:
         """Note what the upstream has counted of an attempt that is over."""
-        if outcome.status is not None:
+        if outcome.status is not None and not pick.counted:
             self.answered(pick, now)
         roster, seat, slot, window = pick.roster, pick.seat, pick.slot, pick.seat.window
         if not pick.counted:

@@ -48,7 +48,8 @@ class Rests:
 
     def get(self, project: str, model: str) -> Rest | None:
         """Return the last rest of a project for a model, which may be over."""
-        return self.of_model(model).get(project)
+        resting = self._by_model.get(model)
+        return None if resting is None else resting.get(project)
 
     def all_of(self, project: str) -> Iterator[Rest]:
         """Yield the rests of a project."""

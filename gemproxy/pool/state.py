@@ -9,6 +9,7 @@ are seconds of the Unix clock.
 import enum
 
 import attrs
+import msgspec
 
 
 class Why(enum.Enum):
@@ -73,8 +74,7 @@ class Spent:
     requests: int
 
 
-@attrs.frozen
-class Home:
+class Home(msgspec.Struct, frozen=True):
     """The project of a conversation, which is known by a hash of its opening."""
 
     opening: bytes

@@ -232,7 +232,9 @@ def test_a_compressed_answer_is_read_all_the_same() -> None:
 
 def test_uris_on_the_upstreams_host_count() -> None:
     exchange = Exchange("1", "x", "GET", "/v1/operations/o", "", {})
-    witness = witness_of(exchange, 200, {"Content-Type": JSON}, frozenset({"127.0.0.1:9"}))
+    witness = witness_of(
+        exchange, 200, {"Content-Type": JSON}, lambda _: frozenset({"127.0.0.1:9"})
+    )
 
     assert witness is not None
     answer = b'{"video": {"uri": "http://127.0.0.1:9/v1/files/a:download"}}'
