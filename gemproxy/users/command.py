@@ -55,7 +55,6 @@ class Command:
         name = self.options.name
         self._check_name(name)
         user = self._changed(User(new_id(), name))
-        self._warn(user)
         vault = self.site.vault()
         key = new_key(user.id)
         async with self.site.users(vault) as users:
@@ -66,6 +65,7 @@ class Command:
                     f"there is a user called {name!r} already, or there was: names are never used "
                     "again, because files and budgets hang on them"
                 ) from None
+        self._warn(user)
         self._show(user, key, f"added {name} ({user.id}): {may_use(user, self.site.zone)}")
         return OK
 
@@ -90,8 +90,8 @@ class Command:
         async with self.site.users(self._vault()) as users:
             entry = await self._meant(users)
             user = self._changed(entry.user)
-            self._warn(user)
             await users.change(user)
+        self._warn(user)
         if self.options.json:
             self.write(json.dumps(document(attrs.evolve(entry, user=user))))
         else:

@@ -8,7 +8,11 @@ import pytest
 
 from gemproxy.__main__ import main
 from gemproxy.access.secret import LENGTH, id_in
+from tests.ledger.conftest import postgres
+from tests.postgres import Postgres
 from tests.users.conftest import RunUsers
+
+__all__ = ["postgres"]
 
 NOBODY = "no user has that name or id"
 
@@ -221,3 +225,33 @@ def test_stored_access_keys_guard_a_pool(
     assert err.startswith("gemproxy: server.workers: 'ann' has limits, and each process counts")
     users("revoke", "ann")
     assert "access.keys: none is set" in check()[1], "a revoked key opens nothing"
+
+
+def test_users_are_kept_in_postgresql(
+    users: RunUsers, monkeypatch: pytest.MonkeyPatch, postgres: Postgres, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgres.empty())
+
+    assert users("list", "--json").document == []
+    made = users("add", "ann", "--rpm", "5", "--json").document
+    rotated = users("rotate", made["id"], "--grace", "60", "--json").document
+    assert users("add", "ann").code == 2
+    assert users("revoke", rotated["key"]).code == 0
+
+    (row,) = users("list", "--json").document
+    assert (row["id"], row["limits"][0]["amount"]) == (made["id"], 5)
+    assert row["revoked"] is not None
+    assert not (tmp_path / "data" / "ledger.sqlite").exists()
+
+
+def test_a_database_that_is_down_is_told_without_its_password(
+    users: RunUsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://gem:canary@127.0.0.1:9/ledger")
+
+    failed = users("add", "ann")
+
+    assert failed.code == 2
+    assert failed.err.count("\n") == 1
+    assert "database 'ledger' at 127.0.0.1 cannot be used" in failed.err
+    assert "canary" not in failed.err
