@@ -3,8 +3,8 @@
 A process asks for changes a few times a second: that is one look at one row while there are none.
 A request with a key that is not known has it look at once, because the key may have been made a
 moment ago. Looks begin 0.2 s apart at the earliest, and all requests that wait share one, so a
-flood of wrong keys costs the database no more than that. A database that fails changes nothing:
-the keys that are known stay good.
+flood of wrong keys costs the database no more than that, and no request waits longer than a second.
+A database that fails changes nothing: the keys that are known stay good.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from gemproxy.ledger.users import Entry, Users
 _log = logging.getLogger(__name__)
 
 _MOST_WAITING = 1000
+_LONGEST_LOOK = 10.0
+"""Seconds after which a look is given up, so that one lost connection ends no others."""
 
 _ALONE = "each of the %d workers counts the limits of %s alone: start again with one"
 
@@ -31,7 +33,7 @@ class Directory:
 
     ``workers`` are the processes, each of which counts limits alone. ``rest`` and ``interval`` are
     seconds: the pause after a look, and how long it then waits for somebody to ask before it looks
-    anyhow.
+    anyhow. A request waits ``patience`` seconds at most.
     """
 
     users: Users
@@ -40,6 +42,7 @@ class Directory:
     workers: int = 1
     rest: float = 0.2
     interval: float = 0.2
+    patience: float = 1.0
     _entries: dict[str, Entry] = attrs.field(factory=dict, repr=False)
     _change: int = 0
     _asked: asyncio.Event = attrs.field(factory=asyncio.Event)
@@ -91,14 +94,18 @@ class Directory:
         self._waiting.add(done)
         self._asked.set()
         try:
-            await done
+            async with asyncio.timeout(self.patience):
+                await done
+        except TimeoutError:
+            return False
         finally:
             self._waiting.discard(done)
         return True
 
     async def _look(self) -> None:
         try:
-            await self.load()
+            async with asyncio.timeout(_LONGEST_LOOK):
+                await self.load()
         except (SQLAlchemyError, OSError, ValueError) as error:
             if not self._failed:
                 words = str(error) if isinstance(error, ValueError) else words_of(error)

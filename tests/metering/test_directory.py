@@ -143,7 +143,14 @@ async def test_a_flood_of_wrong_keys_costs_one_look_at_a_time() -> None:
     assert not await directory.look()
 
 
-@pytest.mark.parametrize("error", [SQLAlchemyError("x"), OSError("x")])
+async def test_a_slow_database_holds_no_request_up() -> None:
+    counted = Counted()
+    directory = Directory(counted, AccessKeys(), PEPPER, patience=0)  # type: ignore[arg-type]
+    async with keeping(directory):
+        assert not await directory.look()
+
+
+@pytest.mark.parametrize("error", [SQLAlchemyError("x"), OSError("x"), TimeoutError()])
 async def test_a_database_that_fails_leaves_the_known_keys_good(
     users: Users, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
