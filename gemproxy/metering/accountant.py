@@ -13,7 +13,7 @@ A request takes one hold, however many attempts its answer needs.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -49,8 +49,28 @@ _PER_ADDRESS = frozenset({Kind.PER_IP_RPM, Kind.PER_IP_RPD})
 _log = logging.getLogger(__name__)
 
 
+class State(Protocol):
+    """Whether the ledger works; see ``ledger.health``."""
+
+    @property
+    def failing_since(self) -> float | None:
+        """The Unix time since when it fails."""
+
+    @property
+    def lost(self) -> int:
+        """How many settled rows were dropped."""
+
+
 class Rows(Protocol):
     """The ledger, as far as rows are put into it."""
+
+    @property
+    def health(self) -> State:
+        """Whether it works."""
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are not written yet."""
 
     def put(self, row: Row) -> None:
         """Take a row. Never blocks or raises."""
@@ -163,6 +183,20 @@ class Accountant:
         if not isinstance(running, Running) or running.hold is None or not running.user.limits:
             return NO_FIELDS
         return self.limiter.fields(running.hold, self.clock())
+
+    def health(self) -> Mapping[str, Any]:
+        """Return the state of the ledger: whether it fails, and how many rows wait or are lost."""
+        if self.ledger is None:
+            return {}
+        health = self.ledger.health
+        state: dict[str, Any] = {
+            "status": "ok" if health.failing_since is None else "failing",
+            "waiting": self.ledger.waiting,
+            "lost": health.lost,
+        }
+        if health.failing_since is not None:
+            state["failing_seconds"] = round(self.clock() - health.failing_since)
+        return state
 
     def end(self, exchange: Exchange, status: int, *, cancelled: bool, expired: bool) -> None:
         """Settle a request that was begun; see ``Meter``."""

@@ -6,7 +6,7 @@ refused at its beginning has neither a hold nor a row. Every other request is a 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -50,6 +50,9 @@ class Meter(Protocol):
     def fields(self, exchange: Exchange) -> Mapping[str, str]:
         """Return the headers that tell the client about its limits, for the answer."""
 
+    def health(self) -> Mapping[str, Any]:
+        """Return the state of what requests are written to, for people; empty without that."""
+
     def end(self, exchange: Exchange, status: int, *, cancelled: bool, expired: bool) -> None:
         """Settle a request that was begun; never raises. A second call does nothing.
 
@@ -90,6 +93,10 @@ class NoMeter:
     def fields(self, exchange: Exchange) -> Mapping[str, str]:
         """Return nothing."""
         del exchange
+        return NO_FIELDS
+
+    def health(self) -> Mapping[str, Any]:
+        """Return nothing."""
         return NO_FIELDS
 
     def end(self, exchange: Exchange, status: int, *, cancelled: bool, expired: bool) -> None:

@@ -2,18 +2,21 @@
 
 Liveness only means that the event loop runs. Readiness turns off when a shutdown begins, so a load
 balancer stops sending requests while the running ones finish. Neither asks the upstream, because
-its problems are no reason to restart the proxy.
+its problems are no reason to restart the proxy. Nor is a ledger that fails: answers go on, and rows
+wait for it.
 """
 
 from aiohttp import web
 
 from gemproxy import __version__
-from gemproxy.routes.parts import IN_FLIGHT
+from gemproxy.routes.parts import IN_FLIGHT, METER
 
 
-async def health(_request: web.Request) -> web.Response:
-    """Answer for people and scripts: the status and the version."""
-    return web.json_response({"status": "ok", "version": __version__})
+async def health(request: web.Request) -> web.Response:
+    """Answer for people and scripts: the status, the version, and how the ledger is."""
+    ledger = request.app[METER].health()
+    more = {"ledger": ledger} if ledger else {}
+    return web.json_response({"status": "ok", "version": __version__, **more})
 
 
 async def live(_request: web.Request) -> web.Response:

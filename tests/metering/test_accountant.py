@@ -15,6 +15,7 @@ from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import Forbidden, LimitReached
 from gemproxy.exchange.account import Entry, Spent
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.ledger.health import Health
 from gemproxy.ledger.row import Ending, Row
 from gemproxy.metering.accountant import Accountant
 from gemproxy.metering.serials import Serials
@@ -41,6 +42,8 @@ class Book:
 
     put_: list[Row] = attrs.field(factory=list)
     waited: list[int] = attrs.field(factory=list)
+    waiting: int = 0
+    health: Health = attrs.field(factory=Health)
 
     def put(self, row: Row) -> None:
         self.put_.append(row)
@@ -254,3 +257,18 @@ def test_the_address_is_wanted_where_a_limit_counts_by_it(
 ) -> None:
     assert desk().accountant.wants_address(user(*limits)) is wants
     assert desk(per_address=True).accountant.wants_address(user(*limits)) is True
+
+
+def test_health_says_whether_the_ledger_fails() -> None:
+    at = desk()
+    assert at.accountant.health() == {"status": "ok", "waiting": 0, "lost": 0}
+    at.book.health.failing_since = START - 40
+
+    assert at.accountant.health() == {
+        "status": "failing",
+        "waiting": 0,
+        "lost": 0,
+        "failing_seconds": 40,
+    }
+    at.accountant.ledger = None
+    assert at.accountant.health() == {}

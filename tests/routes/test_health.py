@@ -6,15 +6,17 @@ import pytest
 from aiohttp import web
 
 from gemproxy import __version__
+from gemproxy.metering.meter import UNMETERED
 from gemproxy.relay.inflight import InFlight
 from gemproxy.routes import ROUTES
-from gemproxy.routes.parts import IN_FLIGHT
+from gemproxy.routes.parts import IN_FLIGHT, METER
 from tests.sockets import exchange, running
 
 
 async def get(path: str, *, draining: bool = False) -> tuple[int, dict[str, str]]:
     app = web.Application()
     app[IN_FLIGHT] = InFlight(limit=1, draining=draining)
+    app[METER] = UNMETERED
     app.add_routes(ROUTES)
     request = f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
     async with running(app) as port:
