@@ -47,10 +47,21 @@ class Postgres:
         """Return the URL of a database."""
         return f"postgresql://{user}@/{database}?host={self.folder}"
 
-    def run(self, *statements: str) -> str:
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        """Cut all connections, and refuse new ones."""
+        refuse = "ALTER DATABASE postgres ALLOW_CONNECTIONS {}"
+        self.run(refuse.format(False), _CUT, database="template1")
+        try:
+            yield
+        finally:
+            self.run(refuse.format(True), database="template1")
+
+    def run(self, *statements: str, database: str = "postgres") -> str:
         """Run statements as the superuser; return what psql prints."""
+        commands = (f"--command={statement}" for statement in statements)
         return subprocess.run(
-            [*self._psql, *(f"--command={statement}" for statement in statements)],
+            [*self._psql, f"--dbname={database}", *commands],
             check=True,
             capture_output=True,
             text=True,

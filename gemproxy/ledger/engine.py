@@ -23,7 +23,7 @@ from urllib.parse import unquote
 import attrs
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -46,6 +46,10 @@ _POSTGRES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 _SQLITE = frozenset({"sqlite", "sqlite+aiosqlite"})
 _IGNORED = frozenset({"application_name", "channel_binding", "pgbouncer"})
 """What hosts of PostgreSQL add to their URLs for other drivers."""
+
+_DATA = "22"
+_UNFIT = frozenset({_DATA, "23"})
+"""Classes of PostgreSQL's error codes: data exceptions, and violations of constraints."""
 
 _KNOWN = frozenset(
     {
@@ -200,8 +204,25 @@ def is_busy(error: DBAPIError) -> bool:
     return code & 0xFF == sqlite3.SQLITE_BUSY  # the rest says why
 
 
+def is_unfit(error: Exception) -> bool:
+    """Whether the values of a statement are to blame, which would fail again.
+
+    SQLAlchemy has no class of its own for what asyncpg raises, but that has a code of PostgreSQL.
+    """
+    if isinstance(error, Unusable):  # a ValueError, too
+        return False
+    kinds = (DataError, IntegrityError, ValueError, OverflowError, TypeError)
+    return isinstance(error, kinds) or _sqlstate(error)[:2] in _UNFIT
+
+
+def _sqlstate(error: Exception) -> str:
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+
+
 def words_of(error: Exception) -> str:
     """Return an error of the database in one line, without statement, values or password."""
+    if _sqlstate(error).startswith(_DATA):  # the driver's words have the value
+        return "a value does not fit"
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(cause, SQLAlchemyError):
         return type(cause).__name__

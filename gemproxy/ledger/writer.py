@@ -18,12 +18,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
-from sqlalchemy.exc import DataError, IntegrityError
 
-from gemproxy.ledger.engine import words_of
+from gemproxy.ledger.engine import is_unfit, words_of
 from gemproxy.ledger.health import Health
 from gemproxy.ledger.row import Row
-from gemproxy.store.unusable import Unusable
 
 AT_ONCE = 500
 """Rows of one transaction; more would hold up the event loop."""
@@ -152,7 +150,7 @@ class Writer:
         try:
             await self.commit(rows)
         except Exception as error:  # noqa: BLE001 (whatever fails, rows must not be forgotten)
-            if _is_unfit(error):
+            if is_unfit(error):
                 return await self._write_apart(rows)
             self._failed(error)
             return False
@@ -166,7 +164,7 @@ class Writer:
             try:
                 await self.commit([row])
             except Exception as error:  # noqa: BLE001 (see above)
-                if not _is_unfit(error):
+                if not is_unfit(error):
                     self._writing = {left.serial: left for left in rows[position:]}
                     self._failed(error)
                     return False
@@ -216,15 +214,3 @@ def _end(future: asyncio.Future[bool], *, written: bool) -> None:
 
 def _popped(queue: OrderedDict[int, Row], most: int) -> list[Row]:
     return [queue.popitem(last=False)[1] for _ in range(min(most, len(queue)))]
-
-
-def _is_unfit(error: Exception) -> bool:
-    """Whether the values of a row are to blame."""
-    if isinstance(error, Unusable):
-        return False
-    if isinstance(error, DataError | IntegrityError | ValueError | OverflowError | TypeError):
-        return True
-    cause = getattr(error, "orig", None)
-    return isinstance(cause, ValueError) or isinstance(
-        getattr(cause, "__cause__", None), ValueError
-    )
