@@ -1,6 +1,6 @@
 """The number of function calls of a request and of an event, equal on every machine.
 
-    python bench/calls.py [--pooled]
+    python bench/calls.py [--pooled | --metered]
 
 Times vary from hour to hour; the number of calls does not. One thread runs the unchanged proxy on
 uvloop and counts its calls of functions written in Python and in C. Another thread is upstream and
@@ -9,7 +9,9 @@ event is a separate read.
 
 The program prints the calls of one further event of a stream, and of one further request with a
 stream of one event, each as the slope between a short run and a long one. With ``--pooled`` the
-proxy has fifty keys of its own, as in ``contenders.py``, and the client an access key.
+proxy has fifty keys of its own, as in ``contenders.py``, and the client an access key; with
+``--metered`` it has a ledger, too, and the access key has limits. The work of the ledger in the
+background is part of the figures, but its thread is not.
 """
 
 import argparse
@@ -33,7 +35,7 @@ import attrs
 import uvloop
 from aiohttp import web
 
-from bench.contenders import ACCESS_KEY, pool_of_fifty
+from bench.contenders import ACCESS_KEY, METERED_KEY, metered_pool, pool_of_fifty
 from gemproxy.config.settings import Settings
 from gemproxy.observe import logs
 from gemproxy.web.app import create_app
@@ -203,13 +205,19 @@ def _slope(few: Calls, many: Calls) -> Calls:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Count the calls of a request and of an event.")
-    parser.add_argument("--pooled", action="store_true", help="with a pool of fifty keys")
-    pooled = parser.parse_args().pooled
+    with_pool = parser.add_mutually_exclusive_group()
+    with_pool.add_argument("--pooled", action="store_true", help="with a pool of fifty keys")
+    with_pool.add_argument("--metered", action="store_true", help="and with limits and a ledger")
+    options = parser.parse_args()
     gc.disable()  # its callbacks would count as calls
     with Path(os.devnull).open("w") as nowhere, tempfile.TemporaryDirectory() as folder:
-        environment = pool_of_fifty(Path(folder)) if pooled else NO_POOL
+        environment, key = NO_POOL, "key"
+        if options.pooled:
+            environment, key = pool_of_fifty(Path(folder)), ACCESS_KEY
+        elif options.metered:
+            environment, key = metered_pool(Path(folder)), METERED_KEY
         undo = logs.configure(level="info", stream=nowhere)
-        counted = asyncio.run(figures(environment, ACCESS_KEY if pooled else "key"))
+        counted = asyncio.run(figures(environment, key))
         undo()
     for name, calls in counted.items():
         print(f"{name:20} {calls.python:5} in Python, {calls.c:5} in C")

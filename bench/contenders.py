@@ -4,6 +4,7 @@ Each runs as its users run it, with its log at the usual level in a file. Limits
 would reach (connections, descriptors) are raised for all.
 """
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -15,11 +16,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import attrs
 
 from bench.scenarios import Scenario
 from bench.system import free_port, started
+from gemproxy.access.secret import PURPOSE, hashed, id_in
+from gemproxy.accounts.user import Kind, Limit, User
+from gemproxy.users import site as stored
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
@@ -27,6 +32,7 @@ PEERS = ROOT / "bench" / "peers"
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.005
 ACCESS_KEY = "bench-Qm7xKf29vLcT4hWz"
+METERED_KEY = f"gp-benchbenchbe-{'k' * 43}"
 
 
 class NoAnswer(Exception):
@@ -53,7 +59,8 @@ class Contender:
     """One proxy.
 
     ``command`` returns the command for a site. ``missing`` names a program to install, or is empty.
-    ``prefix`` goes before Gemini's paths; only this proxy gets ``headers``.
+    ``prefix`` goes before Gemini's paths; only this proxy gets ``headers``, of which one may be an
+    ``x-goog-api-key`` in place of the usual one.
     """
 
     name: str
@@ -118,8 +125,8 @@ def _first_answer(contender: Contender, port: int, began: float) -> float:
 
 def _ask(contender: Contender, port: int) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    headers = dict(line.split(": ", 1) for line in contender.headers)
-    headers |= {"Content-Type": "application/json", "x-goog-api-key": "test-key"}
+    headers = {"Content-Type": "application/json", "x-goog-api-key": "test-key"}
+    headers |= dict(line.split(": ", 1) for line in contender.headers)
     with contextlib.closing(connection):
         path = f"{contender.prefix}/v1beta/models/bench:generateContent"
         connection.request("POST", path, '{"contents":[]}', headers)
@@ -180,7 +187,7 @@ def _litellm_environment(site: Site) -> dict[str, str]:
 
 
 def pool_of_fifty(folder: Path) -> dict[str, str]:
-    """Return settings with everything on: projects, limits, several access keys."""
+    """Return settings of a pool: projects, limits, several access keys; and no ledger."""
     projects = {f"project-{n}": [f"AIzaBench-{n}-0", f"AIzaBench-{n}-1"] for n in range(25)}
     access = {"bench": ACCESS_KEY, "another": ACCESS_KEY[::-1]}
     limits = {"bench": {"rpm": 10**7, "tpm": 10**10, "rpd": 10**9}}
@@ -189,7 +196,29 @@ def pool_of_fifty(folder: Path) -> dict[str, str]:
         "GEMPROXY_POOL_PROJECTS": json.dumps(projects),
         "GEMPROXY_POOL_LIMITS": json.dumps(limits),
         "GEMPROXY_ACCESS_KEYS": json.dumps(access),
+        "GEMPROXY_LEDGER_ENABLED": "false",
     }
+
+
+def metered_pool(folder: Path) -> dict[str, str]:
+    """Return settings of that pool with a ledger; store a user with limits and METERED_KEY."""
+    settings = {**pool_of_fifty(folder), "GEMPROXY_LEDGER_ENABLED": "true"}
+    users_of = stored.Site(Path(settings["GEMPROXY_DATA_DIR"]), "", "", ZoneInfo("UTC"))
+    limits = (
+        Limit(Kind.RPM, 10**9),
+        Limit(Kind.TPM, 10**12),
+        Limit(Kind.RPM, 10**9, "bench"),
+        Limit(Kind.CONCURRENCY, 10**6),
+    )
+
+    async def store() -> None:
+        vault = users_of.vault()
+        async with users_of.users(vault) as users:
+            user = User(id_in(METERED_KEY), "metered", limits)
+            await users.add(user, hashed(METERED_KEY, vault.subkey(PURPOSE)), time.time())
+
+    asyncio.run(store())
+    return settings
 
 
 def _unless(path: Path, advice: str) -> Callable[[], str]:
@@ -213,9 +242,17 @@ POOLED = attrs.evolve(
     GEMPROXY,
     name="pooled",
     environment=lambda site: pool_of_fifty(site.folder),
-    headers=(f"Authorization: Bearer {ACCESS_KEY}",),
+    headers=(f"x-goog-api-key: {ACCESS_KEY}",),
 )
 """gemproxy with 50 keys of its own, which its clients reach with an access key."""
+
+METERED = attrs.evolve(
+    POOLED,
+    name="metered",
+    environment=lambda site: metered_pool(site.folder),
+    headers=(f"x-goog-api-key: {METERED_KEY}",),
+)
+"""The same with a ledger, for a user with limits of a minute and at once."""
 
 CONTENDERS = (
     Contender(
@@ -236,6 +273,7 @@ CONTENDERS = (
 
 OTHERS = (
     POOLED,
+    METERED,
     Contender(
         name="litellm",
         command=_litellm,

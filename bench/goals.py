@@ -2,7 +2,7 @@
 
 import attrs
 
-from bench.contenders import GEMPROXY, POOLED
+from bench.contenders import GEMPROXY, METERED, POOLED
 from bench.figures import Spread, Table, lines_of, number, span
 from bench.scenarios import CPU, DOWN, EVENTS, FIRST, GROWTH, MEMORY, P50, P99, REQUESTS, Metric
 
@@ -64,6 +64,8 @@ GOALS = (
     Goal("S7", EVENTS, GEMPROXY.name, 0.65, 0.85, beside="S1b"),
     Goal("S1b", EVENTS, GEMPROXY.name, 0.97, 1, of=POOLED.name),
     Goal("S4", REQUESTS, GEMPROXY.name, 0.93, 1, of=POOLED.name),
+    Goal("S1b", EVENTS, GEMPROXY.name, 0.95, 1, of=METERED.name),
+    Goal("S4", REQUESTS, GEMPROXY.name, 0.85, 1, of=METERED.name),
 )
 
 

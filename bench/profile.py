@@ -1,6 +1,7 @@
 """gemproxy's use of time under load: the functions with the most time of their own.
 
-    python bench/profile.py [--scenario S1b] [--seconds 5] [--top 25] [--native] [--pooled]
+    python bench/profile.py [--scenario S1b] [--seconds 5] [--top 25] [--native]
+                            [--pooled | --metered]
 
 py-spy samples from outside (bench/setup installs it; it needs root or ptrace), with the loads of
 compare.py. Without py-spy, cProfile measures from inside: it overstates calls of small functions,
@@ -25,7 +26,7 @@ if __name__ == "__main__":
 
 import attrs
 
-from bench.contenders import BUILD, GEMPROXY, POOLED, Contender, run
+from bench.contenders import BUILD, GEMPROXY, METERED, POOLED, Contender, run
 from bench.figures import lines_of
 from bench.programs import LoadFailed, Programs, compile_programs
 from bench.scenarios import SCENARIOS, Scenario
@@ -162,9 +163,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--top", type=int, default=25)
     parser.add_argument("--native", action="store_true", help="show C functions too (py-spy)")
-    parser.add_argument("--pooled", action="store_true", help="with a pool of fifty keys")
+    with_pool = parser.add_mutually_exclusive_group()
+    with_pool.add_argument("--pooled", action="store_true", help="with a pool of fifty keys")
+    with_pool.add_argument("--metered", action="store_true", help="and with limits and a ledger")
     options = parser.parse_args(arguments)
-    contender = POOLED if options.pooled else GEMPROXY
+    contender = METERED if options.metered else POOLED if options.pooled else GEMPROXY
     raise_descriptor_limit()
     scenario = SCENARIOS[options.scenario]
     try:

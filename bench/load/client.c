@@ -140,11 +140,13 @@ static void make_request(void)
 	size_t length = (size_t)(end - body);
 	size_t room = length + strlen(options.target) + HEADERS_BYTES + 256;
 	request = must(malloc(room));
+	bool has_key = strstr(options.headers, "x-goog-api-key: ") != NULL;
 	int head = snprintf(request, room,
 			    "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
 			    "Content-Type: application/json\r\nAccept: */*\r\n"
-			    "x-goog-api-key: test-key\r\n%sContent-Length: %zu\r\n\r\n",
-			    options.target, options.port, options.headers, length);
+			    "%s%sContent-Length: %zu\r\n\r\n",
+			    options.target, options.port,
+			    has_key ? "" : "x-goog-api-key: test-key\r\n", options.headers, length);
 	memcpy(request + head, body, length);
 	request_length = (size_t)head + length;
 	free(body);

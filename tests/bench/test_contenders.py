@@ -20,14 +20,15 @@ BY_NAME = {one.name: one for one in (*CONTENDERS, *OTHERS)}
 def test_only_a_proxy_that_repairs_gets_cut_streams() -> None:
     cut, whole = SCENARIOS["S7"], SCENARIOS["S1b"]
 
-    assert [one.name for one in BY_NAME.values() if one.can_run(cut)] == ["gemproxy", "pooled"]
+    ours = ["gemproxy", "pooled", "metered"]
+    assert [one.name for one in BY_NAME.values() if one.can_run(cut)] == ours
     assert all(one.can_run(whole) for one in BY_NAME.values())
 
 
 def test_two_cores_are_for_those_who_can_use_them() -> None:
     runs = {one.name for one in BY_NAME.values() if one.can_run(SCENARIOS["S2W"])}
 
-    assert runs == {"gemproxy", "nginx", "pooled"}
+    assert runs == {"gemproxy", "nginx", "pooled", "metered"}
 
 
 def test_nginx_is_told_where_everything_is(tmp_path: Path) -> None:
