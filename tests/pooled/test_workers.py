@@ -1,6 +1,7 @@
 """Several processes with one data directory: one knowledge, one quota."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from gemproxy.chaos.refusals import INVALID, quota, requests_by_day
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from tests.faults.processes import ProxyProcess
-from tests.pooled.house import K1, K2, K3, MODEL, access, stream_of
+from tests.pooled.house import ANN, K1, K2, K3, MODEL, access, stream_of
 from tests.pooled.program import program
 from tests.running import PATIENCE
 from tests.wire import body_of
@@ -27,10 +28,10 @@ def two() -> dict[str, object]:
     return {"server.workers": 2, "server.port": free_port()}
 
 
-async def asked(process: ProxyProcess, prompts: int, name: str) -> list[int]:
+async def asked(process: ProxyProcess, prompts: int, name: str, key: str = ANN) -> list[int]:
     """Send prompts at once, each on a connection of its own; return the statuses."""
     answers = await asyncio.gather(
-        *(process.ask(stream_of(), body_of(f"{name} {n}"), access()) for n in range(prompts))
+        *(process.ask(stream_of(), body_of(f"{name} {n}"), access(key)) for n in range(prompts))
     )
     return [answer.status for answer in answers]
 
@@ -74,3 +75,23 @@ async def test_workers_share_a_known_quota(tmp_path: Path) -> None:
     assert set(statuses) == {200, 429}
     assert all(fake.cloud.most(one.name, MODEL) <= 20 for one in limited)
     assert not [one for one in fake.cloud.log if one.status]
+
+
+async def test_every_worker_takes_access_keys_up(tmp_path: Path) -> None:
+    installed = program(tmp_path, PROJECTS)
+    async with (
+        ChaosServer(Script(Answer("Well.")), projects=PROJECTS) as fake,
+        installed.serving(fake, two()) as process,
+    ):
+        code, out, err = await installed.run("users", "add", "carl", "--json")
+        assert code == 0, err
+        carl = json.loads(out)["key"]
+        assert set(await asked(process, 40, "Hello", carl)) == {200}
+
+        assert (await installed.run("users", "revoke", "carl"))[0] == 0
+        async with asyncio.timeout(PATIENCE):
+            while set(await asked(process, 20, "Again", carl)) != {401}:
+                pass
+        log = process.log.read_text()
+
+    assert carl not in log + err
