@@ -70,8 +70,11 @@ def model_of(exchange: Exchange, dialect: str, body: bytes | None) -> str:
 
     It is in the path or, for OpenAI's clients, in the body.
     """
-    if dialect != "openai" or not body:
-        return exchange.model
+    return exchange.model if dialect != "openai" or not body else model_in(body)
+
+
+def model_in(body: bytes) -> str:
+    """Return the model that a JSON body names, without its collection; empty for none."""
     try:
         model = _named.decode(body).model
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -2,7 +2,7 @@
 
 That is for the lists of Gemini (``/v1beta/models``) and of Google's layer for OpenAI's clients
 (``/v1beta/openai/models``), and for the entry of one model. A page of a list may become empty; its
-token leads on. What is no list passes unchanged.
+token leads on. What is no list passes unchanged. A cache is made for a model that its body names.
 """
 
 import re
@@ -14,9 +14,11 @@ from gemproxy.access.models import may_call, require
 from gemproxy.accounts.user import OWN, User
 from gemproxy.core.answer.chunk import Undecodable, loads
 from gemproxy.core.answer.rewrite import dump
+from gemproxy.metering.asking import model_in
 from gemproxy.relay.unary import Rewrite
 from gemproxy.routes.parts import EXCHANGE, USER
 
+_CACHES = re.compile(r"/cachedContents/*$")
 _MODELS = re.compile(r"/v\d\w*/(?:openai/)?models(?:/(?P<model>[^:]+?))?/*$")
 
 
@@ -34,6 +36,13 @@ def only_allowed(request: web.Request, rewrite: Rewrite | None = None) -> Rewrit
         require(user, found["model"])
         return rewrite
     return partial(_filtered, user, rewrite)
+
+
+def check_cache(request: web.Request, body: bytes) -> None:
+    """Raise Forbidden for a new cache whose model the request's user may not call."""
+    user, exchange = request.get(USER, OWN), request[EXCHANGE]
+    if user.models and exchange.method == "POST" and _CACHES.search(exchange.path):
+        require(user, model_in(body))
 
 
 def _filtered(user: User, rewrite: Rewrite | None, body: bytes) -> bytes | None:

@@ -28,6 +28,7 @@ from gemproxy.relay.unary import is_json
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
+from gemproxy.routes.allowed import check_cache
 from gemproxy.routes.metered import begin
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
 from gemproxy.routes.refusing import BROKEN_OFF, beginning, is_refusal, refuse
@@ -64,6 +65,7 @@ async def forward(
         body = await _begun(request, exchange, await _body(request, exchange, limit))
         return await _send(request, exchange, body, translate)
     async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
+        check_cache(request, received.kept)
         body = Once(with_upstream_uris(request, received.kept))
         body = await _begun(request, exchange, body)
         return await _send(request, exchange, body, translate)

@@ -74,6 +74,29 @@ async def test_the_entry_of_another_model_is_refused(proxy: StartProxy, version:
 
 
 @pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"model": "models/gemini-x"}', 200),
+        (b'{"contents": [], "model": "gemma-3"}', 200),
+        (b'{"model": "models/gemini-y"}', 403),
+        (b'{"model": 5}', 403),
+        (b"{}", 403),
+    ],
+)
+async def test_a_cache_is_made_for_an_allowed_model(
+    proxy: StartProxy, body: bytes, status: int
+) -> None:
+    async with replying(json_reply({"name": "cachedContents/c"})) as upstream:
+        running = await proxy(upstream.url, pool={"keys": keys_of(["AIzaSyPool"])})
+        running.app[DOOR].keys.put(USERS, PEPPER)
+        headers = {"x-goog-api-key": KEY, "Content-Type": "application/json"}
+        answer = await running.ask("/v1beta/cachedContents", body, headers)
+
+        assert answer.status == status
+        assert len(upstream.seen) == (status == 200)
+
+
+@pytest.mark.parametrize(
     "given", [error_reply(404), json_reply([]), json_reply({"x": 1}), reply(b"{")]
 )
 async def test_what_is_no_list_passes(proxy: StartProxy, given: Reply) -> None:
