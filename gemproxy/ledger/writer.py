@@ -1,9 +1,10 @@
 """Write-behind: the rows that wait to be written, and the one task that writes them.
 
-A request never waits for the database. Its row waits here, by serial, so that a row that is put
-again before it was written is written once. One transaction runs at a time. After each the task
-rests about nine times as long as it took, at most a quarter of a second: rows gather meanwhile, and
-the ledger takes no more than about a tenth of the time.
+Rows wait here by serial, so that a row that is put again before it was written is written once.
+One transaction runs at a time, and the next one begins a moment later, or earlier if somebody waits
+for its commit: a transaction of many rows costs hardly more than one of a single row. Over a second
+or so the task writes for no more than about a tenth of the time: a transaction counts for ten times
+as long as it took, and the task rests until that is over, but for ``_BURST_SECONDS`` of it.
 
 When a transaction fails, its rows wait again and it is tried again each second. Its commit may have
 happened: rows are written by serial, so that changes nothing. Beyond ``limit`` rows the oldest ones
@@ -29,7 +30,11 @@ AT_ONCE = 500
 AGAIN_SECONDS = 1.0
 """Seconds after which a failed transaction is tried again."""
 
-_RESTS = 9
+GATHER_SECONDS = 0.05
+"""Seconds between two transactions if nobody waits for the second one."""
+
+_SHARE = 10
+_BURST_SECONDS = 0.25
 _LONGEST_REST = 0.25
 
 _log = logging.getLogger(__name__)
@@ -47,9 +52,11 @@ class Writer:
     _settled: OrderedDict[int, Row] = attrs.field(factory=OrderedDict)
     _writing: dict[int, Row] = attrs.field(factory=dict)
     _some: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _hurry: asyncio.Event = attrs.field(factory=asyncio.Event)
     _closing: asyncio.Event = attrs.field(factory=asyncio.Event)
     _waiters: dict[int, list[tuple[Row, asyncio.Future[bool]]]] = attrs.field(factory=dict)
     _task: asyncio.Task[None] | None = None
+    _rested: float = 0.0
 
     def start(self) -> None:
         """Begin to write."""
@@ -91,6 +98,7 @@ class Writer:
             return False
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(serial, []).append((row, future))
+        self._hurry.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 return await future
@@ -108,6 +116,7 @@ class Writer:
     async def close(self, seconds: float) -> None:
         """Write what waits, without a rest, for at most some seconds."""
         self._closing.set()
+        self._hurry.set()
         self._some.set()
         if self._task is not None:
             _, pending = await asyncio.wait({self._task}, timeout=seconds)
@@ -126,17 +135,22 @@ class Writer:
                 self._some.clear()
                 continue
             began = clock()
-            if await self._write(rows):
-                if not self._closing.is_set():
-                    await self._pause(min(_RESTS * (clock() - began), _LONGEST_REST))
-            else:
+            if not await self._write(rows):
                 await asyncio.sleep(self.again_seconds)
+            elif not self._closing.is_set():
+                await self._rest(began, clock())
 
-    async def _pause(self, seconds: float) -> None:
-        """Rest; the end of the process ends it."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._closing.wait()
+    async def _rest(self, began: float, ended: float) -> None:
+        """Rest after a transaction; the end of the process ends it."""
+        owed = _SHARE * (ended - began)
+        self._rested = max(self._rested, began - _BURST_SECONDS) + owed
+        rest = min(self._rested - ended, _LONGEST_REST)
+        if rest > 0:
+            await _wait(self._closing, rest)
+        gather = GATHER_SECONDS - max(rest, 0)
+        if gather > 0 and not self._waiters and not self._closing.is_set():
+            self._hurry.clear()
+            await _wait(self._hurry, gather)
 
     def _take(self) -> list[Row]:
         """Return the rows of the next transaction, which are no longer waiting."""
@@ -205,6 +219,12 @@ class Writer:
                 self._waiters.setdefault(row.serial, []).append(waiter)
             else:
                 _end(waiter[1], written=written)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _end(future: asyncio.Future[bool], *, written: bool) -> None:

@@ -7,6 +7,7 @@ import attrs
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from gemproxy.ledger import writer as module
 from gemproxy.ledger.health import Health
 from gemproxy.ledger.row import Row
 from gemproxy.ledger.writer import AT_ONCE, Writer
@@ -104,6 +105,22 @@ async def test_transactions_are_bounded(writer: Writer, database: Database) -> N
 
     assert [len(rows) for rows in database.transactions] == [AT_ONCE, 20]
     assert sorted(database.serials) == list(range(AT_ONCE + 20))
+
+
+async def test_rows_that_nobody_waits_for_gather_until_somebody_does(
+    writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER_SECONDS", 10 * PATIENCE)
+    database.gate.set()
+    writer.put(row(1))
+    await database.done.wait()
+    for serial in (2, 3, 4):
+        writer.put(row(serial))
+        await asyncio.sleep(0)
+    assert database.serials == [1]
+    assert await writer.written(4, PATIENCE)
+
+    assert database.transactions == [[row(1)], [row(2), row(3), row(4)]]
 
 
 async def test_what_is_not_waiting_is_written(writer: Writer) -> None:
