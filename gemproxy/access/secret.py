@@ -3,9 +3,9 @@
 The public characters name the key in lists, logs and limits. They have no letters or digits that
 look alike, so a person can read them out. The secret ones have 256 random bits.
 
-A key is kept as a hash under the ``pepper``, which all processes of an installation have and the
-database has not: whoever reads the database alone can test no guess. A slow hash would guard
-passwords that people thought of; nobody can guess these, and each request hashes one.
+A key is kept as a hash under the ``pepper``. All processes of an installation have the pepper and
+the database does not, so a stolen database is not enough to test a guess. A slow hash would protect
+weak passwords; these keys cannot be guessed, and every request hashes one.
 """
 
 import hashlib

@@ -103,7 +103,7 @@ def _project(name: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Return whether a text can name a user; it is none that looks like a key."""
+    """Return whether a text can name a user; a text that looks like a key cannot."""
     return bool(_NAME.fullmatch(name)) and name == name.strip() and redact(name) == name
 
 

@@ -6,7 +6,7 @@ process finds what is new by the number that it saw last. A user is never delete
 and budgets, so a name stays taken when its key is revoked.
 
 The hashes need the secret of the vault that made them. A value that is derived from it is kept in
-``meta`` (``pepper``), so another secret is refused in words, and does not look like wrong keys.
+``meta`` (``pepper``), so another secret is refused in words instead of making all keys invalid.
 """
 
 import asyncio

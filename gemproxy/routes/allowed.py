@@ -1,8 +1,9 @@
-"""What a user who may call some models only sees of models: those, and no others.
+"""The rules for a user who may call some models only, beside those of the calls themselves.
 
-That is for the lists of Gemini (``/v1beta/models``) and of Google's layer for OpenAI's clients
-(``/v1beta/openai/models``), and for the entry of one model. A page of a list may become empty; its
-token leads on. What is no list passes unchanged. A cache is made for a model that its body names.
+Lists of Gemini (``/v1beta/models``) and of Google's layer for OpenAI's clients
+(``/v1beta/openai/models``) show the allowed models. A page of a list may become empty; its token
+still leads to the next one. An answer that is no list passes unchanged. The entry of another model,
+and a cache for another model, are refused.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The values of the flags that say what a user may use.
 
-Money is read as an exact decimal and never as a float: nano-dollars are its smallest part. A date
-is the moment at which that day begins; a date or a time without an offset is in ``zone``.
+Money is read as an exact decimal, with nano-dollars as its smallest unit. A date means the
+beginning of that day. A date or a time without an offset is in ``zone``.
 """
 
 import re
@@ -27,7 +27,7 @@ _DOLLARS = re.compile(r"\d{1,9}(?:\.(\d*))?|\.(\d+)", re.ASCII)
 _DECIMALS = 9
 _LONGEST_MODEL = 200
 _YEARS = range(1971, 9999)
-"""Years whose first and last day are in no year that computers do not know, in any zone."""
+"""Years whose days ``datetime`` can show in every time zone."""
 
 
 def flag_of(kind: Kind) -> str:

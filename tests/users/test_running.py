@@ -86,3 +86,25 @@ async def test_models_and_expiry_are_refused_in_words(house: Proxy, users: RunUs
     async with asyncio.timeout(PATIENCE):
         while await status(house, key, Y) != 200:  # noqa: ASYNC110 (nobody tells of a change)
             await asyncio.sleep(0.01)
+
+
+async def test_limits_begin_and_end_while_it_runs(house: Proxy, users: RunUsers) -> None:
+    key = await key_of(users, "add", "ann", "--rpm", "2")
+
+    assert [await status(house, key) for _ in range(3)] == [200, 200, 429]
+    refused = await house.ask(X, BODY, {"x-goog-api-key": key})
+    assert (
+        "The limit of access key 'ann' is reached" in json.loads(refused.body)["error"]["message"]
+    )
+    await run(users, "set", "ann", "--rpm", "off")
+    await until(house, key, 200)
+    assert {await status(house, key) for _ in range(5)} == {200}
+    await run(users, "set", "ann", "--rpm", "gemini-y=1")
+    async with asyncio.timeout(PATIENCE):
+        while await status(house, key, Y) != 429:  # noqa: ASYNC110 (nobody tells of a change)
+            await asyncio.sleep(0.01)
+    assert await status(house, key) == 200
+    await run(users, "set", "ann", "--rpm", "gemini-y=1", "--shadow")
+    async with asyncio.timeout(PATIENCE):
+        while await status(house, key, Y) != 200:  # noqa: ASYNC110 (nobody tells of a change)
+            await asyncio.sleep(0.01)
