@@ -7,7 +7,8 @@ names, never looked for among the rows.
 
 import datetime as dt
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -169,9 +170,9 @@ class Queries:
             filters = await _numbers(connection, only)
             if filters is None:
                 return {}
-            state = await read_state(connection)
+            state, names = await read_state(connection), frozenset(filters)
             for piece in cut(span, state, self.calendar, days=time is not By.HOUR):
-                statement = _statement(piece, filters, by, timed=time is not None)
+                statement = _statement(piece.source, names, by, timed=time is not None)
                 for row in await connection.execute(statement, _bounds(piece) | filters):
                     figures = row[-len(SUMMED) :]
                     if not figures[0]:  # a sum over nothing is a row, too
@@ -180,9 +181,9 @@ class Queries:
                     if time is not None:
                         key = (self._begin(time, key[0]), *key[1:])
                     found.setdefault(key, Sums()).add(figures)
-            names = await _names(connection, {number for key in found for number in key[first:]})
+            texts = await _names(connection, {number for key in found for number in key[first:]})
         return {
-            (*key[:first], *(names[number] for number in key[first:])): sums
+            (*key[:first], *(texts[number] for number in key[first:])): sums
             for key, sums in found.items()
         }
 
@@ -204,11 +205,15 @@ def _key(group: Group) -> str:
     return group.key
 
 
+@functools.cache
 def _statement(
-    piece: Piece, filters: Mapping[str, int], by: Sequence[str], *, timed: bool
+    source: Source, filters: Collection[str], by: Sequence[str], *, timed: bool
 ) -> Select[Any]:
-    """Return the SELECT over a piece: the time if wanted, the groups, the sums."""
-    if piece.source is Source.ROWS:
+    """Return the SELECT over a piece: the time if wanted, the groups, the sums.
+
+    There are few of them, and making one takes longer than asking it.
+    """
+    if source is Source.ROWS:
         at = _G.started // (_QUARTER * SECOND_MS) * _QUARTER
         groups = [_G[name] for name in by]
         chosen = [_G[name] == bindparam(name) for name in filters]
@@ -217,7 +222,7 @@ def _statement(
     else:
         at = _R.start
         shape = next(i for i, dims in enumerate(SHAPES) if dims >= {*by, *filters})
-        level = DAYS if piece.source is Source.DAYS else HOURS
+        level = DAYS if source is Source.DAYS else HOURS
         groups = [_R[name] for name in by]
         chosen = [_R[name] == bindparam(name) for name in filters]
         within = [_R.level == level, _R.shape == shape, _R.start >= _LOW, _R.start < _HIGH]
