@@ -63,8 +63,8 @@ def numbers(names: Sequence[str]) -> list[int]:
 
 def invented(count: int, days: float, dice: random.Random) -> Iterator[tuple[object, ...]]:
     """Yield rows in the order of time, with as many values as the table has columns."""
-    users = random.choices(numbers(USERS), [1 / (1 + n) for n in range(40)], k=4096)
-    models = random.choices(numbers(MODELS), [40, 20, 15, 10, 10, 5], k=4096)
+    users = dice.choices(numbers(USERS), [1 / (1 + n) for n in range(40)], k=4096)
+    models = dice.choices(numbers(MODELS), [40, 20, 15, 10, 10, 5], k=4096)
     projects, keys = numbers(PROJECTS), numbers(KEYS)
     routes, dialects = numbers(OTHERS[:2]), numbers(OTHERS[2:4])
     step = days * DAY_MS / count
