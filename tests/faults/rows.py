@@ -604,8 +604,35 @@ _MACHINE = Section(
             "",
             left="there is no ledger yet that could lose a row",
         ),
-        Row("disk of the ledger full", "", "", left="there is no ledger yet"),
-        Row("SQLite locked by another process", "", "", left="there is no ledger yet"),
+        Row(
+            "disk of the ledger full",
+            "SQLite at its largest size; streams of a user with a limit by the day",
+            "whole answers; health is failing, and what was used is written when there is room",
+            (
+                "tests/metered/test_ledgers.py::test_a_full_disk_stops_no_stream",
+                "tests/ledger/test_trouble.py::test_a_full_disk",
+                "tests/ledger/test_trouble.py::test_more_rows_than_may_wait",
+            ),
+        ),
+        Row(
+            "SQLite locked by another process",
+            "BEGIN IMMEDIATE on a connection of its own; the same at the start",
+            "whole answers; health is failing, and what was used is written after the lock",
+            (
+                "tests/metered/test_ledgers.py::test_a_lock_of_another_program_stops_no_stream",
+                "tests/ledger/test_trouble.py::test_a_lock_of_another_program",
+                "tests/ledger/test_trouble.py::test_a_start_while_another_program_has_the_lock",
+            ),
+        ),
+        Row(
+            "the database of the ledger is gone, and comes back",
+            "PostgreSQL refuses all connections; the file of SQLite is deleted, and made anew",
+            "no effect on requests; rows wait and are written then",
+            (
+                "tests/ledger/test_trouble.py::test_a_server_that_is_gone_and_comes_back",
+                "tests/ledger/test_trouble.py::test_a_file_that_is_gone_and_one_that_takes_its_place",
+            ),
+        ),
         Row("Redis down, slow, MOVED, OOM", "", "", left="there is no Redis yet"),
         Row(
             "settings reloaded from a bad file",
