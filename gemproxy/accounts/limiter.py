@@ -147,10 +147,11 @@ class MemoryLimiter:
         if kept.settled:
             return
         kept.settled = True
+        places = kept.places if kept.held else self._late(hold, now)
         kept.release()
         self._holds.pop(hold, None)
         if used.tokens or used.nano_usd:
-            for place in kept.places:
+            for place in places:
                 place.add(used.tokens, used.nano_usd, now)
 
     def fields(self, hold: Hold, now: float) -> dict[str, str]:
@@ -186,6 +187,13 @@ class MemoryLimiter:
         if account is None:
             account = self._accounts[name] = Account()
         return account.plan(user, model, day)
+
+    def _late(self, hold: Hold, now: float) -> tuple[Place, ...]:
+        """Return where a hold that has expired counts: its user may have been forgotten since."""
+        plan = self._plan(hold.asked.user, hold.asked.model, self._tick(now))
+        kept: Kept = hold.memo
+        places = zip(kept.places, plan.tallies, strict=False)
+        return tuple(attrs.evolve(place, tally=tally) for place, tally in places)
 
     def _unpriced(self, asked: Asked, plan: Plan) -> Iterator[Gauge]:
         """Yield the shadow limits on money, under which no model without a price is admitted.
@@ -250,7 +258,7 @@ class MemoryLimiter:
             self._day = day = self.calendar.day(now)
             self._unswept = list(self._accounts)
         if self._unswept:
-            self._sweep(day)
+            self._sweep(day, now)
         return day
 
     def _expire(self, now: float) -> None:
@@ -266,11 +274,11 @@ class MemoryLimiter:
         for hold in self._holds:
             hold.expires = min(hold.expires, now + self.hold_seconds)
 
-    def _sweep(self, day: Day) -> None:
+    def _sweep(self, day: Day, now: float) -> None:
         """Forget users who did nothing in this month, a few at a time."""
         for name in self._unswept[-_SWEPT:]:
             account = self._accounts.get(name)
-            if account is not None and account.idle(day):
+            if account is not None and account.idle(day, now):
                 del self._accounts[name]
         del self._unswept[-_SWEPT:]
 

@@ -67,12 +67,12 @@ class Account:
             tally.turn(day)
         return tally
 
-    def idle(self, day: Day) -> bool:
-        """Return whether the user has done nothing in this month."""
+    def idle(self, day: Day, now: float) -> bool:
+        """Return whether the user has done nothing in this month, and in the last minute."""
         for tally in self.tallies.values():
             if tally.day is not day:
                 tally.turn(day)
-        return all(tally.idle for tally in self.tallies.values())
+        return all(tally.idle(now) for tally in self.tallies.values())
 
     def _plan(self, user: User, model: str, day: Day) -> Plan:
         limits = [limit for limit in user.limits if plain(limit.model) in ("", model)]

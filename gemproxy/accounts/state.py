@@ -54,10 +54,15 @@ class Tally:
         self.day = day
         self.today = Sum()
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is lost when the tally is dropped, but the last minute."""
-        return not (self.running or self.month.requests or self.today.requests)
+    def idle(self, now: float) -> bool:
+        """Return whether nothing is lost when the tally is dropped."""
+        windows = (self.minute_requests, self.minute_tokens)
+        return not (
+            self.running
+            or self.month.requests
+            or self.today.requests
+            or any(window is not None and window.total(now) for window in windows)
+        )
 
 
 @attrs.define(eq=False)

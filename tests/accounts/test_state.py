@@ -4,6 +4,7 @@ import attrs
 
 from gemproxy.accounts.calendar import Calendar
 from gemproxy.accounts.state import Kept, Place, Tally
+from gemproxy.accounts.window import Window
 
 NOON = 1_795_867_200.0
 CALENDAR = Calendar()
@@ -47,14 +48,17 @@ def test_a_new_day_keeps_the_month_and_no_hold_of_the_day_before() -> None:
     assert attrs.astuple(tally.month) == (1, 30, 5, 0, 0)
 
 
-def test_a_tally_is_idle_when_its_month_is_empty_and_nothing_runs() -> None:
+def test_a_tally_is_idle_when_its_month_and_its_minute_are_empty_and_nothing_runs() -> None:
     day = CALENDAR.day(NOON)
     tally = Tally(day)
     place = Place.take(tally, 1, 1, NOON)
     following = CALENDAR.day(day.month.end)
-    busy = tally.idle
+    tally.minute_tokens = Window()
+    busy = tally.idle(NOON)
     tally.turn(following)
-    running = tally.idle
+    running = tally.idle(following.start)
     place.release(1, 1)
+    place.add(1, 0, following.start)
 
-    assert (busy, running, tally.idle) == (False, False, True)
+    assert (busy, running) == (False, False)
+    assert [tally.idle(following.start + after) for after in (59, 60)] == [False, True]
