@@ -10,8 +10,13 @@ request is not our error and becomes one line at INFO; other records below a war
 import logging
 import traceback
 
-LIBRARIES = frozenset({"aiohttp", "aiohttp_sse", "asyncio", "concurrent", "uvloop"})
-"""First parts of the names of library loggers that see requests."""
+LIBRARIES = frozenset(
+    {
+        *("aiohttp", "aiohttp_sse", "asyncio", "concurrent", "uvloop"),
+        *("aiosqlite", "alembic", "asyncpg", "limits", "sqlalchemy"),
+    }
+)
+"""First parts of the names of library loggers that see requests, or what is stored."""
 
 _KNOWN = frozenset(
     {

@@ -2,7 +2,7 @@
 
 A proxy without limits and without a ledger keeps the meter that lets everything pass. Else the
 counters of the day and the month are rebuilt from the ledger before the first request comes in, and
-meanwhile the holds of running requests are renewed.
+meanwhile the holds of running requests are renewed, and the ledger is summed up and pruned.
 
 In passthrough mode a ledger that cannot be opened is a warning: the requests of clients with their
 own keys do not depend on it.
@@ -28,7 +28,9 @@ from gemproxy.config.settings import Settings
 from gemproxy.ledger.engine import place_of
 from gemproxy.ledger.ledger import Ledger
 from gemproxy.ledger.queries import Committed, Queries
+from gemproxy.ledger.rollup import Rollups
 from gemproxy.ledger.schema import unusable
+from gemproxy.ledger.upkeep import EVERY_SECONDS, Upkeep
 from gemproxy.metering.accountant import Accountant
 from gemproxy.metering.serials import PROCESSES, Serials
 from gemproxy.observe.background import repeat
@@ -67,16 +69,30 @@ async def open_meter(
         meter = app[METER] = _accountant(settings, ledger)
         if ledger is not None and pooled:
             await _restore(meter, ledger, settings)
-        pause = settings.accounts.hold_seconds / _RENEWALS
-        renewing = asyncio.create_task(repeat(meter.renew, lambda: pause))
-        try:
+        async with _running(meter, ledger, settings):
             yield
-        finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
     finally:
         if ledger is not None:
             await ledger.close()
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    meter: Accountant, ledger: Ledger | None, settings: Settings
+) -> AsyncIterator[None]:
+    """Run what goes on in the background while entered."""
+    pause = settings.accounts.hold_seconds / _RENEWALS
+    tasks = [asyncio.create_task(repeat(meter.renew, lambda: pause))]
+    if ledger is not None:
+        rollups = Rollups(ledger.engines, _calendar(settings))
+        upkeep = Upkeep(rollups, settings.ledger.retention_days)
+        tasks.append(asyncio.create_task(repeat(upkeep.tend, lambda: EVERY_SECONDS)))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _open_ledger(settings: Settings, *, pooled: bool) -> Ledger | None:
