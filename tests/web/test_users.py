@@ -1,0 +1,52 @@
+"""The composition of stored access keys: what a start refuses, and what it takes up."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gemproxy.access.keys import AccessKeys
+from gemproxy.access.secret import PURPOSE, hashed, new_key
+from gemproxy.accounts.user import User
+from gemproxy.config.sections import Server
+from gemproxy.config.settings import Settings
+from gemproxy.store.unusable import SECRET_KEY, Unusable
+from gemproxy.store.vault import Vault
+from gemproxy.web.users import open_users
+
+NOW = 1_800_000_000.0
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(server=Server(data_dir=str(folder)))
+
+
+async def test_users_of_an_earlier_start_are_there_at_once(tmp_path: Path) -> None:
+    vault, key = Vault.open(tmp_path), new_key("abcdefghjkmn")
+    async with open_users(settings(tmp_path), vault, AccessKeys()) as directory:
+        user = User("abcdefghjkmn", "ann")
+        await directory.users.add(user, hashed(key, vault.subkey(PURPOSE)), NOW)
+
+    keys = AccessKeys()
+    async with open_users(settings(tmp_path), vault, keys):
+        assert keys.find(key, NOW) == user
+        assert len(asyncio.all_tasks()) == 2, "this one and the one that keeps the keys"
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_another_secret_is_refused(tmp_path: Path) -> None:
+    async with open_users(settings(tmp_path), Vault.open(tmp_path), AccessKeys()) as directory:
+        await directory.users.add(User("abcdefghjkmn", "ann"), b"hash", NOW)
+
+    with pytest.raises(Unusable) as caught:
+        async with open_users(settings(tmp_path), Vault.open(tmp_path, "other"), AccessKeys()):
+            raise AssertionError
+    assert caught.value.setting == SECRET_KEY
+
+
+async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"no database at all" * 100)
+
+    with pytest.raises(Unusable, match=r"ledger\.sqlite"):
+        async with open_users(settings(tmp_path), Vault.open(tmp_path), AccessKeys()):
+            raise AssertionError
