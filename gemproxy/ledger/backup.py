@@ -81,11 +81,12 @@ async def restore(place: Place, source: Path) -> int:
 
 async def _restore_file(file: Path, source: Path) -> int:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = _draft(file)
+    real = _resolved(file)
+    draft = _draft(real)
     try:
         with _locked_file(file):
             count = await _prepare(source, draft)
-            await asyncio.to_thread(_replace, file, draft)
+            await asyncio.to_thread(_replace, real, draft)
             return count
     finally:
         _remove(draft)
@@ -216,6 +217,11 @@ def _move_away(file: Path) -> None:
         part = file.with_name(f"{file.name}{ending}")
         with contextlib.suppress(FileNotFoundError):
             part.rename(file.with_name(f"{away}{ending}"))
+
+
+def _resolved(file: Path) -> Path:
+    """Return the file that a link leads to, which is replaced and not the link."""
+    return file.resolve()
 
 
 def _is_there(file: Path) -> bool:

@@ -47,6 +47,15 @@ _SQLITE = frozenset({"sqlite", "sqlite+aiosqlite"})
 _IGNORED = frozenset({"application_name", "channel_binding", "pgbouncer"})
 """What hosts of PostgreSQL add to their URLs for other drivers."""
 
+_OF_VALUES = (
+    DataError,
+    IntegrityError,
+    ValueError,
+    OverflowError,
+    TypeError,
+    LookupError,
+    AttributeError,
+)
 _DATA = "22"
 _UNFIT = frozenset({_DATA, "23"})
 """Classes of PostgreSQL's error codes: data exceptions, and violations of constraints."""
@@ -211,8 +220,7 @@ def is_unfit(error: Exception) -> bool:
     """
     if isinstance(error, Unusable):  # a ValueError, too
         return False
-    kinds = (DataError, IntegrityError, ValueError, OverflowError, TypeError)
-    return isinstance(error, kinds) or _sqlstate(error)[:2] in _UNFIT
+    return isinstance(error, _OF_VALUES) or _sqlstate(error)[:2] in _UNFIT
 
 
 def _sqlstate(error: Exception) -> str:
@@ -224,6 +232,8 @@ def words_of(error: Exception) -> str:
     if _sqlstate(error).startswith(_DATA):  # the driver's words have the value
         return "a value does not fit"
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(cause, TimeoutError):
+        return "it took too long"
     if isinstance(cause, SQLAlchemyError):
         return type(cause).__name__
     if isinstance(cause, OSError) and cause.strerror:

@@ -11,7 +11,7 @@ from gemproxy.ledger.tables import ENDINGS, GENERATIONS, PROCESSES
 
 async def mark_lost(connection: AsyncConnection, presence: Presence, rows: Rows, now: float) -> int:
     """Mark the rows of processes that are gone, in the open transaction; return their number."""
-    gone = await presence.others(connection, now)
+    gone = await presence.remove_gone(connection, now)
     known = select(PROCESSES.c.id)
     strays = select(GENERATIONS.c.process).where(
         GENERATIONS.c.ending.is_(None), GENERATIONS.c.process.not_in(known)

@@ -13,6 +13,7 @@ no harm: its rows are marked, and they are right again when it settles them.
 A second lock, which all processes share, keeps ``db restore`` away.
 """
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -37,6 +38,9 @@ OLD_SECONDS = 3 * BEAT_SECONDS
 
 IN_USE = 0
 """The second number of the advisory lock that all processes share."""
+
+
+_UNLOCK_SECONDS = 1.0
 
 
 @attrs.frozen
@@ -152,6 +156,9 @@ class AdvisoryLocks:
     async def drop(self) -> None:
         """Cut the connection."""
         if self._connection is not None:
+            with contextlib.suppress(SQLAlchemyError, OSError, TimeoutError):
+                async with asyncio.timeout(_UNLOCK_SECONDS):
+                    await self._connection.execute(select(func.pg_advisory_unlock_all()))
             with contextlib.suppress(SQLAlchemyError, OSError):
                 await self._connection.invalidate()
             await self._connection.close()
@@ -205,7 +212,7 @@ class Presence:
             await connection.execute(insert(PROCESSES).values(id=self.number, **values))
         self.beaten = now
 
-    async def others(self, connection: AsyncConnection, now: float) -> list[Process]:
+    async def remove_gone(self, connection: AsyncConnection, now: float) -> list[Process]:
         """Return the processes that are gone, and forget them in the open transaction."""
         gone: list[Process] = []
         table = PROCESSES.c
@@ -224,7 +231,7 @@ class Presence:
         await connection.execute(delete(PROCESSES).where(PROCESSES.c.id == self.number))
 
     async def drop(self) -> None:
-        """Give up the proof of life."""
+        """Give up the number and its proof of life."""
         await self.proofs.drop()
         self.number = 0
 
