@@ -158,7 +158,8 @@ class Door:
     def _go_up(self, exchange: Exchange, passed: list[str]) -> bool:
         """Return whether an access key would go up in the query, a header or the path.
 
-        Short values there and names in the path may begin with ``gp-`` for another reason.
+        Short values there and names in the path may begin with ``gp-`` for another reason. The form
+        of stored keys is enough: one that is revoked or not known yet does not go up either.
         """
         for key in passed:
             if len(key) >= _LONG and key.startswith(PREFIX):
@@ -174,7 +175,7 @@ class Door:
         found = (*passed, *in_headers, *in_path(exchange.path))
         if lengths.isdisjoint(map(len, found)):
             return False
-        return self.keys.find_any(found, self.now()) is not None
+        return any(map(id_in, found)) or self.keys.find_any(found, self.now()) is not None
 
 
 def _expired(user: User, expires: float) -> str:

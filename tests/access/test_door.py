@@ -341,5 +341,6 @@ def test_a_token_or_an_upload_url_ends_with_the_key_of_its_maker(mode: Mode) -> 
 def test_a_stored_key_in_another_place_is_refused() -> None:
     door = storing(User(id_in(KEY), "carl"))
 
-    for headers in ({"X-Foo": KEY}, {"query": f"x={KEY}"}):
-        assert "Gemini would see" in refused(door, exchange({"x-goog-api-key": KEY, **headers}))
+    for key in (KEY, new_key(new_id())):
+        for headers in ({"X-Foo": key}, {"query": f"x={key}"}):
+            assert "Gemini would see" in refused(door, exchange({"x-goog-api-key": KEY, **headers}))

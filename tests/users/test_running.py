@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from gemproxy.access.secret import new_id, new_key
@@ -13,7 +14,7 @@ from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.config.keyring import projects_of
-from tests.gemini import BODY
+from tests.gemini import BODY, Json
 from tests.running import PATIENCE, Proxy, StartProxy
 from tests.users.conftest import RunUsers
 
@@ -108,3 +109,47 @@ async def test_limits_begin_and_end_while_it_runs(house: Proxy, users: RunUsers)
     async with asyncio.timeout(PATIENCE):
         while await status(house, key, Y) != 200:  # noqa: ASYNC110 (nobody tells of a change)
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("target", "named", "status"),
+    [
+        ("interactions", {"model": "gemini-x", "input": "hi"}, 200),
+        ("interactions", {"model": "gemini-y", "input": "hi"}, 403),
+        ("interactions", {"agent": "deep-research", "input": "hi"}, 403),
+        ("interactions", {"input": "hi"}, 403),
+        ("models/gemini-y:batchGenerateContent", {"batch": {}}, 403),
+        ("models/gemini-y:countTokens", {"contents": []}, 403),
+        ("models/gemini-y:embedContent", {"content": {}}, 403),
+        ("models/gemini-y:predictLongRunning", {"instances": []}, 403),
+        ("openai/chat/completions", {"model": "gemini-y", "messages": []}, 403),
+        ("openai/embeddings", {"model": "models/gemini-y", "input": "x"}, 403),
+        ("openai/batches", {"input_file_id": "files/x"}, 403),
+        ("tunedModels/mine:generateContent", json.loads(BODY), 403),
+    ],
+)
+async def test_no_route_leads_to_another_model(
+    house: Proxy, users: RunUsers, target: str, named: Json, status: int
+) -> None:
+    key = await key_of(users, "add", "ann", "--models", "gemini-x")
+    headers = {"x-goog-api-key": key, "Content-Type": "application/json"}
+
+    answer = await house.ask(f"/v1beta/{target}", json.dumps(named).encode(), headers)
+
+    assert answer.status == status
+    if status == 403:
+        assert b"access key of ann may" in answer.body
+
+
+async def test_a_live_session_with_another_model_is_refused(house: Proxy, users: RunUsers) -> None:
+    key = await key_of(users, "add", "ann", "--models", "gemini-x")
+    url = (
+        f"{house.url}/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+    )
+
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}?key={key}") as socket:
+        await socket.send_json({"setup": {"model": "models/gemini-y"}})
+        message = await socket.receive()
+
+    assert message.type is aiohttp.WSMsgType.CLOSE
+    assert "may not call the model gemini-y" in str(message.extra)
