@@ -6,6 +6,7 @@ VENV ?= .venv
 ARGS ?=
 LENGTH ?= 6
 MINUTES ?= 20
+ROUNDS ?= 200
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 # A pin lists the extras that packages request: without them pip 23 picks a newer release.
@@ -14,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test bench soak seams sdk-table explore diagram lint types lock clean
+.PHONY: help demo run test bench soak kill seams sdk-table explore diagram lint types lock clean
 
 help: ## show this list
 	@echo 'make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -40,6 +41,9 @@ seams: $(VENV)/.runtime build/bench/seams/.done ## run a small real model behind
 
 sdk-table: $(VENV)/.dev ## run the SDKs' tests and write docs/sdks.md
 	GEMPROXY_SDK_TABLE=1 $(BIN)/python -m pytest tests/sdk --deselect tests/sdk/test_table.py
+
+kill: $(VENV)/.runtime ## kill the proxy ROUNDS=200 times in the middle of its work, and check the ledger
+	$(BIN)/python -m bench.kill --rounds $(ROUNDS) $(ARGS)
 
 explore: $(VENV)/.dev ## explore the machines deeper than the tests do (LENGTH=6)
 	GEMPROXY_EXPLORE=$(LENGTH) $(BIN)/python -m pytest -s --timeout 0 tests/core/repair/test_exploration.py \

@@ -32,7 +32,7 @@ from gemproxy.store.unusable import Unusable
 COMMIT_SECONDS = 10.0
 """Seconds after which a transaction has failed."""
 
-WRITTEN_SECONDS = 0.25
+WRITTEN_SECONDS = 2.0
 """Seconds that a request waits for its row to be committed."""
 
 CLOSE_SECONDS = 5.0
