@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.pieces import HOUR, SECOND_MS, State
-from gemproxy.ledger.rollup import DAYS, HOURS, SHAPES, WHOLE_SHAPE, read_state
+from gemproxy.ledger.rollup import DAYS, HOURS, MONTHS, SHAPES, WHOLE_SHAPE, read_state
 from gemproxy.ledger.schema import version_of
 from gemproxy.ledger.sums import of_rollups, of_rows
 from gemproxy.ledger.tables import ATTEMPTS, GENERATIONS, ROLLUPS, SUMMED
@@ -90,7 +90,8 @@ async def _wrong_hours(connection: AsyncConnection, state: State) -> tuple[int, 
 async def _wrong_shapes(connection: AsyncConnection, state: State) -> list[str]:
     """Return which levels and shapes of roll-ups have other totals than the rest."""
     problems = []
-    for level, end in ((HOURS, state.folded), (DAYS, state.days)):
+    levels = ((HOURS, state.folded), (DAYS, state.days), (MONTHS, state.months))
+    for level, end in levels:
         hours = select(literal(0), *of_rollups()).where(
             _R.level == HOURS, _R.shape == WHOLE_SHAPE, _R.start < end
         )

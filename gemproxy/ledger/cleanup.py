@@ -8,11 +8,11 @@ which count nowhere and go with the next pass.
 """
 
 import attrs
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, select
 
 from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.pieces import HOUR, SECOND_MS, State
-from gemproxy.ledger.rollup import put_meta, read_state
+from gemproxy.ledger.rollup import OLDEST_UNFINISHED, put_meta, read_state
 from gemproxy.ledger.tables import ATTEMPTS, GENERATIONS, META, REFOLDS, WHOLE
 
 DAY = 86_400
@@ -67,9 +67,7 @@ def _aim(state: State, wanted: float, oldest_running: int | None) -> int:
 
 
 _LOCKED = select(META.c.number).where(META.c.name == "folded").with_for_update()
-_OLDEST_RUNNING = select(func.min(_G.started)).where(
-    _G.ending.is_(None), _G.started >= bindparam("since", type_=WHOLE)
-)
+_OLDEST_RUNNING = OLDEST_UNFINISHED.where(_G.started + 0 >= bindparam("since", type_=WHOLE))
 _SERIALS = (
     select(_G.serial)
     .where(_G.started < bindparam("before", type_=WHOLE))

@@ -1,10 +1,10 @@
 """Cuts a span of time into pieces, each of which is read where its sums are.
 
-Below the watermark ``folded`` sums come from roll-ups, of whole days where there are any, else of
-hours. Above it they come from rows, and so do hours that got a row after they were folded. A span
-that begins or ends within an hour takes that part from rows. Where rows were pruned, the part
-counts with the hour that it is in: an hour belongs to the span in which it begins. So spans that
-meet have no request in common and lose none.
+Below the watermark ``folded`` sums come from roll-ups: of whole months and whole days where there
+are any, else of hours. Above it they come from rows, and so do hours that got a row after they were
+folded. A span that begins or ends within an hour takes that part from rows. Where rows were pruned,
+the part counts with the hour that it is in: an hour belongs to the span in which it begins. So
+spans that meet have no request in common and lose none.
 
 In a zone whose offset is no whole number of hours, hours are kept in parts of 30 or 15 minutes, so
 its days have exact sums, too.
@@ -13,11 +13,11 @@ its days have exact sums, too.
 import datetime as dt
 import enum
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 
-from gemproxy.accounts.calendar import Calendar
+from gemproxy.accounts.calendar import Calendar, Day, Period
 
 HOUR = 3600
 SECOND_MS = 1000
@@ -26,6 +26,7 @@ SECOND_MS = 1000
 class Source(enum.Enum):
     """Where the sums of a piece are."""
 
+    MONTHS = "months"
     DAYS = "days"
     HOURS = "hours"
     ROWS = "rows"
@@ -52,13 +53,14 @@ class Span:
 class State:
     """How far the roll-ups are, in Unix seconds.
 
-    Hours before ``folded`` and days before ``days`` have roll-ups, made for the clock of ``zone``.
-    Rows from ``pruned`` on are all there. ``refolds`` are hours between the two that must be
-    summed again, in order.
+    Hours before ``folded``, days before ``days`` and months before ``months`` have roll-ups, made
+    for the clock of ``zone``. Rows from ``pruned`` on are all there. ``refolds`` are hours between
+    ``pruned`` and ``folded`` that must be summed again, in order.
     """
 
     folded: int = 0
     days: int = 0
+    months: int = 0
     zone: str = ""
     pruned: int = 0
     refolds: tuple[int, ...] = ()
@@ -73,8 +75,13 @@ def slot_seconds(zone: dt.tzinfo, start: int, end: int) -> int:
     return max(slot, HOUR // 4)
 
 
-def cut(span: Span, state: State, calendar: Calendar, *, days: bool = True) -> list[Piece]:
-    """Return the pieces of a span, which have no time in common; ``days``: whole days may be."""
+def cut(
+    span: Span, state: State, calendar: Calendar, largest: Source = Source.MONTHS
+) -> list[Piece]:
+    """Return the pieces of a span, which have no time in common.
+
+    ``largest`` is the largest source that a piece may have: months, days or hours.
+    """
     folded = state.folded * SECOND_MS
     pieces: list[Piece] = []
     low, high = span.start, min(span.end, folded)
@@ -84,7 +91,7 @@ def cut(span: Span, state: State, calendar: Calendar, *, days: bool = True) -> l
         if stale:
             pieces.append(Piece(Source.ROWS, start, end))
         else:
-            pieces += _folded(start, end, state, calendar) if days else [_hours(start, end)]
+            pieces += _folded(start, end, state, calendar, largest)
     tail = max(span.start, folded)
     if tail < span.end:
         pieces.append(Piece(Source.ROWS, tail, span.end))
@@ -132,23 +139,38 @@ def _stretches(low: int, high: int, state: State) -> Iterator[tuple[int, int, bo
         yield low, high, False
 
 
-def _hours(start: int, end: int) -> Piece:
-    return Piece(Source.HOURS, start, end)
+def _folded(start: int, end: int, state: State, calendar: Calendar, largest: Source) -> list[Piece]:
+    """Return the pieces of a stretch that has roll-ups."""
+    sources = [Source.MONTHS, Source.DAYS, Source.HOURS]
+    if str(calendar.zone) != state.zone:
+        return [Piece(Source.HOURS, start, end)]
+    return _divided(start, end, state, calendar, sources[sources.index(largest) :])
 
 
-def _folded(start: int, end: int, state: State, calendar: Calendar) -> list[Piece]:
-    """Return the pieces of a stretch that has roll-ups: its whole days, and the hours around."""
-    known = min(end, state.days * SECOND_MS) if str(calendar.zone) == state.zone else start
+def _divided(
+    start: int, end: int, state: State, calendar: Calendar, sources: Sequence[Source]
+) -> list[Piece]:
+    """Return the pieces of a stretch: its whole periods of the first source, and what is around."""
+    if start >= end:
+        return []
+    source, *smaller = sources
+    if not smaller:
+        return [Piece(source, start, end)]
+    known = min(end, (state.days if source is Source.DAYS else state.months) * SECOND_MS)
     if known <= start:
-        return [_hours(start, end)]
-    first, last = calendar.day(start / SECOND_MS), calendar.day(known / SECOND_MS)
+        return _divided(start, end, state, calendar, smaller)
+    first, last = _period(source, start, calendar), _period(source, known, calendar)
     low = int(first.start if first.start * SECOND_MS == start else first.end) * SECOND_MS
     high = int(last.start) * SECOND_MS
     if low >= high:
-        return [_hours(start, end)]
-    pieces = [Piece(Source.DAYS, low, high)]
-    if start < low:
-        pieces.insert(0, _hours(start, low))
-    if high < end:
-        pieces.append(_hours(high, end))
-    return pieces
+        return _divided(start, end, state, calendar, smaller)
+    return [
+        *_divided(start, low, state, calendar, smaller),
+        Piece(source, low, high),
+        *_divided(high, end, state, calendar, smaller),
+    ]
+
+
+def _period(source: Source, at: int, calendar: Calendar) -> Period | Day:
+    day = calendar.day(at / SECOND_MS)
+    return day if source is Source.DAYS else day.month

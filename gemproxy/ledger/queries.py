@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gemproxy.accounts.calendar import Calendar
 from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.pieces import HOUR, SECOND_MS, Piece, Source, Span, cut
-from gemproxy.ledger.rollup import DAYS, DIMENSIONS, HOURS, SHAPES, read_state
+from gemproxy.ledger.rollup import DAYS, DIMENSIONS, HOURS, MONTHS, SHAPES, read_state
 from gemproxy.ledger.row import Ending, Row, Try
 from gemproxy.ledger.sums import Sums, of_rollups, of_rows
 from gemproxy.ledger.tables import (
@@ -36,6 +36,7 @@ MOST = 1000
 """Rows that one read of requests returns at most."""
 
 _QUARTER = HOUR // 4
+_LEVELS = {Source.HOURS: HOURS, Source.DAYS: DAYS, Source.MONTHS: MONTHS}
 _ENDING = {number: ending for ending, number in ENDINGS.items()}
 _G, _R = GENERATIONS.c, ROLLUPS.c
 
@@ -48,6 +49,9 @@ class By(enum.Enum):
     MODEL = "model"
     USER = "user"
     PROJECT = "project"
+
+
+_LARGEST: Mapping[By | None, Source] = {By.HOUR: Source.HOURS, By.DAY: Source.DAYS}
 
 
 @attrs.frozen
@@ -171,7 +175,7 @@ class Queries:
             if filters is None:
                 return {}
             state, names = await read_state(connection), frozenset(filters)
-            for piece in cut(span, state, self.calendar, days=time is not By.HOUR):
+            for piece in cut(span, state, self.calendar, _LARGEST.get(time, Source.MONTHS)):
                 statement = _statement(piece.source, names, by, timed=time is not None)
                 for row in await connection.execute(statement, _bounds(piece) | filters):
                     figures = row[-len(SUMMED) :]
@@ -222,7 +226,7 @@ def _statement(
     else:
         at = _R.start
         shape = next(i for i, dims in enumerate(SHAPES) if dims >= {*by, *filters})
-        level = DAYS if source is Source.DAYS else HOURS
+        level = _LEVELS[source]
         groups = [_R[name] for name in by]
         chosen = [_R[name] == bindparam(name) for name in filters]
         within = [_R.level == level, _R.shape == shape, _R.start >= _LOW, _R.start < _HIGH]

@@ -8,10 +8,11 @@ for an hour at most. A row that comes, or is settled, after its hour was folded 
 the next pass folds it again.
 
 Each hour has roll-ups of five *shapes*: sums over all, by user, by model, by project, and by all
-three. The same of a day are summed up from its hours, as soon as all of these are folded, so a
-quarter of a year takes ninety rows for each user. Days are those of one time zone. Where its offset
-is no whole number of hours, hours are split into slots of 30 or 15 minutes. Another time zone has
-its days summed anew from the hours, and if it needs other slots, all hours whose rows are there.
+three. The same of a day are summed up from its hours, and those of a month from its days, as soon
+as all of these are there; so a year takes few rows for each user. Days and months are those of one
+time zone. Where its offset is no whole number of hours, hours are split into slots of 30 or 15
+minutes. Another time zone has its days summed anew from the hours, and if it needs other slots, all
+hours whose rows are there.
 
 Locks: in SQLite one transaction writes at a time. In PostgreSQL a fold takes the row of the
 watermark FOR UPDATE before it reads, and a writer of rows takes it FOR SHARE before it commits. So
@@ -21,16 +22,16 @@ a row is in the fold, or its writer sees the new watermark and marks the hour.
 from collections.abc import Sequence
 
 import attrs
-from sqlalchemy import BindParameter, Insert, bindparam, delete, insert, literal, select, text
+from sqlalchemy import BindParameter, Insert, bindparam, delete, func, insert, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gemproxy.accounts.calendar import Calendar
+from gemproxy.accounts.calendar import Calendar, Day, Period
 from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.pieces import HOUR, SECOND_MS, State, slot_seconds
 from gemproxy.ledger.sums import of_rollups, of_rows
 from gemproxy.ledger.tables import GENERATIONS, META, REFOLDS, ROLLUPS, SUMMED, WHOLE
 
-HOURS, DAYS = 0, 1
+HOURS, DAYS, MONTHS = 0, 1, 2
 """The levels of roll-ups."""
 
 DIMENSIONS = ("user", "model", "project")
@@ -49,8 +50,8 @@ GRACE_SECONDS = 60
 UNSETTLED_SECONDS = 3600
 """How long after its end an hour waits for rows that are not settled."""
 
-ROWS_A_SLICE = 20_000
-DAYS_A_SLICE = 10
+ROWS_A_SLICE = 5_000
+PERIODS_A_STEP = 4
 
 _R, _G = ROLLUPS.c, GENERATIONS.c
 _KEYS = (_R.level, _R.shape, _R.start, _R.user, _R.model, _R.project)
@@ -65,7 +66,7 @@ class Rollups:
     calendar: Calendar
 
     async def fold(self, now: float) -> bool:
-        """Take one step: fold a slice of hours, or sum up days; return whether there was one.
+        """Take a step: fold a slice of hours, sum up days or months; return whether there was one.
 
         ``now`` is a Unix time in seconds.
         """
@@ -77,7 +78,8 @@ class Rollups:
             return (
                 await self._fold_again(connection, state)
                 or await self._fold_slice(connection, state, now)
-                or await self._sum_days(connection, state)
+                or await self._sum_up(connection, DAYS, state.days, state.folded)
+                or await self._sum_up(connection, MONTHS, state.months, state.days)
             )
 
     async def _locked(self, connection: AsyncConnection) -> State:
@@ -92,8 +94,9 @@ class Rollups:
 
     async def _move_to_zone(self, connection: AsyncConnection, state: State) -> None:
         """Forget the days of another zone and, where its slots differ, what has rows."""
-        await connection.execute(delete(ROLLUPS).where(_R.level == DAYS))
+        await connection.execute(delete(ROLLUPS).where(_R.level.in_([DAYS, MONTHS])))
         await put_meta(connection, "days", 0, self._zone)
+        await put_meta(connection, "months", 0)
         if state.zone and await self._has_parts(connection, state):
             await put_meta(connection, "folded", state.pruned)
             await connection.execute(delete(REFOLDS))
@@ -113,10 +116,11 @@ class Rollups:
             return False
         hour = state.refolds[0]
         await self._rewrite(connection, hour, hour + HOUR)
-        day = self.calendar.day(hour)
-        while day.start < min(hour + HOUR, state.days):
-            await self._rewrite_day(connection, int(day.start), int(day.end))
-            day = self.calendar.day(day.end)
+        for level, known in ((DAYS, state.days), (MONTHS, state.months)):
+            period = self._period(level, hour)
+            while period.start < min(hour + HOUR, known):
+                await self._rewrite_period(connection, level, period)
+                period = self._period(level, period.end)
         await connection.execute(delete(REFOLDS).where(REFOLDS.c.hour == hour))
         return True
 
@@ -137,7 +141,7 @@ class Rollups:
 
     async def _settled(self, connection: AsyncConnection, now: float) -> int:
         """Return the hour up to which all rows are settled, or too old to be waited for."""
-        oldest = await connection.scalar(_UNFINISHED)
+        oldest = await connection.scalar(OLDEST_UNFINISHED)
         too_old = _hour(now - UNSETTLED_SECONDS)
         return _hour(now) if oldest is None else max(_hour_of(oldest), too_old)
 
@@ -153,26 +157,33 @@ class Rollups:
         for statement in _FOLD_SHAPES:
             await connection.execute(statement, times)
 
-    async def _sum_days(self, connection: AsyncConnection, state: State) -> bool:
-        """Sum up days whose hours are all folded."""
-        done = state.days
-        for _ in range(DAYS_A_SLICE):
-            first = await connection.scalar(_FIRST_HOUR, {"start": done})
-            if first is None or first >= state.folded:
+    async def _sum_up(self, connection: AsyncConnection, level: int, done: int, below: int) -> bool:
+        """Sum up days, or months, from ``done`` on whose parts are all known up to ``below``."""
+        end = done
+        for _ in range(PERIODS_A_STEP):
+            first = await connection.scalar(_FIRST_PART, {"level": level - 1, "start": end})
+            if first is None or first >= below:
                 break
-            day = self.calendar.day(first)
-            if day.end > state.folded:
+            period = self._period(level, first)
+            if period.end > below:
                 break
-            await self._rewrite_day(connection, int(day.start), int(day.end))
-            done = int(day.end)
-        if done == state.days:
+            await self._rewrite_period(connection, level, period)
+            end = int(period.end)
+        if end == done:
             return False
-        await put_meta(connection, "days", done, self._zone)
+        await put_meta(connection, _WATERMARKS[level], end, self._zone)
         return True
 
-    async def _rewrite_day(self, connection: AsyncConnection, start: int, end: int) -> None:
-        await _forget(connection, DAYS, start, end)
-        for statement in _DAY_SHAPES:
+    def _period(self, level: int, at: float) -> Period | Day:
+        day = self.calendar.day(at)
+        return day if level == DAYS else day.month
+
+    async def _rewrite_period(
+        self, connection: AsyncConnection, level: int, period: Period | Day
+    ) -> None:
+        start, end = int(period.start), int(period.end)
+        await _forget(connection, level, start, end)
+        for statement in _PERIOD_SHAPES[level]:
             await connection.execute(statement, {"start": start, "end": end})
 
 
@@ -219,6 +230,7 @@ def _whole(name: str) -> BindParameter[int]:
     return bindparam(name, type_=WHOLE)
 
 
+_WATERMARKS = {DAYS: "days", MONTHS: "months"}
 _PUT = text(
     "INSERT INTO meta (name, number, words) VALUES (:name, :number, :words) "
     "ON CONFLICT (name) DO UPDATE SET number = excluded.number, words = excluded.words"
@@ -226,16 +238,18 @@ _PUT = text(
 _MADE = text("INSERT INTO meta (name, number) VALUES ('folded', 0) ON CONFLICT (name) DO NOTHING")
 _LOCKED = select(META.c.number).where(META.c.name == "folded").with_for_update()
 _STATE = select(META.c.name, META.c.number, META.c.words).where(
-    META.c.name.in_(["folded", "days", "pruned"])
+    META.c.name.in_(["folded", "days", "months", "pruned"])
 )
 _REFOLDS = select(REFOLDS.c.hour).where(REFOLDS.c.hour >= _whole("pruned")).order_by(REFOLDS.c.hour)
 _STARTED = select(_G.started).order_by(_G.started).limit(1)
 _FIRST = _STARTED.where(_G.started >= _whole("start"))
 _FURTHER = _FIRST.offset(ROWS_A_SLICE)
-_UNFINISHED = select(_G.started).where(_G.ending.is_(None)).order_by(_G.started).limit(1)
-_FIRST_HOUR = (
+OLDEST_UNFINISHED = select(func.min(_G.started + 0)).where(_G.ending.is_(None))
+"""The start of the oldest row that runs. Without the 0, SQLite would go through all rows in the
+order of ``started``, and not through the few in the index of unfinished ones."""
+_FIRST_PART = (
     select(_R.start)
-    .where(_R.level == HOURS, _R.shape == 0, _R.start >= _whole("start"))
+    .where(_R.level == _whole("level"), _R.shape == 0, _R.start >= _whole("start"))
     .order_by(_R.start)
     .limit(1)
 )
@@ -270,4 +284,7 @@ def _summed_up(source: tuple[int, int], level: int, shape: int) -> Insert:
 
 
 _FOLD_SHAPES = [_summed_up((HOURS, WHOLE_SHAPE), HOURS, shape) for shape in range(WHOLE_SHAPE)]
-_DAY_SHAPES = [_summed_up((HOURS, shape), DAYS, shape) for shape in range(len(SHAPES))]
+_PERIOD_SHAPES = {
+    level: [_summed_up((level - 1, shape), level, shape) for shape in range(len(SHAPES))]
+    for level in (DAYS, MONTHS)
+}

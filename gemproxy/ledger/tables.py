@@ -159,9 +159,9 @@ ROLLUPS = Table(
     PrimaryKeyConstraint("level", "shape", "start", "user", "model", "project"),
     sqlite_with_rowid=False,
 )
-"""Sums of ``generations``, as ``ledger.rollup`` folds them. ``level`` is an hour or a day.
-``shape`` says which of user, model and project are kept apart; the others are 0. ``start`` is when
-the hour or the day begins, in Unix seconds."""
+"""Sums of ``generations``, as ``ledger.rollup`` folds them. ``level`` is an hour, a day or a
+month. ``shape`` says which of user, model and project are kept apart; the others are 0. ``start``
+is when the hour, day or month begins, in Unix seconds."""
 
 REFOLDS = Table("refolds", METADATA, Column("hour", Integer, primary_key=True, autoincrement=False))
 """Hours below the watermark of ``rollups`` that got a row later, as Unix seconds: they are folded
@@ -208,8 +208,9 @@ META = Table(
     _number("number"),
     Column("words", Text),
 )
-"""Single values, which are there from the beginning. ``users`` counts the changes of users;
-``folded``, ``days`` and ``pruned`` are the watermarks of ``ledger.rollup``, in Unix seconds.
+"""Single values, which are there from the beginning. ``users`` counts the changes of users; the
+others are watermarks of ``ledger.rollup`` in Unix seconds: ``folded``, ``days``, ``months``, and
+``pruned``.
 
 In PostgreSQL a transaction that folds locks the row ``folded`` FOR UPDATE before it reads rows, and
 one that writes a row of a past hour locks it FOR SHARE. In SQLite each transaction has the lock.

@@ -10,7 +10,7 @@ from gemproxy.ledger import rollup
 from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.pieces import Span, State
 from gemproxy.ledger.queries import By
-from gemproxy.ledger.rollup import DAYS, HOURS, SHAPES, read_state
+from gemproxy.ledger.rollup import DAYS, HOURS, MONTHS, SHAPES, read_state
 from gemproxy.ledger.tables import ROLLUPS
 from tests.ledger.book import MS, Book, at, grouped, row, summed, zone
 from tests.ledger.test_queries import added, clock_of, some_rows, views
@@ -87,6 +87,39 @@ async def test_days_are_summed_up_when_all_their_hours_are_folded(engines: Engin
     assert await starts(book, DAYS) == [at("2026-11-01T04:00") // MS]
 
 
+async def test_months_are_summed_up_when_all_their_days_are(engines: Engines) -> None:
+    book = Book(engines)
+    await book.put(
+        *(row(at(day)) for day in ("2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02"))
+    )
+
+    await book.fold(at("2026-02-28T23:30") / MS)
+    before = await starts(book, MONTHS)
+    await book.fold(at("2026-03-04") / MS)
+
+    assert before == []
+    assert await starts(book, MONTHS) == [at("2026-02-01") // MS]
+
+
+async def test_a_late_row_is_in_the_sums_of_its_day_and_its_month(engines: Engines) -> None:
+    book = Book(engines, zone("Asia/Kolkata"))
+    rows = [row(at("2026-02-27")), row(at("2026-03-02"))]
+    await book.put(*rows)
+    await book.fold(at("2026-03-04") / MS)
+    late = [row(at("2026-02-28T18:10")), row(at("2026-02-28T18:40"))]  # on both sides of midnight
+    await book.put(*late)
+    await book.fold(at("2026-03-04") / MS)
+
+    assert await book.queries.total() == summed([*rows, *late])
+    days = await book.queries.usage(By.DAY)
+    assert {group.key: group.sums for group in days} == grouped(
+        [*rows, *late], clock_of(book, By.DAY)
+    )
+    month = book.calendar.day(late[0].started / MS).month
+    february = Span(int(month.start) * MS, int(month.end) * MS)
+    assert await book.queries.total(february) == summed([rows[0], late[0]])
+
+
 async def test_a_slice_has_a_bounded_number_of_rows(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +142,7 @@ async def test_a_second_fold_of_the_same_hours_changes_nothing(engines: Engines)
     async with engines.writing() as connection:
         await rollup.put_meta(connection, "folded", 0)
         await rollup.put_meta(connection, "days", 0, "UTC")
+        await rollup.put_meta(connection, "months", 0)
 
     await book.fold(at("2026-03-05") / MS)
 
@@ -118,7 +152,7 @@ async def test_a_second_fold_of_the_same_hours_changes_nothing(engines: Engines)
 
 async def test_a_fold_that_dies_at_any_statement_leaves_the_same_sums(engines: Engines) -> None:
     book = Book(engines, zone("Asia/Kolkata"))
-    rows = some_rows(random.Random(2), at("2026-03-01"), 2, 60)
+    rows = some_rows(random.Random(2), at("2026-02-28"), 2, 60)
     await book.put(*rows)
     left, asked = 0, 0
 
@@ -129,7 +163,7 @@ async def test_a_fold_that_dies_at_any_statement_leaves_the_same_sums(engines: E
             raise Killed
 
     now, deaths = at("2026-03-05") / MS, 0
-    for step in range(1, 40):
+    for step in range(1, 80):
         left = step
         asked = 0
         event.listen(engines.write.sync_engine, "before_cursor_execute", die)
@@ -143,7 +177,7 @@ async def test_a_fold_that_dies_at_any_statement_leaves_the_same_sums(engines: E
         if done:
             break
     assert deaths > len(SHAPES)
-    assert await starts(book, DAYS) != []
+    assert await starts(book, MONTHS) != []
 
 
 @pytest.mark.parametrize("after", ["Asia/Kolkata", "America/New_York"])
@@ -168,3 +202,17 @@ async def test_nothing_to_fold_is_no_step(engines: Engines) -> None:
     assert await book.fold(at("2026-03-05") / MS) == 0
     async with engines.reading() as connection:
         assert await connection.scalar(select(func.count()).select_from(ROLLUPS)) == 0
+
+
+async def test_the_oldest_unfinished_row_is_found_without_going_through_all_rows(
+    engines: Engines,
+) -> None:
+    if not engines.is_sqlite:
+        return  # PostgreSQL chooses by its statistics
+    words = str(rollup.OLDEST_UNFINISHED.compile(compile_kwargs={"literal_binds": True}))
+    async with engines.reading() as connection:
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}")).all()
+
+    assert [step.detail for step in plan] == [
+        "SEARCH generations USING INDEX generations_unfinished"
+    ]

@@ -28,7 +28,7 @@ _SUMS = (
     "extra_input_tokens",
     "extra_output_tokens",
 )
-_META = ("users", "folded", "days", "pruned")
+_META = ("users", "folded", "days", "months", "pruned")
 _MONEY = ("cost_nano_usd", "operator_cost_nano_usd")
 
 
