@@ -70,7 +70,17 @@ class Upkeep:
                 return
 
     async def _paced(self, step: Awaitable[T]) -> T:
-        begun = self.clock()
-        done = await step
-        await self.rest((self.clock() - begun) * _RESTS)
-        return done
+        return await paced(step, _RESTS, self.clock, self.rest)
+
+
+async def paced(
+    step: Awaitable[T],
+    rests: float,
+    clock: Callable[[], float] = time.monotonic,
+    rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> T:
+    """Await a step, and then rest ``rests`` times as long as it took, for others to write."""
+    begun = clock()
+    done = await step
+    await rest((clock() - begun) * rests)
+    return done

@@ -18,6 +18,7 @@ from gemproxy.ledger.check import check
 from gemproxy.ledger.cleanup import BATCH, Cleanup
 from gemproxy.ledger.engine import Place, place_of, words_of
 from gemproxy.ledger.rollup import Rollups
+from gemproxy.ledger.upkeep import paced
 from gemproxy.store.unusable import Unusable
 from gemproxy.usage.db_options import Options
 
@@ -43,17 +44,16 @@ class Command:
         return asyncio.run(_ACTIONS[self.options.action](self))
 
     async def cleanup(self) -> int:
-        """Fold what is over, and delete the rows that are too old."""
+        """Fold what is over, and delete the rows that are too old; half of the time is others'."""
         engines = await open_existing(self.place)
         try:
             rollups, cleanup = Rollups(engines, self.calendar), Cleanup(engines)
-            while await rollups.fold(self.now):
+            while await paced(rollups.fold(self.now), rests=1):
                 pass
             before = await cleanup.aim(self.now, self.options.days)
-            deleted = await cleanup.delete(before)
-            last = deleted
+            deleted = last = await paced(cleanup.delete(before), rests=1)
             while last == BATCH:
-                last = await cleanup.delete(before)
+                last = await paced(cleanup.delete(before), rests=1)
                 deleted += last
         finally:
             await engines.close()

@@ -6,9 +6,11 @@ whose rows were deleted, and one that runs for longer than deletion waits for it
 """
 
 import asyncio
+import functools
 import random
 import shutil
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
 
 from gemproxy.ledger.cleanup import ABANDONED_SECONDS
-from gemproxy.ledger.engine import Engines, place_of
+from gemproxy.ledger.engine import Engines, Place, is_busy, place_of
 from gemproxy.ledger.pieces import Span
 from gemproxy.ledger.rollup import read_state
 from gemproxy.ledger.row import Ending, Row
@@ -175,3 +178,51 @@ def test_sums_are_those_of_all_rows(dice: random.Random, steps: int, empty_file:
 @pytest.mark.parametrize("seed", range(3))
 async def test_sums_are_those_of_all_rows_on_both_databases(engines: Engines, seed: int) -> None:
     await play(Book(engines), random.Random(seed), 30)
+
+
+async def insist(step: Callable[[], Awaitable[object]]) -> None:
+    """Do a step, again as long as others keep the lock of SQLite."""
+    while True:
+        try:
+            await step()
+        except DBAPIError as error:
+            if not is_busy(error):
+                raise
+        else:
+            return
+
+
+@pytest.mark.production_loop
+async def test_rows_that_come_while_hours_are_folded_are_in_the_sums(
+    engines: Engines, place: Place
+) -> None:
+    """One process writes late rows and settles them while two others fold, and one deletes."""
+    dice = random.Random(11)
+    books = [Book(Engines.of(place)) for _ in range(4)]
+    writer, *folders = books
+    now = STARTS[0] + 20 * HOUR
+    rows: dict[int, Row] = {}
+
+    async def write() -> None:
+        for _ in range(10):
+            batch = [row((now - dice.randrange(1, 9 * HOUR)) * MS, ending=None) for _ in range(3)]
+            for one in (*batch, *(attrs.evolve(late, ending=Ending.DONE) for late in batch)):
+                rows[one.serial] = one
+                await insist(functools.partial(writer.put, one, now=now))
+
+    async def keep_on(step: Callable[[], Awaitable[object]]) -> None:
+        while not writing.done():
+            await insist(step)
+            await asyncio.sleep(0)
+
+    try:
+        writing = asyncio.create_task(write())
+        folds = [keep_on(functools.partial(book.rollups.fold, now)) for book in folders[:2]]
+        cleaning = keep_on(functools.partial(folders[-1].clean, now, 0.5))
+        await asyncio.gather(writing, *folds, cleaning)
+        assert await writer.queries.total() == summed(rows.values())
+        await writer.fold(now)
+        assert await writer.queries.total() == summed(rows.values())
+    finally:
+        for book in books:
+            await book.engines.close()
