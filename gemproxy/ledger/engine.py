@@ -60,6 +60,18 @@ _DATA = "22"
 _UNFIT = frozenset({_DATA, "23"})
 """Classes of PostgreSQL's error codes: data exceptions, and violations of constraints."""
 
+_LASTING = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+_NOT_ALLOWED = frozenset({"42", "25"})
+"""Classes of PostgreSQL's error codes: no privilege or no table, and a read-only database."""
+
 _KNOWN = frozenset(
     {
         "host",
@@ -211,6 +223,12 @@ def is_busy(error: DBAPIError) -> bool:
     """Whether another process has the lock of SQLite."""
     code: int = getattr(error.orig, "sqlite_errorcode", 0)
     return code & 0xFF == sqlite3.SQLITE_BUSY  # the rest says why
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the database refuses to be written, now and later: it is damaged, or read-only."""
+    code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
+    return code & 0xFF in _LASTING or _sqlstate(error)[:2] in _NOT_ALLOWED
 
 
 def is_unfit(error: Exception) -> bool:

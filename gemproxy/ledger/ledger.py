@@ -18,13 +18,13 @@ from typing import Self
 import attrs
 from sqlalchemy.exc import SQLAlchemyError
 
-from gemproxy.ledger.engine import Engines, Place, words_of
+from gemproxy.ledger.engine import Engines, Place, is_refusal, words_of
 from gemproxy.ledger.health import Health
 from gemproxy.ledger.lost import mark, mark_lost
 from gemproxy.ledger.presence import BEAT_SECONDS, Presence, Process, Restoring
 from gemproxy.ledger.row import Row
 from gemproxy.ledger.rows import Rows
-from gemproxy.ledger.schema import prepare
+from gemproxy.ledger.schema import prepare, unusable
 from gemproxy.ledger.writer import Writer
 from gemproxy.store.database import make_private, number_of
 from gemproxy.store.unusable import Unusable
@@ -76,6 +76,9 @@ class Ledger:
         ledger._start(queue)
         try:
             await ledger._begin()
+        except SQLAlchemyError as error:
+            await ledger.close()
+            raise unusable(place, error) from None
         except Restoring:
             await ledger.close()
             raise Unusable(
@@ -91,7 +94,9 @@ class Ledger:
     async def _begin(self) -> None:
         try:
             await self._keep()
-        except (SQLAlchemyError, OSError, TimeoutError) as error:  # as when it fails later
+        except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
+            if is_refusal(error):
+                raise
             self.health.failed(words_of(error), 0)
         self._writer.start()
         self._keeper = asyncio.get_running_loop().create_task(self._keep_on())

@@ -201,6 +201,31 @@ async def test_values_that_no_database_holds(
     assert lines(caplog) == ["a row of the ledger is lost"]
 
 
+async def test_a_database_that_may_not_be_written_is_refused(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    place = place_of(postgres.empty(), tmp_path)
+    async with opened(place):
+        pass
+    postgres.run(
+        "DROP ROLE IF EXISTS reader",
+        "CREATE ROLE reader LOGIN IN ROLE pg_read_all_data",
+        "GRANT USAGE ON SCHEMA public TO reader",
+    )
+    with pytest.raises(Unusable, match="cannot be used: permission denied for table processes"):
+        await Ledger.open(place_of(postgres.url("postgres", "reader"), tmp_path))
+
+
+async def test_a_file_that_may_not_be_written_is_refused(
+    files: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(files):
+        pass
+    monkeypatch.setattr(engine, "_prepare_writer", engine._prepare_reader)
+    with pytest.raises(Unusable, match="cannot be used: attempt to write a readonly database"):
+        await Ledger.open(files)
+
+
 async def test_a_file_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("no folder")
     with pytest.raises(Unusable, match="cannot be made"):
