@@ -34,7 +34,9 @@ class Health:
         """Note that a transaction failed, while rows wait."""
         if self.failing_since is None:
             self.failing_since = self.now()
-            _log.warning("the ledger fails: %s; it is tried again, and %d rows wait", why, waiting)
+            _log.warning(
+                "the ledger fails: %s; it is tried again; rows that wait: %d", why, waiting
+            )
         self.why = why
 
     def worked(self) -> None:
@@ -74,4 +76,4 @@ class Health:
         """Return what was lost since the log last said so."""
         new = self.lost - self._told
         self._told = self.lost
-        return f"; {new} rows were lost" if new else ""
+        return f"; rows that were lost: {new}" if new else ""

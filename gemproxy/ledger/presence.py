@@ -30,11 +30,11 @@ from gemproxy.ledger.locks import Lock
 from gemproxy.ledger.schema import LOCKS
 from gemproxy.ledger.tables import PROCESSES
 
-BEAT_SECONDS = 20.0
-"""Seconds between two beats."""
+BEAT_SECONDS = 10.0
+"""Seconds between two beats of a process that writes nothing."""
 
-OLD_SECONDS = 3 * BEAT_SECONDS
-"""Seconds after which a beat is old."""
+OLD_SECONDS = 60.0
+"""Seconds after which a beat is old: several were missed."""
 
 IN_USE = 0
 """The second number of the advisory lock that all processes share."""

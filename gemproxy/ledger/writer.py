@@ -124,7 +124,7 @@ class Writer:
                 self._task.cancel()
                 await asyncio.wait({self._task})
         if self.waiting:
-            _log.error("%d rows were not written to the ledger", self.waiting)
+            _log.error("rows that were not written to the ledger: %d", self.waiting)
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time

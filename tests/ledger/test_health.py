@@ -22,7 +22,7 @@ def test_an_outage_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
 
     assert (health.failing_since, health.why) == (None, "")
     assert lines(caplog) == [
-        "the ledger fails: locked; it is tried again, and 3 rows wait",
+        "the ledger fails: locked; it is tried again; rows that wait: 3",
         "the ledger works again, after 7 seconds",
     ]
 
@@ -39,7 +39,7 @@ def test_losses_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
     assert (health.lost, health.unbegun) == (4, 1)
     assert lines(caplog) == [
         "too many rows of the ledger wait: the oldest are dropped",
-        "the rows of the ledger fit again; 3 rows were lost",
+        "the rows of the ledger fit again; rows that were lost: 3",
         "too many rows of the ledger wait: the oldest are dropped",
-        "the rows of the ledger fit again; 1 rows were lost",
+        "the rows of the ledger fit again; rows that were lost: 1",
     ]

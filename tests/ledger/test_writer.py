@@ -154,7 +154,7 @@ async def test_a_failure_is_told_once_and_tried_until_it_works(
     assert database.transactions == [[row(2), settled(1)]]
     assert writer.health.failing_since is None
     assert [record.message for record in caplog.records] == [
-        "the ledger fails: database or disk is full; it is tried again, and 1 rows wait",
+        "the ledger fails: database or disk is full; it is tried again; rows that wait: 1",
         "the ledger works again, after 0 seconds",
     ]
 
@@ -176,7 +176,7 @@ async def test_the_oldest_starts_are_dropped_before_settled_rows(
     assert (writer.health.lost, writer.health.unbegun) == (1, 5)
     assert [record.message for record in caplog.records] == [
         "too many rows of the ledger wait: the oldest are dropped",
-        "the rows of the ledger fit again; 1 rows were lost",
+        "the rows of the ledger fit again; rows that were lost: 1",
     ]
 
 
@@ -226,7 +226,7 @@ async def test_the_end_is_bounded(
     await writer.close(0.001)
 
     assert [record.message for record in caplog.records] == [
-        "1 rows were not written to the ledger"
+        "rows that were not written to the ledger: 1"
     ]
 
 

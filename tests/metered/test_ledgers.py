@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 
@@ -65,9 +66,9 @@ async def test_a_lock_of_another_program_stops_no_stream(
 
     assert [row.ending for row in rows] == [Ending.DONE] * REQUESTS
     assert served.meter.health() == {"status": "ok", "waiting": 0, "lost": 0}
-    assert [record.message.partition(":")[0] for record in caplog.records] == [
+    assert [re.split("[:,]", record.message)[0] for record in caplog.records] == [
         "the ledger fails",
-        "the ledger works again, after 0 seconds",
+        "the ledger works again",
     ]
 
 
