@@ -29,7 +29,7 @@ def charge(account: Account, model: str, prices: Prices, when: float) -> Charge:
     if spent.unread and account.expected is not None:
         own, estimated = _with_input(own, account.expected), True
         bills = (*bills, account.expected)
-    billed = sum(bills, Billed())
+    billed = bills[0] if len(bills) == 1 else sum(bills, Billed())
     valid = prices.of(model, when)
     cost = cost_of(own, valid)
     return Charge(
@@ -40,7 +40,7 @@ def charge(account: Account, model: str, prices: Prices, when: float) -> Charge:
         extra_input_tokens=max(billed.prompt - own.prompt, 0),
         extra_output_tokens=max(billed.output + billed.thoughts - own.output - own.thoughts, 0),
         cost_nano_usd=cost,
-        operator_cost_nano_usd=_rest(bills, valid, cost),
+        operator_cost_nano_usd=_rest(bills, own, valid, cost),
         estimated=estimated,
     )
 
@@ -58,8 +58,12 @@ def _with_input(own: Billed, expected: Billed) -> Billed:
     )
 
 
-def _rest(bills: tuple[Billed, ...], prices: PriceList | None, cost: int | None) -> int | None:
+def _rest(
+    bills: tuple[Billed, ...], own: Billed, prices: PriceList | None, cost: int | None
+) -> int | None:
     """Return what all attempts cost beyond the user's part, each at its own prices."""
+    if cost is not None and len(bills) == 1 and bills[0] == own:  # nothing was repaired
+        return 0
     costs = [cost_of(bill, prices) for bill in bills]
     if cost is None or None in costs:
         return None
