@@ -65,7 +65,7 @@ async def test_a_month_ends_with_its_last_day(house: StartHouse, clock: Clock, k
     ann = limited(Limit(kind, amount))
     started = await house({"ann": ann}, SHORT, accounts={"timezone": BERLIN})
     key = started.people["ann"]
-    statuses = []
+    statuses: list[int] = []
     while not statuses or statuses[-1] == 200:
         statuses.append((await started.ask("A prompt of some length " * 9, key=key)).status)
     clock.at = at(BERLIN, 2027, 2, 28, 23, 59)
