@@ -27,7 +27,7 @@ from gemproxy.accounts.hold import Asked, Hold, Limiter, Used
 from gemproxy.accounts.prices import Prices
 from gemproxy.accounts.user import OWN, Kind, Limit, User
 from gemproxy.core.errors import BadRequest, Forbidden
-from gemproxy.core.repair.request import Unreadable, look_up, parse_strictly
+from gemproxy.core.repair.request import Unreadable, parse_strictly
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.ledger.row import Row
 from gemproxy.metering import rows
@@ -283,11 +283,19 @@ _UNREAD = (
 def _bounded(kind: Asking, body: bytes, output: int) -> bytes:
     """Return a body whose answer has a bound. Raises BadRequest and Forbidden."""
     try:
-        if kind is Asking.INTERACTION and look_up(parse_strictly(body), "agent"):
-            raise Forbidden(_AGENT)
+        if kind is Asking.INTERACTION:
+            _refuse_unbounded(parse_strictly(body))
         return bounded(kind, body, output)
     except Unreadable:
         raise BadRequest(_AMBIGUOUS) from None
+
+
+def _refuse_unbounded(document: Mapping[str, Any]) -> None:
+    """Raise Forbidden for an interaction whose cost nobody can bound, or learns too late."""
+    if document.get("agent"):
+        raise Forbidden(_AGENT)
+    if document.get("background") and not document.get("stream"):
+        raise Forbidden(_BACKGROUND)
 
 
 _AMBIGUOUS = (
@@ -297,6 +305,11 @@ _AMBIGUOUS = (
 _AGENT = (
     "Agents are not for this access key, which has a limit on tokens or money: what an agent uses"
     " cannot be bounded."
+)
+
+_BACKGROUND = (
+    "An interaction in the background must be streamed with this access key, which has a limit on"
+    " tokens or money: else what it costs is known only when it is over."
 )
 
 

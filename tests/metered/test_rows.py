@@ -260,6 +260,37 @@ async def test_a_batch_is_refused_under_a_limit_on_tokens(house: StartHouse, tar
     assert "batch" in answer.error["message"].lower()
 
 
+@pytest.mark.parametrize(
+    ("document", "status"),
+    [
+        ({"agent": "deep-research", "input": "x"}, 403),
+        ({"model": MODEL, "input": "x", "background": True}, 403),
+        ({"model": MODEL, "input": "x", "background": True, "stream": True}, 200),
+        ({"model": MODEL, "input": "x"}, 200),
+    ],
+)
+async def test_an_interaction_must_be_bounded_under_a_limit_on_tokens(
+    house: StartHouse, document: dict[str, Any], status: int
+) -> None:
+    at = await house({"ann": limited(tokens_per_day=90_000), "bob": limited(rpd=9)})
+    with_limit = await at.send("POST", "/v1beta/interactions", document, key=at.people["ann"])
+    without = await at.send("POST", "/v1beta/interactions", document, key=at.people["bob"])
+
+    assert with_limit.status == status
+    assert without.status != 403
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"contents":[],"contents":[]}', b"[]"])
+async def test_a_body_that_can_be_read_in_two_ways_is_refused_under_a_limit_on_tokens(
+    house: StartHouse, body: bytes
+) -> None:
+    at = await house({"ann": limited(tokens_per_day=90_000)})
+    answer = await at.send("POST", stream_of(), body, key=at.people["ann"])
+
+    assert answer.status == 400
+    assert at.came() == []
+
+
 async def test_clients_with_their_own_keys_have_rows_without_a_user(house: StartHouse) -> None:
     own = "AIzaSyOwn7d404be4a0f8f3e6a51c7d0c9b2e1f4a"
     at = await house(
