@@ -26,6 +26,7 @@ from gemproxy.ledger.engine import Engines, place_of
 from gemproxy.ledger.schema import prepare, unusable
 from gemproxy.ledger.tables import META, USERS
 from gemproxy.store.unusable import SECRET_KEY, Unusable
+from gemproxy.store.vault import KEY_FILE
 
 CHECK = "access keys check"
 """The purpose of the vault's key from which ``check`` is."""
@@ -200,8 +201,8 @@ class Users:
         if (await connection.execute(good)).scalar():
             raise Unusable(
                 SECRET_KEY,
-                f"is not the secret with which the access keys in {self.engines.place.words} were "
-                "made: give all machines the same one, or put the file secret.key back",
+                f"the access keys in {self.engines.place.words} were made with another secret: "
+                f"give all machines the same {SECRET_KEY}, or put the file {KEY_FILE} back",
             )
         return False
 

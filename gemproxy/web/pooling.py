@@ -33,7 +33,7 @@ from gemproxy.routes.parts import DOOR, POOLED, REPAIR, UPLOADS, USERS, Pooled
 from gemproxy.store.store import Store, stored_projects
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.greeting import KEYS
-from gemproxy.web.users import open_users
+from gemproxy.web.users import check_users, open_users
 
 
 def needs_pool(settings: Settings) -> bool:
@@ -50,13 +50,14 @@ def prepare(settings: Settings) -> None:
     """Make the data directory and its secret, if a pool needs them and they are missing.
 
     Several processes that start after this find the same ones. Blocks; raises Unusable, also if a
-    stored key is an access key.
+    stored key is an access key, or the stored access keys cannot be used.
     """
     if not needs_pool(settings):
         return
     store = _open_store(settings)
     try:
         _keep_apart(settings, store.pool.keys())
+        check_users(settings, store.vault)
     finally:
         store.database.close()
 

@@ -17,11 +17,35 @@ from gemproxy.metering.directory import Directory
 from gemproxy.store.vault import Vault
 
 
+def check_users(settings: Settings, vault: Vault) -> None:
+    """Make the tables of users, and load them once. Blocks; raises Unusable.
+
+    So what is wrong is said once, before several processes start.
+    """
+
+    async def check() -> None:
+        async with _loaded(settings, vault, AccessKeys()):
+            pass
+
+    asyncio.run(check())
+
+
 @contextlib.asynccontextmanager
 async def open_users(
     settings: Settings, vault: Vault, keys: AccessKeys
 ) -> AsyncIterator[Directory]:
     """Yield what keeps ``keys`` in step with the database. Raises Unusable."""
+    async with _loaded(settings, vault, keys) as directory:
+        keeping = asyncio.create_task(directory.keep())
+        try:
+            yield directory
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _loaded(settings: Settings, vault: Vault, keys: AccessKeys) -> AsyncIterator[Directory]:
     engines = Engines.of(place_of(settings.ledger.database_url, Path(settings.server.data_dir)))
     try:
         await prepare(engines)
@@ -31,11 +55,6 @@ async def open_users(
             await directory.load()
         except (SQLAlchemyError, OSError) as error:
             raise unusable(engines.place, error) from None
-        keeping = asyncio.create_task(directory.keep())
-        try:
-            yield directory
-        finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+        yield directory
     finally:
         await engines.close()

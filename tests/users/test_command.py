@@ -191,7 +191,7 @@ def test_another_secret_is_refused(users: RunUsers, monkeypatch: pytest.MonkeyPa
     refused = users("add", "bob")
 
     assert refused.code == 2
-    assert "is not the secret with which the access keys" in refused.err
+    assert "were made with another secret: give all machines the same" in refused.err
 
 
 def test_a_database_that_fails_is_told(users: RunUsers, tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ import pytest
 from gemproxy.access.keys import AccessKeys
 from gemproxy.access.secret import PURPOSE, hashed, new_key
 from gemproxy.accounts.user import User
-from gemproxy.config.sections import Server
+from gemproxy.config.sections import Pool, Server
 from gemproxy.config.settings import Settings
+from gemproxy.pool.key import Key
 from gemproxy.store.unusable import SECRET_KEY, Unusable
 from gemproxy.store.vault import Vault
+from gemproxy.web.server import serve
 from gemproxy.web.users import open_users
 
 NOW = 1_800_000_000.0
@@ -50,3 +52,17 @@ async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match=r"ledger\.sqlite"):
         async with open_users(settings(tmp_path), Vault.open(tmp_path), AccessKeys()):
             raise AssertionError
+
+
+def test_what_is_wrong_is_said_once_before_the_processes_start(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"no database at all" * 100)
+    pool = Pool(keys=(Key("AIzaSyPool", "P"),), open=True)
+    server = Server(data_dir=str(tmp_path), port=1, workers=2)
+
+    assert serve(Settings(server=server, pool=pool)) == 2
+
+    err = capfd.readouterr().err
+    assert err.startswith("gemproxy: server.data_dir: ")
+    assert err.count("\n") == 1
