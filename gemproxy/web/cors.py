@@ -31,8 +31,8 @@ _SENDABLE = re.compile(
 """The request headers of the SDKs; "*" would not cover Authorization."""
 _READABLE = re.compile(
     r"""content-disposition | content-range | location | retry-after | server-timing
-      | x-request-id | x-should-retry
-      | (?: openai | x-goog | x-gemproxy | x-guploader ) - [a-z0-9-]+""",
+      | x-request-id | x-should-retry | ratelimit | ratelimit-policy
+      | (?: openai | x-goog | x-gemproxy | x-guploader | x-ratelimit ) - [a-z0-9-]+""",
     re.VERBOSE,
 )
 

@@ -31,7 +31,9 @@ from gemproxy.accounts.user import OWN, User
 from gemproxy.core.errors import (
     BadRequest,
     Busy,
+    Forbidden,
     GemproxyError,
+    LimitReached,
     TooLarge,
     Unauthenticated,
     UpstreamRejection,
@@ -71,6 +73,8 @@ _LIVE = "live"
 """The name of the route that takes the ephemeral tokens of Live."""
 _OF_A_MODEL = frozenset({"stream", "generate", "compute"})
 """Routes whose requests are begun at the meter."""
+_OF_THE_CALLER = (Unauthenticated, Forbidden, LimitReached)
+"""Refusals that may come before the request's body."""
 _OF_A_BODY = (408, 413)
 """Statuses that say that the rest of the request's body is not read."""
 
@@ -260,7 +264,7 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
     body = request.get(VOICE, _ANY_CLIENT).refusal(payload)
     headers = {**_headers(request, error), "Content-Type": _JSON}
     response = web.Response(body=body, status=status, headers=headers)
-    if isinstance(error, Unauthenticated) and not request.content.is_eof():
+    if isinstance(error, _OF_THE_CALLER) and not request.content.is_eof():
         response.force_close()  # the rest of the body is not read
     return response
 

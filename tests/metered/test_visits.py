@@ -117,3 +117,25 @@ async def test_a_ledger_that_cannot_be_opened_stops_no_passthrough(
         started = await proxy(fake, server={"data_dir": data}, ledger={"enabled": True})
 
         assert (await started.ask()).status == 200
+
+
+async def test_a_refused_body_is_not_read(proxy: StartProxy) -> None:
+    async with ChaosServer(SHORT) as fake:
+        started = await proxy(fake, access={"requests_per_minute": 1})
+        assert (await started.ask()).status == 200
+        async with started.connect() as connection:
+            headers = {**KEY, "Content-Length": "1000000"}
+            await connection.send("/upload/v1beta/files", b"begun", headers)
+            status, head = await connection.head()
+
+    assert (status, head["Connection"]) == (429, "close")
+
+
+async def test_a_page_may_read_the_headers_of_limits(house: StartHouse) -> None:
+    origin = "https://example.com"
+    at = await house({"ann": limited(rpm=2)}, server={"cors_origins": (origin,)})
+    headers = {**access(at.people["ann"]), "Origin": origin}
+    answer = await at.proxy.ask(stream_of(), body_of("Hello"), headers)
+    shown = {name.lower() for name in answer.headers["Access-Control-Expose-Headers"].split(", ")}
+
+    assert {"x-ratelimit-remaining-requests", "ratelimit", "ratelimit-policy"} <= shown
