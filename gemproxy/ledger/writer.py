@@ -173,15 +173,15 @@ class Writer:
 
     async def _write_apart(self, rows: Sequence[Row]) -> bool:
         """Write each row alone, without those that no database would hold."""
-        self._writing = {}
         for position, row in enumerate(rows):
+            self._writing = {left.serial: left for left in rows[position:]}
             try:
                 await self.commit([row])
             except Exception as error:  # noqa: BLE001 (see above)
                 if not is_unfit(error):
-                    self._writing = {left.serial: left for left in rows[position:]}
                     self._failed(error)
                     return False
+                self._writing = {}
                 self.health.unfit(words_of(error))
                 self._release(row, written=False)
             else:

@@ -206,6 +206,21 @@ async def test_a_row_that_no_database_would_hold_is_lost_alone(
     assert [record.message for record in caplog.records] == ["a row of the ledger is lost: no"]
 
 
+async def test_a_row_behind_one_that_fits_nowhere_is_waited_for(
+    writer: Writer, database: Database
+) -> None:
+    database.unfit = frozenset({1})
+    for serial in (1, 2):
+        writer.put(row(serial))
+    await database.tried.wait()
+    waits = [asyncio.ensure_future(writer.written(serial, PATIENCE)) for serial in (1, 2)]
+    await asyncio.sleep(0)
+    database.gate.set()
+
+    assert await asyncio.gather(*waits) == [False, True]
+    assert database.serials == [2]
+
+
 async def test_the_end_writes_what_waits(database: Database) -> None:
     writer = Writer(database.commit, Health(), limit=10_000)
     writer.start()
