@@ -61,7 +61,8 @@ types: $(VENV)/.dev ## check types
 
 lock: $(VENV)/.dev ## pin the dependencies anew (ARGS=--upgrade takes later versions)
 	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
-	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) pyproject.toml --extra postgres --constraint requirements-dev.txt \
+		--output-file requirements.txt
 	$(COMPILE) tests/sdk/langchain.in --output-file tests/sdk/langchain.txt
 
 clean: ## remove what these commands made
