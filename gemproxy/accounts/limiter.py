@@ -215,7 +215,8 @@ class MemoryLimiter:
     def _refuse(self, user: User, over: list[State], others: list[State], now: float) -> None:
         worst = max(over, key=lambda state: (state.never, state.wait(now) or 0.0))
         message = words.refusal(user.name, worst, now, self.calendar)
-        raise LimitReached(message, worst.wait(now), words.fields(others, now, worst))
+        fields, brief = words.fields(others, now, worst), words.brief(worst, now)
+        raise LimitReached(message, worst.wait(now), fields, brief=brief)
 
     def _enter(
         self, user: User, address: str, rates: tuple[Rate, ...], day: Day, now: float

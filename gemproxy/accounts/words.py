@@ -86,6 +86,19 @@ def refusal(user: str, state: State, now: float, calendar: Calendar) -> str:
     )
 
 
+def brief(state: State, now: float) -> str:
+    """Return the same in few words, for a close frame of WebSockets; the model comes last."""
+    kind = state.limit.kind
+    if state.empty is None:
+        resets = "when a running request ends"
+    else:
+        resets = f"in {math.ceil(max(0.0, state.empty - now))} s"
+    return (
+        f"Limit reached, resets {resets}: spent {amount(kind, state.spent)}, held"
+        f" {amount(kind, state.held)} of {name(state.limit)}."
+    )
+
+
 def unpriced(user: str, model: str, limit: Limit) -> str:
     """Return why a model without a price is refused under a limit on money."""
     named = f"'{model}'" if model else "of the request"

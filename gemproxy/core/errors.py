@@ -150,17 +150,24 @@ class LimitReached(GemproxyError):
     """A limit of an access key, or of the whole proxy, is reached.
 
     ``seconds``: until it may let the request in, None if no wait helps. ``fields`` are the further
-    headers, which say the limit, what remains of it, and when it resets.
+    headers, which say the limit, what remains of it, and when it resets. ``brief`` says the same in
+    few words, where little room is; else it is the message.
     """
 
     status = 429
     code = "RESOURCE_EXHAUSTED"
 
     def __init__(
-        self, message: str, seconds: float | None, fields: Mapping[str, str] | None = None
+        self,
+        message: str,
+        seconds: float | None,
+        fields: Mapping[str, str] | None = None,
+        *,
+        brief: str = "",
     ) -> None:
         super().__init__(message)
         self.seconds = seconds
+        self.brief = brief or message
         self.fields = dict(fields or {})
 
     def headers(self, attempts: int) -> dict[str, str]:

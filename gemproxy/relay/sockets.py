@@ -154,9 +154,9 @@ def refusal(error: GemproxyError) -> SessionEnding:
         code = WSCloseCode.INTERNAL_ERROR if failed else WSCloseCode.POLICY_VIOLATION
     wait = error.seconds if isinstance(error, Exhausted | LimitReached) else None
     end = "" if wait is None else f" Retry in {math.ceil(wait)} s."
-    reason = error.message.encode(errors="replace")[: _LONGEST_REASON - len(end)].decode(
-        errors="ignore"
-    )
+    message = error.brief if isinstance(error, LimitReached) else error.message
+    room = _LONGEST_REASON - len(end)
+    reason = message.encode(errors="replace")[:room].decode(errors="ignore")
     return SessionEnding("proxy", SessionEnd.REFUSED, code, reason + end)
 
 

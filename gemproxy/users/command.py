@@ -1,6 +1,7 @@
 """The actions of ``gemproxy users``."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 import attrs
 from sqlalchemy.exc import SQLAlchemyError
 
-from gemproxy.access.secret import PURPOSE, hashed, id_in, new_id, new_key
+from gemproxy.access.secret import PREFIX, PURPOSE, hashed, id_in, new_id, new_key
 from gemproxy.accounts.user import User
 from gemproxy.config.arguments import Misused, aligned
 from gemproxy.config.keyring import is_name
@@ -58,6 +59,7 @@ class Command:
         vault = self.site.vault()
         key = new_key(user.id)
         async with self.site.users(vault) as users:
+            await self._check_no_id(users)
             try:
                 await users.add(user, hashed(key, vault.subkey(PURPOSE)), self.now)
             except Taken:
@@ -152,6 +154,13 @@ class Command:
         if name in {*self.site.taken, SHARED, OPEN}:
             raise Misused(f"{name!r} names an access key of the settings: use another name")
 
+    async def _check_no_id(self, users: Users) -> None:
+        """Raise Misused where the name is the id of a user, who could not be named by it then."""
+        name = self.options.name
+        with contextlib.suppress(Missing):
+            if (await users.find(name)).user.id == name:
+                raise Misused(f"{name!r} is the id of a user: use another name")
+
     def _warn(self, user: User) -> None:
         if user.expires is not None and user.expires <= self.now:
             self.complain("--expires is past, so the key is refused from the start")
@@ -169,11 +178,11 @@ class Command:
 
     async def _meant(self, users: Users) -> Entry:
         """Return the user that the options name, by the name, the id or a whole key."""
-        name = self.options.name
-        try:
-            return await users.find(id_in(name) or name.removeprefix("gp-"))
-        except Missing:
-            raise self._nobody() from None
+        name = id_in(self.options.name) or self.options.name
+        for each in (name, name.removeprefix(PREFIX)):
+            with contextlib.suppress(Missing):
+                return await users.find(each)
+        raise self._nobody()
 
     def _nobody(self) -> Misused:
         return Misused("no user has that name or id; gemproxy users list shows them")

@@ -117,3 +117,26 @@ def test_durations_are_written_as_openai_does(seconds: float, said: str) -> None
     full = State(Limit(Kind.RPM, 1), 1, 0, 1, seconds, seconds, seconds, 60)
 
     assert words.fields([full], now=0.0)["x-ratelimit-reset-requests"] == said
+
+
+BUSY = State(Limit(Kind.CONCURRENCY, 2, "gemini-x"), 0, 2, 1, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "resets", "rest"),
+    [
+        (state(Kind.RPM, 1, 1), "in 30 s", "1 request, held 0 requests of 1 request per minute."),
+        (
+            BUSY,
+            "when a running request ends",
+            "0 requests, held 2 requests of 2 requests at the same time for gemini-x.",
+        ),
+        (
+            state(Kind.USD_PER_DAY, 10**9, 4, 5),
+            "in 30 s",
+            "$0.000000004, held $0.000000005 of $1.00 per day.",
+        ),
+    ],
+)
+def test_a_limit_is_told_in_few_words(told: State, resets: str, rest: str) -> None:
+    assert words.brief(told, 30.0) == f"Limit reached, resets {resets}: spent {rest}"

@@ -153,8 +153,8 @@ async def test_a_session_beyond_a_limit_is_refused_in_its_close_frame(house: Sta
                 reasons.append(str(message.extra))
 
     assert codes == [1013, 1008]
-    assert "limit" in reasons[0]
-    assert "Retry in" in reasons[0]
+    assert reasons[0].startswith("Limit reached, resets in ")
+    assert ": spent 1 request, held 0 requests of 1 request per minute. Retry in " in reasons[0]
     assert MODEL in reasons[1]
     assert len(await at.rows()) == 1
 

@@ -95,6 +95,7 @@ def test_the_other_peer_is_told_how_it_ended(ending: SessionEnding, code: int, w
         (Exhausted("Rest.", 6.2), 1013, "Rest. Retry in 7 s."),
         (Exhausted("Rest.", None), 1013, "Rest."),
         (LimitReached("Spent.", 6.2), 1013, "Spent. Retry in 7 s."),
+        (LimitReached("Long.", 6.2, brief="Short."), 1013, "Short. Retry in 7 s."),
         (NoKey("Sick."), 1013, "Sick."),
         (Unreachable("Gone."), 1013, "Gone."),
         (NoFirstByte("Silence."), 1011, "Silence."),

@@ -160,6 +160,24 @@ def test_a_key_is_revoked_for_good_by_its_name_its_id_or_itself(users: RunUsers)
     assert states == {"ann": True, "bob": False, "carl": False, "dora": True}
 
 
+def test_a_name_that_begins_like_a_key_names_its_user(users: RunUsers) -> None:
+    users("add", "team")
+    users("add", "gp-team")
+
+    assert users("revoke", "gp-team").out == "revoked gp-team\n"
+    assert users("revoke", "team").out == "revoked team\n"
+
+
+def test_an_id_is_no_name_for_another_user(users: RunUsers) -> None:
+    made = users("add", "ann", "--json").document
+
+    refused = users("add", made["id"])
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "is the id of a user" in refused.err
+    assert users("revoke", f"gp-{made['id']}").out == "revoked ann\n"
+
+
 def test_nobody_is_a_wrong_command_line(users: RunUsers, tmp_path: Path) -> None:
     for before in range(2):
         for action in (("rotate", "zed"), ("revoke", "zed"), ("set", "zed", "--rpm", "5")):
