@@ -7,7 +7,9 @@ time: then a process that is killed has forgotten no request that went up. The h
 request live until its end. What still runs has its holds renewed by one step of the background for
 all of them, at a third of a hold's life.
 
-A request takes one hold, however many attempts its answer needs.
+A request takes one hold, however many attempts its answer needs. The end of a Live session is not
+known, so its hold grows with what it uses, and a session that has used up the limits of its user is
+ended with the client's next message.
 """
 
 import logging
@@ -26,8 +28,9 @@ from gemproxy.accounts.estimate import Asking, asking, estimate
 from gemproxy.accounts.hold import Asked, Hold, Limiter, Used
 from gemproxy.accounts.prices import Prices
 from gemproxy.accounts.user import OWN, Kind, Limit, User
-from gemproxy.core.errors import BadRequest, Forbidden
+from gemproxy.core.errors import BadRequest, Forbidden, LimitReached
 from gemproxy.core.repair.request import Unreadable, parse_strictly
+from gemproxy.exchange.account import Account, SessionResult
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.ledger.row import Row
 from gemproxy.metering import rows
@@ -177,6 +180,17 @@ class Accountant:
                 await self.ledger.written(running.serial)
         return body
 
+    def watch(self, exchange: Exchange, report: Callable[[], SessionResult]) -> None:
+        """Have what a session uses counted with each renewal, where a limit asks for it."""
+        running = exchange.account.metered
+        if isinstance(running, Running) and self._needs_of(running.user).estimate:
+            running.report = report
+
+    def exceeded(self, exchange: Exchange) -> LimitReached | None:
+        """Return why a session must end, None while it may go on."""
+        running = exchange.account.metered
+        return running.exceeded if isinstance(running, Running) else None
+
     def fields(self, exchange: Exchange) -> Mapping[str, str]:
         """Return the headers that tell the client about its limits."""
         running = exchange.account.metered
@@ -215,7 +229,7 @@ class Accountant:
         except Exception as error:  # noqa: BLE001 (the answer is out; its hold must not stay)
             _log.error("unexpected error at the end of a request", exc_info=unsaid(error))
         finally:
-            running.body = None
+            running.body = running.report = None
             if running.hold is not None:
                 self.limiter.settle(running.hold, used, self.clock())
 
@@ -225,6 +239,20 @@ class Accountant:
         for running in self._running:
             if running.hold is not None:
                 self.limiter.renew(running.hold, now)
+        for running in [one for one in self._running if one.report is not None]:
+            await self._grow(running, now)
+
+    async def _grow(self, running: Running, now: float) -> None:
+        """Have the hold of a session keep what it has used; note if that is too much."""
+        if running.report is None or running.hold is None:
+            return
+        account = Account(result=running.report())
+        spent = charge(account, running.model, self.prices, running.started / 1000)
+        used = Used(spent.tokens, spent.cost_nano_usd or 0)
+        try:
+            await self.limiter.grow(running.hold, used, now)
+        except LimitReached as error:
+            running.exceeded = error
 
     def _needs_of(self, user: User) -> Needs:
         """Return what the limits of a user ask for."""

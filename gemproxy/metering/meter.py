@@ -5,12 +5,14 @@ body is known and before anything of it goes up. It is ended once, whatever beca
 refused at its beginning has neither a hold nor a row. Every other request is a visit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
 
 from gemproxy.accounts.user import User
+from gemproxy.core.errors import LimitReached
+from gemproxy.exchange.account import SessionResult
 from gemproxy.exchange.exchange import Exchange
 
 NO_FIELDS: Mapping[str, str] = {}
@@ -46,6 +48,12 @@ class Meter(Protocol):
         client's or, for a user with limits, one that bounds the answer. Raises LimitReached and
         Forbidden. A second call for one exchange does nothing.
         """
+
+    def watch(self, exchange: Exchange, report: Callable[[], SessionResult]) -> None:
+        """Have what a session uses counted while it goes on."""
+
+    def exceeded(self, exchange: Exchange) -> LimitReached | None:
+        """Return why a session must end, None while it may go on."""
 
     def fields(self, exchange: Exchange) -> Mapping[str, str]:
         """Return the headers that tell the client about its limits, for the answer."""
@@ -89,6 +97,12 @@ class NoMeter:
         """Return the client's body."""
         del exchange, user, address, model
         return body
+
+    def watch(self, exchange: Exchange, report: Callable[[], SessionResult]) -> None:
+        """Do nothing."""
+
+    def exceeded(self, exchange: Exchange) -> None:
+        """Return that a session may go on."""
 
     def fields(self, exchange: Exchange) -> Mapping[str, str]:
         """Return nothing."""

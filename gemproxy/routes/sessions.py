@@ -48,7 +48,7 @@ from gemproxy.relay.sockets import (
 )
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.routes.metered import begin
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, POOLED, REPAIR
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, METER, POOLED, REPAIR
 
 _LARGEST_SETUP = 4 << 20
 _HANDLE = b"andle"
@@ -162,6 +162,7 @@ async def _talk(request: web.Request, client: Peer, upstream: Dialled, first: Fi
         raise Busy("The proxy is shutting down.")
     lease, session = upstream.lease, session_of(request, client, upstream)
     assert lease is not None  # noqa: S101 (the dispatcher's sockets have one)
+    request.app[METER].watch(request[EXCHANGE], session.report)
     client.look = partial(_read_up, request, lease)
     session.upstream.look = partial(_read_down, lease)
 
@@ -186,7 +187,10 @@ def _error_of(ending: SessionEnding) -> Mapping[str, Any] | None:
 
 
 async def _read_up(request: web.Request, lease: Lease, message: bytes) -> SessionEnding | None:
-    """Return the end of a session whose client names what this session cannot have."""
+    """Return the end of a session whose client names, or uses, what this session cannot have."""
+    exceeded = request.app[METER].exceeded(request[EXCHANGE])
+    if exceeded is not None:
+        return refusal(exceeded)
     try:
         project = await request.app[POOLED].binding.bind(request[EXCHANGE], message)
     except GemproxyError as error:

@@ -13,7 +13,7 @@ from gemproxy.accounts.prices import parse_prices
 from gemproxy.accounts.user import OWN, Kind, Limit, User
 from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import Forbidden, LimitReached
-from gemproxy.exchange.account import Entry, Spent
+from gemproxy.exchange.account import Entry, SessionResult, Spent
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.ledger.health import Health
 from gemproxy.ledger.row import Ending, Row
@@ -272,3 +272,27 @@ def test_health_says_whether_the_ledger_fails() -> None:
     }
     at.accountant.ledger = None
     assert at.accountant.health() == {}
+
+
+async def test_a_session_ends_when_it_has_used_up_what_its_user_had() -> None:
+    at = desk()
+    ann = user(Limit(Kind.TOKENS_PER_DAY, 100_000))
+    one = Exchange("request", "live", "GET", "/ws/x", "", {})
+    await at.accountant.begin(one, ann, "", b'{"setup":{}}', MODEL)
+    used = [Billed(1000, 500, 0, 1500)]
+
+    def report() -> SessionResult:
+        return SessionResult(1, 1, 1, 1, spent=Spent(tuple(used), sum(used, Billed())))
+
+    at.accountant.watch(one, report)
+    await at.accountant.renew()
+    assert at.accountant.exceeded(one) is None
+    used.append(Billed(90_000, 9_000, 0, 99_000))
+    await at.accountant.renew()
+
+    assert isinstance(at.accountant.exceeded(one), LimitReached)
+    one.account.result = report()
+    end(at, one)
+    assert at.limiter.holds == 0
+    with pytest.raises(LimitReached):
+        await begun(at, ann)
