@@ -8,29 +8,38 @@ import pytest
 from gemproxy.access.keys import AccessKeys
 from gemproxy.access.secret import PURPOSE, hashed, new_key
 from gemproxy.accounts.user import User
-from gemproxy.config.sections import Pool, Server
+from gemproxy.config.sections import Ledger, Pool, Server
 from gemproxy.config.settings import Settings
 from gemproxy.pool.key import Key
 from gemproxy.store.unusable import SECRET_KEY, Unusable
 from gemproxy.store.vault import Vault
 from gemproxy.web.server import serve
 from gemproxy.web.users import open_users
+from tests.ledger.conftest import postgres
+
+__all__ = ["postgres"]
 
 NOW = 1_800_000_000.0
 
 
-def settings(folder: Path) -> Settings:
-    return Settings(server=Server(data_dir=str(folder)))
+def settings(folder: Path, database_url: str = "") -> Settings:
+    ledger = Ledger(database_url=database_url)
+    return Settings(server=Server(data_dir=str(folder)), ledger=ledger)
 
 
-async def test_users_of_an_earlier_start_are_there_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_users_of_an_earlier_start_are_there_at_once(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str
+) -> None:
+    url = "" if database == "sqlite" else request.getfixturevalue("postgres").empty()
+    place = settings(tmp_path, url)
     vault, key = Vault.open(tmp_path), new_key("abcdefghjkmn")
-    async with open_users(settings(tmp_path), vault, AccessKeys()) as directory:
+    async with open_users(place, vault, AccessKeys()) as directory:
         user = User("abcdefghjkmn", "ann")
         await directory.users.add(user, hashed(key, vault.subkey(PURPOSE)), NOW)
 
     keys = AccessKeys()
-    async with open_users(settings(tmp_path), vault, keys):
+    async with open_users(place, vault, keys):
         assert keys.find(key, NOW) == user
         assert len(asyncio.all_tasks()) == 2, "this one and the one that keeps the keys"
     assert len(asyncio.all_tasks()) == 1
