@@ -14,13 +14,14 @@ from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.metering.accountant import Accountant
+from tests.ledger.conftest import postgres
 from tests.loops import pytest_asyncio_loop_factories
 from tests.metered.house import Attempts, MeteredHouse, store
 from tests.pooled.conftest import Clock
 from tests.pooled.house import keys_of, projects
 from tests.running import Proxy, running
 
-__all__ = ["clock", "front", "house", "pytest_asyncio_loop_factories"]
+__all__ = ["clock", "front", "house", "postgres", "pytest_asyncio_loop_factories"]
 
 PRICES = """
 [[models]]
@@ -83,7 +84,8 @@ async def front(no_leaked_tasks: None, tmp_path: Path) -> AsyncIterator[StartPro
             **sections: Mapping[str, Any],
         ) -> tuple[Proxy, dict[str, str]]:
             data = tmp_path / "data"
-            keys = await store(data, users)
+            url_of_ledger = str(sections.get("ledger", {}).get("database_url", ""))
+            keys = await store(data, users, url_of_ledger)
             own: dict[str, dict[str, Any]] = {
                 "pool": {"projects": keys_of(list(of))},
                 "server": {"data_dir": str(data)},

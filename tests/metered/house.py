@@ -31,10 +31,10 @@ def _vault(data: Path) -> Vault:
     return Vault.open(data)
 
 
-async def store(data: Path, users: Mapping[str, User]) -> dict[str, str]:
-    """Store users in a data directory; return the access key of each name."""
+async def store(data: Path, users: Mapping[str, User], url: str = "") -> dict[str, str]:
+    """Store users in a data directory, or the database ``url``; return the key of each name."""
     vault = _vault(data)
-    engines = await open_engines(place_of("", data))
+    engines = await open_engines(place_of(url, data))
     try:
         table = Users(engines, vault.subkey(CHECK))
         keys: dict[str, str] = {}
