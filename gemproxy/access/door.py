@@ -41,6 +41,7 @@ _WHERE = (
 )
 _MISSING = f"This proxy needs an access key, and the request has none. {_WHERE}."
 _WRONG = f"The access key is not valid. {_WHERE}."
+_REVOKED = "The access key was revoked."
 _GONE = "The access key that this was made with is not valid any more."
 _NOT_HERE = (
     "This proxy passes the clients' own Gemini keys on, and the request has an access key, which"
@@ -118,6 +119,8 @@ class Door:
     def _without_a_key(self, exchange: Exchange, taken: list[str]) -> User:
         """Return who a caller is that has no access key."""
         if any(key.startswith(PREFIX) for key in taken):
+            if any(map(self.keys.is_revoked, taken)):
+                raise Unauthenticated(_REVOKED)
             raise UnknownKey(_WRONG) if any(map(id_in, taken)) else Unauthenticated(_WRONG)
         vouched = self.vouch(exchange)
         if vouched:

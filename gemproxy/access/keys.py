@@ -50,6 +50,7 @@ class AccessKeys:
     _given: dict[bytes, User] = attrs.field(factory=dict, repr=False)
     _named: dict[str, User] = attrs.field(factory=dict, repr=False)
     _stored: dict[str, Stored] = attrs.field(factory=dict, repr=False)
+    _revoked: frozenset[str] = frozenset()
     _pepper: bytes = attrs.field(default=b"", repr=False)
     _given_lengths: frozenset[int] = frozenset()
     lengths: frozenset[int] = frozenset()
@@ -74,11 +75,12 @@ class AccessKeys:
         """How many users there are."""
         return len(self._given) + len(self._stored)
 
-    def put(self, stored: Iterable[Stored], pepper: bytes) -> None:
-        """Take ``stored`` in place of the stored keys so far.
+    def put(self, stored: Iterable[Stored], pepper: bytes, revoked: Iterable[str] = ()) -> None:
+        """Take ``stored`` in place of the stored keys so far; ``revoked`` are ids of other keys.
 
         A name that a key of the settings has stays with that key: the stored one is left out.
         """
+        self._revoked = frozenset(revoked)
         given = {user.name: user for user in self._given.values()}
         kept = {one.user.id: one for one in stored if one.user.name not in given}
         self._pepper = pepper
@@ -102,6 +104,10 @@ class AccessKeys:
             if len(key) in self.lengths and (user := self.find(key, now)) is not None:
                 return user
         return None
+
+    def is_revoked(self, key: str) -> bool:
+        """Return whether a key has the id of one that was revoked."""
+        return id_in(key) in self._revoked
 
     def named(self, name: str) -> User | None:
         """Return the user with a name, None if there is none any more."""

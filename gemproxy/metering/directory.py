@@ -2,7 +2,7 @@
 
 A process asks for changes a few times a second: that is one look at one row while there are none.
 A request with a key that is not known has it look at once, because the key may have been made a
-moment ago. Looks begin 0.2 s apart at the earliest, and all requests that wait share one, so a
+moment ago. Looks begin 0.15 s apart at the earliest, and all requests that wait share one, so a
 flood of wrong keys costs the database no more than that, and no request waits longer than a second.
 A database that fails changes nothing: the keys that are known stay good.
 """
@@ -40,8 +40,8 @@ class Directory:
     keys: AccessKeys
     pepper: bytes = attrs.field(repr=False)
     workers: int = 1
-    rest: float = 0.2
-    interval: float = 0.2
+    rest: float = 0.15
+    interval: float = 0.1
     patience: float = 1.0
     _entries: dict[str, Entry] = attrs.field(factory=dict, repr=False)
     _change: int = 0
@@ -60,7 +60,8 @@ class Directory:
         self._change = news.change
         self._entries |= {entry.user.id: entry for entry in news.entries}
         good = [entry for entry in self._entries.values() if entry.revoked is None]
-        self.keys.put(map(_stored, good), self.pepper)
+        revoked = [entry.user.id for entry in self._entries.values() if entry.revoked is not None]
+        self.keys.put(map(_stored, good), self.pepper, revoked)
         for name in self.keys.given.intersection(entry.user.name for entry in good):
             _log.error("the stored access key of %r is not used: the settings have that name", name)
         limited = [entry.user.name for entry in news.entries if entry.user.limits]

@@ -344,3 +344,12 @@ def test_a_stored_key_in_another_place_is_refused() -> None:
     for key in (KEY, new_key(new_id())):
         for headers in ({"X-Foo": key}, {"query": f"x={key}"}):
             assert "Gemini would see" in refused(door, exchange({"x-goog-api-key": KEY, **headers}))
+
+
+def test_a_revoked_key_is_refused_in_words() -> None:
+    keys = AccessKeys()
+    keys.put([], b"pepper", [id_in(KEY)])
+
+    assert refused(Door(Mode.POOL, keys), exchange({"x-goog-api-key": KEY})) == (
+        "The access key was revoked."
+    )
