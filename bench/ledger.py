@@ -36,6 +36,7 @@ from gemproxy.ledger.tables import ATTEMPTS, GENERATIONS
 LIMIT_LOOKUPS = 30.0
 LIMIT_BYTES_PER_ROW = 300
 ROUNDS = 40
+MOST_PARTS = 6
 BEGIN = 1_780_000_000_000
 DAY_MS = 86_400_000
 AT_ONCE = 20_000
@@ -279,7 +280,7 @@ def report(file: Path, count: int, best: dict[str, float]) -> int:
     size = file.stat().st_size
     over = size > LIMIT_BYTES_PER_ROW * count
     print(f"file: {size / 1e9:.3f} GB, {size / count:.0f} bytes a row", "MISSED" if over else "")
-    for name, part in sizes(file):
+    for name, part in sizes(file)[:MOST_PARTS]:
         print(f"  {name:40} {part / count:7.1f} bytes a row")
     if over:
         for name, mean in columns(file):
