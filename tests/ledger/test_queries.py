@@ -4,13 +4,16 @@ import datetime as dt
 import itertools
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
-from gemproxy.ledger.engine import Engines
-from gemproxy.ledger.pieces import Span
+from gemproxy.ledger import queries
+from gemproxy.ledger.engine import Engines, place_of
+from gemproxy.ledger.pieces import Source, Span
 from gemproxy.ledger.queries import ALL, By, Committed, Only, Wanted
 from gemproxy.ledger.row import Ending, Row, Try
+from gemproxy.ledger.schema import prepare
 from gemproxy.ledger.sums import Sums
 from tests.ledger.book import MS, Book, at, grouped, row, summed, zone
 
@@ -223,3 +226,18 @@ async def test_a_request_is_found_by_its_id_with_its_attempts(engines: Engines) 
 
     assert await book.queries.request("mine") == [again, one]
     assert await book.queries.request("none") == []
+
+
+async def test_sqlite_sums_a_user_over_a_time_by_the_rows_of_the_time(tmp_path: Path) -> None:
+    engines = Engines.of(place_of("", tmp_path))
+    await prepare(engines)
+    statement = queries._statement(Source.ROWS, frozenset({"user"}), (), timed=True)
+    values = {"low": 1, "high": 2, "user": 3}
+    words = str(statement.params(values).compile(compile_kwargs={"literal_binds": True}))
+    async with engines.reading() as connection:
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}")).all()
+    await engines.close()
+
+    assert plan[0].detail == (
+        "SEARCH generations USING INDEX generations_by_start (started>? AND started<?)"
+    )
