@@ -2,7 +2,7 @@
 
 Every hour that is folded, and whose rows are all there still, must have the sums of its rows.
 Everywhere the roll-ups that keep users, models or projects apart must have the sums of those that
-keep all three apart, and days those of their hours.
+keep all three apart, and days and months those of their hours.
 """
 
 from collections.abc import Mapping
