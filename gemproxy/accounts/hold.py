@@ -87,8 +87,8 @@ class Limiter(Protocol):
     async def grow(self, hold: Hold, used: Used, now: float) -> None:
         """Have a hold keep at least ``used``, which is what its request has used so far.
 
-        Raises LimitReached if the limits have no room for more; then the hold stays as it was, and
-        the request should end.
+        Raises LimitReached if the limits have no room for so much; then the hold takes the room
+        that there is, and the request should end.
         """
 
     def settle(self, hold: Hold, used: Used, now: float) -> None:

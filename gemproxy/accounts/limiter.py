@@ -123,8 +123,8 @@ class MemoryLimiter:
     async def grow(self, hold: Hold, used: Used, now: float) -> None:
         """Have a hold keep at least ``used``, which is what its request has used so far.
 
-        Raises LimitReached if the limits have no room for more; then the hold stays as it was, and
-        the request should end.
+        Raises LimitReached if the limits have no room for so much; then the hold takes the room
+        that there is, and the request should end.
         """
         day = self._tick(now)
         kept: Kept = hold.memo
@@ -133,10 +133,20 @@ class MemoryLimiter:
             return
         more = attrs.evolve(hold.asked, tokens=tokens - kept.tokens, nano_usd=money - kept.nano_usd)
         plan = self._plan(more.user, more.model, day)
-        amounts = [gauge for gauge in plan.gauges if gauge.grows(kept)]
-        over = [gauge for gauge in amounts if not gauge.fits(more, now)]
-        self._refuse_over(more, plan, over, now)
-        kept.grow(tokens, money)
+        real = [gauge for gauge in plan.gauges if gauge.grows(kept) and not gauge.limit.shadow]
+        over = [gauge for gauge in real if not gauge.fits(more, now)]
+        if not over:
+            kept.grow(tokens, money)
+            return
+        for state in [gauge.state(more, now) for gauge in over]:
+            if state.limit.kind in MONEY:
+                money = min(money, kept.nano_usd + state.remaining)
+            else:
+                tokens = min(tokens, kept.tokens + state.remaining)
+        try:
+            self._refuse_over(more, plan, over, now)
+        finally:
+            kept.grow(tokens, money)
 
     def settle(self, hold: Hold, used: Used, now: float) -> None:
         """Add what was used to what is spent, and drop the hold; a second call does nothing.

@@ -5,7 +5,8 @@
 
 A session answers ``setup``, and echoes each turn of text as two parts and a turnComplete. With
 ``sessionResumption`` in the setup, each answer ends with a new handle. A handle of another project
-closes the session. JSON goes out in binary frames, as Gemini sends it.
+closes the session. JSON goes out in binary frames, as Gemini sends it. A turn costs a token for
+each character: its prompt is all that was said before, since Google bills the context of each turn.
 """
 
 import asyncio
@@ -77,6 +78,7 @@ class Talk:
 
     sessions: Sessions
     _resumes: bool = False
+    _context: int = 0
 
     def answers(self, document: Json) -> list[Json] | Farewell:
         """Return the answers to one message of the client."""
@@ -89,7 +91,8 @@ class Talk:
             str(part.get("text", "")) for turn in turns for part in turn.get("parts", ())
         )
         half = len(said) // 2
-        return [_part(said[:half]), _part(said[half:]), *self._handle(), _COMPLETE]
+        parts = [_part(said[:half]), _part(said[half:])]
+        return [*parts, *self._handle(), {**_COMPLETE, **self._usage(len(said))}]
 
     def _begin(self, setup: Json) -> list[Json] | Farewell:
         resumption = look_up(setup, "sessionResumption")
@@ -98,6 +101,12 @@ class Talk:
             return _UNKNOWN
         self._resumes = resumption is not None
         return [{"setupComplete": {}}]
+
+    def _usage(self, said: int) -> Json:
+        prompt = self._context + said
+        self._context = prompt + said
+        counts = {"promptTokenCount": prompt, "responseTokenCount": said}
+        return {"usageMetadata": {**counts, "totalTokenCount": prompt + said}}
 
     def _handle(self) -> list[Json]:
         if not self._resumes:

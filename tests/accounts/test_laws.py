@@ -177,9 +177,23 @@ class Laws(RuleBasedStateMachine):
             now_or_never(self.limiter.grow(hold, Used(tokens, nano_usd), self.now))
         except LimitReached:
             assert full
-            record.tokens, record.nano_usd = before
+            record.tokens, record.nano_usd = self.room_for(record, before, after, grown)
         else:
             assert self.beyond or not full or before == after or not record.held(self.now)
+
+    def room_for(
+        self, record: Record, before: tuple[int, int], after: tuple[int, int], limits: list[Limit]
+    ) -> tuple[int, int]:
+        """Return what a hold that wants to grow too far gets."""
+        record.tokens, record.nano_usd = before
+        tokens, nano_usd = after
+        for limit in limits:
+            left = max(0, limit.amount - sum(self.naive.taken(limit, record.user, self.now)))
+            if limit.kind in _MONEY:
+                nano_usd = min(nano_usd, record.nano_usd + left)
+            else:
+                tokens = min(tokens, record.tokens + left)
+        return tokens, nano_usd
 
     def counted(self, limit: Limit, record: Record) -> list[Record]:
         """Return the record, if a limit's period is still the one in which it began."""

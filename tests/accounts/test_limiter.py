@@ -228,11 +228,13 @@ async def test_a_hold_grows_as_far_as_the_limits_allow() -> None:
     hold = await limiter.admit(Asked(1, user, MODEL, tokens=50), NOON)
 
     await limiter.grow(hold, Used(tokens=40), NOON)
-    await limiter.grow(hold, Used(tokens=100), NOON)
+    await limiter.grow(hold, Used(tokens=90), NOON)
     with pytest.raises(LimitReached):
         await limiter.grow(hold, Used(tokens=101), NOON)
+    taken = limiter.fields(hold, NOON)["x-ratelimit-remaining-tokens"]
     limiter.settle(hold, Used(tokens=90), NOON)
 
+    assert taken == "0"
     assert await count(limiter, Asked(2, user, MODEL, tokens=10), NOON) == 1
 
 

@@ -48,7 +48,17 @@ def test_a_turn_is_echoed_in_two_parts() -> None:
         "He",
         "llo",
     ]
-    assert last == {"serverContent": {"turnComplete": True}}
+    assert last["serverContent"] == {"turnComplete": True}
+    assert last.keys() == {"serverContent", "usageMetadata"}
+
+
+def test_a_turn_costs_what_was_said_before_again() -> None:
+    talk = Talk(Sessions())
+    told = [messages(talk, turn(text))[-1]["usageMetadata"] for text in ("Hello", "Go on")]
+
+    assert [usage["promptTokenCount"] for usage in told] == [5, 15]
+    assert [usage["responseTokenCount"] for usage in told] == [5, 5]
+    assert [usage["totalTokenCount"] for usage in told] == [10, 20]
 
 
 def test_a_handle_is_its_projects_alone() -> None:
