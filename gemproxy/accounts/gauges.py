@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import attrs
+import msgspec
 
 from gemproxy.accounts.hold import Asked
 from gemproxy.accounts.state import Kept, Tally
@@ -16,8 +17,7 @@ _BUSY_SECONDS = 1.0
 """The wait where too many requests run."""
 
 
-@attrs.frozen
-class State:
+class State(msgspec.Struct, frozen=True):
     """How much of a limit is taken, and what a request asks of it.
 
     ``whose``: the limit of all requests, or of all addresses, in words; empty for a user's own.
@@ -174,19 +174,23 @@ class Gauge:
 
     def state(self, asked: Asked, now: float) -> State:
         """Return how much is taken, beside what the request asks for."""
-        tally, measure = self.tally, self._measure
-        spent, asks = measure.spent(tally, now), measure.asked(asked)
+        tally, measure, limit = self.tally, self._measure, self.limit
+        asks, held = measure.asked(asked), measure.held(tally)
         room: float | None
         more: float | None
         empty: float | None
-        window, span = measure.window(tally), None
+        window = measure.window(tally)
         if window is not None:
-            room, more = window.less(spent + asks - self.limit.amount, now), window.less(1, now)
-            empty, span = window.emptied(now), int(LENGTH)
-        elif self.limit.kind is Kind.CONCURRENCY:
+            spent, room = window.total(now), now
+            if spent + asks > limit.amount:
+                room = window.less(spent + asks - limit.amount, now)
+            more, empty = window.ends(now)
+            return State(limit, spent, held, asks, room, more, empty, int(LENGTH))
+        spent, span = measure.spent(tally, now), None
+        if limit.kind is Kind.CONCURRENCY:
             room = more = empty = None
         else:
             period = tally.day.month if measure.month else tally.day
             room = more = empty = period.end
             span = int(period.end - period.start)
-        return State(self.limit, spent, measure.held(tally), asks, room, more, empty, span)
+        return State(limit, spent, held, asks, room, more, empty, span)

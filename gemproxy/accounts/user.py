@@ -27,7 +27,7 @@ class Kind(enum.Enum):
     PER_IP_RPD = "per_ip_rpd"
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)  # each answer looks up how it is written
 class Limit:
     """At most ``amount`` of a kind.
 

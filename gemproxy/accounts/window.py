@@ -56,6 +56,12 @@ class Window:
         at = bisect.bisect_left(self._sums, self._gone + amount, lo=self._head)
         return self._leaving[min(at, len(self._leaving) - 1)]
 
+    def ends(self, now: float) -> tuple[float, float]:
+        """Return when the first amount leaves, and when the last does, if nothing is added."""
+        self.total(now)
+        leaving = self._leaving
+        return (leaving[self._head], leaving[-1]) if leaving else (now, now)
+
     def emptied(self, now: float) -> float:
         """Return when the window is empty, if nothing is added."""
         self.total(now)

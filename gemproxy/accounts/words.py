@@ -20,11 +20,16 @@ from gemproxy.accounts.user import NANO, Kind, Limit
 
 _REQUESTS = (Kind.RPM, Kind.RPD, Kind.PER_IP_RPM, Kind.PER_IP_RPD)
 _TOKENS = (Kind.TPM, Kind.TOKENS_PER_DAY, Kind.TOKENS_PER_MONTH)
+_OPENAI = {
+    unit: tuple(f"x-ratelimit-{of}-{unit}" for of in ("limit", "remaining", "reset"))
+    for unit in ("requests", "tokens")
+}
 _MICRO = 1000
 """Nano-dollars in a micro-dollar."""
 _MOST = 10**15 - 1
 """The largest integer of a structured field (RFC 9651)."""
 _DIGITS = 9
+_MINUTE = 60
 _CENTS = 2
 
 
@@ -116,16 +121,18 @@ def fields(states: Iterable[State], now: float, refused: State | None = None) ->
     fewest left; likewise for tokens.
     """
     states = list(states)
-    shown = [refused] if refused is not None else states
     found = {
         **_openai("requests", _REQUESTS, states, refused, now),
         **_openai("tokens", _TOKENS, states, refused, now),
     }
+    shown = [refused] if refused is not None else states
     if shown:
         found["RateLimit-Policy"] = ", ".join([_policy(state.limit, state.span) for state in shown])
-        found["RateLimit"] = ", ".join(
-            [_service_limit(state, now, refused=state is refused) for state in shown]
-        )
+        found["RateLimit"] = ", ".join([_remaining(state, now) for state in shown])
+    if refused is not None:
+        wait = refused.wait(now)
+        if wait is not None:
+            found["RateLimit"] = f"{_left(refused)};t={math.ceil(wait)}"
     return found
 
 
@@ -159,10 +166,11 @@ def _openai(
         if not fitting:
             return {}
         least = min(fitting, key=_few) if len(fitting) > 1 else fitting[0]
+    limit, remaining, reset = _OPENAI[unit]
     return {
-        f"x-ratelimit-limit-{unit}": str(least.limit.amount),
-        f"x-ratelimit-remaining-{unit}": str(least.remaining),
-        f"x-ratelimit-reset-{unit}": _duration(max(0.0, (least.empty or now) - now)),
+        limit: str(least.limit.amount),
+        remaining: str(least.remaining),
+        reset: _duration(max(0.0, (least.empty or now) - now)),
     }
 
 
@@ -173,7 +181,10 @@ def _few(state: State) -> tuple[int, float]:
 
 def _duration(seconds: float) -> str:
     """Return a duration as OpenAI writes it: ``1s``, ``6m0s``, ``2h0m0s``."""
-    minutes, rest = divmod(math.ceil(seconds), 60)
+    whole = math.ceil(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, _MINUTE)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours}h{minutes}m{rest}s"
@@ -199,19 +210,21 @@ def _policy(limit: Limit, span: int | None) -> str:
     return ";".join(parts)
 
 
-def _service_limit(state: State, now: float, *, refused: bool) -> str:
+def _remaining(state: State, now: float) -> str:
     """Return what remains of a limit, and when there is more.
 
     For the limit that refused, that is the time of Retry-After, which must not be earlier.
     """
-    parts = [_label(state.limit), f"r={_quota(state.limit.kind, state.remaining)}"]
-    wait = state.wait(now) if refused else None
-    if wait is None and state.more is not None and state.spent:
-        wait = max(0.0, state.more - now)
-    if wait is not None:
-        parts.append(f"t={math.ceil(wait)}")
-    return ";".join(parts)
+    if state.more is None or not state.spent:
+        return _left(state)
+    return f"{_left(state)};t={max(0, math.ceil(state.more - now))}"
+
+
+def _left(state: State) -> str:
+    return f"{_label(state.limit)};r={_quota(state.limit.kind, state.remaining)}"
 
 
 def _quota(kind: Kind, number: int) -> int:
-    return min(_MOST, number // _MICRO if kind in MONEY else number)
+    if kind is Kind.USD_PER_DAY or kind is Kind.USD_PER_MONTH:
+        number //= _MICRO
+    return min(_MOST, number)
