@@ -65,6 +65,7 @@ _MODEL = frozenset({"name", "also", "prices"})
 _NAME = re.compile(r"[A-Za-z0-9._:/@#-]{1,200}")
 _MOST_DOLLARS = 1_000_000
 _PREFIX = "models/"
+_MOST_FOUND = 1024
 
 Table = Mapping[str, Any]
 
@@ -122,14 +123,28 @@ class Prices:
         default=(), repr=False
     )
 
+    _found: dict[str, Sequence[PriceList]] = attrs.field(
+        factory=dict, init=False, repr=False, eq=False
+    )
+
     def of(self, model: str, when: float) -> PriceList | None:
         """Return the prices of ``model`` at a Unix time; None if there are none."""
-        name = model.removeprefix(_PREFIX)
-        lists = self.names.get(name)
+        lists = self._found.get(model)
         if lists is None:
-            found = (lists for pattern, lists in self.patterns if pattern.fullmatch(name))
-            lists = next(found, ())
-        return next((one for one in lists if one.since is None or one.since <= when), None)
+            if len(self._found) >= _MOST_FOUND:
+                self._found.clear()
+            lists = self._found[model] = self._lists(model.removeprefix(_PREFIX))
+        for one in lists:
+            if one.since is None or one.since <= when:
+                return one
+        return None
+
+    def _lists(self, name: str) -> Sequence[PriceList]:
+        """Return the lists of a model; requests name few models, so they are searched once."""
+        if name in self.names:
+            return self.names[name]
+        found = (lists for pattern, lists in self.patterns if pattern.fullmatch(name))
+        return next(found, ())
 
 
 def parse_prices(text: str) -> Prices:
