@@ -10,7 +10,7 @@ Where an answer ended before the upstream had counted its output, its characters
 judged before it went up. Such a charge is ``estimated``.
 """
 
-import attrs
+import msgspec
 
 from gemproxy.accounts.cost import cost_of
 from gemproxy.accounts.prices import PriceList, Prices
@@ -47,7 +47,7 @@ def charge(account: Account, model: str, prices: Prices, when: float) -> Charge:
 
 def _with_input(own: Billed, expected: Billed) -> Billed:
     """Return the user's part with the input that was expected."""
-    return attrs.evolve(
+    return msgspec.structs.replace(
         expected,
         output=own.output,
         thoughts=own.thoughts,

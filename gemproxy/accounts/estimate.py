@@ -23,6 +23,7 @@ an answer whose input nobody counted.
 
 import binascii
 import enum
+import functools
 import json
 import math
 import re
@@ -68,7 +69,7 @@ _PCM = re.compile(r"(?:pcm|l16)\b.*?rate=(\d{4,6})", re.IGNORECASE)
 _DIGITS = b"0123456789"
 _CONTINUING = bytes(range(0x80, 0xC0))
 _FOUR_BYTES = bytes(range(0xF0, 0xF8))
-_ASCII = bytes(range(0x80))
+_ASCII, _NOT_ASCII = bytes(range(0x80)), bytes(range(0x80, 0x100))
 
 
 class Asking(enum.Enum):
@@ -98,7 +99,12 @@ def asking(exchange: Exchange) -> Asking:
     """Return what a request asks for; a request with GET is a session."""
     if exchange.method == "GET":
         return Asking.LIVE
-    path = exchange.path
+    return _asking(exchange.path)
+
+
+@functools.lru_cache(maxsize=1024)
+def _asking(path: str) -> Asking:
+    """Return what a POST to a path asks for; nearly all requests have one of few."""
     return next((kind for form, kind in _BY_PATH if form.search(path)), Asking.GENERATION)
 
 
@@ -217,21 +223,26 @@ class _Inputs:
             self._resolution = _resolution_of(config)
         values = 0
         waiting = [document]
+        said = self._words
         while waiting:
             value = waiting.pop()
             values += 1
             if isinstance(value, str):
-                self._words.append(value)
+                said.append(value)
             elif isinstance(value, list):
                 waiting += value
             elif isinstance(value, dict):
-                waiting += self._members(value)
+                if _SPECIAL.isdisjoint(value):  # nearly always
+                    said += value
+                    waiting += value.values()
+                else:
+                    waiting += self._members(value)
             elif isinstance(value, int | float):
-                self._words.append(str(value))
-        words = "".join(self._words)
+                said.append(str(value))
+        words = "".join(said)
         text = words.encode("utf-8", "surrogatepass")
         self.text += text_tokens(text) + _FOR_EACH * values
-        ascii_ = len(text.translate(None, bytes(range(0x80, 0x100))))
+        ascii_ = len(text) if text.isascii() else len(text.translate(None, _NOT_ASCII))
         self.usual += -(-ascii_ // 4) + len(words) - ascii_
 
     def _members(self, value: Mapping[str, Any]) -> Iterator[Any]:
@@ -296,6 +307,8 @@ _ELSEWHERE = frozenset(
         *("urlContext", "url_context", "fileSearch", "file_search"),
     }
 )
+_SPECIAL = _REFERENCES | _ELSEWHERE | {"data", "url"}
+"""Members of an object that is a file, or that names something elsewhere."""
 _TYPES = {"image": "image/", "audio": "audio/", "video": "video/", "document": "application/pdf"}
 
 

@@ -101,7 +101,7 @@ class Report:
             "complete": self.complete,
             "holds": self.holds,
             "requests": self.requests,
-            "tokens": attrs.asdict(self.tokens),
+            "tokens": self.tokens.report(),
             "findings": [self._finding(finding) for finding in self.findings],
         }
         return json.dumps(document, indent=2) + "\n"

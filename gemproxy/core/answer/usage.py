@@ -5,6 +5,7 @@ answer is one generation: the prompt of the first attempt, the output that it re
 thoughts. The log gets the cost of all attempts together.
 """
 
+from collections.abc import Iterable
 from operator import add, attrgetter, sub
 from typing import Any
 
@@ -36,8 +37,7 @@ TIERS = frozenset({"flex", "priority"})
 _CHARS_PER_TOKEN = 4
 
 
-@attrs.frozen
-class Billed:
+class Billed(msgspec.Struct, frozen=True, gc=False):
     """The cost of one attempt, or of several together, in tokens by kind.
 
     ``total`` is ``prompt`` + ``output`` + ``thoughts``; all other kinds are parts of these three.
@@ -60,7 +60,7 @@ class Billed:
     video_output: int = 0
     pictures: int = 0
     seconds: int = 0
-    tier: str = attrs.field(default="", kw_only=True)
+    tier: str = ""
 
     def report(self) -> dict[str, int]:
         """Return the figures by name, for a log line."""
@@ -73,14 +73,19 @@ class Billed:
 
     def __add__(self, other: "Billed") -> "Billed":
         """Add two accounts, field by field."""
-        return Billed(*map(add, _counts(self), _counts(other)), tier=self.tier or other.tier)
+        return _of(map(add, _counts(self), _counts(other)), self.tier or other.tier)
 
     def __sub__(self, other: "Billed") -> "Billed":
         """Subtract an account, field by field."""
-        return Billed(*map(sub, _counts(self), _counts(other)), tier=self.tier)
+        return _of(map(sub, _counts(self), _counts(other)), self.tier)
 
 
-_counts = attrgetter(*[field.name for field in attrs.fields(Billed)][:-1])
+def _of(counts: Iterable[Any], tier: str) -> Billed:
+    billed = Billed(*counts)
+    return msgspec.structs.replace(billed, tier=tier) if tier else billed
+
+
+_counts = attrgetter(*Billed.__struct_fields__[:-1])
 _NOTHING = Billed()
 
 
@@ -117,7 +122,7 @@ class Tally:
         bill, media, output = self._prompt, self._media, self.delivered_tokens
         if len(self.bills) == 1 and (output, self.own_thoughts) == (bill.output, bill.thoughts):
             return bill
-        return attrs.evolve(
+        return msgspec.structs.replace(
             bill,
             output=output,
             thoughts=self.own_thoughts,
@@ -244,7 +249,7 @@ def _detailed(plain: Billed, usage: Usage) -> Billed:
     audio = prompt.get("AUDIO", 0) + tools.get("AUDIO", 0)
     images = prompt.get("IMAGE", 0) + prompt.get("DOCUMENT", 0) + tools.get("IMAGE", 0)
     video = prompt.get("VIDEO", 0) + tools.get("VIDEO", 0)
-    return attrs.evolve(
+    return msgspec.structs.replace(
         plain,
         audio=audio,
         images=images,
