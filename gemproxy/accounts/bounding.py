@@ -6,6 +6,7 @@ The body is edited as bytes: everything else in it stays as the client wrote it.
 ``max_output_tokens`` for a response. Other requests have no such limit.
 """
 
+import functools
 from typing import Any
 
 from gemproxy.accounts.estimate import Asking
@@ -46,31 +47,42 @@ def _in_config(body: bytes, document: dict[str, Any], tokens: int, usual: int) -
     if any(not isinstance(config, dict) or _names(config, _LIMITS) for config in configs):
         return body
     if not named:
-        own = {_CONFIGS[usual]: {_LIMITS[usual]: tokens}}
-        return _added(body, document, (), own, _CONFIGS)
-    limit = {_LIMITS[_CONFIGS.index(named[0])]: tokens}
-    return _added(body, document, (named[0],), limit, _LIMITS)
+        own = (_CONFIGS[usual], _LIMITS[usual])
+        return _added(body, document, (), (own, tokens), _CONFIGS)
+    limit = (_LIMITS[_CONFIGS.index(named[0])],)
+    return _added(body, document, (named[0],), (limit, tokens), _LIMITS)
 
 
 def _in_openai(body: bytes, document: dict[str, Any], tokens: int) -> bytes:
     if _names(document, _OF_OPENAI):
         return body
     field = "max_output_tokens" if "input" in document else "max_completion_tokens"
-    return _added(body, document, (), {field: tokens}, _OF_OPENAI)
+    return _added(body, document, (), ((field,), tokens), _OF_OPENAI)
 
 
 def _names(config: dict[str, Any], names: tuple[str, ...]) -> bool:
     return any(config.get(name) is not None for name in names)
 
 
+def _limit(names: tuple[str, ...], tokens: int) -> dict[str, Any]:
+    """Return a limit of ``tokens`` as the member, or the member of a member, of these names."""
+    name, *inner = names
+    return {name: _limit(tuple(inner), tokens) if inner else tokens}
+
+
+@functools.lru_cache(maxsize=64)
+def _members(names: tuple[str, ...], tokens: int) -> bytes:
+    return dump(_limit(names, tokens))[1:-1]
+
+
 def _added(
     body: bytes,
     document: dict[str, Any],
     path: tuple[str, ...],
-    own: dict[str, Any],
+    own: tuple[tuple[str, ...], int],
     taken: tuple[str, ...],
 ) -> bytes:
-    """Return the body with ``own`` first in the object at ``path``.
+    """Return the body with a limit (``_limit(*own)``) first in the object at ``path``.
 
     Where the object has a null under one of the ``taken`` names, or cannot be found among the
     bytes, the whole document is written anew.
@@ -82,7 +94,6 @@ def _added(
     if at is None or any(name in target for name in taken):
         kept = {name: value for name, value in target.items() if name not in taken}
         target.clear()
-        target.update({**own, **kept})
+        target.update({**_limit(*own), **kept})
         return dump(document)
-    members = dump(own)[1:-1]
-    return body[:at] + members + (b"," if target else b"") + body[at:]
+    return body[:at] + _members(*own) + (b"," if target else b"") + body[at:]

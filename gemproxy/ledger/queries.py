@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
+import msgspec
 from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -315,15 +316,13 @@ async def _with_tries(connection: AsyncConnection, row: Row) -> Row:
     for one in found:
         fields: dict[str, Any] = {field.name: one[field.name] for field in attrs.fields(Try)}
         tries.append(Try(**fields | {name: names[one[name]] for name in _NAMED_OF_TRIES}))
-    return attrs.evolve(row, tries=tuple(tries))
+    return msgspec.structs.replace(row, tries=tuple(tries))
 
 
 _NAMED = ("user", "model", "route", "dialect", "project", "key")
 _NAMED_OF_TRIES = ("key", "cause", "form", "joint")
 _PLAIN = [
-    field.name
-    for field in attrs.fields(Row)
-    if field.name not in {*_NAMED, "ending", "estimated", "tries"}
+    name for name in Row.__struct_fields__ if name not in {*_NAMED, "ending", "estimated", "tries"}
 ]
 _LOW, _HIGH = bindparam("low", type_=WHOLE), bindparam("high", type_=WHOLE)
 _NUMBER = select(NAMES.c.id).where(NAMES.c.name == bindparam("name"))

@@ -8,6 +8,7 @@ no price.
 import enum
 
 import attrs
+import msgspec
 
 
 class Ending(enum.Enum):
@@ -37,8 +38,7 @@ class Try:
     thought_tokens: int
 
 
-@attrs.frozen
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One generation.
 
     ``serial`` is unique and grows with time; ``request_id`` is the one of the log, which a client

@@ -59,10 +59,10 @@ def summed(rows: Iterable[Row]) -> Sums:
         total.estimated += one.estimated
         total.retries += max(0, one.attempts - 1)
         total.first_bytes += one.first_byte_ms is not None
-        for field in attrs.fields(Row):
-            figure = getattr(one, field.name)
-            if hasattr(total, field.name) and field.name != "estimated":
-                setattr(total, field.name, getattr(total, field.name) + (figure or 0))
+        for name in Row.__struct_fields__:
+            figure = getattr(one, name)
+            if hasattr(total, name) and name != "estimated":
+                setattr(total, name, getattr(total, name) + (figure or 0))
     return total
 
 

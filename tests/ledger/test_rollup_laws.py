@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -121,9 +122,8 @@ class World:
         assert parts == total
 
     async def _settle(self, one: Row) -> None:
-        await self.put(
-            attrs.evolve(one, ending=self.dice.choice([*Ending]), output_tokens=50, attempts=2)
-        )
+        ending = self.dice.choice([*Ending])
+        await self.put(msgspec.structs.replace(one, ending=ending, output_tokens=50, attempts=2))
 
     def _row(self, started: int, ending: Ending | None = Ending.DONE) -> Row:
         return row(
@@ -206,7 +206,10 @@ async def test_rows_that_come_while_hours_are_folded_are_in_the_sums(
     async def write() -> None:
         for _ in range(10):
             batch = [row((now - dice.randrange(1, 9 * HOUR)) * MS, ending=None) for _ in range(3)]
-            for one in (*batch, *(attrs.evolve(late, ending=Ending.DONE) for late in batch)):
+            for one in (
+                *batch,
+                *(msgspec.structs.replace(late, ending=Ending.DONE) for late in batch),
+            ):
                 rows[one.serial] = one
                 await insist(functools.partial(writer.put, one, now=now))
 

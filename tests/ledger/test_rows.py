@@ -1,6 +1,6 @@
 """Rows: what is written is read, whatever it holds, and hours that are summed are summed again."""
 
-import attrs
+import msgspec
 import pytest
 from sqlalchemy import func, select, update
 
@@ -123,7 +123,7 @@ async def test_more_names_than_one_statement_takes(engines: Engines) -> None:
 
 async def test_a_late_row_has_its_hour_folded_again(engines: Engines) -> None:
     await fold(engines, HOUR)
-    late = attrs.evolve(row(2), started=MOMENT - 3 * 3_600_000)
+    late = msgspec.structs.replace(row(2), started=MOMENT - 3 * 3_600_000)
     await put(engines, row(1), late)
     await put(engines, late)
 
