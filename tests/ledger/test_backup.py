@@ -15,6 +15,8 @@ from gemproxy.ledger.rollup import Rollups
 from gemproxy.ledger.row import Row
 from tests.ledger.rows import MOMENT, NOW, row, settled, stored
 
+pytestmark = pytest.mark.production_loop
+
 ROWS = [
     *(settled(serial, started=MOMENT - serial * 3_600_000, user=f"u{serial}") for serial in (1, 2)),
     row(3),

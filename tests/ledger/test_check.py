@@ -13,6 +13,8 @@ from gemproxy.ledger.rows import Rows
 from gemproxy.ledger.schema import prepare
 from tests.ledger.rows import MOMENT, NOW, row, settled
 
+pytestmark = pytest.mark.production_loop
+
 HOUR_MS = 3_600_000
 
 

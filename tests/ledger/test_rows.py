@@ -10,6 +10,8 @@ from gemproxy.ledger.rows import LONGEST, Rows
 from gemproxy.ledger.tables import ATTEMPTS, META, NAMES, REFOLDS
 from tests.ledger.rows import MOMENT, NOW, TRY, row, settled, stored
 
+pytestmark = pytest.mark.production_loop
+
 HOUR = int(NOW) // 3600 * 3600
 
 

@@ -18,6 +18,8 @@ from gemproxy.ledger.schema import NEWEST, VERSION_TABLE, prepare, version_of
 from gemproxy.ledger.tables import METADATA, NAMES
 from gemproxy.store.unusable import Unusable
 
+pytestmark = pytest.mark.production_loop
+
 SCRIPTS = Path(schema.__file__).with_name("migrations")
 NEXT = "0002"
 STEP = f"""
