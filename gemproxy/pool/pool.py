@@ -34,7 +34,6 @@ from gemproxy.pool.roster import Roster
 from gemproxy.pool.rosters import Rosters
 from gemproxy.pool.seat import Seat
 from gemproxy.pool.sickness import Sicknesses
-from gemproxy.pool.standing import Standing, standing_of
 from gemproxy.pool.state import Change, Rest, Sickness, Spent, Why
 from gemproxy.pool.window import Slot
 
@@ -271,18 +270,6 @@ class Pool:
         else:
             change = self._sick.fell(key, ailment_of(refused, outcome.error), now)
         self._learn(change)
-
-    def standing(self, now: float) -> list[Standing]:
-        """Return how each key stands."""
-        rests = {
-            name: tuple(rest for rest in self._rests.all_of(name) if rest.until > now)
-            for name in self._places
-        }
-        return [
-            standing_of(key, self._sick.get(key.name), rests[place.name])
-            for place in self._places.values()
-            for key in place.project.keys
-        ]
 
     def order(self, caller: str) -> list[str]:
         """Return the names of all projects, the home of an access key first."""

@@ -1,6 +1,7 @@
 """Leases of the pool: which key, when a request waits, and what refuses it."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -439,7 +440,7 @@ async def test_a_refused_location_makes_no_key_sick() -> None:
         await at.lease(exchange)
 
     assert (caught.value.status, at.learnt) == (400, 0)
-    assert all(standing.why is None for standing in at.pool.standing(NOW))
+    assert at.pool.due(math.inf) == []
 
 
 async def test_a_refused_location_is_noted_until_the_key_serves() -> None:

@@ -81,7 +81,13 @@ def test_a_quota_rests_the_project_for_the_model(case: str) -> None:
     assert who(pool, NOW) == who(pool, NOW + seconds - 0.01) == {"K3"}
     assert who(pool, NOW, model=OTHER) == {"K1", "K2", "K3"}
     assert who(pool, NOW + seconds) == {"K1", "K2", "K3"}
-    assert [standing.why for standing in pool.standing(NOW)] == [None] * 3
+    assert whys(pool) == [None] * 3
+
+
+def whys(pool: Pool) -> list[Why | None]:
+    """Return why each key is sick, by what the pool has learnt since the last call."""
+    learnt = {one.key: one.why for one in pool.changes() if isinstance(one, Sickness)}
+    return [learnt.get(key.name) for project in pool.projects for key in project.keys]
 
 
 def test_where_all_projects_rest_the_answer_says_until_when() -> None:
@@ -115,7 +121,7 @@ def test_a_sick_key_leaves_and_the_others_of_its_project_serve() -> None:
     assert refused(pool, NOW, INVALID) == "K1"
 
     assert who(pool, NOW) == {"K2", "K3"}
-    assert [standing.why for standing in pool.standing(NOW)] == [Why.INVALID, None, None]
+    assert whys(pool) == [Why.INVALID, None, None]
 
 
 def test_where_all_keys_are_sick_no_wait_helps() -> None:
@@ -151,12 +157,12 @@ FAULTS: dict[str, tuple[dict[str, Any], set[str], list[Why | None]]] = {
 @pytest.mark.parametrize("case", FAULTS)
 def test_a_refusal_is_held_against_whose_fault_it_is(case: str, *, in_stream: bool) -> None:
     pool = two_projects()
-    refusal, serving, whys = FAULTS[case]
+    refusal, serving, learnt = FAULTS[case]
 
     served(pool, NOW, Outcome(200 if in_stream else refusal["code"], refusal))
 
     assert who(pool, NOW) == serving
-    assert [standing.why for standing in pool.standing(NOW)] == whys
+    assert whys(pool) == learnt
 
 
 @pytest.mark.parametrize("status", [None, 403, 429, 500])
@@ -335,8 +341,8 @@ def test_what_passes_checks_but_serves_nothing_is_checked_less_and_less_often() 
     pool, now, pauses = Pool([project("P1", "K1")]), NOW, []
     for _ in range(4):
         refused(pool, now, BILLING)
-        pauses.append(pool.standing(now)[0].again_at)
-        now = pauses[-1] or now
+        now = next(one.again_at for one in pool.changes() if isinstance(one, Sickness))
+        pauses.append(now)
         pool.checked(Key("K1", "P1").name, Outcome(200), now)
 
     seconds = [later - earlier for earlier, later in pairwise([NOW, *filter(None, pauses)])]
@@ -474,6 +480,6 @@ def test_no_key_is_shown() -> None:
     pool = two_projects()
     pick = picked(pool, NOW)
 
-    shown = f"{pool!r}{pick!r}{pool.standing(NOW)!r}{pool.changes()!r}{Outcome(400, INVALID)!r}"
+    shown = f"{pool!r}{pick!r}{pool.changes()!r}{Outcome(400, INVALID)!r}"
     assert "K1" not in shown
     assert "valid" not in shown
