@@ -141,6 +141,7 @@ class Tally:
         text: str = "",
         opaque: bool = False,
         swallowed: bool = False,
+        final: bool = False,
     ) -> "Tally":
         """Return the tally with one more attempt.
 
@@ -149,12 +150,13 @@ class Tally:
         dropped, is billed but not shown. If the attempt was cut before it counted its tokens, they
         are estimated from ``text``, the delivered text; otherwise ``text`` is not used. An attempt
         without text counts in full if ``opaque``: the client got something else, or its ending.
-        ``swallowed``: the client got none of its thoughts, and nothing that they led to.
+        ``swallowed``: the client got none of its thoughts, and nothing that they led to. ``final``:
+        it was not cut, so where it says that its output has 0 tokens, that is the count.
         """
         output = _count(usage, "candidatesTokenCount")
         shown = round(output * delivered / received) if received else output * opaque
         estimated = opaque and not usage
-        if not output and received:
+        if not output and received and not (final and "candidatesTokenCount" in usage):
             shown = estimate_tokens(text)
             output = round(shown * received / delivered) if delivered else 0
             estimated = True

@@ -138,6 +138,7 @@ class Attempt:
             text=text,
             opaque=final or transcript.opaque,
             swallowed=not reached or (rewriter is not None and rewriter.swallow_thoughts),
+            final=final,
         )
 
     def patience(self, request: StreamRequest) -> Patience:

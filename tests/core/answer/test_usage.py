@@ -158,6 +158,14 @@ def test_an_estimate_is_not_reduced_by_what_was_not_delivered() -> None:
     assert tally.billed.output == 40
 
 
+@pytest.mark.parametrize(("final", "output"), [(True, 0), (False, 1)])
+def test_no_output_at_the_end_of_a_whole_answer_is_a_count(*, final: bool, output: int) -> None:
+    tally = Tally().settled(usage(1000, 0), received=1, delivered=1, text="x", final=final)
+
+    assert tally.own.output == tally.billed.output == output
+    assert tally.estimated is not final
+
+
 def test_an_attempt_that_counted_only_its_prompt_is_estimated_too() -> None:
     tally = Tally().settled(
         {"promptTokenCount": 9, "totalTokenCount": 9}, received=80, delivered=80, text="x" * 80
