@@ -21,7 +21,8 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from gemproxy.core.answer.usage import Billed
+from gemproxy.core.answer.counted import counted
+from gemproxy.core.answer.usage import Billed, parse_usage
 from gemproxy.core.interactions import reading as interaction_reading
 from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.repair import reading as stream_reading
@@ -178,7 +179,20 @@ def _interaction_result(machine: InteractionMachine, course: Course) -> Interact
         status=machine.status,
         first_byte_ms=course.first_byte_ms,
         repair=machine.repair,
+        spent=None if course.passed else _spent_on_interaction(machine),
     )
+
+
+def _spent_on_interaction(machine: InteractionMachine) -> Spent:
+    """Return what an interaction cost; Google counts it once, however often it is read."""
+    if not machine.started:
+        return Spent()
+    cost = counted(parse_usage(machine.usage))
+    if cost is not None:
+        return Spent((cost,), cost)
+    output = machine.written.tokens
+    written = Billed(output=output, total=output)
+    return Spent((written,), written, estimated=True, unread=True)
 
 
 STREAM = AnswerKind(

@@ -61,6 +61,7 @@ class Scene:
 
     # The upstream.
     another = False
+    witness: object = None
     status = 200
     headers: Mapping[str, str] = attrs.field(factory=dict)
 

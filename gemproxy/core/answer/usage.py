@@ -305,10 +305,30 @@ def counts_output(usage: Usage) -> bool:
     return _count(usage, "candidatesTokenCount") > 0
 
 
+@attrs.define
+class Characters:
+    """Counts the characters of a text that comes in pieces; ``others`` are those beyond ASCII."""
+
+    plain: int = 0
+    others: int = 0
+
+    def add(self, text: str) -> None:
+        """Count a piece."""
+        plain = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
+        self.plain += plain
+        self.others += len(text) - plain
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of the whole text, like ``estimate_tokens``."""
+        return -(-self.plain // _CHARS_PER_TOKEN) + self.others
+
+
 def estimate_tokens(text: str) -> int:
     """Estimate the tokens of ``text``: four ASCII characters, or one other, make one."""
-    plain = len(text.encode("ascii", "ignore"))
-    return -(-plain // _CHARS_PER_TOKEN) + len(text) - plain
+    whole = Characters()
+    whole.add(text)
+    return whole.tokens
 
 
 def _count(usage: Usage, name: str) -> int:

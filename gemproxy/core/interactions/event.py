@@ -41,7 +41,8 @@ _FAILS_FOR_NOW = frozenset(
 class Event(msgspec.Struct, frozen=True, gc=False):
     """The machine's view of one frame; ``silent`` is a frame that says nothing.
 
-    ``id`` is the event_id, ``token`` a continuation_token, ``speaks`` a piece of text.
+    ``id`` is the event_id, ``token`` a continuation_token, ``speaks`` a piece of text, and ``text``
+    the piece. ``usage`` is what the interaction cost so far.
     """
 
     type: str = ""
@@ -53,6 +54,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     speaks: bool = False
     done: bool = False
     silent: bool = False
+    text: str = ""
+    usage: msgspec.Raw = msgspec.Raw()
 
     @property
     def is_lifecycle(self) -> bool:
@@ -83,10 +86,12 @@ class _Interaction(msgspec.Struct, gc=False):
     id: str | None = None
     status: str | None = None
     continuation_token: str | None = None
+    usage: msgspec.Raw = msgspec.Raw()
 
 
 class _Delta(msgspec.Struct, gc=False):
     type: str | None = None
+    text: str | None = None
 
 
 class _Decoded(msgspec.Struct, gc=False):
@@ -98,6 +103,7 @@ class _Decoded(msgspec.Struct, gc=False):
     continuation_token: str | None = None
     delta: _Delta | None = None
     error: dict[str, Any] | None = None
+    usage: msgspec.Raw = msgspec.Raw()
 
 
 _decode = msgspec.json.Decoder(_Decoded).decode
@@ -125,7 +131,14 @@ def _summary(event: _Decoded) -> Event:
         event.continuation_token or about.continuation_token or None,
         event.error,
         event.delta is not None and event.delta.type == "text",
+        text=(event.delta.text or "") if event.delta is not None else "",
+        usage=_kept(about.usage or event.usage),
     )
+
+
+def _kept(usage: msgspec.Raw) -> msgspec.Raw:
+    """Return a copy, which does not keep its whole frame in memory."""
+    return usage.copy() if usage else usage
 
 
 def _read_slowly(data: Data) -> _Decoded:
@@ -143,17 +156,27 @@ def _read_slowly(data: Data) -> _Decoded:
             _text(about.get("id")),
             _text(about.get("status")),
             _text(about.get("continuation_token")),
+            _raw(about.get("usage")),
         ),
         interaction_id=_text(document.get("interaction_id")),
         status=_text(document.get("status")),
         continuation_token=_text(document.get("continuation_token")),
-        delta=_Delta(_text(delta.get("type"))),
+        delta=_Delta(_text(delta.get("type")), _text(delta.get("text"))),
         error=error or None,
+        usage=_raw(document.get("usage")),
     )
 
 
 def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _raw(value: object) -> msgspec.Raw:
+    """Return JSON again; none for a null, and for what only the standard library can write."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(value)) if value is not None else msgspec.Raw()
+    except (ValueError, TypeError, UnicodeError, OverflowError):
+        return msgspec.Raw()
 
 
 def _text(value: object) -> str | None:

@@ -24,7 +24,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import attrs
+import msgspec
 
+from gemproxy.core.answer.usage import Characters
 from gemproxy.core.errors import (
     GemproxyError,
     Unrepaired,
@@ -69,7 +71,8 @@ Input = Opened | EventReceived | Rejected | Ended | GaveUp
 class InteractionMachine:
     """One client stream of an interaction; see the module's docstring.
 
-    ``retry_after_limit`` is the longest wait, in seconds, that the upstream may ask for.
+    ``retry_after_limit`` is the longest wait, in seconds, that the upstream may ask for. ``usage``
+    is what the interaction cost, as far as it has said so, and ``written`` counts its text.
     """
 
     flowing: ClassVar[bool] = False
@@ -85,6 +88,8 @@ class InteractionMachine:
     causes: list[Cause] = attrs.field(factory=list)
     status: str | None = None
     delivered: Delivered = attrs.field(init=False)
+    usage: msgspec.Raw = attrs.field(factory=msgspec.Raw)
+    written: Characters = attrs.field(factory=Characters)
     _interaction_id: str | None = attrs.field(init=False)
     _opened: bool = False
     _completed: bool = False
@@ -226,6 +231,8 @@ class InteractionMachine:
         self._interaction_id = self._interaction_id or event.interaction_id
         self.status = event.status or self.status
         self._completed |= event.type in COMPLETED
+        self.usage = event.usage or self.usage
+        self.written.add(event.text)
         self._speaks = event.speaks
         self._spoke |= event.speaks
         if event.type == STATUS or event.type in COMPLETED:
