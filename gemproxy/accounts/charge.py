@@ -17,6 +17,8 @@ from gemproxy.accounts.prices import PriceList, Prices
 from gemproxy.core.answer.usage import Billed
 from gemproxy.exchange.account import Account, Charge, Spent
 
+_NOTHING = Billed()
+
 
 def charge(account: Account, model: str, prices: Prices, when: float) -> Charge:
     """Return the charge for a request to ``model`` that began at ``when`` (Unix time).
@@ -26,12 +28,18 @@ def charge(account: Account, model: str, prices: Prices, when: float) -> Charge:
     spent = account.spent or Spent()
     own, estimated = spent.own, spent.estimated
     bills = spent.bills
-    if spent.unread and account.expected is not None:
-        own, estimated = _with_input(own, account.expected), True
-        bills = (*bills, account.expected)
+    expected = account.expected
+    if spent.unread and expected is not None and expected != _NOTHING:
+        own, estimated = _with_input(own, expected), True
+        bills = (*bills, expected)
     billed = bills[0] if len(bills) == 1 else sum(bills, Billed())
     valid = prices.of(model, when)
-    cost = cost_of(own, valid)
+    if own == billed:  # nothing was repaired; each turn of a session has prices of its own
+        cost = _all(bills, valid) if len(bills) > 1 else cost_of(own, valid)
+        rest = None if cost is None else 0
+    else:
+        cost, whole = cost_of(own, valid), _all(bills, valid)
+        rest = None if cost is None or whole is None else max(whole - cost, 0)
     return Charge(
         input_tokens=own.prompt,
         cached_tokens=own.cached,
@@ -40,7 +48,7 @@ def charge(account: Account, model: str, prices: Prices, when: float) -> Charge:
         extra_input_tokens=max(billed.prompt - own.prompt, 0),
         extra_output_tokens=max(billed.output + billed.thoughts - own.output - own.thoughts, 0),
         cost_nano_usd=cost,
-        operator_cost_nano_usd=_rest(bills, own, valid, cost),
+        operator_cost_nano_usd=rest,
         estimated=estimated,
     )
 
@@ -58,13 +66,8 @@ def _with_input(own: Billed, expected: Billed) -> Billed:
     )
 
 
-def _rest(
-    bills: tuple[Billed, ...], own: Billed, prices: PriceList | None, cost: int | None
-) -> int | None:
-    """Return what all attempts cost beyond the user's part, each at its own prices."""
-    if cost is not None and len(bills) == 1 and bills[0] == own:  # nothing was repaired
-        return 0
+def _all(bills: tuple[Billed, ...], prices: PriceList | None) -> int | None:
+    """Return what all attempts cost, each at its own prices."""
     costs = [cost_of(bill, prices) for bill in bills]
-    if cost is None or None in costs:
-        return None
-    return max(sum(each for each in costs if each is not None) - cost, 0)
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None

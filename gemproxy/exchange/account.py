@@ -83,6 +83,18 @@ class Spent:
     estimated: bool = False
     unread: bool = False
 
+    @classmethod
+    def told(cls, usage: Billed | None, output: int) -> "Spent":
+        """Return what an answer cost that told ``usage``, and was delivered as far as it came.
+
+        ``output`` counts the tokens of its output by its characters, where that is needed.
+        """
+        if usage is not None and (usage.output or not output):
+            return cls((usage,), usage)
+        known = usage or Billed()
+        written = attrs.evolve(known, output=output, total=known.total + output)
+        return cls((written,), written, estimated=output > 0, unread=usage is None)
+
 
 @attrs.frozen
 class StreamResult:
@@ -200,10 +212,11 @@ class Account:
     ``access`` is the name of the access key with which the client was let in, empty for a client
     with its own Gemini key. ``model`` is None for a request without a model. ``upstream`` is the
     upstream's failure in a request whose answer is not judged. ``memo`` is what the source of
-    credentials keeps about the request, and ``metered`` what the meter does; nobody else looks at
-    them. ``expected`` is the input of the request as it was judged before it went up, None if
-    nobody asked; it counts where the upstream says nothing. ``passed`` is the cost of an answer
-    without a result of its own. ``charge`` is who pays for it, once that is known.
+    credentials keeps about the request, and ``metered`` what the meter does: others only ask
+    whether it is there. ``expected`` is the input of the request as it was judged before it went
+    up, None if nobody asked; it counts where the upstream says nothing. ``passed`` is the cost of
+    an answer without a result of its own, or of one that was given up. ``charge`` says who pays,
+    once that is known.
     """
 
     access: str = ""
@@ -220,8 +233,14 @@ class Account:
 
     @property
     def spent(self) -> Spent | None:
-        """What the answer cost; None if nobody counted."""
-        return self.passed if self.result is None else self.result.spent or self.passed
+        """What the answer cost; None if nobody counted.
+
+        What was spent on an answer that was given up for another one is the operator's.
+        """
+        last = None if self.result is None else self.result.spent
+        if last is None or self.passed is None:
+            return last or self.passed
+        return attrs.evolve(last, bills=self.passed.bills + last.bills)
 
     @property
     def attempts(self) -> int:

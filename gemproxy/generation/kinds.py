@@ -187,12 +187,7 @@ def _spent_on_interaction(machine: InteractionMachine) -> Spent:
     """Return what an interaction cost; Google counts it once, however often it is read."""
     if not machine.started:
         return Spent()
-    cost = counted(parse_usage(machine.usage))
-    if cost is not None:
-        return Spent((cost,), cost)
-    output = machine.written.tokens
-    written = Billed(output=output, total=output)
-    return Spent((written,), written, estimated=True, unread=True)
+    return Spent.told(counted(parse_usage(machine.usage)), machine.written.tokens)
 
 
 STREAM = AnswerKind(

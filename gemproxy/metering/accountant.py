@@ -23,7 +23,7 @@ from gemproxy.access.models import require
 from gemproxy.accounts.addresses import Proxies
 from gemproxy.accounts.bounding import bounded
 from gemproxy.accounts.charge import charge
-from gemproxy.accounts.cost import cost_of
+from gemproxy.accounts.cost import most_cost
 from gemproxy.accounts.estimate import Asking, asking, estimate
 from gemproxy.accounts.hold import Asked, Hold, Limiter, Used
 from gemproxy.accounts.prices import Prices
@@ -293,7 +293,7 @@ class Accountant:
         exchange.account.expected = judged.expected
         money: int | None = 0
         if needs.money:
-            money = cost_of(judged.most, self.prices.of(model, running.started / 1000))
+            money = most_cost(judged.most, self.prices.of(model, running.started / 1000))
         asked = Asked(running.serial, running.user, model, address, judged.tokens, money)
         return asked, body
 

@@ -31,6 +31,8 @@ import attrs
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from aiohttp.http import WSMessageNoDecodeText
 
+from gemproxy.core.answer.turns import Turns
+from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import (
     Exhausted,
     GemproxyError,
@@ -39,7 +41,7 @@ from gemproxy.core.errors import (
     TooSlow,
     UpstreamRejection,
 )
-from gemproxy.exchange.account import Farewell, SessionResult
+from gemproxy.exchange.account import Farewell, SessionResult, Spent
 from gemproxy.relay.handshake import UpstreamSocket
 
 ClientSocket = web.WebSocketResponse[Literal[False]]
@@ -177,7 +179,8 @@ class Session:
 
     A peer is pinged after ``heartbeat`` seconds of silence; it may leave a ping unanswered, or data
     unread, for ``send_timeout`` seconds. After an ending that ``spares`` accepts, the client's
-    socket stays open.
+    socket stays open. ``turns`` adds up what the upstream says that the session costs, if anybody
+    asks.
     """
 
     client: Peer
@@ -186,6 +189,7 @@ class Session:
     send_timeout: float
     spares: Callable[[SessionEnding], bool] = _never
     ending: SessionEnding | None = None
+    turns: Turns | None = None
 
     async def run(self, first: "First | None" = None) -> None:
         """Pass messages on until either peer ends the session, then close the other's end.
@@ -242,6 +246,8 @@ class Session:
             case WSMsgType.TEXT | WSMsgType.BINARY:
                 source.frames += 1
                 source.bytes += len(data)
+                if self.turns is not None and source is self.upstream:
+                    self.turns.take(data)
                 refused = await source.look(data) if source.look is not None else None
                 if refused is not None:
                     return refused
@@ -278,7 +284,11 @@ class Session:
 
     def report(self) -> SessionResult:
         """Return the counts and the end of the session, without content or reason."""
-        return report(self.client, self.upstream, self.ending)
+        counted = report(self.client, self.upstream, self.ending)
+        if self.turns is None:
+            return counted
+        bills = self.turns.bills
+        return attrs.evolve(counted, spent=Spent(bills, sum(bills, Billed())))
 
 
 @attrs.frozen

@@ -17,18 +17,20 @@ from typing import Protocol
 import attrs
 from multidict import CIMultiDict
 
+from gemproxy.core.answer.bystander import Bystander
+from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import DeadlinePassed, GemproxyError, KeyRefused, Unserved
 from gemproxy.core.repair.blame import Fault, blame, refusal_behind
 from gemproxy.core.repair.events import How, Resume
 from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.core.repair.unary import Judge, Look
 from gemproxy.core.repair.verdict import error_status
-from gemproxy.exchange.account import CallResult, GenerationCost
+from gemproxy.exchange.account import CallResult, GenerationCost, Spent
 from gemproxy.exchange.deadline import Deadline
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.coding import FalseCoding, beginning, decoded
 from gemproxy.relay.downstream import ClientSink
-from gemproxy.relay.headers import downstream_headers, retry_after
+from gemproxy.relay.headers import downstream_headers, is_event_stream, retry_after
 from gemproxy.relay.pacing import Interrupted, Pacing
 from gemproxy.relay.pages import Refusal
 from gemproxy.relay.upstream import AttemptFailed, Reply
@@ -47,11 +49,12 @@ _JUDGED = 64 << 20
 
 @attrs.frozen
 class Answer:
-    """A whole answer of the upstream, its body as it came."""
+    """A whole answer of the upstream, its body as it came; ``cost`` is None until it is judged."""
 
     status: int
     headers: Headers
     body: bytes = attrs.field(repr=False)
+    cost: Billed | None = None
 
     @property
     def coding(self) -> str:
@@ -128,6 +131,8 @@ class Call:
     attempts: int = 0
     _last: Answer | None = None
     _failure: AttemptFailed | None = None
+    _passed: Answer | None = None
+    _bystander: Bystander | None = None
 
     async def run(self) -> None:
         """Make attempts until one is answered, and pass that answer on.
@@ -138,6 +143,7 @@ class Call:
         try:
             answer = await self._answer()
             if answer is not None:
+                self._passed = answer
                 await self._pass_on(answer)
         finally:
             self.shelf.clear()
@@ -148,7 +154,22 @@ class Call:
         if judge.look is Look.GENERATION:
             generation = GenerationCost(judge.finish_reason, judge.billed, judge.extra_tokens)
         upstream = self._failure.how if self._failure else None
-        return CallResult(self.attempts, judge.causes, judge.policy.repair, generation, upstream)
+        return CallResult(
+            self.attempts, judge.causes, judge.policy.repair, generation, upstream, self._spent()
+        )
+
+    def _spent(self) -> Spent | None:
+        """Return what the call cost; its client pays for the answer that was passed on."""
+        if self.judge.look is Look.STATUS:
+            return None
+        bills, passed = tuple(self.judge.bills), self._passed
+        if self._bystander is not None:
+            told = Spent.told(self._bystander.usage, self._bystander.output)
+            return attrs.evolve(told, bills=bills + told.bills)
+        if passed is None or passed.status >= _ERRORS:
+            return Spent(bills)
+        own = passed.cost or Billed()
+        return Spent(bills, own, unread=not (own.prompt or own.pictures))
 
     async def _answer(self) -> Answer | None:
         """Return the answer to pass on, or None when it was passed on as it came.
@@ -182,6 +203,7 @@ class Call:
                     return None
                 answer = Answer(reply.status, reply.headers, body)
                 resume = self._judge(reply, await _document_of(answer))
+                answer = attrs.evolve(answer, cost=self.judge.usage)
         except AttemptFailed as failure:
             self._failure = failure
             if self.sink.committed:
@@ -236,12 +258,24 @@ class Call:
     async def _stream(self, reply: Reply, pieces: list[bytes]) -> None:
         reply.allow_silence(self.silence)
         await self.sink.open(reply.status, self._headers(reply.headers))
-        for piece in pieces:
-            await self.sink.emit(piece)
-        pieces.clear()
-        while data := await reply.read():
-            await self.sink.emit(data)
-        await self.sink.finish()
+        seen = None
+        if self.judge.look is not Look.STATUS and reply.status < _ERRORS:
+            seen = self._bystander = bystander_of(reply.headers)
+        try:
+            for piece in pieces:
+                await self._emit(piece, seen)
+            pieces.clear()
+            while data := await reply.read():
+                await self._emit(data, seen)
+            await self.sink.finish()
+        finally:
+            if seen is not None:
+                seen.close()
+
+    async def _emit(self, data: bytes, seen: Bystander | None) -> None:
+        if seen is not None:
+            seen.take(data)
+        await self.sink.emit(data)
 
     async def _pass_on(self, answer: Answer) -> None:
         body = None
@@ -279,6 +313,12 @@ class Call:
 def is_json(headers: Headers) -> bool:
     """Tell an answer whose body is JSON, by its type."""
     return headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+def bystander_of(headers: Headers) -> Bystander:
+    """Return what reads the cost of an answer with these headers while it passes by."""
+    coding = headers.get("Content-Encoding", "identity").strip().lower()
+    return Bystander(is_event_stream(headers), readable=coding in {"", "identity"})
 
 
 async def _document_of(answer: Answer) -> bytes | None:

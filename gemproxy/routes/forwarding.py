@@ -13,8 +13,10 @@ from collections.abc import Callable
 from aiohttp import web
 from multidict import CIMultiDict
 
+from gemproxy.core.answer.bystander import Bystander
 from gemproxy.core.errors import Busy, GemproxyError
 from gemproxy.core.repair.unanswered import unanswered
+from gemproxy.exchange.account import Spent
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.metering.asking import asks_a_model
 from gemproxy.owners.binding import carries_names
@@ -24,7 +26,7 @@ from gemproxy.relay.downstream import ClientSink
 from gemproxy.relay.headers import downstream_headers
 from gemproxy.relay.incoming import Incoming
 from gemproxy.relay.passing import PassedThrough, passed_through
-from gemproxy.relay.unary import is_json
+from gemproxy.relay.unary import bystander_of, is_json
 from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
@@ -39,6 +41,7 @@ Translate = Callable[[Reply, Headers], None]
 """Edits the headers of an answer for the client."""
 
 _OK = 200
+_ERRORS = 400
 
 
 async def pass_through(request: web.Request) -> web.StreamResponse:
@@ -76,7 +79,8 @@ async def _send(
 ) -> web.StreamResponse:
     """Send a request up and its answer down."""
     app = request.app
-    want = DOCUMENT if names_files(exchange.raw_target) else BYTES
+    read = names_files(exchange.raw_target) or exchange.account.metered is not None
+    want = DOCUMENT if read else BYTES
     sink = ClientSink(request, MuteVoice(), app[CLIENTS].send_timeout, web.StreamResponse())
     try:
         async with app[DISPATCHER].attempt(exchange, body, want) as reply:
@@ -122,12 +126,28 @@ async def pass_on(
     await sink.open(reply.status, headers)
     data = begun or await reply.read()
     reply.allow_silence(request.app[DISPATCHER].silence(exchange))
-    await _stream(reply, sink, passed, data)
+    if exchange.account.metered is None or reply.status >= _ERRORS:
+        await _stream(reply, sink, passed, data)
+        return
+    bystander = bystander_of(reply.headers)
+    try:
+        await _stream(reply, sink, passed, data, bystander)
+    finally:
+        bystander.close()
+        exchange.account.passed = Spent.told(bystander.usage, bystander.output)
 
 
-async def _stream(reply: Reply, sink: ClientSink, passed: PassedThrough, data: bytes) -> None:
-    """Pass on a body that begins with ``data``."""
+async def _stream(
+    reply: Reply,
+    sink: ClientSink,
+    passed: PassedThrough,
+    data: bytes,
+    bystander: Bystander | None = None,
+) -> None:
+    """Pass on a body that begins with ``data``; the bystander sees it."""
     while data:
+        if bystander is not None:
+            bystander.take(data)
         if passed.ends_in(data):
             sink.voice = MuteVoice()  # its reader does not look at anything behind it
         await sink.emit(data)

@@ -12,13 +12,16 @@ model does not stream.
 import re
 from functools import partial
 
+import attrs
 from aiohttp import web
 
 from gemproxy.core.errors import UpstreamFailure
+from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.unary import gains_by_streaming
 from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.exchange.account import Account, Spent, StreamResult
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.generation.collecting import CollectingReader, json_headers
 from gemproxy.generation.generation import Generation, Refused
@@ -55,8 +58,11 @@ async def gather(request: web.Request, exchange: Exchange, body: Body) -> web.St
         if not machine.transcript.opaque:
             raise
     finally:
+        if machine.state is State.FAILED:
+            _given_up(exchange.account)
         if machine.lesson is not None:
             repair.lessons.learn(model, machine.lesson)
+    exchange.account.passed = exchange.account.spent
     exchange.account.result = None  # the plain call has one of its own
     return None
 
@@ -86,6 +92,13 @@ async def _run(
     async with reader.kept_warm(timing.headers_after, timing.heartbeat):
         await generation.run()
     return client.response
+
+
+def _given_up(account: Account) -> None:
+    """Note that the client got nothing of what was gathered, so that it pays nothing for it."""
+    result = account.result
+    if isinstance(result, StreamResult) and result.spent is not None:
+        account.result = attrs.evolve(result, spent=Spent(result.spent.bills))
 
 
 def stream_target(raw_target: str) -> str | None:

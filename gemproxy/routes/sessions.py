@@ -23,6 +23,7 @@ from typing import Any, Literal
 import attrs
 from aiohttp import web
 
+from gemproxy.core.answer.turns import Turns
 from gemproxy.core.errors import BadRequest, Busy, GemproxyError
 from gemproxy.core.repair.closes import error_of_close
 from gemproxy.core.repair.unanswered import unanswered
@@ -84,7 +85,10 @@ def session_of(request: web.Request, client: Peer, upstream: Dialled) -> Session
     """Return the session of a client and an upstream."""
     clients = request.app[CLIENTS]
     above = Peer("upstream", upstream.socket, upstream.transport)
-    return Session(client, above, clients.heartbeat, clients.send_timeout)
+    session = Session(client, above, clients.heartbeat, clients.send_timeout)
+    if request[EXCHANGE].account.metered is not None:
+        session.turns = Turns()
+    return session
 
 
 async def keep(request: web.Request, session: Session, running: Awaitable[None]) -> None:

@@ -243,3 +243,45 @@ def test_an_interrupted_stream_costs_its_user_what_an_undisturbed_one_does(
     assert interrupted.cost_nano_usd == undisturbed.cost_nano_usd
     assert interrupted.extra_input_tokens == prompt + cut
     assert interrupted.extra_output_tokens == echoed + 7
+
+
+def test_each_turn_of_a_session_has_its_own_prices() -> None:
+    turns = (Billed(150_000, 10, 0, 150_010), Billed(150_000, 10, 0, 150_010))
+    paid = charged(Spent(turns, sum(turns, Billed())))
+
+    assert (paid.input_tokens, paid.extra_input_tokens) == (300_000, 0)
+    assert paid.cost_nano_usd == 2 * (150_000 * 1000 + 10 * 8000)
+    assert paid.operator_cost_nano_usd == 0
+
+
+def test_an_answer_that_was_given_up_for_another_is_the_operators() -> None:
+    account = Account(
+        passed=Spent((Billed(10, 5, 0, 15),)),
+        result=CallResult(
+            1, [], repair=True, spent=Spent((Billed(10, 6, 0, 16),), Billed(10, 6, 0, 16))
+        ),
+    )
+    paid = charge(account, "tiered", PRICES, 0.0)
+
+    assert (paid.input_tokens, paid.output_tokens) == (10, 6)
+    assert (paid.extra_input_tokens, paid.extra_output_tokens) == (10, 5)
+
+
+@pytest.mark.parametrize(
+    ("usage_told", "output", "spent"),
+    [
+        (Billed(10, 5, 0, 15), 99, Spent((Billed(10, 5, 0, 15),), Billed(10, 5, 0, 15))),
+        (Billed(10, total=10), 0, Spent((Billed(10, total=10),), Billed(10, total=10))),
+        (
+            Billed(10, total=10),
+            7,
+            Spent((Billed(10, 7, 0, 17),), Billed(10, 7, 0, 17), estimated=True),
+        ),
+        (None, 7, Spent((Billed(0, 7, 0, 7),), Billed(0, 7, 0, 7), estimated=True, unread=True)),
+        (None, 0, Spent((Billed(),), Billed(), unread=True)),
+    ],
+)
+def test_an_answer_that_passed_by_is_charged_as_it_was_told(
+    usage_told: Billed | None, output: int, spent: Spent
+) -> None:
+    assert Spent.told(usage_told, output) == spent

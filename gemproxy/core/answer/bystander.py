@@ -16,7 +16,7 @@ import msgspec
 from gemproxy.core.answer.counted import counted, counted_in
 from gemproxy.core.answer.usage import Billed, Characters
 
-_LIMIT = 8 << 20
+_LIMIT = 1 << 20
 _LINE = 1 << 20
 _END = 1 << 16
 _TOLD = re.compile(r'"usage(?:Metadata)?"\s*:\s*(?={)')

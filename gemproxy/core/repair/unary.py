@@ -46,9 +46,9 @@ class Look(enum.Enum):
 class Judge:
     """Judges the answers to one call; ``causes`` are the reasons for repeating it.
 
-    ``billed`` is the cost of all generations, ``finish_reason`` that of the last one. ``whole`` is
-    False after an answer that must not be passed on. ``error`` is the google.rpc.Status in the last
-    answer.
+    ``billed`` is the cost of all answers, ``bills`` that of each. ``finish_reason`` is that of the
+    last generation. ``whole`` is False after an answer that must not be passed on. ``error`` is the
+    google.rpc.Status in the last answer.
     """
 
     request: StreamRequest
@@ -56,6 +56,7 @@ class Judge:
     look: Look = Look.STATUS
     causes: list[Cause] = attrs.field(factory=list)
     billed: Billed = attrs.field(factory=Billed)
+    bills: list[Billed] = attrs.field(factory=list)
     finish_reason: str | None = None
     whole: bool = True
     error: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
@@ -80,6 +81,7 @@ class Judge:
         """
         self.whole = True
         self.error = None
+        self._last = _NOTHING
         if status >= _ERRORS:
             error = self.error = upstream_error(body or b"")
             again = self._refusals.judge(status, error, retry_after, another=another)
@@ -94,6 +96,9 @@ class Judge:
             self.error, status = chunk.error, error_status(chunk.error)
             again = self._refusals.judge(status, chunk.error, retry_after, another=another)
             return self._refused(Cause.ERROR_FRAME, again)
+        self._last = _cost_of(chunk, body)
+        self.bills.append(self._last)
+        self.billed += self._last
         return self._weigh(chunk, body) if self.look is Look.GENERATION else None
 
     def broke(self, how: How) -> Resume | None:
@@ -129,8 +134,6 @@ class Judge:
 
     def _weigh(self, chunk: Chunk, body: bytes) -> Resume | None:
         self.finish_reason = chunk.finish_reason
-        self._last = billed(parse_usage(chunk.usage))
-        self.billed += self._last
         self.whole = _is_refused(chunk) or not _is_cut(body)
         if not self.whole:
             return self._again(Cause.DROP) if self._affordable() else None
@@ -158,6 +161,24 @@ class Judge:
         """Return whether one more try stays below the limit of extra tokens."""
         cap = self.policy.max_extra_tokens
         return cap is None or self.billed.total + self._last.prompt <= cap
+
+
+_NOTHING = Billed()
+_BEGINNING = 256
+
+
+class _Predicted(msgspec.Struct):
+    predictions: list[msgspec.Raw] = []
+
+
+def _cost_of(chunk: Chunk, body: bytes) -> Billed:
+    """Return what an answer cost; Imagen tells no tokens, and makes a picture a prediction."""
+    if chunk.usage or b'"predictions"' not in body[:_BEGINNING]:
+        return billed(parse_usage(chunk.usage))
+    try:
+        return Billed(pictures=len(msgspec.json.decode(body, type=_Predicted).predictions))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _NOTHING
 
 
 class _Candidate(msgspec.Struct):
