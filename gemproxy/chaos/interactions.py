@@ -51,7 +51,9 @@ class Interaction:
     @property
     def resource(self) -> Document:
         """The API's resource; events of a stream contain it without its steps."""
-        return {**_brief(self.id, self.request, self.status), "steps": _steps(self.script.answer)}
+        answer = self.script.answer
+        usage = {"usage": _usage(self.request, answer)} if self.status == "completed" else {}
+        return {**_brief(self.id, self.request, self.status), **usage, "steps": _steps(answer)}
 
     def next_fault(self) -> Fault | None:
         """Return the fault of this delivery, and count it."""
