@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 
 from gemproxy.accounts.user import User
@@ -10,7 +11,7 @@ from gemproxy.core.answer.usage import estimate_tokens
 from gemproxy.ledger.row import Ending, Row
 from tests.metered.conftest import StartHouse
 from tests.metered.house import MeteredHouse, limited
-from tests.pooled.house import MODEL
+from tests.pooled.house import MODEL, access
 from tests.wire import Answer, body_of
 
 pytestmark = pytest.mark.production_loop
@@ -88,3 +89,30 @@ async def test_an_answer_too_large_to_be_kept_is_charged_too(house: StartHouse) 
     row, answer = await charged(at, target, json.loads(body_of("Hello")))
 
     assert row.output_tokens == json.loads(answer.body)["usageMetadata"]["candidatesTokenCount"]
+
+
+LIVE = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+
+
+async def test_a_session_costs_the_sum_of_its_turns(house: StartHouse) -> None:
+    at = await house({"ann": User("", "")})
+    told = [0, 0]
+    async with (
+        aiohttp.ClientSession(at.proxy.url) as session,
+        session.ws_connect(LIVE, headers=access(at.people["ann"])) as socket,
+    ):
+        await socket.send_json({"setup": {"model": f"models/{MODEL}"}})
+        await socket.receive()
+        for _ in range(3):
+            said = {"turns": [{"parts": [{"text": "Tell me of the sea."}]}]}
+            await socket.send_json({"clientContent": said})
+            usage: dict[str, int] = {}
+            while not usage:
+                usage = json.loads((await socket.receive()).data).get("usageMetadata", {})
+            told[0] += usage["promptTokenCount"]
+            told[1] += usage["responseTokenCount"]
+    (row,) = await at.rows()
+
+    assert tokens(row) == (*told, 0, 0, 0)
+    assert row.cost_nano_usd == told[0] * 1000 + told[1] * 8000
+    assert row.ending is Ending.DONE

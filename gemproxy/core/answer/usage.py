@@ -23,9 +23,11 @@ _PROMPT_FIELDS = (
     "cacheTokensDetails",
 )
 _LIVE_DETAILS = "responseTokensDetails"
+_EMBEDDED_DETAILS = "promptTokenDetails"
 _DETAILS = frozenset(
     {
         "promptTokensDetails",
+        _EMBEDDED_DETAILS,
         "cacheTokensDetails",
         "candidatesTokensDetails",
         _LIVE_DETAILS,
@@ -211,7 +213,8 @@ class Tally:
 def billed(usage: Usage, output: int | None = None) -> Billed:
     """Return the cost of one attempt, from its last usageMetadata.
 
-    ``output`` replaces its count of output. Live calls the output ``responseTokenCount``.
+    ``output`` replaces its count of output. Live calls the output ``responseTokenCount``,
+    and an embedding its breakdown ``promptTokenDetails``.
     """
     tools = _count(usage, "toolUsePromptTokenCount")
     prompt = _count(usage, "promptTokenCount") + tools
@@ -243,7 +246,8 @@ def _is_text(item: object) -> bool:
 
 def _detailed(plain: Billed, usage: Usage) -> Billed:
     """Return ``plain`` with the modalities of its parts, none above the whole."""
-    prompt = _by_modality(usage, "promptTokensDetails", plain.prompt)
+    asked = "promptTokensDetails" if "promptTokensDetails" in usage else _EMBEDDED_DETAILS
+    prompt = _by_modality(usage, asked, plain.prompt)
     tools = _by_modality(usage, "toolUsePromptTokensDetails", plain.prompt)
     cached = _by_modality(usage, "cacheTokensDetails", plain.cached)
     said = "candidatesTokensDetails" if usage.get("candidatesTokensDetails") else _LIVE_DETAILS

@@ -42,6 +42,13 @@ COST = Billed(10, 5, 2, 17, 4)
         ),
         (
             {
+                "promptTokenCount": 9,
+                "promptTokenDetails": [{"modality": "IMAGE", "tokenCount": 9}],
+            },
+            Billed(9, total=9, images=9),
+        ),
+        (
+            {
                 "promptTokenCount": 1,
                 "candidatesTokenCount": 1300,
                 "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}],
