@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+from msgspec import structs
 
 from gemproxy.core.answer.usage import Billed
 from gemproxy.core.repair.blame import Fault, blame
@@ -92,7 +93,7 @@ class Spent:
         if usage is not None and (usage.output or not output):
             return cls((usage,), usage)
         known = usage or Billed()
-        written = attrs.evolve(known, output=output, total=known.total + output)
+        written = structs.replace(known, output=output, total=known.total + output)
         return cls((written,), written, estimated=output > 0, unread=usage is None)
 
 
