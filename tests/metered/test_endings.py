@@ -159,6 +159,32 @@ async def test_a_session_beyond_a_limit_is_refused_in_its_close_frame(house: Sta
     assert len(await at.rows()) == 1
 
 
+async def test_a_session_that_has_used_up_a_limit_is_ended(house: StartHouse) -> None:
+    at = await house({"ann": limited(tokens_per_day=100_000)})
+    said = {"clientContent": {"turns": [{"role": "user", "parts": [{"text": "a" * 30_000}]}]}}
+    async with aiohttp.ClientSession() as client:
+        url = f"{at.proxy.url}{LIVE}?key={at.people['ann']}"
+        async with client.ws_connect(url) as socket:
+            await socket.send_json(SETUP)
+            await socket.receive()
+            for _ in range(2):  # the second turn costs the first one once more
+                await socket.send_json(said)
+                await turn_of(socket)
+                await at.meter.renew()
+            await socket.send_json(TURN)
+            message = await socket.receive()
+    row = await assert_free(at)
+
+    assert (message.data, row.input_tokens + row.output_tokens) == (1013, 180_000)
+    assert "100000 tokens per day" in str(message.extra)
+
+
+async def turn_of(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Read a session until the model's turn is complete."""
+    while b"turnComplete" not in await socket.receive_bytes(timeout=PATIENCE):
+        pass
+
+
 async def test_a_refusal_speaks_the_dialect_of_the_route(house: StartHouse) -> None:
     at = await house({"ann": limited(rpm=1)})
     key = at.people["ann"]
