@@ -34,7 +34,14 @@ from typing import Any
 import attrs
 import msgspec
 
-from gemproxy.accounts.media import Size, pages_of, seconds_of, size_of
+from gemproxy.accounts.media import (
+    MOST_PAGES,
+    Size,
+    counted_pages,
+    pages_of,
+    seconds_of,
+    size_of,
+)
 from gemproxy.core.answer.usage import TIERS, Billed
 from gemproxy.core.repair.request import look_up
 from gemproxy.exchange.exchange import Exchange
@@ -59,7 +66,7 @@ _AUDIO_BYTES, _VIDEO_BYTES = 2_000, 12_500
 """Bytes in a second at 16 and at 100 kbit/s."""
 _PAGE_BYTES = 2_000
 _HEAD = 1 << 18
-_DOCUMENT = 32 << 20
+_DOCUMENT = 1 << 20
 _FOR_EACH = 2
 """Tokens that a value adds by its marks, a turn or a part by its frame."""
 _PICTURES, _VIDEO_SECONDS = 4, 8
@@ -368,8 +375,13 @@ def _seconds(mime: str, data: str, size: int, rate: int) -> float:
 
 
 def _pages(data: str, size: int) -> int:
-    pages = pages_of(_bytes_of(data, _DOCUMENT))
-    return min(-(-size // _PAGE_BYTES), 1000) if pages is None else pages
+    """Return the pages of a PDF; of a large one only both ends are read, where its counts are."""
+    if size <= 2 * _DOCUMENT:
+        pages = pages_of(_bytes_of(data, len(data)))
+    else:
+        last = data[len(data) // 4 * 4 - _DOCUMENT :]
+        pages = counted_pages(_bytes_of(data, _DOCUMENT) + _bytes_of(last, len(last)))
+    return min(-(-size // _PAGE_BYTES), MOST_PAGES) if pages is None else pages
 
 
 def _things(kind: Asking, document: Mapping[str, Any]) -> Billed:

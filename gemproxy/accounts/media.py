@@ -14,7 +14,7 @@ import attrs
 
 _HEAD = 1 << 12
 _MANY_SEGMENTS = 256
-_MOST_PAGES = 1000
+MOST_PAGES = 1000
 """Google takes documents of up to 1000 pages."""
 _PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
 _COUNT = re.compile(rb"/Count\s+(\d{1,5})|/Linearized[^>]{0,200}?/N\s+(\d{1,5})")
@@ -64,9 +64,15 @@ def seconds_of(head: bytes, size: int) -> float | None:
 
 def pages_of(document: bytes) -> int | None:
     """Return the pages of a PDF as far as its text names them, None if it names none."""
-    named = [int(a or b) for a, b in _COUNT.findall(document)]
-    pages = max([len(_PAGE.findall(document)), *named])
-    return min(pages, _MOST_PAGES) if pages else None
+    pages = max(len(_PAGE.findall(document)), counted_pages(document) or 0)
+    return min(pages, MOST_PAGES) if pages else None
+
+
+def counted_pages(document: bytes) -> int | None:
+    """Return the largest count of pages in a part of a PDF, None if there is none."""
+    named = [int(tree or linearized) for tree, linearized in _COUNT.findall(document)]
+    pages = max(named, default=0)
+    return min(pages, MOST_PAGES) if pages else None
 
 
 def _png(head: bytes) -> Size | None:

@@ -193,6 +193,19 @@ def test_a_document_is_judged_by_its_pages(model: str, each: int) -> None:
     assert judged(with_part(inline("application/pdf", pdf)), model=model).most.images == 17 * each
 
 
+@pytest.mark.parametrize("before", [0, 5_000_001])
+def test_both_ends_of_a_large_document_are_read(before: int) -> None:
+    pdf = bytes(before) + b"%PDF << /Type /Pages /Count 17 >>" + bytes(5_000_002 - before)
+
+    assert judged(with_part(inline("application/pdf", pdf))).most.images == 17 * 258
+
+
+def test_some_pages_of_a_large_document_are_not_taken_for_all() -> None:
+    pdf = b"<< /Type /Page >>" + bytes(5_000_000)
+
+    assert judged(with_part(inline("application/pdf", pdf))).most.images == 1000 * 258
+
+
 def test_a_document_that_names_no_pages_is_judged_by_its_bytes() -> None:
     assert judged(with_part(inline("application/pdf", bytes(20_000)))).most.images == 10 * 258
 

@@ -7,6 +7,8 @@ from aiohttp import WSCloseCode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemproxy.core.answer.turns import Turns
+from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import (
     BadRequest,
     Exhausted,
@@ -20,7 +22,7 @@ from gemproxy.core.errors import (
     Unreachable,
     UpstreamRejection,
 )
-from gemproxy.exchange.account import Farewell, SessionResult
+from gemproxy.exchange.account import Farewell, SessionResult, Spent
 from gemproxy.relay.sockets import (
     CLIENT_LOST,
     SHUTDOWN,
@@ -174,6 +176,16 @@ async def test_a_report_counts_both_ways_and_names_no_reason() -> None:
     told.ending = SessionEnding("upstream", SessionEnd.CLOSED, 1008, "secret")
 
     assert told.report() == SessionResult(1, 2, 3, 4, Farewell("upstream", "closed", 1008))
+
+
+async def test_a_report_has_the_cost_of_all_turns_if_anybody_asks() -> None:
+    told = session()
+    told.turns = Turns()
+    for prompt in (10, 20):
+        told.turns.take(b'{"usageMetadata": {"promptTokenCount": %d}}' % prompt)
+    bills = (Billed(10, total=10), Billed(20, total=20))
+
+    assert told.report().spent == Spent(bills, Billed(30, total=30))
 
 
 async def test_what_cannot_be_sent_is_thrown_away() -> None:
