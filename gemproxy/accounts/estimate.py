@@ -73,6 +73,9 @@ _PICTURES, _VIDEO_SECONDS = 4, 8
 """How many pictures Imagen makes, and how long Veo's films are, unless the request says so."""
 _OLDER = re.compile(r"(?:models/)?gemini-(?:1|2)[.-]")
 _PCM = re.compile(r"(?:pcm|l16)\b.*?rate=(\d{4,6})", re.IGNORECASE)
+_CONFIGS = ("generationConfig", "generation_config")
+_LIMITS = ("maxOutputTokens", "max_output_tokens", "max_completion_tokens", "max_tokens")
+_CANDIDATES = ("candidateCount", "candidate_count")
 _DIGITS = b"0123456789"
 _CONTINUING = bytes(range(0x80, 0xC0))
 _FOUR_BYTES = bytes(range(0xF0, 0xF8))
@@ -398,23 +401,17 @@ def _things(kind: Asking, document: Mapping[str, Any]) -> Billed:
 
 
 def _output(kind: Asking, document: Mapping[str, Any], default: int) -> int:
-    """Return the most tokens of an answer, all candidates together."""
-    config: Any = document
-    if kind is not Asking.OPENAI:
-        config = look_up(dict(document), "generationConfig")
-    config = config if isinstance(config, dict) else {}
-    named = (
-        look_up(config, "maxOutputTokens"),
-        config.get("max_completion_tokens"),
-        config.get("max_tokens"),
-    )
-    each = next((count for count in map(_limit, named) if count), default)
-    several = look_up(config, "candidateCount") if kind is not Asking.OPENAI else config.get("n")
-    return each * max(_number(several, 1), 1)
+    """Return the most tokens of an answer, all candidates together.
 
-
-def _limit(value: object) -> int:
-    return _number(value, 0)
+    Of a number that is there in two spellings, the larger one counts: nobody says which is read.
+    """
+    openai = kind is Asking.OPENAI
+    configs = [document] if openai else [document.get(name) for name in _CONFIGS]
+    read = [config for config in configs if isinstance(config, dict)]
+    limits = [_number(config.get(name), 0) for config in read for name in _LIMITS]
+    several = ("n",) if openai else _CANDIDATES
+    counts = [_number(config.get(name), 1) for config in read for name in several]
+    return (max(limits, default=0) or default) * max(counts, default=1)
 
 
 def _number(value: object, default: int) -> int:

@@ -275,6 +275,20 @@ def test_everything_around_the_prompt_counts_too() -> None:
         (Asking.INTERACTION, {"generation_config": {"max_output_tokens": 100}}, 100),
         (Asking.OPENAI, {"max_tokens": 100}, 100),
         (Asking.OPENAI, {"max_completion_tokens": 100, "n": 2}, 200),
+        (Asking.OPENAI, {"max_completion_tokens": 1, "max_tokens": 100}, 100),
+        (
+            Asking.GENERATION,
+            {
+                "generationConfig": {"maxOutputTokens": 1},
+                "generation_config": {"max_output_tokens": 100, "candidate_count": 2},
+            },
+            200,
+        ),
+        (
+            Asking.GENERATION,
+            {"generationConfig": {"maxOutputTokens": 1, "max_output_tokens": 100}},
+            100,
+        ),
         (Asking.OPENAI, {"max_output_tokens": 100}, 100),
         (Asking.OPENAI, {}, 8192),
         (Asking.EMBEDDING, {"content": "x"}, 0),
