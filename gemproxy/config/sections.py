@@ -207,9 +207,9 @@ class Access:
     password: AccessKey = attrs.field(default="", repr=SECRET)
     """One access key, which is called password; the same as PASSWORD."""
     requests_per_minute: Count = 0
-    """Requests to models in 60 seconds, of all clients together; 0: any number."""
+    """Requests in 60 seconds, of all clients together, lists too; 0: any number."""
     requests_per_day_per_ip: Count = 0
-    """Requests to models in a day of each client address; 0: any number."""
+    """Requests in a day of each client address, lists too; 0: any number."""
 
 
 @attrs.frozen(kw_only=True)

@@ -64,7 +64,8 @@ class Directory:
         self.keys.put(map(_stored, good), self.pepper, revoked)
         for name in self.keys.given.intersection(entry.user.name for entry in good):
             _log.error("the stored access key of %r is not used: the settings have that name", name)
-        limited = [entry.user.name for entry in news.entries if entry.user.limits]
+        new = [entry.user for entry in news.entries if entry.revoked is None]
+        limited = [user.name for user in new if user.limits]
         if limited and self.workers > 1:
             _log.error(_ALONE, self.workers, ", ".join(limited))
 

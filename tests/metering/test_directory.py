@@ -100,6 +100,10 @@ async def test_limits_that_each_worker_would_count_alone_are_told(
     await Directory(users, AccessKeys(), PEPPER, workers=2).load()
 
     assert "each of the 2 workers counts the limits of ann alone" in caplog.text
+    caplog.clear()
+    await users.revoke("abcdefghjkmn", NOW)
+    await Directory(users, AccessKeys(), PEPPER, workers=2).load()
+    assert not caplog.text, "nobody uses a revoked key"
 
 
 @attrs.define
