@@ -205,7 +205,7 @@ class Bench:
                 client.chunks += data.count(b"data: ")
                 if client.chunks >= self.draw.randint(1, 6):
                     self.now.look(client, "stream")
-                if data.endswith(b"0\r\n\r\n"):
+                if client.chunks and data.endswith(b"0\r\n\r\n"):  # no head of an answer
                     client.ended = time.monotonic()
                     self.now.look(client, "settle")
                     return

@@ -136,6 +136,7 @@ async def test_a_session_is_one_request_and_holds_until_it_is_closed(house: Star
 
     assert (first.ending, first.dialect, first.model) == (Ending.DONE, "live", MODEL)
     assert first.status == 101
+    assert first.input_tokens + first.output_tokens > 0
 
 
 async def test_a_session_beyond_a_limit_is_refused_in_its_close_frame(house: StartHouse) -> None:
