@@ -851,6 +851,10 @@ LEAD = re.compile(
 PARTNER = re.compile(r"\s*(?:[\"'`\u201d]|``|>>+)?\s*")
 HALF_PARTNER = re.compile(r"\s*>\s*")
 """The rest of a copied mark that an attempt ends with, where it copied the opening one."""
+FENCE = re.compile(r"(?:\A|\n)```\w*\n\s*\Z")
+CLOSING_FENCE = re.compile(r"\s*```+[ \t]*\s*")
+"""The end of a block of code, where an attempt put its echo into one; models also write it into the
+echo's last line."""
 
 
 def is_known(delivered: str, dropped: str) -> bool:
@@ -875,7 +879,8 @@ def is_known(delivered: str, dropped: str) -> bool:
 def is_partner(before: str, behind: str) -> bool:
     """Return whether ``behind`` may close what opens an echo."""
     copied = before.rstrip().endswith("<<<") and HALF_PARTNER.fullmatch(behind)
-    return bool(copied or PARTNER.fullmatch(behind))
+    fenced = FENCE.search(before) and CLOSING_FENCE.fullmatch(behind)
+    return bool(copied or fenced or PARTNER.fullmatch(behind))
 
 
 def may_stand_before(delivered: str, before: str) -> bool:
@@ -908,6 +913,9 @@ def attempts(draw: st.DrawFn) -> tuple[str, str]:
 @given(attempts())
 @example(("It rained on the tall house by the sea.", "\nSure:\n\non the tall house by the sea."))
 @example(("vig zgdrg eww mpu orpbr: \u201c", " \u201c\nvig zgdrg eww mpu orpbr: \u201c \u201c"))
+@example(
+    ("It rained on the tall house by the sea. ", "```\nIt rained on the tall house by the sea. ```")
+)
 def test_nothing_is_dropped_but_what_the_client_has(case: tuple[str, str]) -> None:
     delivered, attempt = case
     decision = decision_for(delivered, attempt)
