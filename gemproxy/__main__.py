@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from gemproxy import __version__
 
@@ -36,6 +36,17 @@ gemproxy --version
 Exit codes: 0 success, 1 a failure at run time, 2 wrong settings or a wrong command line."""
 
 OK, USAGE = 0, 2
+
+
+class Options(Protocol):
+    """What a command line asks for; ``flags`` are those of settings."""
+
+    @property
+    def flags(self) -> Sequence[str]:
+        """The flags of settings."""
+
+
+O = TypeVar("O", bound=Options)  # noqa: E741 (no number is near)
 HELP = {"-h", "--help"}
 
 
@@ -74,32 +85,19 @@ def _check(argv: Sequence[str]) -> int:
 
 
 def _keys(argv: Sequence[str]) -> int:
-    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
-    from gemproxy.keys.command import run  # noqa: PLC0415
+    from gemproxy.keys.command import run  # noqa: PLC0415 (see the docstring of this module)
     from gemproxy.keys.options import read_options  # noqa: PLC0415
 
-    try:
-        options = read_options(argv)
-    except Misused as misuse:
-        return _complain([str(misuse)])
-    except SystemExit:  # --help was shown
-        return OK
-    return _with_settings(options.flags, lambda loaded: run(options, _site(loaded)), starting=False)
+    return _with_options(argv, read_options, lambda options, loaded: run(options, _site(loaded)))
 
 
 def _users(argv: Sequence[str]) -> int:
-    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
-    from gemproxy.users.command import run  # noqa: PLC0415
+    from gemproxy.users.command import run  # noqa: PLC0415 (see the docstring of this module)
     from gemproxy.users.options import read_options  # noqa: PLC0415
 
-    try:
-        options = read_options(argv)
-    except Misused as misuse:
-        return _complain([str(misuse)])
-    except SystemExit:  # --help was shown
-        return OK
-    place = _place_of_users
-    return _with_settings(options.flags, lambda it: run(options, place(it)), starting=False)
+    return _with_options(
+        argv, read_options, lambda options, loaded: run(options, _place_of_users(loaded))
+    )
 
 
 def _place_of_users(loaded: "Loaded") -> "PlaceOfUsers":
@@ -122,31 +120,17 @@ def _place_of_users(loaded: "Loaded") -> "PlaceOfUsers":
 
 
 def _usage(argv: Sequence[str]) -> int:
-    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
-    from gemproxy.usage.command import run  # noqa: PLC0415
+    from gemproxy.usage.command import run  # noqa: PLC0415 (see the docstring of this module)
     from gemproxy.usage.options import read_options  # noqa: PLC0415
 
-    try:
-        options = read_options(argv)
-    except Misused as misuse:
-        return _complain([str(misuse)])
-    except SystemExit:  # --help was shown
-        return OK
-    return _with_settings(options.flags, lambda it: run(options, *_ledger(it)), starting=False)
+    return _with_options(argv, read_options, lambda options, loaded: run(options, *_ledger(loaded)))
 
 
 def _db(argv: Sequence[str]) -> int:
-    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
-    from gemproxy.usage.db import run  # noqa: PLC0415
+    from gemproxy.usage.db import run  # noqa: PLC0415 (see the docstring of this module)
     from gemproxy.usage.db_options import read_options  # noqa: PLC0415
 
-    try:
-        options = read_options(argv)
-    except Misused as misuse:
-        return _complain([str(misuse)])
-    except SystemExit:  # --help was shown
-        return OK
-    return _with_settings(options.flags, lambda it: run(options, *_ledger(it)), starting=False)
+    return _with_options(argv, read_options, lambda options, loaded: run(options, *_ledger(loaded)))
 
 
 def _ledger(loaded: "Loaded") -> "tuple[str, Path, ZoneInfo]":
@@ -210,6 +194,23 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "chaos": _chaos,
     "probe": _probe,
 }
+
+
+def _with_options(
+    argv: Sequence[str],
+    read: Callable[[Sequence[str]], O],
+    run: Callable[[O, "Loaded"], int],
+) -> int:
+    """Return the result of ``run`` for a command line with flags of settings, or print problems."""
+    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
+
+    try:
+        options = read(argv)
+    except Misused as misuse:
+        return _complain([str(misuse)])
+    except SystemExit:  # --help was shown
+        return OK
+    return _with_settings(options.flags, lambda loaded: run(options, loaded), starting=False)
 
 
 def _with_settings(

@@ -600,9 +600,15 @@ _MACHINE = Section(
         ),
         Row(
             "SIGKILL at random points",
-            "",
-            "",
-            left="there is no ledger yet that could lose a row",
+            "`make kill`: a proxy with a ledger is killed while requests are admitted, run, are"
+            " resumed and end, and is started again",
+            "every request that came to the upstream has a row; what nobody will settle is marked;"
+            " what is spent is the sum of the rows, and nothing is held",
+            (
+                "tests/metered/test_kill.py::test_what_a_killed_process_leaves_is_right",
+                "tests/metered/test_restart.py::test_the_count_of_the_day_outlives_a_kill",
+                "tests/metered/test_restart.py::test_a_killed_request_counts_and_holds_nothing",
+            ),
         ),
         Row(
             "disk of the ledger full",
