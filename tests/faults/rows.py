@@ -646,7 +646,17 @@ _MACHINE = Section(
             "",
             left="settings are read once, at the start",
         ),
-        Row("key pool empty, or all keys cooling", "", "", left="there is no key pool yet"),
+        Row(
+            "all keys of the pool rest, or are sick",
+            "the fake refuses every key: quotas by minute and by day, or invalid keys",
+            "429 with the time of the first that can serve again, without a request that goes up;"
+            " 503 if all are sick",
+            (
+                "tests/pooled/test_quotas.py::test_where_all_rest_the_answer_is_429_without_a_call",
+                "tests/pooled/test_failover.py::test_a_short_rest_of_all_is_waited_for_once",
+                "tests/pooled/test_blame.py::test_all_sick_is_503_once_and_quickly",
+            ),
+        ),
     ),
 )
 
