@@ -16,6 +16,7 @@ from gemproxy.core.wire.members import inside_of
 
 _CONFIGS = ("generationConfig", "generation_config")
 _LIMITS = ("maxOutputTokens", "max_output_tokens")
+_NONE = (None, 0, "0")
 _OF_OPENAI = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
@@ -40,11 +41,15 @@ def bounded(kind: Asking, body: bytes, tokens: int) -> bytes:
 def _in_config(body: bytes, document: dict[str, Any], tokens: int, usual: int) -> bytes:
     """Return the body with the limit in its configuration; ``usual`` is the spelling of a new one.
 
-    A configuration that is no object is left to Google to refuse.
+    A configuration that is no object is left to Google to refuse. A limit of 0 is none, as in
+    protobuf.
     """
     named = [name for name in _CONFIGS if document.get(name) is not None]
     configs = [document[name] for name in named]
-    if any(not isinstance(config, dict) or _names(config, _LIMITS) for config in configs):
+    if not all(isinstance(config, dict) for config in configs):
+        return body
+    limits = [config.get(name) for config in configs for name in _LIMITS]
+    if any(limit is False or limit not in _NONE for limit in limits):
         return body
     if not named:
         own = (_CONFIGS[usual], _LIMITS[usual])

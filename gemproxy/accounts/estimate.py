@@ -416,13 +416,21 @@ def _output(kind: Asking, document: Mapping[str, Any], default: int) -> int:
 
 def _number(value: object, default: int) -> int:
     """Return a count that JSON may write as a number or, as protobuf allows, as a string."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
-        value = int(value[:12])
+    if isinstance(value, str) and value.isascii():
+        value = int(value[:12]) if value.isdecimal() else _float(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return (
         value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
     )
+
+
+def _float(text: str) -> float:
+    """Return the number in a text, as protobuf reads ``1e5``; 0 for none."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def _parsed(body: bytes | None) -> dict[str, Any] | None:

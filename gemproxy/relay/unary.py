@@ -318,7 +318,9 @@ def is_json(headers: Headers) -> bool:
 def bystander_of(headers: Headers) -> Bystander:
     """Return what reads the cost of an answer with these headers while it passes by."""
     coding = headers.get("Content-Encoding", "identity").strip().lower()
-    return Bystander(is_event_stream(headers), readable=coding in {"", "identity"})
+    packed = coding in {"gzip", "x-gzip", "deflate"}
+    readable = packed or coding in {"", "identity"}
+    return Bystander(is_event_stream(headers), readable=readable, packed=packed)
 
 
 async def _document_of(answer: Answer) -> bytes | None:

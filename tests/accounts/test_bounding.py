@@ -57,6 +57,11 @@ GENERATION, INTERACTION, OPENAI = Asking.GENERATION, Asking.INTERACTION, Asking.
             b'{"input":"x"}',
             b'{"generation_config":{"max_output_tokens":9},"input":"x"}',
         ),
+        (
+            GENERATION,
+            b'{"generationConfig":{"maxOutputTokens":0}}',
+            b'{"generationConfig":{"maxOutputTokens":9}}',
+        ),
         (OPENAI, b'{"messages":[]}', b'{"max_completion_tokens":9,"messages":[]}'),
         (OPENAI, b'{"input":"x"}', b'{"max_output_tokens":9,"input":"x"}'),
     ],

@@ -271,6 +271,17 @@ def test_everything_around_the_prompt_counts_too() -> None:
         (Asking.GENERATION, {"generationConfig": {"candidate_count": 2}}, 16_384),
         (Asking.GENERATION, {"generationConfig": {"maxOutputTokens": -1}}, 8192),
         (Asking.GENERATION, {"generationConfig": {"maxOutputTokens": True}}, 8192),
+        (Asking.GENERATION, {"generationConfig": {"maxOutputTokens": "1e5"}}, 100_000),
+        (Asking.GENERATION, {"generationConfig": {"maxOutputTokens": "x"}}, 8192),
+        (
+            Asking.GENERATION,
+            {
+                "generationConfig": {"candidateCount": 2},
+                "generation_config": {"maxOutputTokens": 9},
+            },
+            18,
+        ),
+        (Asking.OPENAI, {"max_completion_tokens": 5, "max_tokens": 100}, 100),
         (Asking.GENERATION, {"generationConfig": 7}, 8192),
         (Asking.INTERACTION, {"generation_config": {"max_output_tokens": 100}}, 100),
         (Asking.OPENAI, {"max_tokens": 100}, 100),

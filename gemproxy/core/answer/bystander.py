@@ -1,5 +1,6 @@
 """Reads what an answer cost while it passes by, without a change to it.
 
+What comes in gzip or deflate is unpacked beside, because clients ask for it and get it as it came.
 An event stream is read line by line, and a document is kept up to a limit: of a larger one, or of
 one that broke off, the last usage that is told behind the limit counts. An answer that tells no
 usage is counted by the characters of its text.
@@ -7,6 +8,7 @@ usage is counted by the characters of its text.
 
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +21,10 @@ from gemproxy.core.answer.usage import Billed, Characters
 _LIMIT = 1 << 20
 _LINE = 1 << 20
 _END = 1 << 16
+_PIECE = 1 << 16
+_UNPACKED = 64 << 20
+_ANY_WINDOW = zlib.MAX_WBITS | 32
+"""gzip or zlib, as the first bytes say."""
 _TOLD = re.compile(r'"usage(?:Metadata)?"\s*:\s*(?={)')
 _TEXTS = frozenset({"text", "content", "arguments", "reasoning_content", "delta"})
 _scan = json.JSONDecoder().raw_decode
@@ -28,16 +34,20 @@ _scan = json.JSONDecoder().raw_decode
 class Bystander:
     """Takes the bytes of one answer; ``events`` says that it is an event stream.
 
-    ``usage`` is the last cost that was told. ``readable`` is False for a compressed answer, whose
-    bytes count as characters.
+    ``usage`` is the last cost that was told. ``packed`` says that it comes in gzip or deflate.
+    ``readable`` is False for an answer that is compressed otherwise, wrongly or too well; its bytes
+    count as characters.
     """
 
     events: bool
     readable: bool = True
+    packed: bool = False
     usage: Billed | None = None
     size: int = 0
     _text: Characters = attrs.field(factory=Characters)
     _kept: bytearray = attrs.field(factory=bytearray, repr=False)
+    _stream: Any = attrs.field(factory=lambda: zlib.decompressobj(_ANY_WINDOW), repr=False)
+    _unpacked: int = 0
 
     @property
     def output(self) -> int:
@@ -47,9 +57,31 @@ class Bystander:
     def take(self, data: bytes) -> None:
         """Take what passes by."""
         self.size += len(data)
+        if self.readable and self.packed:
+            try:
+                for piece in self._unpack(data):
+                    self._see(piece)
+            except zlib.error:
+                self.readable = False
+        elif self.readable:
+            self._see(data)
         if not self.readable:
             self._text.plain += len(data)
-            return
+
+    def _unpack(self, data: bytes) -> Iterator[bytes]:
+        """Yield what ``data`` contains, in pieces. Raises zlib.error, also for too much."""
+        while data:
+            piece = self._stream.decompress(data, _PIECE)
+            data = self._stream.unconsumed_tail
+            self._unpacked += len(piece)
+            if self._unpacked > _UNPACKED:
+                raise zlib.error("too much")
+            yield piece
+            if self._stream.eof:  # another member may follow, or padding
+                data = self._stream.unused_data.lstrip(b"\0")
+                self._stream = zlib.decompressobj(_ANY_WINDOW)
+
+    def _see(self, data: bytes) -> None:
         self._kept += data
         if self.events:
             lines = bytes(self._kept).split(b"\n")

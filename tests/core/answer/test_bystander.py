@@ -1,7 +1,9 @@
 """The cost of an answer that passes by."""
 
+import gzip
 import itertools
 import json
+import zlib
 
 import pytest
 from hypothesis import given
@@ -25,8 +27,10 @@ def chunk(text: str, **more: object) -> bytes:
 WHOLE = chunk("Hello, ") + chunk("world.") + chunk("", usage=USAGE) + b"data: [DONE]\n\n"
 
 
-def watched(*pieces: bytes, events: bool = True, readable: bool = True) -> Bystander:
-    bystander = Bystander(events, readable)
+def watched(
+    *pieces: bytes, events: bool = True, readable: bool = True, packed: bool = False
+) -> Bystander:
+    bystander = Bystander(events, readable, packed)
     for piece in pieces:
         bystander.take(piece)
     bystander.close()
@@ -78,15 +82,41 @@ def test_a_compressed_answer_is_counted_by_its_bytes() -> None:
     assert (seen.usage, seen.output, seen.size) == (None, 10, 40)
 
 
+@given(st.booleans(), st.booleans(), st.lists(st.integers(0, 300)))
+def test_a_packed_answer_tells_its_cost_however_it_is_cut(
+    deflate: bool, events: bool, cuts: list[int]
+) -> None:
+    plain = WHOLE if events else json.dumps({"usage": USAGE}).encode()
+    body = zlib.compress(plain) if deflate else gzip.compress(plain)
+    edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    pieces = [body[a:b] for a, b in itertools.pairwise(edges)]
+
+    assert watched(*pieces, events=events, packed=True).usage == COST
+
+
+def test_a_packed_answer_may_have_several_members() -> None:
+    middle = len(WHOLE) // 2
+    body = gzip.compress(WHOLE[:middle]) + gzip.compress(WHOLE[middle:]) + b"\0\0"
+
+    assert watched(body, packed=True).usage == COST
+
+
+def test_an_answer_that_unpacks_to_too_much_is_counted_by_its_bytes() -> None:
+    body = gzip.compress(b"x" * (65 << 20))
+    seen = watched(body, packed=True)
+
+    assert (seen.usage, seen.readable, seen.output > 0) == (None, False, True)
+
+
 def test_nothing_is_said_in_an_empty_answer() -> None:
     seen = watched(events=False)
 
     assert (seen.usage, seen.output, seen.size) == (None, 0, 0)
 
 
-@given(st.lists(st.binary(max_size=60), max_size=5), st.booleans())
-def test_no_bytes_raise(pieces: list[bytes], events: bool) -> None:
-    seen = watched(*pieces, b'data: {"usage": {', events=events)
+@given(st.lists(st.binary(max_size=60), max_size=5), st.booleans(), st.booleans())
+def test_no_bytes_raise(pieces: list[bytes], events: bool, packed: bool) -> None:
+    seen = watched(*pieces, b'data: {"usage": {', events=events, packed=packed)
 
     assert seen.output >= 0
 
