@@ -27,6 +27,7 @@ def line(exchange: Exchange, status: int, size: int, seconds: float) -> Fields:
     fields, charge = _of_account(exchange.account), exchange.account.charge
     if charge is not None:
         fields |= _of_charge(charge)
+        fields.setdefault("attempts", exchange.account.attempts)
     fields["route"] = exchange.family
     fields["method"] = exchange.method
     fields["path"] = exchange.raw_path

@@ -178,6 +178,7 @@ def test_a_charge_has_the_names_of_the_ledger() -> None:
         "operator_cost_nano_usd": 20,
     }.items() <= said.items()
     assert "estimated" not in said
+    assert said["attempts"] == 1
 
 
 def test_a_charge_without_a_price_names_no_money() -> None:
