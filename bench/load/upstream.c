@@ -114,7 +114,9 @@ static void make_big(void)
 static void make_unary(void)
 {
 	static const char OPEN[] = "{\"candidates\": [{\"content\": {\"parts\": [{\"text\": \"";
-	static const char CLOSE[] = "\"}],\"role\": \"model\"},\"finishReason\": \"STOP\"}]}";
+	static const char CLOSE[] =
+	    "\"}],\"role\": \"model\"},\"finishReason\": \"STOP\"}],\"usageMetadata\": "
+	    "{\"promptTokenCount\": 12,\"candidatesTokenCount\": 480,\"totalTokenCount\": 492}}";
 	size_t around = sizeof OPEN + sizeof CLOSE - 2;
 	size_t text = options.unary_bytes > around ? options.unary_bytes - around : 0;
 	unary = must(malloc(around + text + FRONT));
