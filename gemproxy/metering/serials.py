@@ -34,8 +34,3 @@ class Serials:
                 base += (1 << _SHIFT) - (1 << _COUNT_BITS)
         self._last = base
         return base
-
-
-def milliseconds_of(serial: int) -> int:
-    """Return the Unix time in a serial."""
-    return serial >> _SHIFT

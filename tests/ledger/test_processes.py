@@ -1,9 +1,7 @@
 """Several processes have one ledger, and one that is killed loses nothing that it had promised."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,7 @@ from gemproxy.ledger.engine import Engines, Place
 from gemproxy.ledger.ledger import Ledger
 from gemproxy.ledger.row import Ending, Row
 from tests.ledger.rows import stored
-from tests.running import PATIENCE
-from tests.web.test_server import ROOT
+from tests.programs import begin, line_of, started
 
 pytestmark = pytest.mark.production_loop
 
@@ -54,42 +51,18 @@ asyncio.run(main())
 """
 
 
-@asynccontextmanager
-async def started(
+def run(
     place: Place, program: str, first: int = 1
-) -> AsyncIterator[asyncio.subprocess.Process]:
+) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
     """Run a program that waits for a line once it has opened the ledger."""
     folder = place.file.parent if place.file is not None else Path("/nowhere")
     url = "" if place.file is not None else place.url.render_as_string(hide_password=False)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program, url, str(folder), str(first)),
-        env={"PYTHONPATH": str(ROOT)},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def line_of(process: asyncio.subprocess.Process) -> bytes:
-    assert process.stdout is not None
-    async with asyncio.timeout(3 * PATIENCE):
-        return await process.stdout.readline()
-
-
-async def begin(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.write(b"\n")
-    await process.stdin.drain()
+    return started(program, url, str(folder), str(first))
 
 
 @pytest.mark.timeout(240)
 async def test_processes_that_start_and_write_at_once_lose_nothing(place: Place) -> None:
-    async with started(place, MANY, 1) as one, started(place, MANY, 1001) as two:
+    async with run(place, MANY, 1) as one, run(place, MANY, 1001) as two:
         for process in (one, two):
             assert await line_of(process) == b"open\n"
         for process in (one, two):
@@ -106,7 +79,7 @@ async def test_processes_that_start_and_write_at_once_lose_nothing(place: Place)
 
 async def killed(place: Place, first: int, promises: int) -> int:
     """Run a process until it has promised some rows, kill it, and return the last promise."""
-    async with started(place, PROMISES, first) as process:
+    async with run(place, PROMISES, first) as process:
         assert await line_of(process) == b"open\n"
         await begin(process)
         last = b""
@@ -149,7 +122,7 @@ async def test_the_rows_of_one_that_is_killed_are_marked_by_the_next_start(place
 
 
 async def test_those_of_one_that_lives_are_left_alone(place: Place) -> None:
-    async with started(place, PROMISES) as process:
+    async with run(place, PROMISES) as process:
         assert await line_of(process) == b"open\n"
         await begin(process)
         for _ in range(4):

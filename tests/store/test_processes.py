@@ -1,9 +1,5 @@
 """Several processes have one store, and one that is killed loses nothing that it had promised."""
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -12,8 +8,7 @@ from gemproxy.pool.state import Spent
 from gemproxy.store.database import FILE
 from gemproxy.store.store import Store
 from gemproxy.store.vault import KEY_FILE
-from tests.running import PATIENCE
-from tests.web.test_server import ROOT
+from tests.programs import begin, line_of, started
 
 _BEGINNING = """
 import asyncio, sys
@@ -46,39 +41,9 @@ asyncio.run(main())
 """
 
 
-@asynccontextmanager
-async def started(folder: Path, program: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a program that waits for a line once it has opened the store."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program),
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT)},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def line_of(process: asyncio.subprocess.Process) -> bytes:
-    assert process.stdout is not None
-    async with asyncio.timeout(3 * PATIENCE):
-        return await process.stdout.readline()
-
-
-async def begin(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.write(b"\n")
-    await process.stdin.drain()
-
-
 @pytest.mark.timeout(240)
 async def test_processes_that_start_and_write_at_once_lose_nothing(tmp_path: Path) -> None:
-    async with started(tmp_path, COUNTS) as one, started(tmp_path, COUNTS) as two:
+    async with started(COUNTS, folder=tmp_path) as one, started(COUNTS, folder=tmp_path) as two:
         for process in (one, two):
             assert await line_of(process) == b"open\n"
         for process in (one, two):
@@ -95,7 +60,7 @@ async def test_processes_that_start_and_write_at_once_lose_nothing(tmp_path: Pat
 
 
 async def test_one_that_is_killed_keeps_its_promises(tmp_path: Path) -> None:
-    async with started(tmp_path, PROMISES) as process:
+    async with started(PROMISES, folder=tmp_path) as process:
         await line_of(process)
         await begin(process)
         last = b""
