@@ -127,7 +127,7 @@ def _begins_a_slot(at: int, state: State, calendar: Calendar) -> bool:
 
 def _stretches(low: int, high: int, state: State) -> Iterator[tuple[int, int, bool]]:
     """Yield a span in stretches; the last word says if its rows count, not its roll-ups."""
-    for hour in state.refolds:
+    for hour in state.refolds if low < high else ():
         start, end = hour * SECOND_MS, (hour + HOUR) * SECOND_MS
         if end <= low or start >= high:
             continue

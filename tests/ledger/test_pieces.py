@@ -1,7 +1,7 @@
 """Pieces: where the sums of each part of a span are."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gemproxy.accounts.calendar import Calendar
@@ -122,6 +122,8 @@ def test_slots_fit_the_offset_of_the_zone(name: str, seconds: int) -> None:
     name=st.sampled_from(["UTC", "Asia/Kathmandu", "America/New_York"]),
     refolds=st.sets(st.integers(0, 90 * 24), max_size=4),
 )
+@example(start=1, length=0, folded=1, share=0.0, name="UTC", refolds={0})
+@example(start=1, length=5, folded=1, share=0.0, name="UTC", refolds={0})
 def test_pieces_are_a_partition_of_their_span(
     start: int, length: int, folded: int, share: float, name: str, refolds: set[int]
 ) -> None:
