@@ -2,6 +2,7 @@
 
     GemproxyError                 500 INTERNAL
     |- BadRequest                 400 INVALID_ARGUMENT      the client's request is not usable
+    |  `- BadField                400 INVALID_ARGUMENT      one field of it, which is named
     |- Unauthenticated            401 UNAUTHENTICATED       no access key, or a wrong one
     |- Forbidden                  403 PERMISSION_DENIED     this access key may not call that
     |- NotOwned                   404 NOT_FOUND             a name that this access key did not make
@@ -36,6 +37,8 @@ import attrs
 
 _RECOVERY_SECONDS = 30
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
+_BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
+_ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 
 RPC_CODES = {
     400: "INVALID_ARGUMENT",
@@ -89,6 +92,29 @@ class BadRequest(GemproxyError):
 
     status = 400
     code = "INVALID_ARGUMENT"
+
+
+class BadField(BadRequest):
+    """A field of the client's request cannot be used.
+
+    ``field`` is its path as the client's dialect writes it, ``why`` the rest of a sentence about
+    it, ``reason`` a word for programs where the dialect has one.
+    """
+
+    def __init__(self, field: str, why: str, *, reason: str | None = None) -> None:
+        super().__init__(f"'{field}' {why}.")
+        self.field = field
+        self.reason = reason
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the error with the field in google.rpc.BadRequest, and the word in ErrorInfo."""
+        payload = super().payload(request_id)
+        violation = {"field": self.field, "description": self.message}
+        details = payload["error"].setdefault("details", [])
+        details.append({"@type": _BAD_REQUEST, "fieldViolations": [violation]})
+        if self.reason is not None:
+            details.append({"@type": _ERROR_INFO, "reason": self.reason, "domain": "gemproxy"})
+        return payload
 
 
 class Unauthenticated(GemproxyError):

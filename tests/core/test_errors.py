@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gemproxy.core.errors import (
     RPC_CODES,
+    BadField,
     BadRequest,
     Busy,
     DeadlinePassed,
@@ -204,3 +205,18 @@ def test_details_are_found_by_the_end_of_their_type() -> None:
 
     assert list(details_of({"details": [other, info, info]}, "RetryInfo")) == [info, info]
     assert list(details_of(None, "RetryInfo")) == []
+
+
+def test_a_field_is_named_in_words_and_for_programs() -> None:
+    error = BadField("tool_choice", "names no tool", reason="unknown_tool")
+
+    details = error.payload("r-1")["error"]["details"]
+
+    assert error.message == "'tool_choice' names no tool."
+    assert [detail["@type"].rpartition(".")[2] for detail in details] == [
+        "RequestInfo",
+        "BadRequest",
+        "ErrorInfo",
+    ]
+    assert details[1]["fieldViolations"][0]["field"] == "tool_choice"
+    assert details[2]["reason"] == "unknown_tool"

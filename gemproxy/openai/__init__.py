@@ -1,0 +1,1 @@
+"""The dialect of OpenAI's clients, sans-IO: requests into Gemini's, frames into chunks."""

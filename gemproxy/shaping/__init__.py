@@ -1,0 +1,1 @@
+"""What models of a family take, and what the operator adds to requests: thinking, a prompt."""

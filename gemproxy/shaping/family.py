@@ -1,0 +1,103 @@
+"""What a model takes, by its family: one value for each name, made by a table of rules.
+
+Names and versions say it, because Google's list of models does not. A model that nobody knows gets
+the rules of the newest family, with thinking as it was asked for.
+
+Sources: Google's pages on thinking, thought signatures and image generation
+(https://ai.google.dev/gemini-api/docs), and public threads where those are silent: candidateCount
+(googleapis/js-genai#1609), penalties and logprobs from 3.7 and 3.5 on, the lowest level of
+3.7-flash, pictures in function responses (vercel/ai#8357), JSON beside tools before Gemini 3
+(googleapis/python-genai#867).
+"""
+
+import functools
+import re
+
+import attrs
+
+Version = tuple[int, int]
+
+UNKNOWN: Version = (0, 0)
+_NEWEST: Version = (99, 0)
+_VERSION = re.compile(r"gemini-(\d{1,3})(?:\.(\d{1,3}))?(?![\d.])")
+_LEVELS = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
+
+
+@attrs.frozen
+class Budget:
+    """The thinking budgets that a model takes, in tokens; ``off``: whether 0 is one of them."""
+
+    least: int
+    most: int
+    off: bool
+
+
+@attrs.frozen
+class Family:
+    """What one model takes.
+
+    ``version`` is (0, 0) for a name without one. ``levels`` are its thinking levels, lowest first;
+    empty for a model that takes a ``budget``, or whose rules nobody knows. ``signs_calls``: a call
+    in the running turn needs its thoughtSignature. ``pictures_in_results``: a functionResponse may
+    hold parts. ``json_with_tools``: JSON may be asked for beside functions. ``candidates``:
+    candidateCount may be above 1. ``prefill``: the last turn may be the model's. ``system``: it
+    takes a systemInstruction. ``draws``: it answers with pictures. ``tools``: it takes functions.
+    """
+
+    name: str
+    version: Version = UNKNOWN
+    levels: tuple[str, ...] = ()
+    budget: Budget | None = None
+    signs_calls: bool = True
+    pictures_in_results: bool = True
+    json_with_tools: bool = True
+    candidates: bool = False
+    penalties: bool = False
+    logprobs: bool = False
+    prefill: bool = False
+    system: bool = True
+    draws: bool = False
+    tools: bool = True
+
+
+@functools.lru_cache(maxsize=512)
+def family_of(model: str) -> Family:
+    """Return what a model takes, by its name with or without its collection."""
+    name = model.rpartition("/")[2].lower()
+    found = _VERSION.search(name)
+    version = (int(found[1]), int(found[2] or 0)) if found else UNKNOWN
+    rules = version if found else _NEWEST
+    gemma = name.startswith("gemma")
+    return Family(
+        name=name,
+        version=version,
+        levels=_levels(name, version),
+        budget=_budget(name, version),
+        signs_calls=rules >= (3, 0),
+        pictures_in_results=rules >= (3, 0),
+        json_with_tools=rules >= (3, 0),
+        candidates=rules < (3, 0),
+        penalties=rules < (3, 7),
+        logprobs=rules < (3, 5),
+        prefill=rules < (3, 6) and "3.5-flash-lite" not in name,
+        system=not gemma,
+        draws="-image" in name,
+    )
+
+
+def _levels(name: str, version: Version) -> tuple[str, ...]:
+    if version < (3, 0):
+        return ()
+    if "pro" in name:
+        return _LEVELS[1:]
+    if "hydrogen" in name:
+        return (*_LEVELS[1:], "XHIGH")
+    return _LEVELS[1:] if version >= (3, 7) and "lite" not in name else _LEVELS
+
+
+def _budget(name: str, version: Version) -> Budget | None:
+    if version != (2, 5):
+        return None
+    if "pro" in name:
+        return Budget(128, 32768, off=False)
+    return Budget(512, 24576, off=True) if "lite" in name else Budget(1, 24576, off=True)
