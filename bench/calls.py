@@ -42,6 +42,7 @@ from gemproxy.web.app import create_app
 from gemproxy.web.server import make_runner
 
 FEW, MANY = 20, 120
+USAGE = {"promptTokenCount": 3, "candidatesTokenCount": 5, "totalTokenCount": 8}
 NO_POOL: Mapping[str, str] = {}
 BODY = b'{"contents":[{"parts":[{"text":"Hello"}]}]}'
 PATH = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
@@ -49,9 +50,12 @@ PATH = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
 
 def event(number: int, finish_reason: str | None = None) -> bytes:
     """Return one event, as a chunk of the chunked coding."""
-    candidate = {"content": {"parts": [{"text": f"word {number} "}], "role": "model"}, "index": 0}
-    reason = {"finishReason": finish_reason} if finish_reason else {}
-    document = {"candidates": [candidate | reason], "responseId": "one", "modelVersion": "gemini"}
+    content = {"parts": [{"text": f"word {number} "}], "role": "model"}
+    candidate: dict[str, object] = {"content": content, "index": 0}
+    document: dict[str, object] = {"candidates": [candidate], "responseId": "one"}
+    if finish_reason:
+        candidate["finishReason"] = finish_reason
+        document["usageMetadata"] = USAGE
     data = b"data: " + json.dumps(document).encode() + b"\r\n\r\n"
     return b"%x\r\n%b\r\n" % (len(data), data)
 
