@@ -148,6 +148,7 @@ class Play:
         """Request a stream, and transfer it event by event."""
         reader, writer = self.client
         head = f"POST {PATH} HTTP/1.1\r\nHost: proxy\r\nx-goog-api-key: {self.key}\r\n"
+        head += "Content-Type: application/json\r\n"
         writer.write(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
         upstream = (await self.asked.get())[1]
         kind = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -56,6 +56,11 @@ class User:
     models: tuple[str, ...] = ()
     expires: float | None = None
 
+    @property
+    def fixed(self) -> bool:
+        """Whether it never has limits: a key of the settings, and a client with its own key."""
+        return self.id == self.name
+
 
 OWN = User("", "")
 """Every client with its own Gemini key."""

@@ -27,7 +27,7 @@ from gemproxy.accounts.cost import most_cost
 from gemproxy.accounts.estimate import Asking, asking, estimate
 from gemproxy.accounts.hold import Asked, Hold, Limiter, Used
 from gemproxy.accounts.prices import Prices
-from gemproxy.accounts.user import OWN, Kind, Limit, User
+from gemproxy.accounts.user import Kind, Limit, User
 from gemproxy.core.errors import BadRequest, Forbidden, LimitReached
 from gemproxy.core.repair.request import Unreadable, parse_strictly
 from gemproxy.exchange.account import Account, SessionResult
@@ -166,7 +166,7 @@ class Accountant:
             self.serial(started), user, name, dialect, time.monotonic(), started, body
         )
         needs = _NOTHING
-        if self.everywhere or user is not OWN:
+        if self.everywhere or not user.fixed:
             needs = self._needs_of(user)
             asked, body = self._asked(exchange, running, needs, address)
             hold = running.hold = await self.limiter.admit(asked, now)

@@ -163,13 +163,14 @@ async def test_what_a_restart_must_not_forget_is_on_disk_first(kind: Kind, waits
     assert at.book.waited == ([at.book.last.serial] if waits else [])
 
 
-async def test_a_client_with_its_own_key_has_a_row_and_no_hold() -> None:
+@pytest.mark.parametrize("fixed", [OWN, User("default", "default")])
+async def test_a_request_that_no_limit_can_ever_concern_has_a_row_and_no_hold(fixed: User) -> None:
     at = desk()
-    one = await begun(at)
+    one = await begun(at, fixed)
     assert at.limiter.holds == 0
     end(at, one)
 
-    assert (at.book.last.user, at.book.last.ending) == ("", Ending.DONE)
+    assert (at.book.last.user, at.book.last.ending) == (fixed.name, Ending.DONE)
 
 
 async def test_limits_for_all_hold_for_clients_with_their_own_keys() -> None:
