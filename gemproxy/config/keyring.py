@@ -5,16 +5,16 @@ have any shape, but it is visible ASCII without blanks, because it is sent in a 
 ``show`` never contain a key; a key of the pool is shown by its fingerprint.
 """
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import attrs
 
 from gemproxy.config.kinds import Kind, one_of
+from gemproxy.config.tables import NAME, json_of, shown, table_of
 from gemproxy.observe.logs import MASK, redact
 from gemproxy.pool.key import Key, Limits, fingerprint
 
@@ -23,7 +23,6 @@ ACCESS_PREFIX = "gp-"
 
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
-_NAME = re.compile(r"[^\W_][\w .@-]{0,63}")
 _VISIBLE = re.compile(r"[!-~]+")
 _MOST_SHOWN = 12
 _LONGEST_NAME_OF_A_MODEL = 200
@@ -44,13 +43,13 @@ def keys_of(value: object) -> tuple[Key, ...]:
 def projects_of(value: object) -> Mapping[str, tuple[Key, ...]]:
     """Return project -> its keys, from a table or JSON. Raises ValueError."""
     projects: dict[str, tuple[Key, ...]] = {}
-    for name, listed in _table(value, "a table of projects and lists of keys").items():
+    for name, listed in table_of(value, "a table of projects and lists of keys").items():
         try:
             keys = keys_of(listed)
         except ValueError as error:
-            raise ValueError(f"gives project {_shown(name)} a list that {error}") from None
+            raise ValueError(f"gives project {shown(name)} a list that {error}") from None
         if not keys:
-            raise ValueError(f"gives project {_shown(name)} no key")
+            raise ValueError(f"gives project {shown(name)} no key")
         projects[_project(name)] = tuple(attrs.evolve(key, project=name) for key in keys)
     return projects
 
@@ -60,7 +59,7 @@ def _listed(value: object) -> Iterable[object]:
         text = value.strip()
         if not text.startswith("["):
             return re.split(r"[,\r\n]", text)
-        value = _json(text, "a list of keys")
+        value = json_of(text, "a list of keys")
     if not isinstance(value, (list, tuple)):
         raise ValueError("is not a list of keys")  # noqa: TRY004 - reported like any other
     return value
@@ -79,23 +78,8 @@ def _key(item: object) -> Key:
     return Key(secret, project=fingerprint(secret))
 
 
-def _table(value: object, what: str) -> Mapping[str, Any]:
-    if isinstance(value, str):
-        value = _json(value, what) if value.strip() else {}
-    if not isinstance(value, Mapping):
-        raise ValueError(f"is not {what}")  # noqa: TRY004 - reported like any other
-    return value
-
-
-def _json(text: str, what: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError(f"is not {what} in JSON") from None
-
-
 def _project(name: str) -> str:
-    if not _NAME.fullmatch(name) or name != name.strip():
+    if not NAME.fullmatch(name) or name != name.strip():
         raise ValueError("has a project whose name is not up to 64 letters, digits, '.', '-', '_'")
     if redact(name) != name:  # outputs have the names of projects
         raise ValueError("has a key in the place of a project")
@@ -104,34 +88,29 @@ def _project(name: str) -> str:
 
 def is_name(name: str) -> bool:
     """Return whether a text can name a user; a text that looks like a key cannot."""
-    return bool(_NAME.fullmatch(name)) and name == name.strip() and redact(name) == name
-
-
-def _shown(name: str) -> str:
-    """Return a name for people, masked if it could be a key that was written in its place."""
-    return repr(name) if _NAME.fullmatch(name) and redact(name) == name else MASK
+    return bool(NAME.fullmatch(name)) and name == name.strip() and redact(name) == name
 
 
 def _weights(value: object) -> Mapping[str, float]:
     weights: dict[str, float] = {}
-    for name, weight in _table(value, "a table of projects and numbers").items():
+    for name, weight in table_of(value, "a table of projects and numbers").items():
         try:
             number = float(str(weight))
         except ValueError:
             number = 0.0
         if not math.isfinite(number) or number <= 0:
-            raise ValueError(f"gives project {_shown(name)} a weight that is not a number above 0")
+            raise ValueError(f"gives project {shown(name)} a weight that is not a number above 0")
         weights[_project(name)] = number
     return weights
 
 
 def _proxies(value: object) -> Mapping[str, str]:
     proxies: dict[str, str] = {}
-    for name, url in _table(value, "a table of projects and URLs of proxies").items():
+    for name, url in table_of(value, "a table of projects and URLs of proxies").items():
         if not isinstance(url, str) or not _is_proxy(url.strip()):
             schemes = ", ".join(f"{scheme}://" for scheme in PROXY_SCHEMES)
             raise ValueError(
-                f"gives project {_shown(name)} a proxy that is not a URL with one of {schemes}"
+                f"gives project {shown(name)} a proxy that is not a URL with one of {schemes}"
             )
         proxies[_project(name)] = url.strip()
     return proxies
@@ -150,7 +129,7 @@ def _is_proxy(url: str) -> bool:
 def _limits(value: object) -> Mapping[str, Limits]:
     limits: dict[str, Limits] = {}
     what = "a table of models, each with rpm, tpm or rpd"
-    for model, table in _table(value, what).items():
+    for model, table in table_of(value, what).items():
         name = model.removeprefix("models/")
         if not name or len(name) > _LONGEST_NAME_OF_A_MODEL or not name.isprintable():
             raise ValueError("has a model without a name")
@@ -160,22 +139,22 @@ def _limits(value: object) -> Mapping[str, Limits]:
 
 def _limits_of_model(name: str, table: object) -> Limits:
     if not isinstance(table, Mapping):
-        raise ValueError(f"gives {_shown(name)} no table with rpm, tpm or rpd")  # noqa: TRY004
+        raise ValueError(f"gives {shown(name)} no table with rpm, tpm or rpd")  # noqa: TRY004
     unknown = table.keys() - {"rpm", "tpm", "rpd"}
     if unknown:
         hint = (
             "; quote a name with dots" if any(isinstance(v, dict) for v in table.values()) else ""
         )
-        raise ValueError(f"gives {_shown(name)} something else than rpm, tpm or rpd{hint}")
+        raise ValueError(f"gives {shown(name)} something else than rpm, tpm or rpd{hint}")
     for unit, count in table.items():
         if not re.fullmatch(r"\d{1,15}", str(count)) or isinstance(count, bool):
-            raise ValueError(f"gives {_shown(name)} a value of {unit} that is not a whole number")
+            raise ValueError(f"gives {shown(name)} a value of {unit} that is not a whole number")
     return Limits(**{unit: int(count) for unit, count in table.items()})
 
 
 def _access_keys(value: object) -> Mapping[str, str]:
     keys: dict[str, str] = {}
-    for name, key in _table(value, "a table of names and access keys").items():
+    for name, key in table_of(value, "a table of names and access keys").items():
         if not is_name(name):
             raise ValueError("has a name that is not up to 64 letters, digits, '.', '-', '_'")
         try:

@@ -180,6 +180,12 @@ def _conflicts(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterato
             "standard error alone",
             origins["logging.file"],
         )
+    if values.get("injection.enabled") and values.get("injection.content") == "":
+        yield problem(
+            "injection.content",
+            "is empty, and there is no prompt to inject; set it, or injection.enabled to false",
+            origins["injection.content"],
+        )
     try:
         prices_of(values.get("accounts.prices", ""))
     except ValueError as error:

@@ -40,6 +40,16 @@ from gemproxy.config.kinds import (
     UrlBase,
     Zone,
 )
+from gemproxy.config.shapes import (
+    Aliases,
+    Models,
+    Position,
+    Prompt,
+    ThinkingBudget,
+    ThinkingLevel,
+    ThoughtsOfModels,
+)
+from gemproxy.shaping.family import PICTURES
 
 # The string below a key is its help on the command line and its comment in conf.
 
@@ -240,3 +250,63 @@ class Ledger:
     """Days that single requests are kept; sums by hour stay. 0: for ever."""
     queue: Positive = 10_000
     """Most rows that wait for the database; beyond, the oldest are lost."""
+
+
+@attrs.frozen(kw_only=True)
+class Thinking:
+    """How much models think where neither the request nor its model's suffix says so."""
+
+    enabled: SwitchOrNone = None
+    """true: models think, false: as little as they can; empty: as budget and level say."""
+    budget: ThinkingBudget = None
+    """Tokens of thoughts: -1 (the model decides), 0 (off), 1 to 32768; empty: not said."""
+    level: ThinkingLevel = None
+    """minimal, low, medium, high, xhigh; with a budget, each for the models that take it."""
+    include_thoughts: SwitchOrNone = None
+    """Whether answers show thoughts; empty: as the model does, which is not to."""
+    native: Switch = False
+    """Give these defaults to native requests without a thinkingConfig, too."""
+    models: ThoughtsOfModels = attrs.field(factory=dict)
+    """Defaults by model or pattern, as {"gemini-2.5-*" = {budget = 0}}; these go first."""
+
+
+@attrs.frozen(kw_only=True)
+class Injection:
+    """A prompt of the operator's in every request for content, native or of OpenAI's clients."""
+
+    enabled: Switch = False
+    """Put the prompt into requests; false: none of them is changed."""
+    content: Prompt = attrs.field(default="", repr=SECRET)
+    """The prompt, or file:///path of a file with it."""
+    position: Position = "system"
+    """system (before the client's own), or around the last user text: user_prefix, user_suffix."""
+    allow_opt_out: Switch = False
+    """Let a request be without it that has the header X-Gemproxy-Injection: off."""
+
+
+@attrs.frozen(kw_only=True)
+class OpenAI:
+    """The routes for OpenAI's clients, under /v1."""
+
+    default_model: Name = "gemini-2.5-flash"
+    """Model of a chat request that names none."""
+    aliases: Aliases = attrs.field(factory=dict)
+    """Models by the names of clients, as {"gpt-4o" = "gemini-2.5-flash"}."""
+    model_suffixes: Switch = False
+    """Take wishes at the end of a model's name, such as -nothinking or (8192); list them."""
+    fetch_images: Switch = False
+    """Fetch pictures that requests name by http(s) URL; never from private addresses."""
+    fetch_max_bytes: Bytes = 20 << 20
+    """Largest picture that is fetched."""
+    fetch_timeout_seconds: Seconds = 10.0
+    """Seconds to fetch a picture, redirects included."""
+    markdown_images: Switch = False
+    """Show pictures of answers in the text, too, as Markdown."""
+
+
+@attrs.frozen(kw_only=True)
+class Images:
+    """Models that answer with pictures."""
+
+    models: Models = PICTURES
+    """Names or patterns of the models that answer with pictures when OpenAI's clients ask."""

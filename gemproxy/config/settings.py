@@ -41,11 +41,15 @@ from gemproxy.config.sections import (
     Access,
     Accounts,
     Client,
+    Images,
+    Injection,
     Ledger,
     Logging,
+    OpenAI,
     Pool,
     Repair,
     Server,
+    Thinking,
     Upstream,
 )
 from gemproxy.config.sources import Catalogue, Sources, flag_help, problem
@@ -102,6 +106,10 @@ class Settings:
     access: Access = attrs.field(factory=Access)
     accounts: Accounts = attrs.field(factory=Accounts)
     ledger: Ledger = attrs.field(factory=Ledger)
+    openai: OpenAI = attrs.field(factory=OpenAI)
+    thinking: Thinking = attrs.field(factory=Thinking)
+    injection: Injection = attrs.field(factory=Injection)
+    images: Images = attrs.field(factory=Images)
 
     @classmethod
     def load(

@@ -15,12 +15,45 @@ import re
 
 import attrs
 
+from gemproxy.shaping.patterns import matches, plain
+
 Version = tuple[int, int]
 
 UNKNOWN: Version = (0, 0)
 _NEWEST: Version = (99, 0)
 _VERSION = re.compile(r"gemini-(\d{1,3})(?:\.(\d{1,3}))?(?![\d.])")
-_LEVELS = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
+LEVELS = ("MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH")
+"""All thinking levels, lowest first."""
+
+PICTURES = (
+    "gemini-2.0-flash-exp",
+    "gemini-2.0-flash-exp-image-generation",
+    "*-image*",
+    "*nano-banana*",
+)
+"""The models that answer with pictures, unless the operator says otherwise."""
+
+_MINDLESS = (
+    "gemma-*",
+    "gemini-1.*",
+    "gemini-2.0-*",
+    "gemini-exp-*",
+    "*embedding*",
+    "*-image*",
+    "*nano-banana*",
+    "*-tts*",
+    "*-live*",
+    "*-native-audio*",
+    "*-transcribe*",
+    "*-omni*",
+    "imagen-*",
+    "veo-*",
+    "lyria-*",
+    "aqa",
+)
+"""Models that take no thinkingConfig, or none that a text model of their version takes."""
+
+_NO_SYSTEM = ("gemma-*", "gemini-2.0-*-image-generation")
 
 
 @attrs.frozen
@@ -42,6 +75,7 @@ class Family:
     hold parts. ``json_with_tools``: JSON may be asked for beside functions. ``candidates``:
     candidateCount may be above 1. ``prefill``: the last turn may be the model's. ``system``: it
     takes a systemInstruction. ``draws``: it answers with pictures. ``tools``: it takes functions.
+    ``thinks``: it takes a thinkingConfig.
     """
 
     name: str
@@ -58,16 +92,20 @@ class Family:
     system: bool = True
     draws: bool = False
     tools: bool = True
+    thinks: bool = True
 
 
 @functools.lru_cache(maxsize=512)
-def family_of(model: str) -> Family:
-    """Return what a model takes, by its name with or without its collection."""
-    name = model.rpartition("/")[2].lower()
+def family_of(model: str, pictures: tuple[str, ...] = PICTURES) -> Family:
+    """Return what a model takes, by its name with or without its collection.
+
+    ``pictures`` are the names and patterns of the models that answer with pictures.
+    """
+    name = plain(model)
     found = _VERSION.search(name)
     version = (int(found[1]), int(found[2] or 0)) if found else UNKNOWN
     rules = version if found else _NEWEST
-    gemma = name.startswith("gemma")
+    draws = matches(name, pictures)
     return Family(
         name=name,
         version=version,
@@ -80,8 +118,10 @@ def family_of(model: str) -> Family:
         penalties=rules < (3, 7),
         logprobs=rules < (3, 5),
         prefill=rules < (3, 6) and "3.5-flash-lite" not in name,
-        system=not gemma,
-        draws="-image" in name,
+        system=not matches(name, _NO_SYSTEM),
+        draws=draws,
+        tools=not draws,
+        thinks=not draws and not matches(name, _MINDLESS),
     )
 
 
@@ -89,10 +129,10 @@ def _levels(name: str, version: Version) -> tuple[str, ...]:
     if version < (3, 0):
         return ()
     if "pro" in name:
-        return _LEVELS[1:]
+        return LEVELS[1:4]
     if "hydrogen" in name:
-        return (*_LEVELS[1:], "XHIGH")
-    return _LEVELS[1:] if version >= (3, 7) and "lite" not in name else _LEVELS
+        return LEVELS[1:]
+    return LEVELS[1:4] if version >= (3, 7) and "lite" not in name else LEVELS[:4]
 
 
 def _budget(name: str, version: Version) -> Budget | None:
