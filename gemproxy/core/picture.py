@@ -26,10 +26,10 @@ _BRANDS = {
 
 @attrs.frozen
 class Picture:
-    """A picture for ``inlineData``: its type, and its bytes in standard base64 with padding."""
+    """The bytes of a picture, and their MIME type."""
 
+    data: bytes = attrs.field(repr=False)
     mime: str
-    data: str = attrs.field(repr=False)
 
 
 def type_of(head: bytes) -> str | None:

@@ -11,7 +11,6 @@ address exists, is open, is inside, or what it answers.
 """
 
 import asyncio
-import base64
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 
@@ -40,15 +39,19 @@ _MIB = 2**20
 class Bounds:
     """How much is fetched for one request.
 
-    ``count`` pictures, each of ``size`` bytes and all together of ``total`` bytes, in ``seconds``
-    for all; each by way of ``redirects`` redirects at most.
+    ``count`` pictures, each of ``size`` bytes and all together of ``total`` bytes (twice as much),
+    in ``seconds`` for all; each by way of ``redirects`` redirects at most.
     """
 
+    size: int = 20 * _MIB
+    seconds: float = 10.0
     count: int = 16
-    size: int = 10 * _MIB
-    total: int = 20 * _MIB
-    seconds: float = 15.0
     redirects: int = 3
+    total: int = attrs.field()
+
+    @total.default
+    def _of_two(self) -> int:
+        return 2 * self.size
 
 
 class _NotFetched(Exception):
@@ -120,7 +123,7 @@ class Pictures:
         mime = type_of(data)
         if mime not in TAKEN:
             raise self._failure(field)
-        return Picture(mime, base64.b64encode(data).decode())
+        return Picture(data, mime)
 
     async def _followed(self, url: URL, purse: _Purse) -> bytes:
         """Return what the last of some redirects answers."""
