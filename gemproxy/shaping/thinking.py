@@ -57,6 +57,15 @@ class Thinking:
         """Whether it is a wish that no model thinks."""
         return self.enabled is False or (self.budget == OFF and self.level is None)
 
+    def completed(self, other: "Thinking") -> "Thinking":
+        """Return this wish, with each thing that it leaves open from another part of it."""
+        return Thinking(
+            other.enabled if self.enabled is None else self.enabled,
+            other.budget if self.budget is None else self.budget,
+            self.level or other.level,
+            other.include_thoughts if self.include_thoughts is None else self.include_thoughts,
+        )
+
     def over(self, weaker: "Thinking") -> "Thinking":
         """Return this wish, with what it leaves open from a weaker one."""
         told = self.include_thoughts
