@@ -346,8 +346,8 @@ FIELDS = (
         "n",
         _OBEYED,
         "one request each",
-        "1 to 8, each a stream of its own: Gemini 3 refuses candidateCount, and a stream of several "
-        "candidates could not be resumed.",
+        "1 to 8, each a stream of its own: Gemini 3 refuses candidateCount, and a stream of "
+        "several candidates could not be resumed.",
         "1 到 8，每个都是独立的流：Gemini 3 拒绝 candidateCount，多候选的流也无法续传。",
     ),
     Field("stream", _OBEYED, "", "True or false.", "true 或 false。"),
@@ -422,7 +422,8 @@ FIELDS = (
         "logprobs",
         _REFUSED,
         "",
-        "`true` gets a 400: newer models do not give them, and a resumed answer could not have them.",
+        "`true` gets a 400: newer models do not give them, and a resumed answer could not have "
+        "them.",
         "`true` 返回 400：新模型不提供，续传的回答也无法提供。",
         _logprobs,
     ),
