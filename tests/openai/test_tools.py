@@ -100,8 +100,9 @@ def test_a_choice_that_cannot_be_sent_is_refused(choice: object) -> None:
 def test_without_tools_nothing_is_said_of_them(tools: dict[str, Any]) -> None:
     for choice in (None, "auto", "none"):
         assert sent({**tools, "tool_choice": choice}) == {}
-    for choice in ("required", {"type": "function", "function": {"name": "tide"}}):
-        assert refused({**tools, "tool_choice": choice}) == "tool_choice"
+    demands: list[object] = ["required", {"type": "function", "function": {"name": "tide"}}]
+    for demand in demands:
+        assert refused({**tools, "tool_choice": demand}) == "tool_choice"
 
 
 def test_the_old_form_is_the_same() -> None:
