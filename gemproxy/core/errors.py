@@ -22,6 +22,7 @@
        |- Unreachable             503 UNAVAILABLE           no connection could be made
        |- NoFirstByte             504 DEADLINE_EXCEEDED     connected, then silence
        |- Unrepaired              503 UNAVAILABLE           a broken stream that stays broken
+       |  `- BadEnding              503 UNAVAILABLE           an ending the client has no word for
        `- UpstreamRejection       (Gemini's own status)     an error answer, passed on as it came
 
 Each class has its HTTP status and its google.rpc code, so every route can answer in its own
@@ -327,6 +328,21 @@ class ContinuationRefused(Unrepaired):
         reason = (upstream_error(self._body) or {}).get("message")
         message = f"{self.message} It says: {reason}" if reason else self.message
         return status_payload(self.status, message, code=self.code, request_id=request_id)
+
+
+class BadEnding(Unrepaired):
+    """The answer has ended, for a reason that is no end in the client's dialect."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The model did not end its answer properly ({reason}).")
+        self.reason = reason
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the error with Gemini's finishReason in ErrorInfo, in lower case."""
+        payload = super().payload(request_id)
+        info = {"@type": _ERROR_INFO, "reason": self.reason.lower(), "domain": "gemproxy"}
+        payload["error"].setdefault("details", []).append(info)
+        return payload
 
 
 class Blocked(Unrepaired):

@@ -14,6 +14,7 @@ import attrs
 
 from gemproxy.core.answer.usage import parse_usage
 from gemproxy.core.errors import (
+    BadEnding,
     Blocked,
     GemproxyError,
     NotContinuable,
@@ -134,16 +135,26 @@ def _go_on(machine: "StreamMachine", means: Meaning, event: Ended) -> Actions:
 
 
 def _finish(machine: "StreamMachine", _: Meaning, event: Ended) -> Actions:
-    """End as the upstream did."""
+    """End as the upstream did, unless the client's dialect has no word for that."""
     attempt = machine.attempt
+    machine.finish_reason = attempt.ending.reason
+    if machine.finish_reason in machine.policy.failures:
+        return _end_badly(machine, machine.finish_reason)
     rewriter = attempt.holdback.rewriter
     if rewriter is not None:
         rewriter.last_usage = parse_usage(attempt.usage)
     out = attempt.holdback.release()
-    machine.finish_reason = attempt.ending.reason
     machine.tally = attempt.settle(machine.tally, final=True)
     machine.state = State.DONE
     return (*passing(out), Finish(event.tail if rewriter is None else None))
+
+
+def _end_badly(machine: "StreamMachine", reason: str) -> Actions:
+    """End loudly where the upstream's own ending cannot be told; what is held stays untold."""
+    machine.tally = machine.attempt.settle(machine.tally, final=True)
+    machine.error = BadEnding(reason)
+    machine.state = State.FAILED
+    return (Fail(machine.error),)
 
 
 def error_frame(machine: "StreamMachine", error: Mapping[str, Any]) -> Actions:

@@ -27,7 +27,7 @@ of a frozen attrs class to make (``python bench/core.py``).
 """
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 import msgspec
@@ -138,13 +138,16 @@ class Run(msgspec.Struct, frozen=True, gc=False):
 
     ``rewritten`` says that the JSON in ``raw`` is ours. Then so is the framing: a client whose
     stream has other line ends gets these. An undisturbed run passes byte for byte, whatever
-    line ends it has.
+    line ends it has. ``texts`` has the visible text of each event, and ``usage`` the last
+    usageMetadata, for a voice that translates.
     """
 
     raw: bytes
     count: int
     separator: bytes
     rewritten: bool = False
+    texts: Sequence[str] = ()
+    usage: msgspec.Raw = msgspec.Raw()
 
     def frames(self) -> tuple[Frame, ...]:
         """Return the events one by one; those of a rewritten run have no bytes of their own."""

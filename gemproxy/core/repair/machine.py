@@ -292,15 +292,16 @@ class StreamMachine:
         raw = event.raw if rewriter is None else rewriter.flow(event)
         if raw is None:
             return passing(chain.from_iterable(map(self.attempt.take, _one_by_one(event))))
+        texts, usage = event.texts, event.usage
         attempt.spoke = True
-        attempt.usage = event.usage or attempt.usage
+        attempt.usage = usage or attempt.usage
         if self.transcript.response_id is None:
             for said in event.events:
                 self.transcript.begin(said.response_id, said.model_version)
                 if said.response_id is not None:
                     break
-        self.transcript.add_texts(event.texts)
-        return (Run(raw, event.count, event.separator, rewriter is not None),)
+        self.transcript.add_texts(texts)
+        return (Run(raw, event.count, event.separator, rewriter is not None, texts, usage),)
 
     def _turn(self, _: Turn) -> Actions:
         """Do another slice of what takes long."""

@@ -1,0 +1,72 @@
+"""One answer to a chat request: what all its choices share.
+
+A request for n choices has n generations, and one answer with one id, one usage and one end. The
+first frame of any of them that begins gives the id. All that would differ between two runs over the
+same frames is given from outside: the time, and the id of the request.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from gemproxy.openai import usage
+from gemproxy.openai.asked import Telling
+
+Json = dict[str, Any]
+
+
+@attrs.define
+class Answer:
+    """What the choices of one answer share.
+
+    ``created`` is a Unix time in seconds. ``n`` is the number of choices. ``request_id`` stands for
+    Gemini's responseId where there is none. ``begun``: a frame has come, so
+    that the id stands.
+    """
+
+    telling: Telling
+    request_id: str
+    created: int
+    n: int = 1
+    begun: bool = False
+    id: str = attrs.field(init=False)
+    _version: str | None = None
+    _tier: str | None = None
+    _usages: dict[int, Mapping[str, Any]] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.id = f"chatcmpl-{self.request_id}"
+
+    def begin(self, document: Mapping[str, Any]) -> None:
+        """Take the first frame of a choice; that of the first one names the answer."""
+        if self.begun:
+            return
+        self.begun = True
+        response_id, version = document.get("responseId"), document.get("modelVersion")
+        if isinstance(response_id, str) and response_id:
+            self.id = f"chatcmpl-{response_id}"
+        self._version = version if isinstance(version, str) else None
+        counts = document.get("usageMetadata")
+        self._tier = usage.tier(counts) if isinstance(counts, dict) else None
+
+    def end(self, choice: int, counts: Mapping[str, Any]) -> bool:
+        """Take the last usageMetadata of a choice that ended; return whether all have ended."""
+        self._usages[choice] = counts
+        self._tier = self._tier or usage.tier(counts)
+        return len(self._usages) == self.n
+
+    def usage(self) -> Json:
+        """Return the usage of the choices that have ended."""
+        return usage.told(self._usages.values())
+
+    def head(self, kind: str) -> Json:
+        """Return the fields that begin each object of this answer; ``kind`` is its ``object``."""
+        head = {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.telling.model,
+            "system_fingerprint": self._version,
+        }
+        return head if self._tier is None else {**head, "service_tier": self._tier}

@@ -1,0 +1,115 @@
+"""One choice of a stream: what goes out of the repair in, the bytes of its chunks out.
+
+Nearly every event is plain text. A run of such events becomes chunks without any object for each
+of them: the texts were decoded with the run, a chunk differs from the next one in its text only,
+and so the JSON of the texts is joined with constant bytes. All other frames go through ``choice``,
+delta by delta. Both ways give the same bytes.
+"""
+
+from typing import Any
+
+import attrs
+import msgspec
+
+from gemproxy.core.answer.rewrite import dump
+from gemproxy.core.repair.events import Out, Run
+from gemproxy.core.wire.frame import Data, Frame
+from gemproxy.openai.answer import Answer
+from gemproxy.openai.choice import Choice, document_of
+
+Json = dict[str, Any]
+
+_KIND = "chat.completion.chunk"
+_SEPARATORS = {"\u0085": b"\\u0085", "\u2028": b"\\u2028", "\u2029": b"\\u2029"}
+_ESCAPES = [(mark.encode(), escape) for mark, escape in _SEPARATORS.items()]
+"""Line separators at which old SDKs split, and their escapes in JSON."""
+
+_DONE = b"data: [DONE]\n\n"
+
+_json = msgspec.json.Encoder().encode
+
+
+@attrs.define
+class Chunks:
+    """The chunks of one choice, which ``choice`` translates."""
+
+    choice: Choice
+    _head: bytes = b""
+    _between: bytes = b""
+    _tail: bytes = b""
+
+    @property
+    def answer(self) -> Answer:
+        """The answer that the choice belongs to."""
+        return self.choice.answer
+
+    def take(self, out: Out) -> bytes:
+        """Return the chunks of what goes out."""
+        if isinstance(out, Run):
+            return self._run(out)
+        return b"".join([self._frame(frame.data) for frame in out.frames])
+
+    def end(self, tail: Frame | None = None) -> bytes:
+        """Return the last chunks of the choice, those of the upstream's own ``tail`` among them.
+
+        The last choice of the answer ends the stream, with the usage if that was asked for. Raises
+        Unrepaired for an answer that did not end properly.
+        """
+        choice, answer = self.choice, self.answer
+        said = b"" if tail is None else self._frame(tail.data)
+        ending = choice.ending()
+        deltas = b"".join(map(self._chunk, choice.end()))
+        last = self._chunk({}, ending.reason, ending.native)
+        over = answer.end(choice.index, choice.usage)
+        return said + deltas + last + (self._end_of_stream() if over else b"")
+
+    def _run(self, run: Run) -> bytes:
+        frames, texts = self.choice.split(run)
+        said = b"".join([self._frame(frame.data) for frame in frames]) if frames else b""
+        if not texts:
+            return said
+        self.choice.plain(run, texts)
+        if not self._head:
+            self._begin()
+        encoded = self._between.join(map(_json, texts))
+        if not encoded.isascii():
+            encoded = _escaped(encoded)
+        return b"".join((said, self._head, encoded, self._tail))
+
+    def _frame(self, data: Data | None) -> bytes:
+        """Return the chunks of one frame; one without data says nothing."""
+        deltas = self.choice.read(document_of(data)) if data is not None else []
+        return b"".join(map(self._chunk, deltas))
+
+    def _begin(self) -> None:
+        """Make what all chunks with text have in common, now that the answer has its id."""
+        before, after = self._chunk({"content": "\0"}).split(b'"\\u0000"')
+        self._head, self._between, self._tail = before, after + before, after
+
+    def _chunk(self, delta: Json, reason: str | None = None, native: str | None = None) -> bytes:
+        choice: Json = {
+            "index": self.choice.index,
+            "delta": delta,
+            "logprobs": None,
+            "finish_reason": reason,
+        }
+        if native is not None:
+            choice["native_finish_reason"] = native
+        return self._object([choice], None)
+
+    def _object(self, choices: list[Json], usage: Json | None) -> bytes:
+        chunk = {**self.answer.head(_KIND), "choices": choices}
+        if self.answer.telling.include_usage:
+            chunk["usage"] = usage
+        return b"data: " + dump(chunk) + b"\n\n"
+
+    def _end_of_stream(self) -> bytes:
+        if not self.answer.telling.include_usage:
+            return _DONE
+        return self._object([], self.answer.usage()) + _DONE
+
+
+def _escaped(encoded: bytes) -> bytes:
+    for mark, escape in _ESCAPES:
+        encoded = encoded.replace(mark, escape)
+    return encoded
