@@ -1,6 +1,36 @@
-"""Pictures, sound, video and files of an OpenAI request, as parts of a Gemini request."""
+"""Pictures, sound, video and files that a request holds or names, as parts of a Gemini request.
+
+A data URL or plain base64 becomes inlineData in standard base64, of the type that its bytes show. A
+URL becomes inlineData if it was fetched for this request, and fileData if it names what Gemini
+itself reads: its Files API, YouTube, Cloud Storage. Any other URL is refused.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
 
 import attrs
+
+from gemproxy.openai.fields import Json
+from gemproxy.openai.sniffing import Untaken, media_type, sniffed, type_by_name
+
+FILES = "https://generativelanguage.googleapis.com/v1beta/"
+"""The address below which Gemini's own files have their names, as in ``files/abc``."""
+
+_OWN_FILE = re.compile(
+    r"https://generativelanguage\.googleapis\.com/(?:v[0-9a-z]+/)?files/[\w-]+", re.IGNORECASE
+)
+_YOUTUBE = re.compile(
+    r"https?://(?:(?:www|m|music)\.)?(?:youtube\.com/(?:watch\?|shorts/|live/|embed/)|youtu\.be/)\S+",
+    re.IGNORECASE,
+)
+_STORAGE = re.compile(r"gs://[^/\s]+/\S+")
+_FILE_NAME = re.compile(r"files/[\w-]+")
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+_DATA_URL = re.compile(r"data:([^,]*),", re.IGNORECASE)
+_STANDARD = str.maketrans("-_", "+/")
 
 
 @attrs.frozen
@@ -9,3 +39,87 @@ class Picture:
 
     data: bytes = attrs.field(repr=False)
     mime: str = ""
+
+
+@attrs.frozen
+class Named:
+    """A file as a part of a message gives it.
+
+    ``source`` is a URL, a data URL, base64 or the name of a file of Gemini's; ``mime`` and
+    ``filename`` are what the client calls it, if it does.
+    """
+
+    source: str = attrs.field(repr=False)
+    mime: str = ""
+    filename: str = ""
+
+
+def part(named: Named, fetched: Mapping[str, Picture]) -> Json:
+    """Return the part for a file; raise Untaken with the reason if there is none.
+
+    ``fetched`` has what was fetched for the URLs of the request.
+    """
+    source = named.source.strip()
+    found = fetched.get(source)
+    if found is not None:
+        return inline(found.data, found.mime or named.mime, named.filename)
+    if is_gemini_own(source):
+        return _pointer(source, named)
+    if is_web(source):
+        raise Untaken(
+            "names a file by its URL; this proxy fetches such files only if the setting"
+            " openai.fetch_images is on"
+        )
+    return _given(source, named)
+
+
+def inline(data: bytes, mime: str = "", filename: str = "") -> Json:
+    """Return bytes as an inlineData part; raise Untaken for what Gemini does not take."""
+    if not data:
+        raise Untaken("is empty")
+    kind = media_type(data, mime, filename)
+    return {"inlineData": {"mimeType": kind, "data": base64.b64encode(data).decode()}}
+
+
+def is_web(source: str) -> bool:
+    """Return whether a source is to be fetched: an http(s) URL of none of Gemini's own."""
+    return bool(_WEB.match(source)) and not is_gemini_own(source)
+
+
+def is_gemini_own(source: str) -> bool:
+    """Return whether Gemini reads this itself."""
+    kinds = (_OWN_FILE, _YOUTUBE, _STORAGE, _FILE_NAME)
+    return any(kind.fullmatch(source) for kind in kinds)
+
+
+def decoded(text: str) -> bytes | None:
+    """Return the bytes of base64 as clients write it; None for what is none.
+
+    Taken besides the standard form: its URL-safe alphabet, line breaks, percent-encoding, and
+    missing padding.
+    """
+    plain = unquote(text) if "%" in text else text
+    plain = "".join(plain.split()).translate(_STANDARD).rstrip("=")
+    try:
+        return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _given(source: str, named: Named) -> Json:
+    """Return the part for a file whose bytes are in the request."""
+    head = _DATA_URL.match(source)
+    if head is None and source[:5].lower() == "data:":
+        raise Untaken("is a data URL without data")
+    if head is not None and ";base64" not in head[1].lower():
+        raise Untaken("is a data URL that is not in base64")
+    data = decoded(source[head.end() :] if head else source)
+    if data is None or (head is None and not (sniffed(data) or named.mime or named.filename)):
+        raise Untaken("is no URL and no base64" if head is None else "is not base64")
+    return inline(data, (head[1] if head else "") or named.mime, named.filename)
+
+
+def _pointer(source: str, named: Named) -> Json:
+    uri = FILES + source if _FILE_NAME.fullmatch(source) else source
+    kind = type_by_name(named.filename or source, named.mime)
+    return {"fileData": {"fileUri": uri, **({"mimeType": kind} if kind else {})}}

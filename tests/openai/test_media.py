@@ -1,0 +1,163 @@
+"""Pictures and files as clients write them."""
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.openai.media import Named, Picture, decoded, inline, is_web, part
+from gemproxy.openai.sniffing import Untaken
+
+PNG = "iVBORw0KGgo="
+JPEG = "/9j/4AAQ"
+GIF = base64.b64encode(b"GIF89a..").decode()
+
+
+def inlined(source: str, mime: str = "", filename: str = "") -> tuple[str, str]:
+    data = part(Named(source, mime, filename), {})["inlineData"]
+    return data["mimeType"], data["data"]
+
+
+@pytest.mark.parametrize(
+    ("url", "mime", "data"),
+    [
+        (f"data:image/jpg;base64,{JPEG}", "image/jpeg", JPEG),
+        (f"data:image/jpeg;base64,{JPEG}", "image/jpeg", JPEG),
+        (f"data:IMAGE/PNG;base64,{PNG}", "image/png", PNG),
+        (f"DATA:image/png;BASE64,{PNG}", "image/png", PNG),
+        (f" data:image/png;base64,{PNG}\n", "image/png", PNG),
+        (f"data:image/png;charset=utf-8;base64,{PNG}", "image/png", PNG),
+        (f"data:image/png;base64;charset=utf-8,{PNG}", "image/png", PNG),
+        (f"data:;base64,{PNG}", "image/png", PNG),
+        (f"data:png;base64,{PNG}", "image/png", PNG),
+        (f"data:image/*;base64,{PNG}", "image/png", PNG),
+        (f"data:application/octet-stream;base64,{PNG}", "image/png", PNG),
+        (f"data:image/png;base64,{JPEG}", "image/jpeg", JPEG),
+        (f"data:image/gif;base64,{PNG}", "image/png", PNG),
+        ("data:image/png;base64,iVBORw0K\nGgo", "image/png", PNG),
+        ("data:image/png;base64,iVBORw0K\r\n Ggo=", "image/png", PNG),
+        ("data:image/png;base64,iVBORw0K%0AGgo%3D", "image/png", PNG),
+        ("data:image/png;base64,iVBORw0KGg%2B_", "image/png", "iVBORw0KGg+/"),
+        ("data:image/png;base64,iVBORw0KGg-_", "image/png", "iVBORw0KGg+/"),
+        ("data:image/webp;base64,AAAA", "image/webp", "AAAA"),
+        ("data:application/pdf;base64,AAAA", "application/pdf", "AAAA"),
+        (PNG, "image/png", PNG),
+    ],
+)
+def test_a_data_url_becomes_clean_base64(url: str, mime: str, data: str) -> None:
+    assert inlined(url) == (mime, data)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "data:",
+        "data:image/png",
+        "data:image/png,rawtext",
+        "data:image/png;base64,",
+        "data:image/png;base64,%%%",
+        "data:image/png;base64,*not base64*",
+        "data:image/png;base64,A",
+        "data:image/png;base64,iVBO=Rw0",
+        f"data:image/gif;base64,{GIF}",
+        f"data:image/png;base64,{GIF}",
+        "data:image/bmp;base64,Qk0AAA==",
+        "data:;base64,AAAA",
+        "data:application/zip;base64,UEsDBAAA",
+        "picture.png",
+        "ftp://example.com/a.png",
+        "file:///etc/passwd",
+        "AAAA",
+    ],
+)
+def test_what_gives_no_picture_is_refused(source: str) -> None:
+    with pytest.raises(Untaken):
+        part(Named(source), {})
+
+
+@pytest.mark.parametrize(
+    ("head", "named", "mime"),
+    [
+        (b"RIFF\0\0\0\0WAVEfmt ", "audio/x-wav", "audio/wav"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/png", "image/webp"),
+        (b"ID3\x04\0", "audio/mpeg", "audio/mp3"),
+        (b"\xff\xfb\x90\x00", "wav", "audio/mp3"),
+        (b"FORM\0\0\0\0AIFF", "", "audio/aiff"),
+        (b"fLaC\0\0", "", "audio/flac"),
+        (b"OggS\0", "video/ogg", "video/ogg"),
+        (b"OggS\0", "", "audio/ogg"),
+        (b"\0\0\0\x18ftypisom", "", "video/mp4"),
+        (b"\0\0\0\x18ftypisom", "audio/mp4", "audio/mp4"),
+        (b"\0\0\0\x18ftypM4A ", "m4a", "audio/m4a"),
+        (b"\0\0\0\x18ftypheic", "image/jpeg", "image/heic"),
+        (b"\x1a\x45\xdf\xa3\0", "audio/webm", "audio/webm"),
+        (b"%PDF-1.7", "text/plain", "application/pdf"),
+        (b"\0\1raw", "mp3", "audio/mp3"),
+        (b"a,b", "text/csv", "text/csv"),
+        (b'{"a":1}', "application/json", "text/plain"),
+        (b"<svg/>", "image/svg+xml", "text/plain"),
+        (b"just text", "", "text/plain"),
+    ],
+)
+def test_the_bytes_decide_the_type(head: bytes, named: str, mime: str) -> None:
+    assert inline(head, named)["inlineData"]["mimeType"] == mime
+
+
+@pytest.mark.parametrize(
+    ("filename", "mime"),
+    [("a.csv", "text/csv"), ("a.pdf", "application/pdf"), ("A.MP3", "audio/mp3"), ("a", "")],
+)
+def test_the_name_of_a_file_says_its_type(filename: str, mime: str) -> None:
+    assert inlined("AAAA", "", filename)[0] == mime if mime else True
+
+
+@pytest.mark.parametrize(
+    ("source", "uri", "mime"),
+    [
+        ("files/abc-1", "https://generativelanguage.googleapis.com/v1beta/files/abc-1", None),
+        ("https://generativelanguage.googleapis.com/v1beta/files/x", "", None),
+        ("https://www.youtube.com/watch?v=abc", "", None),
+        ("https://youtu.be/abc", "", None),
+        ("gs://bucket/a/b.pdf", "", "application/pdf"),
+    ],
+)
+def test_what_gemini_reads_itself_is_pointed_to(source: str, uri: str, mime: str | None) -> None:
+    pointed = part(Named(source), {})["fileData"]
+
+    assert pointed.get("mimeType") == mime
+    assert pointed["fileUri"] == (uri or source)
+    assert not is_web(source)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a.png",
+        "HTTP://example.com/a.png",
+        "https://generativelanguage.googleapis.com.evil.example/v1beta/files/x",
+        "https://generativelanguage.googleapis.com/v1beta/models",
+        "https://notyoutu.be/x",
+    ],
+)
+def test_other_urls_are_refused_unless_they_were_fetched(url: str) -> None:
+    with pytest.raises(Untaken, match=r"openai\.fetch_images"):
+        part(Named(url), {})
+
+    fetched = {url: Picture(base64.b64decode(PNG), "text/html")}
+    assert part(Named(url), fetched) == {"inlineData": {"mimeType": "image/png", "data": PNG}}
+    assert is_web(url)
+
+
+@given(st.binary(min_size=1), st.sampled_from(["std", "url"]), st.booleans(), st.integers(1, 80))
+def test_base64_in_any_writing_gives_its_bytes(
+    data: bytes, alphabet: str, padded: bool, width: int
+) -> None:
+    encode = base64.b64encode if alphabet == "std" else base64.urlsafe_b64encode
+    text = encode(data).decode()
+    text = text if padded else text.rstrip("=")
+    lines = "\n".join(text[at : at + width] for at in range(0, len(text), width))
+
+    assert decoded(lines) == data
+    assert decoded(text.replace("+", "%2B").replace("/", "%2f").replace("=", "%3D")) == data
