@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import attrs
 
+from gemproxy.core.picture import Picture
 from gemproxy.openai.fields import Json
 from gemproxy.openai.sniffing import Untaken, media_type, sniffed, type_by_name
 
@@ -31,14 +32,6 @@ _FILE_NAME = re.compile(r"files/[\w-]+")
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _DATA_URL = re.compile(r"data:([^,]*),", re.IGNORECASE)
 _STANDARD = str.maketrans("-_", "+/")
-
-
-@attrs.frozen
-class Picture:
-    """What a URL of a request gave: its bytes, and the type that its server named, if any."""
-
-    data: bytes = attrs.field(repr=False)
-    mime: str = ""
 
 
 @attrs.frozen
@@ -62,7 +55,7 @@ def part(named: Named, fetched: Mapping[str, Picture]) -> Json:
     source = named.source.strip()
     found = fetched.get(source)
     if found is not None:
-        return inline(found.data, found.mime or named.mime, named.filename)
+        return {"inlineData": {"mimeType": found.mime, "data": found.data}}
     if is_gemini_own(source):
         return _pointer(source, named)
     if is_web(source):

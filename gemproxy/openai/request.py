@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from gemproxy.core.errors import BadField
+from gemproxy.core.picture import Picture
 from gemproxy.openai.asked import Asked, Telling
 from gemproxy.openai.fields import Json, a_switch, a_text
-from gemproxy.openai.media import Picture
 from gemproxy.openai.messages import spoken
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

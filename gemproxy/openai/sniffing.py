@@ -8,11 +8,9 @@ pages on images, audio, video and documents (https://ai.google.dev/gemini-api/do
 import mimetypes
 import re
 
+from gemproxy.core.picture import TAKEN, type_of
+
 _MAGIC = (
-    (0, b"\x89PNG", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (8, b"WEBP", "image/webp"),
-    (0, b"GIF8", "image/gif"),
     (0, b"%PDF-", "application/pdf"),
     (8, b"WAVE", "audio/wav"),
     (0, b"ID3", "audio/mp3"),
@@ -28,16 +26,11 @@ _MAGIC = (
     (8, b"AIFC", "audio/aiff"),
     (0, b"\x1a\x45\xdf\xa3", "video/webm"),
 )
-"""(offset, bytes there, type); WEBP, WAVE and AIFF stand behind the head of their container."""
+"""(offset, bytes there, type); WAVE and AIFF stand behind the head of their container."""
 
-_HEADS = {"image/webp": b"RIFF", "audio/wav": b"RIFF", "audio/aiff": b"FORM"}
+_HEADS = {"audio/wav": b"RIFF", "audio/aiff": b"FORM"}
 
 _BRANDS = {
-    b"heic": "image/heic",
-    b"heix": "image/heic",
-    b"hevc": "image/heic",
-    b"mif1": "image/heif",
-    b"msf1": "image/heif",
     b"avif": "image/avif",
     b"M4A ": "audio/mp4",
     b"qt  ": "video/quicktime",
@@ -93,17 +86,11 @@ _SHORT = {
 }
 """Names without a slash, as in ``input_audio.format``."""
 
-_TAKEN = {
-    "image/png",
-    "image/jpeg",
-    "image/webp",
-    "image/heic",
-    "image/heif",
-    "application/pdf",
-}
 _TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+_KINDS = ("audio/", "video/", "text/")
 _TEXT = "text/plain"
 _ANYTHING = "application/octet-stream"
+_HEAD = 12  # bytes
 _BY_NAME = mimetypes.MimeTypes()
 
 
@@ -119,7 +106,7 @@ def media_type(data: bytes, named: str = "", filename: str = "") -> str:
     asked = _normal(named) or _normal(_BY_NAME.guess_type(filename)[0] or "")
     seen = sniffed(data)
     kind = _among(seen, asked) if seen else asked
-    if kind in _TAKEN or kind.startswith(("audio/", "video/", "text/")):
+    if kind in TAKEN or kind == "application/pdf" or kind.startswith(_KINDS):
         return kind
     if kind != "image/svg+xml" and kind.startswith("image/"):
         raise Untaken(f"is {kind}, which Gemini does not take")
@@ -130,6 +117,9 @@ def media_type(data: bytes, named: str = "", filename: str = "") -> str:
 
 def sniffed(data: bytes) -> str:
     """Return the type that the first bytes show, empty if they show none."""
+    picture = type_of(data[:_HEAD])
+    if picture is not None:
+        return picture
     if data[4:8] == b"ftyp":
         return _BRANDS.get(data[8:12], "video/mp4")
     for offset, magic, kind in _MAGIC:

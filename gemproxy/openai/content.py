@@ -1,0 +1,204 @@
+"""The content of one message: a text, or a list of parts, as parts of a Gemini request.
+
+    text, input_text, output_text, refusal         text
+    image_url, input_image, audio_url, video_url   a file by URL or data URL: an object with
+                                                   ``url``, or the URL itself
+    input_audio                                    base64 with its format
+    file, input_file                               file_data (data URL or base64), file_url, or
+                                                   file_id, which is a name of Gemini's own
+
+Any other type is refused. An empty text gives no part, because Gemini takes none.
+
+A file that cannot be sent is an error of the request in a user's message. A client cannot mend what
+a model or a tool said, so there (``past``) a remark stands in its place.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+import attrs
+
+from gemproxy.core.errors import BadField
+from gemproxy.core.picture import Picture
+from gemproxy.openai.fields import Json, a_text, an_object
+from gemproxy.openai.media import Named, is_gemini_own, is_web, part
+from gemproxy.openai.sniffing import Untaken
+
+_TEXTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+_THOUGHTS = frozenset({"reasoning", "reasoning_content", "thinking", "redacted_thinking"})
+_SHOWN = re.compile(r"!\[[^\]]*\]\((data:image/[^)\s]+)\)")
+_DATA = re.compile(r"data:image/[^\s]+")
+
+
+@attrs.frozen
+class Reading:
+    """How a content is read: with the files that were fetched, and as what.
+
+    ``past``: it is what a model or a tool said.
+    """
+
+    fetched: Mapping[str, Picture] = attrs.field(factory=dict, repr=False)
+    past: bool = False
+
+
+def parts_of(content: object, at: str, reading: Reading) -> list[Json]:
+    """Return the parts for a content at the path ``at``; raise BadField for what is none."""
+    if isinstance(content, str):
+        return texts_and_pictures(content) if reading.past else _text(content)
+    if not isinstance(content, list):
+        raise BadField(at, "must be a string or an array of parts")
+    return [
+        part
+        for number, given in enumerate(content)
+        for part in _parts(given, f"{at}[{number}]", reading)
+    ]
+
+
+def texts_and_pictures(text: str) -> list[Json]:
+    """Return a text of the past as parts, with pictures where it shows some as data URLs.
+
+    Read are Markdown pictures, and a text that is nothing but a data URL.
+    """
+    if _DATA.fullmatch(text.strip()):
+        return [_picture(text.strip()) or {"text": text}]
+    found: list[Json] = []
+    done = 0
+    for shown in _SHOWN.finditer(text):
+        picture = _picture(shown[1])
+        if picture is not None:
+            found += [*_text(text[done : shown.start()]), picture]
+            done = shown.end()
+    return found + _text(text[done:])
+
+
+def files_in(messages: object) -> Iterator[tuple[str, Named, object]]:
+    """Yield the type of part, the file, and the detail of what messages show; skip what is wrong.
+
+    The translation of a message is what complains.
+    """
+    for message in messages if isinstance(messages, list) else []:
+        content = message.get("content") if isinstance(message, dict) else None
+        shown = message.get("images") if isinstance(message, dict) else None
+        for given in [*_listed(content), *_listed(shown)]:
+            kind = given.get("type") if isinstance(given, dict) else None
+            read = _FILES.get(kind) if isinstance(kind, str) else None
+            if read is None:
+                continue
+            try:
+                yield str(kind), read(given, "")[0], _detail(given)
+            except BadField:
+                continue
+
+
+def urls(messages: object) -> list[str]:
+    """Return the http(s) URLs that messages show files by, each once, in order.
+
+    Those that Gemini reads itself (its own files, YouTube) are not among them.
+    """
+    sources = (named.source.strip() for _, named, _ in files_in(messages))
+    return list(dict.fromkeys(source for source in sources if is_web(source)))
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _parts(given: object, at: str, reading: Reading) -> list[Json]:
+    """Return the parts for one part of a message, which may be a bare text."""
+    if isinstance(given, str):
+        return _text(given)
+    kind = an_object(given, at).get("type")
+    part = an_object(given, at)
+    if not isinstance(kind, str):
+        raise BadField(f"{at}.type", "must be a string")
+    if kind in _TEXTS:
+        text = a_text(part.get(_TEXTS[kind]), f"{at}.{_TEXTS[kind]}")
+        return texts_and_pictures(text) if reading.past else _text(text)
+    if kind in _THOUGHTS and reading.past:
+        return []
+    if kind not in _FILES:
+        raise BadField(f"{at}.type", f"is '{kind}', which this route does not take")
+    return [_file(part, kind, at, reading)]
+
+
+def _file(given: Json, kind: str, at: str, reading: Reading) -> Json:
+    named, place = _FILES[kind](given, at)
+    try:
+        return part(named, reading.fetched)
+    except Untaken as why:
+        if not reading.past:
+            raise BadField(place, str(why)) from None
+        shown = named.source.strip() if is_web(named.source.strip()) else named.filename
+        return {"text": f"[{shown or kind}: a file that cannot be shown]"}
+
+
+def _text(text: str) -> list[Json]:
+    return [{"text": text}] if text else []
+
+
+def _picture(url: str) -> Json | None:
+    try:
+        return part(Named(url), {})
+    except Untaken:
+        return None
+
+
+def _detail(given: Json) -> object:
+    value = given.get("image_url")
+    return value.get("detail") if isinstance(value, dict) else given.get("detail")
+
+
+def _by_url(field: str) -> Callable[[Json, str], tuple[Named, str]]:
+    def read(given: Json, at: str) -> tuple[Named, str]:
+        value = given.get(field)
+        place = f"{at}.{field}"
+        if value is None and given.get("file_id") is not None:
+            return _own(given["file_id"], f"{at}.file_id"), f"{at}.file_id"
+        if isinstance(value, str):
+            return Named(value), place
+        named = an_object(value, place)
+        source = a_text(named.get("url"), f"{place}.url")
+        return Named(source, _word(named, "format") or _word(named, "mime_type")), place
+
+    return read
+
+
+def _audio(given: Json, at: str) -> tuple[Named, str]:
+    place = f"{at}.input_audio"
+    audio = an_object(given.get("input_audio"), place)
+    return Named(a_text(audio.get("data"), f"{place}.data"), _word(audio, "format")), place
+
+
+def _document(given: Json, at: str) -> tuple[Named, str]:
+    nested = given.get("file") is not None or given["type"] == "file"
+    file = an_object(given.get("file"), f"{at}.file") if nested else given
+    at = f"{at}.file" if nested else at
+    for field in ("file_data", "file_url"):
+        if file.get(field) is not None:
+            source = a_text(file[field], f"{at}.{field}")
+            return Named(source, _word(file, "format"), _word(file, "filename")), f"{at}.{field}"
+    return _own(file.get("file_id"), f"{at}.file_id"), f"{at}.file_id"
+
+
+def _own(name: object, at: str) -> Named:
+    named = a_text(name, at)
+    if not is_gemini_own(named):
+        raise BadField(at, "is not the name of a file of Gemini's, such as files/abc")
+    return Named(named)
+
+
+def _word(given: Json, field: str) -> str:
+    value = given.get(field)
+    return value if isinstance(value, str) else ""
+
+
+_FILES: Mapping[str, Callable[[Json, str], tuple[Named, str]]] = {
+    "image_url": _by_url("image_url"),
+    "input_image": _by_url("image_url"),
+    "audio_url": _by_url("audio_url"),
+    "video_url": _by_url("video_url"),
+    "input_audio": _audio,
+    "file": _document,
+    "input_file": _document,
+}
+"""Type of part -> its file, and the path of the field that names it."""
