@@ -24,9 +24,12 @@ from gemproxy.openai.fields import Json, a_text, an_object
 from gemproxy.openai.media import Named, is_gemini_own, is_web, part
 from gemproxy.openai.sniffing import Untaken
 
+PICTURES = frozenset({"image_url", "input_image"})
+"""The types of parts that show a picture."""
+
 _TEXTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 _THOUGHTS = frozenset({"reasoning", "reasoning_content", "thinking", "redacted_thinking"})
-_SHOWN = re.compile(r"!\[[^\]]*\]\((data:image/[^)\s]+)\)")
+_MARKDOWN = re.compile(r"!\[[^\]]*\]\((data:image/[^)\s]+)\)")
 _DATA = re.compile(r"data:image/[^\s]+")
 
 
@@ -63,7 +66,7 @@ def texts_and_pictures(text: str) -> list[Json]:
         return [_picture(text.strip()) or {"text": text}]
     found: list[Json] = []
     done = 0
-    for shown in _SHOWN.finditer(text):
+    for shown in _MARKDOWN.finditer(text):
         picture = _picture(shown[1])
         if picture is not None:
             found += [*_text(text[done : shown.start()]), picture]
@@ -71,32 +74,49 @@ def texts_and_pictures(text: str) -> list[Json]:
     return found + _text(text[done:])
 
 
-def files_in(messages: object) -> Iterator[tuple[str, Named, object]]:
-    """Yield the type of part, the file, and the detail of what messages show; skip what is wrong.
+@attrs.frozen
+class Shown:
+    """A file that a message shows: the path of the field that names it, and the detail asked."""
+
+    at: str
+    kind: str
+    named: Named
+    detail: object
+
+
+def files_in(messages: object) -> Iterator[Shown]:
+    """Yield the files that messages show; skip what is wrong.
 
     The translation of a message is what complains.
     """
-    for message in messages if isinstance(messages, list) else []:
-        content = message.get("content") if isinstance(message, dict) else None
-        shown = message.get("images") if isinstance(message, dict) else None
-        for given in [*_listed(content), *_listed(shown)]:
-            kind = given.get("type") if isinstance(given, dict) else None
-            read = _FILES.get(kind) if isinstance(kind, str) else None
-            if read is None:
-                continue
-            try:
-                yield str(kind), read(given, "")[0], _detail(given)
-            except BadField:
-                continue
+    for number, message in enumerate(_listed(messages)):
+        if not isinstance(message, dict):
+            continue
+        for field in ("content", "images"):
+            for place, given in enumerate(_listed(message.get(field))):
+                shown = _shown(given, f"messages[{number}].{field}[{place}]")
+                if shown is not None:
+                    yield shown
 
 
-def urls(messages: object) -> list[str]:
-    """Return the http(s) URLs that messages show files by, each once, in order.
+def links(messages: object) -> dict[str, str]:
+    """Return the pictures that messages name by http(s) URLs: path of the field -> URL.
 
-    Those that Gemini reads itself (its own files, YouTube) are not among them.
+    Those that Gemini reads itself (its own files) are not among them.
     """
-    sources = (named.source.strip() for _, named, _ in files_in(messages))
-    return list(dict.fromkeys(source for source in sources if is_web(source)))
+    pictures = (shown for shown in files_in(messages) if shown.kind in PICTURES)
+    return {one.at: url for one in pictures if is_web(url := one.named.source.strip())}
+
+
+def _shown(given: object, at: str) -> Shown | None:
+    kind = given.get("type") if isinstance(given, dict) else None
+    if not isinstance(given, dict) or not isinstance(kind, str) or kind not in _FILES:
+        return None
+    try:
+        named, place = _FILES[kind](given, at)
+    except BadField:
+        return None
+    return Shown(place, kind, named, _detail(given))
 
 
 def _listed(value: object) -> list[object]:

@@ -7,7 +7,7 @@ pictures, and those before Gemini 2, take no such field
 """
 
 from gemproxy.core.errors import BadField
-from gemproxy.openai.content import files_in
+from gemproxy.openai.content import PICTURES, files_in
 from gemproxy.shaping.family import Family
 
 _RESOLUTIONS = {
@@ -16,7 +16,6 @@ _RESOLUTIONS = {
     "original": "MEDIA_RESOLUTION_HIGH",
     "auto": None,
 }
-_PICTURES = ("image_url", "input_image")
 _FIRST = (2, 0)
 
 
@@ -26,11 +25,17 @@ def resolution(messages: object, family: Family) -> str | None:
     Raises BadField for a detail that is none of OpenAI's.
     """
     found: set[str | None] = set()
-    for kind, _, detail in files_in(messages):
-        if detail is not None and (not isinstance(detail, str) or detail not in _RESOLUTIONS):
-            raise BadField("messages", f"has a detail that is none of {', '.join(_RESOLUTIONS)}")
-        asked = _RESOLUTIONS[detail] if isinstance(detail, str) else None
-        found.add(asked if kind in _PICTURES else None)
+    for shown in files_in(messages):
+        asked = _asked(shown.detail, shown.at)
+        found.add(asked if shown.kind in PICTURES else None)
     if family.version < _FIRST or family.draws or len(found) != 1:
         return None
     return found.pop()
+
+
+def _asked(detail: object, at: str) -> str | None:
+    if detail is None:
+        return None
+    if not isinstance(detail, str) or detail not in _RESOLUTIONS:
+        raise BadField(f"{at}.detail", f"must be one of {', '.join(_RESOLUTIONS)}")
+    return _RESOLUTIONS[detail]

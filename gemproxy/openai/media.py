@@ -55,13 +55,13 @@ def part(named: Named, fetched: Mapping[str, Picture]) -> Json:
     source = named.source.strip()
     found = fetched.get(source)
     if found is not None:
-        return {"inlineData": {"mimeType": found.mime, "data": found.data}}
+        return _inline(found.mime, found.data)
     if is_gemini_own(source):
         return _pointer(source, named)
     if is_web(source):
         raise Untaken(
-            "names a file by its URL; this proxy fetches such files only if the setting"
-            " openai.fetch_images is on"
+            "names a file by its URL: this proxy fetches pictures only, and these only if its"
+            " setting openai.fetch_images is on"
         )
     return _given(source, named)
 
@@ -70,8 +70,7 @@ def inline(data: bytes, mime: str = "", filename: str = "") -> Json:
     """Return bytes as an inlineData part; raise Untaken for what Gemini does not take."""
     if not data:
         raise Untaken("is empty")
-    kind = media_type(data, mime, filename)
-    return {"inlineData": {"mimeType": kind, "data": base64.b64encode(data).decode()}}
+    return _inline(media_type(data, mime, filename), data)
 
 
 def is_web(source: str) -> bool:
@@ -97,6 +96,10 @@ def decoded(text: str) -> bytes | None:
         return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def _inline(mime: str, data: bytes) -> Json:
+    return {"inlineData": {"mimeType": mime, "data": base64.b64encode(data).decode()}}
 
 
 def _given(source: str, named: Named) -> Json:

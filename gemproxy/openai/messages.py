@@ -1,39 +1,251 @@
-"""Messages of an OpenAI request, as contents and systemInstruction of a Gemini request."""
+"""Messages of an OpenAI request, as contents of a Gemini request.
+
+    system, developer     in front: texts for the systemInstruction. Later ones stay at their place
+                          as the user's text, because moving them changes the prefix that Gemini
+                          caches (litellm#42126)
+    user                  its parts. If several names speak, each message begins with its name
+    assistant             its text or refusal, its pictures and its calls. What it thought
+                          (``reasoning_content``) is not sent, and neither is the id of a sound
+    tool, function        the result of a call, see ``history``
+
+A call has the thoughtSignature that the client kept in ``extra_content``, else the one in its id.
+The first call of a turn without any has Google's placeholder for history that is not the model's
+own (https://ai.google.dev/gemini-api/docs/thought-signatures), where the family checks it.
+
+Models that draw want a signature on their own pictures, too. A picture of the model's whose
+signature is not known is shown to it by the user instead.
+"""
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 
 from gemproxy.core.errors import BadField
+from gemproxy.core.picture import Picture
+from gemproxy.openai.arguments import arguments
+from gemproxy.openai.callid import apart
+from gemproxy.openai.content import Reading, parts_of
 from gemproxy.openai.fields import Json, a_list, a_text, an_object
+from gemproxy.openai.history import Call, History, Result, Turn
+from gemproxy.openai.results import answered, told
+from gemproxy.openai.signatures import PLACEHOLDER, signature_of, usable
+from gemproxy.shaping.family import Family
 
-_ROLES = {"user": "user", "assistant": "model"}
-_SYSTEM = ("system", "developer")
+_SYSTEM = frozenset({"system", "developer"})
+_NAMELESS = "tool"
+
+
+@attrs.frozen
+class Context:
+    """What a translation of messages needs to know besides them.
+
+    ``up`` gives Gemini's name of a function; the others are those of the request's ``Ways``.
+    """
+
+    family: Family
+    up: Callable[[str], str]
+    pictures: Mapping[str, Picture] = attrs.field(repr=False)
+    signatures: Callable[[bytes], str | None] = attrs.field(repr=False)
 
 
 @attrs.frozen
 class Spoken:
-    """What was said so far; ``system`` has the texts in front of the conversation."""
+    """What was said: the texts in front of the conversation, and the conversation."""
 
-    contents: list[Json]
     system: list[str]
+    contents: list[Json]
 
 
-def spoken(messages: object) -> Spoken:
-    """Return the contents of ``messages``; raise BadField for what cannot be translated."""
-    system: list[str] = []
-    contents: list[Json] = []
-    for number, message in enumerate(a_list(messages, "messages")):
-        at = f"messages[{number}]"
-        role = an_object(message, at).get("role")
-        text = a_text(message.get("content"), f"{at}.content")
-        if role in _SYSTEM and not contents:
-            system.append(text)
-        elif role in (*_SYSTEM, *_ROLES):
-            contents.append({"role": _ROLES.get(role, "user"), "parts": [{"text": text}]})
-        else:
-            raise BadField(f"{at}.role", "is no role that this route knows")
-    if not contents:
-        contents = [{"role": "user", "parts": [{"text": text}]} for text in system]
-        system = []
-    if not contents:
+def spoken(messages: object, context: Context) -> Spoken:
+    """Return what ``messages`` say; raise BadField for what cannot be translated.
+
+    The contents may begin and end with the model, and there may be none.
+    """
+    given = a_list(messages, "messages")
+    if not given:
         raise BadField("messages", "must not be empty")
-    return Spoken(contents, system)
+    reader = _Reader(context, several=_speakers(given) > 1)
+    for number, message in enumerate(given):
+        reader.read(an_object(message, f"messages[{number}]"), f"messages[{number}]")
+    return Spoken(reader.system, list(_contents(reader.history, context)))
+
+
+def called(messages: object) -> Iterator[str]:
+    """Yield the client's names of the functions in a history."""
+    for number, message in enumerate(messages if isinstance(messages, list) else []):
+        if isinstance(message, dict) and message.get("role") == "assistant":
+            yield from (call.name for call in _calls(message, f"messages[{number}]"))
+
+
+@attrs.define
+class _Reader:
+    """Reads message after message."""
+
+    context: Context
+    several: bool
+    system: list[str] = attrs.field(factory=list)
+    history: History = attrs.field(factory=History)
+    begun: bool = False
+
+    def read(self, message: Json, at: str) -> None:
+        role = message.get("role")
+        if role in _SYSTEM:
+            self._system(message, at)
+            return
+        self.begun = True
+        if role == "user":
+            self.history.say(self._user(message, at))
+        elif role == "assistant":
+            self._assistant(message, at)
+        elif role in {"tool", "function"}:
+            self._result(message, at)
+        else:
+            raise BadField(f"{at}.role", "must be system, developer, user, assistant or tool")
+
+    def _system(self, message: Json, at: str) -> None:
+        parts = self._content(message, at)
+        if any("text" not in part for part in parts):
+            raise BadField(f"{at}.content", "may have text only in this role")
+        if self.begun:
+            self.history.say(parts)
+        else:
+            self.system += [part["text"] for part in parts]
+
+    def _user(self, message: Json, at: str) -> list[Json]:
+        parts = self._content(message, at)
+        name = message.get("name")
+        if not self.several or not name:
+            return parts
+        first = next((part for part in parts if "text" in part), None)
+        if first is not None:
+            first["text"] = f"{name}: {first['text']}"
+        return parts
+
+    def _content(self, message: Json, at: str) -> list[Json]:
+        """Return the parts of a message that must have a content."""
+        content = message.get("content")
+        if content == []:
+            raise BadField(f"{at}.content", "must not be empty")
+        return parts_of(content, f"{at}.content", Reading(self.context.pictures))
+
+    def _past(self, content: object, at: str) -> list[Json]:
+        reading = Reading(self.context.pictures, past=True)
+        return [] if content is None else parts_of(content, at, reading)
+
+    def _assistant(self, message: Json, at: str) -> None:
+        parts = self._past(message.get("content"), f"{at}.content")
+        parts += self._past(message.get("refusal"), f"{at}.refusal")
+        if not parts and isinstance(audio := message.get("audio"), dict):
+            parts = self._past(audio.get("transcript"), f"{at}.audio.transcript")
+        for part in self._past(message.get("images"), f"{at}.images"):
+            if part not in parts:  # clients send the pictures of a Markdown text twice
+                parts.append(part)
+        own, shown = self._own(parts)
+        texts = [part for part in own if "text" in part]
+        signature = signature_of(message)
+        if texts and signature is not None:
+            texts[-1]["thoughtSignature"] = signature
+        self.history.speak(own, shown, list(_calls(message, at)))
+
+    def _own(self, parts: list[Json]) -> tuple[list[Json], list[Json]]:
+        """Return the parts that are the model's, and those that the user shows it."""
+        own: list[Json] = []
+        shown: list[Json] = []
+        for part in parts:
+            signature = None
+            if "inlineData" in part:
+                data = base64.b64decode(part["inlineData"]["data"])
+                signature = self.context.signatures(data)
+            if signature is not None:
+                own.append({**part, "thoughtSignature": signature})
+            else:
+                (own if "text" in part else shown).append(part)
+        return own, shown
+
+    def _result(self, message: Json, at: str) -> None:
+        content = message.get("content")
+        if isinstance(content, dict):
+            result = Result([], content)
+        else:
+            result = Result(self._past(content, f"{at}.content"))
+        given = message.get("tool_call_id")
+        call_id = None if given is None else apart(a_text(given, f"{at}.tool_call_id"))[0]
+        name = message.get("name")
+        name = name if isinstance(name, str) and name else None
+        if not self.history.answer(call_id, name, result):
+            self.history.say(told(name, result))
+
+
+def _calls(message: Json, at: str) -> Iterator[Call]:
+    """Yield the calls of an assistant's message, in either form."""
+    given = message.get("tool_calls")
+    for number, entry in enumerate([] if given is None else a_list(given, f"{at}.tool_calls")):
+        yield _call(an_object(entry, f"{at}.tool_calls[{number}]"), f"{at}.tool_calls[{number}]")
+    legacy = message.get("function_call")
+    if legacy is not None:
+        yield _named(an_object(legacy, f"{at}.function_call"), None, signature_of(legacy))
+
+
+def _call(entry: Json, at: str) -> Call:
+    given = entry.get("id")
+    own, carried = (None, None) if not given else apart(a_text(given, f"{at}.id"))
+    signature = signature_of(entry) or usable(carried)
+    custom = entry.get("custom")
+    if isinstance(custom, dict):
+        custom = {**custom, "arguments": {"input": custom.get("input")}}
+    inner = custom or an_object(entry.get("function"), f"{at}.function")
+    return _named(inner, own, signature)
+
+
+def _named(inner: Json, own: str | None, signature: str | None) -> Call:
+    name = inner.get("name")
+    name = name if isinstance(name, str) and name else _NAMELESS
+    return Call(name, own, arguments(inner.get("arguments")), signature)
+
+
+def _speakers(messages: list[object]) -> int:
+    """Return how many names the users of a conversation have."""
+    users = [one for one in messages if isinstance(one, dict) and one.get("role") == "user"]
+    return len({name for one in users if isinstance(name := one.get("name"), str) and name})
+
+
+def _contents(history: History, context: Context) -> Iterator[Json]:
+    model: Json | None = None
+    for turn in history.turns:
+        own = [*_signed(turn, context), *_parts_of_calls(turn, context)]
+        if own and model is not None:
+            model["parts"] += own
+        elif own:
+            model = {"role": "model", "parts": own}
+            yield model
+        user = list(turn.shown)
+        if turn.calls:
+            results = answered(turn.calls, context.up, context.family)
+            yield results.content
+            user += results.shown
+        user += turn.said
+        if user:
+            yield {"role": "user", "parts": user}
+        if user or turn.calls:
+            model = None
+
+
+def _signed(turn: Turn, context: Context) -> list[Json]:
+    """Return what the model said; where models that draw check texts, the first one is signed."""
+    checks = context.family.draws and context.family.signs_calls
+    if checks and turn.parts and "thoughtSignature" not in turn.parts[0]:
+        return [{**turn.parts[0], "thoughtSignature": PLACEHOLDER}, *turn.parts[1:]]
+    return turn.parts
+
+
+def _parts_of_calls(turn: Turn, context: Context) -> Iterator[Json]:
+    for number, call in enumerate(turn.calls):
+        function: Json = {"name": context.up(call.name), "args": call.args}
+        part: Json = {"functionCall": function if call.id is None else {"id": call.id, **function}}
+        signature = call.signature
+        if signature is None and number == 0 and context.family.signs_calls:
+            signature = PLACEHOLDER
+        if signature is not None:
+            part["thoughtSignature"] = signature
+        yield part

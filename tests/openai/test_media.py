@@ -118,7 +118,7 @@ def test_other_urls_are_refused_unless_they_were_fetched(url: str) -> None:
     with pytest.raises(Untaken, match=r"openai\.fetch_images"):
         part(Named(url), {})
 
-    fetched = {url: Picture("image/png", PNG)}
+    fetched = {url: Picture(base64.b64decode(PNG), "image/png")}
     assert part(Named(url), fetched) == {"inlineData": {"mimeType": "image/png", "data": PNG}}
     assert is_web(url)
 
