@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import attrs
 
 from gemproxy.config.kinds import Kind, SwitchOrNone, kind_of, one_of
-from gemproxy.config.tables import shown, table_of
+from gemproxy.config.tables import json_of, shown, table_of
 from gemproxy.shaping.family import LEVELS
 from gemproxy.shaping.injection import Position as PositionName
 from gemproxy.shaping.thinking import AUTO, MOST, Thinking
@@ -67,7 +67,10 @@ def _model(name: object) -> str:
 
 
 def _models(value: object) -> tuple[str, ...]:
-    names = value.split(",") if isinstance(value, str) else value
+    names = value
+    if isinstance(value, str):
+        listed = value.strip().startswith("[")
+        names = json_of(value, "a list of models") if listed else value.split(",")
     if not isinstance(names, (list, tuple)):
         raise ValueError("is not a list of models")  # noqa: TRY004 - reported like any other
     return tuple(_model(name) for name in names if not isinstance(name, str) or name.strip())

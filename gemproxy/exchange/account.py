@@ -217,7 +217,7 @@ class Account:
     whether it is there. ``expected`` is the input of the request as it was judged before it went
     up, None if nobody asked; it counts where the upstream says nothing. ``passed`` is the cost of
     an answer without a result of its own, or of one that was given up. ``charge`` says who pays,
-    once that is known.
+    once that is known. ``injected``: the operator's prompt is in the request.
     """
 
     access: str = ""
@@ -231,6 +231,7 @@ class Account:
     expected: Billed | None = None
     passed: Spent | None = None
     charge: Charge | None = None
+    injected: bool = False
 
     @property
     def spent(self) -> Spent | None:

@@ -28,6 +28,8 @@ def line(exchange: Exchange, status: int, size: int, seconds: float) -> Fields:
     if charge is not None:
         fields |= _of_charge(charge)
         fields.setdefault("attempts", exchange.account.attempts)
+    if exchange.account.injected:
+        fields["injected"] = True
     fields["route"] = exchange.family
     fields["method"] = exchange.method
     fields["path"] = exchange.raw_path

@@ -304,8 +304,8 @@ async def _rows(
     for row in found:
         fields: dict[str, Any] = {name: row[name] for name in _PLAIN}
         fields |= {name: names[row[name]] for name in _NAMED}
-        ending, estimated = _ENDING.get(row["ending"]), bool(row["estimated"])
-        rows.append(Row(**fields, ending=ending, estimated=estimated))
+        fields |= {name: bool(row[name]) for name in _FLAGS}
+        rows.append(Row(**fields, ending=_ENDING.get(row["ending"])))
     return rows
 
 
@@ -321,8 +321,9 @@ async def _with_tries(connection: AsyncConnection, row: Row) -> Row:
 
 _NAMED = ("user", "model", "route", "dialect", "project", "key")
 _NAMED_OF_TRIES = ("key", "cause", "form", "joint")
+_FLAGS = ("estimated", "injected")
 _PLAIN = [
-    name for name in Row.__struct_fields__ if name not in {*_NAMED, "ending", "estimated", "tries"}
+    name for name in Row.__struct_fields__ if name not in {*_NAMED, *_FLAGS, "ending", "tries"}
 ]
 _LOW, _HIGH = bindparam("low", type_=WHOLE), bindparam("high", type_=WHOLE)
 _NUMBER = select(NAMES.c.id).where(NAMES.c.name == bindparam("name"))

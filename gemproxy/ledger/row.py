@@ -45,7 +45,8 @@ class Row(msgspec.Struct, frozen=True):
     may choose. ``user`` is the name of the access key, empty for a client with its own Gemini key.
     ``key`` and ``project`` are those of the last attempt. The tokens and the money without
     ``extra`` or ``operator`` are the user's; the others are what repair cost beyond that.
-    ``estimated``: the tokens were not reported in full.
+    ``estimated``: the tokens were not reported in full. ``injected``: the operator's prompt was in
+    the request.
     """
 
     serial: int
@@ -74,4 +75,5 @@ class Row(msgspec.Struct, frozen=True):
     first_byte_ms: int | None = None
     duration_ms: int | None = None
     seam_ms: int = 0
+    injected: bool = False
     tries: tuple[Try, ...] = ()

@@ -176,6 +176,7 @@ def _values(row: Row, numbers: Mapping[str, int], process: int) -> Values:
         row.first_byte_ms,
         row.duration_ms,
         row.seam_ms,
+        int(row.injected),
     )
 
 

@@ -111,6 +111,7 @@ GENERATIONS = Table(
     _number("first_byte_ms", null=True),
     _number("duration_ms", null=True),
     _number("seam_ms"),
+    Column("injected", Integer, nullable=False),
 )
 """``user``, ``model``, ``route``, ``dialect``, ``project`` and ``key`` are numbers of ``names``;
 ``process`` is one of ``processes``."""

@@ -27,6 +27,7 @@ def begun(exchange: Exchange, running: Running) -> Row:
         running.model,
         exchange.family,
         running.dialect,
+        injected=exchange.account.injected,
     )
 
 
@@ -70,6 +71,7 @@ def settled(
         _first_byte(account, running),
         round((now - running.began) * 1000),
         round(sum(stream.seam_ms)) if stream is not None and stream.seam_ms else 0,
+        account.injected,
         tuple(map(_try, entries)) if len(entries) > 1 else (),
     )
 

@@ -2,8 +2,9 @@
 
 Method, path, body, status and headers pass as they come. What changes is what a hop has to
 change: the hop-by-hop headers, the place of the credential, redirects of downloads, which
-are followed, and the URIs of files in small JSON bodies (see ``relay.addresses``). Under an access
-key a body is read whole before it goes up (see ``owners.binding``). An event stream that breaks off
+are followed, the URIs of files in small JSON bodies (see ``relay.addresses``), and what the
+operator adds (see ``routes.shaped``). Under an access key a body is read whole before it goes up
+(see ``owners.binding``). An event stream that breaks off
 ends with an error where its reader is known by its path.
 """
 
@@ -34,6 +35,7 @@ from gemproxy.routes.allowed import check_cache
 from gemproxy.routes.metered import begin
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
 from gemproxy.routes.refusing import BROKEN_OFF, beginning, is_refusal, refuse
+from gemproxy.routes.shaped import is_shaped, shaped
 from gemproxy.voices.mute import MuteVoice
 
 Headers = CIMultiDict[str]
@@ -64,14 +66,21 @@ async def forward(
     nothing to pass on.
     """
     _ = exchange.target  # a request that leads nowhere is refused before its body is read
-    if not (request.body_exists and exchange.account.access and carries_names(exchange)):
+    if not (request.body_exists and _is_read(request, exchange)):
         body = await _begun(request, exchange, await _body(request, exchange, limit))
         return await _send(request, exchange, body, translate)
     async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
         check_cache(request, received.kept)
-        body = Once(with_upstream_uris(request, received.kept))
+        body = Once(with_upstream_uris(request, shaped(request, received).kept))
         body = await _begun(request, exchange, body)
         return await _send(request, exchange, body, translate)
+
+
+def _is_read(request: web.Request, exchange: Exchange) -> bool:
+    """Return whether the body of a request must be read before it goes up."""
+    if exchange.account.access and carries_names(exchange):
+        return True
+    return is_shaped(request, exchange)
 
 
 async def _send(

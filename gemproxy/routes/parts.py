@@ -27,6 +27,7 @@ from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.watch import Timing
+from gemproxy.shaping.shaping import Shaping
 from gemproxy.voices.voice import Asides
 
 REPAIR_HEADER = "X-Gemproxy-Repair"
@@ -102,6 +103,7 @@ DOOR = web.AppKey("door", Door)
 USERS = web.AppKey("users", Directory)
 """Keeps the door's access keys in step with the stored ones; only there if there is a pool."""
 METER: web.AppKey[Meter] = web.AppKey("meter")
+SHAPING = web.AppKey("shaping", Shaping)
 
 EXCHANGE = web.RequestKey("exchange", Exchange)
 """The request as the inside sees it; made before any handler runs."""

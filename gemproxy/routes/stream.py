@@ -28,6 +28,7 @@ from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.metered import begun
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, VOICE, Repairing
 from gemproxy.routes.refusing import refusal
+from gemproxy.routes.shaped import is_shaped, shaped
 from gemproxy.voices.sse import EventVoice
 from gemproxy.voices.table import voice_of
 from gemproxy.voices.voice import Voice
@@ -43,10 +44,10 @@ async def handle(request: web.Request) -> web.StreamResponse:
     app, exchange = request.app, request[EXCHANGE]
     voice = voice_for(request)
     try:
-        whole = bool(exchange.account.access)
+        whole = bool(exchange.account.access) or is_shaped(request, exchange)
         async with app[REPAIR].bodies.receive(request, whole=whole) as received:
             exchange.account.model = exchange.model
-            body = await begun(request, received)
+            body = await begun(request, shaped(request, received))
             return await _stream(request, app, exchange, voice, body)
     except Refused as refused:
         return refusal(refused, exchange, voice)

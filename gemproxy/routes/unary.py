@@ -12,6 +12,7 @@ from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.gathered import gather
 from gemproxy.routes.metered import begun
 from gemproxy.routes.parts import EXCHANGE, REPAIR
+from gemproxy.routes.shaped import is_shaped, shaped
 
 
 async def generate(request: web.Request) -> web.StreamResponse:
@@ -19,8 +20,9 @@ async def generate(request: web.Request) -> web.StreamResponse:
     repair, exchange = request.app[REPAIR], request[EXCHANGE]
     if not repair.is_wanted(exchange.headers):
         return await pass_through(request)
-    async with repair.bodies.receive(request, whole=bool(exchange.account.access)) as received:
-        body = await _of_a_model(request, exchange, received)
+    whole = bool(exchange.account.access) or is_shaped(request, exchange)
+    async with repair.bodies.receive(request, whole=whole) as received:
+        body = await _of_a_model(request, exchange, shaped(request, received))
         if repair.via_stream and body.stream is None:
             gathered = await gather(request, exchange, body)
             if gathered is not None:

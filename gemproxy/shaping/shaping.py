@@ -1,9 +1,14 @@
 """What the operator adds to requests that generate content, as one value for all routes."""
 
+from collections.abc import Mapping
+
 import attrs
 
 from gemproxy.shaping.injection import Injection
 from gemproxy.shaping.thinking import Thoughts
+
+HEADER = "X-Gemproxy-Injection"
+"""With the value ``off`` a client asks for a request without the prompt."""
 
 
 @attrs.frozen
@@ -12,3 +17,15 @@ class Shaping:
 
     thoughts: Thoughts = attrs.field(factory=Thoughts)
     injection: Injection | None = None
+
+    @property
+    def native(self) -> bool:
+        """Whether anything is added to native requests."""
+        return self.thoughts.native or self.injection is not None
+
+    def prompt(self, headers: Mapping[str, str]) -> Injection | None:
+        """Return the prompt for a request with these headers."""
+        prompt = self.injection
+        if prompt is None or not prompt.allow_opt_out:
+            return prompt
+        return None if headers.get(HEADER, "").strip().lower() == "off" else prompt

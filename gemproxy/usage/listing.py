@@ -121,6 +121,7 @@ def document_of_request(row: Row) -> dict[str, Any]:
         "operator_cost_nano_usd": row.operator_cost_nano_usd,
         "first_byte_ms": row.first_byte_ms,
         "duration_ms": row.duration_ms,
+        "injected": row.injected,
     }
 
 

@@ -39,6 +39,7 @@ from gemproxy.routes.parts import (
     IN_FLIGHT,
     METER,
     REPAIR,
+    SHAPING,
     UPLOADS,
     Clients,
     Repairing,
@@ -48,6 +49,7 @@ from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.pooling import needs_pool, open_pool
+from gemproxy.web.shaping import shaping_of
 
 SERVER = "gemproxy"
 """What an answer without a Server header of the upstream's says that it comes from.
@@ -88,6 +90,7 @@ def create_app(
         body_rate=settings.server.request_body_rate,
     )
     app[METER] = UNMETERED
+    app[SHAPING] = shaping_of(settings)
     app[REPAIR] = _repair(settings)
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
     pooled = source is None and needs_pool(settings)

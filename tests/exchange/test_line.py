@@ -91,6 +91,14 @@ def test_the_handlers_own_fields_are_there_when_they_say_something() -> None:
 
     expected = {"model": "", "client": "gone", "upstream": "no_first_byte"}
     assert found.items() >= expected.items()
+    assert "injected" not in found
+
+
+def test_a_request_with_the_operators_prompt_says_so() -> None:
+    given = exchange()
+    given.account.injected = True
+
+    assert line(given, 200, 0, 0.0)["injected"] is True
 
 
 def test_a_stream() -> None:

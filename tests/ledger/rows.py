@@ -48,8 +48,8 @@ def settled(serial: int = 1, **more: Any) -> Row:
         )
     )
     words = {"route": "stream", "dialect": "gemini", "project": "p", "key": "k2"}
-    end = {"ending": Ending.DONE, "status": 200, "estimated": True, "tries": TRIES}
-    return row(serial, **{**numbers, **words, **end, **more})
+    end = {"ending": Ending.DONE, "status": 200, "estimated": True, "injected": True}
+    return row(serial, **{**numbers, **words, **end, "tries": TRIES, **more})
 
 
 async def stored(engines: Engines) -> list[Row]:
@@ -80,5 +80,5 @@ def _row(
     for name in ("user", "model", "route", "dialect", "project", "key"):
         values[name] = names[values[name]]
     values["ending"] = endings.get(values["ending"])
-    values["estimated"] = bool(values["estimated"])
+    values |= {name: bool(values[name]) for name in ("estimated", "injected")}
     return Row(**values, tries=tuple(attempts.get(values["serial"], ())))

@@ -61,6 +61,15 @@ def test_a_row_begins_without_figures() -> None:
     assert (row.route, row.dialect, row.ending, row.duration_ms) == ("stream", "gemini", None, None)
 
 
+def test_both_rows_say_that_the_operators_prompt_was_in_the_request() -> None:
+    one, other = exchange(), exchange()
+    one.account.injected = True
+
+    assert begun(one, running()).injected
+    assert row_of(one).injected
+    assert not row_of(other).injected
+
+
 def test_a_settled_row_has_the_charge_and_the_times() -> None:
     one = exchange()
     one.account.result = stream()

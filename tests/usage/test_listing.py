@@ -41,6 +41,7 @@ FIELDS = [
     "operator_cost_nano_usd",
     "first_byte_ms",
     "duration_ms",
+    "injected",
 ]
 
 
