@@ -32,7 +32,6 @@ from gemproxy.openai.results import answered, told
 from gemproxy.openai.signatures import PLACEHOLDER, signature_of, usable
 from gemproxy.shaping.family import Family
 
-_SYSTEM = frozenset({"system", "developer"})
 _NAMELESS = "tool"
 
 
@@ -89,21 +88,16 @@ class _Reader:
     begun: bool = False
 
     def read(self, message: Json, at: str) -> None:
+        """Read one message at the path ``at``; raise BadField."""
         role = message.get("role")
-        if role in _SYSTEM:
-            self._system(message, at)
-            return
-        self.begun = True
-        if role == "user":
-            self.history.say(self._user(message, at))
-        elif role == "assistant":
-            self._assistant(message, at)
-        elif role in {"tool", "function"}:
-            self._result(message, at)
-        else:
-            raise BadField(f"{at}.role", "must be system, developer, user, assistant or tool")
+        read = _ROLES.get(role) if isinstance(role, str) else None
+        if read is None:
+            raise BadField(f"{at}.role", f"must be one of {', '.join(_ROLES)}")
+        read(self, message, at)
+        self.begun = self.begun or read is not _Reader.instruct
 
-    def _system(self, message: Json, at: str) -> None:
+    def instruct(self, message: Json, at: str) -> None:
+        """Read what the system or the developer says."""
         parts = self._content(message, at)
         if any("text" not in part for part in parts):
             raise BadField(f"{at}.content", "may have text only in this role")
@@ -112,15 +106,13 @@ class _Reader:
         else:
             self.system += [part["text"] for part in parts]
 
-    def _user(self, message: Json, at: str) -> list[Json]:
+    def ask(self, message: Json, at: str) -> None:
+        """Read what the user says."""
         parts = self._content(message, at)
-        name = message.get("name")
-        if not self.several or not name:
-            return parts
         first = next((part for part in parts if "text" in part), None)
-        if first is not None:
-            first["text"] = f"{name}: {first['text']}"
-        return parts
+        if self.several and first is not None and message.get("name"):
+            first["text"] = f"{message['name']}: {first['text']}"
+        self.history.say(parts)
 
     def _content(self, message: Json, at: str) -> list[Json]:
         """Return the parts of a message that must have a content."""
@@ -133,7 +125,8 @@ class _Reader:
         reading = Reading(self.context.pictures, past=True)
         return [] if content is None else parts_of(content, at, reading)
 
-    def _assistant(self, message: Json, at: str) -> None:
+    def assist(self, message: Json, at: str) -> None:
+        """Read what the model said and called."""
         parts = self._past(message.get("content"), f"{at}.content")
         parts += self._past(message.get("refusal"), f"{at}.refusal")
         if not parts and isinstance(audio := message.get("audio"), dict):
@@ -163,7 +156,8 @@ class _Reader:
                 (own if "text" in part else shown).append(part)
         return own, shown
 
-    def _result(self, message: Json, at: str) -> None:
+    def answer(self, message: Json, at: str) -> None:
+        """Read the result of a call."""
         content = message.get("content")
         if isinstance(content, dict):
             result = Result([], content)
@@ -175,6 +169,16 @@ class _Reader:
         name = name if isinstance(name, str) and name else None
         if not self.history.answer(call_id, name, result):
             self.history.say(told(name, result))
+
+
+_ROLES: Mapping[str, Callable[[_Reader, Json, str], None]] = {
+    "system": _Reader.instruct,
+    "developer": _Reader.instruct,
+    "user": _Reader.ask,
+    "assistant": _Reader.assist,
+    "tool": _Reader.answer,
+    "function": _Reader.answer,
+}
 
 
 def _calls(message: Json, at: str) -> Iterator[Call]:

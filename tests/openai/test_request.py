@@ -1,10 +1,28 @@
 """Whole chat requests, translated."""
 
+import json
+import re
+from typing import Any
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gemproxy.core.errors import BadField
-from gemproxy.openai.request import Ways, translate
+from gemproxy.openai.request import GO_ON, Ways, translate
 from tests.gatekeeper import problems
+from tests.openai.conversations import conversations, texts_of
+
+Json = dict[str, Any]
+
+MODELS = (
+    "gemini-3.8-flash",
+    "gemini-3.1-pro-preview",
+    "gemini-2.5-flash",
+    "gemini-3-pro-image",
+    "gemini-2.5-flash-image",
+    "gemma-4-31b-it",
+)
 
 HELLO = {"model": "gemini-3.8-flash", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -48,3 +66,50 @@ def test_stream_is_a_switch(stream: object) -> None:
         translate({**HELLO, "stream": stream}, Ways())
 
     assert caught.value.field == "stream"
+
+
+def arrived(body: Json) -> list[str]:
+    """Return the marked texts of a native request, in order, those of results among them."""
+    system = body.get("systemInstruction", {"parts": []})
+    everything = [*system["parts"], *(p for one in body["contents"] for p in one["parts"])]
+    return re.findall(r"[tr]\d+(?:-\d+)?\.", json.dumps(everything))
+
+
+@given(conversations(), st.sampled_from(MODELS))
+@settings(max_examples=300)
+def test_gemini_takes_every_conversation_and_each_text_of_it(
+    messages: list[Json], model: str
+) -> None:
+    asked = translate({"model": model, "messages": messages}, Ways())
+
+    assert problems(model, "streamGenerateContent", asked.body) == []
+    said = [text for text in texts_of(messages) if text[0] == "t"]
+    results = [text for text in texts_of(messages) if text[0] == "r"]
+    found = arrived(asked.body)
+    assert [text for text in found if text[0] == "t"] == said
+    assert sorted(text for text in found if text[0] == "r") == sorted(results)
+
+
+@given(conversations(), st.sampled_from(MODELS))
+def test_the_same_conversation_gives_the_same_request(messages: list[Json], model: str) -> None:
+    document = {"model": model, "messages": messages}
+    before = json.dumps(document)
+
+    assert translate(document, Ways()) == translate(document, Ways())
+    assert json.dumps(document) == before
+
+
+@given(conversations(), conversations(), st.sampled_from(MODELS))
+def test_a_longer_conversation_begins_like_the_shorter_one(
+    messages: list[Json], more: list[Json], model: str
+) -> None:
+    """Gemini caches equal beginnings. A step counts when it is over: its results are all there."""
+    question: Json = {"role": "user", "content": "And?"}
+    answer: Json = {"role": "assistant", "content": "Yes."}
+    past = [{"role": "user", "content": "go"}, *messages, answer, question, answer]
+    short = translate({"model": model, "messages": past}, Ways()).body["contents"]
+    fresh = [one for one in more if one["role"] not in {"tool", "function", "assistant"}]
+    long = translate({"model": model, "messages": [*past, *fresh]}, Ways()).body["contents"]
+
+    whole = [one for one in short if one != {"role": "user", "parts": [{"text": GO_ON}]}]
+    assert long[: len(whole)] == whole
