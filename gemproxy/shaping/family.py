@@ -53,7 +53,10 @@ _MINDLESS = (
 )
 """Models that take no thinkingConfig, or none that a text model of their version takes."""
 
-_NO_SYSTEM = ("gemma-*", "gemini-2.0-*-image-generation")
+_GEMMA = ("gemma-*",)
+"""They have no version of Gemini's, and none of what came with Gemini 3."""
+
+_NO_SYSTEM = (*_GEMMA, "gemini-2.0-*-image-generation")
 
 
 @attrs.frozen
@@ -105,15 +108,16 @@ def family_of(model: str, pictures: tuple[str, ...] = PICTURES) -> Family:
     found = _VERSION.search(name)
     version = (int(found[1]), int(found[2] or 0)) if found else UNKNOWN
     rules = version if found else _NEWEST
+    third = rules >= (3, 0) and not matches(name, _GEMMA)
     draws = matches(name, pictures)
     return Family(
         name=name,
         version=version,
         levels=_levels(name, version),
         budget=_budget(name, version),
-        signs_calls=rules >= (3, 0),
-        pictures_in_results=rules >= (3, 0),
-        json_with_tools=rules >= (3, 0),
+        signs_calls=third,
+        pictures_in_results=third,
+        json_with_tools=third,
         candidates=rules < (3, 0),
         penalties=rules < (3, 7),
         logprobs=rules < (3, 5),

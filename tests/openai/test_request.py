@@ -5,11 +5,15 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.core.errors import BadField
+from gemproxy.openai.asked import Telling
 from gemproxy.openai.request import GO_ON, Ways, translate
+from gemproxy.shaping.injection import Injection
+from gemproxy.shaping.shaping import Shaping
+from gemproxy.shaping.thinking import Thinking, Thoughts
 from tests.gatekeeper import problems
 from tests.openai.conversations import conversations, texts_of
 
@@ -24,7 +28,7 @@ MODELS = (
     "gemma-4-31b-it",
 )
 
-HELLO = {"model": "gemini-3.8-flash", "messages": [{"role": "user", "content": "hi"}]}
+HELLO: Json = {"model": "gemini-3.8-flash", "messages": [{"role": "user", "content": "hi"}]}
 
 
 def test_a_plain_request_is_translated() -> None:
@@ -60,6 +64,103 @@ def test_a_name_that_is_no_model_is_refused(model: object) -> None:
     assert caught.value.field == "model"
 
 
+@pytest.mark.parametrize(
+    ("named", "model", "config"),
+    [
+        ("gemini-2.5-flash-thinking-128", "gemini-2.5-flash", {"thinkingBudget": 128}),
+        ("gpt-4o-high", "gemini-3.8-flash", {"thinkingLevel": "HIGH"}),
+        ("quick-low", "gemini-2.5-flash", {"thinkingBudget": 0}),
+        ("gemini-2.5-flash", "gemini-2.5-flash", None),
+    ],
+)
+def test_suffixes_are_wishes_where_they_are_on(named: str, model: str, config: Json | None) -> None:
+    aliases = {"gpt-4o": "gemini-3.8-flash", "quick-low": "gemini-2.5-flash-nothinking"}
+    asked = translate({**HELLO, "model": named}, Ways(aliases=aliases, suffixes=True))
+
+    assert asked.model == model
+    assert asked.telling.model == named
+    assert asked.body.get("generationConfig", {}).get("thinkingConfig") == config
+    assert problems(asked.model, "generateContent", asked.body) == []
+
+
+def test_a_suffix_is_a_part_of_the_name_where_they_are_off() -> None:
+    assert translate({**HELLO, "model": "gemini-x-high"}, Ways()).model == "gemini-x-high"
+
+
+def test_a_suffix_searches() -> None:
+    asked = translate({**HELLO, "model": "gemini-2.5-flash-search"}, Ways(suffixes=True))
+
+    assert asked.body["tools"] == [{"googleSearch": {}}]
+
+
+def test_the_request_goes_before_the_suffix_and_that_before_the_default() -> None:
+    thoughts = Thoughts(Thinking(level="LOW"))
+    ways = Ways(suffixes=True, shaping=Shaping(thoughts))
+
+    def level(model: str, **more: object) -> object:
+        body = translate({**HELLO, "model": model, **more}, ways).body
+        return body["generationConfig"]["thinkingConfig"]["thinkingLevel"]
+
+    assert level("gemini-3.5-flash") == "LOW"
+    assert level("gemini-3.5-flash-medium") == "MEDIUM"
+    assert level("gemini-3.5-flash-medium", reasoning_effort="high") == "HIGH"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_operators_prompt_is_in_it(model: str) -> None:
+    ways = Ways(shaping=Shaping(injection=Injection("Mind the tide.")))
+
+    asked = translate({**HELLO, "model": model}, ways)
+
+    assert asked.injected
+    assert json.dumps(asked.body).count("Mind the tide.") == 1
+    assert not translate({**HELLO, "model": model}, Ways()).injected
+
+
+def test_everything_else_has_its_place() -> None:
+    tool = {"type": "function", "function": {"name": "1c", "parameters": {"type": "object"}}}
+    document = {
+        **HELLO,
+        "tools": [tool],
+        "tool_choice": "required",
+        "parallel_tool_calls": False,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "n": 2,
+        "temperature": 1,
+        "stop": "x",
+    }
+
+    asked = translate(document, Ways(markdown=True))
+
+    (upstream,) = asked.telling.names
+    assert asked.telling == Telling(
+        model="gemini-3.8-flash",
+        names={upstream: "1c"},
+        single_call=True,
+        include_usage=True,
+        markdown=True,
+    )
+    assert (asked.stream, asked.n) == (True, 2)
+    assert asked.body["tools"][0]["functionDeclarations"][0]["name"] == upstream
+    assert asked.body["toolConfig"] == {"functionCallingConfig": {"mode": "ANY"}}
+    assert asked.body["generationConfig"] == {"temperature": 1, "stopSequences": ["x"]}
+
+
+@pytest.mark.parametrize("model", ["gemini-2.5-flash", "gemini-3.8-flash", "gemma-4-31b-it"])
+@pytest.mark.parametrize("system", [[], [{"role": "system", "content": "S"}]])
+def test_the_wish_for_json_beside_tools_is_not_lost(model: str, system: list[Json]) -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    messages = [*system, *HELLO["messages"]]
+    document = {"model": model, "messages": messages, "tools": [tool]}
+
+    body = translate({**document, "response_format": {"type": "json_object"}}, Ways()).body
+
+    assert problems(model, "generateContent", body) == []
+    mime = body.get("generationConfig", {}).get("responseMimeType")
+    assert mime == "application/json" or "JSON" in json.dumps(body)
+
+
 @pytest.mark.parametrize("stream", ["yes", 1, {}])
 def test_stream_is_a_switch(stream: object) -> None:
     with pytest.raises(BadField) as caught:
@@ -76,7 +177,6 @@ def arrived(body: Json) -> list[str]:
 
 
 @given(conversations(), st.sampled_from(MODELS))
-@settings(max_examples=300)
 def test_gemini_takes_every_conversation_and_each_text_of_it(
     messages: list[Json], model: str
 ) -> None:

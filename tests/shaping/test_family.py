@@ -55,3 +55,6 @@ def test_image_models_and_gemma() -> None:
     assert family_of("gemini-2.5-flash-image").draws
     assert not family_of("gemini-2.5-flash").draws
     assert not family_of("gemma-4-31b-it").system
+    assert not family_of("gemma-4-31b-it").signs_calls
+    assert not family_of("gemma-4-31b-it").pictures_in_results
+    assert not family_of("gemma-4-31b-it").json_with_tools
