@@ -71,7 +71,9 @@ async def forward(
         return await _send(request, exchange, body, translate)
     async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
         check_cache(request, received.kept)
-        body = Once(with_upstream_uris(request, shaped(request, received).kept))
+        adds = is_shaped(request, exchange)
+        kept = shaped(request, received).kept if adds else received.kept
+        body = Once(with_upstream_uris(request, kept))
         body = await _begun(request, exchange, body)
         return await _send(request, exchange, body, translate)
 

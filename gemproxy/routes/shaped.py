@@ -27,11 +27,9 @@ def is_shaped(request: web.Request, exchange: Exchange) -> bool:
 
 
 def shaped(request: web.Request, body: Body) -> Body:
-    """Return a body with what the operator adds to it, itself if that is nothing."""
-    exchange = request[EXCHANGE]
-    if not is_shaped(request, exchange):
-        return body
-    shaping, model = request.app[SHAPING], exchange.model
+    """Return the body of such a request with what is added, itself if that is nothing."""
+    shaping, exchange = request.app[SHAPING], request[EXCHANGE]
+    model = exchange.model
     thinking = shaping.thoughts.default(model) if shaping.thoughts.native else Thinking()
     made = added(body.kept, model, thinking, shaping.prompt(exchange.headers))
     exchange.account.injected = made.injected

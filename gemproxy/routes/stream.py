@@ -44,10 +44,11 @@ async def handle(request: web.Request) -> web.StreamResponse:
     app, exchange = request.app, request[EXCHANGE]
     voice = voice_for(request)
     try:
-        whole = bool(exchange.account.access) or is_shaped(request, exchange)
+        adds = is_shaped(request, exchange)
+        whole = adds or bool(exchange.account.access)
         async with app[REPAIR].bodies.receive(request, whole=whole) as received:
             exchange.account.model = exchange.model
-            body = await begun(request, shaped(request, received))
+            body = await begun(request, shaped(request, received) if adds else received)
             return await _stream(request, app, exchange, voice, body)
     except Refused as refused:
         return refusal(refused, exchange, voice)

@@ -20,9 +20,11 @@ async def generate(request: web.Request) -> web.StreamResponse:
     repair, exchange = request.app[REPAIR], request[EXCHANGE]
     if not repair.is_wanted(exchange.headers):
         return await pass_through(request)
-    whole = bool(exchange.account.access) or is_shaped(request, exchange)
+    adds = is_shaped(request, exchange)
+    whole = adds or bool(exchange.account.access)
     async with repair.bodies.receive(request, whole=whole) as received:
-        body = await _of_a_model(request, exchange, shaped(request, received))
+        body = shaped(request, received) if adds else received
+        body = await _of_a_model(request, exchange, body)
         if repair.via_stream and body.stream is None:
             gathered = await gather(request, exchange, body)
             if gathered is not None:

@@ -13,14 +13,17 @@ HEADER = "X-Gemproxy-Injection"
 
 @attrs.frozen
 class Shaping:
-    """The operator's defaults for thinking, and the prompt; None: there is no prompt."""
+    """The operator's defaults for thinking, and the prompt; None: there is no prompt.
+
+    ``native``: something is added to native requests.
+    """
 
     thoughts: Thoughts = attrs.field(factory=Thoughts)
     injection: Injection | None = None
+    native: bool = attrs.field(init=False)
 
-    @property
-    def native(self) -> bool:
-        """Whether anything is added to native requests."""
+    @native.default
+    def _native(self) -> bool:
         return self.thoughts.native or self.injection is not None
 
     def prompt(self, headers: Mapping[str, str]) -> Injection | None:
@@ -29,3 +32,8 @@ class Shaping:
         if prompt is None or not prompt.allow_opt_out:
             return prompt
         return None if headers.get(HEADER, "").strip().lower() == "off" else prompt
+
+    def of(self, headers: Mapping[str, str]) -> "Shaping":
+        """Return what is added to a request with these headers."""
+        prompt = self.prompt(headers)
+        return self if prompt is self.injection else attrs.evolve(self, injection=prompt)

@@ -34,6 +34,10 @@ def _budget(text: str) -> Thinking:
     return Thinking(budget=budget)
 
 
+def _off(_text: str) -> Thinking:
+    return Thinking(budget=OFF)
+
+
 def _word(text: str) -> Thinking | None:
     return Thinking(budget=AUTO) if text.lower() == "auto" else effort(text)
 
@@ -54,7 +58,8 @@ def _row(ending: str, thinking: Callable[[str], Thinking | None] | None, tools: 
 SUFFIXES = (
     _row(r"-search()", None, "gemini-balance, gcli2api, geminicli2api"),
     _row(r"-thinking-(\d{1,6})", _budget, "new-api"),
-    _row(r"-(?:nothinking|non-thinking)()", lambda _: Thinking(budget=OFF), "new-api, gcli2api"),
+    _row(r"-nothinking()", _off, "new-api, gcli2api, geminicli2api"),
+    _row(r"-non-thinking()", _off, "gemini-balance"),
     _row(r"-thinking()", lambda _: Thinking(enabled=True), "new-api"),
     _row(r"-maxthinking()", lambda _: effort("max"), "gcli2api, geminicli2api"),
     _row(r"-(minimal|low|medium|high|xhigh|max)", effort, "new-api, gcli2api"),

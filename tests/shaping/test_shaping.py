@@ -22,7 +22,9 @@ def test_a_client_opts_out_where_it_may(value: str) -> None:
     headers = CIMultiDict({HEADER.lower(): value})
 
     assert Shaping(injection=OPEN).prompt(headers) is None
+    assert Shaping(injection=OPEN).of(headers) == Shaping()
     strict = Injection("p")
+    assert Shaping(injection=strict).of(headers) == Shaping(injection=strict)
     assert Shaping(injection=strict).prompt(headers) is strict
 
 
