@@ -12,6 +12,7 @@ from aiohttp import web
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.bodies import Body
 from gemproxy.routes.parts import EXCHANGE, SHAPING
+from gemproxy.shaping.family import family_of
 from gemproxy.shaping.native import added
 from gemproxy.shaping.thinking import Thinking
 
@@ -31,6 +32,7 @@ def shaped(request: web.Request, body: Body) -> Body:
     shaping, exchange = request.app[SHAPING], request[EXCHANGE]
     model = exchange.model
     thinking = shaping.thoughts.default(model) if shaping.thoughts.native else Thinking()
-    made = added(body.kept, model, thinking, shaping.prompt(exchange.headers))
+    family = family_of(model, shaping.pictures)
+    made = added(body.kept, family, thinking, shaping.prompt(exchange.headers))
     exchange.account.injected = made.injected
     return body if made.body is body.kept else attrs.evolve(body, kept=made.body)

@@ -140,8 +140,9 @@ def _levels(name: str, version: Version) -> tuple[str, ...]:
 
 
 def _budget(name: str, version: Version) -> Budget | None:
+    """Return the budgets of 2.5 models, and of a Pro whose version nobody knows."""
+    if "pro" in name.split("-") and version in {(2, 5), UNKNOWN}:
+        return Budget(128, 32768, off=False)
     if version != (2, 5):
         return None
-    if "pro" in name:
-        return Budget(128, 32768, off=False)
     return Budget(512, 24576, off=True) if "lite" in name else Budget(1, 24576, off=True)

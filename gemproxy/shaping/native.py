@@ -11,7 +11,7 @@ import attrs
 
 from gemproxy.core.answer.chunk import Undecodable, loads
 from gemproxy.core.answer.rewrite import dump
-from gemproxy.shaping.family import family_of
+from gemproxy.shaping.family import Family
 from gemproxy.shaping.injection import Injection, inject
 from gemproxy.shaping.thinking import Thinking, thinking_config
 
@@ -29,15 +29,17 @@ class Added:
     injected: bool = False
 
 
-def added(body: bytes, model: str, thinking: Thinking, prompt: Injection | None) -> Added:
-    """Return a body with a default for thinking, if it says nothing about that, and the prompt."""
+def added(body: bytes, family: Family, thinking: Thinking, prompt: Injection | None) -> Added:
+    """Return a body with a default for thinking, if it says nothing about that, and the prompt.
+
+    ``family`` is that of the request's model.
+    """
     try:
         document = loads(body)
     except Undecodable:
         return Added(body)
     if not isinstance(document, dict):
         return Added(body)
-    family = family_of(model)
     config = thinking_config(family, thinking)
     thought = document if config is None else _thought(document, config)
     made = inject(thought, prompt, family) if prompt is not None else None

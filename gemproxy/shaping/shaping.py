@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from gemproxy.shaping.family import PICTURES
 from gemproxy.shaping.injection import Injection
 from gemproxy.shaping.thinking import Thoughts
 
@@ -15,11 +16,13 @@ HEADER = "X-Gemproxy-Injection"
 class Shaping:
     """The operator's defaults for thinking, and the prompt; None: there is no prompt.
 
-    ``native``: something is added to native requests.
+    ``pictures`` are the models that answer with pictures. ``native``: something is added to native
+    requests.
     """
 
     thoughts: Thoughts = attrs.field(factory=Thoughts)
     injection: Injection | None = None
+    pictures: tuple[str, ...] = PICTURES
     native: bool = attrs.field(init=False)
 
     @native.default

@@ -7,11 +7,12 @@ from gemproxy.shaping.thinking import Thinking, Thoughts
 
 
 def shaping_of(settings: Settings) -> Shaping:
-    """Return the defaults for thinking, and the prompt if it is switched on."""
+    """Return the defaults for thinking, the prompt if it is switched on, the models that draw."""
     thinking, injection = settings.thinking, settings.injection
     general = Thinking(thinking.enabled, thinking.budget, thinking.level, thinking.include_thoughts)
     prompt = Injection(injection.content, injection.position, injection.allow_opt_out)
     return Shaping(
         Thoughts(general, thinking.models, thinking.native),
         prompt if injection.enabled else None,
+        settings.images.models,
     )

@@ -3,10 +3,15 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gemproxy.core.errors import BadField
+from gemproxy.openai.request import Ways, translate
 from gemproxy.openai.thinking import PLACES, asked
-from gemproxy.shaping.thinking import Thinking, effort
+from gemproxy.shaping.shaping import Shaping
+from gemproxy.shaping.thinking import Thinking, Thoughts, effort
+from tests.gatekeeper import problems
 
 CONFIG = {"thinking_budget": 2048, "include_thoughts": True}
 WISH = Thinking(budget=2048, include_thoughts=True)
@@ -115,3 +120,72 @@ def test_what_cannot_be_right_is_named(document: dict[str, Any], field: str) -> 
         asked(document)
 
     assert caught.value.field == field
+
+
+MODELS = (
+    "gemini-2.0-flash",
+    "gemini-2.5-flash",
+    "gemini-2.5-flash-lite",
+    "gemini-2.5-flash-image",
+    "gemini-2.5-pro",
+    "gemini-3-flash-preview",
+    "gemini-3.1-pro-preview",
+    "gemini-3.5-flash",
+    "gemini-3.5-flash-lite",
+    "gemini-3.8-flash",
+    "gemini-4-hydrogen",
+    "gemini-flash-latest",
+    "gemma-4-31b-it",
+    "somebody-s-own",
+)
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+budgets = st.sampled_from([-1, 0, 1, 127, 513, 24577, 32768])
+said = st.fixed_dictionaries(
+    {"model": st.sampled_from(MODELS)},
+    optional={
+        "reasoning_effort": st.sampled_from(EFFORTS),
+        "thinking_config": st.fixed_dictionaries(
+            {}, optional={"budget": budgets, "include_thoughts": st.booleans()}
+        ),
+        "thinking": st.fixed_dictionaries(
+            {"type": st.sampled_from(["enabled", "disabled"])}, optional={"budget_tokens": budgets}
+        ),
+    },
+)
+defaults = st.builds(
+    Thinking,
+    st.none() | st.booleans(),
+    st.none() | budgets,
+    st.none() | st.sampled_from(["MINIMAL", "HIGH", "XHIGH"]),
+    st.none() | st.booleans(),
+)
+
+
+@given(said, defaults, st.sampled_from(["", "-nothinking", "-low", "(9999)", "-thinking"]))
+def test_gemini_takes_what_is_made_of_any_wishes(
+    document: dict[str, Any], general: Thinking, suffix: str
+) -> None:
+    ways = Ways(suffixes=True, shaping=Shaping(Thoughts(general)))
+    model = f"{document['model']}{suffix}"
+    document = {**document, "model": model, "messages": [{"role": "user", "content": "hi"}]}
+
+    made = translate(document, ways)
+
+    level = "thinkingLevel" in made.body.get("generationConfig", {}).get("thinkingConfig", {})
+    unknown = made.model in {"gemini-flash-latest", "somebody-s-own"}
+    assert (unknown and level) or not problems(made.model, "generateContent", made.body)
+
+
+def test_a_request_goes_before_the_suffix_and_that_before_the_defaults() -> None:
+    models = {"gemini-2.5-pro": Thinking(budget=300)}
+    ways = Ways(suffixes=True, shaping=Shaping(Thoughts(Thinking(budget=200), models)))
+
+    def budget(model: str, **more: Any) -> object:
+        document = {"model": model, "messages": [{"role": "user", "content": "hi"}], **more}
+        return translate(document, ways).body["generationConfig"]["thinkingConfig"]
+
+    own = {"thinking_config": {"budget": 500}}
+    assert budget("gemini-2.5-pro-thinking-400", **own) == {"thinkingBudget": 500}
+    assert budget("gemini-2.5-pro-thinking-400") == {"thinkingBudget": 400}
+    assert budget("gemini-2.5-pro") == {"thinkingBudget": 300}
+    assert budget("gemini-2.5-flash") == {"thinkingBudget": 200}

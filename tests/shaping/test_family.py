@@ -27,6 +27,8 @@ def test_budgets() -> None:
     assert family_of("gemini-2.5-flash").budget == Budget(1, 24576, off=True)
     assert family_of("gemini-2.5-flash-lite").budget == Budget(512, 24576, off=True)
     assert family_of("gemini-3.5-flash").budget is None
+    assert family_of("gemini-pro-latest").budget == Budget(128, 32768, off=False)
+    assert family_of("my-prompts").budget is None
 
 
 def taken(family: Family) -> set[str]:
@@ -53,7 +55,14 @@ def test_what_versions_take(model: str, takes: str) -> None:
 
 def test_image_models_and_gemma() -> None:
     assert family_of("gemini-2.5-flash-image").draws
+    assert family_of("gemini-2.0-flash-exp").draws
+    assert family_of("nano-banana-pro-preview").draws
     assert not family_of("gemini-2.5-flash").draws
+    assert family_of("mine", ("mine",)).draws
+    assert not family_of("gemini-2.5-flash-image", ("mine",)).draws
+    assert not family_of("gemini-2.5-flash-image").tools
+    assert not family_of("gemini-2.0-flash-exp-image-generation").system
+    assert family_of("gemini-2.5-flash-image").system
     assert not family_of("gemma-4-31b-it").system
     assert not family_of("gemma-4-31b-it").signs_calls
     assert not family_of("gemma-4-31b-it").pictures_in_results

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from gemproxy.shaping.family import Family, family_of
 from gemproxy.shaping.injection import Injection
 from gemproxy.shaping.native import added
 from gemproxy.shaping.thinking import Thinking
 
-PRO = "gemini-2.5-pro"
+PRO = family_of("gemini-2.5-pro")
 BUDGET = Thinking(budget=1024, include_thoughts=True)
 CONFIG = {"thinkingBudget": 1024, "includeThoughts": True}
 PROMPT = Injection("Be brief.")
@@ -70,13 +71,18 @@ def test_what_is_no_json_keeps_its_bytes(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "thinking"),
-    [("gemini-2.5-flash-image", BUDGET), ("gemini-2.0-flash", BUDGET), (PRO, Thinking())],
+    ("family", "thinking"),
+    [
+        (family_of("gemini-2.5-flash-image"), BUDGET),
+        (family_of("mine", ("mine",)), BUDGET),
+        (family_of("gemini-2.0-flash"), BUDGET),
+        (PRO, Thinking()),
+    ],
 )
-def test_nothing_to_add_keeps_the_bytes(model: str, thinking: Thinking) -> None:
+def test_nothing_to_add_keeps_the_bytes(family: Family, thinking: Thinking) -> None:
     body = raw({"contents": CONTENTS})
 
-    assert added(body, model, thinking, None).body is body
+    assert added(body, family, thinking, None).body is body
 
 
 def test_both_are_added_and_the_rest_stays() -> None:
