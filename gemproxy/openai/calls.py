@@ -4,7 +4,7 @@ A call is told whole, in one delta. Its index counts over the whole answer: clie
 one index together. Two equal calls are two calls. The id is Gemini's own where it gives one, else
 it is derived from the answer's id and the call's number, so the same frames give the same ids. The
 thoughtSignature of a call stands in ``extra_content`` and in the id (``callid``), for clients that
-keep only OpenAI's fields.
+keep only OpenAI's fields. Name and arguments are those of the client's own declaration.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import attrs
 
 from gemproxy.openai import callid
 from gemproxy.openai.asked import Telling
+from gemproxy.openai.retyping import retyped
 
 Json = dict[str, Any]
 
@@ -44,7 +45,8 @@ class Calls:
             return None
         index, self.count = self.count, self.count + 1
         name = str(call.get("name") or "")
-        function = {"name": telling.names.get(name, name), "arguments": _arguments(call)}
+        arguments = _arguments(call, telling.schemas.get(name))
+        function = {"name": telling.names.get(name, name), "arguments": arguments}
         if telling.legacy:
             return {"function_call": function}
         told: Json = {"index": index, "id": self._id(call, index, signature), "type": "function"}
@@ -67,8 +69,13 @@ def signed(signature: str) -> Json:
     return {"google": {"thought_signature": signature}}
 
 
-def _arguments(call: Mapping[str, Any]) -> str:
-    """Return the arguments as JSON text; a call without any has an empty object."""
+def _arguments(call: Mapping[str, Any], schema: object) -> str:
+    """Return the arguments as JSON text; a call without any has an empty object.
+
+    ``schema`` is the client's, where the model was told another one.
+    """
     args = call.get("args")
     args = args if isinstance(args, dict) else {}
+    if schema is not None:
+        args = retyped(args, schema)
     return json.dumps(args, ensure_ascii=False, separators=(",", ":"))

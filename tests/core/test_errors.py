@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gemproxy.core.errors import (
     RPC_CODES,
+    BadEnding,
     BadField,
     BadRequest,
     Busy,
@@ -220,3 +221,11 @@ def test_a_field_is_named_in_words_and_for_programs() -> None:
     ]
     assert details[1]["fieldViolations"][0]["field"] == "tool_choice"
     assert details[2]["reason"] == "unknown_tool"
+
+
+def test_a_bad_ending_names_geminis_word_for_programs() -> None:
+    error = BadEnding("MALFORMED_RESPONSE").payload("r")["error"]
+
+    (info,) = details_of(error, "ErrorInfo")
+    assert info["reason"] == "malformed_response"
+    assert error["code"] == 503

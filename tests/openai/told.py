@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gemproxy.core.repair.events import Frames, How, Out, Run
+from gemproxy.core.repair.events import Frames, How, Out
 from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.frame import Frame
 from gemproxy.core.wire.sse import SSEDecoder
@@ -61,16 +62,14 @@ def message(frames: Iterable[Json], telling: Telling = TELLING) -> Json:
 
 def from_bytes(data: bytes, sizes: Sequence[int] = ()) -> list[Out]:
     """Return what the repair passes on of a stream that comes in reads of these sizes."""
-    intake = Intake(StreamMachine(StreamRequest(b"{}")), SSEDecoder)
+    intake = Intake(StreamMachine(StreamRequest(b"{}"), Policy(repair=False)), SSEDecoder)
     intake.opened("text/event-stream")
     out: list[Out] = []
     at = 0
     for size in (*sizes, len(data)):
         out += intake.received(data[at : at + size]).out if data[at : at + size] else ()
         at += size
-    out += intake.ended(How.EOF).out
-    assert any(isinstance(one, Run | Frames) for one in out)
-    return out
+    return [*out, *intake.ended(How.EOF).out]
 
 
 def text(*pieces: str, **rest: object) -> Json:

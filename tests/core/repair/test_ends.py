@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gemproxy.core.errors import Blocked, Unrepaired
+from gemproxy.core.errors import BadEnding, Blocked, Unrepaired
 from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.events import (
     Action,
@@ -425,3 +425,70 @@ def test_a_candidate_that_never_came_is_counted() -> None:
     plays(stream, candidates((0, "a", "STOP")))
 
     assert stream.missing_candidates == 1
+
+
+# -- endings that the client's dialect has no word for ---------------------------------------
+
+NO_WORDS = frozenset({"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE"})
+
+
+def fails_for(reason: str) -> Any:
+    def check(action: Seen) -> bool:
+        return (
+            isinstance(action, Fail)
+            and isinstance(action.error, BadEnding)
+            and action.error.reason == reason
+        )
+
+    return check
+
+
+def test_a_call_that_stays_malformed_fails_behind_the_last_replay() -> None:
+    stream = machine(failures=NO_WORDS)
+    last = chunk(finish="MALFORMED_FUNCTION_CALL")
+    for _ in range(2):
+        assert opened(stream) >> received(last) >> EOF << Resume(Cause.BAD_FINISH)
+
+    assert opened(stream) >> received(last) >> EOF << fails_for("MALFORMED_FUNCTION_CALL")
+    assert stream.finish_reason == "MALFORMED_FUNCTION_CALL"
+
+
+def test_nothing_that_is_held_goes_out_before_an_ending_without_a_word() -> None:
+    stream = machine(failures=NO_WORDS)
+    last = part_frame(CALL, finish="MALFORMED_FUNCTION_CALL")
+
+    assert (
+        showing(chunk("a"), stream) >> received(last) >> EOF << fails_for("MALFORMED_FUNCTION_CALL")
+    )
+
+
+@pytest.mark.parametrize("policy", [{}, {"repair": False}])
+def test_an_ending_that_cannot_be_told_fails_with_and_without_repair(policy: Json) -> None:
+    frame, last = part_frame(AUDIO), chunk(finish="MALFORMED_RESPONSE")
+    stream = machine(failures=NO_WORDS, **policy)
+    play = showing(frame, stream) >> received(last)
+    if policy:
+        play = play << emits(last)
+
+    assert play >> EOF << fails_for("MALFORMED_RESPONSE")
+
+
+def test_an_ending_that_was_kept_fails_when_no_attempt_betters_it() -> None:
+    stream = machine(failures=NO_WORDS)
+
+    assert (
+        opened(stream)
+        >> received(chunk(STORY, finish="MALFORMED_RESPONSE"))
+        >> EOF
+        << says(STORY)
+        << Resume(Cause.BAD_FINISH)
+        >> GaveUp("budget")
+        << fails_for("MALFORMED_RESPONSE")
+    )
+
+
+def test_other_endings_pass_as_before() -> None:
+    last = chunk("a", finish="MAX_TOKENS")
+    stream = machine(failures=NO_WORDS)
+
+    assert opened(stream) >> received(last) >> EOF << emits(last) << Finish()

@@ -1,0 +1,30 @@
+"""What the choices of one answer share."""
+
+from tests.openai.told import CREATED, answer
+
+
+def test_the_first_frame_of_any_choice_names_the_answer() -> None:
+    whole = answer(n=2)
+    whole.begin({"responseId": "a", "modelVersion": "m1"})
+    whole.begin({"responseId": "b", "modelVersion": "m2"})
+    assert whole.head("chat.completion") == {
+        "id": "chatcmpl-a",
+        "object": "chat.completion",
+        "created": CREATED,
+        "model": "boat",
+        "system_fingerprint": "m1",
+    }
+
+
+def test_an_answer_ends_with_its_last_choice() -> None:
+    whole = answer(n=2)
+    assert not whole.end(1, {"promptTokenCount": 1})
+    assert whole.end(0, {"promptTokenCount": 2})
+    assert whole.usage()["prompt_tokens"] == 3
+
+
+def test_a_name_that_is_no_text_is_none() -> None:
+    whole = answer()
+    whole.begin({"responseId": 3, "modelVersion": [], "usageMetadata": 1})
+    assert whole.id == "chatcmpl-req-1"
+    assert whole.head("x")["system_fingerprint"] is None
