@@ -13,13 +13,13 @@ from typing import Any
 import attrs
 
 from gemproxy.openai.fields import Json
-from gemproxy.openai.references import at, path_of
+from gemproxy.openai.references import References
 
 Schema = Any
 
 _CHOICES = ("anyOf", "oneOf", "allOf")
 _NO_TEXT = ("$ref", *_CHOICES, "const", "enum", "properties", "items", "prefixItems")
-_MOST = 10_000
+_MOST = 200_000
 """Schemas looked at for one call, at most."""
 
 
@@ -43,7 +43,7 @@ def retyped(args: Json, schema: Schema) -> Json:
     Neither value nor schema is changed; what needs no change is shared with ``args``.
     """
     try:
-        read = _Reading(schema).read(args, [schema])
+        read = _Reading(References(schema)).read(args, [schema])
     except RecursionError:  # too deep to be what the schema means
         return args
     return read if isinstance(read, dict) else args
@@ -51,9 +51,9 @@ def retyped(args: Json, schema: Schema) -> Json:
 
 @attrs.define
 class _Reading:
-    """One reading of a value: references start at ``root``; ``seen`` counts schemas."""
+    """One reading of a value: ``seen`` counts the schemas that were looked at."""
 
-    root: Schema
+    references: References
     seen: int = 0
 
     def read(self, value: object, schemas: list[Schema]) -> object:
@@ -78,9 +78,9 @@ class _Reading:
             known.add(id(schema))
             self.seen += 1
             yield schema
-            path = path_of(self.root, schema["$ref"]) if "$ref" in schema else None
+            path = self.references.path(schema.get("$ref"))
             if path is not None:
-                todo.append(at(self.root, path))
+                todo.append(self.references.at(path))
             for key in _CHOICES:
                 choices = schema.get(key)
                 todo += choices if isinstance(choices, list) else ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gemproxy.openai.references import at, path_of
+from gemproxy.openai.references import References
 
 ROOT = {
     "$id": "https://example.com/root.json",
@@ -46,8 +46,9 @@ ROOT = {
     ],
 )
 def test_a_reference_is_found(ref: str, path: tuple[str, ...]) -> None:
-    assert path_of(ROOT, ref) == path
-    assert at(ROOT, path) is not None
+    references = References(ROOT)
+    assert references.path(ref) == path
+    assert references.at(path) is not None
 
 
 @pytest.mark.parametrize(
@@ -69,10 +70,10 @@ def test_a_reference_is_found(ref: str, path: tuple[str, ...]) -> None:
     ],
 )
 def test_a_reference_that_leads_nowhere(ref: object) -> None:
-    assert path_of(ROOT, ref) is None
+    assert References(ROOT).path(ref) is None
 
 
 @pytest.mark.parametrize("root", [True, [], None, "x"])
 def test_a_root_that_is_no_object_has_nothing(root: object) -> None:
-    assert path_of(root, "#/a") is None
-    assert path_of(root, "x") is None
+    assert References(root).path("#/a") is None
+    assert References(root).path("x") is None
