@@ -78,7 +78,10 @@ def of(inner: Any, **more: Any) -> Any:
 
 
 def valid(value: object, schema: Any) -> bool:
-    return jsonschema.Draft202012Validator(schema).is_valid(value)
+    try:
+        return jsonschema.Draft202012Validator(schema).is_valid(value)
+    except RecursionError:  # a reference to itself and nothing else
+        return False
 
 
 def test_a_schema_of_pydantics() -> None:
@@ -742,7 +745,7 @@ def members(of: Random, schema: Json, root: Json, left: int) -> Json:
     }
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])
 @given(st.integers(0, 2**64))
 def test_any_schema_is_accepted_with_its_names_and_its_values(seed: int) -> None:
     of = Random(seed)
@@ -755,7 +758,7 @@ def test_any_schema_is_accepted_with_its_names_and_its_values(seed: int) -> None
         assert not valid(value, schema) or valid(value, made), (schema, made, value)
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])
 @given(st.integers(0, 2**64))
 def test_any_schema_of_an_answer_accepts_what_it_did(seed: int) -> None:
     of = Random(seed)
