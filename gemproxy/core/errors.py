@@ -6,6 +6,8 @@
     |- Unauthenticated            401 UNAUTHENTICATED       no access key, or a wrong one
     |- Forbidden                  403 PERMISSION_DENIED     this access key may not call that
     |- NotOwned                   404 NOT_FOUND             a name that this access key did not make
+    |- Unrouted                   404 NOT_FOUND             a path that the proxy does not have
+    |- WrongMethod                405 UNIMPLEMENTED         a method that the path does not take
     |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends its body too slowly
     |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
     |- Encoded                    415 INVALID_ARGUMENT      a body that must be read is compressed
@@ -113,9 +115,7 @@ class BadField(BadRequest):
         violation = {"field": self.field, "description": self.message}
         details = payload["error"].setdefault("details", [])
         details.append({"@type": _BAD_REQUEST, "fieldViolations": [violation]})
-        if self.reason is not None:
-            details.append({"@type": _ERROR_INFO, "reason": self.reason, "domain": "gemproxy"})
-        return payload
+        return payload if self.reason is None else _with_reason(payload, self.reason)
 
 
 class Unauthenticated(GemproxyError):
@@ -142,6 +142,37 @@ class NotOwned(GemproxyError):
 
     status = 404
     code = "NOT_FOUND"
+
+
+class Unrouted(GemproxyError):
+    """The proxy has nothing at the path of the request."""
+
+    status = 404
+    code = "NOT_FOUND"
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the error with a word for programs, as OpenAI has one."""
+        return _with_reason(super().payload(request_id), "unknown_url")
+
+
+class WrongMethod(GemproxyError):
+    """The path does not take the method of the request; ``allowed`` are those that it takes."""
+
+    status = 405
+    code = "UNIMPLEMENTED"
+
+    def __init__(self, message: str, *allowed: str) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+    def headers(self, attempts: int) -> dict[str, str]:
+        """Return the methods that the path takes (RFC 9110 section 15.5.6)."""
+        del attempts
+        return {"Allow": ", ".join(self.allowed)}
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the error with a word for programs, as OpenAI has one."""
+        return _with_reason(super().payload(request_id), "method_not_allowed")
 
 
 class TooSlow(GemproxyError):
@@ -383,6 +414,13 @@ def _with_wait(payload: dict[str, Any], seconds: float | None) -> dict[str, Any]
     if seconds is not None:
         wait = {"@type": _RETRY_INFO, "retryDelay": f"{math.ceil(seconds)}s"}
         payload["error"].setdefault("details", []).append(wait)
+    return payload
+
+
+def _with_reason(payload: dict[str, Any], reason: str) -> dict[str, Any]:
+    """Add a word for programs to an error body, as ErrorInfo has it."""
+    info = {"@type": _ERROR_INFO, "reason": reason, "domain": "gemproxy"}
+    payload["error"].setdefault("details", []).append(info)
     return payload
 
 

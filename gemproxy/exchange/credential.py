@@ -189,6 +189,22 @@ def choose_credential(headers: Mapping[str, str], in_query: Credential | None) -
     return Credential(AUTHORIZATION, authorization) if token else None
 
 
+def of_openai(headers: Mapping[str, str], in_query: Credential | None) -> Credential | None:
+    """Return the credential of a client of OpenAI's dialect for Gemini's own API.
+
+    Its SDKs have one place for a key of any form, the Bearer token. One that has the form of
+    Google's other tokens stays what it is.
+    """
+    chosen = choose_credential(headers, in_query)
+    if chosen is None or chosen.header == API_KEY:
+        return chosen
+    scheme, _, token = chosen.value.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or (is_googles(token) and not is_api_key(token)):
+        return chosen
+    return Credential.api_key(token)
+
+
 def take_credential(query: str) -> tuple[str, Credential | None]:
     """Return ``query`` without its credential parameters, and the first of them."""
     if not _MAY_HOLD_CREDENTIAL.search(query):

@@ -28,14 +28,10 @@ _JSON = "application/json; charset=UTF-8"
 
 
 @attrs.define(eq=False)
-class CollectingReader:
-    """A ``Reader`` in front of the ``client``; ``sent`` counts the bytes that it took."""
-
-    content_type: ClassVar[str] = _JSON
+class Waiting:
+    """A client that waits for one document, and hears white space meanwhile."""
 
     client: ClientSink
-    sent: int = 0
-    _collector: Collector = attrs.field(factory=Collector)
     _headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": _JSON})
     _writing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
@@ -44,44 +40,22 @@ class CollectingReader:
         """Whether the client has the head of its answer."""
         return self.client.committed
 
-    async def open(self, _status: int, headers: Mapping[str, str]) -> None:
-        """Note the headers of the answer that begins."""
+    def note(self, headers: Mapping[str, str]) -> None:
+        """Note the headers of the document."""
         self._headers = headers
 
-    async def offer(self, out: tuple[Out, ...]) -> bool:
-        """Take frames of the stream."""
-        for frame in each(out):
-            self._add(frame)
-        return True
-
-    async def settle(self) -> None:
-        """Do nothing: no frame waits for the client."""
-
-    async def heartbeat(self) -> None:
-        """Do nothing: the client cannot see the upstream's silence."""
-
-    async def finish(self, out: tuple[Out, ...], tail: Frame | None) -> None:
-        """Give the client the whole answer."""
-        await self.offer(out)
-        if tail is not None:
-            self._add(tail)
-        await self._give(dump(self._collector.response()))
-
-    async def pass_on(self, body: bytes) -> None:
-        """Give the client an answer that is no generation."""
-        await self._give(body)
-
-    async def fail(self, payload: Mapping[str, Any] | None) -> None:
-        """Tell a client that has only white space so far, and cut its connection short."""
-        async with self._writing:
-            await self.client.fail(payload)
-
-    async def _give(self, body: bytes) -> None:
+    async def give(self, body: bytes) -> None:
+        """Give the client the document."""
         async with self._writing:
             if not self.committed:
                 await self.client.open(_OK, {**self._headers, "Content-Length": str(len(body))})
             await self.client.emit(body)
             await self.client.finish()
+
+    async def fail(self, payload: Mapping[str, Any] | None) -> None:
+        """Tell a client that has only white space so far, and cut its connection short."""
+        async with self._writing:
+            await self.client.fail(payload)
 
     @contextlib.asynccontextmanager
     async def kept_warm(self, after: float, every: float) -> AsyncIterator[None]:
@@ -103,6 +77,53 @@ class CollectingReader:
                 async with self._writing:
                     await self.client.heartbeat()
                 await asyncio.sleep(every)
+
+
+@attrs.define(eq=False)
+class CollectingReader:
+    """A ``Reader`` in front of the ``client``; ``sent`` counts the bytes that it took."""
+
+    content_type: ClassVar[str] = _JSON
+
+    client: Waiting
+    sent: int = 0
+    _collector: Collector = attrs.field(factory=Collector)
+
+    @property
+    def committed(self) -> bool:
+        """Whether the client has the head of its answer."""
+        return self.client.committed
+
+    async def open(self, _status: int, headers: Mapping[str, str]) -> None:
+        """Note the headers of the answer that begins."""
+        self.client.note(headers)
+
+    async def offer(self, out: tuple[Out, ...]) -> bool:
+        """Take frames of the stream."""
+        for frame in each(out):
+            self._add(frame)
+        return True
+
+    async def settle(self) -> None:
+        """Do nothing: no frame waits for the client."""
+
+    async def heartbeat(self) -> None:
+        """Do nothing: the client cannot see the upstream's silence."""
+
+    async def finish(self, out: tuple[Out, ...], tail: Frame | None) -> None:
+        """Give the client the whole answer."""
+        await self.offer(out)
+        if tail is not None:
+            self._add(tail)
+        await self.client.give(dump(self._collector.response()))
+
+    async def pass_on(self, body: bytes) -> None:
+        """Give the client an answer that is no generation."""
+        await self.client.give(body)
+
+    async def fail(self, payload: Mapping[str, Any] | None) -> None:
+        """Tell a client that has only white space so far, and cut its connection short."""
+        await self.client.fail(payload)
 
     def _add(self, frame: Frame) -> None:
         self.sent += frame.size

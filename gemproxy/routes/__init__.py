@@ -8,13 +8,38 @@ path alone, behind its last colon, which may be percent-encoded.
 
 from aiohttp import web
 
-from gemproxy.routes import health, interactions, live, models, passthrough, stream, unary, upload
+from gemproxy.routes import (
+    chat,
+    embeddings,
+    health,
+    interactions,
+    live,
+    models,
+    passthrough,
+    refused,
+    stream,
+    unary,
+    upload,
+)
 
 _METHOD = r"/{target:(?s:.*)}:{method:%s}"
 STREAM = _METHOD % "streamGenerateContent"
 GENERATE = _METHOD % "generateContent"
 COMPUTE = _METHOD % "(?:countTokens|embedContent|batchEmbedContents|predict)"
 MODELS = "/{slash:/*}v1/models"
+MODEL = MODELS + r"/{model:(?:models/|tunedModels/)?[^/:]+}{end:/*}"
+CHAT = "/{slash:/*}v1/chat/completions{end:/*}"
+EMBEDDINGS = "/{slash:/*}v1/embeddings{end:/*}"
+_OF_OPENAI = (
+    "chat|completions|responses|embeddings|moderations|audio|images|videos|assistants|threads"
+    "|fine_tuning|fine-tunes|uploads|vector_stores|realtime|evals|containers|conversations"
+    "|organization|edits|engines|chatkit|skills"
+)
+"""First pieces of paths that OpenAI has below ``/v1``, and Gemini has not."""
+REFUSED = (
+    r"/{slash:/*}{openai:(?:v1/(?:%s)(?:/(?s:.*))?|(?:chat/)?completions|embeddings|responses)}{end:/*}"
+    % _OF_OPENAI
+)
 INTERACTIONS = r"/{prefix:(?s:.*/)?}interactions"
 LIVE = r"/{prefix:(?s:.*/)?}ws/{rest:(?s:.*)}"
 UPLOAD = r"/{prefix:(?s:.*/)?}upload/{version:v\d[^/]*}/{rest:(?s:.*)}"
@@ -27,8 +52,11 @@ ROUTES = [
     web.post(STREAM, stream.handle, name="stream"),
     web.post(GENERATE, unary.generate, name="generate"),
     web.post(COMPUTE, unary.compute, name="compute"),
-    web.get(MODELS, models.handle, name="models"),
-    web.get(MODELS + r"/{model:[^/:]+}", models.handle, name="model"),
+    web.post(CHAT, chat.handle, name="chat"),
+    web.post(EMBEDDINGS, embeddings.handle, name="embeddings"),
+    web.get(MODELS + "{end:/*}", models.handle, name="models"),
+    web.get(MODEL, models.handle, name="model"),
+    web.route("*", REFUSED, refused.handle, name="refused"),
     web.post(INTERACTIONS, interactions.create, name="interactions"),
     web.get(INTERACTIONS + r"/{interaction:[^/:]+}", interactions.read, name="interaction"),
     web.route("*", UPLOAD, upload.handle, name="upload"),

@@ -23,6 +23,7 @@ from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location
 from gemproxy.routes.allowed import only_allowed
+from gemproxy.routes.foreign import refuse_foreign
 from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.lists import listed
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, REPAIR
@@ -31,6 +32,7 @@ from gemproxy.voices.sse import EventVoice
 
 async def fetch(request: web.Request) -> web.StreamResponse:
     """Answer a GET or a HEAD."""
+    refuse_foreign(request)
     exchange = request[EXCHANGE]
     listing = listing_of(exchange.path) if exchange.account.access else None
     if listing is not None:

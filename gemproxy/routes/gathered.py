@@ -23,7 +23,7 @@ from gemproxy.core.repair.unary import gains_by_streaming
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.exchange.account import Account, Spent, StreamResult
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.generation.collecting import CollectingReader, json_headers
+from gemproxy.generation.collecting import CollectingReader, Waiting, json_headers
 from gemproxy.generation.generation import Generation, Refused
 from gemproxy.generation.kinds import STREAM
 from gemproxy.relay.bodies import Body
@@ -77,19 +77,19 @@ async def _run(
     client = ClientSink(
         request, DocumentVoice(), request.app[CLIENTS].send_timeout, web.StreamResponse()
     )
-    reader = CollectingReader(client)
+    waiting = Waiting(client)
     generation = Generation(
         STREAM,
         exchange,
         STREAM.intake(machine, partial(SSEDecoder, repair.max_frame)),
-        reader,
+        CollectingReader(waiting),
         partial(request.app[DISPATCHER].attempt, exchange),
         repair.pacing(exchange, exchange.model, lambda: machine.progress),
         timing,
         lambda headers: json_headers(passed_down(request, headers)),
         repair.max_stream,
     )
-    async with reader.kept_warm(timing.headers_after, timing.heartbeat):
+    async with waiting.kept_warm(timing.headers_after, timing.heartbeat):
         await generation.run()
     return client.response
 

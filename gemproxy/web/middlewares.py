@@ -48,6 +48,7 @@ from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_i
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import error_for
 from gemproxy.relay.parting import cut, part
+from gemproxy.routes.foreign import speaks_openai
 from gemproxy.routes.parts import (
     ADDRESS,
     CLIENTS,
@@ -60,6 +61,7 @@ from gemproxy.routes.parts import (
     USERS,
     VOICE,
 )
+from gemproxy.openai.document import OpenAIDocumentVoice
 from gemproxy.routes.stream import voice_for
 from gemproxy.voices.mute import MuteVoice
 from gemproxy.web.checks import HEALTH, ambiguity, go_on, is_unknown_expectation, stops_the_parser
@@ -68,10 +70,11 @@ from gemproxy.web.cors import answers_preflight
 REQUEST_ID = "X-Request-Id"
 CLIENT_CLOSED_REQUEST = 499
 _ANY_CLIENT = MuteVoice()
+_TO_OPENAI = OpenAIDocumentVoice()
 _JSON = "application/json; charset=utf-8"
 _LIVE = "live"
 """The name of the route that takes the ephemeral tokens of Live."""
-_OF_A_MODEL = frozenset({"stream", "generate", "compute"})
+_OF_A_MODEL = frozenset({"stream", "generate", "compute", "chat", "embeddings"})
 """Routes whose requests are begun at the meter."""
 _OF_THE_CALLER = (Unauthenticated, Forbidden, LimitReached)
 """Refusals that may come before the request's body."""
@@ -86,6 +89,8 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     """Put the request id on the answer; have the connection closed that cannot be used again."""
     response.headers[REQUEST_ID] = request_id_var.get() or new_request_id()
     exchange = request.get(EXCHANGE)
+    if response.status >= _ERRORS and request.get(VOICE) is _TO_OPENAI:
+        response.headers.setdefault(SHOULD_RETRY, should_retry(response.status, response.headers))
     if exchange is not None and exchange.account.metered is not None:
         response.headers.update(request.app[METER].fields(exchange))
     half = response.status in _OF_A_BODY and not request.content.is_eof()
@@ -101,6 +106,8 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id, and write its line when it is over, however it ends."""
     exchange = request[EXCHANGE] = _exchange(request)
     request_id_var.set(exchange.id)
+    if speaks_openai(request, exchange.family):
+        request[VOICE] = _TO_OPENAI
     began = time.monotonic()
     response: web.StreamResponse | None = None
     try:

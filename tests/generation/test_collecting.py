@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 
 from gemproxy.core.repair.events import Frames, Out, Run
 from gemproxy.core.wire.sse import SSEDecoder
-from gemproxy.generation.collecting import CollectingReader, json_headers
+from gemproxy.generation.collecting import CollectingReader, Waiting, json_headers
 from gemproxy.relay.downstream import ClientGone, ClientSink
 from gemproxy.voices.document import DocumentVoice
 from tests.gemini import chunk, sse
@@ -63,13 +63,13 @@ def run(raw: bytes) -> tuple[Out, ...]:
 
 
 def collecting(client: Client) -> CollectingReader:
-    return CollectingReader(cast(ClientSink, client))
+    return CollectingReader(Waiting(cast(ClientSink, client)))
 
 
 @contextlib.asynccontextmanager
 async def warmed(client: Client, reader: CollectingReader) -> AsyncIterator[None]:
     """Yield when the client has got its first sign of life."""
-    async with reader.kept_warm(0, 0):
+    async with reader.client.kept_warm(0, 0):
         await client.heard.wait()
         yield
 
