@@ -97,7 +97,10 @@ class Asking(enum.Enum):
 
 _BY_PATH = (
     (re.compile(r":count\w*/?$"), Asking.COUNT),
-    (re.compile(r":(?:\w*embed\w*|\w*Embed\w*)/?$|/openai/.*embeddings/?$"), Asking.EMBEDDING),
+    (
+        re.compile(r":(?:\w*embed\w*|\w*Embed\w*)/?$|/(?:openai/.*|v1/)embeddings/*$"),
+        Asking.EMBEDDING,
+    ),
     (re.compile(r":predictLongRunning/?$|/openai/.*videos/?$"), Asking.FILMS),
     (re.compile(r":\w*[pP]redict\w*/?$|/openai/.*images/\w+/?$"), Asking.PICTURES),
     (re.compile(r"/interactions/?$"), Asking.INTERACTION),

@@ -382,20 +382,25 @@ class Blocked(Unrepaired):
 
 @attrs.define(eq=False, init=False)
 class UpstreamRejection(UpstreamFailure):
-    """The upstream's own error answer; ``body`` is its unchanged body."""
+    """The upstream's own error answer; ``body`` is its unchanged body.
+
+    ``seconds``: how long the upstream asked to wait, where its own headers do not pass.
+    """
 
     rejected_with: int
     body: bytes = attrs.field(repr=False)
+    seconds: float | None = None
 
-    def __init__(self, rejected_with: int, body: bytes) -> None:
+    def __init__(self, rejected_with: int, body: bytes, seconds: float | None = None) -> None:
         super().__init__(f"The upstream answered with status {rejected_with}.")
         self.rejected_with = rejected_with
         self.body = body
+        self.seconds = seconds
 
     def headers(self, attempts: int) -> dict[str, str]:
-        """Return no headers: the upstream's own headers decide about retries."""
+        """Return the wait that was asked for; the upstream decides about retries."""
         del attempts
-        return {}
+        return _wait_header(self.seconds)
 
     def payload(self, request_id: str | None = None) -> dict[str, Any]:
         """Return the upstream's error object if it sent one, else one of ours."""

@@ -211,7 +211,8 @@ class Account:
     """The record of one request, shared by all exchanges that are derived for it.
 
     ``access`` is the name of the access key with which the client was let in, empty for a client
-    with its own Gemini key. ``model`` is None for a request without a model. ``upstream`` is the
+    with its own Gemini key. ``model`` is None for a request without a model. ``answers`` counts the
+    generations that the request is sent up for. ``upstream`` is the
     upstream's failure in a request whose answer is not judged. ``memo`` is what the source of
     credentials keeps about the request, and ``metered`` what the meter does: others only ask
     whether it is there. ``expected`` is the input of the request as it was judged before it went
@@ -222,6 +223,7 @@ class Account:
 
     access: str = ""
     model: str | None = None
+    answers: int = 1
     client_gone: bool = False
     upstream: How | None = None
     entries: list[Entry] = attrs.field(factory=list)
@@ -254,3 +256,9 @@ class Account:
             return len(self.entries)
         counted = None if isinstance(self.result, SessionResult) else self.result
         return 1 if counted is None else counted.attempts
+
+    def give_up(self) -> None:
+        """Note that the client got nothing of an answer, so that it pays nothing for it."""
+        result = self.result
+        if isinstance(result, StreamResult) and result.spent is not None:
+            self.result = attrs.evolve(result, spent=Spent(result.spent.bills))

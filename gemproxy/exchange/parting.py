@@ -15,7 +15,6 @@ from gemproxy.core.answer.usage import Billed
 from gemproxy.core.repair.engine import State
 from gemproxy.exchange.account import Account, Spent, StreamResult
 
-
 T = TypeVar("T")
 
 

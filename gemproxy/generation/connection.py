@@ -23,14 +23,14 @@ class ConnectionReader:
     ``committed`` is an attribute because it is looked at often.
     """
 
-    _sink: ClientSink
+    sink: ClientSink
     _voice: Voice
     committed: bool = attrs.field(default=False, init=False)
 
     @property
     def response(self) -> web.StreamResponse:
         """What the handler returns."""
-        return self._sink.response
+        return self.sink.response
 
     @property
     def content_type(self) -> str:
@@ -40,36 +40,36 @@ class ConnectionReader:
     @property
     def sent(self) -> int:
         """The bytes of the frames that were passed on."""
-        return self._sink.sent
+        return self.sink.sent
 
     async def open(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the head of the answer."""
-        await self._sink.open(status, headers)
+        await self.sink.open(status, headers)
         self.committed = True
 
     async def offer(self, out: tuple[Out, ...]) -> bool:
         """Write frames at once, unless the write could wait for the client."""
-        return await self._sink.offer(self._voice.say(out))
+        return await self.sink.offer(self._voice.say(out))
 
     async def settle(self) -> None:
         """Write what ``offer`` kept; wait while the client is slow."""
-        await self._sink.settle()
+        await self.sink.settle()
 
     async def heartbeat(self) -> None:
         """Write what the client's SDK skips between two frames; nothing where it skips none."""
-        await self._sink.heartbeat()
+        await self.sink.heartbeat()
 
     async def finish(self, out: tuple[Out, ...], tail: Frame | None) -> None:
         """Complete the body; its last frames and its end are one write."""
-        await self._sink.finish(self._voice.say(out) + self._voice.close(tail))
+        await self.sink.finish(self._voice.say(out) + self._voice.close(tail))
 
     async def pass_on(self, body: bytes) -> None:
         """Write an answer that is no generation, and complete the body."""
-        await self._sink.finish(body)
+        await self.sink.finish(body)
 
     async def fail(self, payload: Mapping[str, Any] | None) -> None:
         """Write the error, if there is one, and have the body end without its end."""
-        await self._sink.fail(payload)
+        await self.sink.fail(payload)
 
 
 def connection_reader(

@@ -367,12 +367,16 @@ class Generation(Generic[M]):
             await self._commit()
         if out and self.course.first_byte_ms is None:
             self._note_first_byte()
-        await self.reader.finish(out, finish.tail)
+        try:
+            await self.reader.finish(out, finish.tail)
+        except GemproxyError as error:
+            self.course.unsaid = True
+            await self._fail(Fail(error))
 
     async def _pass_on(self, body: bytes, watch: Watch) -> None:
         """Give the client an answer that is no generation, unless its head says that it is one."""
         watch.busy = True
-        if self.reader.committed and self._renamed:
+        if not self.kind.passes or (self.reader.committed and self._renamed):
             await self._fail(Fail(UpstreamFailure("The upstream answered with no generation.")))
             return
         self.course.passed = True

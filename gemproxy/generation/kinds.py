@@ -50,7 +50,7 @@ class Course:
     """How a generation went, besides what its machine knows.
 
     ``began`` and ``seam_seconds`` count seconds of the monotonic clock. ``passed`` says that an
-    answer was passed on as it came.
+    answer was passed on as it came, ``unsaid`` that its client cannot be told its end.
     """
 
     attempts: int = 0
@@ -58,6 +58,7 @@ class Course:
     first_byte_ms: float | None = None
     seam_seconds: list[float] = attrs.field(factory=list)
     passed: bool = False
+    unsaid: bool = False
 
 
 class Use(enum.Enum):
@@ -75,6 +76,7 @@ class AnswerKind(Generic[M]):
 
     ``reading`` is the row for the same kind in the core. ``use`` says what a reply is used for.
     ``head_at_once`` says that the head goes out with the upstream's, no sooner and no later.
+    ``passes``: a document that is no answer of this kind is passed on as it came.
     ``form`` returns the form in which a resumed attempt asks for the rest. ``note`` completes the
     last of the account's entries with what the machine knows of the attempt that has just ended.
     ``finish`` returns the finishReason with which the answer ended, None where it has none.
@@ -88,6 +90,7 @@ class AnswerKind(Generic[M]):
     note: Callable[[M, Sequence[Entry]], None]
     finish: Callable[[M], str | None]
     result: Callable[[M, Course], Result]
+    passes: bool = True
 
     def intake(self, machine: M, new_decoder: Callable[[], Decoder]) -> Intake[M]:
         """Return what feeds ``machine``; the decoders are of the framing that was asked for."""
@@ -116,7 +119,7 @@ def _finish(machine: StreamMachine) -> str | None:
 def _stream_result(machine: StreamMachine, course: Course) -> StreamResult:
     machine.tally = machine.attempt.settle(machine.tally)  # an attempt that the client has left
     return StreamResult(
-        ending="passed" if course.passed else machine.state.value,
+        ending=_ending(machine, course),
         finish_reason=machine.finish_reason,
         attempts=course.attempts,
         causes=machine.causes,
@@ -131,6 +134,12 @@ def _stream_result(machine: StreamMachine, course: Course) -> StreamResult:
         missing_candidates=machine.missing_candidates,
         spent=_spent_on(machine),
     )
+
+
+def _ending(machine: StreamMachine, course: Course) -> str:
+    if course.unsaid:
+        return State.FAILED.value
+    return "passed" if course.passed else machine.state.value
 
 
 def _spent_on(machine: StreamMachine) -> Spent:
@@ -199,6 +208,8 @@ STREAM = AnswerKind(
     finish=_finish,
     result=_stream_result,
 )
+TRANSLATED = attrs.evolve(STREAM, passes=False)
+"""A stream whose client reads another dialect."""
 INTERACTION = AnswerKind(
     interaction_reading.INTERACTION,
     _use_for_an_interaction,

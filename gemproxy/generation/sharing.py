@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 import attrs
 
-from gemproxy.core.repair.events import Out
+from gemproxy.core.repair.events import Out, Run
 from gemproxy.core.wire.frame import Frame
 from gemproxy.generation.collecting import Waiting
 from gemproxy.relay.downstream import ClientSink
@@ -46,13 +46,12 @@ async def side_by_side(runs: Iterable[Awaitable[None]]) -> None:
 class Connected:
     """The connection of a client that reads ``answers`` streams as one.
 
-    ``end`` returns what ends the body, once all are over. A write that waits for the client holds
-    up the answers that have something to say; the others go on.
+    The voice of the answer that is over last says what ends the body. A write that waits for the
+    client holds up the answers that have something to say; the others go on.
     """
 
     sink: ClientSink
     answers: int
-    end: Callable[[], bytes]
     _waits: bool = False
     _writing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
@@ -92,14 +91,14 @@ class Connected:
                 await self.sink.heartbeat()
 
     async def finish(self, raw: bytes) -> None:
-        """Write the last events of one answer; behind those of the last answer, the end."""
+        """Write the last events of one answer; behind those of the last answer the body ends."""
         self.answers -= 1
         if self.answers:
             await self.settle(raw)
             return
         async with self._writing:
             await self._settle()
-            await self.sink.finish(raw + self.end())
+            await self.sink.finish(raw)
 
     async def fail(self, payload: Mapping[str, Any] | None) -> None:
         """Tell the client that there is no whole answer, and raise Broken."""
@@ -170,53 +169,46 @@ class SharedReader:
         await self.client.fail(payload)
 
 
-class Collecting(Protocol):
+class Part(Protocol):
     """Makes one answer of its frames."""
 
-    def take(self, out: tuple[Out, ...]) -> int:
-        """Take frames of the answer, in order; return how many bytes they have."""
+    def take(self, out: tuple[Out, ...]) -> None:
+        """Take frames of the answer, in order."""
 
+    def end(self, tail: Frame | None) -> bool:
+        """Take the end of the answer; return whether it was the last one.
 
-@attrs.define(eq=False)
-class Whole:
-    """The document that a client waits for, made of ``answers`` parts.
-
-    ``body`` returns it, once all parts are there.
-    """
-
-    client: Waiting
-    answers: int
-    body: Callable[[], bytes]
-
-    async def finish(self) -> None:
-        """Note that a part is there; give the client the document behind the last one."""
-        self.answers -= 1
-        if not self.answers:
-            await self.client.give(self.body())
+        Raises a GemproxyError for an end that its client cannot be told.
+        """
 
 
 @attrs.define(eq=False)
 class PartReader:
-    """The reader of one of several answers that become one document; see ``Reader``."""
+    """The reader of one of several answers that become one document; see ``Reader``.
+
+    ``body`` returns the document, once all answers are there.
+    """
 
     content_type: ClassVar[str] = "application/json"
 
-    whole: Whole
-    collector: Collecting
+    client: Waiting
+    part: Part
+    body: Callable[[], bytes]
     sent: int = 0
 
     @property
     def committed(self) -> bool:
         """Whether the client has the head of its answer."""
-        return self.whole.client.committed
+        return self.client.committed
 
     async def open(self, _status: int, headers: Mapping[str, str]) -> None:
         """Note the headers of the answer."""
-        self.whole.client.note(headers)
+        self.client.note(headers)
 
     async def offer(self, out: tuple[Out, ...]) -> bool:
         """Take frames of the answer."""
-        self.sent += self.collector.take(out)
+        self.sent += sum(map(_size_of, out))
+        self.part.take(out)
         return True
 
     async def settle(self) -> None:
@@ -226,10 +218,10 @@ class PartReader:
         """Do nothing: the client cannot see the upstream's silence."""
 
     async def finish(self, out: tuple[Out, ...], tail: Frame | None) -> None:
-        """Take the last frames."""
-        del tail
+        """Take the end; give the client the document if it is the last one."""
         await self.offer(out)
-        await self.whole.finish()
+        if self.part.end(tail):
+            await self.client.give(self.body())
 
     async def pass_on(self, body: bytes) -> None:
         """Raise: an answer of this kind is never passed on as it came."""
@@ -237,5 +229,10 @@ class PartReader:
 
     async def fail(self, payload: Mapping[str, Any] | None) -> None:
         """Tell the client, and raise Broken."""
-        await self.whole.client.fail(payload)
+        await self.client.fail(payload)
         raise Broken
+
+
+def _size_of(out: Out) -> int:
+    """Return the bytes of what goes out."""
+    return len(out.raw) if isinstance(out, Run) else sum(frame.size for frame in out.frames)

@@ -28,6 +28,7 @@ from gemproxy.accounts.estimate import Asking, asking, estimate
 from gemproxy.accounts.hold import Asked, Hold, Limiter, Used
 from gemproxy.accounts.prices import Prices
 from gemproxy.accounts.user import Kind, Limit, User
+from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import BadRequest, Forbidden, LimitReached
 from gemproxy.core.repair.request import Unreadable, parse_strictly
 from gemproxy.exchange.account import Account, SessionResult
@@ -269,7 +270,7 @@ class Accountant:
         account, spent = exchange.account, exchange.account.spent
         if spent is not None and spent.unread and account.expected is None and running.body:
             judged = estimate(asking(exchange), running.model, running.body, 0)
-            account.expected = judged.expected
+            account.expected = _times(account.answers, judged.expected)
         account.charge = charge(account, running.model, self.prices, running.started / 1000)
         return Used(account.charge.tokens, account.charge.cost_nano_usd or 0)
 
@@ -290,11 +291,14 @@ class Accountant:
         kind = asking(exchange)
         body = _bounded(kind, body, self.max_output)
         judged = estimate(kind, model, body, self.max_output)
-        exchange.account.expected = judged.expected
+        answers = exchange.account.answers
+        exchange.account.expected = _times(answers, judged.expected)
         money: int | None = 0
         if needs.money:
-            money = most_cost(judged.most, self.prices.of(model, running.started / 1000))
-        asked = Asked(running.serial, running.user, model, address, judged.tokens, money)
+            one = most_cost(judged.most, self.prices.of(model, running.started / 1000))
+            money = None if one is None else one * answers
+        tokens = judged.tokens * answers
+        asked = Asked(running.serial, running.user, model, address, tokens, money)
         return asked, body
 
 
@@ -351,6 +355,10 @@ def _log_shadow(running: Running, hold: Hold) -> None:
             "limits": [_words(limit) for limit in hold.shadow],
         },
     )
+
+
+def _times(answers: int, one: Billed) -> Billed:
+    return one if answers == 1 else sum([one] * answers, Billed())
 
 
 def _words(limit: Limit) -> str:

@@ -27,6 +27,8 @@ _BATCHES = re.compile(r":(?:batchGenerate\w*|asyncBatch\w*)/?$|/openai/(?:v\d\w*
 _VERTEX = re.compile(r"/(?:publishers|endpoints)/")
 
 LIVE = "live"
+OF_OPENAI = frozenset({"chat", "embeddings"})
+"""Routes of OpenAI's dialect, which translate it; their model and their body are given."""
 
 
 class _Named(msgspec.Struct):
@@ -40,6 +42,8 @@ def asks_a_model(exchange: Exchange) -> bool:
     """Return whether a request, which is no WebSocket, asks a model or creates an interaction."""
     if exchange.method != "POST" or exchange.given is not None or exchange.family == "upload":
         return False
+    if exchange.family in OF_OPENAI:
+        return True
     path = exchange.path
     found = _METHODS.search(path) or _OPENAI.search(path) or _INTERACTIONS.search(path)
     return found is not None
@@ -55,6 +59,8 @@ def dialect_of(exchange: Exchange) -> str:
     family = exchange.family
     if family in {LIVE, "fetch"}:
         return LIVE
+    if family in OF_OPENAI:
+        return "openai"
     if family in {"stream", "generate", "compute"} and "/publishers/" not in exchange.raw_path:
         return "gemini"
     path = exchange.path

@@ -36,10 +36,9 @@ _OF_OPENAI = (
     "|organization|edits|engines|chatkit|skills"
 )
 """First pieces of paths that OpenAI has below ``/v1``, and Gemini has not."""
-REFUSED = (
-    r"/{slash:/*}{openai:(?:v1/(?:%s)(?:/(?s:.*))?|(?:chat/)?completions|embeddings|responses)}{end:/*}"
-    % _OF_OPENAI
-)
+_ALONE = "(?:chat/)?completions|embeddings|responses"
+"""What clients ask for whose base URL lacks the ``/v1``."""
+REFUSED = r"/{slash:/*}{openai:(?:v1/(?:" + _OF_OPENAI + r")(?:/(?s:.*))?|" + _ALONE + r")}{end:/*}"
 INTERACTIONS = r"/{prefix:(?s:.*/)?}interactions"
 LIVE = r"/{prefix:(?s:.*/)?}ws/{rest:(?s:.*)}"
 UPLOAD = r"/{prefix:(?s:.*/)?}upload/{version:v\d[^/]*}/{rest:(?s:.*)}"

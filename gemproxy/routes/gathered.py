@@ -12,7 +12,6 @@ model does not stream.
 import re
 from functools import partial
 
-import attrs
 from aiohttp import web
 
 from gemproxy.core.errors import UpstreamFailure
@@ -21,7 +20,6 @@ from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.repair.unary import gains_by_streaming
 from gemproxy.core.wire.sse import SSEDecoder
-from gemproxy.exchange.account import Account, Spent, StreamResult
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.generation.collecting import CollectingReader, Waiting, json_headers
 from gemproxy.generation.generation import Generation, Refused
@@ -59,7 +57,7 @@ async def gather(request: web.Request, exchange: Exchange, body: Body) -> web.St
             raise
     finally:
         if machine.state is State.FAILED:
-            _given_up(exchange.account)
+            exchange.account.give_up()
         if machine.lesson is not None:
             repair.lessons.learn(model, machine.lesson)
     exchange.account.passed = exchange.account.spent
@@ -92,13 +90,6 @@ async def _run(
     async with waiting.kept_warm(timing.headers_after, timing.heartbeat):
         await generation.run()
     return client.response
-
-
-def _given_up(account: Account) -> None:
-    """Note that the client got nothing of what was gathered, so that it pays nothing for it."""
-    result = account.result
-    if isinstance(result, StreamResult) and result.spent is not None:
-        account.result = attrs.evolve(result, spent=Spent(result.spent.bills))
 
 
 def stream_target(raw_target: str) -> str | None:

@@ -23,7 +23,6 @@ import attrs
 from aiohttp import web
 from multidict import CIMultiDict
 
-from gemproxy.core.answer.chunk import Undecodable, loads
 from gemproxy.core.answer.rewrite import dump
 from gemproxy.core.errors import (
     BadRequest,
@@ -35,24 +34,13 @@ from gemproxy.core.errors import (
     upstream_error,
 )
 from gemproxy.core.repair.blame import Fault, blame
-from gemproxy.core.repair.events import How
-from gemproxy.core.repair.request import StreamRequest
-from gemproxy.core.repair.unanswered import unanswered
-from gemproxy.core.repair.unary import Judge, Look
-from gemproxy.exchange.account import CallResult
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import Listing, Page, Place, Question, Unlisted, mask_of
 from gemproxy.owners.owner import Owner
-from gemproxy.relay.coding import FalseCoding
-from gemproxy.relay.headers import retry_after
-from gemproxy.relay.pacing import Interrupted
-from gemproxy.relay.unary import Answer
-from gemproxy.relay.upstream import AttemptFailed
-from gemproxy.relay.wants import DOCUMENT
 from gemproxy.routes.addressing import addresses_of
-from gemproxy.routes.parts import DISPATCHER, EXCHANGE, POOLED, REPAIR
-from gemproxy.routes.refusing import beginning
+from gemproxy.routes.documents import Documents
+from gemproxy.routes.parts import EXCHANGE, POOLED
 
 Json = dict[str, Any]
 
@@ -76,13 +64,11 @@ async def listed(request: web.Request, listing: Listing | Unlisted) -> web.Strea
             " it for an access key."
         )
     exchange = request[EXCHANGE]
-    fetch = _Fetch(request, _of_a_page(exchange, listing), listing)
+    fetch = _Fetch(_of_a_page(exchange, listing), Documents(request, "list"))
     try:
         page = await _page(request, fetch, Question.of(listing, exchange.raw_query))
     finally:
-        exchange.account.result = CallResult(
-            len(exchange.account.entries), fetch.judge.causes, fetch.judge.policy.repair
-        )
+        exchange.account.result = fetch.documents.result()
     body = dump(page.answer(request.app[POOLED].tokens, exchange.account.access))
     edited = addresses_of(request).outward(body)
     return web.Response(body=edited or body, headers={"Content-Type": _JSON})
@@ -174,25 +160,17 @@ def _may_see(binding: Binding, owner: Owner, access: str) -> bool:
 
 @attrs.define(eq=False)
 class _Fetch:
-    """Fetches pages of the upstream's; again after an error that may pass, if that is wanted."""
+    """Fetches pages of the upstream's."""
 
-    request: web.Request
     exchange: Exchange
-    listing: Listing
-    judge: Judge = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        repair = self.request.app[REPAIR]
-        wanted = repair.is_wanted(self.exchange.headers)
-        policy = repair.policy.for_request(repair=wanted)
-        self.judge = Judge(StreamRequest(b""), policy, Look.DOCUMENT)
+    documents: Documents
 
     async def page(self, place: Place, query: str) -> Json:
         """Return one page; raise a GemproxyError that names the project whose part is missing."""
         target = f"{self.exchange.raw_path}?{query}" if query else self.exchange.raw_path
         project = place.project
         try:
-            return await self._document(self.exchange.towards(target, "GET").within(project))
+            return await self.documents.fetch(self.exchange.towards(target, "GET").within(project))
         except UpstreamRejection as rejection:
             error = upstream_error(rejection.body)
             if blame(rejection.rejected_with, error) is Fault.REQUEST:
@@ -204,58 +182,6 @@ class _Fetch:
             raise NoKey(_missing(project, error.message)) from error
         except UpstreamFailure as error:
             raise Unrepaired(_missing(project, error.message)) from error
-
-    async def _document(self, exchange: Exchange) -> Json:
-        """Return the JSON of an answer with 200; raise UpstreamFailure when there is none."""
-        pacing = self.request.app[REPAIR].pacing(exchange, "", lambda: 0)
-        while True:
-            failure: UpstreamFailure
-            try:
-                answer, document = await self._attempt(exchange)
-            except AttemptFailed as failed:
-                resume, failure = self.judge.broke(failed.how), unanswered(failed.how, begun=True)
-            else:
-                resume = self.judge.answered(answer.status, document, retry_after(answer.headers))
-                if resume is None and answer.status < _ERRORS:
-                    return _object(document)
-                failure = _failure(answer, document)
-            if resume is None:
-                raise failure
-            try:
-                await pacing.pause(Interrupted(resume.cause, resume.after))
-            except Interrupted:
-                raise failure from None
-
-    async def _attempt(self, exchange: Exchange) -> tuple[Answer, bytes | None]:
-        """Return the answer of one attempt, and its JSON if it has any."""
-        async with self.request.app[DISPATCHER].attempt(exchange, None, DOCUMENT) as reply:
-            body = await beginning(reply, _LARGEST_PAGE)
-            answer = Answer(reply.status, reply.headers, body)
-            try:
-                document = answer.document
-            except FalseCoding as error:
-                raise AttemptFailed(How.GARBLED, f"the body is no {error}") from error
-            if answer.status >= _ERRORS:
-                reply.error = upstream_error(document or b"")
-        return answer, document
-
-
-def _failure(answer: Answer, document: bytes | None) -> UpstreamFailure:
-    """Return the error for an answer that is no page."""
-    if answer.status >= _ERRORS:
-        return UpstreamRejection(answer.status, document or b"")
-    return UpstreamFailure("Gemini answered with something that is no list.")
-
-
-def _object(document: bytes | None) -> Json:
-    """Return a JSON object; raise UpstreamFailure for anything else."""
-    try:
-        decoded = loads(document or b"")
-    except Undecodable:
-        decoded = None
-    if not isinstance(decoded, dict):
-        raise UpstreamFailure("Gemini answered with something that is no list.")
-    return decoded
 
 
 def _missing(project: str, why: str) -> str:

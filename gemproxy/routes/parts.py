@@ -16,6 +16,7 @@ from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.metering.directory import Directory
 from gemproxy.metering.meter import Meter
+from gemproxy.openai.request import Ways
 from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import PageTokens
 from gemproxy.relay.bodies import Bodies
@@ -102,6 +103,7 @@ POOLED = web.AppKey("pooled", Pooled)
 DOOR = web.AppKey("door", Door)
 USERS = web.AppKey("users", Directory)
 """Keeps the door's access keys in step with the stored ones; only there if there is a pool."""
+WAYS = web.AppKey("ways", Ways)
 METER: web.AppKey[Meter] = web.AppKey("meter")
 SHAPING = web.AppKey("shaping", Shaping)
 

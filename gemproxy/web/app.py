@@ -20,6 +20,7 @@ from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.verdict import FinishTable, Verdict
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.metering.meter import UNMETERED
+from gemproxy.openai.request import Ways
 from gemproxy.relay import octets
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.dispatcher import Dispatcher
@@ -41,6 +42,7 @@ from gemproxy.routes.parts import (
     REPAIR,
     SHAPING,
     UPLOADS,
+    WAYS,
     Clients,
     Repairing,
 )
@@ -92,6 +94,7 @@ def create_app(
     app[METER] = UNMETERED
     app[SHAPING] = shaping_of(settings)
     app[REPAIR] = _repair(settings)
+    app[WAYS] = Ways()
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
     pooled = source is None and needs_pool(settings)
     app[DOOR] = _door(settings, app, stored=pooled)

@@ -45,6 +45,7 @@ from gemproxy.exchange.line import line
 from gemproxy.metering.asking import asks_a_model
 from gemproxy.metering.meter import UNMETERED, Meter
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
+from gemproxy.openai.document import OpenAIDocumentVoice
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import error_for
 from gemproxy.relay.parting import cut, part
@@ -61,13 +62,17 @@ from gemproxy.routes.parts import (
     USERS,
     VOICE,
 )
-from gemproxy.openai.document import OpenAIDocumentVoice
 from gemproxy.routes.stream import voice_for
 from gemproxy.voices.mute import MuteVoice
 from gemproxy.web.checks import HEALTH, ambiguity, go_on, is_unknown_expectation, stops_the_parser
 from gemproxy.web.cors import answers_preflight
 
 REQUEST_ID = "X-Request-Id"
+SHOULD_RETRY = "x-should-retry"
+_ERRORS, _OF_A_SERVER = 400, 500
+_MAY_PASS = frozenset({408, 409, 429})
+_LONGEST_WAIT = 60
+"""Seconds up to which OpenAI's SDKs keep a Retry-After."""
 CLIENT_CLOSED_REQUEST = 499
 _ANY_CLIENT = MuteVoice()
 _TO_OPENAI = OpenAIDocumentVoice()
@@ -90,7 +95,7 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     response.headers[REQUEST_ID] = request_id_var.get() or new_request_id()
     exchange = request.get(EXCHANGE)
     if response.status >= _ERRORS and request.get(VOICE) is _TO_OPENAI:
-        response.headers.setdefault(SHOULD_RETRY, should_retry(response.status, response.headers))
+        _advise(response, 1 if exchange is None else exchange.account.attempts)
     if exchange is not None and exchange.account.metered is not None:
         response.headers.update(request.app[METER].fields(exchange))
     half = response.status in _OF_A_BODY and not request.content.is_eof()
@@ -99,6 +104,17 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     if half or endless or stops_the_parser(request) or request.app[IN_FLIGHT].draining:
         response.headers["Connection"] = "close"
         response.force_close()
+
+
+def _advise(response: web.StreamResponse, attempts: int) -> None:
+    """Tell an SDK of OpenAI's whether it should ask again, where nothing has said so yet.
+
+    Its own attempts would multiply ours, and a wait that it does not keep helps nobody.
+    """
+    waits = response.headers.get("Retry-After", "")
+    long = waits.isdecimal() and int(waits) > _LONGEST_WAIT
+    again = response.status in _MAY_PASS or (response.status >= _OF_A_SERVER and attempts <= 1)
+    response.headers.setdefault(SHOULD_RETRY, "true" if again and not long else "false")
 
 
 @web.middleware

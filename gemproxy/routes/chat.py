@@ -1,0 +1,158 @@
+"""``POST /v1/chat/completions``: a request of OpenAI's dialect, answered by streams of Gemini's.
+
+The request is translated once, and each of its ``n`` answers is a generation of its own, so that
+each is resumed when it is cut. An answer that the client wants whole goes up as a stream, too. The
+voice stands behind the repair: it sees what a client of Gemini's would.
+
+One request has one estimate, one hold and one row, for all its answers.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import attrs
+from aiohttp import web
+
+from gemproxy.core.answer.rewrite import dump
+from gemproxy.core.errors import Busy
+from gemproxy.core.repair.engine import State
+from gemproxy.core.repair.machine import StreamMachine
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.exchange.account import Account
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.exchange.parting import join, part
+from gemproxy.generation.collecting import Waiting
+from gemproxy.generation.connection import connection_reader
+from gemproxy.generation.generation import Generation, Refused
+from gemproxy.generation.kinds import TRANSLATED
+from gemproxy.generation.reader import Reader
+from gemproxy.generation.sharing import (
+    Connected,
+    PartReader,
+    SharedReader,
+    side_by_side,
+)
+from gemproxy.openai.answer import Answer
+from gemproxy.openai.asked import Asked
+from gemproxy.openai.completion import Message, completion
+from gemproxy.openai.document import OpenAIDocumentVoice
+from gemproxy.openai.request import translate
+from gemproxy.openai.voice import OpenAIVoice
+from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
+from gemproxy.routes.metered import begin
+from gemproxy.routes.native import document_of, native, passed_to_openai, retold
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, WAYS
+
+_STREAM = "streamGenerateContent?alt=sse"
+
+
+async def handle(request: web.Request) -> web.StreamResponse:
+    """Answer one chat request, as a stream or as one document."""
+    exchange = request[EXCHANGE]
+    async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
+        asked = translate(document_of(received.kept), request.app[WAYS])
+        exchange.account.model = asked.model
+        towards = native(exchange, asked.model, _STREAM)
+        exchange.account.answers = asked.n
+        body = dump(asked.body)
+        body = await begin(request, body, asked.model) or body
+        answers = _Answers(request, asked, towards, body)
+        try:
+            return await answers.run()
+        except Refused as refused:
+            raise retold(refused.refusal) from None
+
+
+@attrs.define(eq=False)
+class _Answers:
+    """The answers to one request, side by side; ``body`` goes up for each of them."""
+
+    request: web.Request
+    asked: Asked
+    towards: Exchange
+    body: bytes = attrs.field(repr=False)
+    _machines: list[StreamMachine] = attrs.field(factory=list, init=False)
+
+    async def run(self) -> web.StreamResponse:
+        """Give the client all answers. Raises Refused and a GemproxyError while it has nothing."""
+        answer = Answer(self.asked.telling, self.towards.id, int(time.time()), self.asked.n)
+        if self.asked.stream:
+            client, readers = self._streams(answer)
+            return await self._run(client, readers)
+        waiting, readers = self._parts(answer)
+        timing = self.request.app[REPAIR].timing
+        try:
+            async with waiting.kept_warm(timing.headers_after, timing.heartbeat):
+                return await self._run(waiting.client, readers)
+        finally:
+            if any(machine.state is not State.DONE for machine in self._machines):
+                self.towards.account.give_up()
+
+    async def _run(self, client: ClientSink, readers: Sequence[Reader]) -> web.StreamResponse:
+        account, app = self.towards.account, self.request.app
+        accounts = [account] if len(readers) == 1 else [part(account) for _ in readers]
+        try:
+            await side_by_side(
+                self._generation(reader, one).run()
+                for reader, one in zip(readers, accounts, strict=True)
+            )
+        except ClientGone:
+            account.client_gone = True
+        except asyncio.CancelledError:
+            if not app[IN_FLIGHT].expired or not client.committed:
+                raise
+            await client.fail(Busy("The proxy is shutting down.").payload(self.towards.id))
+        finally:
+            if len(readers) > 1:
+                join(account, accounts)
+            self._learn()
+        return client.response
+
+    def _streams(self, answer: Answer) -> tuple[ClientSink, Sequence[Reader]]:
+        """Return the client's connection, and the readers of streams that go to it."""
+        request, send_timeout = self.request, self.request.app[CLIENTS].send_timeout
+        voices = [OpenAIVoice.of(answer, choice) for choice in range(self.asked.n)]
+        if len(voices) == 1:
+            reader = connection_reader(request, voices[0], send_timeout=send_timeout)
+            return reader.sink, [reader]
+        sink = client_sink(request, voices[0], OpenAIVoice.content_type, send_timeout=send_timeout)
+        client = Connected(sink, len(voices))
+        return sink, [SharedReader(client, voice) for voice in voices]
+
+    def _parts(self, answer: Answer) -> tuple[Waiting, Sequence[Reader]]:
+        """Return the client that waits, and the readers that make the document for it."""
+        send_timeout = self.request.app[CLIENTS].send_timeout
+        voice, response = OpenAIDocumentVoice(), web.StreamResponse()
+        waiting = Waiting(ClientSink(self.request, voice, send_timeout, response))
+        messages = [Message.of(answer, choice) for choice in range(self.asked.n)]
+        body = partial(completion, answer, messages)
+        return waiting, [PartReader(waiting, message, body) for message in messages]
+
+    def _generation(self, reader: Reader, account: Account) -> Generation[StreamMachine]:
+        repair, model = self.request.app[REPAIR], self.asked.model
+        exchange = attrs.evolve(self.towards, account=account, due=self.towards.deadline)
+        policy = repair.policy.for_request(
+            repair=repair.is_wanted(self.request.headers),
+            first_form=repair.lessons.first_form(model),
+        )
+        machine = StreamMachine(StreamRequest(self.body), policy)
+        self._machines.append(machine)
+        return Generation(
+            TRANSLATED,
+            exchange,
+            TRANSLATED.intake(machine, partial(SSEDecoder, repair.max_frame)),
+            reader,
+            partial(self.request.app[DISPATCHER].attempt, exchange),
+            repair.pacing(exchange, model, lambda: machine.progress),
+            repair.timing.within(exchange.deadline),
+            partial(passed_to_openai, reader.content_type),
+            repair.max_stream,
+        )
+
+    def _learn(self) -> None:
+        for machine in self._machines:
+            if machine.lesson is not None:
+                self.request.app[REPAIR].lessons.learn(self.asked.model, machine.lesson)

@@ -1,0 +1,112 @@
+"""JSON documents of the upstream's that an answer is made of: whole, or an error.
+
+A list has pages of several projects, and embeddings come in batches. Each document is asked for
+again after an error that may pass, if that is wanted.
+"""
+
+from typing import Any
+
+import attrs
+from aiohttp import web
+
+from gemproxy.core.answer.chunk import Undecodable, loads
+from gemproxy.core.errors import UpstreamFailure, UpstreamRejection, upstream_error
+from gemproxy.core.repair.events import How, Resume
+from gemproxy.core.repair.request import StreamRequest
+from gemproxy.core.repair.unanswered import unanswered
+from gemproxy.core.repair.unary import Judge, Look
+from gemproxy.core.repair.verdict import retry_delay
+from gemproxy.exchange.account import CallResult
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.relay.coding import FalseCoding
+from gemproxy.relay.headers import retry_after
+from gemproxy.relay.pacing import Interrupted
+from gemproxy.relay.unary import Answer
+from gemproxy.relay.upstream import AttemptFailed
+from gemproxy.relay.wants import DOCUMENT
+from gemproxy.routes.parts import DISPATCHER, EXCHANGE, REPAIR
+from gemproxy.routes.refusing import beginning
+
+Json = dict[str, Any]
+
+_ERRORS = 400
+_LARGEST = 32 << 20
+
+
+@attrs.define(eq=False)
+class Documents:
+    """Fetches documents for a request; ``what`` is the word for one, ``model`` whose they are."""
+
+    request: web.Request
+    what: str
+    model: str = ""
+    judge: Judge = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        repair = self.request.app[REPAIR]
+        wanted = repair.is_wanted(self.request[EXCHANGE].headers)
+        policy = repair.policy.for_request(repair=wanted)
+        self.judge = Judge(StreamRequest(b""), policy, Look.DOCUMENT)
+
+    async def fetch(self, exchange: Exchange, body: bytes | None = None) -> Json:
+        """Return the JSON of an answer with 200; raise UpstreamFailure when there is none."""
+        pacing = self.request.app[REPAIR].pacing(exchange, self.model, lambda: 0)
+        while True:
+            failure: UpstreamFailure
+            try:
+                answer, document, resume = await self._attempt(exchange, body)
+            except AttemptFailed as failed:
+                resume, failure = self.judge.broke(failed.how), unanswered(failed.how, begun=True)
+            else:
+                if resume is None and answer.status < _ERRORS:
+                    return self._object(document)
+                failure = self._failure(answer, document)
+            if resume is None:
+                raise failure
+            try:
+                await pacing.pause(Interrupted(resume.cause, resume.after))
+            except Interrupted:
+                raise failure from None
+
+    def result(self) -> CallResult:
+        """Return what became of all of it; figures, no content."""
+        attempts = len(self.request[EXCHANGE].account.entries)
+        return CallResult(attempts, self.judge.causes, self.judge.policy.repair)
+
+    async def _attempt(
+        self, exchange: Exchange, body: bytes | None
+    ) -> tuple[Answer, bytes | None, Resume | None]:
+        """Return the answer of one attempt, its JSON if it has any, and how to go on."""
+        async with self.request.app[DISPATCHER].attempt(exchange, body, DOCUMENT) as reply:
+            read = await beginning(reply, _LARGEST)
+            answer = Answer(reply.status, reply.headers, read)
+            try:
+                document = answer.document
+            except FalseCoding as error:
+                raise AttemptFailed(How.GARBLED, f"the body is no {error}") from error
+            after = retry_after(answer.headers)
+            resume = self.judge.answered(answer.status, document, after)
+            reply.error, reply.usage = self.judge.error, self.judge.usage
+        return answer, document, resume
+
+    def _failure(self, answer: Answer, document: bytes | None) -> UpstreamFailure:
+        """Return the error for an answer that is no document."""
+        if answer.status < _ERRORS:
+            return self._none()
+        told = document or b""
+        asked = retry_delay(upstream_error(told))
+        after = retry_after(answer.headers) if asked is None else asked
+        return UpstreamRejection(answer.status, told, after)
+
+    def _object(self, document: bytes | None) -> Json:
+        """Return a JSON object; raise UpstreamFailure for anything else."""
+        try:
+            decoded = loads(document or b"")
+        except Undecodable:
+            decoded = None
+        if not isinstance(decoded, dict):
+            raise self._none()
+        return decoded
+
+    def _none(self) -> UpstreamFailure:
+        return UpstreamFailure(f"Gemini answered with something that is no {self.what}.")
