@@ -4,6 +4,7 @@ A list has pages of several projects, and embeddings come in batches. Each docum
 again after an error that may pass, if that is wanted.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -35,12 +36,16 @@ _LARGEST = 32 << 20
 
 @attrs.define(eq=False)
 class Documents:
-    """Fetches documents for a request; ``what`` is the word for one, ``model`` whose they are."""
+    """Fetches documents for a request; ``what`` is the word for one, ``model`` whose they are.
+
+    ``headers`` are those of the last document that came.
+    """
 
     request: web.Request
     what: str
     model: str = ""
     judge: Judge = attrs.field(init=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         repair = self.request.app[REPAIR]
@@ -59,6 +64,7 @@ class Documents:
                 resume, failure = self.judge.broke(failed.how), unanswered(failed.how, begun=True)
             else:
                 if resume is None and answer.status < _ERRORS:
+                    self.headers = answer.headers
                     return self._object(document)
                 failure = self._failure(answer, document)
             if resume is None:

@@ -71,12 +71,12 @@ def native(exchange: Exchange, model: str, method: str) -> Exchange:
     ``model`` may have its collection in front. Raises BadField for a name that cannot stand in a
     path.
     """
-    return _towards(exchange, f"/{_VERSION}/{_in_path(model)}:{method}", "POST")
+    return _towards(exchange, f"/{_VERSION}/{in_path(model)}:{method}", "POST")
 
 
-def native_list(exchange: Exchange, query: str) -> Exchange:
-    """Return the exchange for a page of Gemini's list of models."""
-    return _towards(exchange, f"/{_VERSION}/models?{query}", "GET")
+def plain_get(exchange: Exchange, target: str) -> Exchange:
+    """Return the exchange that reads a target of Gemini's."""
+    return _towards(exchange, target, "GET")
 
 
 def _towards(exchange: Exchange, target: str, method: str) -> Exchange:
@@ -93,8 +93,8 @@ def _towards(exchange: Exchange, target: str, method: str) -> Exchange:
     return attrs.evolve(towards, method=method, headers=headers, due=exchange.deadline)
 
 
-def _in_path(model: str) -> str:
-    """Return a model with its collection, as it stands in a path."""
+def in_path(model: str) -> str:
+    """Return a model with its collection, as it stands in a path; raise BadField for no name."""
     collection = next((one for one in _COLLECTIONS if model.startswith(one)), "models/")
     name = model.removeprefix(collection)
     if not name.strip("/. ") or ".." in name.split("/"):

@@ -16,6 +16,7 @@ from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.metering.directory import Directory
 from gemproxy.metering.meter import Meter
+from gemproxy.openai.catalogue import Shelf
 from gemproxy.openai.request import Ways
 from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import PageTokens
@@ -104,6 +105,8 @@ DOOR = web.AppKey("door", Door)
 USERS = web.AppKey("users", Directory)
 """Keeps the door's access keys in step with the stored ones; only there if there is a pool."""
 WAYS = web.AppKey("ways", Ways)
+CATALOGUE = web.AppKey("catalogue", Shelf)
+"""The last list of models that came with a key of the pool."""
 METER: web.AppKey[Meter] = web.AppKey("meter")
 SHAPING = web.AppKey("shaping", Shaping)
 

@@ -20,7 +20,7 @@ from gemproxy.core.repair.policy import Policy
 from gemproxy.core.repair.verdict import FinishTable, Verdict
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.metering.meter import UNMETERED
-from gemproxy.openai.request import Ways
+from gemproxy.openai.catalogue import Shelf
 from gemproxy.relay import octets
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.dispatcher import Dispatcher
@@ -34,6 +34,7 @@ from gemproxy.relay.upstream import Upstream, open_upstream
 from gemproxy.relay.watch import Timing
 from gemproxy.routes import ROUTES
 from gemproxy.routes.parts import (
+    CATALOGUE,
     CLIENTS,
     DISPATCHER,
     DOOR,
@@ -49,6 +50,7 @@ from gemproxy.routes.parts import (
 from gemproxy.web.accounting import open_meter
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
+from gemproxy.web.dialect import ways_of
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.pooling import needs_pool, open_pool
 from gemproxy.web.shaping import shaping_of
@@ -94,7 +96,8 @@ def create_app(
     app[METER] = UNMETERED
     app[SHAPING] = shaping_of(settings)
     app[REPAIR] = _repair(settings)
-    app[WAYS] = Ways()
+    app[WAYS] = ways_of(settings)
+    app[CATALOGUE] = Shelf()
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
     pooled = source is None and needs_pool(settings)
     app[DOOR] = _door(settings, app, stored=pooled)

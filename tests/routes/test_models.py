@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.chaos.api import model_entry, model_list
-from gemproxy.routes.models import is_openai, merged_entry, merged_list, whole_list
+from gemproxy.routes.models import merged_entry, merged_list, whole_list
 from tests.gemini import Json
 from tests.replies import DEAD, Reply, cut, error_reply, json_reply, reply, replying
 from tests.running import AccessLog, StartProxy
@@ -144,20 +144,6 @@ async def test_openai_clients_get_all_models_at_once(
 
         assert upstream.seen[0].target == target
         assert upstream.seen[0].headers["x-goog-api-key"].endswith("test-key")
-
-
-@pytest.mark.parametrize(
-    ("headers", "openai"),
-    [
-        ({}, False),
-        ({"x-goog-api-key": "k"}, False),
-        ({"x-goog-api-key": "k", "Authorization": "Token t"}, False),
-        ({"Authorization": "Bearer t"}, True),
-        ({"x-goog-api-key": "k", "X-Stainless-Lang": "python"}, True),
-    ],
-)
-def test_an_openai_client_is_known_by_its_headers(headers: dict[str, str], openai: bool) -> None:
-    assert is_openai(headers) is openai
 
 
 @pytest.mark.parametrize(
