@@ -34,6 +34,7 @@ class Waiting:
     client: ClientSink
     _headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": _JSON})
     _writing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    _given: bool = False
 
     @property
     def committed(self) -> bool:
@@ -49,6 +50,7 @@ class Waiting:
         async with self._writing:
             if not self.committed:
                 await self.client.open(_OK, {**self._headers, "Content-Length": str(len(body))})
+            self._given = True
             await self.client.emit(body)
             await self.client.finish()
 
@@ -65,7 +67,8 @@ class Waiting:
             yield
         finally:
             warming.cancel()
-            await asyncio.wait([warming])
+            if not self._given:  # else it waits, and writes no more
+                await asyncio.wait([warming])
 
     async def _warm(self, after: float, every: float) -> None:
         await asyncio.sleep(after)

@@ -10,7 +10,8 @@ else its reader tells the client, cuts the connection, and raises ``Broken``.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import attrs
@@ -26,20 +27,28 @@ class Broken(Exception):
     """One of several answers has failed, and the client was told."""
 
 
-async def side_by_side(runs: Iterable[Awaitable[None]]) -> None:
+async def side_by_side(runs: Sequence[Awaitable[None]]) -> None:
     """Await all runs; raise what the first one raises, when the others are over, too.
 
-    Broken is not raised: the client knows.
+    Broken is not raised: the client knows. A single run needs no task.
     """
+    with contextlib.suppress(Broken):
+        if len(runs) == 1:
+            await runs[0]
+        else:
+            await _all_of(runs)
+
+
+async def _all_of(runs: Sequence[Awaitable[None]]) -> None:
     tasks = [asyncio.ensure_future(run) for run in runs]
     try:
         await asyncio.gather(*tasks)
-    except Broken:
-        pass
     finally:
-        for task in tasks:
+        left = [task for task in tasks if not task.done()]
+        for task in left:
             task.cancel()
-        await asyncio.wait(tasks)
+        if left:
+            await asyncio.wait(left)
 
 
 @attrs.define(eq=False)

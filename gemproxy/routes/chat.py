@@ -96,8 +96,10 @@ class _Answers:
         accounts = [account] if len(readers) == 1 else [part(account) for _ in readers]
         try:
             await side_by_side(
-                self._generation(reader, one).run()
-                for reader, one in zip(readers, accounts, strict=True)
+                [
+                    self._generation(reader, one).run()
+                    for reader, one in zip(readers, accounts, strict=True)
+                ]
             )
         except ClientGone:
             account.client_gone = True

@@ -168,7 +168,7 @@ async def test_a_client_that_is_gone_is_not_the_warmers_affair() -> None:
 async def test_a_client_that_need_not_wait_hears_nothing() -> None:
     client = Client()
 
-    async with collecting(client).kept_warm(3600, 1):
+    async with collecting(client).client.kept_warm(3600, 1):
         pass
 
     assert not client.committed

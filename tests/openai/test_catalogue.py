@@ -1,11 +1,17 @@
 """The list of models in the form of both dialects."""
 
+from typing import Any
+
 from gemproxy.openai.catalogue import Catalogue, Shelf, merged, pages_joined
 
 PRO = {"name": "models/gemini-2.5-pro", "supportedGenerationMethods": ["generateContent"]}
 VECTORS = {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]}
 MINE = {"name": "tunedModels/mine"}
-PAGES = [{"models": [PRO, VECTORS], "nextPageToken": "t"}, {"models": [PRO, MINE, 5]}, {}]
+PAGES: list[dict[str, Any]] = [
+    {"models": [PRO, VECTORS], "nextPageToken": "t"},
+    {"models": [PRO, MINE, 5]},
+    {},
+]
 
 
 def ids(catalogue: Catalogue, *aliases: str, suffixes: bool = False) -> list[str]:

@@ -1,0 +1,339 @@
+"""/v1/chat/completions over real sockets: translated, repaired, and refused in OpenAI's form."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from gemproxy.chaos.faults import parse_fault
+from gemproxy.chaos.repertoire import BUILT_IN
+from gemproxy.chaos.script import Script
+from gemproxy.chaos.server import ChaosServer
+from tests.gemini import Json, chunk, sse
+from tests.replies import DEAD, SILENT, Reply, error_reply, json_reply, replying, sse_reply
+from tests.running import AccessLog, StartProxy
+from tests.wire import Answer, Ending
+
+CHAT = "/v1/chat/completions"
+BEARER = {"Authorization": "Bearer some-key"}
+STORY = BUILT_IN["story"]
+NONE = {"repair": {"max_consecutive_retries": 0}}
+MODEL = "gemini-2.5-flash"
+
+
+def body(**fields: Any) -> bytes:
+    asked = {"model": MODEL, "messages": [{"role": "user", "content": "Tell me a story."}]}
+    return json.dumps({**asked, **fields}).encode()
+
+
+def events(answer: Answer) -> list[Json]:
+    """Return the events of a stream, without its end and without comments."""
+    lines = [line for line in answer.body.decode().split("\n\n") if line.startswith("data: ")]
+    return [json.loads(line[6:]) for line in lines if line != "data: [DONE]"]
+
+
+def text(answer: Answer, index: int = 0) -> str:
+    choices = [choice for event in events(answer) for choice in event.get("choices", ())]
+    deltas = [choice["delta"] for choice in choices if choice["index"] == index]
+    return "".join(delta.get("content") or "" for delta in deltas)
+
+
+def finishes(answer: Answer) -> list[str]:
+    choices = [choice for event in events(answer) for choice in event.get("choices", ())]
+    return [choice["finish_reason"] for choice in choices if choice["finish_reason"]]
+
+
+def error(answer: Answer) -> Json:
+    document: Json = json.loads(answer.body)
+    assert set(document) == {"error"}
+    told: Json = document["error"]
+    assert {"message", "type", "param", "code"} <= set(told)
+    return told
+
+
+@pytest.mark.parametrize("faults", [(), ("rst@900",), ("clean@event:4", "status:503", "fin@0")])
+async def test_a_stream_is_translated_and_resumed(
+    proxy: StartProxy, faults: tuple[str, ...]
+) -> None:
+    async with ChaosServer(Script(STORY, [parse_fault(spec) for spec in faults])) as server:
+        answer = await (await proxy(server)).ask(CHAT, body(stream=True), BEARER)
+
+        assert (answer.status, answer.ending) == (200, Ending.COMPLETE)
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        assert text(answer) == STORY.text
+        assert finishes(answer) == ["stop"]
+        assert answer.body.count(b"data: [DONE]") == 1
+        assert server.violations == []
+
+
+@pytest.mark.parametrize("faults", [(), ("rst@900",), ("clean@event:4", "status:503", "fin@0")])
+async def test_a_whole_answer_goes_up_as_a_stream_and_is_resumed(
+    proxy: StartProxy, access_log: AccessLog, faults: tuple[str, ...]
+) -> None:
+    async with ChaosServer(Script(STORY, [parse_fault(spec) for spec in faults])) as server:
+        answer = await (await proxy(server)).ask(CHAT, body(), BEARER)
+
+        document = json.loads(answer.body)
+        assert document["object"] == "chat.completion"
+        assert document["choices"][0]["message"]["content"] == STORY.text
+        assert answer.headers["Content-Length"] == str(len(answer.body))
+        assert answer.headers["Content-Type"].startswith("application/json")
+        line = await access_log.line()
+        assert (line["route"], line["model"], line["attempts"]) == ("chat", MODEL, len(faults) + 1)
+
+
+async def test_the_native_request_has_the_key_and_no_header_of_openai_s(proxy: StartProxy) -> None:
+    headers = {
+        **BEARER,
+        "OpenAI-Organization": "org",
+        "OpenAI-Beta": "x",
+        "X-Stainless-Lang": "python",
+        "User-Agent": "OpenAI/Python",
+        "traceparent": "00-1-2-01",
+    }
+    async with replying(sse_reply(sse(chunk("a", finish="STOP")))) as upstream:
+        await (await proxy(upstream.url)).ask(f"//{CHAT[1:]}/", body(stream=True), headers)
+
+        (seen,) = upstream.seen
+        assert seen.target == f"/v1beta/models/{MODEL}:streamGenerateContent?alt=sse"
+        assert seen.headers["x-goog-api-key"] == "some-key"
+        assert seen.headers["traceparent"] == "00-1-2-01"
+        assert {name.lower() for name in seen.headers} == {
+            *("host", "content-type", "content-length", "accept-encoding"),
+            *("x-goog-api-key", "traceparent"),
+        }
+
+
+async def test_an_oauth_token_stays_one(proxy: StartProxy) -> None:
+    async with replying(sse_reply(sse(chunk("a", finish="STOP")))) as upstream:
+        running = await proxy(upstream.url)
+        await running.ask(CHAT, body(), {"Authorization": "Bearer ya29.token"})
+
+        assert upstream.seen[0].headers["Authorization"] == "Bearer ya29.token"
+        assert "x-goog-api-key" not in upstream.seen[0].headers
+
+
+async def test_an_answer_in_json_is_read_as_the_stream(proxy: StartProxy) -> None:
+    async with replying(json_reply(chunk("a", finish="STOP"))) as upstream:
+        running = await proxy(upstream.url)
+        streamed = await running.ask(CHAT, body(stream=True), BEARER)
+        whole = await running.ask(CHAT, body(), BEARER)
+
+        assert text(streamed) == "a"
+        assert json.loads(whole.body)["choices"][0]["message"]["content"] == "a"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("document", [{"ok": True}, [1, 2], "a word"])
+async def test_json_that_is_no_generation_is_an_error(
+    proxy: StartProxy, document: object, stream: bool
+) -> None:
+    async with replying(json_reply(document)) as upstream:
+        answer = await (await proxy(upstream.url)).ask(CHAT, body(stream=stream), BEARER)
+
+        assert answer.status == 502
+        assert error(answer)["type"] == "server_error"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"{", b"[]", b'{"a": NaN}', b'{"a": 1, "a": 2}', b"\xff", b"[" * 100_000],
+)
+async def test_a_body_that_is_no_clear_json_is_refused(proxy: StartProxy, sent: bytes) -> None:
+    async with replying(DEAD) as upstream:
+        answer = await (await proxy(upstream.url)).ask(CHAT, sent, BEARER)
+
+        assert answer.status == 400
+        told = error(answer)
+        assert told["type"] == "invalid_request_error"
+        assert told["request_id"] == answer.headers["X-Request-Id"]
+        assert answer.headers["x-should-retry"] == "false"
+        assert upstream.seen == []
+
+
+async def test_a_field_that_cannot_be_used_is_named(proxy: StartProxy) -> None:
+    async with replying(DEAD) as upstream:
+        answer = await (await proxy(upstream.url)).ask(CHAT, body(messages=[]), BEARER)
+
+        assert (answer.status, error(answer)["param"]) == (400, "messages")
+        assert upstream.seen == []
+
+
+async def test_a_body_beyond_the_cap_is_refused(proxy: StartProxy) -> None:
+    async with replying(DEAD) as upstream:
+        running = await proxy(upstream.url, server={"max_body_bytes": 100})
+        answer = await running.ask(CHAT, body(user="u" * 100), BEARER)
+
+        assert answer.status == 413
+        assert error(answer)["type"] == "invalid_request_error"
+
+
+async def test_a_compressed_body_is_refused(proxy: StartProxy) -> None:
+    async with replying(DEAD) as upstream:
+        running = await proxy(upstream.url)
+        answer = await running.ask(CHAT, body(), {**BEARER, "Content-Encoding": "gzip"})
+
+        assert answer.status == 415
+        assert error(answer)["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("status", "retried"), [(400, "false"), (403, "false"), (404, "false"), (429, "true")]
+)
+async def test_a_refusal_of_the_upstream_is_told_over(
+    proxy: StartProxy, status: int, retried: str, stream: bool
+) -> None:
+    retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "36.5s"}
+    async with replying(error_reply(status, retry)) as upstream:
+        running = await proxy(upstream.url, **NONE)
+        answer = await running.ask(CHAT, body(stream=stream), BEARER)
+
+        assert answer.status == status
+        told = error(answer)
+        assert told["message"] == f"scripted {status}"
+        assert told["request_id"] == answer.headers["X-Request-Id"]
+        assert answer.headers["Retry-After"] == "37"
+        assert answer.headers["x-should-retry"] == retried
+        assert answer.headers["Content-Type"].startswith("application/json")
+
+
+async def test_a_retry_after_is_kept(proxy: StartProxy) -> None:
+    refused = json_reply({"error": {"code": 429, "message": "m"}}, 429, "Retry-After: 7")
+    async with replying(refused) as upstream:
+        answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(), BEARER)
+
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "7")
+
+
+@pytest.mark.parametrize("refused", [Reply(b"HTTP/1.1 302 X\r\nContent-Length: 0\r\n\r\n")])
+async def test_an_answer_that_is_neither_is_an_error(proxy: StartProxy, refused: Reply) -> None:
+    async with replying(refused) as upstream:
+        answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(), BEARER)
+
+        assert (answer.status, error(answer)["type"]) == (502, "server_error")
+
+
+@pytest.mark.parametrize(("stream", "status"), [(True, 503), (False, 503)])
+async def test_a_failure_has_its_status_while_nothing_went_out(
+    proxy: StartProxy, stream: bool, status: int
+) -> None:
+    async with replying(DEAD) as upstream:
+        answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(stream=stream), BEARER)
+
+        assert answer.status >= 500
+        assert error(answer)["type"] == "server_error"
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_a_stream_that_breaks_ends_with_an_error_and_a_cut(
+    proxy: StartProxy, access_log: AccessLog, closes: bool
+) -> None:
+    begun = sse_reply(sse(chunk("ab")), closes=closes)
+    async with replying(begun, DEAD) as upstream:
+        answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(stream=True), BEARER)
+
+        assert text(answer) == "ab"
+        assert finishes(answer) == []
+        assert {"message", "type", "code"} <= set(events(answer)[-1]["error"])
+        assert b"[DONE]" not in answer.body
+        assert answer.ending is not Ending.COMPLETE
+        assert (await access_log.line())["ending"] == "failed"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_end_that_openai_has_no_word_for_is_an_error(
+    proxy: StartProxy, access_log: AccessLog, stream: bool
+) -> None:
+    ended = sse_reply(sse(chunk(finish="MALFORMED_FUNCTION_CALL")))
+    async with replying(ended) as upstream:
+        answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(stream=stream), BEARER)
+
+        if answer.status == 200:
+            assert "error" in events(answer)[-1]
+            assert answer.ending is not Ending.COMPLETE
+        else:
+            assert answer.status >= 500
+            assert error(answer)["message"]
+        assert (await access_log.line())["ending"] == "failed"
+
+
+WARM: dict[str, Mapping[str, Any]] = {
+    "client": {"headers_after_seconds": 0.01, "heartbeat_seconds": 0.01},
+    "repair": {"max_consecutive_retries": 0},
+}
+
+
+async def test_a_silent_stream_is_kept_warm_by_comments(proxy: StartProxy) -> None:
+    async with ChaosServer(Script(STORY, [parse_fault("stall@event:3")])) as server:
+        running = await proxy(
+            server,
+            client=WARM["client"],
+            upstream={"chunk_timeout_seconds": 0.2, "thinking_timeout_seconds": 0.2},
+        )
+        answer = await running.ask(CHAT, body(stream=True), BEARER)
+
+        assert b": " in answer.body.replace(b"data: ", b"")
+        assert text(answer) == STORY.text
+        assert answer.ending is Ending.COMPLETE
+
+
+async def test_a_client_that_waits_hears_white_space(proxy: StartProxy) -> None:
+    async with ChaosServer(Script(STORY, [parse_fault("stall@event:3")])) as server:
+        running = await proxy(
+            server, client=WARM["client"], upstream={"chunk_timeout_seconds": 0.2}
+        )
+        answer = await running.ask(CHAT, body(), BEARER)
+
+        assert answer.body.startswith(b"\n")
+        assert json.loads(answer.body)["choices"][0]["message"]["content"] == STORY.text
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_failure_after_the_head_is_an_error_and_a_cut(
+    proxy: StartProxy, stream: bool
+) -> None:
+    async with replying(SILENT) as upstream:
+        running = await proxy(upstream.url, **WARM)
+        headers = {**BEARER, "X-Server-Timeout": "0.3"}
+        answer = await running.ask(CHAT, body(stream=stream), headers)
+
+        assert (answer.status, answer.ending) == (200, Ending.FIN)
+        said = events(answer)[-1] if stream else json.loads(answer.body)
+        assert said["error"]["code"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_deadline_of_the_client_holds(proxy: StartProxy, stream: bool) -> None:
+    async with replying(SILENT) as upstream:
+        headers = {**BEARER, "X-Server-Timeout": "0.05"}
+        answer = await (await proxy(upstream.url)).ask(CHAT, body(stream=stream), headers)
+
+        assert answer.status == 504
+        assert error(answer)["code"]
+
+
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_leaves_ends_all_attempts(
+    proxy: StartProxy, stream: bool, n: int
+) -> None:
+    async with replying(SILENT) as upstream:
+        running = await proxy(upstream.url)
+        async with running.connect() as connection:
+            await connection.send(CHAT, body(stream=stream, n=n), BEARER)
+            await upstream.stalled.wait()
+
+        await upstream.left.wait()
+
+
+async def test_no_further_attempt_is_made_where_repair_is_off(proxy: StartProxy) -> None:
+    async with replying(sse_reply(sse(chunk("ab")), closes=True)) as upstream:
+        running = await proxy(upstream.url)
+        headers = {**BEARER, "X-Gemproxy-Repair": "off"}
+        answer = await running.ask(CHAT, body(stream=True), headers)
+
+        assert answer.ending is not Ending.COMPLETE
+        assert len(upstream.seen) == 1
+        assert "X-Gemproxy-Repair" not in upstream.seen[0].headers
