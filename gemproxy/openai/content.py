@@ -13,7 +13,6 @@ A file that cannot be sent is an error of the request in a user's message. A cli
 a model or a tool said, so there (``past``) a remark stands in its place.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 
 import attrs
@@ -29,8 +28,9 @@ PICTURES = frozenset({"image_url", "input_image"})
 
 _TEXTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 _THOUGHTS = frozenset({"reasoning", "reasoning_content", "thinking", "redacted_thinking"})
-_MARKDOWN = re.compile(r"!\[[^\]]*\]\((data:image/[^)\s]+)\)")
-_DATA = re.compile(r"data:image/[^\s]+")
+_DATA = "data:image/"
+_MOST_WORDS = 1000
+"""The most characters of a Markdown picture in front of its URL."""
 
 
 @attrs.frozen
@@ -62,16 +62,29 @@ def texts_and_pictures(text: str) -> list[Json]:
 
     Read are Markdown pictures, and a text that is nothing but a data URL.
     """
-    if _DATA.fullmatch(text.strip()):
-        return [_picture(text.strip()) or {"text": text}]
+    if text.lstrip().startswith(_DATA) and len(text.split(maxsplit=1)) == 1:
+        return [_picture(text) or {"text": text}]
     found: list[Json] = []
     done = 0
-    for shown in _MARKDOWN.finditer(text):
-        picture = _picture(shown[1])
+    for start, middle, end in _shown_in(text):
+        picture = _picture(text[middle:end])
         if picture is not None:
-            found += [*_text(text[done : shown.start()]), picture]
-            done = shown.end()
+            found += [*_text(text[done:start]), picture]
+            done = end + 1
     return found + _text(text[done:])
+
+
+def _shown_in(text: str) -> Iterator[tuple[int, int, int]]:
+    """Yield where Markdown pictures begin, and where their data URLs begin and end."""
+    at = 0
+    while (middle := text.find(f"]({_DATA}", at)) >= 0:
+        start = text.rfind("![", max(at, middle - _MOST_WORDS), middle)
+        end = text.find(")", middle)
+        if end < 0:
+            return
+        if start >= 0 and "]" not in text[start:middle]:
+            yield start, middle + len("]("), end
+        at = end + 1
 
 
 @attrs.frozen

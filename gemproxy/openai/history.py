@@ -52,12 +52,27 @@ class Turn:
 
 
 @attrs.define(eq=False)
+class _Same:
+    """Calls of one turn that a result may mean; ``_first`` is behind those with a result."""
+
+    turn: Turn
+    calls: list[Call] = attrs.field(factory=list)
+    _first: int = 0
+
+    def free(self) -> Call | None:
+        """Return the first call without a result."""
+        while self._first < len(self.calls) and self.calls[self._first].results:
+            self._first += 1
+        return self.calls[self._first] if self._first < len(self.calls) else None
+
+
+@attrs.define(eq=False)
 class History:
     """A conversation as it is read; ``turns[0]`` has nothing but what the user said first."""
 
     turns: list[Turn] = attrs.field(factory=lambda: [Turn(over=True)])
-    _by_id: dict[str, list[Call]] = attrs.field(factory=dict)
-    _calling: list[Call] = attrs.field(factory=list)
+    _by_id: dict[str, _Same] = attrs.field(factory=dict)
+    _by_name: dict[str | None, _Same] = attrs.field(factory=dict)
 
     def say(self, parts: list[Json]) -> None:
         """Add parts of the user's."""
@@ -79,26 +94,27 @@ class History:
     def answer(self, call_id: str | None, name: str | None, result: Result) -> bool:
         """Give a result to its call; return whether it has one."""
         self.turns[-1].over = True
-        same = self._by_id.get(call_id, []) if call_id else self._named(name)
-        if not same:
+        same = self._by_id.get(call_id) if call_id else self._by_name.get(name)
+        call = None if same is None else same.free()
+        if call is None and same is not None and (call_id or name):
+            call = same.calls[-1]
+        if call is None:
             return False
-        free = (call for call in same if not call.results)
-        next(free, same[-1]).results.append(result)
+        call.results.append(result)
         return True
-
-    def _named(self, name: str | None) -> list[Call]:
-        if name is None:
-            return [call for call in self._calling if not call.results]
-        return [call for call in self._calling if call.name == name]
 
     def _add(self, turn: Turn, call: Call) -> None:
         """Add a call; Gemini gets different ids even where the client's are equal."""
-        self._calling = turn.calls
+        if not turn.calls:
+            self._by_name = {}
         turn.calls.append(call)
+        for name in (None, call.name):
+            self._by_name.setdefault(name, _Same(turn)).calls.append(call)
         if call.id is None:
             return
-        known = self._by_id.get(call.id, [])
-        same = [one for one in known if one in turn.calls]
-        self._by_id[call.id] = [*same, call]
-        if same:
-            call.id = f"{call.id}-{len(same) + 1}"
+        same = self._by_id.get(call.id)
+        if same is None or same.turn is not turn:
+            same = self._by_id[call.id] = _Same(turn)
+        same.calls.append(call)
+        if len(same.calls) > 1:
+            call.id = f"{call.id}-{len(same.calls)}"

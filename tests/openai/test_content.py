@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from gemproxy.core.picture import Picture
-from gemproxy.openai.content import links
+from gemproxy.openai.content import links, texts_and_pictures
 from gemproxy.openai.request import Ways
 from tests.openai.histories import (
     DRAWS,
@@ -182,3 +182,38 @@ def test_a_fetched_picture_is_sent(model: str) -> None:
         *found[2]["parts"],
         *found[2]["parts"][0]["functionResponse"].get("parts", ()),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![a](data:image/png;base64,",
+        f"[a](data:image/png;base64,{PNG})",
+        f"![a] b](data:image/png;base64,{PNG})",
+        f"![{'a' * 2000}](data:image/png;base64,{PNG})",
+        "![a](data:image/png;base64,*)",
+        "![a](https://example.com/a.png)",
+        "![a](data:text/plain;base64,AAAA)",
+        f"data:image/png;base64,{PNG} is a picture",
+    ],
+)
+def test_other_texts_of_the_models_stay(text: str) -> None:
+    assert texts_and_pictures(text) == [{"text": text}]
+
+
+def test_texts_around_pictures_stay() -> None:
+    shown = f"![a b](data:image/png;base64,{PNG})"
+
+    assert texts_and_pictures(f"x{shown}{shown} y [b](z)\n{shown}z") == [
+        {"text": "x"},
+        INLINE,
+        INLINE,
+        {"text": " y [b](z)\n"},
+        INLINE,
+        {"text": "z"},
+    ]
+
+
+def test_texts_that_only_begin_to_show_pictures_take_no_long_search() -> None:
+    for text in ("![x " * 300_000, "](data:image/" * 100_000, "![](data:image/" * 100_000 + ")"):
+        assert texts_and_pictures(text) == [{"text": text}]
