@@ -7,7 +7,8 @@ Sources: Google's pages on thinking, thought signatures and image generation
 (https://ai.google.dev/gemini-api/docs), and public threads where those are silent: candidateCount
 (googleapis/js-genai#1609), penalties and logprobs from 3.7 and 3.5 on, the lowest level of
 3.7-flash, pictures in function responses (vercel/ai#8357), JSON beside tools before Gemini 3
-(googleapis/python-genai#867).
+(googleapis/python-genai#867), systemInstruction of a 2.0 that draws (QuantumNous/new-api#989),
+budget 0 after 2.5 (googleapis/python-genai#2936).
 """
 
 import functools
@@ -55,8 +56,6 @@ _MINDLESS = (
 
 _GEMMA = ("gemma-*",)
 """They have no version of Gemini's, and none of what came with Gemini 3."""
-
-_NO_SYSTEM = (*_GEMMA, "gemini-2.0-*-image-generation")
 
 
 @attrs.frozen
@@ -108,7 +107,8 @@ def family_of(model: str, pictures: tuple[str, ...] = PICTURES) -> Family:
     found = _VERSION.search(name)
     version = (int(found[1]), int(found[2] or 0)) if found else UNKNOWN
     rules = version if found else _NEWEST
-    third = rules >= (3, 0) and not matches(name, _GEMMA)
+    gemma = matches(name, _GEMMA)
+    third = rules >= (3, 0) and not gemma
     draws = matches(name, pictures)
     return Family(
         name=name,
@@ -122,7 +122,7 @@ def family_of(model: str, pictures: tuple[str, ...] = PICTURES) -> Family:
         penalties=rules < (3, 7),
         logprobs=rules < (3, 5),
         prefill=rules < (3, 6) and "3.5-flash-lite" not in name,
-        system=not matches(name, _NO_SYSTEM),
+        system=not gemma and not (draws and version == (2, 0)),
         draws=draws,
         tools=not draws,
         thinks=not draws and not matches(name, _MINDLESS),
@@ -140,9 +140,15 @@ def _levels(name: str, version: Version) -> tuple[str, ...]:
 
 
 def _budget(name: str, version: Version) -> Budget | None:
-    """Return the budgets of 2.5 models, and of a Pro whose version nobody knows."""
-    if "pro" in name.split("-") and version in {(2, 5), UNKNOWN}:
-        return Budget(128, 32768, off=False)
-    if version != (2, 5):
+    """Return the budgets of 2.5 models, and of names that mean whichever version is the newest.
+
+    The latter take what every version takes: the newest refuse to be off.
+    """
+    latest = version == UNKNOWN and name.startswith("gemini-") and name.endswith("-latest")
+    if version != (2, 5) and not latest:
         return None
+    if "pro" in name.split("-"):
+        return Budget(128, 32768, off=False)
+    if latest:
+        return Budget(512, 24576, off=False)
     return Budget(512, 24576, off=True) if "lite" in name else Budget(1, 24576, off=True)

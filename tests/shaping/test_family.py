@@ -62,6 +62,8 @@ def test_image_models_and_gemma() -> None:
     assert not family_of("gemini-2.5-flash-image", ("mine",)).draws
     assert not family_of("gemini-2.5-flash-image").tools
     assert not family_of("gemini-2.0-flash-exp-image-generation").system
+    assert not family_of("gemini-2.0-flash-exp").system
+    assert family_of("gemini-2.0-flash").system
     assert family_of("gemini-2.5-flash-image").system
     assert not family_of("gemma-4-31b-it").system
     assert not family_of("gemma-4-31b-it").signs_calls

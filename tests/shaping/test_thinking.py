@@ -27,7 +27,8 @@ TABLE = {
     "gemini-4-argon": NO_MINIMAL,
     "gemini-4-hydrogen": (*NO_MINIMAL[:5], "XHIGH"),
     "gemini-pro-latest": (128, 1024, 1024, 8192, 24576, 32768),
-    "gemini-flash-latest": (0, 1024, 1024, 8192, 24576, 32768),
+    "gemini-flash-latest": (512, 1024, 1024, 8192, 24576, 24576),
+    "gemini-flash-lite-latest": (512, 1024, 1024, 8192, 24576, 24576),
     "somebody-s-own": (0, 1024, 1024, 8192, 24576, 32768),
 }
 MINDLESS = (
