@@ -17,6 +17,7 @@ import attrs
 
 from gemproxy.core.errors import BadField
 from gemproxy.openai.fields import Json, a_list, a_switch, a_text, an_integer, an_object
+from gemproxy.openai.thinking import places
 from gemproxy.shaping.family import Family
 
 MOST_ANSWERS = 8
@@ -101,31 +102,10 @@ def config(document: Json, family: Family) -> Json:
 def _asked(document: Json) -> Iterator[tuple[Field, Any, str]]:
     for field in FIELDS:
         yield field, document.get(field.name), field.name
-    theirs = google(document)
-    for field in GOOGLE_FIELDS:
-        for name in (field.name, _camel(field.name)):
-            yield field, theirs.get(name), f"google.{name}"
-
-
-def google(document: Json) -> Json:
-    """Return what the client wrote for Gemini in particular, wherever its SDK put it.
-
-    Google's layer reads ``extra_body.google``. OpenAI's SDKs spread their ``extra_body`` over the
-    body, so one, two and no levels of it arrive. The names of Google's fields are taken at
-    the top, too.
-    """
-    found: Json = {}
-    for field in GOOGLE_FIELDS:
-        found |= {key: document[key] for key in (field.name, _camel(field.name)) if key in document}
-    outer = an_object(_given(document, "extra_body", {}), "extra_body")
-    inner = an_object(_given(outer, "extra_body", {}), "extra_body.extra_body")
-    for place, at in (
-        (inner, "extra_body.extra_body.google"),
-        (outer, "extra_body.google"),
-        (document, "google"),
-    ):
-        found |= an_object(_given(place, "google", {}), at)
-    return found
+    for path, place in reversed(places(document)):
+        for field in GOOGLE_FIELDS:
+            for name in (field.name, _camel(field.name)):
+                yield field, place.get(name), f"{path}.{name}" if path else name
 
 
 def _given(place: Json, name: str, default: Any) -> Any:  # noqa: ANN401 - a value of JSON
@@ -403,6 +383,13 @@ FIELDS = (
         "按 Google 对各模型系列的表；见“思考”页。",
     ),
     Field(
+        "reasoning, thinking, enable_thinking, thinking_budget, include_thoughts",
+        _SENT,
+        "thinkingConfig",
+        "What other clients write for the same; see the page on thinking.",
+        "其他客户端对同一意图的写法；见“思考”页。",
+    ),
+    Field(
         "modalities",
         _SENT,
         "responseModalities",
@@ -454,10 +441,12 @@ FIELDS = (
         "extra_body",
         _SENT,
         "",
-        "Its `google` is read, as Google's own layer does; also at the top of the body.",
-        "读取其中的 `google`，与 Google 自己的兼容层一致；也可放在请求体顶层。",
+        "The fields of the next table are read in it, in its `google`, in `google` at the top, and "
+        "at the top itself: SDKs lift `extra_body`, others do not.",
+        "下表的字段可放在其中、其 `google` 中、顶层的 `google` 中或顶层：SDK 会展开 `extra_body`，"
+        "其他客户端不会。",
     ),
-    Field("google", _SENT, "", "See the next table.", "见下表。"),
+    Field("google", _SENT, "", "See `extra_body`.", "见 `extra_body`。"),
     Field(
         "logit_bias",
         _IGNORED,
@@ -533,4 +522,4 @@ GOOGLE_FIELDS = (
         _image,
     ),
 )
-"""What becomes of each field in ``google``; both spellings are read, snake and camel."""
+"""What becomes of the fields that only Gemini has; both spellings are read, snake and camel."""

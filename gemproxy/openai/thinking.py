@@ -45,12 +45,16 @@ _TYPES = {
 
 def asked(document: Json) -> Thinking:
     """Return what a chat request says about thinking. Raises BadField."""
-    places = [(".".join(path), _at(document, path)) for path in PLACES]
     wish = _NOTHING
     for fields in _FORMS:
-        for path, place in places:
+        for path, place in places(document):
             wish = wish.over(_wish(place, fields, path))
     return wish
+
+
+def places(document: Json) -> list[tuple[str, Json]]:
+    """Return the objects of ``PLACES`` with their paths, the strongest first. Raises BadField."""
+    return [(".".join(path), _at(document, path)) for path in PLACES]
 
 
 def _at(document: Json, path: tuple[str, ...]) -> Json:

@@ -6,7 +6,7 @@ import pytest
 from openai.types.chat import completion_create_params
 
 from gemproxy.core.errors import BadField
-from gemproxy.openai.parameters import FIELDS, Fate, Manner, config, google, manner
+from gemproxy.openai.parameters import FIELDS, Fate, Manner, config, manner
 from gemproxy.shaping.family import family_of
 from tests.gatekeeper import problems
 
@@ -139,7 +139,9 @@ def test_tiers(tier: str, native: str | None) -> None:
     "place",
     [
         lambda fields: {"google": fields},
+        lambda fields: {"extra_body": fields},
         lambda fields: {"extra_body": {"google": fields}},
+        lambda fields: {"extra_body": {"extra_body": fields}},
         lambda fields: {"extra_body": {"extra_body": {"google": fields}}},
         lambda fields: fields,
     ],
@@ -172,8 +174,12 @@ def test_fields_of_googles_are_found_wherever_they_are(place: Any) -> None:
 
 
 def test_the_outermost_of_googles_fields_wins() -> None:
-    document = {"google": {"a": 1}, "extra_body": {"google": {"a": 2, "b": 2}}}
-    assert google(document) == {"a": 1, "b": 2}
+    inner = {"cached_content": "cachedContents/2", "image_config": {"image_size": "1K"}}
+    document = {"cached_content": "cachedContents/1", "extra_body": {"google": inner}}
+    assert sent(document) == {
+        "generationConfig": {"imageConfig": {"imageSize": "1K"}},
+        "cachedContent": "cachedContents/1",
+    }
 
 
 @pytest.mark.parametrize(
