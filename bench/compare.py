@@ -108,6 +108,7 @@ def _measure_proxy(
         window_us,
         port=proxy.port,
         prefix=contender.prefix,
+        chat=contender.chat,
         headers=contender.headers,
         at_edge=edges.read,
     )

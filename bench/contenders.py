@@ -60,7 +60,8 @@ class Contender:
 
     ``command`` returns the command for a site. ``missing`` names a program to install, or is empty.
     ``prefix`` goes before Gemini's paths; only this proxy gets ``headers``, of which one may be an
-    ``x-goog-api-key`` in place of the usual one.
+    ``x-goog-api-key`` in place of the usual one. ``chat``: its clients speak OpenAI's dialect, in
+    streams of text.
     """
 
     name: str
@@ -69,12 +70,15 @@ class Contender:
     environment: Callable[[Site], Mapping[str, str]] = lambda _: {}
     prefix: str = ""
     headers: tuple[str, ...] = ()
+    chat: bool = False
     repairs: bool = False
     several_processes: bool = False
 
     def can_run(self, scenario: Scenario) -> bool:
         """Return whether the scenario is meaningful for this proxy."""
         if scenario.cut_at and not self.repairs:
+            return False
+        if self.chat and (not scenario.events or scenario.big_bytes or scenario.body_bytes):
             return False
         return scenario.cores == 1 or self.several_processes
 
@@ -254,6 +258,9 @@ METERED = attrs.evolve(
 )
 """The same with a ledger, for a user with limits of a minute and at once."""
 
+CHAT = attrs.evolve(GEMPROXY, name="chat", chat=True)
+"""gemproxy for clients of OpenAI's dialect: the same upstream behind /v1/chat/completions."""
+
 CONTENDERS = (
     Contender(
         name="nginx",
@@ -274,6 +281,7 @@ CONTENDERS = (
 OTHERS = (
     POOLED,
     METERED,
+    CHAT,
     Contender(
         name="litellm",
         command=_litellm,

@@ -22,6 +22,9 @@ from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.frame import Frame
 from gemproxy.core.wire.sse import SSEDecoder
+from gemproxy.openai.answer import Answer
+from gemproxy.openai.asked import Telling
+from gemproxy.openai.voice import OpenAIVoice
 
 ROUNDS = 20
 PER_READ = 200
@@ -63,6 +66,15 @@ def whole_core(block: bytes) -> Callable[[], object]:
     return lambda: intake.received(block)
 
 
+def translated(block: bytes) -> Callable[[], object]:
+    """Return that work with the translation into chunks of OpenAI's."""
+    machine = StreamMachine(StreamRequest(b"{}"))
+    intake = Intake(machine, SSEDecoder)
+    intake.opened()
+    voice = OpenAIVoice.of(Answer(Telling("gemini-2.5-flash"), "bench", 0))
+    return lambda: voice.say(intake.received(block).out)
+
+
 def machine_alone() -> Callable[[], object]:
     """Return the work of the machine for one decoded event."""
     machine = StreamMachine(StreamRequest(b"{}"))
@@ -82,6 +94,8 @@ def main() -> None:
         ("machine, event decoded already", machine_alone(), 1),
         (f"whole core, {PER_READ} events a read", whole_core(many), PER_READ),
         ("whole core, 1 event a read", whole_core(FRAME), 1),
+        (f"OpenAI chunks, {PER_READ} events a read", translated(many), PER_READ),
+        ("OpenAI chunks, 1 event a read", translated(FRAME), 1),
     ]
     print(f"one event is {len(FRAME)} bytes; Python {sys.version.split()[0]}")
     base = None

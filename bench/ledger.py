@@ -105,6 +105,7 @@ def invented(count: int, days: float, dice: random.Random) -> Iterator[tuple[obj
             200 + bits(11),
             1000 + bits(14),
             0,
+            0,
         )
 
 

@@ -14,6 +14,7 @@ from bench.system import Cores, started
 
 LOAD = Path(__file__).resolve().parent / "load"
 UNARY_BYTES = 2048
+CHAT_TARGET = "/v1/chat/completions"
 _FLAGS = ("-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
 _PATIENCE_SECONDS = 10
 
@@ -56,16 +57,18 @@ class Programs:
         *,
         port: int,
         prefix: str = "",
+        chat: bool = False,
         headers: Sequence[str] = (),
         at_edge: Callable[[str], None] = lambda _: None,
     ) -> dict[str, float]:
         """Run the load of a scenario on ``port``; return the report of client.c.
 
+        ``chat``: the clients speak OpenAI's dialect.
         ``at_edge`` is called with "begin" and "end" at the edges of the measured window.
         """
         arguments = {
             "port": port,
-            "target": prefix + scenario.target,
+            "target": prefix + (CHAT_TARGET if chat else scenario.target),
             "connections": scenario.connections,
             "events": scenario.events_of_stream(window_us) if scenario.events else 0,
             "big-bytes": scenario.big_bytes,
@@ -79,6 +82,7 @@ class Programs:
         command = [str(self.client_program), *flags(arguments)]
         command += [argument for line in headers for argument in ("--header", line)]
         command += ["--once"] if scenario.pace_us else []
+        command += ["--chat"] if chat else []
         with started(command, self.cores.client) as process:
             assert process.stdout is not None
             for line in process.stdout:

@@ -1,7 +1,7 @@
 /* The clients of a measurement: one process, one thread, that reads faster than a proxy writes.
  *
  *     client --port N --target PATH [--connections N] [--events N] [--big-bytes N]
- *            [--answer-bytes N] [--body-bytes N] [--header LINE]...
+ *            [--answer-bytes N] [--body-bytes N] [--chat] [--header LINE]...
  *            [--warmup-us N] [--window-us N] [--ramp-us N] [--once] [--patience-us N]
  *
  * Each connection makes one request after the other until the window closes, or, with --once,
@@ -13,6 +13,7 @@
  *     --big-bytes     size of the image in the first of them
  *     --answer-bytes  size of an answer that is no stream
  *     --body-bytes    size of the request's body, at least
+ *     --chat          the request and its answer are those of OpenAI's chat completions
  *     --ramp-us       time over which the connections are opened
  *
  * An event is a line with "data:". Its text is not stored but measured, and an answer is good
@@ -44,7 +45,7 @@ static struct {
 	size_t big_bytes, answer_bytes, body_bytes;
 	char headers[HEADERS_BYTES];
 	uint64_t warmup, window, ramp, patience;
-	bool once;
+	bool once, chat;
 } options = { .target = "/", .connections = 1, .window = 1000000000u, .patience = 10000000000u };
 
 /* ---- figures ---- */
@@ -126,10 +127,15 @@ static void make_request(void)
 	    "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"Who keeps the lamp?\"}]},"
 	    "{\"role\":\"model\",\"parts\":[{\"text\":\"Ada does.\"}]},"
 	    "{\"role\":\"user\",\"parts\":[{\"text\":\"Tell me about her.\"}";
+	static const char CHAT[] =
+	    "{\"model\":\"bench\",\"stream\":true,\"messages\":["
+	    "{\"role\":\"user\",\"content\":\"Who keeps the lamp?\"},"
+	    "{\"role\":\"assistant\",\"content\":\"Ada does.\"},"
+	    "{\"role\":\"user\",\"content\":\"Tell me about her.\"}]}";
 	static const char IMAGE[] = ",{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"";
 	size_t around = sizeof TURNS + sizeof IMAGE + 16;
 	size_t image = options.body_bytes > around ? options.body_bytes - around : 0;
-	char *body = must(malloc(image + around));
+	char *body = must(malloc(image + around + sizeof CHAT));
 	char *end = mempcpy(body, TURNS, sizeof TURNS - 1);
 	if (image > 0) {
 		end = mempcpy(end, IMAGE, sizeof IMAGE - 1);
@@ -137,6 +143,8 @@ static void make_request(void)
 		end = mempcpy(end, "\"}}", 3);
 	}
 	end = mempcpy(end, "]}]}", 4);
+	if (options.chat)
+		end = mempcpy(body, CHAT, sizeof CHAT - 1);
 	size_t length = (size_t)(end - body);
 	size_t room = length + strlen(options.target) + HEADERS_BYTES + 256;
 	request = must(malloc(room));
@@ -236,7 +244,7 @@ static void take_line(struct conn *conn, const char *line, size_t n, uint64_t no
 {
 	if (n < 5 || memcmp(line, "data:", 5) != 0)
 		return;
-	const char *text = value_of("\"text\"", line, n);
+	const char *text = value_of(options.chat ? "\"content\"" : "\"text\"", line, n);
 	if (text == NULL)
 		text = value_of("\"data\"", line, n);
 	const char *end = text ? memchr(text, '"', (size_t)(line + n - text)) : NULL;
@@ -467,7 +475,7 @@ static void parse(int argc, char **argv)
 {
 	enum {
 		PORT, TARGET, CONNECTIONS, EVENTS, BIG, ANSWER, BODY, HEADER, WARMUP, WINDOW, RAMP,
-		ONCE, PATIENCE
+		ONCE, PATIENCE, CHAT
 	};
 	static const struct option known[] = {
 		{ "port", required_argument, NULL, PORT },
@@ -482,6 +490,7 @@ static void parse(int argc, char **argv)
 		{ "window-us", required_argument, NULL, WINDOW },
 		{ "ramp-us", required_argument, NULL, RAMP },
 		{ "once", no_argument, NULL, ONCE },
+		{ "chat", no_argument, NULL, CHAT },
 		{ "patience-us", required_argument, NULL, PATIENCE },
 		{ 0 },
 	};
@@ -501,6 +510,7 @@ static void parse(int argc, char **argv)
 		case WINDOW: options.window = value * 1000; break;
 		case RAMP: options.ramp = value * 1000; break;
 		case ONCE: options.once = true; break;
+		case CHAT: options.chat = true; break;
 		case PATIENCE: options.patience = value * 1000; break;
 		default: exit(2);
 		}

@@ -20,7 +20,7 @@ BY_NAME = {one.name: one for one in (*CONTENDERS, *OTHERS)}
 def test_only_a_proxy_that_repairs_gets_cut_streams() -> None:
     cut, whole = SCENARIOS["S7"], SCENARIOS["S1b"]
 
-    ours = ["gemproxy", "pooled", "metered"]
+    ours = ["gemproxy", "pooled", "metered", "chat"]
     assert [one.name for one in BY_NAME.values() if one.can_run(cut)] == ours
     assert all(one.can_run(whole) for one in BY_NAME.values())
 
@@ -28,7 +28,15 @@ def test_only_a_proxy_that_repairs_gets_cut_streams() -> None:
 def test_two_cores_are_for_those_who_can_use_them() -> None:
     runs = {one.name for one in BY_NAME.values() if one.can_run(SCENARIOS["S2W"])}
 
-    assert runs == {"gemproxy", "nginx", "pooled", "metered"}
+    assert runs == {"gemproxy", "nginx", "pooled", "metered", "chat"}
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_chats_are_streams_of_text(name: str) -> None:
+    scenario = SCENARIOS[name]
+
+    plain = scenario.events and not scenario.big_bytes and not scenario.body_bytes
+    assert BY_NAME["chat"].can_run(scenario) == bool(plain)
 
 
 def test_nginx_is_told_where_everything_is(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """The C programs: they compile without a warning, and count what was sent."""
 
 import http.client
+import http.server
 import json
 import os
 import shutil
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +117,43 @@ def test_clients_without_a_server_report_failure(programs: Programs) -> None:
     report = programs.run_clients(scenario, WINDOW_US, port=1)
 
     assert report["good"] == 0 < report["bad"]
+
+
+class Chat(http.server.BaseHTTPRequestHandler):
+    """Answers as a chat route does: content in each chunk, an end, and nothing else."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        said = [{"role": "assistant", "content": "x" * 47}, *[{"content": "x" * 47}] * 199, {}]
+        chunks = [json.dumps({"choices": [{"delta": delta}]}) for delta in said]
+        body = "".join(f"data: {chunk}\n\n" for chunk in [*chunks, "[DONE]"]).encode()
+        right = self.path == "/v1/chat/completions" and asked["stream"] and asked["messages"]
+        self.send_response(200 if right else 400)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def chat() -> Iterator[int]:
+    """Return the port of a chat route."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Chat) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@needs_compiler
+def test_clients_of_a_chat_route_count_its_content(programs: Programs, chat: int) -> None:
+    scenario = attrs.evolve(SCENARIOS["S1b"], connections=2)
+
+    report = programs.run_clients(scenario, WINDOW_US, port=chat, chat=True)
+
+    assert report["good"] > 0
+    assert report["bad"] == 0
