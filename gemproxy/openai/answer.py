@@ -5,7 +5,7 @@ first frame of any of them that begins gives the id. All that would differ betwe
 same frames is given from outside: the time, and the id of the request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -29,6 +29,7 @@ class Answer:
     request_id: str
     created: int
     n: int = 1
+    drawn: Callable[[str, str], object] = attrs.field(default=lambda *_: None, repr=False)
     begun: bool = False
     id: str = attrs.field(init=False)
     _version: str | None = None

@@ -196,7 +196,7 @@ class Choice:
             else:
                 self._signature = signature or self._signature
                 yield from self._said(_TEXT, text)
-                yield from self._data(part.get("inlineData"))
+                yield from self._data(part.get("inlineData"), signature)
                 block = parts.code(part)
                 if block is not None:
                     yield self._inserted(parts.behind(block, self._before()))
@@ -232,9 +232,11 @@ class Choice:
                 self._pieces.append(half)
             yield {kind: half}
 
-    def _data(self, blob: object) -> Iterator[Json]:
+    def _data(self, blob: object, signature: str | None) -> Iterator[Json]:
         if not isinstance(blob, dict) or not blob.get("data"):
             return
+        if signature is not None:
+            self.answer.drawn(str(blob["data"]), signature)
         kind = parts.mime_type(blob)
         if kind.startswith("audio/"):
             yield {"audio": self._sound(blob, kind)}

@@ -9,7 +9,7 @@ One request has one estimate, one hold and one row, for all its answers.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import attrs
@@ -17,6 +17,7 @@ from aiohttp import web
 
 from gemproxy.core.answer.rewrite import dump
 from gemproxy.core.errors import Busy
+from gemproxy.core.picture import Picture
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
@@ -38,13 +39,25 @@ from gemproxy.generation.sharing import (
 from gemproxy.openai.answer import Answer
 from gemproxy.openai.asked import Asked
 from gemproxy.openai.completion import Message, completion
+from gemproxy.openai.content import links
 from gemproxy.openai.document import OpenAIDocumentVoice
-from gemproxy.openai.request import translate
+from gemproxy.openai.fields import Json
+from gemproxy.openai.request import Ways, translate
 from gemproxy.openai.voice import OpenAIVoice
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
 from gemproxy.routes.metered import begin
 from gemproxy.routes.native import document_of, native, passed_to_openai, retold
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, WAYS
+from gemproxy.routes.parts import (
+    CLIENTS,
+    DISPATCHER,
+    DRAWN,
+    EXCHANGE,
+    IN_FLIGHT,
+    PICTURES,
+    REPAIR,
+    WAYS,
+    caller_of,
+)
 
 _STREAM = "streamGenerateContent?alt=sse"
 
@@ -53,8 +66,9 @@ async def handle(request: web.Request) -> web.StreamResponse:
     """Answer one chat request, as a stream or as one document."""
     exchange = request[EXCHANGE]
     async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
-        asked = translate(document_of(received.kept), request.app[WAYS])
-        exchange.account.model = asked.model
+        document = document_of(received.kept)
+        asked = translate(document, await _ways(request, document))
+        exchange.account.model, exchange.account.injected = asked.model, asked.injected
         towards = native(exchange, asked.model, _STREAM)
         exchange.account.answers = asked.n
         body = dump(asked.body)
@@ -64,6 +78,19 @@ async def handle(request: web.Request) -> web.StreamResponse:
             return await answers.run()
         except Refused as refused:
             raise retold(refused.refusal) from None
+
+
+async def _ways(request: web.Request, document: Json) -> Ways:
+    """Return how one request is translated, with the pictures that it names by URL."""
+    app, ways = request.app, request.app[WAYS]
+    shaping = ways.shaping.of(request.headers)
+    fetched: Mapping[str, Picture] = {}
+    if PICTURES in app:
+        named = links(document.get("messages"))
+        if named:
+            fetched = await app[PICTURES].fetch(named)
+    signatures = partial(app[DRAWN].signature, caller_of(request[EXCHANGE]))
+    return attrs.evolve(ways, shaping=shaping, pictures=fetched, signatures=signatures)
 
 
 @attrs.define(eq=False)
@@ -78,7 +105,9 @@ class _Answers:
 
     async def run(self) -> web.StreamResponse:
         """Give the client all answers. Raises Refused and a GemproxyError while it has nothing."""
-        answer = Answer(self.asked.telling, self.towards.id, int(time.time()), self.asked.n)
+        drawn = partial(self.request.app[DRAWN].remember, caller_of(self.request[EXCHANGE]))
+        asked, now = self.asked, int(time.time())
+        answer = Answer(asked.telling, self.towards.id, now, asked.n, drawn)
         if self.asked.stream:
             client, readers = self._streams(answer)
             return await self._run(client, readers)

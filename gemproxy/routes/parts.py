@@ -14,9 +14,11 @@ from gemproxy.access.door import Door
 from gemproxy.accounts.user import User
 from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.fetching.pictures import Pictures
 from gemproxy.metering.directory import Directory
 from gemproxy.metering.meter import Meter
 from gemproxy.openai.catalogue import Shelf
+from gemproxy.openai.drawn import Drawn
 from gemproxy.openai.request import Ways
 from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import PageTokens
@@ -71,7 +73,7 @@ class Repairing:
 
     def pacing(self, exchange: Exchange, model: str, progress: Callable[[], int]) -> Pacing:
         """Return the pace of a request to ``model``; ``progress`` counts what its client got."""
-        may_retry = self.retries.enter(model, _caller(exchange))
+        may_retry = self.retries.enter(model, caller_of(exchange))
         return Pacing(self.budget, progress, deadline=exchange.deadline, may_retry=may_retry)
 
     def is_wanted(self, headers: Mapping[str, str]) -> bool:
@@ -87,7 +89,7 @@ class Pooled:
     tokens: PageTokens
 
 
-def _caller(exchange: Exchange) -> str:
+def caller_of(exchange: Exchange) -> str:
     """Return who shares a budget: an access key by its name, else the client's credential."""
     if exchange.account.access:
         return f"access key\n{exchange.account.access}"
@@ -105,6 +107,9 @@ DOOR = web.AppKey("door", Door)
 USERS = web.AppKey("users", Directory)
 """Keeps the door's access keys in step with the stored ones; only there if there is a pool."""
 WAYS = web.AppKey("ways", Ways)
+DRAWN = web.AppKey("drawn", Drawn)
+PICTURES = web.AppKey("pictures", Pictures)
+"""Only there if pictures that requests name by URL are fetched."""
 CATALOGUE = web.AppKey("catalogue", Shelf)
 """The last list of models that came with a key of the pool."""
 METER: web.AppKey[Meter] = web.AppKey("meter")

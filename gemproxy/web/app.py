@@ -21,6 +21,7 @@ from gemproxy.core.repair.verdict import FinishTable, Verdict
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.metering.meter import UNMETERED
 from gemproxy.openai.catalogue import Shelf
+from gemproxy.openai.drawn import Drawn
 from gemproxy.relay import octets
 from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.dispatcher import Dispatcher
@@ -38,6 +39,7 @@ from gemproxy.routes.parts import (
     CLIENTS,
     DISPATCHER,
     DOOR,
+    DRAWN,
     IN_FLIGHT,
     METER,
     REPAIR,
@@ -50,7 +52,7 @@ from gemproxy.routes.parts import (
 from gemproxy.web.accounting import open_meter
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
-from gemproxy.web.dialect import ways_of
+from gemproxy.web.dialect import fetching, ways_of
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.pooling import needs_pool, open_pool
 from gemproxy.web.shaping import shaping_of
@@ -98,12 +100,15 @@ def create_app(
     app[REPAIR] = _repair(settings)
     app[WAYS] = ways_of(settings)
     app[CATALOGUE] = Shelf()
+    app[DRAWN] = Drawn()
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
     pooled = source is None and needs_pool(settings)
     app[DOOR] = _door(settings, app, stored=pooled)
     lender = partial(open_pool, settings) if pooled else _lending(source or ClientsOwn)
     app.cleanup_ctx.append(partial(_account, settings, pooled=pooled))
     app.cleanup_ctx.append(partial(_connect, settings, lender))
+    if settings.openai.fetch_images:
+        app.cleanup_ctx.append(partial(fetching, settings))
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
     app.add_routes(answering_expectations(ROUTES))

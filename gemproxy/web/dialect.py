@@ -1,7 +1,14 @@
 """The dialect of OpenAI's clients, from the settings."""
 
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
 from gemproxy.config.settings import Settings
+from gemproxy.fetching.pictures import Bounds, open_pictures
 from gemproxy.openai.request import Ways
+from gemproxy.routes.parts import PICTURES
+from gemproxy.web.shaping import shaping_of
 
 
 def ways_of(settings: Settings) -> Ways:
@@ -11,6 +18,16 @@ def ways_of(settings: Settings) -> Ways:
         default_model=openai.default_model,
         aliases=openai.aliases,
         suffixes=openai.model_suffixes,
+        shaping=shaping_of(settings),
         image_models=tuple(settings.images.models),
         markdown=openai.markdown_images,
     )
+
+
+async def fetching(settings: Settings, app: web.Application) -> AsyncIterator[None]:
+    """Keep what fetches pictures between startup and cleanup."""
+    openai = settings.openai
+    bounds = Bounds(openai.fetch_max_bytes, openai.fetch_timeout_seconds)
+    async with open_pictures(bounds) as pictures:
+        app[PICTURES] = pictures
+        yield

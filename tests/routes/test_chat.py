@@ -337,3 +337,78 @@ async def test_no_further_attempt_is_made_where_repair_is_off(proxy: StartProxy)
         assert answer.ending is not Ending.COMPLETE
         assert len(upstream.seen) == 1
         assert "X-Gemproxy-Repair" not in upstream.seen[0].headers
+
+
+def numbered(name: str) -> Reply:
+    usage = {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7}
+    return sse_reply(sse({**chunk(name, finish="STOP"), "usageMetadata": usage}))
+
+
+async def test_several_answers_are_one_document(proxy: StartProxy, access_log: AccessLog) -> None:
+    async with replying(numbered("Alk"), numbered("Bora"), numbered("Cirrus")) as upstream:
+        answer = await (await proxy(upstream.url)).ask(CHAT, body(n=3), BEARER)
+
+        document = json.loads(answer.body)
+        assert [choice["index"] for choice in document["choices"]] == [0, 1, 2]
+        said = {choice["message"]["content"] for choice in document["choices"]}
+        assert said == {"Alk", "Bora", "Cirrus"}
+        assert {choice["finish_reason"] for choice in document["choices"]} == {"stop"}
+        assert document["usage"]["prompt_tokens"] == 15
+        assert document["usage"]["completion_tokens"] == 6
+        assert document["usage"]["total_tokens"] == 21
+        assert len(upstream.seen) == 3
+        assert b"candidateCount" not in b"".join(seen.body for seen in upstream.seen)
+        line = await access_log.line()
+        assert (line["attempts"], line["ending"], line["tokens"]["total"]) == (3, "done", 21)
+
+
+async def test_several_streams_are_one(proxy: StartProxy) -> None:
+    asked = body(n=3, stream=True, stream_options={"include_usage": True})
+    async with replying(numbered("Alk"), numbered("Bora"), numbered("Cirrus")) as upstream:
+        answer = await (await proxy(upstream.url)).ask(CHAT, asked, BEARER)
+
+        assert {text(answer, index) for index in range(3)} == {"Alk", "Bora", "Cirrus"}
+        assert finishes(answer) == ["stop"] * 3
+        assert len({event["id"] for event in events(answer)}) == 1
+        usages = [event["usage"] for event in events(answer) if event.get("usage")]
+        assert [usage["total_tokens"] for usage in usages] == [21]
+        assert events(answer)[-1]["usage"] == usages[0]
+        assert answer.body.endswith(b"data: [DONE]\n\n")
+        assert answer.body.count(b"[DONE]") == 1
+        assert answer.ending is Ending.COMPLETE
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_several_answers_are_resumed_each(proxy: StartProxy, stream: bool) -> None:
+    """All ask the same, so for the fake they are the attempts of one conversation."""
+    cut = sse_reply(sse(chunk("Once upon a time there was a boat. ")), closes=True)
+    whole = sse_reply(sse(chunk("Once upon a time there was a boat. It sank.", finish="STOP")))
+    async with replying(cut, cut, whole) as upstream:
+        answer = await (await proxy(upstream.url)).ask(CHAT, body(n=2, stream=stream), BEARER)
+
+        assert answer.status == 200
+        assert answer.ending is Ending.COMPLETE
+        assert len(upstream.seen) > 2
+
+
+async def test_one_of_several_answers_that_fails_is_the_failure_of_all(
+    proxy: StartProxy, access_log: AccessLog
+) -> None:
+    async with replying(numbered("Alk"), error_reply(500)) as upstream:
+        answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(n=3), BEARER)
+
+        assert answer.status == 500
+        assert error(answer)["message"] == "scripted 500"
+        line = await access_log.line()
+        assert line["ending"] == "failed"
+
+
+async def test_one_of_several_streams_that_fails_is_the_failure_of_all(proxy: StartProxy) -> None:
+    begun = sse_reply(sse(chunk("a")))
+    async with replying(begun) as upstream:
+        answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(n=3, stream=True), BEARER)
+
+        assert answer.ending is not Ending.COMPLETE
+        assert [event for event in events(answer) if "error" in event] == [events(answer)[-1]]
+        assert finishes(answer) == []
+        assert b"[DONE]" not in answer.body
