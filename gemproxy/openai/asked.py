@@ -16,7 +16,8 @@ class Telling:
     that the upstream knows by another one. ``schemas`` has, by the upstream's name of a function,
     the client's JSON Schema where its values were told to the model in another type and must be
     turned back. ``legacy``: the client knows ``function_call`` only. ``single_call``: it asked for
-    one call at a time. ``include_usage``: a stream ends with the usage. ``markdown``: pictures are
+    one call at a time. ``include_usage``: a stream ends with the usage. ``logprobs``: it wants the
+    probabilities of tokens, as far as the model has them. ``markdown``: pictures are
     shown in the text, too.
     """
 
@@ -26,6 +27,7 @@ class Telling:
     legacy: bool = False
     single_call: bool = False
     include_usage: bool = False
+    logprobs: bool = False
     markdown: bool = False
 
 

@@ -28,7 +28,7 @@ from gemproxy.core.answer.usage import parse_usage
 from gemproxy.core.errors import BadEnding, Unrepaired
 from gemproxy.core.repair.events import Run
 from gemproxy.core.wire.frame import Data, Frame
-from gemproxy.openai import citations, finish, parts
+from gemproxy.openai import citations, finish, logprobs, parts
 from gemproxy.openai.answer import Answer
 from gemproxy.openai.calls import Calls, signed
 
@@ -68,6 +68,7 @@ class Choice:
     _signature: str | None = None
     _grounding: Json = attrs.field(factory=dict, repr=False)
     _citations: list[Json] = attrs.field(factory=list, repr=False)
+    _logprobs: list[Json] = attrs.field(factory=list, repr=False)
     _usage: msgspec.Raw | Mapping[str, Any] = attrs.field(factory=dict)
 
     # -- frames in ---------------------------------------------------------------------------
@@ -93,7 +94,7 @@ class Choice:
         The first frame of an answer must be read, and one behind half a character. ``plain`` takes
         the texts, when the frames have been read.
         """
-        if not run.texts or self._candidate or _says_more(run.raw):
+        if not run.texts or self._candidate or self._wants_logprobs or _says_more(run.raw):
             return run.frames(), ()
         if self._begun and not self._half:
             return (), run.texts
@@ -133,6 +134,15 @@ class Choice:
         return Ending(word, self._reason)
 
     @property
+    def _wants_logprobs(self) -> bool:
+        return self.answer.telling.logprobs
+
+    def logprobs(self) -> list[Json]:
+        """Return the probabilities of the tokens since the last call, if the client wants them."""
+        taken, self._logprobs = self._logprobs, []
+        return taken
+
+    @property
     def usage(self) -> Mapping[str, Any]:
         """The last usageMetadata."""
         return parse_usage(self._usage) if isinstance(self._usage, msgspec.Raw) else self._usage
@@ -163,6 +173,8 @@ class Choice:
         message = candidate.get("finishMessage")
         if isinstance(message, str) and message and self._reason not in ("STOP", "MAX_TOKENS"):
             self._message = message
+        if self._wants_logprobs:
+            self._logprobs += logprobs.tokens(candidate.get("logprobsResult"))
         grounding = candidate.get("groundingMetadata")
         if isinstance(grounding, dict):
             self._grounding |= {name: value for name, value in grounding.items() if value}

@@ -14,6 +14,7 @@ import msgspec
 from gemproxy.core.answer.rewrite import dump
 from gemproxy.core.repair.events import Out, Run
 from gemproxy.core.wire.frame import Data, Frame
+from gemproxy.openai import logprobs
 from gemproxy.openai.answer import Answer
 from gemproxy.openai.choice import Choice, document_of
 
@@ -59,7 +60,7 @@ class Chunks:
         said = b"" if tail is None else self._frame(tail.data)
         ending = choice.ending()
         deltas = b"".join(map(self._chunk, choice.end()))
-        last = self._chunk({}, ending.reason, ending.native)
+        last = self._chunk({}, ending.reason, ending.native, choice.logprobs())
         over = answer.end(choice.index, choice.usage)
         return said + deltas + last + (self._end_of_stream() if over else b"")
 
@@ -79,18 +80,27 @@ class Chunks:
     def _frame(self, data: Data | None) -> bytes:
         """Return the chunks of one frame; one without data says nothing."""
         deltas = self.choice.read(document_of(data)) if data is not None else []
-        return b"".join(map(self._chunk, deltas))
+        if not deltas:
+            return b""
+        first = self._chunk(deltas[0], tokens=self.choice.logprobs())
+        return b"".join([first, *map(self._chunk, deltas[1:])])
 
     def _begin(self) -> None:
         """Make what all chunks with text have in common, now that the answer has its id."""
         before, after = self._chunk({"content": "\0"}).split(b'"\\u0000"')
         self._head, self._between, self._tail = before, after + before, after
 
-    def _chunk(self, delta: Json, reason: str | None = None, native: str | None = None) -> bytes:
+    def _chunk(
+        self,
+        delta: Json,
+        reason: str | None = None,
+        native: str | None = None,
+        tokens: list[Json] | None = None,
+    ) -> bytes:
         choice: Json = {
             "index": self.choice.index,
             "delta": delta,
-            "logprobs": None,
+            "logprobs": logprobs.told(tokens or []),
             "finish_reason": reason,
         }
         if native is not None:

@@ -13,7 +13,7 @@ import attrs
 from gemproxy.core.answer.rewrite import dump
 from gemproxy.core.repair.events import Out, Run
 from gemproxy.core.wire.frame import Frame
-from gemproxy.openai import sound
+from gemproxy.openai import logprobs, sound
 from gemproxy.openai.answer import Answer
 from gemproxy.openai.choice import Choice, document_of
 
@@ -32,6 +32,7 @@ class Message:
     _lists: dict[str, list[Json]] = attrs.field(factory=dict, repr=False)
     _sound: list[Json] = attrs.field(factory=list, repr=False)
     _rest: Json = attrs.field(factory=dict, repr=False)
+    _tokens: list[Json] = attrs.field(factory=list, repr=False)
 
     @classmethod
     def of(cls, answer: Answer, choice: int = 0) -> "Message":
@@ -57,6 +58,7 @@ class Message:
         for frame in frames:
             if frame.data is not None:
                 self._add(self.choice.read(document_of(frame.data)))
+                self._tokens += self.choice.logprobs()
 
     def end(self, tail: Frame | None = None) -> bool:
         """Take the end of a complete answer; return whether all choices have ended now.
@@ -86,7 +88,7 @@ class Message:
         return {
             "index": self.choice.index,
             "message": self._message(),
-            "logprobs": None,
+            "logprobs": logprobs.told(self._tokens),
             "finish_reason": ending.reason,
             "native_finish_reason": ending.native,
         }

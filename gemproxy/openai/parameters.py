@@ -58,7 +58,8 @@ class Manner:
     """How the client wants its answers.
 
     ``n`` counts them. ``include_usage``: a stream ends with the usage. ``single_call``: it wants
-    one call at a time. ``legacy``: it knows ``function_call`` only.
+    one call at a time. ``legacy``: it knows ``function_call`` only. ``logprobs``: it wants the
+    probabilities of tokens.
     """
 
     stream: bool = False
@@ -66,6 +67,7 @@ class Manner:
     include_usage: bool = False
     single_call: bool = False
     legacy: bool = False
+    logprobs: bool = False
 
 
 def manner(document: Json) -> Manner:
@@ -79,6 +81,7 @@ def manner(document: Json) -> Manner:
         include_usage=a_switch(usage, "stream_options.include_usage"),
         single_call=not a_switch(parallel, "parallel_tool_calls"),
         legacy=not document.get("tools") and document.get("functions") is not None,
+        logprobs=a_switch(_given(document, "logprobs", default=False), "logprobs"),
     )
 
 
@@ -96,6 +99,8 @@ def config(document: Json, family: Family) -> Json:
                     native[key].update(read)
                 else:
                     native[key] = read
+    if not native["generationConfig"].get("responseLogprobs"):
+        native["generationConfig"].pop("logprobs", None)
     return native
 
 
@@ -176,17 +181,13 @@ def _stop(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 - a valu
 
 
 def _logprobs(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 - a value of JSON
-    del family
-    if a_switch(value, at):
-        raise BadField(at, "cannot be true: answers are given without logprobs")
-    return {}
+    wanted = a_switch(value, at) and family.logprobs
+    return _in_config("responseLogprobs", wanted) if wanted else {}
 
 
 def _top_logprobs(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 - a value of JSON
-    del family
-    if an_integer(value, at, 0, _MOST_LOGPROBS):
-        raise BadField(at, "must be 0: answers are given without logprobs")
-    return {}
+    number = an_integer(value, at, 0, _MOST_LOGPROBS)
+    return _in_config("logprobs", number) if number and family.logprobs else {}
 
 
 _TIERS = {"auto": None, "default": "standard", "flex": "flex", "priority": "priority"}
@@ -407,19 +408,18 @@ FIELDS = (
     ),
     Field(
         "logprobs",
-        _REFUSED,
-        "",
-        "`true` gets a 400: newer models do not give them, and a resumed answer could not have "
-        "them.",
-        "`true` 返回 400：新模型不提供，续传的回答也无法提供。",
+        _SENT,
+        "responseLogprobs",
+        "Left out for Gemini 3.5 and later, which refuse it; the answer's `logprobs` is null then.",
+        "Gemini 3.5 起拒绝它，故省略；此时回答的 `logprobs` 为 null。",
         _logprobs,
     ),
     Field(
         "top_logprobs",
-        _REFUSED,
-        "",
-        "Like `logprobs`; 0 is fine.",
-        "同 `logprobs`；0 可以。",
+        _SENT,
+        "logprobs",
+        "0 to 20, beside `logprobs: true`; else it is left out.",
+        "0 到 20，与 `logprobs: true` 一起；否则省略。",
         _top_logprobs,
     ),
     Field(

@@ -99,6 +99,7 @@ def translate(document: Json, ways: Ways) -> Asked:
             legacy=manner.legacy,
             single_call=manner.single_call,
             include_usage=manner.include_usage,
+            logprobs=manner.logprobs,
             markdown=ways.markdown,
         ),
         stream=manner.stream,

@@ -104,9 +104,8 @@ def test_a_parameter_becomes_a_native_one(document: Any, fields: Any) -> None:
         ({"stop": ["a", 7]}, "stop[1]"),
         ({"seed": 1.5}, "seed"),
         ({"seed": True}, "seed"),
-        ({"logprobs": True}, "logprobs"),
         ({"logprobs": 1}, "logprobs"),
-        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"top_logprobs": 21}, "top_logprobs"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"modalities": "text"}, "modalities"),
         ({"modalities": [7]}, "modalities[0]"),
@@ -125,6 +124,15 @@ def test_a_wrong_value_is_named(document: Any, field: str) -> None:
 def test_more_than_five_stop_words_are_refused_in_words() -> None:
     with pytest.raises(BadField, match="'stop' has 6 sequences; Gemini takes 5 at most"):
         sent({"stop": list("abcdef")})
+
+
+def test_logprobs_go_to_families_that_have_them() -> None:
+    document = {"logprobs": True, "top_logprobs": 3}
+    assert sent(document) == {"generationConfig": {}}
+    fields = {"responseLogprobs": True, "logprobs": 3}
+    assert sent(document, OLD) == {"generationConfig": fields}
+    assert sent({"top_logprobs": 3}, OLD) == {"generationConfig": {}}
+    assert manner(document).logprobs
 
 
 @pytest.mark.parametrize(
