@@ -303,3 +303,23 @@ async def test_clients_with_their_own_keys_have_rows_without_a_user(house: Start
 
     assert (row.user, row.key, row.project) == ("", "", "")
     assert row.output_tokens > 0
+
+
+async def test_a_row_says_whether_the_operators_prompt_was_in_the_request(
+    house: StartHouse,
+) -> None:
+    prompt = {"enabled": True, "content": "Be brief.", "allow_opt_out": True}
+    at = await house({"ann": limited(tokens_per_day=90_000)}, injection=prompt)
+    off, key = {"X-Gemproxy-Injection": "off"}, at.people["ann"]
+    asked = {"contents": [{"parts": [{"text": "Hi."}]}]}
+    chat = {"model": MODEL, "messages": [{"role": "user", "content": "Hi."}]}
+
+    await at.send("POST", stream_of(), asked, key=key)
+    await at.send("POST", f"/v1beta/models/{MODEL}:generateContent", asked, key=key)
+    await at.send("POST", "/v1/chat/completions", chat, key=key)
+    await at.send("POST", f"/v1beta/models/{MODEL}:countTokens", asked, key=key)
+    await at.send("POST", stream_of(), asked, key=key, headers=off)
+    rows = await at.rows()
+
+    assert [row.injected for row in rows] == [True, True, True, False, False]
+    assert rows[0].input_tokens > rows[-1].input_tokens

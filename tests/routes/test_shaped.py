@@ -1,4 +1,4 @@
-"""The operator's additions to native requests, over real sockets."""
+"""The operator's additions to native requests and to those of OpenAI's clients, over sockets."""
 
 import asyncio
 import gzip
@@ -12,6 +12,7 @@ from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
+from gemproxy.shaping.thinking import Thinking
 from tests.gemini import BODY, REQUEST, chunk, sse
 from tests.replies import Reply, error_reply, json_reply, replying, sse_reply
 from tests.running import AccessLog, StartProxy
@@ -196,3 +197,83 @@ async def test_the_line_says_so_without_the_prompt(
 
         assert line.get("injected") is injected
         assert "Be brief." not in str(line)
+
+
+CHAT = "/v1/chat/completions"
+PROMPTED: Sections = {"injection": {"enabled": True, "content": "Be brief.", "allow_opt_out": True}}
+
+
+def chat(**fields: Any) -> bytes:
+    asked = {"model": "gemini-2.5-flash", "messages": [{"role": "user", "content": "Hi."}]}
+    return json.dumps({**asked, **fields}).encode()
+
+
+async def chatted(
+    proxy: StartProxy, asked: bytes, sections: Sections | None = None, **headers: str
+) -> tuple[str, dict[str, Any]]:
+    """Return the upstream's path and body for one chat request."""
+    async with replying(sse_reply(sse(HI))) as upstream:
+        running = await proxy(upstream.url, **(sections or {}))
+        answer = await running.ask(CHAT, asked, KEY | headers)
+
+        assert answer.status == 200
+        (seen,) = upstream.seen
+        assert not any(name.lower().startswith("x-gemproxy") for name in seen.headers)
+        document: dict[str, Any] = json.loads(seen.body)
+        return seen.target.partition("?")[0], document
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_defaults_for_thinking_are_in_chat_requests(
+    proxy: StartProxy, *, stream: bool
+) -> None:
+    defaults: Sections = {
+        "thinking": {"budget": 1024, "models": {"gemini-2.5-pro": Thinking(level="HIGH")}}
+    }
+    own = {"thinking_config": {"thinking_budget": 7}}
+
+    async def thinking(**fields: Any) -> object:
+        _, document = await chatted(proxy, chat(stream=stream, **fields), defaults)
+        return document["generationConfig"]["thinkingConfig"]
+
+    assert await thinking() == {"thinkingBudget": 1024}
+    assert await thinking(model="gemini-2.5-pro") == {"thinkingBudget": 24576}
+    assert await thinking(model="gemini-3.5-flash") == {"thinkingLevel": "LOW"}
+    assert await thinking(extra_body={"google": own}) == {"thinkingBudget": 7}
+
+
+async def test_suffixes_of_models_where_they_are_taken(proxy: StartProxy) -> None:
+    asked = chat(model="gemini-2.5-flash-search-nothinking")
+    path, document = await chatted(proxy, asked, {"openai": {"model_suffixes": True}})
+
+    assert path == "/v1beta/models/gemini-2.5-flash:streamGenerateContent"
+    assert document["generationConfig"]["thinkingConfig"] == {"thinkingBudget": 0}
+    assert document["tools"] == [{"googleSearch": {}}]
+    path, document = await chatted(proxy, asked)
+    assert path == "/v1beta/models/gemini-2.5-flash-search-nothinking:streamGenerateContent"
+    assert "tools" not in document
+
+
+@pytest.mark.parametrize("position", ["system", "user_prefix", "user_suffix"])
+async def test_the_operators_prompt_is_in_chat_requests(
+    proxy: StartProxy, access_log: AccessLog, position: str
+) -> None:
+    sections: Sections = {"injection": {**PROMPTED["injection"], "position": position}}
+
+    _, document = await chatted(proxy, chat(), sections)
+    assert (await access_log.line())["injected"] is True
+    assert json.dumps(document).count("Be brief.") == 1
+    assert ("systemInstruction" in document) is (position == "system")
+    _, without = await chatted(proxy, chat(), sections, **{"X-Gemproxy-Injection": "off"})
+    assert "injected" not in await access_log.line()
+    assert "Be brief." not in json.dumps(without)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_resumed_chat_has_the_prompt_once(proxy: StartProxy, *, stream: bool) -> None:
+    faults = [parse_fault("rst@event:3"), parse_fault("rst@event:5")]
+    async with ChaosServer(Script(BUILT_IN["story"], faults)) as server:
+        running = await proxy(server, **PROMPTED)
+        await running.ask(CHAT, chat(stream=stream), KEY)
+
+        assert [one.body.count(b"Be brief.") for one in server.requests] == [1, 1, 1]
