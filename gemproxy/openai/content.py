@@ -6,6 +6,8 @@
     input_audio                                    base64 with its format
     file, input_file                               file_data (data URL or base64), file_url, or
                                                    file_id, which is a name of Gemini's own
+    image, audio                                   as tools and other dialects write them: data
+                                                   and its type, or a URL, perhaps in ``source``
 
 Any other type is refused. An empty text gives no part, because Gemini takes none.
 
@@ -13,21 +15,24 @@ A file that cannot be sent is an error of the request in a user's message. A cli
 a model or a tool said, so there (``past``) a remark stands in its place.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 
 from gemproxy.core.errors import BadField
-from gemproxy.core.picture import Picture
 from gemproxy.openai.fields import Json, a_text, an_object
-from gemproxy.openai.media import Named, is_gemini_own, is_web, part
+from gemproxy.openai.media import Files, Named
 from gemproxy.openai.sniffing import Untaken
 
-PICTURES = frozenset({"image_url", "input_image"})
+PICTURES = frozenset({"image_url", "input_image", "image"})
 """The types of parts that show a picture."""
 
 _TEXTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 _THOUGHTS = frozenset({"reasoning", "reasoning_content", "thinking", "redacted_thinking"})
+_MIMES = ("mimeType", "mime_type", "media_type")
+_BLOCKS = ("data", "base64", "url")
+_OWN = re.compile(r"files/[\w-]+|(?:https?|gs)://\S+")
 _DATA = "data:image/"
 _MOST_WORDS = 1000
 """The most characters of a Markdown picture in front of its URL."""
@@ -35,12 +40,12 @@ _MOST_WORDS = 1000
 
 @attrs.frozen
 class Reading:
-    """How a content is read: with the files that were fetched, and as what.
+    """How a content is read: with which files, and as what.
 
     ``past``: it is what a model or a tool said.
     """
 
-    fetched: Mapping[str, Picture] = attrs.field(factory=dict, repr=False)
+    files: Files = attrs.field(factory=Files)
     past: bool = False
 
 
@@ -112,13 +117,14 @@ def files_in(messages: object) -> Iterator[Shown]:
                     yield shown
 
 
-def links(messages: object) -> dict[str, str]:
+def links(messages: object, bases: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the pictures that messages name by http(s) URLs: path of the field -> URL.
 
-    Those that Gemini reads itself (its own files) are not among them.
+    Those that Gemini reads itself (its own files, see ``Files``) are not among them.
     """
+    files = Files(bases=bases)
     pictures = (shown for shown in files_in(messages) if shown.kind in PICTURES)
-    return {one.at: url for one in pictures if is_web(url := one.named.source.strip())}
+    return {one.at: url for one in pictures if files.is_web(url := one.named.source.strip())}
 
 
 def _shown(given: object, at: str) -> Shown | None:
@@ -157,11 +163,12 @@ def _parts(given: object, at: str, reading: Reading) -> list[Json]:
 def _file(given: Json, kind: str, at: str, reading: Reading) -> Json:
     named, place = _FILES[kind](given, at)
     try:
-        return part(named, reading.fetched)
+        return reading.files.part(named)
     except Untaken as why:
         if not reading.past:
             raise BadField(place, str(why)) from None
-        shown = named.source.strip() if is_web(named.source.strip()) else named.filename
+        source = named.source.strip()
+        shown = source if reading.files.is_web(source) else named.filename
         return {"text": f"[{shown or kind}: a file that cannot be shown]"}
 
 
@@ -171,7 +178,7 @@ def _text(text: str) -> list[Json]:
 
 def _picture(url: str) -> Json | None:
     try:
-        return part(Named(url), {})
+        return Files().part(Named(url))
     except Untaken:
         return None
 
@@ -213,9 +220,18 @@ def _document(given: Json, at: str) -> tuple[Named, str]:
     return _own(file.get("file_id"), f"{at}.file_id"), f"{at}.file_id"
 
 
+def _block(given: Json, at: str) -> tuple[Named, str]:
+    source = given.get("source")
+    block = source if isinstance(source, dict) else given
+    mime = next((found for name in _MIMES if (found := _word(block, name))), "")
+    data = next((block[name] for name in _BLOCKS if block.get(name) is not None), None)
+    place = f"{at}.source" if block is source else at
+    return Named(a_text(data, f"{place}.data"), mime), place
+
+
 def _own(name: object, at: str) -> Named:
     named = a_text(name, at)
-    if not is_gemini_own(named):
+    if not _OWN.fullmatch(named):
         raise BadField(at, "is not the name of a file of Gemini's, such as files/abc")
     return Named(named)
 
@@ -233,5 +249,7 @@ _FILES: Mapping[str, Callable[[Json, str], tuple[Named, str]]] = {
     "input_audio": _audio,
     "file": _document,
     "input_file": _document,
+    "image": _block,
+    "audio": _block,
 }
 """Type of part -> its file, and the path of the field that names it."""

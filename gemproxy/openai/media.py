@@ -16,12 +16,10 @@ from gemproxy.core.picture import Picture
 from gemproxy.openai.fields import Json
 from gemproxy.openai.sniffing import Untaken, media_type, sniffed, type_by_name
 
-FILES = "https://generativelanguage.googleapis.com/v1beta/"
+_HOST = "https://generativelanguage.googleapis.com"
+FILES = f"{_HOST}/v1beta/"
 """The address below which Gemini's own files have their names, as in ``files/abc``."""
-
-_OWN_FILE = re.compile(
-    r"https://generativelanguage\.googleapis\.com/(?:v[0-9a-z]+/)?files/[\w-]+", re.IGNORECASE
-)
+_FILE_PATH = re.compile(r"/(?:v[0-9a-z]+/)?files/[\w-]+")
 _YOUTUBE = re.compile(
     r"https?://(?:(?:www|m|music)\.)?(?:youtube\.com/(?:watch\?|shorts/|live/|embed/)|youtu\.be/)\S+",
     re.IGNORECASE,
@@ -50,34 +48,45 @@ class Named:
     filename: str = ""
 
 
-def part(named: Named, fetched: Mapping[str, Picture]) -> Json:
-    """Return the part for a file; raise Untaken with the reason if there is none.
+@attrs.frozen
+class Files:
+    """The files that stand behind URLs.
 
-    ``fetched`` has what was fetched for the URLs of the request.
+    ``fetched`` has the pictures that were fetched for the request. ``bases`` are the addresses
+    (without a slash at the end) below which Gemini's files are, besides Google's own one: the
+    upstream's, and this proxy's as the client knows it.
     """
-    source = named.source.strip()
-    if is_gemini_own(source):
-        return _pointer(source, named)
-    if is_web(source):
-        found = fetched.get(source)
-        if found is not None:
-            return _inline(found.mime, base64.b64encode(found.data).decode())
-        raise Untaken(
-            "names a file by its URL: this proxy fetches pictures only, and these only if its"
-            " setting openai.fetch_images is on"
+
+    fetched: Mapping[str, Picture] = attrs.field(factory=dict, repr=False)
+    bases: tuple[str, ...] = ()
+
+    def part(self, named: Named) -> Json:
+        """Return the part for a file; raise Untaken with the reason if there is none."""
+        source = named.source.strip()
+        if self.has(source):
+            return _pointer(source, named)
+        if _WEB.match(source):
+            found = self.fetched.get(source)
+            if found is not None:
+                return _inline(found.mime, base64.b64encode(found.data).decode())
+            raise Untaken(
+                "names a file by its URL: this proxy fetches pictures only, and these only if its"
+                " setting openai.fetch_images is on"
+            )
+        return _given(source, named)
+
+    def is_web(self, source: str) -> bool:
+        """Return whether a source is an http(s) URL that Gemini does not read itself."""
+        return bool(_WEB.match(source)) and not self.has(source)
+
+    def has(self, source: str) -> bool:
+        """Return whether Gemini reads a source itself."""
+        if any(kind.fullmatch(source) for kind in (_YOUTUBE, _STORAGE, _FILE_NAME)):
+            return True
+        return any(
+            source.startswith(f"{base}/") and _FILE_PATH.fullmatch(source, len(base))
+            for base in (_HOST, *self.bases)
         )
-    return _given(source, named)
-
-
-def is_web(source: str) -> bool:
-    """Return whether a source is to be fetched: an http(s) URL of none of Gemini's own."""
-    return bool(_WEB.match(source)) and not is_gemini_own(source)
-
-
-def is_gemini_own(source: str) -> bool:
-    """Return whether Gemini reads this itself."""
-    kinds = (_OWN_FILE, _YOUTUBE, _STORAGE, _FILE_NAME)
-    return any(kind.fullmatch(source) for kind in kinds)
 
 
 def standard(text: str) -> str | None:

@@ -13,21 +13,23 @@ The first call of a turn without any has Google's placeholder for history that i
 own (https://ai.google.dev/gemini-api/docs/thought-signatures), where the family checks it.
 
 Models that draw want a signature on their own pictures, too. A picture of the model's whose
-signature is not known is shown to it by the user instead.
+signature is not known is shown to it by the user instead. Models without tools read of the calls
+in a history, and of their results, as text.
 """
 
 import base64
+import json
 from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 
 from gemproxy.core.errors import BadField
-from gemproxy.core.picture import Picture
 from gemproxy.openai.arguments import arguments
 from gemproxy.openai.callid import apart
 from gemproxy.openai.content import Reading, parts_of
 from gemproxy.openai.fields import Json, a_list, a_text, an_object
 from gemproxy.openai.history import Call, History, Result, Turn
+from gemproxy.openai.media import Files
 from gemproxy.openai.results import answered, told
 from gemproxy.openai.signatures import PLACEHOLDER, signature_of, usable
 from gemproxy.shaping.family import Family
@@ -44,7 +46,7 @@ class Context:
 
     family: Family
     up: Callable[[str], str]
-    pictures: Mapping[str, Picture] = attrs.field(repr=False)
+    files: Files
     signatures: Callable[[bytes], str | None] = attrs.field(repr=False)
 
 
@@ -119,10 +121,10 @@ class _Reader:
         content = message.get("content")
         if content == []:
             raise BadField(f"{at}.content", "must not be empty")
-        return parts_of(content, f"{at}.content", Reading(self.context.pictures))
+        return parts_of(content, f"{at}.content", Reading(self.context.files))
 
     def _past(self, content: object, at: str) -> list[Json]:
-        reading = Reading(self.context.pictures, past=True)
+        reading = Reading(self.context.files, past=True)
         return [] if content is None else parts_of(content, at, reading)
 
     def assist(self, message: Json, at: str) -> None:
@@ -161,6 +163,8 @@ class _Reader:
         content = message.get("content")
         if isinstance(content, dict):
             result = Result([], content)
+        elif isinstance(content, int | float):
+            result = Result([{"text": json.dumps(content)}])
         else:
             result = Result(self._past(content, f"{at}.content"))
         given = message.get("tool_call_id")
@@ -217,22 +221,30 @@ def _speakers(messages: list[object]) -> int:
 def _contents(history: History, context: Context) -> Iterator[Json]:
     model: Json | None = None
     for turn in history.turns:
-        own = [*_signed(turn, context), *_parts_of_calls(turn, context)]
+        own = [*_signed(turn, context), *_calls_of(turn, context)]
         if own and model is not None:
             model["parts"] += own
         elif own:
             model = {"role": "model", "parts": own}
             yield model
-        user = list(turn.shown)
-        if turn.calls:
-            results = answered(turn.calls, context.up, context.family)
-            yield results.content
-            user += results.shown
-        user += turn.said
-        if user:
-            yield {"role": "user", "parts": user}
-        if user or turn.calls:
+        behind = list(_behind(turn, context))
+        yield from behind
+        if behind:
             model = None
+
+
+def _behind(turn: Turn, context: Context) -> Iterator[Json]:
+    """Yield the contents of the user's behind a turn: the results, and what the user said."""
+    shown = list(turn.shown)
+    if turn.calls and context.family.tools:
+        results = answered(turn.calls, context.up, context.family)
+        yield results.content
+        shown += results.shown
+    elif turn.calls:
+        given = [(call.name, result) for call in turn.calls for result in call.results]
+        shown += [part for name, result in given for part in told(name, result)]
+    if shown or turn.said:
+        yield {"role": "user", "parts": shown + turn.said}
 
 
 def _signed(turn: Turn, context: Context) -> list[Json]:
@@ -243,8 +255,12 @@ def _signed(turn: Turn, context: Context) -> list[Json]:
     return turn.parts
 
 
-def _parts_of_calls(turn: Turn, context: Context) -> Iterator[Json]:
+def _calls_of(turn: Turn, context: Context) -> Iterator[Json]:
+    """Yield the parts of a turn's calls; a model that takes no tools reads of them."""
     for number, call in enumerate(turn.calls):
+        if not context.family.tools:
+            yield {"text": f"[Called the tool {call.name}: {json.dumps(call.args)}]"}
+            continue
         function: Json = {"name": context.up(call.name), "args": call.args}
         part: Json = {"functionCall": function if call.id is None else {"id": call.id, **function}}
         signature = call.signature

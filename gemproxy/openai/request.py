@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from gemproxy.core.errors import BadField
-from gemproxy.core.picture import Picture
 from gemproxy.openai import formats, parameters, thinking, tools
 from gemproxy.openai.asked import Asked, Telling
 from gemproxy.openai.details import resolution
 from gemproxy.openai.fields import Json, a_text
+from gemproxy.openai.media import Files
 from gemproxy.openai.messages import Context, called, spoken
 from gemproxy.openai.naming import Names
 from gemproxy.shaping.family import PICTURES, Family, family_of
@@ -51,7 +51,8 @@ class Ways:
     ``aliases`` has upstream models by the names that clients write. ``suffixes``: the endings of
     model names are wishes. ``shaping`` has the defaults for thinking and the operator's prompt.
     ``image_models`` answer with pictures. ``markdown``: these are shown in the text, too.
-    ``pictures`` has what was fetched for the URLs of the request (``content.links``).
+    ``files`` has what was fetched for the URLs of the request (``content.links``), and the bases
+    of Gemini's own files.
     ``signatures`` gives the thoughtSignature that came with a picture, by its bytes.
     """
 
@@ -61,7 +62,7 @@ class Ways:
     shaping: Shaping = attrs.field(factory=Shaping)
     image_models: tuple[str, ...] = PICTURES
     markdown: bool = False
-    pictures: Mapping[str, Picture] = attrs.field(factory=dict, repr=False)
+    files: Files = attrs.field(factory=Files)
     signatures: Callable[[bytes], str | None] = attrs.field(default=_unsigned, repr=False)
 
 
@@ -124,7 +125,7 @@ def choose(document: Json, ways: Ways) -> Chosen:
 def _body(document: Json, family: Family, names: Names, ways: Ways) -> Json:
     """Return the native request but for thinking and the operator's prompt."""
     messages = document.get("messages")
-    context = Context(family, names.up, ways.pictures, ways.signatures)
+    context = Context(family, names.up, ways.files, ways.signatures)
     said = spoken(messages, context)
     native = parameters.config(document, family)
     declared = tools.declared(document, names, family)

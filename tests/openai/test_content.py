@@ -6,6 +6,7 @@ import pytest
 
 from gemproxy.core.picture import Picture
 from gemproxy.openai.content import links, texts_and_pictures
+from gemproxy.openai.media import Files
 from gemproxy.openai.request import Ways
 from tests.openai.histories import (
     DRAWS,
@@ -21,6 +22,7 @@ from tests.openai.histories import (
     contents,
     native,
     refused,
+    response,
     result,
     said,
     user,
@@ -81,8 +83,24 @@ def test_a_file_of_geminis_own_is_pointed_to(part: Json) -> None:
 
 
 @pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "image", "data": PNG, "mimeType": "image/png"},
+        {"type": "image", "base64": PNG, "mime_type": "image/jpeg"},
+        {"type": "image", "url": f"data:image/png;base64,{PNG}"},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
+    ],
+)
+def test_pictures_as_tools_write_them(block: Json) -> None:
+    found = contents([GO, calls(call("A")), result("A", [block])])
+
+    assert found[2] == said("user", response("A", "tide", "", parts=[INLINE]))
+
+
+@pytest.mark.parametrize(
     ("part", "field"),
     [
+        ({"type": "image"}, "data"),
         ({"type": "image_url"}, "image_url"),
         ({"type": "image_url", "image_url": {}}, "image_url.url"),
         ({"type": "image_url", "image_url": {"url": ""}}, "image_url"),
@@ -172,7 +190,7 @@ def test_a_spoiled_request_has_no_links(messages: object) -> None:
 @pytest.mark.parametrize("model", [NEW, OLD])
 def test_a_fetched_picture_is_sent(model: str) -> None:
     url = "https://example.com/a"
-    fetched = Ways(pictures={url: Picture(base64.b64decode(PNG), "image/png")})
+    fetched = Ways(files=Files({url: Picture(base64.b64decode(PNG), "image/png")}))
     messages = [user(by_url(url)), calls(call("A")), result("A", [by_url(url)])]
 
     found = contents(messages, model, fetched)

@@ -4,8 +4,11 @@ import pytest
 
 from gemproxy.openai.signatures import PLACEHOLDER
 from tests.openai.histories import (
+    DRAWS,
     GO,
+    INLINE,
     MODELS,
+    PICTURE,
     Json,
     call,
     calls,
@@ -14,6 +17,8 @@ from tests.openai.histories import (
     result,
     said,
 )
+
+CALLING = [model for model in MODELS if model != DRAWS]
 
 
 def test_results_stand_in_call_order_and_a_remark_alone() -> None:
@@ -38,7 +43,7 @@ def test_results_stand_in_call_order_and_a_remark_alone() -> None:
     ]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", CALLING)
 @pytest.mark.parametrize("behind", [[], [GO], [{"role": "assistant", "content": "Hm"}]])
 def test_a_call_without_a_result_has_an_error(model: str, behind: list[Json]) -> None:
     found = contents([GO, calls(call("A"), call("B")), result("B", "low"), *behind], model)
@@ -88,7 +93,7 @@ def test_results_that_a_user_parts_are_one_content() -> None:
     ]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", CALLING)
 def test_results_that_an_assistant_parts_are_one_content(model: str) -> None:
     messages = [
         GO,
@@ -180,3 +185,21 @@ def test_ids_and_names_may_be_missing() -> None:
 
     results = [p["functionResponse"]["response"]["result"] for p in found[2]["parts"]]
     assert results == ["one", "two"]
+
+
+def test_a_model_without_tools_reads_of_calls_and_results() -> None:
+    messages = [
+        GO,
+        calls(call("A", arguments='{"p":1}'), call("B"), content="I look."),
+        result("A", [{"type": "text", "text": "low"}, PICTURE]),
+        GO,
+    ]
+
+    found = contents(messages, DRAWS)
+
+    assert [part["text"] for part in found[1]["parts"]] == [
+        "I look.",
+        '[Called the tool tide: {"p": 1}]',
+        "[Called the tool tide: {}]",
+    ]
+    assert found[2:] == [said("user", "[Result of the tool tide]", "low", INLINE, "go")]

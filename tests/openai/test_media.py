@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.core.picture import Picture
-from gemproxy.openai.media import Named, is_web, part, standard
+from gemproxy.openai.media import Files, Named, standard
 from gemproxy.openai.sniffing import Untaken
 
 PNG = "iVBORw0KGgo="
@@ -16,7 +16,7 @@ GIF = base64.b64encode(b"GIF89a..").decode()
 
 
 def inlined(source: str, mime: str = "", filename: str = "") -> tuple[str, str]:
-    data = part(Named(source, mime, filename), {})["inlineData"]
+    data = Files().part(Named(source, mime, filename))["inlineData"]
     return data["mimeType"], data["data"]
 
 
@@ -75,7 +75,7 @@ def test_a_data_url_becomes_clean_base64(url: str, mime: str, data: str) -> None
 )
 def test_what_gives_no_picture_is_refused(source: str) -> None:
     with pytest.raises(Untaken):
-        part(Named(source), {})
+        Files().part(Named(source))
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_the_name_of_a_file_says_its_type(filename: str, mime: str) -> None:
     ],
 )
 def test_what_gemini_reads_itself_is_pointed_to(source: str, uri: str, mime: str | None) -> None:
-    pointed = part(Named(source), {})["fileData"]
+    pointed = Files().part(Named(source))["fileData"]
 
     assert pointed.get("mimeType") == mime
     assert pointed["fileUri"] == (uri or source)
-    assert not is_web(source)
+    assert not Files().is_web(source)
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,22 @@ def test_what_gemini_reads_itself_is_pointed_to(source: str, uri: str, mime: str
 )
 def test_other_urls_are_refused_unless_they_were_fetched(url: str) -> None:
     with pytest.raises(Untaken, match=r"openai\.fetch_images"):
-        part(Named(url), {})
+        Files().part(Named(url))
 
     fetched = {url: Picture(base64.b64decode(PNG), "image/png")}
-    assert part(Named(url), fetched) == {"inlineData": {"mimeType": "image/png", "data": PNG}}
-    assert is_web(url)
+    assert Files(fetched).part(Named(url)) == {"inlineData": {"mimeType": "image/png", "data": PNG}}
+    assert Files().is_web(url)
+
+
+def test_files_are_below_the_bases_that_are_known() -> None:
+    url = "https://proxy.example/gem/v1beta/files/abc"
+    files = Files(bases=("https://proxy.example/gem",))
+
+    assert files.part(Named(url)) == {"fileData": {"fileUri": url}}
+    assert not files.is_web(url)
+    assert Files().is_web(url)
+    assert files.is_web("https://proxy.example/gem/v1beta/models/abc")
+    assert files.is_web("https://proxy.example/gem.evil/v1beta/files/abc")
 
 
 @given(st.binary(min_size=1), st.sampled_from(["std", "url"]), st.booleans(), st.integers(1, 80))

@@ -29,6 +29,8 @@ from tests.openai.histories import (
         ('{"level":1.5,"big":9007199254740993}', {"level": 1.5, "big": 9007199254740993}),
         ([{"type": "text", "text": '{"a":1}'}], {"a": 1}),
         ({"a": 1}, {"a": 1}),
+        (7, {"result": "7"}),
+        (True, {"result": "true"}),
         ("[1,2]", {"result": "[1,2]"}),
         ("null", {"result": "null"}),
         ('"text"', {"result": '"text"'}),
