@@ -15,7 +15,6 @@ from functools import partial
 import attrs
 from aiohttp import web
 
-from gemproxy.core.answer.rewrite import dump
 from gemproxy.core.errors import Busy
 from gemproxy.core.picture import Picture
 from gemproxy.core.repair.engine import State
@@ -41,10 +40,13 @@ from gemproxy.openai.asked import Asked
 from gemproxy.openai.completion import Message, completion
 from gemproxy.openai.content import links
 from gemproxy.openai.document import OpenAIDocumentVoice
+from gemproxy.openai.encoding import encoded
 from gemproxy.openai.fields import Json
+from gemproxy.openai.media import Files
 from gemproxy.openai.request import Ways, translate
 from gemproxy.openai.voice import OpenAIVoice
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
+from gemproxy.routes.addressing import addresses_of, with_upstream_uris
 from gemproxy.routes.metered import begin
 from gemproxy.routes.native import document_of, native, passed_to_openai, retold
 from gemproxy.routes.parts import (
@@ -71,7 +73,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
         exchange.account.model, exchange.account.injected = asked.model, asked.injected
         towards = native(exchange, asked.model, _STREAM)
         exchange.account.answers = asked.n
-        body = dump(asked.body)
+        body = with_upstream_uris(request, encoded(asked.body))
         body = await begin(request, body, asked.model) or body
         answers = _Answers(request, asked, towards, body)
         try:
@@ -81,16 +83,19 @@ async def handle(request: web.Request) -> web.StreamResponse:
 
 
 async def _ways(request: web.Request, document: Json) -> Ways:
-    """Return how one request is translated, with the pictures that it names by URL."""
+    """Return how one request is translated, with the files that it names by URL."""
     app, ways = request.app, request.app[WAYS]
     shaping = ways.shaping.of(request.headers)
+    known = addresses_of(request)
+    bases = (known.upstream, *known.also_ours)
     fetched: Mapping[str, Picture] = {}
     if PICTURES in app:
-        named = links(document.get("messages"))
+        named = links(document.get("messages"), bases)
         if named:
             fetched = await app[PICTURES].fetch(named)
     signatures = partial(app[DRAWN].signature, caller_of(request[EXCHANGE]))
-    return attrs.evolve(ways, shaping=shaping, pictures=fetched, signatures=signatures)
+    files = Files(fetched, bases)
+    return attrs.evolve(ways, shaping=shaping, files=files, signatures=signatures)
 
 
 @attrs.define(eq=False)
