@@ -105,6 +105,36 @@ async def test_the_native_request_has_the_key_and_no_header_of_openai_s(proxy: S
         }
 
 
+async def test_a_file_that_was_uploaded_through_the_proxy_is_the_upstreams(
+    proxy: StartProxy,
+) -> None:
+    async with replying(sse_reply(sse(chunk("a", finish="STOP")))) as upstream:
+        running = await proxy(upstream.url, server={"public_url": "https://gem.example"})
+        names = ("https://gem.example/v1beta/files/a", f"{upstream.url}/v1beta/files/b")
+        parts = [{"type": "image_url", "image_url": {"url": name}} for name in names]
+        messages = [{"role": "user", "content": parts}]
+
+        answer = await running.ask(CHAT, body(messages=messages), BEARER)
+
+        assert answer.status == 200
+        sent = json.loads(upstream.seen[0].body)["contents"][0]["parts"]
+        assert [part["fileData"]["fileUri"] for part in sent] == [
+            f"{upstream.url}/v1beta/files/a",
+            f"{upstream.url}/v1beta/files/b",
+        ]
+
+
+async def test_half_an_emoji_does_not_spoil_a_request(proxy: StartProxy) -> None:
+    async with replying(sse_reply(sse(chunk("a", finish="STOP")))) as upstream:
+        messages = [{"role": "user", "content": "boats \ud83d"}]
+
+        await (await proxy(upstream.url)).ask(CHAT, body(messages=messages), BEARER)
+
+        assert json.loads(upstream.seen[0].body)["contents"][0]["parts"] == [
+            {"text": "boats \ufffd"}
+        ]
+
+
 async def test_an_oauth_token_stays_one(proxy: StartProxy) -> None:
     async with replying(sse_reply(sse(chunk("a", finish="STOP")))) as upstream:
         running = await proxy(upstream.url)
