@@ -13,14 +13,15 @@ from hypothesis import settings
 
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.config.operators import VARIABLE
-from gemproxy.config.settings import ALIASES
+from gemproxy.config.settings import ALIASES, OF_PROVIDERS
 from tests.running import PATIENCE, AccessLog, Proxy, StartProxy, running
 
 settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault of ours
 settings.load_profile("no deadline")
 
 # Many machines have GEMINI_API_KEY or PASSWORD set for other programs.
-for _name in [name for name in os.environ if name in ALIASES or VARIABLE.match(name)]:
+_ALIASES = ALIASES.keys() | {name for names in OF_PROVIDERS.values() for name in names}
+for _name in [name for name in os.environ if name in _ALIASES or VARIABLE.match(name)]:
     del os.environ[_name]
 
 # A shell ignores SIGINT for its background jobs, and all that they start would inherit it.

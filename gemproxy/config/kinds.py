@@ -61,7 +61,9 @@ def converter() -> cattrs.Converter:
     return made
 
 
-def _whole(low: int, high: int | None = None) -> Kind:
+def whole(low: int, high: int | None = None) -> Kind:
+    """Return the kind of whole numbers from ``low`` to ``high``."""
+
     def parse(value: object) -> int:
         try:
             number = int(str(value))
@@ -191,7 +193,8 @@ def _origin(text: str) -> str:
     return text
 
 
-def _public_url(value: object) -> str:
+def public_url(value: object) -> str:
+    """Return a base URL, or the empty text. Raises ValueError."""
     text = _text(value)
     return _url_base(text) if text else ""
 
@@ -263,9 +266,9 @@ UnpricedName = Literal["refuse", "allow"]
 seconds_in = _seconds(zero=True).parse
 """Returns the seconds in a value, 0 or more. Raises ValueError."""
 
-Port = Annotated[int, _whole(0, 65535)]
-Count = Annotated[int, _whole(0)]
-Positive = Annotated[int, _whole(1)]
+Port = Annotated[int, whole(0, 65535)]
+Count = Annotated[int, whole(0)]
+Positive = Annotated[int, whole(1)]
 Seconds = Annotated[float, _seconds(zero=False)]
 SecondsOrNone = Annotated[float, _seconds(zero=True)]
 Bytes = Annotated[int, Kind(_bytes, _show_bytes)]
@@ -279,7 +282,7 @@ Zone = Annotated[str, Kind(_zone)]
 DatabaseUrl = Annotated[str, Kind(_database_url, _show_database)]
 Unpriced = Annotated[UnpricedName, one_of(UnpricedName)]
 UrlBase = Annotated[str, Kind(_url_base)]
-PublicUrl = Annotated[str, Kind(_public_url)]
+PublicUrl = Annotated[str, Kind(public_url)]
 ProxyUrl = Annotated[str, Kind(_proxy_url, redact)]
 Level = Annotated[LevelName, one_of(LevelName, also={"warn": "warning"})]
 Format = Annotated[FormatName, one_of(FormatName)]

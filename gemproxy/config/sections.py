@@ -40,6 +40,7 @@ from gemproxy.config.kinds import (
     UrlBase,
     Zone,
 )
+from gemproxy.config.pictures import Addressing, Domain, SignedSeconds, Storage
 from gemproxy.config.shapes import (
     Aliases,
     Models,
@@ -306,7 +307,35 @@ class OpenAI:
 
 @attrs.frozen(kw_only=True)
 class Images:
-    """Models that answer with pictures."""
+    """Models that answer with pictures, and where pictures are kept for links to them."""
 
     models: Models = PICTURES
     """Names or patterns of the models that answer with pictures when OpenAI's clients ask."""
+    storage: Storage = ""
+    """memory, local, s3, qiniu, tencent, aliyun, r2 or minio; empty: no links to pictures."""
+    directory: Name = "data/images"
+    """Directory of the storage local; made when it is needed."""
+    public_url: PublicUrl = ""
+    """Base of links to pictures in memory or local; empty: server.public_url, else the Host."""
+    max_bytes: Bytes = 20 << 20
+    """Largest picture that is kept; a larger one is sent as it is."""
+    max_memory_bytes: Bytes = 64 << 20
+    """Most bytes of the pictures in the storage memory; beyond, the oldest go."""
+    expire_seconds: SecondsOrNone = 604_800.0
+    """Seconds after which a kept picture is deleted; 0: never."""
+    endpoint: PublicUrl = ""
+    """URL of the object store without the bucket; empty: the provider's own for the region."""
+    region: Text = ""
+    """Region of the bucket, as the provider writes it."""
+    bucket: Text = ""
+    """Bucket of the object store."""
+    access_key: Secret = attrs.field(default="", repr=SECRET)
+    """Id of the key for the object store."""
+    secret_key: Secret = attrs.field(default="", repr=SECRET)
+    """Secret of the key for the object store."""
+    addressing: Addressing = ""
+    """path or virtual: the bucket in the path or in front of the host; empty: by provider."""
+    bucket_domain: Domain = ""
+    """Domain at which everybody sees the bucket: links are domain/key; empty: signed links."""
+    presign_seconds: SignedSeconds = 604_800
+    """Seconds for which a signed link works."""

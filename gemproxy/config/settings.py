@@ -72,8 +72,29 @@ ALIASES = {
     "MAX_REQUESTS_PER_DAY_PER_IP": "access.requests_per_day_per_ip",
     "DATABASE_URL": "ledger.database_url",
     "WORKERS": "server.workers",
+    "IMAGE_STORAGE_TYPE": "images.storage",
+    "IMAGE_STORAGE_DIR": "images.directory",
+    "HOST_URL": "images.public_url",
 }
 """Alias -> path."""
+
+OF_PROVIDERS: Mapping[str, Mapping[str, str]] = {
+    "qiniu": {
+        "QINIU_ACCESS_KEY": "images.access_key",
+        "QINIU_SECRET_KEY": "images.secret_key",
+        "QINIU_BUCKET_NAME": "images.bucket",
+        "QINIU_BUCKET_DOMAIN": "images.bucket_domain",
+        "QINIU_REGION": "images.region",
+    },
+    "tencent": {
+        "TENCENT_SECRET_ID": "images.access_key",
+        "TENCENT_SECRET_KEY": "images.secret_key",
+        "TENCENT_BUCKET_NAME": "images.bucket",
+        "TENCENT_BUCKET_DOMAIN": "images.bucket_domain",
+        "TENCENT_REGION": "images.region",
+    },
+}
+"""Storage -> alias -> path: these count for their own storage only."""
 
 _LONG_THOUGHT_SECONDS = 300
 """Several models were reported to need longer than this before an answer begins."""
@@ -139,11 +160,15 @@ class Settings:
         sources.add_files(config, {**dotenv, **environment}, places)
         sources.add_aliases(".env", dotenv, ALIASES)
         sources.add_aliases("environment", environment, ALIASES)
+        place = len(sources.layers)
         sources.add_variables(".env", dotenv)
         sources.add_variables("environment", environment)
         sources.add_flags(flags)
         sources.add_keys("environment", environment)
         sources.add_keys(".env", dotenv)
+        own = OF_PROVIDERS.get(sources.word("images.storage"), {})
+        sources.add_aliases("environment", environment, own, place)
+        sources.add_aliases(".env", dotenv, own, place)
         loading = Loading(sources, os.environ if environ is None else environ)
         loading.load(stored, starting=starting)
         if loading.problems:

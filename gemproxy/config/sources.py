@@ -115,10 +115,20 @@ class Sources:
 
     def add(self, values: Mapping[str, object], origin: str) -> None:
         """Add a layer of values by path over the present ones."""
+        self.layers.append(self._layer(values, origin))
+
+    def _layer(self, values: Mapping[str, object], origin: str) -> LoadedSettings:
         tree: dict[str, Any] = {}
         for path, value in values.items():
             set_path(tree, path, value)
-        self.layers.append(LoadedSettings(tree, LoaderMeta(origin, base_dir=self.cwd)))
+        return LoadedSettings(tree, LoaderMeta(origin, base_dir=self.cwd))
+
+    def word(self, path: str) -> str:
+        """Return the raw value of the strongest layer that has one, in lower case."""
+        section, _, key = path.partition(".")
+        tables = [layer.settings.get(section, {}) for layer in self.layers]
+        found = [table[key] for table in tables if key in table]
+        return str(found[-1]).strip().lower() if found else ""
 
     def options(self) -> list[OptionInfo]:
         """Return every setting that has a value in some layer."""
@@ -180,15 +190,25 @@ class Sources:
         return variables
 
     def add_aliases(
-        self, label: str, variables: Mapping[str, str], aliases: Mapping[str, str]
+        self,
+        label: str,
+        variables: Mapping[str, str],
+        aliases: Mapping[str, str],
+        place: int | None = None,
     ) -> None:
-        """Add the aliases; other programs may set them, so an empty one counts as unset."""
+        """Add the aliases; other programs may set them, so an empty one counts as unset.
+
+        ``place`` is the number of the layers that are weaker; None: all that are present.
+        """
+        place = len(self.layers) if place is None else place
+        layers = []
         for name, path in aliases.items():
             file = f"{name}_FILE"
             if variables.get(file) and self.catalogue.options[path].is_secret:
-                self.add({path: f"file://{variables[file]}"}, f"{label} {file}")
+                layers.append(self._layer({path: f"file://{variables[file]}"}, f"{label} {file}"))
             if variables.get(name):
-                self.add({path: variables[name]}, f"{label} {name}")
+                layers.append(self._layer({path: variables[name]}, f"{label} {name}"))
+        self.layers[place:place] = layers
 
     def add_keys(self, label: str, variables: Mapping[str, str]) -> None:
         """Add the keys in plain variables, which count together with those of other sources."""

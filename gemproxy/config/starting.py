@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 
 from gemproxy.config.outbound import UnusableProxy, needs_socks, proxy_of_key
+from gemproxy.config.pictures import picture_problems
 from gemproxy.config.sources import problem
 from gemproxy.config.strength import ADVICE, LEAST, weakness
 from gemproxy.exchange.credential import is_api_key
@@ -79,6 +80,7 @@ def start_problems(
     if values.get("pool.mode") != "passthrough":
         yield from _strength(values, origins)
     yield from _access(values, origins)
+    yield from picture_problems(values, origins)
     if values.get("server.workers", 1) > 1:
         yield from _in_memory(values, origins, StoredUsers() if mode == "passthrough" else users())
 
