@@ -1,4 +1,4 @@
-"""Pictures in the memory of this process: gone with it, and the oldest first when room runs out."""
+"""PictureStore in the memory of this process: gone with it, and the oldest first when room runs out."""
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator

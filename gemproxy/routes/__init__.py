@@ -8,6 +8,7 @@ path alone, behind its last colon, which may be percent-encoded.
 
 from aiohttp import web
 
+from gemproxy.images.names import PATTERN
 from gemproxy.routes import (
     chat,
     embeddings,
@@ -16,6 +17,7 @@ from gemproxy.routes import (
     live,
     models,
     passthrough,
+    pictures,
     refused,
     stream,
     unary,
@@ -42,12 +44,14 @@ REFUSED = r"/{slash:/*}{openai:(?:v1/(?:" + _OF_OPENAI + r")(?:/(?s:.*))?|" + _A
 INTERACTIONS = r"/{prefix:(?s:.*/)?}interactions"
 LIVE = r"/{prefix:(?s:.*/)?}ws/{rest:(?s:.*)}"
 UPLOAD = r"/{prefix:(?s:.*/)?}upload/{version:v\d[^/]*}/{rest:(?s:.*)}"
+PICTURE = r"/{prefix:(?s:.*/)?}images/{name:" + PATTERN + "}"
 
 ROUTES = [
     web.get("/health", health.health, name="health"),
     web.get("/healthz", health.live, name="healthz"),
     web.get("/livez", health.live, name="livez"),
     web.get("/readyz", health.ready, name="readyz"),
+    web.route("*", "/images/{name:(?s:.*)}", pictures.handle, name="picture"),
     web.post(STREAM, stream.handle, name="stream"),
     web.post(GENERATE, unary.generate, name="generate"),
     web.post(COMPUTE, unary.compute, name="compute"),
@@ -59,6 +63,7 @@ ROUTES = [
     web.post(INTERACTIONS, interactions.create, name="interactions"),
     web.get(INTERACTIONS + r"/{interaction:[^/:]+}", interactions.read, name="interaction"),
     web.route("*", UPLOAD, upload.handle, name="upload"),
+    web.route("*", PICTURE, pictures.handle, name="prefixed_picture"),
     web.get(LIVE, live.handle, name="live"),
     web.get("/{path:(?s:.*)}", live.handle, name="fetch"),
     web.route("*", "/{path:(?s:.*)}", passthrough.handle, name="passthrough"),

@@ -15,6 +15,7 @@ from gemproxy.accounts.user import User
 from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.fetching.pictures import Pictures
+from gemproxy.images.store import PictureStore
 from gemproxy.metering.directory import Directory
 from gemproxy.metering.meter import Meter
 from gemproxy.openai.catalogue import Shelf
@@ -113,6 +114,8 @@ PICTURES = web.AppKey("pictures", Pictures)
 CATALOGUE = web.AppKey("catalogue", Shelf)
 """The last list of models that came with a key of the pool."""
 METER: web.AppKey[Meter] = web.AppKey("meter")
+PICTURE_STORE = web.AppKey("picture_store", PictureStore)
+"""Keeps pictures, for links to them; only there if a storage is set."""
 SHAPING = web.AppKey("shaping", Shaping)
 
 EXCHANGE = web.RequestKey("exchange", Exchange)

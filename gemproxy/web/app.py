@@ -54,6 +54,7 @@ from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
 from gemproxy.web.dialect import fetching, ways_of
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
+from gemproxy.web.pictures import open_pictures
 from gemproxy.web.pooling import needs_pool, open_pool
 from gemproxy.web.shaping import shaping_of
 
@@ -106,6 +107,7 @@ def create_app(
     app[DOOR] = _door(settings, app, stored=pooled)
     lender = partial(open_pool, settings) if pooled else _lending(source or ClientsOwn)
     app.cleanup_ctx.append(partial(_account, settings, pooled=pooled))
+    app.cleanup_ctx.append(partial(_keep_pictures, settings))
     app.cleanup_ctx.append(partial(_connect, settings, lender))
     if settings.openai.fetch_images:
         app.cleanup_ctx.append(partial(fetching, settings))
@@ -125,6 +127,12 @@ async def _account(
 ) -> AsyncIterator[None]:
     """Keep the meter between startup and cleanup: it ends behind all that uses it."""
     async with open_meter(settings, app, pooled=pooled):
+        yield
+
+
+async def _keep_pictures(settings: Settings, app: web.Application) -> AsyncIterator[None]:
+    """Keep the store of pictures open between startup and cleanup."""
+    async with open_pictures(settings, app):
         yield
 
 

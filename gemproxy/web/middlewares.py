@@ -5,7 +5,8 @@ From the outside in:
     observe   gives the request its id and its line in the log, and an answer that broke off
               the end that shows it
     explain   turns what a handler raises into an answer, and refuses what is ambiguous, comes
-              without a right, or is too much; health checks need no right and are not counted
+              without a right, or is too much; health checks need no right and are not counted;
+              kept pictures need none either
 
 They are no more than these because each event of a stream goes through them: a coroutine is
 resumed through all that await it.
@@ -64,7 +65,14 @@ from gemproxy.routes.parts import (
 )
 from gemproxy.routes.stream import voice_for
 from gemproxy.voices.mute import MuteVoice
-from gemproxy.web.checks import HEALTH, ambiguity, go_on, is_unknown_expectation, stops_the_parser
+from gemproxy.web.checks import (
+    HEALTH,
+    KEYLESS,
+    ambiguity,
+    go_on,
+    is_unknown_expectation,
+    stops_the_parser,
+)
 from gemproxy.web.cors import answers_preflight
 
 REQUEST_ID = "X-Request-Id"
@@ -226,7 +234,7 @@ async def _admit(request: web.Request) -> None:
     Raises Unauthenticated, Forbidden for a model that the user may not call, and LimitReached.
     """
     exchange = request[EXCHANGE]
-    if exchange.family in HEALTH:
+    if exchange.family in KEYLESS:
         return
     if exchange.method == hdrs.METH_OPTIONS and answers_preflight(request):
         return

@@ -51,6 +51,7 @@ from gemproxy.store.unusable import Unusable
 from gemproxy.web.app import create_app
 from gemproxy.web.checks import parses_in_c
 from gemproxy.web.greeting import KEYS, greeting
+from gemproxy.web.pictures import prepare_pictures
 from gemproxy.web.pooling import prepare
 
 _COLLECT_AFTER = 10_000  # new containers
@@ -80,6 +81,7 @@ def serve(settings: Settings) -> int:
         return 2
     try:
         prepare(settings)
+        prepare_pictures(settings)
         if settings.server.workers > 1:
             return _supervise(settings)
         with _logging(settings):
@@ -110,7 +112,8 @@ def _secrets(settings: Settings) -> list[str]:
     """Return the keys that the log does not know by their form, if they are not too many."""
     given = access_keys(settings.access.keys, settings.access.password).values()
     pool = (key.secret for key in operators_keys(settings) if not is_api_key(key.secret))
-    return [*given, *pool][:_MOST_SECRETS]
+    store = filter(None, [settings.images.access_key, settings.images.secret_key])
+    return [*given, *store, *pool][:_MOST_SECRETS]
 
 
 def _run(settings: Settings, *, announce: bool, upload_key: bytes | None = None) -> int:

@@ -108,6 +108,8 @@ def test_every_alias_sets_what_it_stands_for(tmp_path: Path, alias: str, path: s
         "LOG_LEVEL": "ERROR",
         "PASSWORD": "k3-Vw9-qZ7-Lm2-Tx",
         "DATABASE_URL": "postgres://gem@db.test/ledger",
+        "IMAGE_STORAGE_TYPE": "local",
+        "HOST_URL": "https://pictures.test",
     }
     loaded = Settings.load(environ={alias: values.get(alias, "7")}, cwd=tmp_path)
 

@@ -4,7 +4,7 @@ import attrs
 
 from gemproxy.config.settings import Settings
 from gemproxy.web.app import create_app
-from gemproxy.web.checks import HEALTH
+from gemproxy.web.checks import HEALTH, KEYLESS
 
 
 @attrs.frozen
@@ -23,9 +23,14 @@ DECISIONS = {
     "healthz": Decision("GET HEAD", OURSELVES),
     "livez": Decision("GET HEAD", OURSELVES),
     "readyz": Decision("GET HEAD", OURSELVES),
+    "picture": Decision("*", OURSELVES),
+    "prefixed_picture": Decision("*", OURSELVES),
     "stream": Decision("POST", UPSTREAM, reads_body=True),
     "generate": Decision("POST", UPSTREAM, reads_body=True),
     "compute": Decision("POST", UPSTREAM, reads_body=True),
+    "chat": Decision("POST", UPSTREAM, reads_body=True),
+    "embeddings": Decision("POST", UPSTREAM, reads_body=True),
+    "refused": Decision("*", OURSELVES),
     "models": Decision("GET HEAD", UPSTREAM),
     "model": Decision("GET HEAD", UPSTREAM),
     "interactions": Decision("POST", UPSTREAM, reads_body=True),
@@ -50,7 +55,8 @@ def test_every_route_of_the_router_has_its_decision() -> None:
     assert methods() == decided
 
 
-def test_only_what_we_answer_ourselves_is_not_counted() -> None:
+def test_only_what_we_answer_ourselves_needs_no_key() -> None:
     ours = {name for name, one in DECISIONS.items() if one.answered_by == OURSELVES}
 
-    assert ours == HEALTH
+    assert ours - {"refused"} == KEYLESS, "and a refusal is for those who may ask"
+    assert {"picture", "prefixed_picture"} == KEYLESS - HEALTH, "which are counted"

@@ -350,8 +350,10 @@ SECRETS = [
     "{'Api-Key': 'test-key-1'}",
     "gp-7Kq2test-key-1Lp8 was refused",
     "GET /v1beta/models/%67p-7Kq2test-key-1:generateContent refused",
+    "GET /images/5ec2e75ec2e75ec2e75ec2e75ec2e711.png refused",
+    "GET /%69mages/5ec2e75ec2e75ec2e75ec2e75ec2e711.png refused",
 ]
-FRAGMENTS = ("test-key", "SyTest", "RN6J", "a0Test", "dGVzd", "user", "no_one")
+FRAGMENTS = ("5ec2e7", "test-key", "SyTest", "RN6J", "a0Test", "dGVzd", "user", "no_one")
 
 
 @pytest.mark.parametrize("text", SECRETS)
@@ -375,6 +377,7 @@ def test_a_secret_is_masked_and_the_rest_is_kept(text: str) -> None:
         "see https://ai.google.dev/api and mail@example.test",
         "FAQ.md",
         "gp-3 and bigp-1234567890",
+        "GET /images/0123.png 404",
         "GET /v1beta/models/gemini%2Dpro:countTokens?pageToken=x%20y",
         "GET /v1beta/corpora/100%25-caf%C3%A9%ff 200",
     ],

@@ -42,7 +42,7 @@ class Kept:
 
 
 @attrs.frozen(eq=False)
-class Pictures:
+class PictureStore:
     """Keeps pictures of up to ``largest`` bytes for ``lasting`` seconds; 0: for ever.
 
     ``base`` is our own base URL in links to pictures that we serve; empty: the one of each request.
