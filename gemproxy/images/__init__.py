@@ -1,4 +1,4 @@
-"""PictureStore that are kept for a while, so that a link can stand for their bytes.
+"""Pictures that are kept for a while, so that a link can stand for their bytes.
 
     names      128 random bits and the type: all that a picture is known by
     providers  the storages by name: host, style, region, and what each of them needs

@@ -1,4 +1,4 @@
-"""PictureStore in an object store that speaks S3.
+"""Pictures in an object store that speaks S3.
 
 The requests are the plainest there are, because stores that imitate S3 refuse more: a put in one
 request whose signature covers the hash of its body, without a checksum of its own, chunks or a

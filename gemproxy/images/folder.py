@@ -1,4 +1,4 @@
-"""PictureStore in a directory, which may be that of several processes.
+"""Pictures in a directory, which may be that of several processes.
 
 obstore writes ``NAME#1`` beside its goal and renames it, so a reader sees a whole picture or none,
 and a failed write leaves nothing. A process that is killed leaves its ``NAME#1``, which obstore

@@ -1,4 +1,4 @@
-"""PictureStore in the memory of this process: gone with it, and the oldest first when room runs out."""
+"""Pictures in the memory of this process: gone with it, and the oldest first when room runs out."""
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gemproxy.config.settings import OF_PROVIDERS, Images, Loaded, Settings, SettingsError
+from gemproxy.config.sections import Images
+from gemproxy.config.settings import OF_PROVIDERS, Loaded, Settings, SettingsError
 
 QINIU = {
     "IMAGE_STORAGE_TYPE": "qiniu",
