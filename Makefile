@@ -39,7 +39,7 @@ soak: $(VENV)/.runtime ## serve for MINUTES=20 under all kinds of faults, and me
 seams: $(VENV)/.runtime build/bench/seams/.done ## run a small real model behind gemproxy, and judge the seams
 	$(BIN)/python -m bench.seams.real $(ARGS)
 
-sdk-table: $(VENV)/.dev ## run the SDKs' tests and write docs/sdks.md
+sdk-table: $(VENV)/.dev ## run the SDKs' tests, write docs/sdks.md and docs/openai-conformance.md
 	GEMPROXY_SDK_TABLE=1 $(BIN)/python -m pytest tests/sdk --deselect tests/sdk/test_table.py
 
 kill: $(VENV)/.runtime ## kill the proxy ROUNDS=200 times in the middle of its work, and check the ledger
@@ -64,6 +64,7 @@ lock: $(VENV)/.dev ## pin the dependencies anew (ARGS=--upgrade takes later vers
 	$(COMPILE) pyproject.toml --extra postgres --constraint requirements-dev.txt \
 		--output-file requirements.txt
 	$(COMPILE) tests/sdk/langchain.in --output-file tests/sdk/langchain.txt
+	$(COMPILE) tests/sdk/chat/clients.in --output-file tests/sdk/chat/clients.txt
 
 clean: ## remove what these commands made
 	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -74,6 +74,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "sdk(sdk, capability): proves a cell of the table in docs/sdks.md"
     )
+    config.addinivalue_line(
+        "markers", "chat(client, feature): proves a cell of docs/openai-conformance.md"
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

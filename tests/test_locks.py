@@ -16,7 +16,7 @@ from tests.pins import Pin, holds, pins, unpinned
 
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
-LOCKS = (*REQUIREMENTS, "tests/sdk/langchain.txt")
+LOCKS = (*REQUIREMENTS, "tests/sdk/langchain.txt", "tests/sdk/chat/clients.txt")
 NODE_LOCK = "tests/sdk/package-lock.json"
 
 
