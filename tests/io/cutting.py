@@ -26,8 +26,9 @@ TOLD = answers.Answer(
     thoughts="Short, and with a code block.",
     chunk=(10, 24),
 )
-CALLING = attrs.evolve(
-    TOLD,
+CALLING = answers.Answer(
+    text="Gleich 🪸.",
+    chunk=(10, 24),
     calls=(
         answers.Call("tide", {"port": "Ålesund", "note": "海藻 🪸"}, signature="UzE="),
         answers.Call("tide", {"port": "Kiel"}),
@@ -47,7 +48,7 @@ class Cut:
     kind: Kind
     behaviour: Behaviour
     at: int
-    answer: answers.Answer = attrs.field(default=TOLD, repr=False)
+    answer: answers.Answer = attrs.field(default=TOLD, repr=False, eq=False)
 
     @property
     def model(self) -> str:
@@ -80,6 +81,7 @@ class Native:
     """A client of Gemini's own API, with events or, without ``alt=sse``, with a JSON array."""
 
     query: str = "?alt=sse"
+    told: answers.Answer = TOLD
 
     @property
     def native(self) -> "Native":
@@ -95,9 +97,9 @@ class Native:
         candidates = [c for document in answer.documents for c in document.get("candidates", [])]
         if answer.ending is not Ending.COMPLETE:
             yield f"ended with {answer.ending}"
-        if answer.text != TOLD.text:
+        if answer.text != self.told.text:
             yield f"text {answer.text!r}"
-        if not TOLD.thoughts.startswith(answer.thoughts):
+        if not self.told.thoughts.startswith(answer.thoughts):
             yield f"thoughts {answer.thoughts!r}"
         if answer.finish_reasons != ["STOP"] or "finishReason" not in candidates[-1]:
             yield f"finished with {answer.finish_reasons}"

@@ -32,7 +32,7 @@ class Chat:
     @property
     def native(self) -> Native:
         """The client whose bytes the cuts are counted in."""
-        return Native()
+        return Native(told=self.told)
 
     def request(self, model: str) -> tuple[str, bytes, Mapping[str, str]]:
         """Return a request for a stream with its usage."""

@@ -27,9 +27,13 @@ async function said(prompt) {
 async function streamed(prompt) {
   let text = "";
   let failed = null;
-  const onError = ({ error }) => (failed = error);
+  const onError = ({ error }) => (failed ??= error);
   const stream = streamText({ model, prompt, maxRetries, onError });
-  for await (const piece of stream.textStream) text += piece;
+  try {
+    for await (const piece of stream.textStream) text += piece;
+  } catch (error) {
+    failed ??= error; // the connection breaks off behind the error of the stream
+  }
   if (failed) return raised(failed, text);
   const { finishReason: finish, usage, reasoningText: thoughts } = stream;
   return { text, finish: await finish, usage: counted(await usage), thoughts: await thoughts };

@@ -52,7 +52,8 @@ _FOOT = """
   them; openai (Python) streams and sends back nothing but the fields that OpenAI documents.
 - **picture**: a data URL reaches Gemini as a picture. **JSON schema**: a schema reaches Gemini, and
   its document comes back.
-- **blocked**: a blocked prompt ends with `content_filter`. openai-agents shows no finish reason.
+- **blocked**: a blocked prompt ends with `content_filter` and a refusal; openai-agents raises the
+  refusal, @ai-sdk/openai-compatible shows it as the text.
 - **error**: Gemini's error before the first word is an exception with its status and its message.
 - **cut**: a stream that breaks off and cannot be resumed raises an exception behind the text; no
   client takes it for an end. **cut, resumed**: a stream that breaks off twice arrives whole.

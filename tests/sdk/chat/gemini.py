@@ -184,7 +184,7 @@ class Gemini:
         try:
             frames = scene(body, step)
         except Cut:
-            frames, cut = [frame({"text": "ab"})], True
+            frames, cut = [frame({"text": "ab"})] if len(body["contents"]) == 1 else [], True
         except Refused as error:
             status, message = error.args
             if status == 400:
@@ -242,8 +242,9 @@ async def fake_gemini() -> AsyncIterator[Gemini]:
     ):
         gemini = Gemini("", chaos.url, session)
         app = web.Application(client_max_size=2**24)
-        app.router.add_route("*", "/v1beta/models/{call:[^/]+}", gemini.handle)
-        app.router.add_route("GET", "/v1beta/models", gemini.onward)
+        for version in ("v1", "v1beta"):
+            app.router.add_route("*", f"/{version}/models/{{call:[^/]+}}", gemini.handle)
+            app.router.add_route("GET", f"/{version}/models", gemini.onward)
         async with TestServer(app) as server:
             gemini.url = str(server.make_url("")).rstrip("/")
             yield gemini

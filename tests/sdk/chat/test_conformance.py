@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from gemproxy.chaos.resources import vector
+from gemproxy.routes.parts import IN_FLIGHT
 from tests.running import StartProxy
 from tests.sdk.chat import gemini, playing
 from tests.sdk.chat.conformance import CLIENTS, FEATURES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
+
+BLOCKED = "The prompt was blocked (PROHIBITED_CONTENT)."
 
 Seen = Any
 """What an application saw of a feature."""
@@ -112,9 +115,10 @@ def is_boat(seen: Seen) -> bool:
 
 
 def is_blocked(seen: Seen) -> bool:
-    return bool(
-        not seen.get("text")
-        and seen.get("finish", "content_filter").replace("-", "_") == "content_filter"
+    """Look at the finish reason; clients show the refusal as text, or raise it, or do not."""
+    ended = seen.get("finish", "").replace("-", "_") == "content_filter"
+    return (ended and seen["text"] in {"", BLOCKED}) or (
+        seen.get("raised") == "ModelRefusalError" and BLOCKED in seen["message"]
     )
 
 
@@ -172,8 +176,9 @@ def flaws(client: str, seen: Mapping[str, Seen]) -> Iterator[str]:
 async def conforms(proxy: StartProxy, client: str, *command: str) -> list[str]:
     """Run a client's driver, and return what was wrong."""
     async with gemini.fake_gemini() as fake:
-        url = (await proxy(fake.url)).url
-        words = [f"{url}/v1" if word == "URL" else word for word in command]
+        running = await proxy(fake.url)
+        running.app[IN_FLIGHT].patience = 1.0  # as usual: Node reads the last words late
+        words = [f"{running.url}/v1" if word == "URL" else word for word in command]
         seen = await output(*words)
         return [*flaws(client, seen), *fake.refused]
 

@@ -24,7 +24,8 @@ class Boat(pydantic.BaseModel):
 class _Crew:
     """An agent, and the calls of its tools."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, runner: asyncio.Runner) -> None:
+        self._runner = runner
         client = openai.AsyncOpenAI(api_key=playing.KEY, base_url=url, max_retries=0)
         self._model = agents.OpenAIChatCompletionsModel(playing.MODEL, client)
         self._calls: list[list[Any]] = []
@@ -48,7 +49,7 @@ class _Crew:
 
     def run(self, prompt: Any, *, streamed: bool = False, **more: Any) -> Any:
         """Run an agent to its end, and return what an application sees."""
-        return asyncio.run(self._run(prompt, streamed, self._agent(**more)))
+        return self._runner.run(self._run(prompt, streamed, self._agent(**more)))
 
     async def _run(self, prompt: Any, streamed: bool, agent: Any) -> Any:
         text = ""
@@ -80,10 +81,10 @@ def _delta(event: Any) -> str:
     return str(data.delta) if getattr(data, "type", "") == "response.output_text.delta" else ""
 
 
-def main(url: str) -> None:
+def main(url: str, runner: asyncio.Runner) -> None:
     """Do everything once."""
     agents.set_tracing_disabled(disabled=True)
-    crew = _Crew(url)
+    crew = _Crew(url, runner)
     pictures = [
         {
             "role": "user",
@@ -110,4 +111,5 @@ def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    with asyncio.Runner() as loop:
+        main(sys.argv[1], loop)
