@@ -15,7 +15,7 @@ from gemproxy.core.repair.verdict import is_policy
 
 STOP, LENGTH, FILTERED = "stop", "length", "content_filter"
 
-_WORDS: Mapping[str, str] = {
+WORDS: Mapping[str, str] = {
     "STOP": STOP,
     "MAX_TOKENS": LENGTH,
     "TOO_MANY_TOOL_CALLS": LENGTH,  # a loop of Google's own tools was stopped
@@ -46,8 +46,8 @@ def finish_reason(native: str, *, called: bool, legacy: bool, said: bool) -> str
     """
     if called:
         return "function_call" if legacy else "tool_calls"
-    if native in _WORDS:
-        return _WORDS[native]
+    if native in WORDS:
+        return WORDS[native]
     if is_policy(native) or (native == "OTHER" and not said):
         return FILTERED
     return STOP

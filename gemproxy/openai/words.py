@@ -26,7 +26,7 @@ Json = dict[str, Any]
 _INVALID = "invalid_request_error"
 _SERVER = "server_error"
 
-_WORDS: Mapping[int, tuple[str, str | None]] = {
+WORDS: Mapping[int, tuple[str, str | None]] = {
     400: (_INVALID, None),
     401: (_INVALID, "invalid_api_key"),
     402: ("insufficient_quota", "insufficient_quota"),
@@ -93,7 +93,7 @@ def _words(error: Mapping[str, Any]) -> tuple[str, str | None]:
     if status == _TOO_MANY and _waits_in_vain(error):
         return _OUT_OF_QUOTA
     other = (_INVALID, None) if status in _CLIENT_ERRORS else (_SERVER, "internal_error")
-    return _WORDS.get(status, other)
+    return WORDS.get(status, other)
 
 
 def _waits_in_vain(error: Mapping[str, Any]) -> bool:
