@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from gemproxy.core.repair.verdict import POLICY_REASONS
 from gemproxy.openai.finish import FAILURES, WORDS, finish_reason
 from gemproxy.openai.parameters import FIELDS, GOOGLE_FIELDS, Field
+from gemproxy.openai.rules import RULES, Rule
 from gemproxy.openai.words import WORDS as ERRORS
 
 DOCS = Path(__file__).resolve().parent
@@ -32,6 +33,7 @@ class Language:
     other: str
     call: str
     why: Callable[[Field], str]
+    rule: Callable[[Rule], tuple[str, str]]
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -53,6 +55,11 @@ def _fields(fields: Iterable[Field], language: Language) -> str:
         for field in fields
     )
     return _table(language.heads["fields"], rows)
+
+
+def _schemas(language: Language) -> str:
+    rows = ((rule.keywords, *language.rule(rule)) for rule in RULES)
+    return _table(language.heads["schemas"], rows)
 
 
 def _finishes(language: Language) -> str:
@@ -82,6 +89,7 @@ ENGLISH = Language(
     fates={"sent": "sent", "obeyed": "obeyed", "ignored": "ignored", "refused": "400"},
     heads={
         "fields": ("field", "fate", "becomes", ""),
+        "schemas": ("keyword", "becomes", "because"),
         "finishes": ("Gemini's finishReason", "finish_reason"),
         "errors": ("status", "`type`", "`code`"),
     },
@@ -89,12 +97,14 @@ ENGLISH = Language(
     other="any other word",
     call="any, if a call went out",
     why=lambda field: field.why,
+    rule=lambda rule: (rule.what, rule.why),
 )
 CHINESE = Language(
     page=DOCS / "openai.zh-CN.md",
     fates={"sent": "发送", "obeyed": "遵从", "ignored": "忽略", "refused": "400"},
     heads={
         "fields": ("字段", "处理", "变为", ""),
+        "schemas": ("关键字", "变为", "原因"),
         "finishes": ("Gemini 的 finishReason", "finish_reason"),
         "errors": ("状态码", "`type`", "`code`"),
     },
@@ -102,10 +112,12 @@ CHINESE = Language(
     other="其他任何值",
     call="任何值，只要发出过调用",
     why=lambda field: field.zh,
+    rule=lambda rule: (rule.what_zh, rule.why_zh),
 )
 TABLES: Mapping[str, Callable[[Language], str]] = {
     "fields": lambda language: _fields(FIELDS, language),
     "google": lambda language: _fields(GOOGLE_FIELDS, language),
+    "schemas": _schemas,
     "finishes": _finishes,
     "errors": _errors,
 }
@@ -116,7 +128,8 @@ def page_with_tables(page: str, language: Language) -> str:
     for name, table in TABLES.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         block = f"{begin}{table(language)}{end}"
-        page = re.sub(f"{begin}.*?{end}", lambda _, block=block: block, page, flags=re.DOTALL)
+        block = block.replace("\\", r"\\")
+        page = re.sub(f"{begin}.*?{end}", block, page, flags=re.DOTALL)
     return page
 
 
