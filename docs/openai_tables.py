@@ -47,7 +47,7 @@ def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
 def _fields(fields: Iterable[Field], language: Language) -> str:
     rows = (
         (
-            f"`{field.name}`",
+            ", ".join(f"`{name}`" for name in field.name.split(", ")),
             language.fates[field.fate.value],
             ", ".join(f"`{to}`" if " " not in to else to for to in field.to.split(", ") if to),
             language.why(field),
