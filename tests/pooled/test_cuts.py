@@ -12,7 +12,7 @@ import pytest
 from gemproxy.chaos.faults import Fault, byte, event
 from gemproxy.chaos.projects import Project, Quota
 from gemproxy.chaos.script import Script
-from tests.io.test_cuts import CLIENTS, CUTS, PARTS, TOLD, flaws
+from tests.io.cutting import CLIENTS, CUTS, PARTS, TOLD, Native
 from tests.pooled.conftest import StartHouse
 from tests.pooled.house import access, stream_of
 from tests.wire import Answer
@@ -51,7 +51,7 @@ async def test_two_changes_of_the_key_are_not_seen(
         model: [one.project for one in started.came(model=model) if not one.status]
         for model in scripts
     }
-    bad = [f"{model}: {flaw}" for model, answer in got.items() for flaw in flaws(answer)]
+    bad = [f"{model}: {flaw}" for model, answer in got.items() for flaw in Native().flaws(answer)]
     record_property("cuts", (len(scripts), len(scripts) - len(bad)))
 
     assert bad == []
