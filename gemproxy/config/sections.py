@@ -103,6 +103,8 @@ class Upstream:
     """Base URL of the upstream; its path is put before the path of a request."""
     proxy: ProxyUrl = attrs.field(default="", repr=SECRET)
     """HTTP proxy to Gemini: a URL, env (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), or empty."""
+    direct: Switch = True
+    """Read answers where their bytes arrive; false: by the HTTP library, which costs more."""
     connect_timeout_seconds: Seconds = 10.0
     """Seconds to connect."""
     first_byte_timeout_seconds: Seconds = 3600.0

@@ -24,12 +24,10 @@ time. A fresh connection that dies is a failure like any other.
 
 import asyncio
 import contextlib
-import contextvars
 import functools
 import io
-import socket
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Protocol
 
 import aiohttp
 import attrs
@@ -41,10 +39,13 @@ from gemproxy.core.errors import GemproxyError, upstream_error
 from gemproxy.core.repair.events import How
 from gemproxy.exchange.credential import Credential
 from gemproxy.relay.bodies import Once, Outgoing
+from gemproxy.relay.connections import Connections, Connector, new_way
+from gemproxy.relay.direct import Broken, Direct
 from gemproxy.relay.incoming import Incoming, error_for
-from gemproxy.relay.keepalive import make_socket
 from gemproxy.relay.leases import Lease, Witness
+from gemproxy.relay.library_answer import LibraryAnswer
 from gemproxy.relay.redirects import Hop
+from gemproxy.relay.request_head import request_head
 from gemproxy.relay.wants import Want
 from gemproxy.relay.ways import NO_WAY, NoSocks, Ways, connector, is_socks
 
@@ -66,6 +67,8 @@ _NO_CONNECTION = (
 )
 FAILURES: tuple[type[Exception], ...] = (aiohttp.ClientError, OSError, NoSocks, *NO_WAY)
 """What the client library raises for a request that cannot be made."""
+BREAKS: tuple[type[Exception], ...] = (*FAILURES, Broken)
+"""What ends an answer, however it is read."""
 
 
 class AttemptFailed(Exception):
@@ -77,35 +80,74 @@ class AttemptFailed(Exception):
         self.detail = detail
 
 
+class Answer(Protocol):
+    """What a reply is read from: ``relay.direct.Direct`` or ``relay.library_answer``."""
+
+    @property
+    def status(self) -> int:
+        """The status."""
+
+    @property
+    def reason(self) -> str | None:
+        """The reason phrase."""
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The headers."""
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of the body that had come when it was closed."""
+
+    @property
+    def readany(self) -> Callable[[], Awaitable[bytes]]:
+        """What returns the next bytes of the body, b"" at its end; it raises what BREAKS has."""
+
+    def allow_silence(self, seconds: float | None) -> None:
+        """Let the body pause for so long from now on; None: for as long as the caller likes."""
+
+    def abort(self) -> None:
+        """Close the connection."""
+
+    def close(self) -> None:
+        """Let the answer go."""
+
+
 @attrs.define(eq=False)
 class Reply:
     """One answer of the upstream: its head, and its body as it comes.
 
     ``how`` says how the body ended, None as long as it has not. ``error`` is the google.rpc.Status
     in it once somebody has read one: ``read_error``, or the reader of a stream. ``lease`` is what
-    it was asked with, and ``witness`` reads the names in it. ``size`` counts the bytes of the body
-    that had come when it was closed. ``usage`` is what a unary answer cost, once somebody has read
-    that. ``_sent`` is the body of the request, which may fail while the answer is read.
+    it was asked with, and ``witness`` reads the names in it. ``usage`` is what a unary answer cost,
+    once somebody has read that. ``_sent`` is the body of the request, which may fail while the
+    answer is read.
     """
 
-    _response: aiohttp.ClientResponse
-    status: int
-    headers: CIMultiDictProxy[str]
+    _answer: Answer
     _sent: object = None
     lease: Lease | None = None
     witness: Witness | None = None
-    size: int = 0
     usage: Billed | None = None
     how: How | None = None
     error: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    status: int = attrs.field(init=False)
+    headers: CIMultiDictProxy[str] = attrs.field(init=False)
     _begun: bytes = attrs.field(default=b"", repr=False)
     _aborted: How | None = None
-    _connection: "asyncio.Future[None] | None" = None
+
+    def __attrs_post_init__(self) -> None:
+        self.status, self.headers = self._answer.status, self._answer.headers
 
     @property
     def reason(self) -> str | None:
         """Return the reason phrase, which HTTP/1.1 may leave empty."""
-        return self._response.reason
+        return self._answer.reason
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of the body that had come when it was closed."""
+        return self._answer.size
 
     @property
     def credential(self) -> Credential | None:
@@ -127,8 +169,8 @@ class Reply:
             data, self._begun = self._begun, b""
             return data
         try:
-            data = await self._response.content.readany()
-        except (aiohttp.ClientError, OSError) as error:
+            data = await self._answer.readany()
+        except BREAKS as error:
             raise self._broken(error) from error
         if not data:
             self.how = How.EOF
@@ -175,83 +217,27 @@ class Reply:
     def abort(self, how: How = How.STALLED) -> None:
         """Close the connection, from a timer too; a pending ``read`` raises with ``how``."""
         self._aborted = how
-        self._break_off()
-        self._response.close()
+        self._answer.abort()
 
     def allow_silence(self, seconds: float | None) -> None:
         """Let the body pause for so long from now on; None: for as long as the caller likes."""
-        connection = self._response.connection  # None when the body is complete by now
-        protocol = connection.protocol if connection is not None else None
-        if protocol is not None:
-            protocol.read_timeout = seconds
-            protocol.start_timeout()
-
-    def follow_connection(self, *, watched: bool) -> None:
-        """Have the body end with the connection at the latest; ``watched`` ends its timer.
-
-        When the chunked coding is wrong, aiohttp closes the connection and tells nobody who
-        reads the body (3.14: the parser lets go of it before it raises).
-        """
-        connection = self._response.connection  # None when the body is complete by now
-        protocol = connection.protocol if connection is not None else None
-        closed = self._connection = protocol.closed if protocol is not None else None
-        if protocol is None or closed is None:
-            self._break_off()
-            return
-        if watched:
-            protocol.read_timeout = None
-            protocol.start_timeout()
-        closed.remove_done_callback(_look_at)  # once for each connection, not each use of it
-        closed.add_done_callback(_look_at)
-        closed.add_done_callback(self._break_off)
+        self._answer.allow_silence(seconds)
 
     def close(self) -> None:
         """Let the answer go; an unread body is abandoned."""
-        if self._connection is not None:
-            self._connection.remove_done_callback(self._break_off)
-        self.size = self._response.content.total_bytes
-        self._response.close()
-
-    def _break_off(self, _: object = None) -> None:
-        """Let the reader of a body that is not complete find an exception of its own.
-
-        The one that ``ClientResponse.close`` would put there is shared by the whole process: each
-        time that it is raised its traceback grows, and keeps all that the frames in it held.
-        """
-        content = self._response.content
-        if not content.is_eof() and content.exception() is None:
-            content.set_exception(aiohttp.ClientPayloadError("the body breaks off"))
-
-
-@attrs.define
-class _Way:
-    """What is known of the connection of one request: whether it was made for it."""
-
-    fresh: bool = False
-
-
-_way: contextvars.ContextVar[_Way | None] = contextvars.ContextVar("way", default=None)
-
-
-def _make_socket(address: "aiohttp.AddrInfoType") -> socket.socket:
-    """Make the socket for a connection; a request that needs none goes on one that was left.
-
-    The session's tracing tells the same at ten times the cost, in each request.
-    """
-    way = _way.get()
-    if way is not None:
-        way.fresh = True
-    return make_socket(address)
+        self._answer.close()
 
 
 @attrs.frozen(eq=False)
 class Upstream:
-    """The way to Gemini; made by ``open_upstream``."""
+    """The way to Gemini; made by ``open_upstream``. ``_direct``: answers may be read directly."""
 
     _session: aiohttp.ClientSession
     _proxy: URL | None = attrs.field(repr=False)
     _timeout: aiohttp.ClientTimeout
     _socks: Ways[aiohttp.ClientSession]
+    _connections: Connections
+    _direct: bool
 
     async def open(
         self, method: str, hop: Hop, body: Outgoing, patience: float, want: Want
@@ -264,34 +250,109 @@ class Upstream:
         AttemptFailed with UNREACHABLE, NO_FIRST_BYTE, GARBLED or RESET, and a GemproxyError for an
         ``Incoming`` that the client broke: the upstream then got a body without an end.
         """
-        once, session, proxy = not isinstance(body, bytes), self._session, hop.proxy or self._proxy
+        asking = _Asking(method, hop, body, patience, want, hop.proxy or self._proxy)
+        once = not isinstance(body, bytes) or asking.by_socks  # its sockets do not tell if new
+        ask = self._by_the_library
+        if self._direct and asking.may_be_direct:
+            ask = self._directly
         while True:
-            way = _Way()
-            _way.set(way)
+            way = new_way()
             try:
-                if proxy is not None and is_socks(proxy):
-                    # Its sockets do not tell whether they are new, so nothing is sent twice.
-                    once, session, proxy = True, self._socks.through(proxy), None
-                response = await session.request(
-                    method,
-                    hop.url,
-                    headers=hop.headers,
-                    data=_in_pieces(body),
-                    proxy=proxy,
-                    allow_redirects=False,
-                    auto_decompress=want.unpacked,
-                    timeout=_beginning_within(self._timeout, patience),
-                )
-            except FAILURES as error:
+                answer = await ask(asking)
+            except BREAKS as error:
                 failure = _failure(error, body, timed_out=How.NO_FIRST_BYTE)
-                reset = isinstance(failure, AttemptFailed) and failure.how is How.RESET
-                if once or way.fresh or not reset:
+                if once or way.fresh or not _was_stale(error, failure):
                     raise failure from error
                 once = True
             else:
-                reply = Reply(response, response.status, response.headers, body)
-                reply.follow_connection(watched=want.watched)
-                return reply
+                return Reply(answer, body)
+
+    async def _directly(self, asking: "_Asking") -> Answer:
+        """Return the answer to a request whose body is in memory."""
+        head, body = asking.head, asking.kept
+        timeout = _beginning_within(self._timeout, asking.patience)
+        connection = await self._connections.take(asking.hop.url, asking.proxy, timeout)
+        answer = Direct(connection, unpacked=asking.want.unpacked)
+        try:
+            answer.ask(head, body, asking.patience)
+            await answer.head()
+        except BaseException:
+            answer.close()
+            raise
+        if asking.want.watched:
+            answer.allow_silence(None)
+        return answer
+
+    async def _by_the_library(self, asking: "_Asking") -> Answer:
+        """Return the answer to any request."""
+        session, proxy, want = self._session, asking.proxy, asking.want
+        if proxy is not None and asking.by_socks:
+            session, proxy = self._socks.through(proxy), None
+        response = await session.request(
+            asking.method,
+            asking.hop.url,
+            headers=asking.hop.headers,
+            data=_in_pieces(asking.body),
+            proxy=proxy,
+            allow_redirects=False,
+            auto_decompress=want.unpacked,
+            timeout=_beginning_within(self._timeout, asking.patience),
+        )
+        answer = LibraryAnswer(response)
+        answer.follow_connection(watched=want.watched)
+        return answer
+
+
+@attrs.frozen(eq=False)
+class _Asking:
+    """One request, as ``Upstream.open`` is asked for it; ``proxy`` is the one that it takes."""
+
+    method: str
+    hop: Hop
+    body: Outgoing
+    patience: float
+    want: Want
+    proxy: URL | None
+
+    @property
+    def by_socks(self) -> bool:
+        """Whether it goes through a SOCKS proxy."""
+        return self.proxy is not None and is_socks(self.proxy)
+
+    @property
+    def may_be_direct(self) -> bool:
+        """Whether its answer may be read without the library: of a POST, or event by event.
+
+        Downloads may be redirected and large uploads are streamed: their cost is in their bytes.
+        """
+        if self.by_socks or not isinstance(self.body, bytes | Once | None):
+            return False
+        return self.method == "POST" or (self.method == "GET" and self.want.watched)
+
+    @property
+    def kept(self) -> bytes:
+        """The body of one that may be direct."""
+        body = self.body.data if isinstance(self.body, Once) else self.body
+        return body if isinstance(body, bytes) else b""
+
+    @property
+    def head(self) -> bytes:
+        """The head of one that may be direct.
+
+        An HTTP proxy gets the whole URL, and its credential, where it forwards the request itself.
+        What goes to an https upstream goes through its tunnel and has neither.
+        """
+        url, own = self.hop.url, dict[str, str]()
+        target = url.raw_path_qs
+        if self.proxy is not None and url.scheme == "http":
+            target, credential = str(url), aiohttp.BasicAuth.from_url(self.proxy)
+            if credential is not None:
+                own["Proxy-Authorization"] = credential.encode()
+        if self.body is not None or self.method == "POST":
+            own["Content-Length"] = str(len(self.kept))
+        return request_head(
+            self.method, target, url.host_port_subcomponent or "", self.hop.headers, own
+        )
 
 
 def _in_pieces(body: Outgoing) -> object:
@@ -313,18 +374,14 @@ def _beginning_within(timeout: aiohttp.ClientTimeout, seconds: float) -> aiohttp
     return attrs.evolve(timeout, connect=connect, sock_connect=connect, sock_read=seconds)
 
 
-def _look_at(closed: "asyncio.Future[None]") -> None:
-    """Take the exception of a connection that broke, or asyncio complains that nobody did."""
-    if not closed.cancelled():
-        closed.exception()
-
-
 @contextlib.asynccontextmanager
-async def open_upstream(*, connect_timeout: float, proxy: URL | None) -> AsyncIterator[Upstream]:
+async def open_upstream(
+    *, connect_timeout: float, proxy: URL | None, direct: bool = True
+) -> AsyncIterator[Upstream]:
     """Yield the Upstream of this process; its connections are closed at the exit.
 
     ``connect_timeout`` counts seconds for one connection to be made. ``proxy`` comes from
-    ``outbound.resolve_proxy``.
+    ``outbound.resolve_proxy``. ``direct``: answers may be read without the client library.
     """
     # "connect" rather than "sock_connect" alone: it also covers the name lookup and the
     # proxy's answer to CONNECT, and without a limit on connections there is no queue in it.
@@ -340,10 +397,10 @@ async def open_upstream(*, connect_timeout: float, proxy: URL | None) -> AsyncIt
         timeout=timeout,
         trust_env=False,
     )
-    direct = aiohttp.TCPConnector(limit=0, socket_factory=_make_socket)
     socks = Ways(lambda way: session_over(connector=connector(way, limit=0)))
-    async with session_over(connector=direct) as session, contextlib.aclosing(socks):
-        yield Upstream(session, proxy, timeout, socks)
+    pool = Connector()
+    async with session_over(connector=pool) as session, contextlib.aclosing(socks):
+        yield Upstream(session, proxy, timeout, socks, Connections(pool, session), direct)
 
 
 def _failure(error: Exception, sent: object, *, timed_out: How) -> AttemptFailed | GemproxyError:
@@ -353,8 +410,17 @@ def _failure(error: Exception, sent: object, *, timed_out: How) -> AttemptFailed
     return failure_of(error, timed_out=timed_out)
 
 
+def _was_stale(error: Exception, failure: Exception) -> bool:
+    """Return whether a connection died before any byte of an answer, as far as that is known."""
+    if not isinstance(failure, AttemptFailed) or failure.how is not How.RESET:
+        return False
+    return not (isinstance(error, Broken) and error.heard)
+
+
 def failure_of(error: Exception, *, timed_out: How) -> AttemptFailed:
     """Return what a client-library exception means for an attempt, of a WebSocket too."""
+    if isinstance(error, Broken):
+        return AttemptFailed(error.how, error.detail)
     if isinstance(error, _NO_CONNECTION):
         how = How.UNREACHABLE
     elif isinstance(error, TimeoutError):

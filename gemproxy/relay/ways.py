@@ -10,11 +10,15 @@ The package's errors derive from no class of the client library, so ``NO_WAY`` n
 
 import importlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import aiohttp
 import attrs
+from aiohttp.connector import Connection
 from yarl import URL
+
+from gemproxy.relay.connections import vetted
 
 _SOCKS = {"socks5": "SOCKS5", "socks5h": "SOCKS5", "socks4": "SOCKS4", "socks4a": "SOCKS4"}
 """Scheme of a URL -> the package's name for it."""
@@ -55,10 +59,15 @@ NO_WAY: tuple[type[Exception], ...] = tuple(getattr(_package, name) for name in 
 def connector(proxy: URL, **options: Any) -> aiohttp.BaseConnector:  # noqa: ANN401 (TCPConnector's)
     """Return a connector through a SOCKS proxy; ``options`` are those of TCPConnector.
 
-    Raises NoSocks.
+    It gives out no connection on which bytes came unasked. Raises NoSocks.
     """
     check(proxy)
-    made: aiohttp.BaseConnector = _package.ProxyConnector(
+
+    class Vetting(_package.ProxyConnector):  # type: ignore[misc,name-defined]  # it may be missing
+        async def connect(self, req: aiohttp.ClientRequest, *more: Any, **named: Any) -> Connection:  # noqa: ANN401 (the library's own)
+            return await vetted(partial(super().connect, **named), req, *more)
+
+    made: aiohttp.BaseConnector = Vetting(
         host=proxy.host,
         port=proxy.port or _USUAL_PORT,
         proxy_type=getattr(_package.ProxyType, _SOCKS[proxy.scheme]),

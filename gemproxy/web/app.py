@@ -141,9 +141,9 @@ async def _connect(settings: Settings, lender: Lender, app: web.Application) -> 
     base = URL(settings.upstream.url_base)
     proxy = resolve_proxy(settings.upstream.proxy, base, os.environ)
     patience = settings.upstream.connect_timeout_seconds
-    largest = settings.repair.max_frame_bytes
+    largest, direct = settings.repair.max_frame_bytes, settings.upstream.direct
     async with (
-        open_upstream(connect_timeout=patience, proxy=proxy) as upstream,
+        open_upstream(connect_timeout=patience, proxy=proxy, direct=direct) as upstream,
         open_sockets(connect_timeout=patience, proxy=proxy, max_message=largest) as sockets,
         lender(upstream, base, app) as source,
     ):

@@ -15,6 +15,7 @@ from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.handshake import Sockets
 from gemproxy.relay.leases import ClientsOwn
+from gemproxy.relay.library_answer import LibraryAnswer
 from gemproxy.relay.redirects import MOST_HOPS, Hop, belongs_to, resolved
 from gemproxy.relay.upstream import Reply, Upstream
 from gemproxy.relay.wants import BYTES, Want
@@ -48,8 +49,13 @@ class Web:
         self.hops.append(hop)
         location = self.locations.get(str(hop.url), "")
         headers = CIMultiDict({"Location": location} if location else {})
-        response = Mock(spec=aiohttp.ClientResponse, content=Mock(total_bytes=0))
-        return Reply(response, self.status if location else 200, CIMultiDictProxy(headers))
+        response = Mock(
+            spec=aiohttp.ClientResponse,
+            content=Mock(total_bytes=0),
+            status=self.status if location else 200,
+            headers=CIMultiDictProxy(headers),
+        )
+        return Reply(LibraryAnswer(response))
 
     async def status_of(self, method: str = "GET") -> int:
         """Return the status at the end of the way."""

@@ -8,11 +8,12 @@ from unittest.mock import AsyncMock, Mock
 
 import aiohttp
 import pytest
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict
 from yarl import URL
 
 from gemproxy.core.repair.events import How
 from gemproxy.relay.bodies import Outgoing
+from gemproxy.relay.library_answer import LibraryAnswer
 from gemproxy.relay.redirects import Hop
 from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream, open_upstream
 from gemproxy.relay.wants import BYTES, STREAM, Want
@@ -43,9 +44,15 @@ async def serve() -> AsyncIterator[Serve]:
         yield start
 
 
+@pytest.fixture(params=[True, False], ids=["direct", "session"])
+def direct(request: pytest.FixtureRequest) -> bool:
+    """Whether answers are read directly, or all by the client library."""
+    return bool(request.param)
+
+
 @pytest.fixture
-async def upstream() -> AsyncIterator[Upstream]:
-    async with open_upstream(connect_timeout=PATIENCE, proxy=None) as opened:
+async def upstream(*, direct: bool) -> AsyncIterator[Upstream]:
+    async with open_upstream(connect_timeout=PATIENCE, proxy=None, direct=direct) as opened:
         yield opened
 
 
@@ -203,10 +210,12 @@ async def test_a_name_that_nobody_has_is_unreachable(upstream: Upstream) -> None
     assert How.UNREACHABLE is (await failure(upstream, URL("http://upstream.invalid/"))).how
 
 
-async def test_a_connection_that_is_not_made_in_time_is_unreachable(serve: Serve) -> None:
+async def test_a_connection_that_is_not_made_in_time_is_unreachable(
+    serve: Serve, *, direct: bool
+) -> None:
     url = (await serve(answering())).with_scheme("https")  # accepts, and stays silent
 
-    async with open_upstream(connect_timeout=0.05, proxy=None) as impatient:
+    async with open_upstream(connect_timeout=0.05, proxy=None, direct=direct) as impatient:
         assert How.UNREACHABLE is (await failure(impatient, url)).how
 
 
@@ -235,7 +244,7 @@ async def test_the_time_of_an_upload_is_not_the_first_bytes(
     if streamed:
         made = forwarded(upstream, "POST", url, headers, pieces(*[body[: 1 << 20]] * 16), 0.5)
     else:
-        made = attempted(upstream, "POST", url, headers, body, 0.5)
+        made = attempted(upstream, "POST", url, {}, body, 0.5)
     async with made as reply:
         assert await whole(reply) == b"ok"
 
@@ -446,8 +455,8 @@ async def test_an_error_body_is_read_up_to_the_limit(upstream: Upstream, serve: 
 
 async def test_an_error_body_that_breaks_off_is_what_came() -> None:
     body = AsyncMock(side_effect=[b"12", b"3", aiohttp.ClientPayloadError()])
-    response = Mock(spec=aiohttp.ClientResponse, content=Mock(readany=body))
-    reply = Reply(response, 500, CIMultiDictProxy(CIMultiDict()))
+    response = Mock(spec=aiohttp.ClientResponse, content=Mock(readany=body), status=500)
+    reply = Reply(LibraryAnswer(response))
 
     assert await reply.read_error(100) == b"123"
 
@@ -524,7 +533,9 @@ async def test_a_forwarded_answer_may_not_be_silent_for_long(
     assert how is caught.value.how
 
 
-async def test_requests_go_through_the_proxy_with_its_credential(serve: Serve) -> None:
+async def test_requests_go_through_the_proxy_with_its_credential(
+    serve: Serve, *, direct: bool
+) -> None:
     heads: list[bytes] = []
 
     async def script(reader: Reader, writer: Writer) -> None:
@@ -532,7 +543,7 @@ async def test_requests_go_through_the_proxy_with_its_credential(serve: Serve) -
         writer.write(OK)
 
     proxy = (await serve(script)).origin().with_user("user").with_password("test-pass")
-    async with open_upstream(connect_timeout=PATIENCE, proxy=proxy) as opened:
+    async with open_upstream(connect_timeout=PATIENCE, proxy=proxy, direct=direct) as opened:
         assert "test-pass" not in repr(opened)
         assert await post(opened, URL("http://upstream.invalid/v1/m")) == b"ok"
 
@@ -540,10 +551,12 @@ async def test_requests_go_through_the_proxy_with_its_credential(serve: Serve) -
     assert b"Proxy-Authorization: Basic dXNlcjp0ZXN0LXBhc3M=\r\n" in heads[0]
 
 
-async def test_a_proxy_that_refuses_the_tunnel_is_unreachable(serve: Serve) -> None:
+async def test_a_proxy_that_refuses_the_tunnel_is_unreachable(
+    serve: Serve, *, direct: bool
+) -> None:
     proxy = (await serve(answering(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"))).origin()
 
-    async with open_upstream(connect_timeout=PATIENCE, proxy=proxy) as opened:
+    async with open_upstream(connect_timeout=PATIENCE, proxy=proxy, direct=direct) as opened:
         failed = await failure(opened, URL("https://upstream.invalid/v1/m?secret"))
 
     assert How.UNREACHABLE is failed.how

@@ -71,10 +71,9 @@ async def test_a_connector_looks_names_up_at_the_proxy(monkeypatch: pytest.Monke
             SOCKS5 = "five"
             SOCKS4 = "four"
 
-        @staticmethod
-        def ProxyConnector(**options: Any) -> object:  # noqa: N802 (the package's name)
-            made.append(options)
-            return object()
+        class ProxyConnector:
+            def __init__(self, **options: Any) -> None:
+                made.append(options)
 
     monkeypatch.setattr(ways, "_package", Package)
 
