@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ def raw(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-FORMS = {
+FORMS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", lambda data: gzip.compress(data, mtime=0)),
     "GZIP, two members": ("GZIP", lambda data: gzip.compress(data[:3]) + gzip.compress(data[3:])),
     "gzip, padded": ("gzip", lambda data: gzip.compress(data) + b"\0\0"),
