@@ -21,6 +21,9 @@ from tests.wire import STREAM, Answer, Connection, connect
 QUICK = {"retry_delay_ms": 1, "max_delay_ms": 1}
 """Settings of the section ``repair`` by which no test waits for a back-off."""
 
+READING: dict[str, bool] = {}
+"""Settings of the section ``upstream`` by which tests choose who reads answers."""
+
 LINGER = 0.05
 """Seconds that a client of these tests has to read why its answer ended; it reads at once."""
 
@@ -100,7 +103,7 @@ def settings(url_base: str, /, **sections: Mapping[str, Any]) -> Settings:
     sections = {
         **sections,
         "server": {"data_dir": f"{_DATA.name}/{next(_number)}", **sections.get("server", {})},
-        "upstream": {"url_base": url_base, **sections.get("upstream", {})},
+        "upstream": {"url_base": url_base, **READING, **sections.get("upstream", {})},
         "repair": {**QUICK, **sections.get("repair", {})},
         "ledger": {"enabled": False, **sections.get("ledger", {})},
     }

@@ -68,6 +68,7 @@ async def vetted(connect: Connect, request: aiohttp.ClientRequest, *more: Any) -
     """Return a connection that ``connect`` gives, on which nothing came unasked."""
     way = _way.get() or new_way()
     for _ in range(_MOST_KEPT):
+        way.fresh = False
         connection: Connection = await connect(request, *more)
         protocol, transport = connection.protocol, connection.transport
         if protocol is not None and transport is not None and not protocol.should_close:

@@ -1,6 +1,9 @@
-"""These tests run on both event loops, and no proxy of theirs may keep what a test made it take."""
+"""These tests run on both event loops and with both readers of answers.
 
-from tests.loops import pytest_asyncio_loop_factories
+No proxy of theirs may keep what a test made it take.
+"""
+
+from tests.reading import pytest_asyncio_loop_factories, read_as_named
 from tests.resting import proxy
 
-__all__ = ["proxy", "pytest_asyncio_loop_factories"]
+__all__ = ["proxy", "pytest_asyncio_loop_factories", "read_as_named"]

@@ -15,7 +15,7 @@ from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from tests.gemini import REQUEST
-from tests.running import PATIENCE, AccessLog, Proxy, StartProxy
+from tests.running import PATIENCE, READING, AccessLog, Proxy, StartProxy
 from tests.wire import ARRAY, STREAM, Answer, Ending, body_of
 
 TOLD = attrs.evolve(
@@ -98,7 +98,7 @@ async def test_a_fault_is_not_seen(proxy: StartProxy, spec: str, target: str) ->
     [
         ("clean@event:4", "drop"),
         ("rst@event:4", "drop"),
-        ("bad-chunk@event:4", "drop"),
+        ("bad-chunk@event:4", "garbled"),
         ("empty", "drop"),
         ("stall@event:4", "stall"),
         ("garbage@event:4", "garbled"),
@@ -117,6 +117,8 @@ async def test_the_log_tells_what_went_wrong(
     proxy: StartProxy, access_log: AccessLog, spec: str, cause: str
 ) -> None:
     upstream = HASTY if spec.startswith("stall") else {}
+    if READING and cause == "garbled" and "chunk" in spec:
+        cause = "drop"  # the client library closes the connection and tells nobody why
     async with ChaosServer(script(spec, answer=BUILT_IN["story"])) as server:
         running = await proxy(server, upstream=upstream, repair=TIRELESS)
 

@@ -1,0 +1,32 @@
+"""Tests over real sockets run with both readers of answers: our own, and the client library's.
+
+On both loops the proxy reads answers as in production. On uvloop once more, under the name of
+``LIBRARY``, the client library reads all of them, as the setting ``upstream.direct`` allows. A
+conftest that imports the hook and the fixture of this module has its tests run so.
+"""
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests import loops, running
+from tests.loops import LoopFactory
+
+LIBRARY = "library"
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, LoopFactory]:
+    """Name the loops, and the one with the other reader."""
+    found = dict(loops.pytest_asyncio_loop_factories(config, item))
+    if len(found) > 1:
+        found[LIBRARY] = found["uvloop"]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def read_as_named(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the proxies of a test read answers as the name of its loop says."""
+    if f"[{LIBRARY}" in request.node.name:
+        monkeypatch.setitem(running.READING, "direct", False)
