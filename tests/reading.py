@@ -2,7 +2,8 @@
 
 On both loops the proxy reads answers as in production. On uvloop once more, under the name of
 ``LIBRARY``, the client library reads all of them, as the setting ``upstream.direct`` allows. A
-conftest that imports the hook and the fixture of this module has its tests run so.
+conftest that imports the hook and ``read_as_named`` has its tests run so; one that imports
+``read_by_either`` alone has them run twice.
 """
 
 from collections.abc import Mapping
@@ -29,4 +30,11 @@ def pytest_asyncio_loop_factories(
 def read_as_named(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the proxies of a test read answers as the name of its loop says."""
     if f"[{LIBRARY}" in request.node.name:
+        monkeypatch.setitem(running.READING, "direct", False)
+
+
+@pytest.fixture(params=["direct", LIBRARY], autouse=True)
+def read_by_either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test of a module or folder, on the loop that it has, once with each reader."""
+    if request.param == LIBRARY:
         monkeypatch.setitem(running.READING, "direct", False)

@@ -29,7 +29,11 @@ from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.handshake import open_sockets
 from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream, open_upstream
 from gemproxy.relay.wants import BYTES, DOCUMENT, EVENTS, STREAM, Want
+from tests.reading import read_by_either
+from tests.running import READING
 from tests.sockets import CHUNKED, OK, Reader, Script, Writer, answering, cutting, head, scripted
+
+__all__ = ["read_by_either"]
 
 PATIENCE = 30.0
 PATH = "/v1beta/models/m:streamGenerateContent"
@@ -120,7 +124,7 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     async with (
         scripted(script) as url,
-        open_upstream(connect_timeout=PATIENCE, proxy=None) as upstream,
+        open_upstream(connect_timeout=PATIENCE, proxy=None, **READING) as upstream,
         open_sockets(connect_timeout=PATIENCE, proxy=None, max_message=9) as sockets,
     ):
         source = Learning(url)

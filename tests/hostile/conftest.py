@@ -1,0 +1,5 @@
+"""These tests run with both readers of answers."""
+
+from tests.reading import read_by_either
+
+__all__ = ["read_by_either"]
