@@ -41,13 +41,15 @@ class Turn:
     """One turn of the model's, and the user's one behind it.
 
     ``parts`` are the model's, without its calls. ``shown`` are pictures of the model's that the
-    user shows it again. ``said`` is the user's. ``over``: something came behind the model's part.
+    user shows it again. ``said`` is the user's. ``ids`` are those that Gemini gets.
+    ``over``: something came behind the model's part.
     """
 
     parts: list[Json] = attrs.field(factory=list)
     calls: list[Call] = attrs.field(factory=list)
     shown: list[Json] = attrs.field(factory=list)
     said: list[Json] = attrs.field(factory=list)
+    ids: set[str] = attrs.field(factory=set)
     over: bool = False
 
 
@@ -116,5 +118,7 @@ class History:
         if same is None or same.turn is not turn:
             same = self._by_id[call.id] = _Same(turn)
         same.calls.append(call)
-        if len(same.calls) > 1:
-            call.id = f"{call.id}-{len(same.calls)}"
+        given, number = call.id, len(same.calls)
+        while call.id in turn.ids:
+            call.id, number = f"{given}-{number}", number + 1
+        turn.ids.add(call.id)

@@ -1,5 +1,7 @@
 """Calls and their results, wherever these stand."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from gemproxy.openai.signatures import PLACEHOLDER
@@ -111,21 +113,18 @@ def test_results_that_an_assistant_parts_are_one_content(model: str) -> None:
     assert [part.get("text") for part in found[3]["parts"]] == ["Wait.", "More.", None]
 
 
-def test_equal_ids_in_one_step_go_by_order() -> None:
-    messages = [
-        GO,
-        calls(call("x", arguments='{"p":1}'), call("x", arguments='{"p":2}')),
-        result("x", "one"),
-        result("x", "two"),
-    ]
+@pytest.mark.parametrize("ids", ["xx", "xxxx", ["x", "x", "x-2"], ["x-2", "x", "x"]])
+def test_equal_ids_in_one_step_go_by_order(ids: Sequence[str]) -> None:
+    made = [call(own, arguments=f'{{"p":{number}}}') for number, own in enumerate(ids)]
+    results = [result(own, f"r{number}") for number, own in enumerate(ids)]
 
-    found = contents(messages)
+    found = contents([GO, calls(*made), *results])
 
-    made = [part["functionCall"] for part in found[1]["parts"]]
+    sent = [part["functionCall"] for part in found[1]["parts"]]
     answers = [part["functionResponse"] for part in found[2]["parts"]]
-    assert [one["response"]["result"] for one in answers] == ["one", "two"]
-    assert [one["id"] for one in answers] == [one["id"] for one in made]
-    assert len({one["id"] for one in made}) == 2
+    assert [one["response"]["result"] for one in answers] == [f"r{n}" for n in range(len(ids))]
+    assert [one["id"] for one in answers] == [one["id"] for one in sent]
+    assert len({one["id"] for one in sent}) == len(ids)
 
 
 def test_equal_ids_in_two_steps_go_by_the_latest() -> None:

@@ -1,5 +1,6 @@
 """Whole chat requests, translated."""
 
+import base64
 import json
 import re
 from typing import Any
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 from gemproxy.core.errors import BadField
 from gemproxy.openai.asked import Telling
 from gemproxy.openai.request import GO_ON, Ways, translate
+from gemproxy.openai.signatures import PLACEHOLDER
 from gemproxy.shaping.injection import Injection
 from gemproxy.shaping.shaping import Shaping
 from gemproxy.shaping.thinking import Thinking, Thoughts
 from tests.gatekeeper import problems
 from tests.openai.conversations import conversations, texts_of
+from tests.openai.told import message
 
 Json = dict[str, Any]
 
@@ -213,3 +216,56 @@ def test_a_longer_conversation_begins_like_the_shorter_one(
 
     whole = [one for one in short if one != {"role": "user", "parts": [{"text": GO_ON}]}]
     assert long[: len(whole)] == whole
+
+
+names = st.sampled_from(["tide", "1c reload", "重启", "shop server/list items"])
+args = st.dictionaries(
+    st.text(max_size=5), st.text(max_size=5) | st.integers() | st.none() | st.just(1.5), max_size=3
+)
+signature = st.binary(min_size=1, max_size=40).map(lambda data: base64.b64encode(data).decode())
+ids = st.none() | st.text(min_size=1, max_size=12)
+made = st.lists(st.tuples(names, args, ids, st.none() | signature), min_size=1, max_size=4)
+
+
+@given(st.none() | st.text(min_size=1), made, st.sampled_from(["drops", "echoes"]))
+def test_a_turn_comes_back_as_the_model_made_it(
+    said: str | None, calls: list[tuple[str, Json, str | None, str | None]], client: str
+) -> None:
+    """A turn goes through both translators: for clients that keep unknown fields, or do not."""
+    tools = [{"type": "function", "function": {"name": name}} for name in {one[0] for one in calls}]
+    document: Json = {"model": MODELS[0], "messages": HELLO["messages"], "tools": tools}
+    telling = translate(document, Ways()).telling
+    up = {theirs: ours for ours, theirs in telling.names.items()}
+    parts: list[Json] = [] if said is None else [{"text": said}]
+    for name, arguments, own, signed in calls:
+        function = {"name": up.get(name, name), "args": arguments}
+        given = {"functionCall": function if own is None else {"id": own, **function}}
+        parts.append(given if signed is None else {**given, "thoughtSignature": signed})
+    content = {"role": "model", "parts": parts}
+    answered = message([{"candidates": [{"content": content, "finishReason": "STOP"}]}], telling)
+    if client == "drops":
+        kept = ("id", "type", "function")
+        told = [{key: one[key] for key in kept} for one in answered["tool_calls"]]
+        answered = {"role": "assistant", "content": answered["content"], "tool_calls": told}
+    results = [
+        {"role": "tool", "tool_call_id": one["id"], "content": f"r{number}"}
+        for number, one in enumerate(answered["tool_calls"])
+    ]
+
+    sent = {**document, "messages": [*HELLO["messages"], answered, *reversed(results)]}
+    body = translate(sent, Ways()).body
+
+    assert problems(MODELS[0], "generateContent", body) == []
+    back = body["contents"][1]["parts"]
+    if calls[0][3] is None:
+        first = len(parts) - len(calls)
+        assert back[first].pop("thoughtSignature") == PLACEHOLDER
+    for one, (_, _, own, _) in zip(back[-len(calls) :], calls, strict=True):
+        if own is None or [other[2] for other in calls].count(own) > 1:
+            one["functionCall"].pop("id")
+    for one, (_, _, own, _) in zip(parts[-len(calls) :], calls, strict=True):
+        if own is not None and [other[2] for other in calls].count(own) > 1:
+            one["functionCall"].pop("id")
+    assert back == parts
+    answers = [part["functionResponse"]["response"] for part in body["contents"][2]["parts"]]
+    assert answers == [{"result": f"r{number}"} for number in range(len(calls))]
