@@ -63,6 +63,9 @@ _ASSERTIONS = frozenset(
     {"type", "enum", "const", "allOf", "$ref", "nullable", "not"}
     | {key for keys in _BY_TYPE.values() for key in keys}
 )
+_PART = 10
+"""The cost of a part of ``allOf``, in schemas: each is merged with all before it."""
+
 _LONGEST = 200
 """The characters of a value that is said in words, at most."""
 
@@ -85,7 +88,10 @@ SAID = {
 
 
 class Targets(Protocol):
-    """The references of the whole schema."""
+    """The references of the whole schema, and what may be spent on it."""
+
+    def spend(self, count: int) -> None:
+        """Count so many further schemas; raise BadField if there are too many."""
 
     def lead_somewhere(self, ref: object) -> bool:
         """Return whether a reference names a schema."""
@@ -137,10 +143,13 @@ def all_of(schema: Json, targets: Targets) -> Json:
 
     In a circle, a reference that would be put in its own place stays, and the rest is dropped.
     """
+    if "allOf" not in schema:
+        return schema
     parts = schema.get("allOf")
     rest = {key: value for key, value in schema.items() if key != "allOf"}
     if not isinstance(parts, list) or not parts:
         return rest
+    targets.spend(_PART * len(parts))
     said, rules = _apart(rest, also=_UNIONS)
     if len(parts) == 1 and not rules and isinstance(parts[0], dict) and "$ref" in parts[0]:
         return reference({**parts[0], **said}, targets)
@@ -214,6 +223,8 @@ def _says_more(choice: Json) -> bool:
 
 def bounds(schema: Json, _: Targets) -> Json:
     """Turn exclusive bounds into inclusive ones: exactly for integers, else as near as can be."""
+    if not schema.keys() & {*_EXCLUSIVE}:
+        return schema
     schema = _bounds_of_draft_4(schema)
     names = schema.get("type")
     whole = {*(names if isinstance(names, list) else [names])} <= {"integer", "null"}
@@ -233,6 +244,8 @@ def bounds(schema: Json, _: Targets) -> Json:
 
 def _bounds_of_draft_4(schema: Json) -> Json:
     """Turn the flags of draft 4 into the numbers of later ones."""
+    if not any(isinstance(schema.get(key), bool) for key in _EXCLUSIVE):
+        return schema
     made = dict(schema)
     for exclusive, inclusive in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         flag = made.get(exclusive)
@@ -354,6 +367,8 @@ def type_lists(schema: Json, _: Targets) -> Json:
 
 def patterns(schema: Json, _: Targets) -> Json:
     """Let what ``patternProperties`` says hold for all properties without a name."""
+    if "patternProperties" not in schema:
+        return schema
     given = schema.get("patternProperties")
     rest = {key: value for key, value in schema.items() if key != "patternProperties"}
     further = rest.get("additionalProperties", True)
@@ -365,6 +380,8 @@ def patterns(schema: Json, _: Targets) -> Json:
 
 def elements(schema: Json, _: Targets) -> Json:
     """Write tuples as 2020-12 does, and say of every array what its elements are."""
+    if not schema.keys() & {"items", "prefixItems"} and "array" not in str(schema.get("type")):
+        return schema
     made = dict(schema)
     if isinstance(made.get("items"), list):  # draft 7
         made["prefixItems"] = made.pop("items")
@@ -385,6 +402,8 @@ def elements(schema: Json, _: Targets) -> Json:
 
 def required(schema: Json, _: Targets) -> Json:
     """Require only properties that the schema has."""
+    if "required" not in schema:
+        return schema
     names, members = schema.get("required"), schema.get("properties")
     rest = {key: value for key, value in schema.items() if key != "required"}
     if not isinstance(names, list) or not isinstance(members, dict):
@@ -395,6 +414,8 @@ def required(schema: Json, _: Targets) -> Json:
 
 def words(schema: Json, _: Targets) -> Json:
     """Say in the description what Gemini has no keyword for."""
+    if not schema.keys() & SAID.keys():
+        return schema
     said = [
         text.format(_json(schema[key]))
         for key, text in SAID.items()
@@ -423,8 +444,11 @@ def _is_worth_saying(key: str, value: object) -> bool:
 
 def keywords(schema: Json, _: Targets) -> Json:
     """Drop all other keywords, and values that a keyword cannot have."""
-    made = {key: value for key, value in schema.items() if key in KEPT or key == "maxLength"}
-    return {key: value for key, value in made.items() if _is_possible(key, value)}
+    return {
+        key: value
+        for key, value in schema.items()
+        if (key in KEPT or key == "maxLength") and _is_possible(key, value)
+    }
 
 
 def _is_possible(key: str, value: object) -> bool:

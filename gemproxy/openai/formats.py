@@ -1,7 +1,7 @@
 """What ``response_format`` becomes: a native format, or words in the instruction.
 
-Gemini has JSON as a format and a schema for it. Before Gemini 3 it refuses both beside functions,
-and later, too, while a call is forced (googleapis/python-genai#867); models that draw have no JSON.
+Gemini has JSON as a format and a schema for it. Before Gemini 3 it refuses both beside tools, and
+later, too, while a call is forced (googleapis/python-genai#867); models that draw have no JSON.
 The wish is never dropped: there it goes into the instruction.
 """
 
@@ -63,10 +63,10 @@ def _schema(form: Json, kind: str) -> Json | None:
 
 
 def _takes_json(family: Family, declared: Json) -> bool:
-    functions = any("functionDeclarations" in tool for tool in declared.get("tools", ()))
     calling = declared.get("toolConfig", {}).get("functionCallingConfig", {})
-    forced = calling.get("mode", "AUTO") != "AUTO"
-    return not family.draws and not (functions and (forced or not family.json_with_tools))
+    forced = calling.get("mode", "AUTO") not in {"AUTO", "NONE"}
+    beside = "tools" not in declared or (family.json_with_tools and not forced)
+    return beside and not family.draws
 
 
 def _in_words(schema: Json | None) -> str:

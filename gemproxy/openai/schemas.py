@@ -22,8 +22,21 @@ from gemproxy.openai.rules import RULES
 from gemproxy.openai.whole import as_one_object, fit_items, open_circles, without_unused
 
 _DEEPEST = 60
-_LARGEST = 20_000
-"""Schemas that one schema may become: merging can multiply them."""
+_LARGEST = 10_000
+
+
+@attrs.define
+class Budget:
+    """The schemas that the schemas of one request may still become: merging can multiply them."""
+
+    left: int = _LARGEST
+
+    def spend(self, count: int, field: str) -> None:
+        """Take some of it; raise BadField if there is not so much."""
+        self.left -= count
+        if self.left < 0:
+            raise BadField(field, "has a schema that is too large, or the ones before it have")
+
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -33,15 +46,16 @@ def cleaned(schema: Json, field: str) -> Json:
 
     ``field`` is named in the error if the schema is too large.
     """
-    return _Cleaning(schema, field, References(schema)).whole()
+    return _Cleaning(schema, field, Budget(), References(schema)).whole()
 
 
-def of_arguments(schema: Json, field: str) -> Json | None:
+def of_arguments(schema: Json, field: str, budget: Budget) -> Json | None:
     """Return the schema of a function's arguments, None if it takes none.
 
-    Raise BadField for a schema that accepts no object.
+    All functions of a request share one ``budget``. Raise BadField for a schema that accepts no
+    object.
     """
-    whole = _Cleaning(schema, field, References(schema)).whole(as_object=True)
+    whole = _Cleaning(schema, field, budget, References(schema)).whole(as_object=True)
     further = whole.get("additionalProperties")
     return whole if whole.get("properties") or isinstance(further, dict) else None
 
@@ -56,12 +70,12 @@ class _Cleaning:
 
     root: Json
     field: str
+    budget: Budget
     references: References
     names: dict[Path, str] = attrs.field(factory=dict)
     taken: set[str] = attrs.field(factory=set)
     inlined: list[Path] = attrs.field(factory=list)
     outside: int = 0
-    size: int = 0
 
     def whole(self, *, as_object: bool = False) -> Json:
         """Return the root with the definitions that it needs."""
@@ -82,9 +96,7 @@ class _Cleaning:
 
     def one(self, schema: Any, depth: int) -> Json:  # noqa: ANN401 - a schema of the client's
         """Return one schema with those in it; anything but an object becomes an empty one."""
-        self.size += 1
-        if self.size > _LARGEST:
-            raise BadField(self.field, "has a schema that is too large")
+        self.spend(1)
         if not isinstance(schema, dict) or depth > _DEEPEST:
             return {}
         outside, self.outside = self.outside, len(self.inlined)
@@ -95,6 +107,10 @@ class _Cleaning:
         del self.inlined[self.outside :]
         self.outside = outside
         return made
+
+    def spend(self, count: int) -> None:
+        """Count so many further schemas."""
+        self.budget.spend(count, self.field)
 
     def lead_somewhere(self, ref: object) -> bool:
         """Return whether a reference names a schema."""
@@ -107,7 +123,11 @@ class _Cleaning:
             return None
         self.inlined.append(path)
         target = self.references.at(path)
-        return target if isinstance(target, dict) else {}
+        if not isinstance(target, dict):
+            return {}
+        members = target.get("properties")
+        self.spend(1 + (len(members) if isinstance(members, dict) else 0))
+        return target
 
     def _name(self, ref: object) -> str:
         path = self.references.path(ref)

@@ -99,8 +99,10 @@ def declared(document: Json, names: Names, family: Family) -> Json:
     if not offer.functions:
         return {"tools": own} if own else {}
     if own and not family.json_with_tools:
-        raise BadField("tools", "cannot have both functions and Google's own tools on this model")
-    functions = [_declaration(function, names) for function in offer.functions]
+        at = "tools" if offer.built_in else "web_search_options"
+        raise BadField(at, "cannot ask for Google's own tools beside functions on this model")
+    budget = schemas.Budget()
+    functions = [_declaration(function, names, budget) for function in offer.functions]
     config: Json = _tool_config(calling, names)
     if own:
         config["includeServerSideToolInvocations"] = True
@@ -126,7 +128,7 @@ def _own_tools(document: Json, offer: _Offer, calling: _Calling) -> list[Json]:
     return [{name: value} for name, value in own.items()]
 
 
-def _declaration(function: _Function, names: Names) -> Json:
+def _declaration(function: _Function, names: Names, budget: schemas.Budget) -> Json:
     given = function.declaration
     native: Json = {"name": names.up(function.name)}
     description = given.get("description")
@@ -135,7 +137,7 @@ def _declaration(function: _Function, names: Names) -> Json:
     parameters = given.get("parameters")
     if parameters is not None:
         at = f"{function.at}.parameters"
-        schema = schemas.of_arguments(an_object(parameters, at), at)
+        schema = schemas.of_arguments(an_object(parameters, at), at, budget)
         if schema is not None:
             native["parametersJsonSchema"] = schema
     return native
@@ -189,9 +191,10 @@ def _built_in(tool: Json) -> Json | None:
 def _function(tool: Json, at: str) -> _Function:
     kind = tool.get("type", "function")
     if kind != "function":
-        name = tool.get("name") or _or(tool, str(kind), {}).get("name", "")
-        told = f"{kind} tool '{name}'" if name else f"type '{kind}'"
-        raise BadField(f"{at}.type", f"is not supported ({told}); functions are")
+        inner = tool.get(str(kind))
+        name = tool.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
+        told = f"'{kind}', of the tool '{name}'," if name else f"'{kind}'"
+        raise BadField(f"{at}.type", f"{told} is not supported; functions are")
     inner = tool.get("function")
     if inner is None and "name" in tool:
         return _named(tool, at)

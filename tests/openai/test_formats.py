@@ -75,8 +75,15 @@ def test_else_the_wish_goes_into_the_instruction(model: str, more: dict[str, Any
     assert "JSON" in plain.instruction
 
 
-def test_search_alone_is_no_function() -> None:
-    assert asked(SCHEMA, OLD, tools=[{"type": "web_search"}]).config == asked(SCHEMA).config
+def test_search_is_a_tool_like_functions() -> None:
+    search = [{"type": "web_search"}]
+    assert asked(SCHEMA, OLD, tools=search).config == {}
+    assert asked(SCHEMA, OLD, web_search_options={}).config == {}
+    assert asked(SCHEMA, NEW, tools=search).config == asked(SCHEMA).config
+
+
+def test_no_call_is_forced_where_none_is_allowed() -> None:
+    assert asked(SCHEMA, NEW, tools=TOOLS, tool_choice="none") == asked(SCHEMA)
 
 
 @pytest.mark.parametrize(

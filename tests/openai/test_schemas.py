@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gemproxy.core.errors import BadField
 from gemproxy.openai.cleaning import KEPT
-from gemproxy.openai.schemas import cleaned, of_arguments
+from gemproxy.openai.schemas import Budget, cleaned, of_arguments
 from tests.gatekeeper import problems
 
 Json = dict[str, Any]
@@ -45,7 +45,7 @@ PYDANTIC = {
 def taken(schema: Any) -> Any:
     """Return the cleaned arguments, after checks that hold for every schema."""
     before = copy.deepcopy(schema)
-    made = of_arguments(schema, "tools[0].function.parameters")
+    made = of_arguments(schema, "tools[0].function.parameters", Budget())
     assert schema == before
     declaration: Json = {"name": "f"} | ({} if made is None else {"parametersJsonSchema": made})
     tools = [{"functionDeclarations": [declaration]}]
@@ -73,7 +73,7 @@ def keywords(schema: Any) -> set[str]:
 def of(inner: Any, **more: Any) -> Any:
     """Return what becomes of the schema of one property."""
     made = taken({"type": "object", "properties": {"x": inner}, **more})
-    assert of_arguments(made, "again") == made
+    assert of_arguments(made, "again", Budget()) == made
     return made["properties"]["x"]
 
 
@@ -158,7 +158,7 @@ def test_a_function_without_arguments_has_no_schema(schema: Json) -> None:
 )
 def test_arguments_that_are_no_object_are_refused(schema: Json) -> None:
     with pytest.raises(BadField) as caught:
-        of_arguments(schema, "tools[0].function.parameters")
+        of_arguments(schema, "tools[0].function.parameters", Budget())
     assert caught.value.field == "tools[0].function.parameters"
 
 
@@ -581,7 +581,15 @@ def test_a_schema_that_grows_too_large_is_refused() -> None:
         both = {f"a{number}": ref, f"b{number}": ref}
         definitions[f"D{number}"] = {"type": "object", "properties": both}
     with pytest.raises(BadField, match="too large"):
-        of_arguments({"$ref": "#/$defs/D39", "$defs": definitions}, "f")
+        of_arguments({"$ref": "#/$defs/D39", "$defs": definitions}, "f", Budget())
+
+
+def test_functions_share_a_budget() -> None:
+    budget = Budget(5)
+    schema = {"type": "object", "properties": {"a": {}, "b": {}}}
+    assert of_arguments(schema, "f", budget) == schema
+    with pytest.raises(BadField, match="'g' has"):
+        of_arguments(schema, "g", budget)
 
 
 def test_what_is_too_deep_becomes_an_empty_schema() -> None:
@@ -597,7 +605,9 @@ def test_a_long_chain_of_definitions_is_followed() -> None:
         for number in range(3000)
     }
     made = of_arguments(
-        {"type": "object", "properties": {"x": {"$ref": "#/$defs/D0"}}, "$defs": definitions}, "f"
+        {"type": "object", "properties": {"x": {"$ref": "#/$defs/D0"}}, "$defs": definitions},
+        "f",
+        Budget(),
     )
     assert made is not None
     assert len(made["$defs"]) == 3000

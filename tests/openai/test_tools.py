@@ -177,6 +177,7 @@ def test_own_tools_and_functions_together_need_a_newer_model() -> None:
     assert [list(tool) for tool in native["tools"]] == [["googleSearch"], ["functionDeclarations"]]
     assert native["toolConfig"] == {"includeServerSideToolInvocations": True}
     assert refused({"tools": [TIDE, {"type": "web_search"}]}, OLD) == "tools"
+    assert refused({"tools": [TIDE], "web_search_options": {}}, OLD) == "web_search_options"
 
 
 @pytest.mark.parametrize(
