@@ -372,9 +372,8 @@ FIELDS = (
         "response_format",
         _SENT,
         "responseMimeType, responseJsonSchema",
-        "`text`, `json_object`, `json_schema`. Where the model cannot have JSON beside functions, "
-        "the wish is written into the instruction.",
-        "`text`、`json_object`、`json_schema`。模型不能同时使用函数与 JSON 时，要求写进系统指令。",
+        "`text`, `json_object`, `json_schema`; see the section on tools.",
+        "`text`、`json_object`、`json_schema`；见“工具”一节。",
     ),
     Field(
         "reasoning_effort",
