@@ -104,3 +104,23 @@ async def test_what_is_no_list_passes(proxy: StartProxy, given: Reply) -> None:
 
     body = given.raw.partition(b"\r\n\r\n")[2]
     assert answer.body == body or json.loads(answer.body) == json.loads(body)
+
+
+async def test_a_client_of_openai_s_sees_the_allowed_models_and_their_aliases(
+    proxy: StartProxy,
+) -> None:
+    aliases = {"gpt-4o": "gemini-x", "gpt-5": "gemini-y"}
+    whole = json_reply(model_list(("gemini-x", "gemini-y", "gemma-3")))
+    async with replying(whole) as upstream:
+        pool = {"keys": keys_of(["AIzaSyPool"])}
+        running = await proxy(upstream.url, pool=pool, openai={"aliases": aliases})
+        running.app[DOOR].keys.put(USERS, PEPPER)
+        bearer = {"Authorization": f"Bearer {KEY}"}
+        listed = await running.ask("/v1/models", b"", bearer, "GET")
+        refused = await running.ask("/v1/models/gpt-5", b"", bearer, "GET")
+
+    assert [entry["id"] for entry in json.loads(listed.body)["data"]] == [
+        *("gemini-x", "gemma-3", "gpt-4o")
+    ]
+    assert refused.status == 403
+    assert json.loads(refused.body)["error"]["type"] == "permission_error"

@@ -2,12 +2,15 @@
 
 import gzip
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.chaos.api import model_entry, model_list
+from gemproxy.config.keyring import keys_of
 from gemproxy.routes.models import merged_entry, merged_list, whole_list
 from tests.gemini import Json
 from tests.replies import DEAD, Reply, cut, error_reply, json_reply, reply, replying
@@ -171,3 +174,140 @@ def test_any_bytes_are_merged_or_left_alone(body: bytes) -> None:
     for merge in (merged_list, merged_entry):
         merged = merge(body)
         assert merged is None or isinstance(json.loads(merged), dict)
+
+
+FIRST = json_reply({"models": [model_entry("gemini-2.5-pro")], "nextPageToken": "t/2"})
+SECOND = json_reply({"models": [model_entry("gemma-4-31b-it"), {"name": "tunedModels/mine"}]})
+SECRET = "gp-access-key-of-somebody"
+POOL: dict[str, Mapping[str, Any]] = {
+    "pool": {"keys": keys_of(["AIzaSyPool"])},
+    "access": {"keys": {"ann": SECRET}},
+    "repair": {"max_consecutive_retries": 0},
+}
+
+
+def ids(answer: Answer) -> list[str]:
+    return [entry["id"] for entry in json.loads(answer.body)["data"]]
+
+
+async def test_openai_clients_get_all_pages_as_one(proxy: StartProxy) -> None:
+    async with replying(FIRST, SECOND) as upstream:
+        answer = await (await proxy(upstream.url)).ask("/v1/models", b"", OPENAI, "GET")
+
+        assert ids(answer) == ["gemini-2.5-pro", "gemma-4-31b-it", "tunedModels/mine"]
+        document = json.loads(answer.body)
+        assert document["object"] == "list"
+        assert document["models"] == document["data"]
+        assert "nextPageToken" not in document
+        assert [seen.target for seen in upstream.seen] == [
+            "/v1/models?pageSize=1000",
+            "/v1/models?pageSize=1000&pageToken=t%2F2",
+        ]
+
+
+async def test_a_page_of_the_client_s_own_is_one_page(proxy: StartProxy) -> None:
+    async with replying(FIRST, SECOND) as upstream:
+        running = await proxy(upstream.url)
+        answer = await running.ask("/v1/models/?pageSize=1", b"", OPENAI, "GET")
+
+        assert ids(answer) == ["gemini-2.5-pro"]
+        assert json.loads(answer.body)["nextPageToken"] == "t/2"
+
+
+@pytest.mark.parametrize("token", ["some-key", "AIzaKey"])
+async def test_the_client_s_own_key_goes_up_and_nothing_else_of_it(
+    proxy: StartProxy, token: str
+) -> None:
+    headers = {"Authorization": f"Bearer {token}", "OpenAI-Beta": "x", "X-Stainless-Lang": "js"}
+    async with replying(SECOND) as upstream:
+        await (await proxy(upstream.url)).ask("/v1/models", b"", headers, "GET")
+
+        (seen,) = upstream.seen
+        assert seen.headers["x-goog-api-key"] == token
+        assert not {"openai-beta", "authorization"} & set(map(str.lower, seen.headers))
+
+
+@pytest.mark.parametrize("given", [error_reply(404), error_reply(400), error_reply(503)])
+@pytest.mark.parametrize("target", ["/v1/models", "/v1/models/nope"])
+async def test_openai_clients_get_errors_in_their_form(
+    proxy: StartProxy, target: str, given: Reply
+) -> None:
+    async with replying(given) as upstream:
+        running = await proxy(upstream.url, repair={"max_consecutive_retries": 0})
+        answer = await running.ask(target, b"", OPENAI, "GET")
+
+        error = json.loads(answer.body)["error"]
+        assert (answer.status, error["message"]) == (
+            int(given.raw.split(b" ")[1]),
+            f"scripted {answer.status}",
+        )
+        assert error["request_id"] == answer.headers["X-Request-Id"]
+        assert answer.headers["x-should-retry"] == ("true" if answer.status == 503 else "false")
+
+
+@pytest.mark.parametrize("given", [json_reply({}), json_reply([]), reply(b"{")])
+async def test_openai_clients_get_no_other_document(proxy: StartProxy, given: Reply) -> None:
+    async with replying(given) as upstream:
+        running = await proxy(upstream.url, repair={"max_consecutive_retries": 0})
+        answer = await running.ask("/v1/models", b"", OPENAI, "GET")
+
+        assert answer.status == 502
+        assert json.loads(answer.body)["error"]["type"] == "server_error"
+
+
+@pytest.mark.parametrize("name", ["gemini-x", "models/gemini-x", "models%2Fgemini-x"])
+async def test_an_entry_is_found_by_its_name_with_or_without_its_collection(
+    proxy: StartProxy, name: str
+) -> None:
+    async with replying(ENTRY) as upstream:
+        answer = await (await proxy(upstream.url)).ask(f"/v1/models/{name}/", b"", OPENAI, "GET")
+
+        assert json.loads(answer.body)["id"] == "gemini-x"
+        assert upstream.seen[0].target == "/v1/models/gemini-x"
+
+
+async def test_names_of_the_proxy_s_own_are_models_for_openai_clients(proxy: StartProxy) -> None:
+    own = {"aliases": {"gpt-4o": "gemini-2.5-pro"}, "model_suffixes": True}
+    async with replying(SECOND, json_reply(model_entry("gemini-2.5-pro"))) as upstream:
+        running = await proxy(upstream.url, openai=own)
+        listed = await running.ask("/v1/models", b"", OPENAI, "GET")
+        alias = await running.ask("/v1/models/gpt-4o", b"", OPENAI, "GET")
+        suffix = await running.ask("/v1/models/gemini-2.5-pro-search", b"", OPENAI, "GET")
+
+        assert "gpt-4o" in ids(listed)
+        assert json.loads(alias.body)["id"] == "gpt-4o"
+        assert json.loads(suffix.body)["id"] == "gemini-2.5-pro-search"
+        assert {seen.target for seen in upstream.seen[1:]} == {"/v1/models/gemini-2.5-pro"}
+
+
+async def test_without_them_none_is_listed(proxy: StartProxy) -> None:
+    async with replying(FIRST, SECOND) as upstream:
+        answer = await (await proxy(upstream.url)).ask("/v1/models", b"", OPENAI, "GET")
+
+        assert len(ids(answer)) == 3
+
+
+async def test_the_last_list_serves_while_no_key_of_the_pool_can(proxy: StartProxy) -> None:
+    invalid = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
+    async with replying(FIRST, SECOND, error_reply(400, invalid)) as upstream:
+        running = await proxy(upstream.url, **POOL)
+        bearer = {"Authorization": f"Bearer {SECRET}"}
+        first = await running.ask("/v1/models", b"", bearer, "GET")
+        again = await running.ask("/v1/models", b"", bearer, "GET")
+        entry = await running.ask("/v1/models/gemini-2.5-pro", b"", bearer, "GET")
+        unknown = await running.ask("/v1/models/nope", b"", bearer, "GET")
+
+        assert ids(again) == ids(first)
+        assert json.loads(entry.body)["id"] == "gemini-2.5-pro"
+        assert unknown.status == 503
+
+
+async def test_without_a_list_that_came_there_is_an_error(proxy: StartProxy) -> None:
+    invalid = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
+    async with replying(error_reply(400, invalid)) as upstream:
+        running = await proxy(upstream.url, **POOL)
+        bearer = {"Authorization": f"Bearer {SECRET}"}
+        answer = await running.ask("/v1/models", b"", bearer, "GET")
+
+        assert answer.status == 503
+        assert json.loads(answer.body)["error"]["type"] == "server_error"
