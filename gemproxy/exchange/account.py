@@ -212,7 +212,8 @@ class Account:
 
     ``access`` is the name of the access key with which the client was let in, empty for a client
     with its own Gemini key. ``model`` is None for a request without a model. ``answers`` counts the
-    generations that the request is sent up for. ``upstream`` is the
+    generations that the request is sent up for, and ``calls`` the attempts that an undisturbed
+    answer takes. ``upstream`` is the
     upstream's failure in a request whose answer is not judged. ``memo`` is what the source of
     credentials keeps about the request, and ``metered`` what the meter does: others only ask
     whether it is there. ``expected`` is the input of the request as it was judged before it went
@@ -224,6 +225,7 @@ class Account:
     access: str = ""
     model: str | None = None
     answers: int = 1
+    calls: int = 1
     client_gone: bool = False
     upstream: How | None = None
     entries: list[Entry] = attrs.field(factory=list)

@@ -46,7 +46,7 @@ class Row(msgspec.Struct, frozen=True):
     ``key`` and ``project`` are those of the last attempt. The tokens and the money without
     ``extra`` or ``operator`` are the user's; the others are what repair cost beyond that.
     ``estimated``: the tokens were not reported in full. ``injected``: the operator's prompt was in
-    the request.
+    the request. ``calls`` counts the attempts that an undisturbed answer takes.
     """
 
     serial: int
@@ -76,4 +76,5 @@ class Row(msgspec.Struct, frozen=True):
     duration_ms: int | None = None
     seam_ms: int = 0
     injected: bool = False
+    calls: int = 1
     tries: tuple[Try, ...] = ()

@@ -177,6 +177,7 @@ def _values(row: Row, numbers: Mapping[str, int], process: int) -> Values:
         row.duration_ms,
         row.seam_ms,
         int(row.injected),
+        row.calls,
     )
 
 

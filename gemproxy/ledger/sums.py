@@ -21,7 +21,7 @@ class Sums:
     """What some requests sum up to.
 
     ``requests`` counts all that were admitted, also those that run. ``done`` to ``lost`` count
-    their endings. ``retries`` counts the attempts after the first one of each. ``first_bytes``
+    their endings. ``retries`` counts the attempts beyond the calls of each. ``first_bytes``
     counts those that had a first byte, whose times are in ``first_byte_ms``. The other fields are
     sums of the fields of ``ledger.row.Row``.
     """
@@ -73,7 +73,9 @@ def of_rows() -> list[ColumnElement[int]]:
     counted: dict[str, ColumnElement[int]] = {
         "requests": func.count(),
         "unpriced": _count(_ROW.ending.is_not(None) & _ROW.cost_nano_usd.is_(None)),
-        "retries": func.sum(case((_ROW.attempts > 1, _ROW.attempts - 1), else_=0)),
+        "retries": func.sum(
+            case((_ROW.attempts > _ROW.calls, _ROW.attempts - _ROW.calls), else_=0)
+        ),
         "first_bytes": func.count(_ROW.first_byte_ms),
         **{ending.value: _count(_ROW.ending == number) for ending, number in ENDINGS.items()},
     }

@@ -112,6 +112,7 @@ GENERATIONS = Table(
     _number("duration_ms", null=True),
     _number("seam_ms"),
     Column("injected", Integer, nullable=False),
+    _number("calls"),
 )
 """``user``, ``model``, ``route``, ``dialect``, ``project`` and ``key`` are numbers of ``names``;
 ``process`` is one of ``processes``."""

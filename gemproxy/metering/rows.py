@@ -72,6 +72,7 @@ def settled(
         round((now - running.began) * 1000),
         round(sum(stream.seam_ms)) if stream is not None and stream.seam_ms else 0,
         account.injected,
+        account.calls,
         tuple(map(_try, entries)) if len(entries) > 1 else (),
     )
 

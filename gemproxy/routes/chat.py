@@ -72,7 +72,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
         asked = translate(document, await _ways(request, document))
         exchange.account.model, exchange.account.injected = asked.model, asked.injected
         towards = native(exchange, asked.model, _STREAM)
-        exchange.account.answers = asked.n
+        exchange.account.answers = exchange.account.calls = asked.n
         body = with_upstream_uris(request, encoded(asked.body))
         body = await begin(request, body, asked.model) or body
         answers = _Answers(request, asked, towards, body)

@@ -31,10 +31,12 @@ async def handle(request: web.Request) -> web.Response:
         towards = native(exchange, asked.model, _METHOD)
         whole = dump(asked.whole())
         await begin(request, whole, asked.model)
+        batches = asked.batches()
+        exchange.account.calls = len(batches)
         documents = Documents(request, "list of embeddings", asked.model)
         judge, given = documents.judge, False
         try:
-            answers = [await documents.fetch(towards, dump(batch)) for batch in asked.batches()]
+            answers = [await documents.fetch(towards, dump(batch)) for batch in batches]
             tokens = judge.billed.prompt or _estimated(exchange.account, asked.model, whole)
             body = dump(told(asked, answers, tokens))
             given = True

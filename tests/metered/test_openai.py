@@ -75,6 +75,7 @@ async def test_several_answers_are_one_request(house: StartHouse, stream: bool) 
     (row,) = await at.rows()
     assert (row.attempts, row.repairs, row.ending) == (3, 0, Ending.DONE)
     assert row.input_tokens > 0
+    assert row.calls == 3
     assert len(at.came()) == 3
     assert refused.status == 429
     assert error(refused)["type"] == "rate_limit_error"

@@ -65,6 +65,7 @@ def _make_rows() -> None:
         *_whole("first_byte_ms", "duration_ms", null=True),
         *_whole("seam_ms"),
         *_small("injected"),
+        *_whole("calls"),
     )
     op.create_index("generations_by_user", "generations", ["user", "serial"])
     op.create_index("generations_by_start", "generations", ["started"])
