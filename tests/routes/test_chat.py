@@ -1,5 +1,6 @@
 """/v1/chat/completions over real sockets: translated, repaired, and refused in OpenAI's form."""
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
+from gemproxy.routes.parts import IN_FLIGHT
 from tests.gemini import Json, chunk, sse
 from tests.replies import DEAD, SILENT, Reply, error_reply, json_reply, replying, sse_reply
 from tests.running import AccessLog, StartProxy
@@ -442,3 +444,68 @@ async def test_one_of_several_streams_that_fails_is_the_failure_of_all(proxy: St
         assert [event for event in events(answer) if "error" in event] == [events(answer)[-1]]
         assert finishes(answer) == []
         assert b"[DONE]" not in answer.body
+
+
+PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\nnot much of a picture").decode()
+
+
+async def test_the_signature_of_a_drawn_picture_comes_back_with_the_picture(
+    proxy: StartProxy,
+) -> None:
+    part = {
+        "inlineData": {"mimeType": "image/png", "data": PICTURE},
+        "thoughtSignature": "c2lnbmVk",
+    }
+    drawn = sse_reply(sse(chunk(parts=[part], finish="STOP")))
+    model = "gemini-3-pro-image"
+    async with replying(drawn) as upstream:
+        running = await proxy(upstream.url)
+        first = await running.ask(CHAT, body(model=model), BEARER)
+        message = json.loads(first.body)["choices"][0]["message"]
+        url = message["images"][0]["image_url"]["url"]
+        history = [
+            {"role": "user", "content": "draw"},
+            {"role": "assistant", "content": [{"type": "image_url", "image_url": {"url": url}}]},
+            {"role": "user", "content": "larger"},
+        ]
+        await running.ask(CHAT, body(model=model, messages=history), BEARER)
+        await running.ask(CHAT, body(model=model, messages=history), {"x-goog-api-key": "other"})
+
+        assert b"c2lnbmVk" in upstream.seen[1].body
+        assert b"c2lnbmVk" not in upstream.seen[2].body
+
+
+async def test_the_operator_s_settings_hold(proxy: StartProxy, access_log: AccessLog) -> None:
+    async with replying(numbered("a")) as upstream:
+        running = await proxy(
+            upstream.url,
+            openai={"aliases": {"gpt-4o": "gemini-3.5-flash"}},
+            injection={"enabled": True, "content": "Be brief.", "allow_opt_out": True},
+        )
+        told = await running.ask(CHAT, body(model="gpt-4o"), BEARER)
+        assert (await access_log.line())["injected"]
+        await running.ask(CHAT, body(), {**BEARER, "X-Gemproxy-Injection": "off"})
+
+        assert json.loads(told.body)["model"] == "gpt-4o"
+        assert "/models/gemini-3.5-flash:" in upstream.seen[0].target
+        assert b"Be brief." in upstream.seen[0].body
+        assert b"Be brief." not in upstream.seen[1].body
+        assert "injected" not in await access_log.line()
+
+
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_shutdown_is_told(proxy: StartProxy, stream: bool, n: int) -> None:
+    begun = Reply(sse_reply(sse(chunk("ab"))).raw[:-5], stalls=True)
+    async with replying(begun) as upstream:
+        running = await proxy(upstream.url, client=WARM["client"])
+        async with running.connect() as connection:
+            await connection.send(CHAT, body(stream=stream, n=n), BEARER)
+            await upstream.stalled.wait()
+            head = await connection.until(b"ab" if stream else b"\r\n\r\n")
+            await running.app[IN_FLIGHT].drain(0)
+            running.app[IN_FLIGHT].expired = False
+            said = head + await connection.rest()
+
+        assert b"shutting down" in said
+        assert b"[DONE]" not in said

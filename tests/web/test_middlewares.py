@@ -10,7 +10,15 @@ import pytest
 from aiohttp import web
 
 from gemproxy.access.door import Door
-from gemproxy.core.errors import BadRequest, Busy, UpstreamRejection
+from gemproxy.core.errors import (
+    BadRequest,
+    Busy,
+    LimitReached,
+    Unauthenticated,
+    Unrepaired,
+    UpstreamRejection,
+)
+from gemproxy.exchange.account import Entry
 from gemproxy.metering.meter import UNMETERED
 from gemproxy.observe.logs import request_id_var
 from gemproxy.relay.downstream import ClientGone
@@ -417,3 +425,76 @@ async def test_a_shutdown_completes_no_answer_in_http_1_0() -> None:
         await app[IN_FLIGHT].drain(0)
         with pytest.raises(ConnectionResetError):
             await client.rest()
+
+
+OF_OPENAI = POST.replace(b"/x?key=test-key", b"/v1/x")
+
+
+async def told(error: BaseException, attempts: int = 1) -> tuple[int, dict[str, str], Any]:
+    """Return the answer to a client of OpenAI's for what a handler raises."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        request[EXCHANGE].account.access = "ann"
+        request[EXCHANGE].account.entries += [Entry(0.0)] * attempts
+        raise error
+
+    app = app_of(fine)
+    app.router.add_route("*", "/v1/x", handler, name="chat")
+    async with running(app) as port:
+        head, body = await exchange(port, OF_OPENAI)
+    status, *lines = head.decode().splitlines()
+    headers = dict(line.split(": ", 1) for line in lines if line)
+    return int(status.split()[1]), headers, json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (BadRequest("no"), 400),
+        (Unauthenticated("no"), 401),
+        (Busy("no"), 503),
+        (ValueError("secret"), 500),
+        (web.HTTPNotFound(), 404),
+        (web.HTTPRequestEntityTooLarge(4, 5), 413),
+        (UpstreamRejection(429, b'{"error": {"code": 429, "message": "m"}}', 36.2), 429),
+    ],
+)
+async def test_a_client_of_openai_s_gets_each_error_in_its_form(
+    error: BaseException, status: int
+) -> None:
+    given, headers, document = await told(error)
+
+    assert given == status
+    assert set(document["error"]) == {"message", "type", "param", "code", "request_id"}
+    assert document["error"]["request_id"] == headers["X-Request-Id"]
+    assert "secret" not in str(document)
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "advice"),
+    [
+        (BadRequest("no"), 1, "false"),
+        (Busy("no"), 1, "true"),
+        (ValueError(), 1, "true"),
+        (Unrepaired("no"), 1, "true"),
+        (Unrepaired("no"), 3, "false"),
+        (UpstreamRejection(503, b"", 5), 1, "true"),
+        (UpstreamRejection(503, b"", 5), 3, "false"),
+        (UpstreamRejection(429, b"", 36), 1, "true"),
+        (UpstreamRejection(429, b"", 61), 1, "false"),
+        (UpstreamRejection(404, b""), 1, "false"),
+        (LimitReached("no", 5), 0, "false"),
+    ],
+)
+async def test_a_client_of_openai_s_is_told_whether_to_ask_again(
+    error: BaseException, attempts: int, advice: str
+) -> None:
+    _, headers, _ = await told(error, attempts)
+
+    assert headers["x-should-retry"] == advice
+
+
+async def test_other_clients_get_no_such_advice() -> None:
+    _, headers, _ = await answer(raising(BadRequest("no")))
+
+    assert "x-should-retry" not in headers
