@@ -31,19 +31,23 @@ from gemproxy.images.shelf import Found, StoreDown
 PREFIX = "gemproxy/"
 """In front of the names of all pictures."""
 
+RETRIES = 2
+"""Times that a request is made again after a broken connection or a status of 500 or more."""
+
 _SECONDS = 30.0
 _SIGNED_SECONDS = 300
 _FOREIGN = "AWS_"
 _GONE = (200, 202, 204, 404)
 _BYTES = "application/octet-stream"
-_CACHE = "public, max-age=31536000, immutable"
+_YEAR = 31_536_000
 
 
 @attrs.frozen(eq=False)
 class Bucket:
     """A shelf in an object store.
 
-    ``domain`` is the base of links, empty for links that are signed for ``signed`` seconds.
+    ``domain`` is the base of links, empty for links that are signed for ``signed`` seconds. Caches
+    may keep a picture for ``cached`` seconds.
     """
 
     serves: ClassVar[bool] = True
@@ -52,10 +56,14 @@ class Bucket:
     _session: aiohttp.ClientSession
     domain: str
     signed: int
+    cached: int
 
     async def put(self, name: str, data: bytes) -> None:
         """Keep a picture, whole or not at all."""
-        attributes = {"Content-Type": type_in(name) or _BYTES, "Cache-Control": _CACHE}
+        attributes = {
+            "Content-Type": type_in(name) or _BYTES,
+            "Cache-Control": f"public, max-age={self.cached}, immutable",
+        }
         async with understood(_SECONDS):
             await objects.put(self._store, f"{PREFIX}{name}", data, attributes)
 
@@ -92,13 +100,19 @@ class Bucket:
 
 
 @contextlib.asynccontextmanager
-async def open_bucket(wish: Wish, domain: str, signed: int) -> AsyncIterator[Bucket]:
-    """Yield the shelf in the bucket of ``wish``, of which nothing is missing; asks for nothing."""
+async def open_bucket(
+    wish: Wish, domain: str, signed: int, lasting: float
+) -> AsyncIterator[Bucket]:
+    """Yield the shelf in the bucket of ``wish``, of which nothing is missing; asks for nothing.
+
+    ``domain`` and ``signed`` are about links; pictures last for ``lasting`` seconds, 0: for ever.
+    """
     place = place_of(wish)
     limits = aiohttp.ClientTimeout(total=_SECONDS)
     # Like obstore, the session takes the outbound proxy of the environment.
     async with aiohttp.ClientSession(timeout=limits, trust_env=True) as session:
-        yield Bucket(_store(wish, place), session, domain.rstrip("/"), signed)
+        cached = int(lasting) or _YEAR
+        yield Bucket(_store(wish, place), session, domain.rstrip("/"), signed, cached)
 
 
 def _store(wish: Wish, place: Place) -> S3Store:
@@ -117,7 +131,7 @@ def _store(wish: Wish, place: Place) -> S3Store:
                 "connect_timeout": timedelta(seconds=5),
                 "timeout": timedelta(seconds=_SECONDS),
             },
-            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=_SECONDS / 2)},
+            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=_SECONDS / 2)},
         )
 
 

@@ -24,6 +24,7 @@ _SYSTEM = {
     "2": "the folder is missing",
     "13": "the folder may not be written",
     "20": "the folder is missing",
+    "27": "the file may not be so large",
     "28": "the disk is full",
     "30": "the disk can only be read",
     "122": "the quota of the disk is used up",

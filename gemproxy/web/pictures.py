@@ -62,7 +62,8 @@ async def _shelf(settings: Settings) -> AsyncIterator[Shelf]:
                 secret_key=images.secret_key,
                 addressing=images.addressing,
             )
-            async with open_bucket(wish, images.bucket_domain, images.presign_seconds) as bucket:
+            links = (images.bucket_domain, images.presign_seconds)
+            async with open_bucket(wish, *links, images.expire_seconds) as bucket:
                 yield bucket
 
 
