@@ -36,8 +36,14 @@ def added(body: bytes, family: Family, thinking: Thinking, prompt: Injection | N
     """
     try:
         document = loads(body)
-    except Undecodable:
+        return _added(body, document, family, thinking, prompt)
+    except (Undecodable, RecursionError):
         return Added(body)
+
+
+def _added(
+    body: bytes, document: object, family: Family, thinking: Thinking, prompt: Injection | None
+) -> Added:
     if not isinstance(document, dict):
         return Added(body)
     config = thinking_config(family, thinking)

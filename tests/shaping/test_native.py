@@ -70,6 +70,15 @@ def test_what_is_no_json_keeps_its_bytes(body: bytes) -> None:
     assert not got.injected
 
 
+@pytest.mark.parametrize("depth", range(960, 1010))
+def test_what_is_nested_too_deeply_to_be_written_keeps_its_bytes(depth: int) -> None:
+    body = b'{"contents": [], "x": %s1%s}' % (b"[" * depth, b"]" * depth)
+
+    got = added(body, PRO, BUDGET, PROMPT)
+
+    assert got.injected or got.body is body
+
+
 @pytest.mark.parametrize(
     ("family", "thinking"),
     [
