@@ -197,7 +197,8 @@ def _by_url(field: str) -> Callable[[Json, str], tuple[Named, str]]:
         if isinstance(value, str):
             return Named(value), place
         named = an_object(value, place)
-        source = a_text(named.get("url"), f"{place}.url")
+        place = f"{place}.url"
+        source = a_text(named.get("url"), place)
         return Named(source, _word(named, "format") or _word(named, "mime_type")), place
 
     return read

@@ -103,9 +103,9 @@ def test_pictures_as_tools_write_them(block: Json) -> None:
         ({"type": "image"}, "data"),
         ({"type": "image_url"}, "image_url"),
         ({"type": "image_url", "image_url": {}}, "image_url.url"),
-        ({"type": "image_url", "image_url": {"url": ""}}, "image_url"),
-        ({"type": "image_url", "image_url": {"url": "data:image/png,raw"}}, "image_url"),
-        ({"type": "image_url", "image_url": {"url": "https://example.com/a"}}, "image_url"),
+        ({"type": "image_url", "image_url": {"url": ""}}, "image_url.url"),
+        ({"type": "image_url", "image_url": {"url": "data:image/png,raw"}}, "image_url.url"),
+        ({"type": "image_url", "image_url": {"url": "https://example.com/a"}}, "image_url.url"),
         ({"type": "input_audio", "input_audio": {"data": "*", "format": "wav"}},
          "input_audio"),
         ({"type": "file", "file": {"file_id": "file-abc"}}, "file.file_id"),
@@ -120,7 +120,7 @@ def test_what_cannot_be_sent_is_named(part: Json, field: str) -> None:
 def test_a_picture_by_url_names_the_setting() -> None:
     part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 
-    error = refused([user(part)], "messages[0].content[0].image_url")
+    error = refused([user(part)], "messages[0].content[0].image_url.url")
 
     assert "openai.fetch_images" in error.message
     assert "example.com" not in error.message
@@ -173,12 +173,12 @@ def test_the_links_of_a_request_are_listed_by_field() -> None:
     ]
 
     assert links(messages) == {
-        "messages[0].content[0].image_url": web,
-        "messages[1].content[0].image_url": other,
-        "messages[1].content[1].image_url": web,
+        "messages[0].content[0].image_url.url": web,
+        "messages[1].content[0].image_url.url": other,
+        "messages[1].content[1].image_url.url": web,
         "messages[1].content[2].image_url": web,
-        "messages[3].images[0].image_url": other,
-        "messages[4].content[0].image_url": web,
+        "messages[3].images[0].image_url.url": other,
+        "messages[4].content[0].image_url.url": web,
     }
 
 
