@@ -26,7 +26,7 @@ def resolution(messages: object, family: Family) -> str | None:
     """
     found: set[str | None] = set()
     for shown in files_in(messages):
-        asked = _asked(shown.detail, shown.at)
+        asked = _asked(shown.detail, shown.at.removesuffix(".url"))
         found.add(asked if shown.kind in PICTURES else None)
     if family.version < _FIRST or family.draws or len(found) != 1:
         return None
