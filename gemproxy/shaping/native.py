@@ -5,12 +5,13 @@ refuse. A member that stands twice stands once in what is written: the last one,
 not be lost by a second systemInstruction.
 """
 
+import json
 from typing import Any
 
 import attrs
+import msgspec
 
 from gemproxy.core.answer.chunk import Undecodable, loads
-from gemproxy.core.answer.rewrite import dump
 from gemproxy.shaping.family import Family
 from gemproxy.shaping.injection import Injection, inject
 from gemproxy.shaping.thinking import Thinking, thinking_config
@@ -19,6 +20,7 @@ Json = dict[str, Any]
 
 _CONFIG = ("generationConfig", "generation_config")
 _THINKING = ("thinkingConfig", "thinking_config")
+_encode = msgspec.json.Encoder().encode
 
 
 @attrs.frozen
@@ -50,8 +52,16 @@ def _added(
     thought = document if config is None else _thought(document, config)
     made = inject(thought, prompt, family) if prompt is not None else None
     if made is not None:
-        return Added(dump(made), injected=True)
-    return Added(body if thought is document else dump(thought))
+        return Added(_written(made), injected=True)
+    return Added(body if thought is document else _written(thought))
+
+
+def _written(document: Json) -> bytes:
+    """Return JSON that goes up; half a surrogate pair stays the escape that the client wrote."""
+    try:
+        return _encode(document)
+    except UnicodeEncodeError:
+        return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _thought(document: Json, config: Json) -> Json:
