@@ -27,7 +27,9 @@ _YOUTUBE = re.compile(
 _STORAGE = re.compile(r"gs://[^/\s]+/\S+")
 _FILE_NAME = re.compile(r"files/[\w-]+")
 _WEB = re.compile(r"https?://", re.IGNORECASE)
-_DATA_URL = re.compile(r"data:([^,]*),", re.IGNORECASE)
+_DATA_URL = re.compile(r"(?:data:([^,]*),\s*)+", re.IGNORECASE)
+"""Some clients put the head in front of what has one already; the last one counts."""
+_IN_BASE64 = re.compile(r";\s*base64", re.IGNORECASE)
 _PLAIN = str.maketrans("-_", "+/")
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _GROUP = 4  # characters of base64 that are three bytes
@@ -121,7 +123,7 @@ def _given(source: str, named: Named) -> Json:
     head = _DATA_URL.match(source)
     if head is None and source[:5].lower() == "data:":
         raise Untaken("is a data URL without data")
-    if head is not None and ";base64" not in head[1].lower():
+    if head is not None and not _IN_BASE64.search(head[1]):
         raise Untaken("is a data URL that is not in base64")
     data = standard(source[head.end() :] if head else source)
     if data is None and head is not None:
@@ -129,7 +131,7 @@ def _given(source: str, named: Named) -> Json:
     first = base64.b64decode(data[:_FIRST]) if data else b""
     seen = bool(sniffed(first))
     if data is None or not (seen or head is not None or named.mime or named.filename):
-        raise Untaken("is no URL and no base64")
+        raise Untaken("is no URL, and no base64 of a type that is known")
     mime = (head[1] if head else "") or named.mime
     return _inline(
         media_type(first if seen else base64.b64decode(data), mime, named.filename), data

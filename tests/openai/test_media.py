@@ -31,6 +31,8 @@ def inlined(source: str, mime: str = "", filename: str = "") -> tuple[str, str]:
         (f"data:image/png;charset=utf-8;base64,{PNG}", "image/png", PNG),
         (f"data:image/png;base64;charset=utf-8,{PNG}", "image/png", PNG),
         (f"data:;base64,{PNG}", "image/png", PNG),
+        (f"data:image/png; base64, {PNG}", "image/png", PNG),
+        (f"data:image/png;base64,data:image/jpeg;base64,{JPEG}", "image/jpeg", JPEG),
         (f"data:png;base64,{PNG}", "image/png", PNG),
         (f"data:image/*;base64,{PNG}", "image/png", PNG),
         (f"data:application/octet-stream;base64,{PNG}", "image/png", PNG),

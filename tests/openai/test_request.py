@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemproxy.core.errors import BadField
@@ -269,3 +269,62 @@ def test_a_turn_comes_back_as_the_model_made_it(
     assert back == parts
     answers = [part["functionResponse"]["response"] for part in body["contents"][2]["parts"]]
     assert answers == [{"result": f"r{number}"} for number in range(len(calls))]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "x", "text", "user"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["type", "text", "url", "role", "content", "id", "name", "function"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+FILES: list[Json] = [
+    {
+        "type": "image_url",
+        "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"},
+    },
+    {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+    {"type": "file", "file": {"file_data": "AAAA", "filename": "a.pdf"}},
+    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
+]
+
+
+def spoiled(value: Any, draw: st.DataObject) -> Any:
+    """Return a JSON value with any other one somewhere in its place."""
+    if isinstance(value, dict | list) and value and draw.draw(st.integers(0, 5)):
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        place = draw.draw(st.sampled_from(keys))
+        copy: Any = value.copy()
+        copy[place] = spoiled(value[place], draw)
+        return copy
+    return draw.draw(json_values)
+
+
+@given(conversations(), st.data())
+@settings(max_examples=300)
+def test_any_other_json_is_translated_or_names_its_field(
+    messages: list[Json], data: st.DataObject
+) -> None:
+    shown: Json = {
+        "role": "assistant",
+        "content": [*FILES, {"type": "text", "text": "x"}],
+        "images": FILES[:1],
+        "extra_content": {"google": {"thought_signature": "c2ln"}},
+        "audio": {"id": "a", "transcript": "x"},
+    }
+    whole = [*messages, {"role": "user", "name": "x", "content": FILES}, shown]
+
+    field, found = "messages", list[str]()
+    try:
+        asked = translate({**HELLO, "messages": spoiled(whole, data)}, Ways())
+        found = problems(asked.model, "generateContent", asked.body)
+    except BadField as error:
+        field = error.field
+
+    assert field.startswith("messages")
+    assert found == []
