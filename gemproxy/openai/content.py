@@ -146,8 +146,8 @@ def _parts(given: object, at: str, reading: Reading) -> list[Json]:
     """Return the parts for one part of a message, which may be a bare text."""
     if isinstance(given, str):
         return _text(given)
-    kind = an_object(given, at).get("type")
     part = an_object(given, at)
+    kind = part.get("type")
     if not isinstance(kind, str):
         raise BadField(f"{at}.type", "must be a string")
     if kind in _TEXTS:

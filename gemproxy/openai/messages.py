@@ -76,7 +76,7 @@ def called(messages: object) -> Iterator[str]:
     """Yield the client's names of the functions in a history."""
     for number, message in enumerate(messages if isinstance(messages, list) else []):
         if isinstance(message, dict) and message.get("role") == "assistant":
-            yield from (call.name for call in _calls(message, f"messages[{number}]"))
+            yield from (entry.name for entry in _entries(message, f"messages[{number}]"))
 
 
 @attrs.define
@@ -141,7 +141,11 @@ class _Reader:
         signature = signature_of(message)
         if texts and signature is not None:
             texts[-1]["thoughtSignature"] = signature
-        self.history.speak(own, shown, list(_calls(message, at)))
+        calls = [
+            Call(entry.name, entry.own, arguments(entry.arguments), entry.signature)
+            for entry in _entries(message, at)
+        ]
+        self.history.speak(own, shown, calls)
 
     def _own(self, parts: list[Json]) -> tuple[list[Json], list[Json]]:
         """Return the parts that are the model's, and those that the user shows it."""
@@ -185,31 +189,41 @@ _ROLES: Mapping[str, Callable[[_Reader, Json, str], None]] = {
 }
 
 
-def _calls(message: Json, at: str) -> Iterator[Call]:
+@attrs.frozen
+class _Entry:
+    """A call as a message has it: its name, its arguments, and what it is known by."""
+
+    name: str
+    arguments: object
+    own: str | None
+    signature: str | None
+
+    @classmethod
+    def of(cls, inner: Json, own: str | None, signature: str | None) -> "_Entry":
+        name = inner.get("name")
+        name = name if isinstance(name, str) and name else _NAMELESS
+        return cls(name, inner.get("arguments"), own, signature)
+
+
+def _entries(message: Json, at: str) -> Iterator[_Entry]:
     """Yield the calls of an assistant's message, in either form."""
     given = message.get("tool_calls")
     for number, entry in enumerate([] if given is None else a_list(given, f"{at}.tool_calls")):
-        yield _call(an_object(entry, f"{at}.tool_calls[{number}]"), f"{at}.tool_calls[{number}]")
+        yield _entry(an_object(entry, f"{at}.tool_calls[{number}]"), f"{at}.tool_calls[{number}]")
     legacy = message.get("function_call")
     if legacy is not None:
-        yield _named(an_object(legacy, f"{at}.function_call"), None, signature_of(legacy))
+        yield _Entry.of(an_object(legacy, f"{at}.function_call"), None, signature_of(legacy))
 
 
-def _call(entry: Json, at: str) -> Call:
-    given = entry.get("id")
-    own, carried = (None, None) if not given else apart(a_text(given, f"{at}.id"))
-    signature = signature_of(entry) or usable(carried)
-    custom = entry.get("custom")
+def _entry(given: Json, at: str) -> _Entry:
+    call_id = given.get("id")
+    own, carried = (None, None) if not call_id else apart(a_text(call_id, f"{at}.id"))
+    custom = given.get("custom")
     if isinstance(custom, dict):
-        custom = {**custom, "arguments": {"input": custom.get("input")}}
-    inner = custom or an_object(entry.get("function"), f"{at}.function")
-    return _named(inner, own, signature)
-
-
-def _named(inner: Json, own: str | None, signature: str | None) -> Call:
-    name = inner.get("name")
-    name = name if isinstance(name, str) and name else _NAMELESS
-    return Call(name, own, arguments(inner.get("arguments")), signature)
+        inner = {**custom, "arguments": {"input": custom.get("input")}}
+    else:
+        inner = an_object(given.get("function"), f"{at}.function")
+    return _Entry.of(inner, own, signature_of(given) or usable(carried))
 
 
 def _speakers(messages: list[object]) -> int:
