@@ -42,6 +42,7 @@ from gemproxy.openai.content import links
 from gemproxy.openai.document import OpenAIDocumentVoice
 from gemproxy.openai.encoding import encoded
 from gemproxy.openai.fields import Json
+from gemproxy.openai.finish import FAILURES
 from gemproxy.openai.media import Files
 from gemproxy.openai.request import Ways, translate
 from gemproxy.openai.voice import OpenAIVoice
@@ -173,6 +174,7 @@ class _Answers:
         policy = repair.policy.for_request(
             repair=repair.is_wanted(self.request.headers),
             first_form=repair.lessons.first_form(model),
+            failures=FAILURES,
         )
         machine = StreamMachine(StreamRequest(self.body), policy)
         self._machines.append(machine)

@@ -282,13 +282,30 @@ async def test_an_end_that_openai_has_no_word_for_is_an_error(
     async with replying(ended) as upstream:
         answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(stream=stream), BEARER)
 
-        if answer.status == 200:
-            assert "error" in events(answer)[-1]
-            assert answer.ending is not Ending.COMPLETE
-        else:
-            assert answer.status >= 500
-            assert error(answer)["message"]
+        assert answer.status >= 500
+        assert error(answer)["code"] == "malformed_function_call"
         assert (await access_log.line())["ending"] == "failed"
+
+
+async def test_an_end_without_a_word_behind_text_is_an_error_and_a_cut(proxy: StartProxy) -> None:
+    ended = sse_reply(sse(chunk("ab"), chunk(finish="MALFORMED_FUNCTION_CALL")))
+    async with replying(ended) as upstream:
+        answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(stream=True), BEARER)
+
+        assert text(answer) == "ab"
+        assert events(answer)[-1]["error"]["code"] == "malformed_function_call"
+        assert finishes(answer) == []
+        assert answer.ending is not Ending.COMPLETE
+
+
+async def test_frames_that_say_nothing_do_not_end_the_stream(proxy: StartProxy) -> None:
+    silent = {"usageMetadata": {"promptTokenCount": 3}}
+    frames = sse_reply(sse(silent, silent, chunk("ab"), silent, chunk(finish="STOP")))
+    async with replying(frames) as upstream:
+        answer = await (await proxy(upstream.url)).ask(CHAT, body(stream=True), BEARER)
+
+        assert (text(answer), finishes(answer)) == ("ab", ["stop"])
+        assert answer.ending is Ending.COMPLETE
 
 
 WARM: dict[str, Mapping[str, Any]] = {
