@@ -1,6 +1,6 @@
 """The number of function calls of a request and of an event, equal on every machine.
 
-    python bench/calls.py [--pooled | --metered]
+    python bench/calls.py [--chat] [--pooled | --metered]
 
 Times vary from hour to hour; the number of calls does not. One thread runs the unchanged proxy on
 uvloop and counts its calls of functions written in Python and in C. Another thread is upstream and
@@ -11,7 +11,8 @@ The program prints the calls of one further event of a stream, and of one furthe
 stream of one event, each as the slope between a short run and a long one. With ``--pooled`` the
 proxy has fifty keys of its own, as in ``contenders.py``, and the client an access key; with
 ``--metered`` it has a ledger, too, and the access key has limits. The work of the ledger in the
-background is part of the figures, but its thread is not.
+background is part of the figures, but its thread is not. With ``--chat`` the client speaks OpenAI's
+dialect.
 """
 
 import argparse
@@ -46,6 +47,10 @@ USAGE = {"promptTokenCount": 3, "candidatesTokenCount": 5, "totalTokenCount": 8}
 NO_POOL: Mapping[str, str] = {}
 BODY = b'{"contents":[{"parts":[{"text":"Hello"}]}]}'
 PATH = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
+CHAT_BODY = (
+    b'{"model":"gemini-2.5-flash","stream":true,"messages":[{"role":"user","content":"Hello"}]}'
+)
+CHAT_PATH = "/v1/chat/completions"
 
 
 def event(number: int, finish_reason: str | None = None) -> bytes:
@@ -143,13 +148,15 @@ class Play:
     asked: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
     client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
     key: str = "key"
+    chat: bool = False
 
     async def request(self, events: int) -> None:
         """Request a stream, and transfer it event by event."""
         reader, writer = self.client
-        head = f"POST {PATH} HTTP/1.1\r\nHost: proxy\r\nx-goog-api-key: {self.key}\r\n"
+        path, body = (CHAT_PATH, CHAT_BODY) if self.chat else (PATH, BODY)
+        head = f"POST {path} HTTP/1.1\r\nHost: proxy\r\nx-goog-api-key: {self.key}\r\n"
         head += "Content-Type: application/json\r\n"
-        writer.write(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         upstream = (await self.asked.get())[1]
         kind = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         upstream.write(b"HTTP/1.1 200 OK\r\n" + kind)
@@ -163,24 +170,28 @@ class Play:
         await self.proxy.is_idle()
 
 
-async def figures(environment: Mapping[str, str] = NO_POOL, key: str = "key") -> dict[str, Calls]:
+async def figures(
+    environment: Mapping[str, str] = NO_POOL, key: str = "key", *, chat: bool = False
+) -> dict[str, Calls]:
     """Return the calls of an event and of a request.
 
-    ``environment`` holds settings of the proxy, ``key`` is the client's.
+    ``environment`` holds settings of the proxy, ``key`` is the client's. ``chat``: it speaks
+    OpenAI's dialect.
     """
     asked: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError):
-            while await reader.readuntil(b"\r\n\r\n"):
-                await reader.readexactly(len(BODY))
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                await reader.readexactly(int(head.partition(b"content-length: ")[2].split()[0]))
                 asked.put_nowait((reader, writer))
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server, running(server.sockets[0].getsockname()[1], environment) as proxy:
         client = await asyncio.open_connection("127.0.0.1", proxy.port)
-        play = Play(proxy, asked, client, key)
+        play = Play(proxy, asked, client, key, chat)
         for _ in range(3):
             await play.request(3)
 
@@ -210,6 +221,7 @@ def _slope(few: Calls, many: Calls) -> Calls:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Count the calls of a request and of an event.")
+    parser.add_argument("--chat", action="store_true", help="in OpenAI's dialect")
     with_pool = parser.add_mutually_exclusive_group()
     with_pool.add_argument("--pooled", action="store_true", help="with a pool of fifty keys")
     with_pool.add_argument("--metered", action="store_true", help="and with limits and a ledger")
@@ -222,7 +234,7 @@ def main() -> None:
         elif options.metered:
             environment, key = metered_pool(Path(folder)), METERED_KEY
         undo = logs.configure(level="info", stream=nowhere)
-        counted = asyncio.run(figures(environment, key))
+        counted = asyncio.run(figures(environment, key, chat=options.chat))
         undo()
     for name, calls in counted.items():
         print(f"{name:20} {calls.python:5} in Python, {calls.c:5} in C")

@@ -27,7 +27,7 @@ from gemproxy.core.answer.transcript import join_surrogates
 from gemproxy.core.answer.usage import parse_usage
 from gemproxy.core.errors import BadEnding, Unrepaired
 from gemproxy.core.repair.events import Run
-from gemproxy.core.wire.frame import Data, Frame
+from gemproxy.core.wire.frame import Data
 from gemproxy.openai import citations, finish, logprobs, parts
 from gemproxy.openai.answer import Answer
 from gemproxy.openai.calls import Calls, signed
@@ -37,7 +37,7 @@ Json = dict[str, Any]
 _TEXT, _THOUGHT = "content", "reasoning_content"
 _HIGH_SURROGATES = ("\ud800", "\udbff")
 _UNSPECIFIED = ("", "FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED")
-_NOT_ONLY_TEXT = (b"thoughtSignature", b"citationMetadata")
+_SIGNATURE, _CITATION = b"thoughtSignature", b"citationMetadata"
 """What a plain event can say besides its text."""
 
 
@@ -51,10 +51,14 @@ class Ending:
 
 @attrs.define
 class Choice:
-    """The translator of one choice; ``index`` is its place in the answer."""
+    """The translator of one choice; ``index`` is its place in the answer.
+
+    ``fresh``: no frame has been read.
+    """
 
     answer: Answer
     index: int = 0
+    fresh: bool = True
     _calls: Calls | None = None
     _begun: bool = False
     _candidate: int | None = None
@@ -69,12 +73,17 @@ class Choice:
     _grounding: Json = attrs.field(factory=dict, repr=False)
     _citations: list[Json] = attrs.field(factory=list, repr=False)
     _logprobs: list[Json] = attrs.field(factory=list, repr=False)
+    _wants_logprobs: bool = attrs.field(init=False)
     _usage: msgspec.Raw | Mapping[str, Any] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self._wants_logprobs = self.answer.telling.logprobs
 
     # -- frames in ---------------------------------------------------------------------------
 
     def read(self, document: Mapping[str, Any]) -> list[Json]:
         """Return the deltas of one frame."""
+        self.fresh = False
         self.answer.begin(document)
         usage = document.get("usageMetadata")
         if isinstance(usage, dict) and usage:
@@ -88,23 +97,23 @@ class Choice:
         deltas = self._deltas(content.get("parts") if isinstance(content, dict) else None)
         return [self._first(delta) for delta in deltas]
 
-    def split(self, run: Run) -> tuple[tuple[Frame, ...], Sequence[str]]:
-        """Return the frames of a run that must be read, then texts, each of which is a delta.
+    def plain(self, run: Run) -> Sequence[str]:
+        """Note a run of plain events if nothing but its texts is of interest; return these.
 
-        The first frame of an answer must be read, and one behind half a character. ``plain`` takes
-        the texts, when the frames have been read.
+        Each text is a delta. Of any other run nothing is noted, and the frames must be read: the
+        first one of an answer, those behind half a character, and signed ones. This is called for
+        each read of a stream, so it calls nothing.
         """
-        if not run.texts or self._candidate or self._wants_logprobs or _says_more(run.raw):
-            return run.frames(), ()
-        if self._begun and not self._half:
-            return (), run.texts
-        return run.frames()[:1], run.texts[1:]
-
-    def plain(self, run: Run, texts: Sequence[str]) -> None:
-        """Note the texts of a run, as ``split`` returned them."""
+        raw = run.raw
+        if self._half or not self._begun or self._candidate or self._wants_logprobs:
+            return ()
+        if _SIGNATURE in raw or _CITATION in raw:
+            return ()
+        texts = run.texts
         self._pieces += texts
         if run.usage:
             self._usage = _usage_of(run) if run.rewritten else run.usage
+        return texts
 
     def end(self) -> list[Json]:
         """Return the deltas behind the last frame: what is told of the answer as a whole."""
@@ -132,10 +141,6 @@ class Choice:
         called, legacy = bool(self._calls and self._calls.count), self.answer.telling.legacy
         word = finish.finish_reason(self._reason, called=called, legacy=legacy, said=said)
         return Ending(word, self._reason)
-
-    @property
-    def _wants_logprobs(self) -> bool:
-        return self.answer.telling.logprobs
 
     def logprobs(self) -> list[Json]:
         """Return the probabilities of the tokens since the last call, if the client wants them."""
@@ -304,10 +309,6 @@ def document_of(data: Data | None) -> Json:
         except Undecodable:
             return {}
     return document if isinstance(document, dict) else {}
-
-
-def _says_more(raw: bytes) -> bool:
-    return any(mark in raw for mark in _NOT_ONLY_TEXT)
 
 
 def _usage_of(run: Run) -> Json:

@@ -6,6 +6,7 @@ and so the JSON of the texts is joined with constant bytes. All other frames go 
 delta by delta. Both ways give the same bytes.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -47,7 +48,8 @@ class Chunks:
     def take(self, out: Out) -> bytes:
         """Return the chunks of what goes out."""
         if isinstance(out, Run):
-            return self._run(out)
+            texts = self.choice.plain(out)
+            return self._joined(texts) if texts else self._read(out)
         return b"".join([self._frame(frame.data) for frame in out.frames])
 
     def end(self, tail: Frame | None = None) -> bytes:
@@ -64,18 +66,19 @@ class Chunks:
         over = answer.end(choice.index, choice.usage)
         return said + deltas + last + (self._end_of_stream() if over else b"")
 
-    def _run(self, run: Run) -> bytes:
-        frames, texts = self.choice.split(run)
-        said = b"".join([self._frame(frame.data) for frame in frames]) if frames else b""
-        if not texts:
-            return said
-        self.choice.plain(run, texts)
+    def _joined(self, texts: Sequence[str]) -> bytes:
+        """Return the chunks of these texts; the answer has begun."""
         if not self._head:
             self._begin()
-        encoded = self._between.join(map(_json, texts))
-        if not encoded.isascii():
-            encoded = _escaped(encoded)
-        return b"".join((said, self._head, encoded, self._tail))
+        chunks = self._head + self._between.join(map(_json, texts)) + self._tail
+        return chunks if chunks.isascii() else _escaped(chunks)
+
+    def _read(self, run: Run) -> bytes:
+        """Return the chunks of a run whose frames must be read, or only the first of a stream."""
+        if self.choice.fresh and run.count > 1:
+            first, rest = run.divided()
+            return self._frame(first.data) + self.take(rest)
+        return b"".join([self._frame(frame.data) for frame in run.frames()])
 
     def _frame(self, data: Data | None) -> bytes:
         """Return the chunks of one frame; one without data says nothing."""

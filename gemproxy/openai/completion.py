@@ -48,11 +48,11 @@ class Message:
                 self._frames(one.frames)
 
     def _run(self, run: Run) -> None:
-        frames, texts = self.choice.split(run)
-        self._frames(frames)
+        texts = self.choice.plain(run)
         if texts:
-            self.choice.plain(run, texts)
             self._texts.setdefault("content", []).extend(texts)
+        else:
+            self._frames(run.frames())
 
     def _frames(self, frames: Iterable[Frame]) -> None:
         for frame in frames:

@@ -14,10 +14,11 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "MANY", 3)
 
 
-async def test_a_request_costs_more_calls_than_an_event(few: None) -> None:
+@pytest.mark.parametrize("chat", [False, True])
+async def test_a_request_costs_more_calls_than_an_event(few: None, chat: bool) -> None:
     gc.disable()
     try:
-        counted = await calls.figures()
+        counted = await calls.figures(chat=chat)
     finally:
         gc.enable()
 

@@ -154,6 +154,15 @@ class Run(msgspec.Struct, frozen=True, gc=False):
         events = split(self.raw, self.separator)
         return tuple(Frame(b"" if self.rewritten else raw, data) for raw, data in events)
 
+    def divided(self) -> "tuple[Frame, Run]":
+        """Return the first event, and the run of the others, of which there must be some."""
+        end = self.raw.index(self.separator) + len(self.separator)
+        ((raw, data),) = split(self.raw[:end], self.separator)
+        others = msgspec.structs.replace(
+            self, raw=self.raw[end:], count=self.count - 1, texts=self.texts[1:]
+        )
+        return Frame(b"" if self.rewritten else raw, data), others
+
 
 class Frames(msgspec.Struct, frozen=True, gc=False):
     """Pass on some frames; one with empty ``raw`` is of our own making."""
