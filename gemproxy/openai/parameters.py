@@ -108,9 +108,9 @@ def _asked(document: Json) -> Iterator[tuple[Field, Any, str]]:
     for field in FIELDS:
         yield field, document.get(field.name), field.name
     for path, place in reversed(places(document)):
-        for field in GOOGLE_FIELDS:
-            for name in (field.name, _camel(field.name)):
-                yield field, place.get(name), f"{path}.{name}" if path else name
+        for name, field in _SPELLINGS.items():
+            if name in place:
+                yield field, place[name], f"{path}.{name}" if path else name
 
 
 def _given(place: Json, name: str, default: Any) -> Any:  # noqa: ANN401 - a value of JSON
@@ -522,3 +522,5 @@ GOOGLE_FIELDS = (
     ),
 )
 """What becomes of the fields that only Gemini has; both spellings are read, snake and camel."""
+
+_SPELLINGS = {name: field for field in GOOGLE_FIELDS for name in (field.name, _camel(field.name))}
