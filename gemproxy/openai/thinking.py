@@ -45,16 +45,21 @@ _TYPES = {
 
 def asked(document: Json) -> Thinking:
     """Return what a chat request says about thinking. Raises BadField."""
-    wish = _NOTHING
+    wish, given = _NOTHING, places(document)
     for fields in _FORMS:
-        for path, place in places(document):
-            wish = wish.over(_wish(place, fields, path))
+        for path, place in given:
+            weaker = _wish(place, fields, path)
+            wish = wish if weaker is _NOTHING else wish.over(weaker)
     return wish
 
 
 def places(document: Json) -> list[tuple[str, Json]]:
-    """Return the objects of ``PLACES`` with their paths, the strongest first. Raises BadField."""
-    return [(".".join(path), _at(document, path)) for path in PLACES]
+    """Return the objects of ``PLACES`` with their paths, the strongest first. Raises BadField.
+
+    Empty ones are left out.
+    """
+    given = [(".".join(path), _at(document, path)) for path in PLACES]
+    return [(path, place) for path, place in given if place]
 
 
 def _at(document: Json, path: tuple[str, ...]) -> Json:
