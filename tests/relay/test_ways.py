@@ -1,5 +1,6 @@
 """Ways out: HTTP proxies with each request, SOCKS by a connector of its own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -160,3 +161,50 @@ async def test_a_session_through_a_socks_proxy_is_used(monkeypatch: pytest.Monke
             reply.close()
 
     assert (asked, len(seen)) == ([SOCKS], 2)
+
+
+async def test_what_came_unasked_through_a_socks_proxy_goes_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Standing(aiohttp.TCPConnector):
+        def __init__(self, *, limit: int, **_: object) -> None:
+            super().__init__(limit=limit)
+
+    class Package:
+        ProxyConnector = Standing
+
+        class ProxyType:
+            SOCKS5 = "five"
+
+    monkeypatch.setattr(ways, "_package", Package)
+    connections, go_on = 0, asyncio.Event()
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        nonlocal connections
+        connections += 1
+        first = connections == 1
+        while True:
+            await head(reader)
+            writer.write(OK)
+            if first:
+                await go_on.wait()
+                writer.write(OK.replace(b"ok", b"no"))
+
+    async def ask(url: URL) -> bytes:
+        reply = await upstream.open("GET", Hop(url, CIMultiDict(), SOCKS), None, 9, BYTES)
+        try:
+            return await reply.read()
+        finally:
+            await reply.read()
+            reply.close()
+
+    async with scripted(script) as url, open_upstream(connect_timeout=9, proxy=None) as upstream:
+        assert await ask(url) == b"ok"
+        kept: Any = upstream._socks.through(SOCKS).connector
+        ((protocol, _),) = next(iter(kept._conns.values()))
+        go_on.set()
+        while not protocol.should_close:  # noqa: ASYNC110 (nobody tells)
+            await asyncio.sleep(0)
+        assert await ask(url) == b"ok"
+
+    assert connections == 2
