@@ -181,6 +181,25 @@ def _litellm(site: Site) -> list[str]:
     return [program, "--host", "127.0.0.1", "--port", str(site.port), "--telemetry", "False"]
 
 
+def _litellm_chat(site: Site) -> list[str]:
+    """Return the command of LiteLLM as a proxy for chats: its model ``bench`` is Gemini's."""
+    settings = {
+        "model_list": [
+            {
+                "model_name": "bench",
+                "litellm_params": {
+                    "model": "gemini/bench",
+                    "api_base": f"{site.upstream}/v1beta",
+                    "api_key": "test-key",
+                },
+            }
+        ]
+    }
+    config = site.folder / "litellm.yaml"
+    config.write_text(json.dumps(settings))  # YAML reads JSON, too
+    return [*_litellm(site), "--config", str(config)]
+
+
 def _litellm_environment(site: Site) -> dict[str, str]:
     return {
         "GEMINI_API_BASE": site.upstream,
@@ -261,6 +280,15 @@ METERED = attrs.evolve(
 CHAT = attrs.evolve(GEMPROXY, name="chat", chat=True)
 """gemproxy for clients of OpenAI's dialect: the same upstream behind /v1/chat/completions."""
 
+LITELLM_CHAT = Contender(
+    name="litellm-chat",
+    command=_litellm_chat,
+    missing=_unless(BUILD / "litellm/bin/litellm", "not installed; run bench/setup litellm"),
+    environment=_litellm_environment,
+    chat=True,
+)
+"""LiteLLM for clients of OpenAI's dialect: it translates, as ``chat`` does."""
+
 CONTENDERS = (
     Contender(
         name="nginx",
@@ -289,5 +317,6 @@ OTHERS = (
         environment=_litellm_environment,
         prefix="/gemini",
     ),
+    LITELLM_CHAT,
 )
 """The contenders that ``--peers all`` adds."""
