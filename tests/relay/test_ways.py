@@ -190,8 +190,8 @@ async def test_what_came_unasked_through_a_socks_proxy_goes_to_nobody(
                 await go_on.wait()
                 writer.write(OK.replace(b"ok", b"no"))
 
-    async def ask(url: URL) -> bytes:
-        reply = await upstream.open("GET", Hop(url, CIMultiDict(), SOCKS), None, 9, BYTES)
+    async def ask(way: Upstream, url: URL) -> bytes:
+        reply = await way.open("GET", Hop(url, CIMultiDict(), SOCKS), None, 9, BYTES)
         try:
             return await reply.read()
         finally:
@@ -199,12 +199,12 @@ async def test_what_came_unasked_through_a_socks_proxy_goes_to_nobody(
             reply.close()
 
     async with scripted(script) as url, open_upstream(connect_timeout=9, proxy=None) as upstream:
-        assert await ask(url) == b"ok"
+        assert await ask(upstream, url) == b"ok"
         kept: Any = upstream._socks.through(SOCKS).connector
         ((protocol, _),) = next(iter(kept._conns.values()))
         go_on.set()
         while not protocol.should_close:  # noqa: ASYNC110 (nobody tells)
             await asyncio.sleep(0)
-        assert await ask(url) == b"ok"
+        assert await ask(upstream, url) == b"ok"
 
     assert connections == 2
