@@ -36,7 +36,7 @@ GO_ON = "Continue."
 BLANK = " "
 """The user's turn where the user said nothing; Gemini refuses an empty text."""
 
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_MODEL = re.compile(r"(?:tunedModels/)?[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DRAWN = ("TEXT", "IMAGE")
 
 

@@ -48,6 +48,7 @@ def test_a_plain_request_is_translated() -> None:
     [
         ("gemini-3.8-flash", "gemini-3.8-flash"),
         ("models/gemini-2.5-pro", "gemini-2.5-pro"),
+        ("tunedModels/mine", "tunedModels/mine"),
         ("gpt-4o", "gemini-3.5-flash"),
         (None, "gemini-2.5-flash"),
     ],
