@@ -17,6 +17,7 @@ import attrs
 from gemproxy.openai import callid
 from gemproxy.openai.asked import Telling
 from gemproxy.openai.retyping import retyped
+from gemproxy.openai.signatures import signed
 
 Json = dict[str, Any]
 
@@ -62,11 +63,6 @@ class Calls:
             own = "call_" + hashlib.blake2s(seed, digest_size=12).hexdigest()
         self._ids.add(own)
         return callid.carried(own, signature)
-
-
-def signed(signature: str) -> Json:
-    """Return a thoughtSignature as Google's own layer for OpenAI's clients tells it."""
-    return {"google": {"thought_signature": signature}}
 
 
 def _arguments(call: Mapping[str, Any], schema: object) -> str:

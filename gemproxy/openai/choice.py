@@ -30,7 +30,8 @@ from gemproxy.core.repair.events import Run
 from gemproxy.core.wire.frame import Data
 from gemproxy.openai import citations, finish, logprobs, parts
 from gemproxy.openai.answer import Answer
-from gemproxy.openai.calls import Calls, signed
+from gemproxy.openai.calls import Calls
+from gemproxy.openai.signatures import signed
 
 Json = dict[str, Any]
 
@@ -211,9 +212,11 @@ class Choice:
             elif part.get("thought"):
                 yield from self._said(_THOUGHT, text)
             else:
-                self._signature = signature or self._signature
+                data = part.get("inlineData")
+                if data is None:
+                    self._signature = signature or self._signature
                 yield from self._said(_TEXT, text)
-                yield from self._data(part.get("inlineData"), signature)
+                yield from self._data(data, signature)
                 block = parts.code(part)
                 if block is not None:
                     yield self._inserted(parts.behind(block, self._before()))
@@ -259,7 +262,7 @@ class Choice:
             yield {"audio": self._sound(blob, kind)}
         elif kind.startswith("image/"):
             url = parts.data_url(blob)
-            yield {"images": [parts.picture(url, self._next("images"))]}
+            yield {"images": [parts.picture(url, self._next("images"), signature)]}
             if self.answer.telling.markdown:
                 yield self._inserted(parts.in_markdown(url, self._before()))
         else:

@@ -58,8 +58,26 @@ def parts_of(content: object, at: str, reading: Reading) -> list[Json]:
     return [
         part
         for number, given in enumerate(content)
-        for part in _parts(given, f"{at}[{number}]", reading)
+        for part in one(given, f"{at}[{number}]", reading)
     ]
+
+
+def one(given: object, at: str, reading: Reading) -> list[Json]:
+    """Return the parts for one part of a content, which may be a bare text; raise BadField."""
+    if isinstance(given, str):
+        return _text(given)
+    part = an_object(given, at)
+    kind = part.get("type")
+    if not isinstance(kind, str):
+        raise BadField(f"{at}.type", "must be a string")
+    if kind in _TEXTS:
+        text = a_text(part.get(_TEXTS[kind]), f"{at}.{_TEXTS[kind]}")
+        return texts_and_pictures(text) if reading.past else _text(text)
+    if kind in _THOUGHTS and reading.past:
+        return []
+    if kind not in _FILES:
+        raise BadField(f"{at}.type", f"is '{kind}', which this route does not take")
+    return [_file(part, kind, at, reading)]
 
 
 def texts_and_pictures(text: str) -> list[Json]:
@@ -140,24 +158,6 @@ def _shown(given: object, at: str) -> Shown | None:
 
 def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else []
-
-
-def _parts(given: object, at: str, reading: Reading) -> list[Json]:
-    """Return the parts for one part of a message, which may be a bare text."""
-    if isinstance(given, str):
-        return _text(given)
-    part = an_object(given, at)
-    kind = part.get("type")
-    if not isinstance(kind, str):
-        raise BadField(f"{at}.type", "must be a string")
-    if kind in _TEXTS:
-        text = a_text(part.get(_TEXTS[kind]), f"{at}.{_TEXTS[kind]}")
-        return texts_and_pictures(text) if reading.past else _text(text)
-    if kind in _THOUGHTS and reading.past:
-        return []
-    if kind not in _FILES:
-        raise BadField(f"{at}.type", f"is '{kind}', which this route does not take")
-    return [_file(part, kind, at, reading)]
 
 
 def _file(given: Json, kind: str, at: str, reading: Reading) -> Json:

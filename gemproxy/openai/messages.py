@@ -12,9 +12,10 @@ A call has the thoughtSignature that the client kept in ``extra_content``, else 
 The first call of a turn without any has Google's placeholder for history that is not the model's
 own (https://ai.google.dev/gemini-api/docs/thought-signatures), where the family checks it.
 
-Models that draw want a signature on their own pictures, too. A picture of the model's whose
-signature is not known is shown to it by the user instead. Models without tools read of the calls
-in a history, and of their results, as text.
+Models that draw want a signature on their own pictures, too: that of the entry of ``images``, else
+the one that is remembered for the picture. A picture of the model's whose signature is not known is
+shown to it by the user instead. Models without tools read of the calls in a history, and of their
+results, as text.
 """
 
 import base64
@@ -26,7 +27,7 @@ import attrs
 from gemproxy.core.errors import BadField
 from gemproxy.openai.arguments import arguments
 from gemproxy.openai.callid import apart
-from gemproxy.openai.content import Reading, parts_of
+from gemproxy.openai.content import Reading, one, parts_of
 from gemproxy.openai.fields import Json, a_list, a_text, an_object
 from gemproxy.openai.history import Call, History, Result, Turn
 from gemproxy.openai.media import Files
@@ -133,9 +134,7 @@ class _Reader:
         parts += self._past(message.get("refusal"), f"{at}.refusal")
         if not parts and isinstance(audio := message.get("audio"), dict):
             parts = self._past(audio.get("transcript"), f"{at}.audio.transcript")
-        for part in self._past(message.get("images"), f"{at}.images"):
-            if part not in parts:  # clients send the pictures of a Markdown text twice
-                parts.append(part)
+        self._add_pictures(message.get("images"), f"{at}.images", parts)
         own, shown = self._own(parts)
         texts = [part for part in own if "text" in part]
         signature = signature_of(message)
@@ -147,13 +146,25 @@ class _Reader:
         ]
         self.history.speak(own, shown, calls)
 
+    def _add_pictures(self, given: object, at: str, parts: list[Json]) -> None:
+        """Add the pictures beside a text; clients send those of a Markdown text twice."""
+        reading = Reading(self.context.files, past=True)
+        for number, entry in enumerate([] if given is None else a_list(given, at)):
+            for part in one(entry, f"{at}[{number}]", reading):
+                same = next((other for other in parts if part.items() <= other.items()), part)
+                if same is part:
+                    parts.append(part)
+                signature = signature_of(entry) if isinstance(entry, dict) else None
+                if signature is not None:
+                    same["thoughtSignature"] = signature
+
     def _own(self, parts: list[Json]) -> tuple[list[Json], list[Json]]:
         """Return the parts that are the model's, and those that the user shows it."""
         own: list[Json] = []
         shown: list[Json] = []
         for part in parts:
-            signature = None
-            if "inlineData" in part:
+            signature = part.get("thoughtSignature")
+            if signature is None and "inlineData" in part:
                 data = base64.b64decode(part["inlineData"]["data"])
                 signature = self.context.signatures(data)
             if signature is not None:
@@ -262,11 +273,11 @@ def _behind(turn: Turn, context: Context) -> Iterator[Json]:
 
 
 def _signed(turn: Turn, context: Context) -> list[Json]:
-    """Return what the model said; where models that draw check texts, the first one is signed."""
+    """Return what the model said; models that draw check what has no signature at all."""
     checks = context.family.draws and context.family.signs_calls
-    if checks and turn.parts and "thoughtSignature" not in turn.parts[0]:
-        return [{**turn.parts[0], "thoughtSignature": PLACEHOLDER}, *turn.parts[1:]]
-    return turn.parts
+    if not checks or not turn.parts or any("thoughtSignature" in part for part in turn.parts):
+        return turn.parts
+    return [{**turn.parts[0], "thoughtSignature": PLACEHOLDER}, *turn.parts[1:]]
 
 
 def _calls_of(turn: Turn, context: Context) -> Iterator[Json]:

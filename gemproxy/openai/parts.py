@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gemproxy.openai.signatures import signed
+
 Json = dict[str, Any]
 Part = Mapping[str, Any]
 
@@ -29,9 +31,10 @@ def mime_type(blob: Part) -> str:
     return kind if isinstance(kind, str) and kind else "application/octet-stream"
 
 
-def picture(url: str, index: int) -> Json:
+def picture(url: str, index: int, signature: str | None = None) -> Json:
     """Return the entry of ``images`` for a picture."""
-    return {"type": "image_url", "image_url": {"url": url}, "index": index}
+    entry: Json = {"type": "image_url", "image_url": {"url": url}, "index": index}
+    return entry if signature is None else {**entry, "extra_content": signed(signature)}
 
 
 def file(url: str, index: int) -> Json:

@@ -1,4 +1,4 @@
-"""thoughtSignatures that clients send back beside a call or a message."""
+"""thoughtSignatures beside a call, a picture or a message, on the way to the client and back."""
 
 import re
 from collections.abc import Mapping
@@ -12,8 +12,13 @@ _NAMES = ("thought_signature", "thoughtSignature")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
 
+def signed(signature: str) -> dict[str, Any]:
+    """Return a thoughtSignature as Google's own layer for OpenAI's clients tells it."""
+    return {"google": {"thought_signature": signature}}
+
+
 def signature_of(holder: Mapping[str, Any]) -> str | None:
-    """Return the signature in ``extra_content.google`` of a call or a message, None without one."""
+    """Return the signature in ``extra_content.google`` of what a client sends back, or None."""
     extra = holder.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
     if not isinstance(google, dict):

@@ -149,6 +149,24 @@ def test_pictures_of_the_models_own(model: str, message: Json) -> None:
     assert shown[1:][1] == said("user", INLINE, "bluer")
 
 
+@pytest.mark.parametrize("content", ["Here.", f"Here.![p](data:image/png;base64,{PNG})"])
+def test_a_picture_that_is_echoed_with_its_signature_is_the_models_own(content: str) -> None:
+    extra = {"google": {"thought_signature": "UzE="}}
+    message = {
+        "role": "assistant",
+        "content": content,
+        "images": [{**PICTURE, "index": 0, "extra_content": extra}],
+        "extra_content": {"google": {"thought_signature": "UzI="}},
+    }
+
+    found = contents([GO, message, GO], DRAWS)
+
+    assert found[1]["parts"] == [
+        {"text": "Here.", "thoughtSignature": "UzI="},
+        {**INLINE, "thoughtSignature": "UzE="},
+    ]
+
+
 def test_models_that_draw_get_neither_tools_nor_thinking() -> None:
     tool = {"type": "function", "function": {"name": "tide"}}
     body = native([GO], DRAWS, tools=[tool], reasoning_effort="high")
