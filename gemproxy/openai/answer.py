@@ -54,8 +54,10 @@ class Answer:
     def end(self, choice: int, counts: Mapping[str, Any]) -> bool:
         """Take the last usageMetadata of a choice that ended; return whether all have ended."""
         self._usages[choice] = counts
-        self._tier = self._tier or usage.tier(counts)
-        return len(self._usages) == self.n
+        over = len(self._usages) == self.n
+        if over and self._tier is None:
+            self._tier = usage.tier(counts)
+        return over
 
     def usage(self) -> Json:
         """Return the usage of the choices that have ended."""

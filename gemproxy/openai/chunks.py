@@ -90,7 +90,7 @@ class Chunks:
 
     def _begin(self) -> None:
         """Make what all chunks with text have in common, now that the answer has its id."""
-        before, after = self._chunk({"content": "\0"}).split(b'"\\u0000"')
+        before, after = self._chunk({"content": "\0"}).rsplit(b'"\\u0000"', 1)
         self._head, self._between, self._tail = before, after + before, after
 
     def _chunk(

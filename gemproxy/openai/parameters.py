@@ -92,9 +92,9 @@ def config(document: Json, family: Family) -> Json:
     format nor thinking is in it. Raise BadField for a value that cannot be sent.
     """
     native: Json = {"generationConfig": {}}
-    for field, value, at in _asked(document):
-        if field.read is not None and value is not None:
-            for key, read in field.read(value, at, family).items():
+    for reader, value, at in _asked(document):
+        if value is not None:
+            for key, read in reader(value, at, family).items():
                 if key == "generationConfig":
                     native[key].update(read)
                 else:
@@ -104,13 +104,14 @@ def config(document: Json, family: Family) -> Json:
     return native
 
 
-def _asked(document: Json) -> Iterator[tuple[Field, Any, str]]:
-    for field in FIELDS:
-        yield field, document.get(field.name), field.name
+def _asked(document: Json) -> Iterator[tuple[Reader, Any, str]]:
+    for name, read in _READERS.items():
+        if name in document:
+            yield read, document[name], name
     for path, place in reversed(places(document)):
-        for name, field in _SPELLINGS.items():
+        for name, read in _GOOGLE_READERS.items():
             if name in place:
-                yield field, place[name], f"{path}.{name}" if path else name
+                yield read, place[name], f"{path}.{name}" if path else name
 
 
 def _given(place: Json, name: str, default: Any) -> Any:  # noqa: ANN401 - a value of JSON
@@ -523,4 +524,10 @@ GOOGLE_FIELDS = (
 )
 """What becomes of the fields that only Gemini has; both spellings are read, snake and camel."""
 
-_SPELLINGS = {name: field for field in GOOGLE_FIELDS for name in (field.name, _camel(field.name))}
+_READERS = {field.name: field.read for field in FIELDS if field.read is not None}
+_GOOGLE_READERS = {
+    name: field.read
+    for field in GOOGLE_FIELDS
+    if field.read is not None
+    for name in (field.name, _camel(field.name))
+}

@@ -28,3 +28,12 @@ def test_a_name_that_is_no_text_is_none() -> None:
     whole.begin({"responseId": 3, "modelVersion": [], "usageMetadata": 1})
     assert whole.id == "chatcmpl-req-1"
     assert whole.head("x")["system_fingerprint"] is None
+
+
+def test_the_tier_may_be_known_at_the_end_only() -> None:
+    whole = answer(n=2)
+    whole.begin({})
+    whole.end(0, {"serviceTier": "FLEX"})
+    assert "service_tier" not in whole.head("x")
+    whole.end(1, {"serviceTier": "FLEX"})
+    assert whole.head("x")["service_tier"] == "flex"

@@ -181,3 +181,11 @@ def test_a_large_frame_comes_as_a_view_of_its_bytes() -> None:
     stream = said([Frames((Frame(b"data: " + data, memoryview(data)),)), *ends()])
     assert len(Reader.of(stream).told.images[0]["image_url"]["url"]) > 300_000
     assert message([{"candidates": [{"content": {"parts": [picture]}}]}, STOP])["images"]
+
+
+@pytest.mark.parametrize("model", ["\0", '"\0"', "\ud800", "重启", "\u2028"])
+def test_any_name_of_a_model_is_told(model: str) -> None:
+    out = from_bytes(as_events([*plain("a", "b", "c"), STOP]))
+    reader = Reader.of(said(out, Telling(model)))
+    assert reader.told.content == "abc"
+    assert {chunk["model"] for chunk in reader.chunks} == {model}
