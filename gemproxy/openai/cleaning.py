@@ -202,9 +202,9 @@ def one_of(schema: Json, _: Targets | None = None) -> Json:
 
 def any_of(schema: Json, _: Targets) -> Json:
     """Move the rules beside ``anyOf`` into its alternatives."""
-    choices = schema.get("anyOf")
-    if choices is None:
+    if "anyOf" not in schema:
         return schema
+    choices = schema["anyOf"]
     said, rules = _apart(schema)
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
     if not isinstance(choices, list) or not choices:
@@ -422,7 +422,7 @@ def words(schema: Json, _: Targets) -> Json:
         if key in schema and _is_worth_saying(key, schema[key])
     ]
     rest = {key: value for key, value in schema.items() if key not in SAID}
-    if schema.get("format") in _FORMATS:
+    if _is_known_format(schema.get("format")):
         rest["format"] = schema["format"]
     if schema.get("maxLength") == 0:
         rest["maxLength"] = 0
@@ -434,12 +434,16 @@ def words(schema: Json, _: Targets) -> Json:
 
 def _is_worth_saying(key: str, value: object) -> bool:
     if key == "format":
-        return isinstance(value, str) and value not in _FORMATS
+        return isinstance(value, str) and not _is_known_format(value)
     if key == "uniqueItems":
         return value is True
     if key in {"minLength", "maxLength", "minProperties"} and value == 0:
         return False
     return value is not None and value not in ([], {}) and _is_short(value)
+
+
+def _is_known_format(value: object) -> bool:
+    return isinstance(value, str) and value in _FORMATS
 
 
 def keywords(schema: Json, _: Targets) -> Json:

@@ -1,8 +1,9 @@
 """What ``response_format`` becomes: a native format, or words in the instruction.
 
 Gemini has JSON as a format and a schema for it. Before Gemini 3 it refuses both beside tools, and
-later, too, while a call is forced (googleapis/python-genai#867); models that draw have no JSON.
-The wish is never dropped: there it goes into the instruction.
+later, too, while a call is forced (googleapis/python-genai#867); models that draw have no JSON. A
+name without a version may be an older model. The wish is never dropped: there it goes into the
+instruction.
 """
 
 import json
@@ -12,7 +13,7 @@ import attrs
 from gemproxy.core.errors import BadField
 from gemproxy.openai.fields import Json, a_text, an_object
 from gemproxy.openai.schemas import cleaned
-from gemproxy.shaping.family import Family
+from gemproxy.shaping.family import UNKNOWN, Family
 
 _FIELD = "response_format"
 _JSON = "application/json"
@@ -65,7 +66,8 @@ def _schema(form: Json, kind: str) -> Json | None:
 def _takes_json(family: Family, declared: Json) -> bool:
     calling = declared.get("toolConfig", {}).get("functionCallingConfig", {})
     forced = calling.get("mode", "AUTO") not in {"AUTO", "NONE"}
-    beside = "tools" not in declared or (family.json_with_tools and not forced)
+    known = family.json_with_tools and family.version != UNKNOWN
+    beside = "tools" not in declared or (known and not forced)
     return beside and not family.draws
 
 

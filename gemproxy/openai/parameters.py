@@ -10,7 +10,7 @@ OpenAI's clients (https://ai.google.dev/gemini-api/docs/openai).
 """
 
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, KeysView
 from typing import Any
 
 import attrs
@@ -191,7 +191,13 @@ def _top_logprobs(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 
     return _in_config("logprobs", number) if number and family.logprobs else {}
 
 
-_TIERS = {"auto": None, "default": "standard", "flex": "flex", "priority": "priority"}
+_TIERS = {
+    "auto": None,
+    "scale": None,
+    "default": "standard",
+    "flex": "flex",
+    "priority": "priority",
+}
 
 
 def _tier(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 - a value of JSON
@@ -205,11 +211,24 @@ def _tier(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 - a valu
 
 def _modalities(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 - a value of JSON
     del family
-    asked = [a_text(one, f"{at}[{number}]").upper() for number, one in enumerate(a_list(value, at))]
-    for one in asked:
-        if one not in {"TEXT", "IMAGE"}:
-            raise BadField(at, "may have 'text' and 'image'; sound is not given in this dialect")
-    return _in_config("responseModalities", asked) if "IMAGE" in asked else {}
+    asked = _words(value, at)
+    if not asked <= {"TEXT", "IMAGE"}:
+        raise BadField(at, "may have 'text' and 'image'; sound is not given in this dialect")
+    return _in_config("responseModalities", list(asked)) if "IMAGE" in asked else {}
+
+
+def _native_modalities(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 - JSON
+    del family
+    asked = _words(value, at)
+    if not asked <= {"TEXT", "IMAGE", "AUDIO"}:
+        raise BadField(at, "may have TEXT, IMAGE and AUDIO")
+    return _in_config("responseModalities", list(asked)) if asked else {}
+
+
+def _words(value: object, at: str) -> KeysView[str]:
+    """Return the words of a list in capitals, in its order."""
+    words = [a_text(one, f"{at}[{number}]") for number, one in enumerate(a_list(value, at))]
+    return dict.fromkeys(word.upper() for word in words).keys()
 
 
 def _no_audio(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 - a value of JSON
@@ -426,8 +445,9 @@ FIELDS = (
         "service_tier",
         _SENT,
         "serviceTier",
-        "`default` is Gemini's `standard`; `flex` and `priority` are the same; `auto` is left out.",
-        "`default` 即 Gemini 的 `standard`；`flex`、`priority` 相同；`auto` 省略。",
+        "`default` is Gemini's `standard`; `flex` and `priority` are the same; `auto` and "
+        "`scale` are left out.",
+        "`default` 即 Gemini 的 `standard`；`flex`、`priority` 相同；`auto` 与 `scale` 省略。",
         _tier,
     ),
     Field(
@@ -509,9 +529,9 @@ GOOGLE_FIELDS = (
         "response_modalities",
         _SENT,
         "responseModalities",
-        "Like `modalities`, before which it goes.",
-        "同 `modalities`，并优先于它。",
-        _modalities,
+        "`TEXT`, `IMAGE`, `AUDIO`; it goes before `modalities`.",
+        "`TEXT`、`IMAGE`、`AUDIO`；优先于 `modalities`。",
+        _native_modalities,
     ),
     Field(
         "image_config",

@@ -231,7 +231,7 @@ def _chosen(choice: object, at: str) -> _Calling:
     if choice is None:
         return _Calling()
     form = an_object(choice, at)
-    kind = form.get("type", "function")
+    kind = str(form.get("type", "function"))
     if kind in _MODES:
         return _Calling(_MODES[kind])
     if kind == "function":

@@ -64,6 +64,7 @@ def test_json_beside_functions_from_3_on() -> None:
         (OLD, {"tools": TOOLS, "tool_choice": "none"}),
         (NEW, {"tools": TOOLS, "tool_choice": "required"}),
         ("gemini-3.1-flash-image", {}),
+        ("gemma-4-31b-it", {"tools": TOOLS}),
     ],
 )
 def test_else_the_wish_goes_into_the_instruction(model: str, more: dict[str, Any]) -> None:

@@ -1,12 +1,15 @@
 """Every parameter of a chat request, and the table of them."""
 
+import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types.chat import completion_create_params
 
 from gemproxy.core.errors import BadField
-from gemproxy.openai.parameters import FIELDS, Fate, Manner, config, manner
+from gemproxy.openai.parameters import FIELDS, GOOGLE_FIELDS, Fate, Manner, config, manner
 from gemproxy.shaping.family import family_of
 from tests.gatekeeper import problems
 
@@ -137,7 +140,13 @@ def test_logprobs_go_to_families_that_have_them() -> None:
 
 @pytest.mark.parametrize(
     ("tier", "native"),
-    [("auto", None), ("default", "standard"), ("flex", "flex"), ("priority", "priority")],
+    [
+        ("auto", None),
+        ("scale", None),
+        ("default", "standard"),
+        ("flex", "flex"),
+        ("priority", "priority"),
+    ],
 )
 def test_tiers(tier: str, native: str | None) -> None:
     assert sent({"service_tier": tier}).get("serviceTier") == native
@@ -240,6 +249,27 @@ def test_a_wrong_manner_is_named(document: Any, field: str) -> None:
     with pytest.raises(BadField) as caught:
         manner(document)
     assert caught.value.field == field
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=6)
+        | st.dictionaries(st.sampled_from(["google", "extra_body", "category"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+NAMES = [field.name for field in (*FIELDS, *GOOGLE_FIELDS)]
+
+
+@given(
+    st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=4),
+    st.sampled_from([OLD, "gemini-2.5-pro", NEW]),
+)
+def test_any_value_is_accepted_or_named(document: dict[str, Any], model: str) -> None:
+    for translate in (sent, lambda given, _: manner(given)):
+        with contextlib.suppress(BadField):
+            translate(document, model)
 
 
 def test_the_table_has_every_field_of_openais() -> None:

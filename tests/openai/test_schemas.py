@@ -1,5 +1,6 @@
 """Schemas of OpenAI's clients, as Gemini takes them."""
 
+import contextlib
 import copy
 from random import Random
 from typing import Any
@@ -766,6 +767,37 @@ def test_any_schema_is_accepted_with_its_names_and_its_values(seed: int) -> None
     for _ in range(5):
         value = fitting(of, schema, schema)
         assert not valid(value, schema) or valid(value, made), (schema, made, value)
+
+
+KEYWORDS = [
+    *("$ref", "$defs", "definitions", "$anchor", "type", "properties", "required", "anyOf"),
+    *("allOf", "oneOf", "enum", "const", "items", "prefixItems", "additionalProperties"),
+    *("patternProperties", "nullable", "minimum", "exclusiveMinimum", "maxItems", "maxLength"),
+    *("default", "description", "format", "a"),
+]
+WORDS: list[Any] = [
+    *(None, True, False, 0, 1, -1, 2.5, 1e30, 2**70, "", "a", "object", "string", "array"),
+    *("integer", "null", "#", "#/$defs/a", "#/properties/a", "date-time"),
+]
+
+
+def anything(of: Random, left: int = 4) -> Any:
+    kind = of.random()
+    if left == 0 or kind < 0.35:
+        return of.choice(WORDS)
+    if kind < 0.55:
+        return [anything(of, left - 1) for _ in range(of.randint(0, 3))]
+    return {of.choice(KEYWORDS): anything(of, left - 1) for _ in range(of.randint(0, 4))}
+
+
+@given(st.integers(0, 2**64))
+def test_whatever_is_in_the_place_of_a_schema_is_accepted_or_named(seed: int) -> None:
+    of = Random(seed)
+    properties = {"a": anything(of), "b": anything(of)}
+    schema = {"type": "object", "properties": properties, "$defs": {"a": anything(of)}}
+    assert taken(schema)["properties"].keys() == {"a", "b"}
+    with contextlib.suppress(BadField):
+        taken({**schema, of.choice(KEYWORDS): anything(of)})
 
 
 @settings(max_examples=25, deadline=None, phases=[Phase.generate])
