@@ -63,8 +63,8 @@ _ASSERTIONS = frozenset(
     {"type", "enum", "const", "allOf", "$ref", "nullable", "not"}
     | {key for keys in _BY_TYPE.values() for key in keys}
 )
-_PART = 10
-"""The cost of a part of ``allOf``, in schemas: each is merged with all before it."""
+_PARTS = 8
+"""So many squared parts of ``allOf`` cost as much as a schema: each is merged with all before it."""
 
 _LONGEST = 200
 """The characters of a value that is said in words, at most."""
@@ -99,7 +99,7 @@ class Targets(Protocol):
     def inline(self, ref: object) -> Json | None:
         """Return the client's schema that a reference names.
 
-        None if it was already put in place of a reference around this one: a circle.
+        None if the reference must stay: its target, or too many others, stand around it already.
         """
 
 
@@ -141,7 +141,8 @@ def reference(schema: Json, targets: Targets) -> Json:
 def all_of(schema: Json, targets: Targets) -> Json:
     """Merge the parts of ``allOf``; a single part that is a reference stays one.
 
-    In a circle, a reference that would be put in its own place stays, and the rest is dropped.
+    In a circle, a reference that would be put in its own place stays, and the rules beside it are
+    dropped.
     """
     if "allOf" not in schema:
         return schema
@@ -149,20 +150,20 @@ def all_of(schema: Json, targets: Targets) -> Json:
     rest = {key: value for key, value in schema.items() if key != "allOf"}
     if not isinstance(parts, list) or not parts:
         return rest
-    targets.spend(_PART * len(parts))
+    targets.spend(len(parts) ** 2 // _PARTS)
     said, rules = _apart(rest, also=_UNIONS)
     if len(parts) == 1 and not rules and isinstance(parts[0], dict) and "$ref" in parts[0]:
         return reference({**parts[0], **said}, targets)
     try:
         for part in parts:
             rest = _with_part(rest, part, targets, ())
-    except _Circle as circle:
-        return {**said, "anyOf": [{"$ref": circle.ref}]}
+    except _Stays as one:
+        return {**said, "anyOf": [{"$ref": one.ref}]}
     return rest
 
 
-class _Circle(Exception):
-    """A reference that is to be put in its own place."""
+class _Stays(Exception):
+    """A reference that must stay."""
 
     def __init__(self, ref: str) -> None:
         super().__init__(ref)
@@ -179,7 +180,7 @@ def _with_part(whole: Json, part: object, targets: Targets, known: tuple[str, ..
     if isinstance(ref, str) and ref not in known and targets.lead_somewhere(ref):
         target = targets.inline(ref)
         if target is None:
-            raise _Circle(ref)
+            raise _Stays(ref)
         whole = _with_part(whole, target, targets, (*known, ref))
     inner = part.get("allOf")
     for one in inner if isinstance(inner, list) else ():

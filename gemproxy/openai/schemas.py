@@ -22,6 +22,9 @@ from gemproxy.openai.rules import RULES
 from gemproxy.openai.whole import as_one_object, fit_items, open_circles, without_unused
 
 _DEEPEST = 60
+_MOST_INLINED = 3
+"""Targets in place of their references around one schema; circles of them would grow for long."""
+
 _LARGEST = 10_000
 
 
@@ -117,9 +120,10 @@ class _Cleaning:
         return self.references.path(ref) is not None
 
     def inline(self, ref: object) -> Json | None:
-        """Return what a reference names, None in a circle."""
+        """Return what a reference names, None in a circle or too many of them within another."""
         path = self.references.path(ref)
-        if path is None or path in self.inlined[: self.outside]:
+        around = self.inlined[: self.outside]
+        if path is None or path in around or len(around) >= _MOST_INLINED:
             return None
         self.inlined.append(path)
         target = self.references.at(path)

@@ -756,7 +756,7 @@ def members(of: Random, schema: Json, root: Json, left: int) -> Json:
     }
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+@settings(max_examples=15, deadline=None, phases=[Phase.generate])
 @given(st.integers(0, 2**64))
 def test_any_schema_is_accepted_with_its_names_and_its_values(seed: int) -> None:
     of = Random(seed)
@@ -800,7 +800,7 @@ def test_whatever_is_in_the_place_of_a_schema_is_accepted_or_named(seed: int) ->
         taken({**schema, of.choice(KEYWORDS): anything(of)})
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+@settings(max_examples=15, deadline=None, phases=[Phase.generate])
 @given(st.integers(0, 2**64))
 def test_any_schema_of_an_answer_accepts_what_it_did(seed: int) -> None:
     of = Random(seed)
