@@ -64,7 +64,7 @@ _ASSERTIONS = frozenset(
     | {key for keys in _BY_TYPE.values() for key in keys}
 )
 _PARTS = 8
-"""So many squared parts of ``allOf`` cost as much as a schema: each is merged with all before it."""
+"""The square of the parts of ``allOf`` that costs as much as a schema: each is merged with all."""
 
 _LONGEST = 200
 """The characters of a value that is said in words, at most."""

@@ -575,14 +575,29 @@ def test_a_definition_counts_for_each_of_its_uses() -> None:
     assert "maxItems" not in made["$defs"]["Ten"]
 
 
-def test_a_schema_that_grows_too_large_is_refused() -> None:
+def test_references_within_references_grow_to_a_bounded_size() -> None:
     definitions: Json = {"D0": {"type": "object", "properties": {"a": {"type": "string"}}}}
     for number in range(1, 40):
         ref = {"$ref": f"#/$defs/D{number - 1}", "minProperties": 1}
         both = {f"a{number}": ref, f"b{number}": ref}
         definitions[f"D{number}"] = {"type": "object", "properties": both}
+    made = taken({"$ref": "#/$defs/D39", "$defs": definitions})
+    assert list(made["properties"]) == ["a39", "b39"]
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        {"type": "object", "properties": {f"p{number}": {} for number in range(10_001)}},
+        {"allOf": [{"type": "object", "properties": {f"p{n}": {}}} for n in range(1000)]},
+        {"allOf": [{"$ref": "#/$defs/Large"}] * 50},
+    ],
+)
+def test_a_schema_that_grows_too_large_is_refused(inner: Json) -> None:
+    large = {"type": "object", "properties": {f"p{number}": {} for number in range(500)}}
+    schema = {"type": "object", "properties": {"x": inner}, "$defs": {"Large": large}}
     with pytest.raises(BadField, match="too large"):
-        of_arguments({"$ref": "#/$defs/D39", "$defs": definitions}, "f", Budget())
+        of_arguments(schema, "f", Budget())
 
 
 def test_functions_share_a_budget() -> None:
