@@ -132,7 +132,7 @@ def _stream_result(machine: StreamMachine, course: Course) -> StreamResult:
         repair=machine.policy.repair,
         grace_ran_out=machine.grace_ran_out,
         missing_candidates=machine.missing_candidates,
-        spent=_spent_on(machine),
+        spent=_spent_on(machine, failed=course.unsaid or machine.state is State.FAILED),
     )
 
 
@@ -142,11 +142,11 @@ def _ending(machine: StreamMachine, course: Course) -> str:
     return "passed" if course.passed else machine.state.value
 
 
-def _spent_on(machine: StreamMachine) -> Spent:
+def _spent_on(machine: StreamMachine, *, failed: bool) -> Spent:
     """Return what a stream cost; its client pays nothing for one that failed with nothing shown."""
     tally, transcript = machine.tally, machine.transcript
     shown = transcript.visible or transcript.thoughts
-    if machine.state is State.FAILED and not shown:
+    if failed and not shown:
         return Spent(tally.bills)
     begun = shown or machine.state is not State.CONNECTING
     return Spent(tally.bills, tally.own, tally.estimated, begun and tally.own.prompt == 0)

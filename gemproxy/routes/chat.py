@@ -21,7 +21,7 @@ from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
 from gemproxy.core.wire.sse import SSEDecoder
-from gemproxy.exchange.account import Account
+from gemproxy.exchange.account import Account, StreamResult
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.parting import join, part
 from gemproxy.generation.collecting import Waiting
@@ -69,18 +69,26 @@ async def handle(request: web.Request) -> web.StreamResponse:
     """Answer one chat request, as a stream or as one document."""
     exchange = request[EXCHANGE]
     async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
-        document = document_of(received.kept)
-        asked = translate(document, await _ways(request, document))
-        exchange.account.model, exchange.account.injected = asked.model, asked.injected
+        asked, body = await _translated(request, received.kept)
+        account = exchange.account
+        account.model, account.injected = asked.model, asked.injected
+        account.answers = account.calls = asked.n
         towards = native(exchange, asked.model, _STREAM)
-        exchange.account.answers = exchange.account.calls = asked.n
-        body = with_upstream_uris(request, encoded(asked.body))
         body = await begin(request, body, asked.model) or body
-        answers = _Answers(request, asked, towards, body)
         try:
-            return await answers.run()
+            return await _Answers(request, asked, towards, body).run()
         except Refused as refused:
             raise retold(refused.refusal) from None
+
+
+async def _translated(request: web.Request, body: bytes) -> tuple[Asked, bytes]:
+    """Return a request, and its body for Gemini.
+
+    Only the bytes of the body are kept while the answers run: a document takes several times more.
+    """
+    document = document_of(body)
+    asked = translate(document, await _ways(request, document))
+    return attrs.evolve(asked, body={}), with_upstream_uris(request, encoded(asked.body))
 
 
 async def _ways(request: web.Request, document: Json) -> Ways:
@@ -123,8 +131,7 @@ class _Answers:
             async with waiting.kept_warm(timing.headers_after, timing.heartbeat):
                 return await self._run(waiting.client, readers)
         finally:
-            if any(machine.state is not State.DONE for machine in self._machines):
-                self.towards.account.give_up()
+            self._give_up()
 
     async def _run(self, client: ClientSink, readers: Sequence[Reader]) -> web.StreamResponse:
         account, app = self.towards.account, self.request.app
@@ -189,6 +196,12 @@ class _Answers:
             partial(passed_to_openai, reader.content_type),
             repair.max_stream,
         )
+
+    def _give_up(self) -> None:
+        """Note that a client that waits got nothing, if an answer has failed."""
+        result = self.towards.account.result
+        if isinstance(result, StreamResult) and result.ending == State.FAILED.value:
+            self.towards.account.give_up()
 
     def _learn(self) -> None:
         for machine in self._machines:

@@ -9,14 +9,16 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from gemproxy.core.errors import Unrouted
+from gemproxy.core.errors import Unrouted, WrongMethod
 from gemproxy.exchange.credential import API_KEY, AUTHORIZATION
 
 _FAMILIES = frozenset({"chat", "embeddings", "refused"})
 _MODELS = frozenset({"models", "model"})
 _OTHERS = frozenset({"fetch", "passthrough"})
 """Routes by their names in the table."""
-_BEGINNINGS = ("v1/files", "v1/batches")
+_READING = frozenset({"GET", "HEAD"})
+_BEGINNINGS = ("v1/files", "v1/batches", "v1/models")
+_MODEL = re.compile(r"/*v1/models(?:/[^/:]+)?/*\Z")
 _SHARED = re.compile(r"/*v1/(?:files|batches)(?:/.*)?/*\Z", re.DOTALL)
 
 
@@ -40,14 +42,25 @@ def speaks_openai(request: web.Request, family: str) -> bool:
 
 
 def is_foreign(request: web.Request) -> bool:
-    """Return whether a request for files or batches means OpenAI's and not Gemini's."""
-    if not request.path.lstrip("/").startswith(_BEGINNINGS) or not _SHARED.match(request.path):
+    """Return whether a request at a path of both means OpenAI's and not Gemini's."""
+    path = request.path
+    if not path.lstrip("/").startswith(_BEGINNINGS):
+        return False
+    if _MODEL.match(path):
+        return request.method not in _READING and is_openai(request.headers)
+    if not _SHARED.match(path):
         return False
     creates = request.method == "POST" and ":" not in request.path
     return creates or of_an_openai_sdk(request.headers)
 
 
 def refuse_foreign(request: web.Request) -> None:
-    """Raise Unrouted for what would be read as Gemini's files or batches and is OpenAI's."""
-    if is_foreign(request):
-        raise Unrouted("Files and batches are not supported for clients of OpenAI.")
+    """Raise what refuses a request that would be read as one of Gemini's and is OpenAI's.
+
+    OpenAI's SDKs can delete a model; Gemini has no such method.
+    """
+    if not is_foreign(request):
+        return
+    if _MODEL.match(request.path):
+        raise WrongMethod("Models are read only: /v1/models takes GET.", "GET", "HEAD")
+    raise Unrouted("Files and batches are not supported for clients of OpenAI.")

@@ -42,10 +42,10 @@ def document_of(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a request; raise BadRequest where it could be read in two ways."""
     try:
         return parse_strictly(body)
-    except Unreadable as error:
+    except Unreadable:
         raise BadRequest(
             "The request body must be one JSON object in UTF-8, in which no name is there twice"
-            f" and every number is finite ({error})."
+            " and every number is finite."
         ) from None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gemproxy.accounts.user import User
+from gemproxy.chaos import answers
 from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
@@ -147,6 +148,20 @@ async def test_a_whole_answer_that_fails_costs_its_user_nothing(house: StartHous
     answer = await at.send("POST", CHAT, chat(), key=at.people["ann"])
 
     assert answer.status >= 500
+    (row,) = await at.rows()
+    assert row.ending is Ending.FAILED
+    assert (row.input_tokens, row.output_tokens) == (0, 0)
+    assert row.extra_input_tokens > 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_end_that_cannot_be_told_costs_the_user_nothing(
+    house: StartHouse, stream: bool
+) -> None:
+    told = answers.Answer(text="", ending=answers.Ending(reason="MALFORMED_FUNCTION_CALL"))
+    at = await house({"ann": User("", "")}, Script(told), repair={"max_consecutive_retries": 0})
+    await at.send("POST", CHAT, chat(stream=stream), key=at.people["ann"])
+
     (row,) = await at.rows()
     assert row.ending is Ending.FAILED
     assert (row.input_tokens, row.output_tokens) == (0, 0)

@@ -65,6 +65,16 @@ async def test_a_head_has_no_body(proxy: StartProxy) -> None:
         assert upstream.seen == []
 
 
+@pytest.mark.parametrize("method", ["DELETE", "POST"])
+async def test_models_are_read_only_for_clients_of_openai(proxy: StartProxy, method: str) -> None:
+    async with replying(json_reply({})) as upstream:
+        answer = await (await proxy(upstream.url)).ask("/v1/models/m", b"", BEARER, method)
+
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+        assert json.loads(answer.body)["error"]["code"] == "method_not_allowed"
+        assert upstream.seen == []
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_files_of_an_openai_sdk_are_refused(proxy: StartProxy, method: str) -> None:
     async with replying(json_reply({})) as upstream:
