@@ -70,11 +70,10 @@ async def handle(request: web.Request) -> web.StreamResponse:
     exchange = request[EXCHANGE]
     async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
         asked, body = await _translated(request, received.kept)
-        account = exchange.account
-        account.model, account.injected = asked.model, asked.injected
+        towards, account = native(exchange, asked.model, _STREAM), exchange.account
+        account.model, account.injected = towards.model, asked.injected
         account.answers = account.calls = asked.n
-        towards = native(exchange, asked.model, _STREAM)
-        body = await begin(request, body, asked.model) or body
+        body = await begin(request, body, towards.model) or body
         try:
             return await _Answers(request, asked, towards, body).run()
         except Refused as refused:
@@ -176,7 +175,7 @@ class _Answers:
         return waiting, [PartReader(waiting, message, body) for message in messages]
 
     def _generation(self, reader: Reader, account: Account) -> Generation[StreamMachine]:
-        repair, model = self.request.app[REPAIR], self.asked.model
+        repair, model = self.request.app[REPAIR], self.towards.model
         exchange = attrs.evolve(self.towards, account=account, due=self.towards.deadline)
         policy = repair.policy.for_request(
             repair=repair.is_wanted(self.request.headers),
@@ -206,4 +205,4 @@ class _Answers:
     def _learn(self) -> None:
         for machine in self._machines:
             if machine.lesson is not None:
-                self.request.app[REPAIR].lessons.learn(self.asked.model, machine.lesson)
+                self.request.app[REPAIR].lessons.learn(self.towards.model, machine.lesson)

@@ -27,10 +27,10 @@ async def handle(request: web.Request) -> web.Response:
     exchange = request[EXCHANGE]
     async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
         asked = translate(document_of(received.kept), request.app[WAYS].aliases)
-        exchange.account.model = asked.model
         towards = native(exchange, asked.model, _METHOD)
+        exchange.account.model = towards.model
         whole = dump(asked.whole())
-        await begin(request, whole, asked.model)
+        await begin(request, whole, towards.model)
         batches = asked.batches()
         exchange.account.calls = len(batches)
         documents = Documents(request, "list of embeddings", asked.model)

@@ -137,6 +137,17 @@ async def test_half_an_emoji_does_not_spoil_a_request(proxy: StartProxy) -> None
         ]
 
 
+async def test_a_tuned_model_is_asked_by_the_name_that_the_list_has(
+    proxy: StartProxy, access_log: AccessLog
+) -> None:
+    async with replying(sse_reply(sse(chunk("a", finish="STOP")))) as upstream:
+        answer = await (await proxy(upstream.url)).ask(CHAT, body(model="tunedModels/mine"), BEARER)
+
+        assert json.loads(answer.body)["model"] == "tunedModels/mine"
+        assert upstream.seen[0].target.startswith("/v1beta/tunedModels/mine:stream")
+        assert (await access_log.line())["model"] == "mine"
+
+
 async def test_an_oauth_token_stays_one(proxy: StartProxy) -> None:
     async with replying(sse_reply(sse(chunk("a", finish="STOP")))) as upstream:
         running = await proxy(upstream.url)
