@@ -83,6 +83,7 @@ class TokenWitness:
     waits: bool = False
     _text: bytes | bytearray = b""
     _marked: bool = False
+    _told: Mapping[str, float | None] = _NOTHING
     _strings: Strings | None = None
 
     def look(self, data: bytes, *, anew: bool = False) -> Mapping[str, float | None]:
@@ -92,7 +93,7 @@ class TokenWitness:
         """
         if anew:
             self._text, self._marked, self._strings = b"", False, None
-            self.waits = not self.lines
+            self._told, self.waits = _NOTHING, not self.lines
         if not data:
             return _NOTHING
         if self._strings is not None:
@@ -100,7 +101,9 @@ class TokenWitness:
         text, named = self._text, _NOTHING
         if self._marked or _MARK in data or (text and _MARK in text[-_SHORT:] + data[:_SHORT]):
             strings = Strings()
-            named = dict.fromkeys(_tokens(strings, bytes(text + data)))
+            found = dict.fromkeys(_tokens(strings, bytes(text + data)))
+            named = {name: None for name in found if name not in self._told}
+            self._told = found  # a line that goes on is read again from its beginning
             self._strings = None if self.lines else strings
             self._marked = True
         self._keep(data)
@@ -116,6 +119,8 @@ class TokenWitness:
         else:
             self._text = bytearray(self._text + data)
         self._marked = self._marked and _MARK in self._text
+        if not self._text:
+            self._told = _NOTHING
         if len(self._text) > _MOST:  # an image
             self._text = bytes(self._text[-_SHORT:])
         self.waits = bool(self._text) or not self.lines
