@@ -259,6 +259,11 @@ class Account:
         counted = None if isinstance(self.result, SessionResult) else self.result
         return 1 if counted is None else counted.attempts
 
+    @property
+    def rounds(self) -> int:
+        """The number of attempts, where all that an undisturbed answer takes count as one."""
+        return max(self.attempts - self.calls + 1, min(self.attempts, 1))
+
     def give_up(self) -> None:
         """Note that the client got nothing of an answer, so that it pays nothing for it."""
         result = self.result

@@ -37,6 +37,7 @@ Json = dict[str, Any]
 
 _PAGE = 1000
 """The largest page that Google gives."""
+_PAGED = ("pageSize=", "pageToken=")
 _MOST_PAGES = 50
 _OF_THE_SERVICE = 500
 _JSON = "application/json; charset=UTF-8"
@@ -75,7 +76,7 @@ async def _list(request: web.Request) -> web.Response:
 async def _pages(request: web.Request, documents: Documents) -> list[Json]:
     """Return the pages that a request asks for: all, where it does not ask for one."""
     exchange = request[EXCHANGE]
-    target = exchange.raw_target
+    target = _of_pages(exchange)
     pages = [await _page(exchange, documents, whole_list(target))]
     tokens = {""}
     while not _is_paged(target) and len(pages) < _MOST_PAGES:
@@ -105,7 +106,7 @@ async def _entry(request: web.Request) -> web.Response:
     documents = Documents(request, "model")
     headers: Mapping[str, str] = {}
     try:
-        model = await documents.fetch(plain_get(exchange, _target_of(exchange, name)))
+        model = await documents.fetch(plain_get(exchange, f"/v1/{in_path(name)}"))
         entry, headers = merged(model), documents.headers
     except (Unserved, UpstreamFailure) as error:
         found = _kept(request, error).find(name)
@@ -126,9 +127,10 @@ def _kept(request: web.Request, error: Unserved | UpstreamFailure) -> Catalogue:
     return kept
 
 
-def _target_of(exchange: Exchange, name: str) -> str:
-    query = f"?{exchange.raw_query}" if exchange.raw_query else ""
-    return f"/v1/{in_path(name)}{query}"
+def _of_pages(exchange: Exchange) -> str:
+    """Return the target of a list with what it asks about pages; Google refuses other fields."""
+    pairs = [pair for pair in exchange.raw_query.split("&") if pair.startswith(_PAGED)]
+    return f"/v1/models?{'&'.join(pairs)}" if pairs else "/v1/models"
 
 
 def _head(request: web.Request, headers: Mapping[str, str]) -> CIMultiDict[str]:
@@ -154,7 +156,7 @@ def whole_list(raw_target: str, token: str = "") -> str:
 
 def _is_paged(raw_target: str) -> bool:
     pairs = raw_target.partition("?")[2].split("&")
-    return any(pair.startswith(("pageSize=", "pageToken=")) for pair in pairs)
+    return any(pair.startswith(_PAGED) for pair in pairs)
 
 
 def merged_list(body: bytes) -> bytes | None:

@@ -103,7 +103,7 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     response.headers[REQUEST_ID] = request_id_var.get() or new_request_id()
     exchange = request.get(EXCHANGE)
     if response.status >= _ERRORS and request.get(VOICE) is _TO_OPENAI:
-        _advise(response, 1 if exchange is None else exchange.account.attempts)
+        _advise(response, 1 if exchange is None else exchange.account.rounds)
     if exchange is not None and exchange.account.metered is not None:
         response.headers.update(request.app[METER].fields(exchange))
     half = response.status in _OF_A_BODY and not request.content.is_eof()
@@ -302,7 +302,7 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
 
 def _headers(request: web.Request, error: BaseException) -> Mapping[str, str]:
     if isinstance(error, GemproxyError):
-        return error.headers(request[EXCHANGE].account.attempts)
+        return error.headers(request[EXCHANGE].account.rounds)
     return {}
 
 

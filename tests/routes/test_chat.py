@@ -537,3 +537,10 @@ async def test_a_shutdown_is_told(proxy: StartProxy, stream: bool, n: int) -> No
 
         assert b"shutting down" in said
         assert b"[DONE]" not in said
+
+
+async def test_several_answers_that_fail_at_once_may_be_asked_for_again(proxy: StartProxy) -> None:
+    async with replying(error_reply(503)) as upstream:
+        answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(n=3), BEARER)
+
+        assert (answer.status, answer.headers["x-should-retry"]) == (503, "true")

@@ -21,6 +21,7 @@ NAMES = ("gemini-x", "gemini-y")
 LIST = json_reply({**model_list(NAMES), "nextPageToken": "more"}, 200, "X-Goog-Some: 1")
 ENTRY = json_reply(model_entry("gemini-x"))
 OPENAI = {"Authorization": "Bearer AQ.test-key"}
+SDK = {"X-Stainless-Lang": "python"}
 
 
 def openai_fields(name: str) -> Json:
@@ -212,6 +213,17 @@ async def test_a_page_of_the_client_s_own_is_one_page(proxy: StartProxy) -> None
 
         assert ids(answer) == ["gemini-2.5-pro"]
         assert json.loads(answer.body)["nextPageToken"] == "t/2"
+
+
+@pytest.mark.parametrize("target", ["/v1/models", "/v1/models/gemini-x"])
+async def test_what_google_would_refuse_does_not_go_up(proxy: StartProxy, target: str) -> None:
+    async with replying(json_reply({**model_list(NAMES), **model_entry("gemini-x")})) as upstream:
+        running = await proxy(upstream.url)
+        await running.ask(f"/{target}/?limit=20&key=some-key", b"", SDK, "GET")
+
+        (seen,) = upstream.seen
+        assert seen.target == target + ("?pageSize=1000" if target.endswith("s") else "")
+        assert seen.headers["x-goog-api-key"] == "some-key"
 
 
 @pytest.mark.parametrize("token", ["some-key", "AIzaKey"])
