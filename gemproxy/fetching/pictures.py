@@ -23,6 +23,7 @@ from gemproxy.core.errors import BadField
 from gemproxy.core.picture import TAKEN, Picture, type_of
 from gemproxy.fetching.guard import connector
 from gemproxy.fetching.links import Refused, Rules, parsed
+from gemproxy.fetching.names import Names
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
@@ -168,13 +169,16 @@ async def open_pictures(
     ``rules`` and ``names`` (which looks up names) are for tests; by default both are those of the
     public Internet.
     """
-    kept = rules or Rules()
-    async with aiohttp.ClientSession(
-        connector=connector(kept, names or aiohttp.ThreadedResolver(), limit=_CONNECTIONS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        headers=_HEADERS,
-        timeout=aiohttp.ClientTimeout(total=bounds.seconds),
-        trust_env=False,
-    ) as session:
-        yield Pictures(bounds, kept, session)
+    kept, resolver = rules or Rules(), names or Names()
+    try:
+        async with aiohttp.ClientSession(
+            connector=connector(kept, resolver, limit=_CONNECTIONS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            headers=_HEADERS,
+            timeout=aiohttp.ClientTimeout(total=bounds.seconds),
+            trust_env=False,
+        ) as session:
+            yield Pictures(bounds, kept, session)
+    finally:
+        await resolver.close()
