@@ -9,6 +9,7 @@ IO = "tests/io"
 HERE = "tests/faults"
 HOSTILE = "tests/hostile"
 CUTS = f"{IO}/test_cuts.py"
+CHAT_CUTS = "tests/io/test_cuts_chat.py"
 FAULTS = f"{IO}/test_faults.py"
 ENDINGS = f"{IO}/test_endings.py"
 CLIENTS = f"{IO}/test_clients.py"
@@ -52,6 +53,16 @@ _BREAKS = Section(
             "the same, with SO_LINGER 0",
             "the same",
             (f"{CUTS}::test_a_cut_at_any_byte_is_not_seen_when_the_model_echoes",),
+        ),
+        Row(
+            "FIN, a clean end or RST at every byte, for a client of OpenAI's dialect",
+            "the same, in the middle of a text and of parallel calls",
+            "one whole answer, as a strict reader of its chunks has it: every character and every"
+            " call once, one finish_reason, one usage, [DONE]",
+            (
+                f"{CHAT_CUTS}::test_a_cut_at_any_byte_is_not_seen_by_a_chat",
+                f"{CHAT_CUTS}::test_a_cut_at_any_byte_glues_no_calls",
+            ),
         ),
         Row(
             "truncated chunk, bad chunk size, short Content-Length",
