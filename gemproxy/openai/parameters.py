@@ -331,8 +331,8 @@ FIELDS = (
         "frequency_penalty",
         _SENT,
         "frequencyPenalty",
-        "-2 to 2. Left out for Gemini 3.7 and later, which refuse penalties.",
-        "-2 到 2。Gemini 3.7 起拒绝惩罚参数，故省略。",
+        "-2 to 2. Left out for all models but Gemini 2.0: they refuse penalties.",
+        "-2 到 2。除 Gemini 2.0 外的模型拒绝惩罚参数，故省略。",
         _penalty("frequencyPenalty"),
     ),
     Field(
@@ -429,8 +429,9 @@ FIELDS = (
         "logprobs",
         _SENT,
         "responseLogprobs",
-        "Left out for Gemini 3.5 and later, which refuse it; the answer's `logprobs` is null then.",
-        "Gemini 3.5 起拒绝它，故省略；此时回答的 `logprobs` 为 null。",
+        "Left out for Gemini 2.5 Pro and for 3.5 and later, which refuse it; the answer's "
+        "`logprobs` is null then.",
+        "Gemini 2.5 Pro 以及 3.5 起的模型拒绝它，故省略；此时回答的 `logprobs` 为 null。",
         _logprobs,
     ),
     Field(

@@ -5,8 +5,8 @@ the rules of the newest family, with thinking as it was asked for.
 
 Sources: Google's pages on thinking, thought signatures and image generation
 (https://ai.google.dev/gemini-api/docs), and public threads where those are silent: candidateCount
-(googleapis/js-genai#1609), penalties and logprobs from 3.7 and 3.5 on, the lowest level of
-3.7-flash, pictures in function responses (vercel/ai#8357), JSON beside tools before Gemini 3
+(googleapis/js-genai#1609), penalties for 2.0 only (google-gemini/cookbook#1290, vercel/ai#8943),
+logprobs until 3.5 and without 2.5-pro, the lowest level of 3.7-flash, pictures in function responses (vercel/ai#8357), JSON beside tools before Gemini 3
 (googleapis/python-genai#867), systemInstruction of a 2.0 that draws (QuantumNous/new-api#989),
 budget 0 after 2.5 (googleapis/python-genai#2936).
 """
@@ -119,8 +119,8 @@ def family_of(model: str, pictures: tuple[str, ...] = PICTURES) -> Family:
         pictures_in_results=third,
         json_with_tools=third,
         candidates=rules < (3, 0),
-        penalties=rules < (3, 7),
-        logprobs=rules < (3, 5),
+        penalties=version == (2, 0),
+        logprobs=rules < (3, 5) and not (version == (2, 5) and "pro" in name),
         prefill=rules < (3, 6) and "3.5-flash-lite" not in name,
         system=not gemma and not (draws and version == (2, 0)),
         draws=draws,

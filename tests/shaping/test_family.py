@@ -39,11 +39,13 @@ def taken(family: Family) -> set[str]:
 @pytest.mark.parametrize(
     ("model", "takes"),
     [
-        ("gemini-2.5-flash", "candidates penalties logprobs prefill"),
-        ("gemini-3-flash-preview", "signs_calls json_with_tools penalties logprobs prefill"),
-        ("gemini-3.5-flash", "signs_calls json_with_tools penalties prefill"),
-        ("gemini-3.5-flash-lite", "signs_calls json_with_tools penalties"),
-        ("gemini-3.6-flash", "signs_calls json_with_tools penalties"),
+        ("gemini-2.0-flash", "candidates penalties logprobs prefill"),
+        ("gemini-2.5-flash", "candidates logprobs prefill"),
+        ("gemini-2.5-pro", "candidates prefill"),
+        ("gemini-3-flash-preview", "signs_calls json_with_tools logprobs prefill"),
+        ("gemini-3.5-flash", "signs_calls json_with_tools prefill"),
+        ("gemini-3.5-flash-lite", "signs_calls json_with_tools"),
+        ("gemini-3.6-flash", "signs_calls json_with_tools"),
         ("gemini-3.8-flash", "signs_calls json_with_tools"),
         ("somebody-s-own", "signs_calls json_with_tools"),
         ("gemini-flash-latest", "signs_calls json_with_tools"),
