@@ -5,10 +5,11 @@ the rules of the newest family, with thinking as it was asked for.
 
 Sources: Google's pages on thinking, thought signatures and image generation
 (https://ai.google.dev/gemini-api/docs), and public threads where those are silent: candidateCount
-(googleapis/js-genai#1609), penalties for 2.0 only (google-gemini/cookbook#1290, vercel/ai#8943),
-logprobs until 3.5 and without 2.5-pro, the lowest level of 3.7-flash, pictures in function responses (vercel/ai#8357), JSON beside tools before Gemini 3
-(googleapis/python-genai#867), systemInstruction of a 2.0 that draws (QuantumNous/new-api#989),
-budget 0 after 2.5 (googleapis/python-genai#2936).
+(googleapis/js-genai#1609), penalties of 2.0 only (google-gemini/cookbook#1290, vercel/ai#8943),
+logprobs before 3.5 and without 2.5-pro, the lowest level of 3.7-flash, pictures in function
+responses (vercel/ai#8357), JSON beside tools before Gemini 3 (googleapis/python-genai#867),
+systemInstruction of a 2.0 that draws (QuantumNous/new-api#989), budget 0 after 2.5
+(googleapis/python-genai#2936).
 """
 
 import functools
