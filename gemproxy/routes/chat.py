@@ -15,6 +15,8 @@ from functools import partial
 import attrs
 from aiohttp import web
 
+from gemproxy.access.models import require
+from gemproxy.accounts.user import OWN
 from gemproxy.core.errors import Busy
 from gemproxy.core.picture import Picture
 from gemproxy.core.repair.engine import State
@@ -44,7 +46,7 @@ from gemproxy.openai.encoding import encoded
 from gemproxy.openai.fields import Json
 from gemproxy.openai.finish import FAILURES
 from gemproxy.openai.media import Files
-from gemproxy.openai.request import Ways, translate
+from gemproxy.openai.request import Ways, choose, translate
 from gemproxy.openai.voice import OpenAIVoice
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
 from gemproxy.routes.addressing import addresses_of, with_upstream_uris
@@ -58,6 +60,7 @@ from gemproxy.routes.parts import (
     IN_FLIGHT,
     PICTURES,
     REPAIR,
+    USER,
     WAYS,
     caller_of,
 )
@@ -100,6 +103,7 @@ async def _ways(request: web.Request, document: Json) -> Ways:
     if PICTURES in app:
         named = links(document.get("messages"), bases)
         if named:
+            require(request.get(USER, OWN), choose(document, ways).model)
             fetched = await app[PICTURES].fetch(named)
     signatures = partial(app[DRAWN].signature, caller_of(request[EXCHANGE]))
     files = Files(fetched, bases)

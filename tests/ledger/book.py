@@ -57,7 +57,7 @@ def summed(rows: Iterable[Row]) -> Sums:
             setattr(total, name, getattr(total, name) + 1)
             total.unpriced += one.cost_nano_usd is None
         total.estimated += one.estimated
-        total.retries += max(0, one.attempts - 1)
+        total.retries += max(0, one.attempts - one.calls)
         total.first_bytes += one.first_byte_ms is not None
         for name in Row.__struct_fields__:
             figure = getattr(one, name)

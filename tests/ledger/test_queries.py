@@ -37,6 +37,7 @@ def some_rows(dice: random.Random, start: int, days: float, count: int) -> list[
             ending=dice.choice([*Ending, None]),
             cost_nano_usd=dice.choice([None, 0, 12_345_678_901]),
             attempts=dice.randrange(4),
+            calls=dice.randrange(1, 3),
             thought_tokens=dice.randrange(50),
             first_byte_ms=dice.choice([None, 250]),
             estimated=dice.random() < 0.1,

@@ -118,6 +118,16 @@ async def test_another_model_is_refused_in_openai_s_words(house: StartHouse, tar
     assert at.came() == []
 
 
+async def test_no_picture_is_fetched_for_a_model_that_is_not_allowed(house: StartHouse) -> None:
+    """The address would be refused, too, with a 400."""
+    at = await house({"ann": limited(models=(OTHER,))}, openai={"fetch_images": True})
+    picture = {"type": "image_url", "image_url": {"url": "http://127.0.0.1/a.png"}}
+    messages = [{"role": "user", "content": [picture]}]
+    answer = await at.send("POST", CHAT, chat(messages=messages), key=at.people["ann"])
+
+    assert answer.status == 403
+
+
 @pytest.mark.parametrize("target", [CHAT, EMBEDDINGS, "/v1/audio/speech", "/v1/models"])
 async def test_a_wrong_key_is_refused_in_openai_s_words(house: StartHouse, target: str) -> None:
     at = await house({"ann": User("", "")})
