@@ -193,8 +193,8 @@ def _function(tool: Json, at: str) -> _Function:
     if kind != "function":
         inner = tool.get(str(kind))
         name = tool.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
-        told = f"'{kind}', of the tool '{name}'," if name else f"'{kind}'"
-        raise BadField(f"{at}.type", f"{told} is not supported; functions are")
+        told = f"'{kind}' (the tool '{name}')" if name else f"'{kind}'"
+        raise BadField(f"{at}.type", f"is {told}; only functions and Google's own tools can be had")
     inner = tool.get("function")
     if inner is None and "name" in tool:
         return _named(tool, at)
