@@ -1,7 +1,12 @@
 """The URLs that may be asked for a picture, as far as the URL itself says so."""
 
-import pytest
+import socket
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemproxy.fetching.addresses import is_public
 from gemproxy.fetching.links import Refused, Rules
 
 RULES = Rules()
@@ -121,3 +126,25 @@ def test_a_refusal_never_repeats_the_url() -> None:
         RULES.checked("http://secret-name.internal/secret-path")
 
     assert "secret" not in str(refused.value)
+
+
+HOSTS = st.text("0123456789abcdefxX.%[]:@/\\\u2488\uff11\u3002-_", min_size=1, max_size=24)
+PREFIXES = st.sampled_from(["http://", "https://", "HTTP://", "http:/", "//", ""])
+
+
+@given(prefix=PREFIXES, host=HOSTS | st.text(max_size=12), rest=st.sampled_from(["", "/a", "?b"]))
+def test_any_text_is_refused_or_names_a_public_host(prefix: str, host: str, rest: str) -> None:
+    try:
+        url = RULES.checked(f"{prefix}{host}{rest}")
+    except Refused:
+        return
+    read = url.raw_host or ""
+    assert url.scheme in {"http", "https"}
+    assert url.user is None
+    try:
+        packed = socket.inet_aton(read.removesuffix("."))
+    except OSError:
+        assert ":" not in read or is_public(read)
+    else:  # what the system reads as an IPv4 address is one, in its usual form
+        assert socket.inet_ntoa(packed) == read.removesuffix(".")
+        assert is_public(socket.inet_ntoa(packed))
