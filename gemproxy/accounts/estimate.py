@@ -98,7 +98,7 @@ class Asking(enum.Enum):
 _BY_PATH = (
     (re.compile(r":count\w*/?$"), Asking.COUNT),
     (
-        re.compile(r":(?:\w*embed\w*|\w*Embed\w*)/?$|/(?:openai/.*|v1/)embeddings/*$"),
+        re.compile(r":(?:\w*embed\w*|\w*Embed\w*)/?$|/(?:openai/.*|v1/+)embeddings/*$"),
         Asking.EMBEDDING,
     ),
     (re.compile(r":predictLongRunning/?$|/openai/.*videos/?$"), Asking.FILMS),

@@ -28,19 +28,22 @@ _METHOD = r"/{target:(?s:.*)}:{method:%s}"
 STREAM = _METHOD % "streamGenerateContent"
 GENERATE = _METHOD % "generateContent"
 COMPUTE = _METHOD % "(?:countTokens|embedContent|batchEmbedContents|predict)"
-MODELS = "/{slash:/*}v1/models"
+MODELS = "/{slash:/*}v1/{more:/*}models"
 MODEL = MODELS + r"/{model:(?:models/|tunedModels/)?[^/:]+}{end:/*}"
-CHAT = "/{slash:/*}v1/chat/completions{end:/*}"
-EMBEDDINGS = "/{slash:/*}v1/embeddings{end:/*}"
+CHAT = "/{slash:/*}v1/{more:/*}chat/{further:/*}completions{end:/*}"
+EMBEDDINGS = "/{slash:/*}v1/{more:/*}embeddings{end:/*}"
 _OF_OPENAI = (
     "chat|completions|responses|embeddings|moderations|audio|images|videos|assistants|threads"
     "|fine_tuning|fine-tunes|uploads|vector_stores|realtime|evals|containers|conversations"
     "|organization|edits|engines|chatkit|skills"
+    "|v1/+(?:chat|completions|responses|embeddings)"  # of a base URL to which a client adds /v1
 )
 """First pieces of paths that OpenAI has below ``/v1``, and Gemini has not."""
 _ALONE = "(?:chat/)?completions|embeddings|responses"
 """What clients ask for whose base URL lacks the ``/v1``."""
-REFUSED = r"/{slash:/*}{openai:(?:v1/(?:" + _OF_OPENAI + r")(?:/(?s:.*))?|" + _ALONE + r")}{end:/*}"
+REFUSED = (
+    r"/{slash:/*}{openai:(?:v1/+(?:" + _OF_OPENAI + r")(?:/(?s:.*))?|" + _ALONE + r")}{end:/*}"
+)
 INTERACTIONS = r"/{prefix:(?s:.*/)?}interactions"
 LIVE = r"/{prefix:(?s:.*/)?}ws/{rest:(?s:.*)}"
 UPLOAD = r"/{prefix:(?s:.*/)?}upload/{version:v\d[^/]*}/{rest:(?s:.*)}"

@@ -20,7 +20,7 @@ from gemproxy.relay.unary import Rewrite
 from gemproxy.routes.parts import EXCHANGE, USER
 
 _CACHES = re.compile(r"/cachedContents/*$")
-_MODELS = re.compile(r"/v\d\w*/(?:openai/)?models(?:/(?P<model>[^:]+?))?/*$")
+_MODELS = re.compile(r"/v\d\w*/+(?:openai/+)?models(?:/+(?P<model>[^:]+?))?/*$")
 
 
 def only_allowed(request: web.Request, rewrite: Rewrite | None = None) -> Rewrite | None:

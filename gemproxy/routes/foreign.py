@@ -17,9 +17,9 @@ _MODELS = frozenset({"models", "model"})
 _OTHERS = frozenset({"fetch", "passthrough"})
 """Routes by their names in the table."""
 _READING = frozenset({"GET", "HEAD"})
-_BEGINNINGS = ("v1/files", "v1/batches", "v1/models")
-_MODEL = re.compile(r"/*v1/models(?:/[^/:]+)?/*\Z")
-_SHARED = re.compile(r"/*v1/(?:files|batches)(?:/.*)?/*\Z", re.DOTALL)
+_BEGINNINGS = ("v1/files", "v1/batches", "v1/models", "v1//")
+_MODEL = re.compile(r"/*v1/+models(?:/+[^/:]+)?/*\Z")
+_SHARED = re.compile(r"/*v1/+(?:files|batches)(?:/.*)?/*\Z", re.DOTALL)
 
 
 def of_an_openai_sdk(headers: Mapping[str, str]) -> bool:

@@ -13,13 +13,15 @@ from gemproxy.core.errors import BadRequest, Unrouted, WrongMethod
 
 _CHAT = "POST /v1/chat/completions"
 _HERE = f"The proxy has {_CHAT}, POST /v1/embeddings and GET /v1/models"
-_ENDS = re.compile(r"/*(?P<version>v1/)?(?P<rest>.*?)/*\Z", re.DOTALL)
+_SLASHES = re.compile("//+")
+_ENDS = re.compile(r"/*(?P<version>v1/+)?(?P<rest>.*?)/*\Z", re.DOTALL)
 
 
 async def handle(request: web.Request) -> NoReturn:
     """Raise the error that says what there is."""
     found = _ENDS.match(request.path)
     version, rest = (found["version"], found["rest"]) if found else (None, "")
+    rest = _SLASHES.sub("/", rest)
     if not version:
         raise Unrouted("The base URL for clients of OpenAI ends in /v1, and the request has none.")
     if rest in {"chat/completions", "embeddings"}:

@@ -38,7 +38,9 @@ def names(document: Any) -> list[str]:
     return [entry["name"] for entry in document["models"]]
 
 
-@pytest.mark.parametrize("target", ["/v1beta/models", "/v1/models", "/team/v1alpha/models?x=y"])
+@pytest.mark.parametrize(
+    "target", ["/v1beta/models", "/v1/models", "/v1//models", "/team/v1alpha/models?x=y"]
+)
 @pytest.mark.parametrize("repair", ["on", "off"])
 async def test_a_list_has_the_allowed_models_alone(
     proxy: StartProxy, target: str, repair: str

@@ -27,6 +27,7 @@ def test_an_openai_client_is_known_by_its_headers(headers: dict[str, str], opena
     [
         ("POST", "/v1/files", {}, True),
         ("POST", "/v1/batches", {}, True),
+        ("POST", "/v1//files", {}, True),
         ("POST", "/v1/batches/b/cancel", {}, True),
         ("GET", "/v1/files", SDK, True),
         ("DELETE", "/v1/files/f", SDK, True),

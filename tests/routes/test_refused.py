@@ -23,6 +23,8 @@ SDK = {**BEARER, "X-Stainless-Lang": "python"}
         ("PUT", "//v1/chat/completions/", 405, "POST"),
         ("OPTIONS", "/v1/chat/completions", 405, "POST"),
         ("GET", "/v1/embeddings", 405, "POST"),
+        ("GET", "/v1//embeddings", 405, "POST"),
+        ("POST", "/v1/v1/chat/completions", 404, "/v1/v1/chat/completions"),
         ("GET", "/v1/chat/completions/chatcmpl-1", 404, "/v1/models"),
         ("POST", "/v1/audio/speech", 404, "/v1/models"),
         ("POST", "/v1/images/generations", 404, "/v1/models"),
