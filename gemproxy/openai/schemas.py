@@ -16,12 +16,15 @@ from typing import Any
 import attrs
 
 from gemproxy.core.errors import BadField
+from gemproxy.openai.arguments import DEPTH_MAX, shallow
 from gemproxy.openai.fields import Json
 from gemproxy.openai.references import Path, References
 from gemproxy.openai.rules import RULES
 from gemproxy.openai.whole import as_one_object, fit_items, open_circles, without_unused
 
-_DEEPEST = 60
+DEEPEST = 200
+"""Nested arrays and objects in what a client sends; Gemini gets ``DEPTH_MAX`` of them."""
+
 _MOST_INLINED = 3
 """Targets in place of their references around one schema; circles of them would grow for long."""
 
@@ -82,6 +85,8 @@ class _Cleaning:
 
     def whole(self, *, as_object: bool = False) -> Json:
         """Return the root with the definitions that it needs."""
+        if not shallow(self.root, DEEPEST):
+            raise BadField(self.field, "has a schema that is nested too deeply")
         is_reference = "$ref" in self.root
         made = self.one({"allOf": [self.root, {}]} if is_reference else self.root, 0)
         definitions: Json = {}
@@ -100,7 +105,7 @@ class _Cleaning:
     def one(self, schema: Any, depth: int) -> Json:  # noqa: ANN401 - a schema of the client's
         """Return one schema with those in it; anything but an object becomes an empty one."""
         self.spend(1)
-        if not isinstance(schema, dict) or depth > _DEEPEST:
+        if not isinstance(schema, dict) or depth > DEPTH_MAX:
             return {}
         outside, self.outside = self.outside, len(self.inlined)
         for rule in RULES:
@@ -153,11 +158,11 @@ class _Cleaning:
             if key == "$ref":
                 made[key] = self._name(value)
             elif key == "properties":
-                made[key] = {name: self.one(inner, depth) for name, inner in value.items()}
+                made[key] = {name: self.one(inner, depth + 1) for name, inner in value.items()}
             elif key == "prefixItems":
-                made[key] = [self.one(inner, depth) for inner in value]
+                made[key] = [self.one(inner, depth + 1) for inner in value]
             elif key == "anyOf":
-                made[key] = _flat([self.one(inner, depth) for inner in value])
+                made[key] = _flat([self.one(inner, depth + 1) for inner in value])
             elif key == "items" or (key == "additionalProperties" and isinstance(value, dict)):
                 made[key] = self.one(value, depth)
         choices = made.get("anyOf", ())

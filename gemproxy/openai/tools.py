@@ -17,6 +17,7 @@ import attrs
 
 from gemproxy.core.errors import BadField
 from gemproxy.openai import retyping, schemas
+from gemproxy.openai.arguments import shallow
 from gemproxy.openai.fields import Json, a_list, a_text, an_object
 from gemproxy.openai.naming import Names
 from gemproxy.shaping.family import Family
@@ -205,6 +206,8 @@ def _named(declaration: Json, at: str) -> _Function:
     name = a_text(declaration.get("name"), f"{at}.name")
     if not name:
         raise BadField(f"{at}.name", "must not be empty")
+    if not shallow(declaration, schemas.DEEPEST):
+        raise BadField(at, "is nested too deeply")
     return _Function(name, at, declaration)
 
 

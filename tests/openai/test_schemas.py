@@ -11,6 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gemproxy.core.errors import BadField
+from gemproxy.openai.arguments import DEPTH_MAX, shallow
 from gemproxy.openai.cleaning import KEPT
 from gemproxy.openai.schemas import Budget, cleaned, of_arguments
 from tests.gatekeeper import problems
@@ -610,9 +611,18 @@ def test_functions_share_a_budget() -> None:
 
 def test_what_is_too_deep_becomes_an_empty_schema() -> None:
     deep: Json = {"type": "string"}
-    for _ in range(400):
+    for _ in range(150):
         deep = {"type": "array", "items": deep}
-    of(deep)
+    assert shallow(of(deep), DEPTH_MAX + 2)
+
+
+@pytest.mark.parametrize("key", ["items", "allOf", "const", "default", "x-own"])
+def test_what_is_far_too_deep_is_refused(key: str) -> None:
+    deep: Json = {"type": "string"}
+    for _ in range(3000):
+        deep = {key: [deep]}
+    with pytest.raises(BadField, match="too deeply"):
+        of_arguments({"type": "object", "properties": {"x": deep}}, "f", Budget())
 
 
 def test_a_long_chain_of_definitions_is_followed() -> None:

@@ -215,6 +215,14 @@ def test_a_custom_tool_is_called_by_its_name() -> None:
         sent({"tools": [{"type": "custom", "custom": {"name": "shell"}}]})
 
 
+def test_a_tool_that_is_nested_too_deeply_is_refused() -> None:
+    deep: Any = "x"
+    for _ in range(3000):
+        deep = [deep]
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"default": deep}}}
+    assert refused({"tools": [tool, tool]}) == "tools[0].function"
+
+
 def test_the_same_tool_twice_is_one() -> None:
     assert sent({"tools": [TIDE, MOON, TIDE]})["tools"] == [{"functionDeclarations": NATIVE}]
 
