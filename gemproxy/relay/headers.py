@@ -100,13 +100,16 @@ def _end_to_end(
 ) -> list[tuple[str, str]]:
     """Return the headers that this hop does not end and that can be written.
 
-    ``only_here`` and ``prefixes`` are the lower-case names that do not pass either.
+    ``only_here`` and ``prefixes`` are the lower-case names that do not pass either. A name that
+    ends in a blank is one that frames a message (the parsers admit no other), so it ends here.
     """
     ended = only_here | _named_by_connection(headers)
     passed = [
         (name, value)
         for name, value in headers.items()
-        if (lower := name.lower()) not in ended and not lower.startswith(prefixes)
+        if (lower := name.lower()) not in ended
+        and not lower.startswith(prefixes)
+        and lower[-1:] != " "
     ]
     if UNFIT.search("".join([part for pair in passed for part in pair])):
         return [pair for pair in passed if not UNFIT.search("".join(pair))]

@@ -2,8 +2,10 @@
 
 llhttp does the parsing (the package httptools): RFC 9112 with the leniencies that the client
 library has for answers, too (a line that ends in LF alone, blanks behind a chunk's size, a folded
-or an odd header value). Two lengths in one answer are refused. Its callback for a piece of the body
-is the ``append`` of a list, so a piece costs no call of Python; a read joins its pieces once.
+or an odd header value). Two lengths in one answer are refused. llhttp lets blanks stand between the
+colon and a name that frames the answer; they are removed here (RFC 9112 section 5.1). Its callback
+for a piece of the body is the ``append`` of a list, so a piece costs no call of Python; a read
+joins its pieces once.
 
 llhttp has no limits, so they are here: for a field, for the number of fields, for the whole head
 with all interim answers (1xx) before it, and for the bytes around the body, so that neither
@@ -28,6 +30,7 @@ MOST_EXCESS = 1 << 14
 """Bytes around the body beyond those that its chunks account for."""
 _CHUNK = 64
 """Bytes around one chunk that nobody has to explain: sizes padded with zeros, an extension."""
+_AROUND_A_FIELD = len(": \r\n")
 
 _SWITCHING_PROTOCOLS = 101
 _OK = 200
@@ -49,6 +52,7 @@ class Message:
     """
 
     __slots__ = (
+        "_came",
         "_end",
         "_excess",
         "_fields",
@@ -73,7 +77,7 @@ class Message:
         self.on_body = self._pieces.append
         self._fields: list[tuple[str, str]] = []
         self._status_line = b""
-        self._head_size = self._excess = self._end = self.status = 0
+        self._came = self._head_size = self._excess = self._end = self.status = 0
         self.begun = self.over = self.complete = False
         self.behind = self.keep = self.until_eof = False
         self.fault: str | None = None
@@ -122,10 +126,10 @@ class Message:
         return body
 
     def _measure(self, came: int) -> None:
-        """Count what came of a head that is not whole."""
+        """Count what came of a head that is not whole, apart from the fields that are in it."""
         if not self.begun:
-            self._head_size += came
-            if self._head_size > MOST_HEAD:
+            self._came += came
+            if self._came > MOST_HEAD:
                 self._refuse("the head is too large")
 
     def _refuse(self, why: str) -> None:
@@ -177,9 +181,9 @@ class Message:
             raise _Refused("too many headers")
         if b"\0" in value:
             raise _Refused("a header with a NUL")
-        self._head_size += len(name) + len(value)
+        self._head_size += len(name) + len(value) + _AROUND_A_FIELD
         text = value.rstrip(b" \t").decode("utf-8", "surrogateescape")
-        self._fields.append((name.decode("ascii"), text))
+        self._fields.append((name.rstrip(b" ").decode("ascii"), text))
 
     def on_headers_complete(self) -> None:
         """Take the end of a head; that of an interim answer is forgotten."""

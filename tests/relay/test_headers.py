@@ -33,6 +33,11 @@ def test_hop_by_hop_headers_end_here_both_ways(name: str) -> None:
     assert not down((name, "x"))
 
 
+@pytest.mark.parametrize("name", ["Transfer-Encoding ", "Content-Length  ", "Connection "])
+def test_a_name_with_a_blank_frames_no_message_of_ours(name: str) -> None:
+    assert list(down((name, "1"), ("X-A", "1")).items()) == [("X-A", "1")]
+
+
 def test_headers_named_by_connection_end_here() -> None:
     named = ("Connection", "close, X-Secret"), ("X-Secret", "1"), ("X-Other", "2")
 

@@ -84,6 +84,33 @@ def test_a_body_without_a_length_ends_with_the_connection() -> None:
     assert (message.complete, message.keep) == (True, False)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        SIZED.replace(b"Length:", b"Length :"),
+        SIZED.replace(b"Length:", b"Length  :"),
+        IN_CHUNKS.replace(b"Encoding:", b"Encoding :"),
+    ],
+)
+def test_a_blank_before_a_colon_is_no_part_of_the_name(answer: bytes) -> None:
+    message, body = read(answer)
+    assert (body, message.complete, message.until_eof) == (b"hello", True, False)
+    assert not any(name.endswith(" ") for name in message.headers)
+
+    cut, _ = read(answer[: answer.index(b"hel") + 3])
+    cut.closed(cleanly=True)
+    assert (cut.begun, cut.complete) == (True, False)
+
+
+@pytest.mark.parametrize("size", [1000, 16_000, 1 << 20])
+def test_a_large_head_is_read_however_it_is_cut(size: int) -> None:
+    answer = OK + (b"X-A: " + b"a" * 8000 + b"\r\n") * 8 + b"Content-Length: 5\r\n\r\nhello"
+    assert len(answer) < MOST_HEAD
+
+    message, body = read(*[answer[at : at + size] for at in range(0, len(answer), size)])
+    assert (message.fault, body) == (None, b"hello")
+
+
 @pytest.mark.parametrize("status", [204, 304])
 def test_some_answers_have_no_body_whatever_they_say(status: int) -> None:
     message, body = read(b"HTTP/1.1 %d No\r\nContent-Length: 5\r\n\r\n" % status)
