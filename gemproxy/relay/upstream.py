@@ -18,8 +18,8 @@ hour: see ``relay.keepalive``.
 A server may close an idle connection just as a request is written to it. RFC 9112 section
 9.3.1 lets a client repeat such a request when it knows that to be safe; ``generateContent``
 changes nothing at the server. So a *reused* connection that dies before any byte of the answer is
-replaced once, at once, where the body is plain bytes; ``Once`` and a stream are sent no second
-time. A fresh connection that dies is a failure like any other.
+replaced once, at once, where the body is plain bytes or the method is GET; ``Once`` and a stream
+are sent no second time. A fresh connection that dies is a failure like any other.
 """
 
 import asyncio
@@ -255,6 +255,7 @@ class Upstream:
         ask = self._by_the_library
         if self._direct and asking.may_be_direct:
             ask = self._directly
+            once = once and asking.method != "GET"  # the library repeats one itself
         while True:
             way = new_way()
             try:

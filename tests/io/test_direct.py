@@ -251,6 +251,34 @@ async def test_a_connection_that_went_stale_is_replaced_once(
     assert requests == 3
 
 
+@pytest.mark.parametrize(("method", "repeated"), [("GET", True), ("POST", False)])
+async def test_a_request_without_a_body_is_repeated_if_its_method_says_so(
+    upstream: Upstream, method: str, *, repeated: bool
+) -> None:
+    requests = 0
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        nonlocal requests
+        await head(reader)
+        writer.write(OK)
+        await head(reader)
+        requests += 1
+
+    async def ask() -> bytes:
+        reply = await upstream.open(method, Hop(url, CIMultiDict()), None, PATIENCE, STREAM)
+        with contextlib.closing(reply):
+            return await rest(reply)
+
+    async with scripted(script) as url:
+        assert await ask() == b"ok"
+        if repeated:
+            assert await ask() == b"ok"
+        else:
+            with pytest.raises(AttemptFailed):
+                await ask()
+    assert requests == 1
+
+
 async def test_an_answer_that_had_begun_is_not_asked_for_twice(direct: Upstream) -> None:
     requests = 0
 
