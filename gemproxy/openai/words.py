@@ -90,14 +90,19 @@ def as_event(payload: Mapping[str, Any]) -> bytes:
 
 def _words(error: Mapping[str, Any]) -> tuple[str, str | None]:
     status = error_status(error)
-    if status == _TOO_MANY and _waits_in_vain(error):
+    if is_out_of_quota(error):
         return _OUT_OF_QUOTA
     other = (_INVALID, None) if status in _CLIENT_ERRORS else (_SERVER, "internal_error")
     return WORDS.get(status, other)
 
 
-def _waits_in_vain(error: Mapping[str, Any]) -> bool:
-    """Return whether a quota is used up for the day, or there is none for the model."""
+def is_out_of_quota(error: Mapping[str, Any]) -> bool:
+    """Return whether a quota is used up for the day, or there is none for the model.
+
+    ``error`` is a google.rpc.Status. No short wait helps, whatever RetryInfo says.
+    """
+    if error_status(error) != _TOO_MANY:
+        return False
     if "limit: 0" in str(error.get("message", "")):
         return True
     violations = [

@@ -47,6 +47,7 @@ from gemproxy.metering.asking import asks_a_model
 from gemproxy.metering.meter import UNMETERED, Meter
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
 from gemproxy.openai.document import OpenAIDocumentVoice
+from gemproxy.openai.words import is_out_of_quota
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import error_for
 from gemproxy.relay.parting import cut, part
@@ -294,6 +295,8 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
         cut(request)
     body = request.get(VOICE, _ANY_CLIENT).refusal(payload)
     headers = {**_headers(request, error), "Content-Type": _JSON}
+    if request.get(VOICE) is _TO_OPENAI and is_out_of_quota(payload["error"]):
+        headers[SHOULD_RETRY] = "false"
     response = web.Response(body=body, status=status, headers=headers)
     if isinstance(error, _OF_THE_CALLER) and not request.content.is_eof():
         response.force_close()  # the rest of the body is not read

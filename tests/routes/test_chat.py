@@ -242,6 +242,19 @@ async def test_a_refusal_of_the_upstream_is_told_over(
         assert answer.headers["Content-Type"].startswith("application/json")
 
 
+async def test_a_quota_of_a_day_is_not_asked_for_again(proxy: StartProxy) -> None:
+    quota = {
+        "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+        "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}],
+    }
+    retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "36s"}
+    async with replying(error_reply(429, quota, retry)) as upstream:
+        answer = await (await proxy(upstream.url, **NONE)).ask(CHAT, body(), BEARER)
+
+        assert (answer.status, error(answer)["code"]) == (429, "insufficient_quota")
+        assert answer.headers["x-should-retry"] == "false"
+
+
 async def test_a_retry_after_is_kept(proxy: StartProxy) -> None:
     refused = json_reply({"error": {"code": 429, "message": "m"}}, 429, "Retry-After: 7")
     async with replying(refused) as upstream:
