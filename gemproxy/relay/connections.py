@@ -5,7 +5,9 @@ session, for answers that are read directly (``relay.direct``). Both share one p
 
 **No bytes that came unasked are handed on.** While a connection is idle the library's protocol
 keeps what comes, and its session would give it to the next request, which may be another user's. So
-a connection on which anything came is closed when it is taken.
+a connection on which anything came is closed when it is taken. That includes what the loop has not
+read yet, an end among it: the system is asked, since a loop with much to do reads late. Bytes that
+come behind the request cannot be told from its answer.
 
 Of the library these are used without the session: ``connector.connect(request, [], timeout)``,
 which returns a connection with ``transport``, ``protocol``, ``release`` and ``close``; a
@@ -15,6 +17,7 @@ which returns a connection with ``transport``, ``protocol``, ``release`` and ``c
 
 import asyncio
 import contextvars
+import select
 import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -64,19 +67,40 @@ def _make_socket(address: "aiohttp.AddrInfoType") -> socket.socket:
     return make_socket(address)
 
 
-async def vetted(connect: Connect, request: aiohttp.ClientRequest, *more: Any) -> Connection:  # noqa: ANN401 (the library's own)
-    """Return a connection that ``connect`` gives, on which nothing came unasked."""
+async def vetted(
+    connect: Connect,
+    request: aiohttp.ClientRequest,
+    *more: Any,  # noqa: ANN401 (the library's own)
+    by_socket: bool = False,
+) -> Connection:
+    """Return a connection that ``connect`` gives, on which nothing came unasked.
+
+    ``by_socket``: its sockets tell whether they are new, so those of kept connections are looked
+    at. On a new one something may have come that belongs to TLS.
+    """
     way = _way.get() or new_way()
     for _ in range(_MOST_KEPT):
         way.fresh = False
         connection: Connection = await connect(request, *more)
         protocol, transport = connection.protocol, connection.transport
-        if protocol is not None and transport is not None and not protocol.should_close:
+        if (
+            protocol is not None
+            and transport is not None
+            and not protocol.should_close
+            and (way.fresh or not by_socket or _is_silent(transport))
+        ):
             return connection
         connection.close()
         if way.fresh:
             break
     raise aiohttp.ServerDisconnectedError("bytes came before a request")
+
+
+def _is_silent(transport: asyncio.Transport) -> bool:
+    """Return whether the system has nothing for a connection, neither bytes nor an end."""
+    looking = select.poll()
+    looking.register(transport.get_extra_info("socket"), select.POLLIN)
+    return not looking.poll(0)
 
 
 class Connector(aiohttp.TCPConnector):
@@ -92,7 +116,7 @@ class Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (the library's own)
     ) -> Connection:
         """Return a connection for a request; the library calls this, and ``Connections``."""
-        return await vetted(super().connect, req, traces, timeout)
+        return await vetted(super().connect, req, traces, timeout, by_socket=True)
 
 
 @attrs.define(eq=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import socket
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 from typing import Any, cast
@@ -197,6 +198,31 @@ async def test_a_connection_on_which_something_came_is_closed(
         assert other.protocol is not protocol
         assert not protocol.is_connected()
         other.close()
+
+
+@pytest.mark.parametrize("unread", [b"HTTP/1.1", b""])
+async def test_a_connection_is_closed_for_what_the_loop_has_not_read(
+    connections: Connections, unread: bytes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = URL(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        one = await connections.take(url, None, LIMITS)
+        transport = one.transport
+        other_end = server.accept()[0]
+        one.release()
+        if unread:
+            other_end.sendall(unread)
+        else:
+            other_end.shutdown(socket.SHUT_WR)
+
+        other = await connections.take(url, None, LIMITS)
+        fresh = other.transport
+        assert fresh is not transport
+        other.release()
+        again = await connections.take(url, None, LIMITS)
+        assert again.transport is fresh
+        again.close()
+        other_end.close()
 
 
 async def _until(true: Callable[[], bool]) -> None:
