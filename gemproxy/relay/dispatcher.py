@@ -153,13 +153,15 @@ class _RoundTrip:
 
     async def __aexit__(self, *_: object) -> None:
         reply, entry = self._reply, self._entry
-        reply.close()
-        entry.how, entry.error, entry.bytes = reply.how, reply.error, reply.size
-        if reply.usage is not None:
-            entry.usage = reply.usage
-        if reply.status >= _ERRORS:
-            entry.retry_after = retry_after(reply.headers)
-        _over(entry, self._lease)
+        try:
+            reply.close()  # may raise what a callback of the connection did
+        finally:
+            entry.how, entry.error, entry.bytes = reply.how, reply.error, reply.size
+            if reply.usage is not None:
+                entry.usage = reply.usage
+            if reply.status >= _ERRORS:
+                entry.retry_after = retry_after(reply.headers)
+            _over(entry, self._lease)
 
     async def _ask(self) -> Reply:
         """Take a lease and make the request with it."""

@@ -267,6 +267,21 @@ async def test_an_attempt_that_is_left_while_it_connects_has_one_outcome() -> No
         assert (at.outcome.status, at.outcome.how) == (None, None)
 
 
+async def test_an_answer_that_cannot_be_let_go_has_one_outcome(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def close(self: Reply) -> None:
+        whole_close(self)
+        raise RuntimeError("a fault of a test")
+
+    whole_close = Reply.close
+    monkeypatch.setattr(Reply, "close", close)
+    async with scene(answering(OK)) as made:
+        with pytest.raises(RuntimeError, match="a fault of a test"):
+            await made.read()
+        assert (made.outcome.status, made.outcome.how) == (200, How.EOF)
+
+
 async def test_an_error_of_the_reader_leaves_the_attempt() -> None:
     async with scene(answering(CHUNKED + b"3\r\none\r\n")) as at:
         with pytest.raises(ZeroDivisionError):
