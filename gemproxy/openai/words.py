@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gemproxy.core.errors import details_of
+from gemproxy.core.repair.refusals import lasts
 from gemproxy.core.repair.verdict import error_status
 from gemproxy.core.wire.sse import event
 
@@ -101,16 +102,7 @@ def is_out_of_quota(error: Mapping[str, Any]) -> bool:
 
     ``error`` is a google.rpc.Status. No short wait helps, whatever RetryInfo says.
     """
-    if error_status(error) != _TOO_MANY:
-        return False
-    if "limit: 0" in str(error.get("message", "")):
-        return True
-    violations = [
-        violation
-        for failure in details_of(error, "QuotaFailure")
-        for violation in _list(failure.get("violations"))
-    ]
-    return any("PerDay" in str(violation.get("quotaId", "")) for violation in violations)
+    return error_status(error) == _TOO_MANY and lasts(error)
 
 
 def _detail(error: Mapping[str, Any], kind: str, find: Any) -> str | None:  # noqa: ANN401

@@ -108,6 +108,8 @@ def test_a_quota_of_the_day_or_of_nothing_is_no_quota() -> None:
     assert words.told(google(429, "Q", failure))["error"]["code"] == "insufficient_quota"
     assert words.told(google(429, "limit: 0, model: x"))["error"]["code"] == "insufficient_quota"
     assert words.told(google(429, "Q", minute))["error"]["code"] == "rate_limit_exceeded"
+    none = {**failure, "violations": [{"quotaId": "InputTokens", "quotaValue": "0"}]}
+    assert words.told(google(429, "Q", none))["error"]["code"] == "insufficient_quota"
 
 
 @pytest.mark.parametrize(
