@@ -313,6 +313,10 @@ class Images:
 
     models: Models = PICTURES
     """Names or patterns of the models that answer with pictures when OpenAI's clients ask."""
+    default_model: Name = "gemini-3-pro-image-preview"
+    """Model of a request for pictures that names none."""
+    timeout_seconds: Seconds = 120.0
+    """Seconds in which each picture of a request must come."""
     storage: Storage = ""
     """memory, local, s3, qiniu, tencent, aliyun, r2 or minio; empty: no links to pictures."""
     directory: Name = "data/images"

@@ -2,7 +2,8 @@
 
     GemproxyError                 500 INTERNAL
     |- BadRequest                 400 INVALID_ARGUMENT      the client's request is not usable
-    |  `- BadField                400 INVALID_ARGUMENT      one field of it, which is named
+    |  |- BadField                400 INVALID_ARGUMENT      one field of it, which is named
+    |  `- Undrawable              400 INVALID_ARGUMENT      its picture is refused for its content
     |- Unauthenticated            401 UNAUTHENTICATED       no access key, or a wrong one
     |- Forbidden                  403 PERMISSION_DENIED     this access key may not call that
     |- NotOwned                   404 NOT_FOUND             a name that this access key did not make
@@ -21,6 +22,7 @@
     |- DeadlinePassed             504 DEADLINE_EXCEEDED     the client's deadline has passed
     |- NotContinuable             (never sent) this request or answer cannot be continued as text
     `- UpstreamFailure            502 UNAVAILABLE           Gemini, or the way to it, failed
+       |- NoPicture               502 UNAVAILABLE           an answer lacks the picture it is for
        |- Unreachable             503 UNAVAILABLE           no connection could be made
        |- NoFirstByte             504 DEADLINE_EXCEEDED     connected, then silence
        |- Unrepaired              503 UNAVAILABLE           a broken stream that stays broken
@@ -116,6 +118,14 @@ class BadField(BadRequest):
         details = payload["error"].setdefault("details", [])
         details.append({"@type": _BAD_REQUEST, "fieldViolations": [violation]})
         return payload if self.reason is None else _with_reason(payload, self.reason)
+
+
+class Undrawable(BadRequest):
+    """The upstream refuses the content of what was asked for, or of what it drew."""
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the error with OpenAI's word for it."""
+        return _with_reason(super().payload(request_id), "content_policy_violation")
 
 
 class Unauthenticated(GemproxyError):
@@ -326,6 +336,19 @@ class UpstreamFailure(GemproxyError):
         if attempts == 1:
             return {}
         return {"Retry-After": str(_RECOVERY_SECONDS), "x-should-retry": "false"}
+
+
+class NoPicture(UpstreamFailure):
+    """An answer that should have a picture has none; another one would cost as much."""
+
+    def headers(self, attempts: int) -> dict[str, str]:
+        """Return that OpenAI's SDKs must not retry."""
+        del attempts
+        return {"x-should-retry": "false"}
+
+    def payload(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the error with a word for programs."""
+        return _with_reason(super().payload(request_id), "no_image_generated")
 
 
 class Unreachable(UpstreamFailure):

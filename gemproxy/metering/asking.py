@@ -27,7 +27,7 @@ _BATCHES = re.compile(r":(?:batchGenerate\w*|asyncBatch\w*)/?$|/openai/(?:v\d\w*
 _VERTEX = re.compile(r"/(?:publishers|endpoints)/")
 
 LIVE = "live"
-OF_OPENAI = frozenset({"chat", "embeddings"})
+OF_OPENAI = frozenset({"chat", "embeddings", "drawing", "edits"})
 """Routes of OpenAI's dialect, which translate it; their model and their body are given."""
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from gemproxy.images.names import PATTERN
 from gemproxy.routes import (
     chat,
+    drawing,
     embeddings,
     health,
     interactions,
@@ -32,6 +33,8 @@ MODELS = "/{slash:/*}v1/{more:/*}models"
 MODEL = MODELS + r"/{model:(?:models/|tunedModels/)?[^/:]+}{end:/*}"
 CHAT = "/{slash:/*}v1/{more:/*}chat/{further:/*}completions{end:/*}"
 EMBEDDINGS = "/{slash:/*}v1/{more:/*}embeddings{end:/*}"
+GENERATIONS = "/{slash:/*}v1/{more:/*}images/{further:/*}generations{end:/*}"
+EDITS = "/{slash:/*}v1/{more:/*}images/{further:/*}edits{end:/*}"
 _OF_OPENAI = (
     "chat|completions|responses|embeddings|moderations|audio|images|videos|assistants|threads"
     "|fine_tuning|fine-tunes|uploads|vector_stores|realtime|evals|containers|conversations"
@@ -60,6 +63,8 @@ ROUTES = [
     web.post(COMPUTE, unary.compute, name="compute"),
     web.post(CHAT, chat.handle, name="chat"),
     web.post(EMBEDDINGS, embeddings.handle, name="embeddings"),
+    web.post(GENERATIONS, drawing.generations, name="drawing"),
+    web.post(EDITS, drawing.edits, name="edits"),
     web.get(MODELS + "{end:/*}", models.handle, name="models"),
     web.get(MODEL, models.handle, name="model"),
     web.route("*", REFUSED, refused.handle, name="refused"),

@@ -38,12 +38,15 @@ _LARGEST = 32 << 20
 class Documents:
     """Fetches documents for a request; ``what`` is the word for one, ``model`` whose they are.
 
+    ``look`` says how they are judged.
+
     ``headers`` are those of the last document that came.
     """
 
     request: web.Request
     what: str
     model: str = ""
+    look: Look = Look.DOCUMENT
     judge: Judge = attrs.field(init=False)
     headers: Mapping[str, str] = attrs.field(factory=dict, init=False)
 
@@ -51,7 +54,7 @@ class Documents:
         repair = self.request.app[REPAIR]
         wanted = repair.is_wanted(self.request[EXCHANGE].headers)
         policy = repair.policy.for_request(repair=wanted)
-        self.judge = Judge(StreamRequest(b""), policy, Look.DOCUMENT)
+        self.judge = Judge(StreamRequest(b""), policy, self.look)
 
     async def fetch(self, exchange: Exchange, body: bytes | None = None) -> Json:
         """Return the JSON of an answer with 200; raise UpstreamFailure when there is none."""

@@ -12,7 +12,7 @@ from aiohttp import web
 from gemproxy.core.errors import Unrouted, WrongMethod
 from gemproxy.exchange.credential import API_KEY, AUTHORIZATION
 
-_FAMILIES = frozenset({"chat", "embeddings", "refused"})
+_FAMILIES = frozenset({"chat", "embeddings", "drawing", "edits", "refused"})
 _MODELS = frozenset({"models", "model"})
 _OTHERS = frozenset({"fetch", "passthrough"})
 """Routes by their names in the table."""

@@ -20,6 +20,7 @@ from gemproxy.metering.directory import Directory
 from gemproxy.metering.meter import Meter
 from gemproxy.openai.catalogue import Shelf
 from gemproxy.openai.drawn import Drawn
+from gemproxy.openai.image_requests import Studio
 from gemproxy.openai.request import Ways
 from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import PageTokens
@@ -114,6 +115,8 @@ PICTURES = web.AppKey("pictures", Pictures)
 CATALOGUE = web.AppKey("catalogue", Shelf)
 """The last list of models that came with a key of the pool."""
 METER: web.AppKey[Meter] = web.AppKey("meter")
+STUDIO = web.AppKey("studio", Studio)
+"""How requests for pictures are translated."""
 PICTURE_STORE = web.AppKey("picture_store", PictureStore)
 """Keeps pictures, for links to them; only there if a storage is set."""
 SHAPING = web.AppKey("shaping", Shaping)

@@ -12,7 +12,10 @@ from aiohttp import web
 from gemproxy.core.errors import BadRequest, Unrouted, WrongMethod
 
 _CHAT = "POST /v1/chat/completions"
-_HERE = f"The proxy has {_CHAT}, POST /v1/embeddings and GET /v1/models"
+_HERE = (
+    f"The proxy has {_CHAT}, POST /v1/embeddings, POST /v1/images/generations and edits, and GET"
+    " /v1/models"
+)
 _SLASHES = re.compile("//+")
 _ENDS = re.compile(r"/*(?P<version>v1/+)?(?P<rest>.*?)/*\Z", re.DOTALL)
 
@@ -24,7 +27,7 @@ async def handle(request: web.Request) -> NoReturn:
     rest = _SLASHES.sub("/", rest)
     if not version:
         raise Unrouted("The base URL for clients of OpenAI ends in /v1, and the request has none.")
-    if rest in {"chat/completions", "embeddings"}:
+    if rest in {"chat/completions", "embeddings", "images/generations", "images/edits"}:
         raise WrongMethod(f"/v1/{rest} takes POST only.", "POST")
     if rest == "completions":
         raise BadRequest(

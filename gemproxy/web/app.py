@@ -44,6 +44,7 @@ from gemproxy.routes.parts import (
     METER,
     REPAIR,
     SHAPING,
+    STUDIO,
     UPLOADS,
     WAYS,
     Clients,
@@ -52,7 +53,7 @@ from gemproxy.routes.parts import (
 from gemproxy.web.accounting import open_meter
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
-from gemproxy.web.dialect import fetching, ways_of
+from gemproxy.web.dialect import fetching, studio_of, ways_of
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.pictures import open_pictures
 from gemproxy.web.pooling import needs_pool, open_pool
@@ -100,6 +101,7 @@ def create_app(
     app[SHAPING] = shaping_of(settings)
     app[REPAIR] = _repair(settings)
     app[WAYS] = ways_of(settings)
+    app[STUDIO] = studio_of(settings)
     app[CATALOGUE] = Shelf()
     app[DRAWN] = Drawn()
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gemproxy.config.settings import Settings
 from gemproxy.fetching.pictures import Bounds, open_pictures
+from gemproxy.openai.image_requests import Studio
 from gemproxy.openai.request import Ways
 from gemproxy.routes.parts import PICTURES
 from gemproxy.web.shaping import shaping_of
@@ -21,6 +22,18 @@ def ways_of(settings: Settings) -> Ways:
         shaping=shaping_of(settings),
         image_models=tuple(settings.images.models),
         markdown=openai.markdown_images,
+    )
+
+
+def studio_of(settings: Settings) -> Studio:
+    """Return how requests for pictures are translated."""
+    images = settings.images
+    return Studio(
+        default_model=images.default_model,
+        aliases=settings.openai.aliases,
+        image_models=tuple(images.models),
+        links=bool(images.storage),
+        seconds=images.timeout_seconds,
     )
 
 

@@ -30,6 +30,8 @@ DECISIONS = {
     "compute": Decision("POST", UPSTREAM, reads_body=True),
     "chat": Decision("POST", UPSTREAM, reads_body=True),
     "embeddings": Decision("POST", UPSTREAM, reads_body=True),
+    "drawing": Decision("POST", UPSTREAM, reads_body=True),
+    "edits": Decision("POST", UPSTREAM, reads_body=True),
     "refused": Decision("*", OURSELVES),
     "models": Decision("GET HEAD", UPSTREAM),
     "model": Decision("GET HEAD", UPSTREAM),
