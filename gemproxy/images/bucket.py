@@ -24,7 +24,7 @@ from yarl import URL
 
 from gemproxy.images import objects
 from gemproxy.images.names import type_in
-from gemproxy.images.objects import understood
+from gemproxy.images.objects import in_thread, understood
 from gemproxy.images.providers import Place, Wish, place_of
 from gemproxy.images.shelf import Found, StoreDown
 
@@ -96,7 +96,7 @@ class Bucket:
     async def _sign(self, method: Literal["GET", "DELETE"], name: str, seconds: int) -> str:
         async with understood(_SECONDS):
             lasting = timedelta(seconds=seconds)
-            return await obstore.sign_async(self._store, method, f"{PREFIX}{name}", lasting)
+            return await in_thread(obstore.sign, self._store, method, f"{PREFIX}{name}", lasting)
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,6 @@ A new directory is closed to other users. In one that is there its owner decides
 files in it are for their owner alone.
 """
 
-import asyncio
 import contextlib
 import os
 import re
@@ -21,7 +20,7 @@ from obstore.store import LocalStore
 
 from gemproxy.images import objects
 from gemproxy.images.names import PATTERN
-from gemproxy.images.objects import understood
+from gemproxy.images.objects import in_thread, understood
 from gemproxy.images.shelf import Found
 
 HALF_SECONDS = 3600.0
@@ -60,7 +59,7 @@ class Folder:
         """Keep a picture, whole or not at all; its type is in its name."""
         async with understood(_SECONDS):
             await objects.put(self._store, name, data)
-            await asyncio.to_thread(os.chmod, self.path / name, _OWNERS)
+            await in_thread(os.chmod, self.path / name, _OWNERS)
 
     async def find(self, name: str) -> Found | None:
         """Return the picture of this name, None if there is none."""
@@ -80,14 +79,14 @@ class Folder:
     async def names(self) -> AsyncIterator[tuple[str, float]]:
         """Yield each file with the Unix time of its last change."""
         async with understood(_SECONDS):
-            files = await asyncio.to_thread(self._files)
+            files = await in_thread(self._files)
         for file in files:
             yield file
 
     async def tidy(self, now: float) -> None:
         """Remove what a dead process left half written."""
         async with understood(_SECONDS):
-            for name, since in await asyncio.to_thread(self._files):
+            for name, since in await in_thread(self._files):
                 if _HALF.fullmatch(name) and now - since > HALF_SECONDS:
                     (self.path / name).unlink(missing_ok=True)
 

@@ -3,19 +3,27 @@
 obstore 0.12 tells a missing object by the built-in FileNotFoundError. The text of any other error
 has paths, hosts and Rust structures over many lines, so it is never passed on: a phrase stands for
 it, by the number of the system's error or by the class.
+
+Its blocking functions are called in threads of our own. A process that used its coroutines now and
+then aborts at its end: a thread of Rust's lets go of Python objects when the interpreter is gone.
 """
 
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 import obstore
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
 from gemproxy.images.shelf import Found, StoreDown
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PIECE = 256 << 10
 """Bytes of a piece of a picture that is read."""
@@ -32,6 +40,16 @@ _SYSTEM = {
 """Number of an error in Linux -> phrase."""
 _NUMBER = re.compile(r"\(os error (\d+)\)")
 _STATUS = re.compile(r"status code: (\d{3})|with status (\d{3})", re.IGNORECASE)
+
+
+_THREADS = 16
+_hands = ThreadPoolExecutor(_THREADS, thread_name_prefix="gemproxy-pictures")
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what a function of obstore's returns, without blocking the loop."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_hands, partial(function, *args, **kwargs))
 
 
 @contextlib.asynccontextmanager
@@ -67,22 +85,22 @@ async def put(
 ) -> None:
     """Keep an object in one request, which leaves the object whole or absent."""
     more: dict[str, Any] = {"attributes": dict(attributes)} if attributes else {}
-    await obstore.put_async(store, key, data, use_multipart=False, **more)
+    await in_thread(obstore.put, store, key, data, use_multipart=False, **more)
 
 
 async def find(store: ObjectStore, key: str, seconds: float) -> Found | None:
     """Return an object, None if there is none; each of its pieces may take ``seconds``."""
     try:
-        result = await obstore.get_async(store, key)
+        result = await in_thread(obstore.get, store, key)
     except FileNotFoundError:
         return None
     meta = result.meta
 
     async def pieces() -> AsyncIterator[bytes]:
-        stream = aiter(result.stream(min_chunk_size=PIECE))
+        stream = iter(result.stream(min_chunk_size=PIECE))
         while True:
             async with understood(seconds):
-                piece = await anext(stream, None)
+                piece = await in_thread(next, stream, None)
             if piece is None:
                 return
             yield bytes(piece)
@@ -93,15 +111,15 @@ async def find(store: ObjectStore, key: str, seconds: float) -> Found | None:
 async def delete(store: ObjectStore, key: str) -> None:
     """Delete an object, which may be gone already."""
     with contextlib.suppress(FileNotFoundError):
-        await obstore.delete_async(store, key)
+        await in_thread(obstore.delete, store, key)
 
 
 async def keys(store: ObjectStore, prefix: str, seconds: float) -> AsyncIterator[tuple[str, float]]:
     """Yield each key under ``prefix`` with its time; each page may take ``seconds``."""
-    pages = aiter(obstore.list(store, prefix=prefix or None))
+    pages = iter(obstore.list(store, prefix=prefix or None))
     while True:
         async with understood(seconds):
-            page = await anext(pages, None)
+            page = await in_thread(next, pages, None)
         if page is None:
             return
         for meta in page:

@@ -87,12 +87,12 @@ async def test_a_sweep_deletes_expired_pictures_and_nothing_of_others(
     kept = [await pictures.put(PNG) for _ in range(3)]
     foreign = (f"{new_name('image/png')}", f"{PREFIX}notes.png", f"other/{new_name('image/png')}")
     for key in foreign:
-        await obstore.put_async(bucket._store, key, PNG)
+        obstore.put(bucket._store, key, PNG)
     later = 3600.0
     await pictures.sweep()
 
     for key in foreign:
-        assert (await obstore.head_async(bucket._store, key))["size"] == len(PNG)
+        assert obstore.head(bucket._store, key)["size"] == len(PNG)
     assert await names(bucket) == {"notes.png"}
     assert [await pictures.get(one.name) for one in kept] == [None, None, None]
 
