@@ -54,7 +54,8 @@ def wanted(document: Json, family: Family, declared: Json) -> Wanted:
 
 
 def _schema(form: Json, kind: str) -> Json | None:
-    if kind == "json_object":
+    """Return the schema; some clients of other servers write one beside json_object, too."""
+    if kind == "json_object" and not isinstance(form.get("schema"), dict):
         return None
     inner = an_object(form.get("json_schema", form), _FIELD)
     schema = inner.get("schema")

@@ -110,3 +110,8 @@ def test_a_format_that_cannot_be_sent_is_refused(form: object) -> None:
 
 def test_the_flat_form_is_taken() -> None:
     assert asked({"type": "json_schema", "name": "boat", "schema": BOAT}) == asked(SCHEMA)
+
+
+def test_a_schema_beside_json_object_is_not_lost() -> None:
+    found = asked({"type": "json_object", "schema": BOAT})
+    assert found.config["responseJsonSchema"]["required"] == ["name"]
