@@ -426,10 +426,15 @@ class UpstreamRejection(UpstreamFailure):
         return _wait_header(self.seconds)
 
     def payload(self, request_id: str | None = None) -> dict[str, Any]:
-        """Return the upstream's error object if it sent one, else one of ours."""
+        """Return the upstream's error object if it sent one, else one of ours.
+
+        An object that names no status, as gateways before Google send, gets that of the answer.
+        """
         error = upstream_error(self.body)
         if error is None:
             return status_payload(self.rejected_with, self.message, request_id=request_id)
+        if "code" not in error and "status" not in error:
+            error = {**error, "code": self.rejected_with}
         return {"error": _with_request_id(error, request_id)}
 
 

@@ -113,6 +113,17 @@ def test_a_quota_of_the_day_or_of_nothing_is_no_quota() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "invalid_api_key"), (413, "request_too_large"), (429, "rate_limit_exceeded")],
+)
+def test_an_error_of_a_gateway_that_names_no_status_has_that_of_its_answer(
+    status: int, code: str
+) -> None:
+    error = UpstreamRejection(status, b'{"error": {"message": "No."}}')
+    assert words.told(error.payload("r-1"))["error"]["code"] == code
+
+
+@pytest.mark.parametrize(
     "payload",
     [{}, {"error": None}, {"error": "no"}, {"error": {"message": 3, "details": "x"}}],
 )
