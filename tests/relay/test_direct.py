@@ -427,6 +427,7 @@ ENDS: dict[str, tuple[list[bytes], Callable[[Direct], None]]] = {
     ),
     "garbled": ([*PIECES[:-1], b"zz\r\n"], lambda _: None),
     "aborted": (PIECES[:2], lambda direct: direct.abort()),
+    "silent": (PIECES[:2], lambda direct: direct._late()),
 }
 
 
