@@ -51,6 +51,7 @@ from gemproxy.relay.ways import NO_WAY, NoSocks, Ways, connector, is_socks
 
 _ERROR_BODY_SECONDS = 10.0
 _LINE_END = 0x0A
+_SWITCHING_PROTOCOLS = 101
 _LARGE_BODY = 2**20  # beyond it aiohttp wants a file-like body, written in slices
 # Reading pauses at twice as much. That is what uvloop reads at once: with less, an image is
 # read in a rhythm of pauses (S6 in bench/ tells); with more, a slow client costs more memory.
@@ -299,6 +300,9 @@ class Upstream:
             auto_decompress=want.unpacked,
             timeout=_beginning_within(self._timeout, asking.patience),
         )
+        if response.status == _SWITCHING_PROTOCOLS:
+            response.close()
+            raise Broken(How.GARBLED, "another protocol that nobody asked for")
         answer = LibraryAnswer(response)
         answer.follow_connection(watched=want.watched)
         return answer

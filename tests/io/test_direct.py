@@ -161,6 +161,16 @@ async def test_an_interim_answer_is_none(
 EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_another_protocol_is_no_answer(upstream: Upstream, method: str) -> None:
+    kept = Kept(b"HTTP/1.1 101 On\r\nUpgrade: a\r\nConnection: upgrade\r\n\r\n" + OK)
+    async with scripted(kept) as url:
+        with pytest.raises(AttemptFailed) as caught:
+            await upstream.open(method, Hop(url, CIMultiDict()), BODY, PATIENCE, BYTES)
+        assert caught.value.how is How.GARBLED
+        assert pooled(upstream) == 0
+
+
 @pytest.mark.parametrize("secure", [False, True])
 async def test_an_answer_behind_an_answer_is_cut_off(
     direct: Upstream, tls: ssl.SSLContext, *, secure: bool
