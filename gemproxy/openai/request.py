@@ -116,7 +116,9 @@ def choose(document: Json, ways: Ways) -> Chosen:
     model, wish = ways.aliases.get(named, named).removeprefix("models/"), Wish()
     if ways.suffixes:
         model, wish = split(model, ways.aliases.keys())
-        model = ways.aliases.get(model, model).removeprefix("models/")
+        if model in ways.aliases:
+            model, weaker = split(ways.aliases[model].removeprefix("models/"), ways.aliases.keys())
+            wish = wish.over(weaker)
     if not _MODEL.fullmatch(model):
         raise BadField("model", "is not the name of a model", reason="model_not_found")
     return Chosen(named, model, wish)

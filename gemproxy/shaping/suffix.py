@@ -26,6 +26,10 @@ class Wish:
     thinking: Thinking = attrs.field(factory=Thinking)
     search: bool = False
 
+    def over(self, weaker: "Wish") -> "Wish":
+        """Return this wish, with what it leaves open from a weaker one."""
+        return Wish(self.thinking.over(weaker.thinking), self.search or weaker.search)
+
 
 def _budget(text: str) -> Thinking:
     budget = int(text)

@@ -74,6 +74,8 @@ def test_a_name_that_is_no_model_is_refused(model: object) -> None:
         ("gemini-2.5-flash-thinking-128", "gemini-2.5-flash", {"thinkingBudget": 128}),
         ("gpt-4o-high", "gemini-3.8-flash", {"thinkingLevel": "HIGH"}),
         ("quick-low", "gemini-2.5-flash", {"thinkingBudget": 0}),
+        ("quick-low-search", "gemini-2.5-flash", {"thinkingBudget": 0}),
+        ("quick-low-high", "gemini-2.5-flash", {"thinkingBudget": 24576}),
         ("gemini-2.5-flash", "gemini-2.5-flash", None),
     ],
 )
