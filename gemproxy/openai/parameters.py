@@ -233,7 +233,7 @@ def _words(value: object, at: str) -> KeysView[str]:
 
 def _no_audio(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 - a value of JSON
     del value, family
-    raise BadField(at, "is not supported: answers have text and pictures, no sound")
+    raise BadField(at, "is not supported: sound cannot be asked for in this dialect")
 
 
 def _cache(value: Any, at: str, family: Family) -> Json:  # noqa: ANN401 - a value of JSON
@@ -421,8 +421,8 @@ FIELDS = (
         "audio",
         _REFUSED,
         "",
-        "Answers in this dialect have no sound; silence instead of it would be worse than a 400.",
-        "此方言的回答没有声音；默默不给比 400 更糟。",
+        "Sound cannot be asked for here; text instead of it would be worse than a 400.",
+        "此方言不能要求声音；默默换成文字比 400 更糟。",
         _no_audio,
     ),
     Field(
