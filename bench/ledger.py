@@ -106,6 +106,7 @@ def invented(count: int, days: float, dice: random.Random) -> Iterator[tuple[obj
             1000 + bits(14),
             0,
             0,
+            1,
         )
 
 

@@ -98,6 +98,8 @@ SHOWN = {
     "keys/command.py",
     "observe/logs.py",
     "probe/report.py",
+    "routes/chat.py",
+    "routes/drawing.py",
     "usage/db.py",
     "users/command.py",
 }
