@@ -9,6 +9,7 @@ from gemproxy.images.providers import MEMORY, PROVIDERS, Wish, missing
 
 StorageName = Literal["", "memory", "local", "s3", "qiniu", "tencent", "aliyun", "r2", "minio"]
 AddressingName = Literal["", "path", "virtual"]
+HistoryName = Literal["last", "all"]
 
 WISHES = ("endpoint", "region", "bucket", "access_key", "secret_key", "addressing")
 """The settings that say where an object store is, and how it is called."""
@@ -44,5 +45,6 @@ def picture_problems(values: Mapping[str, Any], origins: Mapping[str, str]) -> I
 
 Storage = Annotated[StorageName, one_of(StorageName)]
 Addressing = Annotated[AddressingName, one_of(AddressingName)]
+History = Annotated[HistoryName, one_of(HistoryName)]
 Domain = Annotated[str, Kind(_domain)]
 SignedSeconds = Annotated[int, whole(1, _LONGEST_SIGNED)]

@@ -40,7 +40,7 @@ from gemproxy.config.kinds import (
     UrlBase,
     Zone,
 )
-from gemproxy.config.pictures import Addressing, Domain, SignedSeconds, Storage
+from gemproxy.config.pictures import Addressing, Domain, History, SignedSeconds, Storage
 from gemproxy.config.shapes import (
     Aliases,
     Models,
@@ -345,3 +345,7 @@ class Images:
     """Domain at which everybody sees the bucket: links are domain/key; empty: signed links."""
     presign_seconds: SignedSeconds = 604_800
     """Seconds for which a signed link works."""
+    history: History = "last"
+    """Whose links to kept pictures go up as pictures: the last message's with any, or all."""
+    markdown_links: Switch = False
+    """Keep the pictures of chat answers, and show them by links, in Markdown, too."""

@@ -75,6 +75,7 @@ ALIASES = {
     "IMAGE_STORAGE_TYPE": "images.storage",
     "IMAGE_STORAGE_DIR": "images.directory",
     "HOST_URL": "images.public_url",
+    "HISTORY_IMAGE_SUBMIT_TYPE": "images.history",
 }
 """Alias -> path."""
 

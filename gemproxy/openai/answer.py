@@ -21,8 +21,9 @@ class Answer:
     """What the choices of one answer share.
 
     ``created`` is a Unix time in seconds. ``n`` is the number of choices. ``request_id`` stands for
-    Gemini's responseId where there is none. ``begun``: a frame has come, so
-    that the id stands.
+    Gemini's responseId where there is none. ``links`` has links to pictures by their base64, put
+    there before the frame with the picture is read. ``begun``: a frame has come, so that the id
+    stands.
     """
 
     telling: Telling
@@ -30,6 +31,7 @@ class Answer:
     created: int
     n: int = 1
     drawn: Callable[[str, str], object] = attrs.field(default=lambda *_: None, repr=False)
+    links: dict[str, list[str]] = attrs.field(factory=dict, repr=False)
     begun: bool = False
     id: str = attrs.field(init=False)
     _version: str | None = None
@@ -50,6 +52,16 @@ class Answer:
         self._version = version if isinstance(version, str) else None
         counts = document.get("usageMetadata")
         self._tier = usage.tier(counts) if isinstance(counts, dict) else None
+
+    def link(self, data: str) -> str:
+        """Return a link to a picture and forget it; an empty text if there is none."""
+        if not self.links:
+            return ""
+        urls = self.links.get(data, [])
+        url = urls.pop() if urls else ""
+        if not urls:
+            self.links.pop(data, None)
+        return url
 
     def end(self, choice: int, counts: Mapping[str, Any]) -> bool:
         """Take the last usageMetadata of a choice that ended; return whether all have ended."""

@@ -261,7 +261,7 @@ class Choice:
         if kind.startswith("audio/"):
             yield {"audio": self._sound(blob, kind)}
         elif kind.startswith("image/"):
-            url = parts.data_url(blob)
+            url = self.answer.link(str(blob["data"])) or parts.data_url(blob)
             yield {"images": [parts.picture(url, self._next("images"), signature)]}
             if self.answer.telling.markdown:
                 yield self._inserted(parts.in_markdown(url, self._before()))
@@ -298,6 +298,18 @@ class Choice:
     def _inserted(self, text: str) -> Json:
         self._inserts.append((sum(map(len, self._pieces)), text))
         return {_TEXT: text}
+
+
+def pictures_in(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the pictures that a frame shows, in base64; drafts are not among them."""
+    for candidate in _mappings(document.get("candidates")):
+        content = candidate.get("content")
+        for part in _mappings(content.get("parts") if isinstance(content, dict) else None):
+            blob = part.get("inlineData")
+            if not isinstance(blob, dict) or not blob.get("data") or part.get("thought"):
+                continue
+            if parts.mime_type(blob).startswith("image/"):
+                yield str(blob["data"])
 
 
 def document_of(data: Data | None) -> Json:

@@ -130,7 +130,7 @@ def files_in(messages: object) -> Iterator[Shown]:
             continue
         for field in ("content", "images"):
             for place, given in enumerate(_listed(message.get(field))):
-                shown = _shown(given, f"messages[{number}].{field}[{place}]")
+                shown = file_of(given, f"messages[{number}].{field}[{place}]")
                 if shown is not None:
                     yield shown
 
@@ -145,7 +145,8 @@ def links(messages: object, bases: tuple[str, ...] = ()) -> dict[str, str]:
     return {one.at: url for one in pictures if files.is_web(url := one.named.source.strip())}
 
 
-def _shown(given: object, at: str) -> Shown | None:
+def file_of(given: object, at: str = "") -> Shown | None:
+    """Return the file that the part at the path ``at`` shows; None if it is wrong, or a text."""
     kind = given.get("type") if isinstance(given, dict) else None
     if not isinstance(given, dict) or not isinstance(kind, str) or kind not in _FILES:
         return None

@@ -54,9 +54,9 @@ class Named:
 class Files:
     """The files that stand behind URLs.
 
-    ``fetched`` has the pictures that were fetched for the request. ``bases`` are the addresses
-    (without a slash at the end) below which Gemini's files are, besides Google's own one: the
-    upstream's, and this proxy's as the client knows it.
+    ``fetched`` has the pictures that were fetched for the request, and kept ones that it names.
+    ``bases`` are the addresses (without a slash at the end) below which Gemini's files are, besides
+    Google's own one: the upstream's, and this proxy's as the client knows it.
     """
 
     fetched: Mapping[str, Picture] = attrs.field(factory=dict, repr=False)
@@ -67,10 +67,10 @@ class Files:
         source = named.source.strip()
         if self.has(source):
             return _pointer(source, named)
+        found = self.fetched.get(source) if self.fetched else None
+        if found is not None:
+            return _inline(found.mime, base64.b64encode(found.data).decode())
         if _WEB.match(source):
-            found = self.fetched.get(source)
-            if found is not None:
-                return _inline(found.mime, base64.b64encode(found.data).decode())
             raise Untaken(
                 "names a file by its URL: this proxy fetches pictures only, and these only if its"
                 " setting openai.fetch_images is on"

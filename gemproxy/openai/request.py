@@ -51,6 +51,8 @@ class Ways:
     ``aliases`` has upstream models by the names that clients write. ``suffixes``: the endings of
     model names are wishes. ``shaping`` has the defaults for thinking and the operator's prompt.
     ``image_models`` answer with pictures. ``markdown``: these are shown in the text, too.
+    ``links``: by links, if they can be kept. ``recalls_all``: links to kept pictures turn back into
+    pictures in all messages, not only in the newest one that has any.
     ``files`` has what was fetched for the URLs of the request (``content.links``), and the bases
     of Gemini's own files.
     ``signatures`` gives the thoughtSignature that came with a picture, by its bytes.
@@ -62,6 +64,8 @@ class Ways:
     shaping: Shaping = attrs.field(factory=Shaping)
     image_models: tuple[str, ...] = PICTURES
     markdown: bool = False
+    links: bool = False
+    recalls_all: bool = False
     files: Files = attrs.field(factory=Files)
     signatures: Callable[[bytes], str | None] = attrs.field(default=_unsigned, repr=False)
 

@@ -9,16 +9,13 @@ One request has one estimate, one hold and one row, for all its answers.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import attrs
 from aiohttp import web
 
-from gemproxy.access.models import require
-from gemproxy.accounts.user import OWN
 from gemproxy.core.errors import Busy
-from gemproxy.core.picture import Picture
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
@@ -40,16 +37,14 @@ from gemproxy.generation.sharing import (
 from gemproxy.openai.answer import Answer
 from gemproxy.openai.asked import Asked
 from gemproxy.openai.completion import Message, completion
-from gemproxy.openai.content import links
 from gemproxy.openai.document import OpenAIDocumentVoice
 from gemproxy.openai.encoding import encoded
 from gemproxy.openai.fields import Json
 from gemproxy.openai.finish import FAILURES
-from gemproxy.openai.media import Files
-from gemproxy.openai.request import Ways, choose, translate
+from gemproxy.openai.request import Ways, translate
 from gemproxy.openai.voice import OpenAIVoice
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
-from gemproxy.routes.addressing import addresses_of, with_upstream_uris
+from gemproxy.routes.addressing import with_upstream_uris
 from gemproxy.routes.metered import begin
 from gemproxy.routes.native import document_of, native, passed_to_openai, retold
 from gemproxy.routes.parts import (
@@ -58,12 +53,11 @@ from gemproxy.routes.parts import (
     DRAWN,
     EXCHANGE,
     IN_FLIGHT,
-    PICTURES,
     REPAIR,
-    USER,
     WAYS,
     caller_of,
 )
+from gemproxy.routes.showing import keeping, named
 
 _STREAM = "streamGenerateContent?alt=sse"
 
@@ -88,26 +82,18 @@ async def _translated(request: web.Request, body: bytes) -> tuple[Asked, bytes]:
 
     Only the bytes of the body are kept while the answers run: a document takes several times more.
     """
-    document = document_of(body)
-    asked = translate(document, await _ways(request, document))
+    document, ways = await _ways(request, document_of(body))
+    asked = translate(document, ways)
     return attrs.evolve(asked, body={}), with_upstream_uris(request, encoded(asked.body))
 
 
-async def _ways(request: web.Request, document: Json) -> Ways:
-    """Return how one request is translated, with the files that it names by URL."""
+async def _ways(request: web.Request, document: Json) -> tuple[Json, Ways]:
+    """Return one request with the pictures that it names, and how it is translated."""
     app, ways = request.app, request.app[WAYS]
-    shaping = ways.shaping.of(request.headers)
-    known = addresses_of(request)
-    bases = (known.upstream, *known.also_ours)
-    fetched: Mapping[str, Picture] = {}
-    if PICTURES in app:
-        named = links(document.get("messages"), bases)
-        if named:
-            require(request.get(USER, OWN), choose(document, ways).model)
-            fetched = await app[PICTURES].fetch(named)
+    document, files = await named(request, document, ways)
     signatures = partial(app[DRAWN].signature, caller_of(request[EXCHANGE]))
-    files = Files(fetched, bases)
-    return attrs.evolve(ways, shaping=shaping, files=files, signatures=signatures)
+    shaping = ways.shaping.of(request.headers)
+    return document, attrs.evolve(ways, shaping=shaping, files=files, signatures=signatures)
 
 
 @attrs.define(eq=False)
@@ -125,10 +111,11 @@ class _Answers:
         drawn = partial(self.request.app[DRAWN].remember, caller_of(self.request[EXCHANGE]))
         asked, now = self.asked, int(time.time())
         answer = Answer(asked.telling, self.towards.id, now, asked.n, drawn)
-        if self.asked.stream:
+        if asked.stream:
             client, readers = self._streams(answer)
-            return await self._run(client, readers)
+            return await self._run(client, self._keeping(readers, answer))
         waiting, readers = self._parts(answer)
+        readers = self._keeping(readers, answer)
         timing = self.request.app[REPAIR].timing
         try:
             async with waiting.kept_warm(timing.headers_after, timing.heartbeat):
@@ -177,6 +164,12 @@ class _Answers:
         messages = [Message.of(answer, choice) for choice in range(self.asked.n)]
         body = partial(completion, answer, messages)
         return waiting, [PartReader(waiting, message, body) for message in messages]
+
+    def _keeping(self, readers: Sequence[Reader], answer: Answer) -> Sequence[Reader]:
+        """Return the readers; pictures are kept first where the client gets links to them."""
+        if not self.request.app[WAYS].links:
+            return readers
+        return [keeping(self.request, reader, answer) for reader in readers]
 
     def _generation(self, reader: Reader, account: Account) -> Generation[StreamMachine]:
         repair, model = self.request.app[REPAIR], self.towards.model

@@ -14,14 +14,17 @@ from gemproxy.web.shaping import shaping_of
 
 def ways_of(settings: Settings) -> Ways:
     """Return how chat requests are translated."""
-    openai = settings.openai
+    openai, images = settings.openai, settings.images
+    links = images.markdown_links and bool(images.storage)
     return Ways(
         default_model=openai.default_model,
         aliases=openai.aliases,
         suffixes=openai.model_suffixes,
         shaping=shaping_of(settings),
-        image_models=tuple(settings.images.models),
-        markdown=openai.markdown_images,
+        image_models=tuple(images.models),
+        markdown=openai.markdown_images or links,
+        links=links,
+        recalls_all=images.history == "all",
     )
 
 

@@ -158,3 +158,10 @@ def test_an_empty_value_says_nothing() -> None:
     more = {"IMAGE_STORAGE_TYPE": "", "HOST_URL": "", "GEMPROXY_IMAGES_BUCKET_DOMAIN": ""}
 
     assert images({**names, **more}) == Images()
+
+
+def test_the_history_is_last_or_all() -> None:
+    assert images({}).history == "last"
+    assert images({"HISTORY_IMAGE_SUBMIT_TYPE": "all"}).history == "all"
+    (problem,) = problems({"HISTORY_IMAGE_SUBMIT_TYPE": "none"})
+    assert problem.startswith("images.history: ")

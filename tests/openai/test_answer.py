@@ -37,3 +37,11 @@ def test_the_tier_may_be_known_at_the_end_only() -> None:
     assert "service_tier" not in whole.head("x")
     whole.end(1, {"serviceTier": "FLEX"})
     assert whole.head("x")["service_tier"] == "flex"
+
+
+def test_a_link_is_given_once_for_each_time_that_the_picture_was_kept() -> None:
+    whole = answer(n=2)
+    whole.links["AA=="] = ["/images/b", "/images/a"]
+
+    links = [whole.link(data) for data in ("AA==", "AAEC", "AA==", "AA==")]
+    assert links == ["/images/a", "", "/images/b", ""]

@@ -31,7 +31,21 @@ def test_the_ways_are_those_of_the_settings() -> None:
     assert ways.suffixes
     assert ways.markdown
     assert ways.image_models == ("drawer",)
+    assert not ways.links
+    assert not ways.recalls_all
     assert ways.shaping.injection is not None
+
+
+def test_links_need_a_storage() -> None:
+    images = {"markdown_links": True, "history": "all"}
+    without, ways = (
+        ways_of(settings(NOWHERE, images=images | kept)) for kept in ({}, {"storage": "memory"})
+    )
+
+    assert (without.links, without.markdown) == (False, False)
+    assert ways.links
+    assert ways.markdown
+    assert ways.recalls_all
 
 
 @pytest.mark.parametrize(("given", "fetches"), [({}, False), ({"fetch_images": True}, True)])

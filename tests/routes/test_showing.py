@@ -1,0 +1,160 @@
+"""Pictures of chats by links, over sockets: kept ones go up, and those of answers are kept."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gemproxy.images.shelf import StoreDown
+from gemproxy.images.store import PictureStore
+from tests.gemini import Json, chunk, sse
+from tests.images.samples import PNG
+from tests.replies import Reply, replying, sse_reply
+from tests.routes.test_chat import body, events
+from tests.running import Proxy, StartProxy
+
+CHAT = "/v1/chat/completions"
+BEARER = {"Authorization": "Bearer some-key"}
+MODEL = "gemini-3-pro-image"
+DATA = base64.b64encode(PNG).decode()
+DATA_URL = f"data:image/png;base64,{DATA}"
+INLINE: Json = {"inlineData": {"mimeType": "image/png", "data": DATA}}
+LINKS = {"storage": "memory", "markdown_links": True}
+
+
+def drawn() -> Reply:
+    picture = {**INLINE, "thoughtSignature": "c2lnbmVk"}
+    draft = {**INLINE, "thought": True}
+    return sse_reply(
+        sse(
+            chunk("A boat:"),
+            chunk(parts=[draft]),
+            chunk(parts=[picture]),
+            chunk("!", finish="STOP"),
+        )
+    )
+
+
+async def chat(served: Proxy, messages: list[Json] | None = None, **fields: Any) -> Json:
+    given = messages or [{"role": "user", "content": "draw"}]
+    answer = await served.ask(CHAT, body(model=MODEL, messages=given, **fields), BEARER)
+    assert answer.status == 200, answer.body
+    if not fields.get("stream"):
+        told: Json = json.loads(answer.body)
+        return dict(told["choices"][0]["message"])
+    deltas = [one["choices"][0]["delta"] for one in events(answer) if one.get("choices")]
+    return {
+        "role": "assistant",
+        "content": "".join(delta.get("content") or "" for delta in deltas),
+        "images": [entry for delta in deltas for entry in delta.get("images", [])],
+    }
+
+
+def link_of(message: Json) -> str:
+    (entry,) = message["images"]
+    link: str = entry["image_url"]["url"]
+    return link
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_picture_of_an_answer_is_a_link_and_comes_back_as_a_picture(
+    proxy: StartProxy, *, stream: bool
+) -> None:
+    async with replying(drawn()) as upstream:
+        served = await proxy(upstream.url, images=LINKS)
+        message = await chat(served, stream=stream)
+        link = link_of(message)
+        kept = await served.ask(link.removeprefix(served.url), b"", {}, "GET")
+        told = [{"role": "user", "content": "draw"}, {"role": "assistant", **message}]
+        await chat(served, [*told, {"role": "user", "content": "larger"}])
+
+    assert link.startswith(f"{served.url}/images/")
+    assert (kept.status, kept.body) == (200, PNG)
+    assert message["content"] == f"A boat:\n\n![image]({link})\n\n!"
+    model = upstream.seen[1].document["contents"][1]["parts"]
+    assert {**INLINE, "thoughtSignature": "c2lnbmVk"} in model
+    assert link not in json.dumps(upstream.seen[1].document)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_several_answers_have_a_link_each(proxy: StartProxy, *, stream: bool) -> None:
+    async with replying(drawn()) as upstream:
+        served = await proxy(upstream.url, images=LINKS)
+        answer = await served.ask(CHAT, body(model=MODEL, n=2, stream=stream), BEARER)
+
+    assert DATA.encode() not in answer.body
+    assert answer.body.count(b"![image](") == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_store_that_is_down_costs_the_link_of_an_answer(
+    proxy: StartProxy, monkeypatch: pytest.MonkeyPatch, *, stream: bool
+) -> None:
+    async def down(*_: object) -> None:
+        raise StoreDown("the disk is full")
+
+    monkeypatch.setattr(PictureStore, "put", down)
+    async with replying(drawn()) as upstream:
+        message = await chat(await proxy(upstream.url, images=LINKS), stream=stream)
+
+    assert link_of(message) == DATA_URL
+    assert f"![image]({DATA_URL})" in message["content"]
+
+
+@pytest.mark.parametrize("images", [{"storage": "memory"}, {"markdown_links": True}])
+async def test_without_the_switch_or_a_storage_answers_are_as_before(
+    proxy: StartProxy, images: Json
+) -> None:
+    async with replying(drawn()) as upstream:
+        message = await chat(await proxy(upstream.url, images=images))
+
+    assert (link_of(message), message["content"]) == (DATA_URL, "A boat:!")
+
+
+@pytest.mark.parametrize(("history", "count"), [("last", 1), ("all", 2)])
+async def test_the_pictures_of_the_last_message_or_all_go_up(
+    proxy: StartProxy, tmp_path: Path, history: str, count: int
+) -> None:
+    images = {"storage": "local", "directory": str(tmp_path), "history": history}
+    for name in ("a", "b"):
+        (tmp_path / f"{name * 32}.png").write_bytes(PNG)
+    async with replying(drawn()) as upstream:
+        served = await proxy(upstream.url, images=images)
+        old, new = f"{served.url}/images/{'a' * 32}.png", f"/images/{'b' * 32}.png"
+        messages: list[Json] = [
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": old}}]},
+            {"role": "assistant", "content": f"![image]({new})"},
+            {"role": "user", "content": "larger"},
+        ]
+        await chat(served, messages)
+
+    sent = json.dumps(upstream.seen[0].document)
+    assert sent.count(DATA) == count
+    assert (old in sent) == (history == "last")
+    assert new not in sent
+
+
+@pytest.mark.parametrize("down", [False, True])
+async def test_a_picture_that_cannot_be_had_is_no_failed_request(
+    proxy: StartProxy, monkeypatch: pytest.MonkeyPatch, *, down: bool
+) -> None:
+    async def broken(*_: object) -> None:
+        raise StoreDown("it is away")
+
+    if down:
+        monkeypatch.setattr(PictureStore, "find", broken)
+    async with replying(drawn()) as upstream:
+        served = await proxy(upstream.url, images={"storage": "memory"})
+        link = f"{served.url}/images/{'a' * 32}.png"
+        part = {"type": "image_url", "image_url": {"url": link}}
+        messages: list[Json] = [
+            {"role": "assistant", "content": f"![image]({link})", "images": [part]},
+            {"role": "user", "content": [{"type": "text", "text": "larger"}, part]},
+        ]
+        await chat(served, messages)
+
+    user = upstream.seen[0].document["contents"][-1]["parts"]
+    assert user == [{"text": "larger"}, {"text": link}]
+    assert f"![image]({link})" in json.dumps(upstream.seen[0].document)
