@@ -99,7 +99,7 @@ SHOWN = {
     "observe/logs.py",
     "probe/report.py",
     "routes/chat.py",
-    "routes/drawing.py",
+    "routes/painting.py",
     "usage/db.py",
     "users/command.py",
 }
