@@ -10,6 +10,7 @@ from gemproxy.images.providers import MEMORY, PROVIDERS, Wish, missing
 StorageName = Literal["", "memory", "local", "s3", "qiniu", "tencent", "aliyun", "r2", "minio"]
 AddressingName = Literal["", "path", "virtual"]
 HistoryName = Literal["last", "all"]
+ResponseName = Literal["base64", "url"]
 
 WISHES = ("endpoint", "region", "bucket", "access_key", "secret_key", "addressing")
 """The settings that say where an object store is, and how it is called."""
@@ -36,6 +37,9 @@ def picture_problems(values: Mapping[str, Any], origins: Mapping[str, str]) -> I
             " 1, or the storage to local"
         )
         yield problem("images.storage", why, origins["images.storage"])
+    if storage == "" and values.get("images.response") == "url":
+        why = "'url' needs a place where pictures are kept: set images.storage, or this to base64"
+        yield problem("images.response", why, origins["images.response"])
     paths = {name: f"images.{name}" for name in WISHES}
     if storage in PROVIDERS and values.keys() >= set(paths.values()):
         wish = Wish(storage, **{name: values[path] for name, path in paths.items()})
@@ -46,5 +50,6 @@ def picture_problems(values: Mapping[str, Any], origins: Mapping[str, str]) -> I
 Storage = Annotated[StorageName, one_of(StorageName)]
 Addressing = Annotated[AddressingName, one_of(AddressingName)]
 History = Annotated[HistoryName, one_of(HistoryName)]
+Response = Annotated[ResponseName, one_of(ResponseName)]
 Domain = Annotated[str, Kind(_domain)]
 SignedSeconds = Annotated[int, whole(1, _LONGEST_SIGNED)]

@@ -40,7 +40,14 @@ from gemproxy.config.kinds import (
     UrlBase,
     Zone,
 )
-from gemproxy.config.pictures import Addressing, Domain, History, SignedSeconds, Storage
+from gemproxy.config.pictures import (
+    Addressing,
+    Domain,
+    History,
+    Response,
+    SignedSeconds,
+    Storage,
+)
 from gemproxy.config.shapes import (
     Aliases,
     Models,
@@ -317,6 +324,10 @@ class Images:
     """Model of a request for pictures that names none."""
     timeout_seconds: Seconds = 120.0
     """Seconds in which each picture of a request must come."""
+    rate_per_minute: Count = 60
+    """Requests to /generate in 60 seconds, shared out among the workers; 0: any number."""
+    response: Response = "base64"
+    """base64, or url if there is a storage: how /generate gives its pictures."""
     storage: Storage = ""
     """memory, local, s3, qiniu, tencent, aliyun, r2 or minio; empty: no links to pictures."""
     directory: Name = "data/images"

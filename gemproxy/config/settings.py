@@ -76,6 +76,7 @@ ALIASES = {
     "IMAGE_STORAGE_DIR": "images.directory",
     "HOST_URL": "images.public_url",
     "HISTORY_IMAGE_SUBMIT_TYPE": "images.history",
+    "RATE_LIMIT_PER_MINUTE": "images.rate_per_minute",
 }
 """Alias -> path."""
 

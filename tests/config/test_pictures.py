@@ -68,6 +68,21 @@ def test_they_are_weaker_than_our_own_names_and_the_environment_wins(tmp_path: P
     assert found.origins["images.region"] == "environment QINIU_REGION"
 
 
+def test_links_as_the_relay_s_answers_need_a_storage() -> None:
+    wish = {"GEMPROXY_IMAGES_RESPONSE": "url"}
+
+    (told,) = problems(wish)
+    assert told.startswith("images.response: 'url' needs a place where pictures are kept")
+    assert told.endswith("(from environment GEMPROXY_IMAGES_RESPONSE)")
+    assert images({**wish, "IMAGE_STORAGE_TYPE": "local"}).response == "url"
+    assert images({}).response == "base64"
+
+
+def test_the_relay_s_limit_has_its_old_name_and_stops_no_start_of_several_workers() -> None:
+    assert images({}).rate_per_minute == 60
+    assert images({"RATE_LIMIT_PER_MINUTE": "7", "WORKERS": "4"}).rate_per_minute == 7
+
+
 def test_the_storage_may_be_named_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "gemproxy.toml").write_text("[images]\nstorage = 'qiniu'\n")
