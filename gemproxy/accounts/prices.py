@@ -31,6 +31,7 @@ pictures, for a million seconds.
 """
 
 import datetime as dt
+import functools
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -147,6 +148,7 @@ class Prices:
         return next(found, ())
 
 
+@functools.lru_cache(maxsize=2)
 def parse_prices(text: str) -> Prices:
     """Return the table in a TOML text. Raises BadPrices, with the line and the field."""
     try:

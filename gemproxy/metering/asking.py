@@ -29,6 +29,8 @@ _VERTEX = re.compile(r"/(?:publishers|endpoints)/")
 LIVE = "live"
 OF_OPENAI = frozenset({"chat", "embeddings", "drawing", "edits"})
 """Routes of OpenAI's dialect, which translate it; their model and their body are given."""
+TRANSLATED = OF_OPENAI | {"image_relay"}
+"""All routes whose model and body are given."""
 
 
 class _Named(msgspec.Struct):
@@ -42,7 +44,7 @@ def asks_a_model(exchange: Exchange) -> bool:
     """Return whether a request, which is no WebSocket, asks a model or creates an interaction."""
     if exchange.method != "POST" or exchange.given is not None or exchange.family == "upload":
         return False
-    if exchange.family in OF_OPENAI:
+    if exchange.family in TRANSLATED:
         return True
     path = exchange.path
     found = _METHODS.search(path) or _OPENAI.search(path) or _INTERACTIONS.search(path)

@@ -1,11 +1,12 @@
-"""Gemini's answers with pictures, as the answer of ``/v1/images/generations`` and ``edits``.
+"""Gemini's answers with pictures, as those of ``/v1/images/generations``, ``edits``, ``/generate``.
 
 A model may draw drafts while it thinks, and says so (``thought``); the last picture that is none is
 the result, one for each answer. An answer without one is an error, by its reason: refused for its
 content, or without a picture for no good reason.
 
 Some pictures may have come and others not. Then ``data`` has those that came, and ``gemproxy``
-beside it says which did not, and whether links could not be made.
+beside it says which did not, and whether links could not be made. ``/generate`` has words of its
+own for the same.
 
 Sources: https://ai.google.dev/gemini-api/docs/image-generation (thoughts),
 https://platform.openai.com/docs/api-reference/images/object.
@@ -97,9 +98,7 @@ def told(results: Sequence[Result], created: int, used: Billed, *, links: bool) 
     ``links``: links were asked for; a picture without one has its bytes. Raises the first error if
     no picture came.
     """
-    come = [result for result in results if result.drawn is not None]
-    if not come:
-        raise next(result.failed for result in results if result.failed is not None)
+    come = _come(results)
     document: Json = {
         "created": created,
         "data": [_datum(result) for result in come],
@@ -107,16 +106,60 @@ def told(results: Sequence[Result], created: int, used: Billed, *, links: bool) 
         "usage": usage(used),
     }
     aside: Json = {}
-    failed = [
-        {"index": index, "error": result.failed.message}
-        for index, result in enumerate(results)
-        if result.failed is not None
-    ]
-    if failed:
+    if failed := _failed(results):
         aside["failed"] = failed
     if links and not all(result.url for result in come):
         aside["store"] = "unavailable"
     return {**document, "gemproxy": aside} if aside else document
+
+
+def relayed(
+    results: Sequence[Result], model: str, used: Billed, cost: str | None, *, links: bool
+) -> Json:
+    """Return the answer of ``/generate``; ``cost`` is in dollars, None if it is not known.
+
+    ``used`` is what is paid. ``links``: as in ``told``. Raises the first error if no picture came.
+    """
+    come = _come(results)
+    document: Json = {
+        "images": [_image(result) for result in come],
+        "failed": _failed(results),
+        "model": model,
+        "usage": usage(used),
+        "cost_usd": cost,
+    }
+    kept = not links or all(result.url for result in come)
+    return document if kept else {**document, "store": "unavailable"}
+
+
+def _come(results: Sequence[Result]) -> list[Result]:
+    """Return those that came; raise the first error if there is none."""
+    come = [result for result in results if result.drawn is not None]
+    if not come:
+        raise next(result.failed for result in results if result.failed is not None)
+    return come
+
+
+def _failed(results: Sequence[Result]) -> list[Json]:
+    return [
+        {"index": index, "error": _why(result.failed)}
+        for index, result in enumerate(results)
+        if result.failed is not None
+    ]
+
+
+def _why(error: GemproxyError) -> str:
+    """Return why a picture failed, in the upstream's words where it has some."""
+    said = error.payload()["error"].get("message")
+    return said if isinstance(said, str) and said else error.message
+
+
+def _image(result: Result) -> Json:
+    assert result.drawn is not None  # noqa: S101 (the caller has looked)
+    mime = result.drawn.mime
+    if result.url:
+        return {"mime_type": mime, "url": result.url}
+    return {"mime_type": mime, "data": result.drawn.base64}
 
 
 def _datum(result: Result) -> Json:

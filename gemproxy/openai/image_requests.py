@@ -1,4 +1,4 @@
-"""What ``/v1/images/generations`` and ``/v1/images/edits`` ask for, as a request of Gemini's.
+"""What ``/v1/images/generations``, ``/v1/images/edits`` and ``/generate`` ask of Gemini.
 
 Gemini draws one picture for a request, in one of a few shapes, and larger ones from Gemini 3 on:
 
@@ -9,6 +9,9 @@ Gemini draws one picture for a request, in one of a few shapes, and larger ones 
 - ``n`` is the number of requests. ``output_format`` cannot be chosen: the answer says what it is.
 - A transparent background, compression and masks do not exist, so they are refused.
 - ``style``, ``moderation``, ``partial_images`` and ``user`` are hints; they change nothing.
+
+``/generate`` is for people who come from a relay for pictures: it has a prompt, a model and
+``number_of_images``, and leaves all else to the model.
 
 Sources: https://ai.google.dev/gemini-api/docs/image-generation,
 https://platform.openai.com/docs/api-reference/images.
@@ -92,14 +95,15 @@ class Drawing:
 class Studio:
     """What the operator set: the model of a request that names none, aliases, models that draw.
 
-    ``links``: whether pictures are kept, so that there can be links to them. ``seconds``: in which
-    each picture must come.
+    ``links``: whether pictures are kept, so that there can be links to them. ``relay_links``:
+    whether ``/generate`` answers with them. ``seconds``: in which each picture must come.
     """
 
     default_model: str = "gemini-3-pro-image-preview"
     aliases: Mapping[str, str] = attrs.field(factory=dict)
     image_models: tuple[str, ...] = PICTURES
     links: bool = False
+    relay_links: bool = False
     seconds: float = 120.0
 
 
@@ -108,11 +112,7 @@ def translate(document: Json, studio: Studio, pictures: Sequence[Json] = ()) -> 
 
     Raises BadField, which names the field.
     """
-    named = _of(document, "model") or studio.default_model
-    model = studio.aliases.get(named, named).removeprefix("models/")
-    family = family_of(model, studio.image_models)
-    if not family.draws:
-        raise BadField("model", "is not one that answers with pictures", reason="model_not_found")
+    named, model, family = _drawer(document, studio)
     _refuse(document)
     ratio, large = _shape(_of(document, "size") or "auto")
     fine = _one_of(document, "quality", _QUALITIES)
@@ -120,17 +120,47 @@ def translate(document: Json, studio: Studio, pictures: Sequence[Json] = ()) -> 
         named,
         model,
         _prompt(document),
-        _number(document),
+        _number(document, "n"),
         ratio,
         (large or _QUALITIES[fine]) if _has_sizes(family) else "",
         links=_links(document, studio),
         stream=_stream(document),
-        alone=family.version >= _FIRST_ALONE or not family.version[0],
+        alone=_alone(family),
         pictures=pictures,
     )
     if drawing.stream and drawing.n > 1:
         raise BadField("stream", "is possible for one picture only, so 'n' must be 1")
     return drawing
+
+
+def relayed(document: Json, studio: Studio) -> Drawing:
+    """Return what a request to ``/generate`` asks for; raise BadField, which names the field."""
+    named, model, family = _drawer(document, studio)
+    return Drawing(
+        named,
+        model,
+        _prompt(document),
+        _number(document, "number_of_images"),
+        links=studio.relay_links,
+        alone=_alone(family),
+    )
+
+
+def _drawer(document: Json, studio: Studio) -> tuple[str, str, Family]:
+    """Return the model as it is named and as it is called, and its family.
+
+    Raises BadField for one that cannot draw.
+    """
+    named = _of(document, "model") or studio.default_model
+    model = studio.aliases.get(named, named).removeprefix("models/")
+    family = family_of(model, studio.image_models)
+    if not family.draws:
+        raise BadField("model", "is not one that answers with pictures", reason="model_not_found")
+    return named, model, family
+
+
+def _alone(family: Family) -> bool:
+    return family.version >= _FIRST_ALONE or not family.version[0]
 
 
 def _of(document: Json, field: str) -> str:
@@ -153,9 +183,9 @@ def _prompt(document: Json) -> str:
     return prompt
 
 
-def _number(document: Json) -> int:
-    n = document.get("n")
-    return 1 if n is None else an_integer(n, "n", 1, MOST)
+def _number(document: Json, field: str) -> int:
+    n = document.get(field)
+    return 1 if n is None else an_integer(n, field, 1, MOST)
 
 
 def _stream(document: Json) -> bool:

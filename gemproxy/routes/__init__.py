@@ -14,6 +14,7 @@ from gemproxy.routes import (
     drawing,
     embeddings,
     health,
+    image_relay,
     interactions,
     live,
     models,
@@ -47,6 +48,7 @@ _ALONE = "(?:chat/)?completions|embeddings|responses"
 REFUSED = (
     r"/{slash:/*}{openai:(?:v1/+(?:" + _OF_OPENAI + r")(?:/(?s:.*))?|" + _ALONE + r")}{end:/*}"
 )
+RELAY = "/{slash:/*}generate{end:/*}"
 INTERACTIONS = r"/{prefix:(?s:.*/)?}interactions"
 LIVE = r"/{prefix:(?s:.*/)?}ws/{rest:(?s:.*)}"
 UPLOAD = r"/{prefix:(?s:.*/)?}upload/{version:v\d[^/]*}/{rest:(?s:.*)}"
@@ -65,6 +67,7 @@ ROUTES = [
     web.post(EMBEDDINGS, embeddings.handle, name="embeddings"),
     web.post(GENERATIONS, drawing.generations, name="drawing"),
     web.post(EDITS, drawing.edits, name="edits"),
+    web.route("*", RELAY, image_relay.handle, name="image_relay"),
     web.get(MODELS + "{end:/*}", models.handle, name="models"),
     web.get(MODEL, models.handle, name="model"),
     web.route("*", REFUSED, refused.handle, name="refused"),

@@ -11,6 +11,8 @@ import attrs
 from aiohttp import web
 
 from gemproxy.access.door import Door
+from gemproxy.accounts.gate import Gate
+from gemproxy.accounts.prices import Prices
 from gemproxy.accounts.user import User
 from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
@@ -117,6 +119,9 @@ CATALOGUE = web.AppKey("catalogue", Shelf)
 METER: web.AppKey[Meter] = web.AppKey("meter")
 STUDIO = web.AppKey("studio", Studio)
 """How requests for pictures are translated."""
+GATE = web.AppKey("gate", Gate)
+"""Bounds the requests to the relay for pictures."""
+PRICES = web.AppKey("prices", Prices)
 PICTURE_STORE = web.AppKey("picture_store", PictureStore)
 """Keeps pictures, for links to them; only there if a storage is set."""
 SHAPING = web.AppKey("shaping", Shaping)

@@ -23,6 +23,7 @@ from gemproxy.accounts.addresses import Proxies
 from gemproxy.accounts.calendar import Calendar
 from gemproxy.accounts.hold import Spent
 from gemproxy.accounts.limiter import MemoryLimiter
+from gemproxy.accounts.prices import Prices
 from gemproxy.config.places import prices_of
 from gemproxy.config.settings import Settings
 from gemproxy.ledger.engine import place_of
@@ -34,7 +35,7 @@ from gemproxy.ledger.upkeep import EVERY_SECONDS, Upkeep
 from gemproxy.metering.accountant import Accountant
 from gemproxy.metering.serials import PROCESSES, Serials
 from gemproxy.observe.background import repeat
-from gemproxy.routes.parts import METER
+from gemproxy.routes.parts import METER, PRICES
 from gemproxy.store.unusable import Unusable
 
 _RENEWALS = 3
@@ -55,10 +56,11 @@ def keeps_a_ledger(settings: Settings, *, pooled: bool) -> bool:
 async def open_meter(
     settings: Settings, app: web.Application, *, pooled: bool
 ) -> AsyncIterator[None]:
-    """Keep the meter of ``app`` while entered. Raises Unusable.
+    """Keep the meter and the prices of ``app`` while entered. Raises Unusable.
 
     At the exit what waits for the ledger is written.
     """
+    prices = app[PRICES] = prices_of(settings.accounts.prices)
     limited = settings.access.requests_per_minute or settings.access.requests_per_day_per_ip
     wanted = keeps_a_ledger(settings, pooled=pooled)
     ledger = await _open_ledger(settings, pooled=pooled) if wanted else None
@@ -66,7 +68,7 @@ async def open_meter(
         yield
         return
     try:
-        meter = app[METER] = _accountant(settings, ledger)
+        meter = app[METER] = _accountant(settings, prices, ledger)
         if ledger is not None and pooled:
             await _restore(meter, ledger, settings)
         async with _running(meter, ledger, settings):
@@ -106,7 +108,7 @@ async def _open_ledger(settings: Settings, *, pooled: bool) -> Ledger | None:
         return None
 
 
-def _accountant(settings: Settings, ledger: Ledger | None) -> Accountant:
+def _accountant(settings: Settings, prices: Prices, ledger: Ledger | None) -> Accountant:
     access, accounts = settings.access, settings.accounts
     process = ledger.process if ledger is not None else 0
     limiter = MemoryLimiter(
@@ -118,7 +120,7 @@ def _accountant(settings: Settings, ledger: Ledger | None) -> Accountant:
     )
     return Accountant(
         limiter,
-        prices_of(settings.accounts.prices),
+        prices,
         Serials(process or secrets.randbelow(PROCESSES)).next,
         ledger,
         everywhere=bool(access.requests_per_minute or access.requests_per_day_per_ip),

@@ -40,6 +40,7 @@ from gemproxy.routes.parts import (
     DISPATCHER,
     DOOR,
     DRAWN,
+    GATE,
     IN_FLIGHT,
     METER,
     REPAIR,
@@ -53,7 +54,7 @@ from gemproxy.routes.parts import (
 from gemproxy.web.accounting import open_meter
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
-from gemproxy.web.dialect import fetching, studio_of, ways_of
+from gemproxy.web.dialect import fetching, gate_of, studio_of, ways_of
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.pictures import open_pictures
 from gemproxy.web.pooling import needs_pool, open_pool
@@ -102,6 +103,7 @@ def create_app(
     app[REPAIR] = _repair(settings)
     app[WAYS] = ways_of(settings)
     app[STUDIO] = studio_of(settings)
+    app[GATE] = gate_of(settings)
     app[CATALOGUE] = Shelf()
     app[DRAWN] = Drawn()
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())

@@ -1,9 +1,10 @@
-"""The dialect of OpenAI's clients, from the settings."""
+"""The dialect of OpenAI's clients and the relay for pictures, from the settings."""
 
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from gemproxy.accounts.gate import Gate, share
 from gemproxy.config.settings import Settings
 from gemproxy.fetching.pictures import Bounds, open_pictures
 from gemproxy.openai.image_requests import Studio
@@ -36,8 +37,15 @@ def studio_of(settings: Settings) -> Studio:
         aliases=settings.openai.aliases,
         image_models=tuple(images.models),
         links=bool(images.storage),
+        relay_links=bool(images.storage) and images.response == "url",
         seconds=images.timeout_seconds,
     )
+
+
+def gate_of(settings: Settings) -> Gate:
+    """Return what bounds the requests to the relay; several workers share the limit out."""
+    most = share(settings.images.rate_per_minute, settings.server.workers)
+    return Gate(most, "requests to /generate")
 
 
 async def fetching(settings: Settings, app: web.Application) -> AsyncIterator[None]:

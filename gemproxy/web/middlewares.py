@@ -43,7 +43,7 @@ from gemproxy.core.errors import (
 from gemproxy.exchange.credential import choose_credential, ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.line import line
-from gemproxy.metering.asking import OF_OPENAI, asks_a_model
+from gemproxy.metering.asking import TRANSLATED, asks_a_model
 from gemproxy.metering.meter import UNMETERED, Meter
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
 from gemproxy.openai.document import OpenAIDocumentVoice
@@ -88,7 +88,7 @@ _TO_OPENAI = OpenAIDocumentVoice()
 _JSON = "application/json; charset=utf-8"
 _LIVE = "live"
 """The name of the route that takes the ephemeral tokens of Live."""
-_OF_A_MODEL = frozenset({"stream", "generate", "compute", *OF_OPENAI})
+_OF_A_MODEL = frozenset({"stream", "generate", "compute", *TRANSLATED})
 """Routes whose requests are begun at the meter."""
 _OF_THE_CALLER = (Unauthenticated, Forbidden, LimitReached)
 """Refusals that may come before the request's body."""

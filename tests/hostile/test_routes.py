@@ -32,6 +32,7 @@ DECISIONS = {
     "embeddings": Decision("POST", UPSTREAM, reads_body=True),
     "drawing": Decision("POST", UPSTREAM, reads_body=True),
     "edits": Decision("POST", UPSTREAM, reads_body=True),
+    "image_relay": Decision("*", UPSTREAM, reads_body=True),
     "refused": Decision("*", OURSELVES),
     "models": Decision("GET HEAD", UPSTREAM),
     "model": Decision("GET HEAD", UPSTREAM),

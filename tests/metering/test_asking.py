@@ -84,3 +84,9 @@ def test_a_batch_is_known_by_its_path(path: str, batch: bool) -> None:
 )
 def test_a_request_has_a_dialect(path: str, family: str, dialect: str) -> None:
     assert dialect_of(exchange(path, family=family)) == dialect
+
+
+def test_the_relay_for_pictures_asks_a_model_in_gemini_s_words() -> None:
+    assert asks_a_model(exchange("/generate", family="image_relay"))
+    assert dialect_of(exchange("/generate", family="image_relay")) == "gemini"
+    assert not asks_a_model(exchange("/generate", "GET", "image_relay"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gemproxy.core.answer.usage import Billed
-from gemproxy.core.errors import NoPicture, Undrawable
+from gemproxy.core.errors import NoPicture, Undrawable, UpstreamRejection
 from gemproxy.openai import words
 from gemproxy.openai.image_answers import (
     Drawn,
@@ -15,6 +15,7 @@ from gemproxy.openai.image_answers import (
     Result,
     as_event,
     picture_in,
+    relayed,
     told,
     usage,
 )
@@ -152,3 +153,48 @@ def test_a_stream_is_kept_warm_and_says_its_error() -> None:
     assert json.loads(voice.last_words(payload, b"\n\n")[6:])["error"]["message"] == "It is late."
     assert voice.last_words(payload, b"data") == b""
     assert json.loads(voice.refusal(payload))["error"]["message"] == "It is late."
+
+
+class TestRelay:
+    """The same pictures in the words of ``/generate``."""
+
+    def test_each_picture_has_its_type_and_its_bytes(self) -> None:
+        document = relayed([Result(ONE), Result(TWO)], "m", USED, "0.27", links=False)
+
+        assert document == {
+            "images": [
+                {"mime_type": "image/png", "data": "AAAA"},
+                {"mime_type": "image/jpeg", "data": "BBBB"},
+            ],
+            "failed": [],
+            "model": "m",
+            "usage": usage(USED),
+            "cost_usd": "0.27",
+        }
+
+    def test_what_failed_is_told_in_the_upstream_s_words(self) -> None:
+        refused = UpstreamRejection(429, b'{"error": {"code": 429, "message": "Too many."}}')
+        document = relayed(
+            [Result(failed=refused), Result(ONE), Result(failed=LATE)], "m", USED, None, links=False
+        )
+
+        assert document["failed"] == [
+            {"index": 0, "error": "Too many."},
+            {"index": 2, "error": "It is late."},
+        ]
+        assert document["cost_usd"] is None
+
+    def test_the_bytes_stand_in_for_a_link_and_it_says_so(self) -> None:
+        linked = Result(ONE, "https://x.test/images/1.png")
+        document = relayed([linked, Result(TWO)], "m", USED, None, links=True)
+
+        assert document["images"] == [
+            {"mime_type": "image/png", "url": "https://x.test/images/1.png"},
+            {"mime_type": "image/jpeg", "data": "BBBB"},
+        ]
+        assert document["store"] == "unavailable"
+        assert "store" not in relayed([linked], "m", USED, None, links=True)
+
+    def test_it_is_an_error_if_none_came(self) -> None:
+        with pytest.raises(NoPicture):
+            relayed([Result(failed=LATE)], "m", USED, None, links=False)

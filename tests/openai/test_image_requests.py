@@ -15,6 +15,7 @@ from gemproxy.openai.image_requests import (
     Studio,
     picture_part,
     pictures_in,
+    relayed,
     translate,
 )
 from tests.images.samples import GIF, JPEG, PNG, SVG
@@ -222,5 +223,40 @@ def test_a_json_request_has_pictures_as_data_urls() -> None:
 def test_other_pictures_are_refused_by_their_name(document: Any, field: str) -> None:
     with pytest.raises(BadField) as caught:
         pictures_in(document)
+
+    assert caught.value.field == field
+
+
+def test_the_relay_has_a_prompt_a_model_and_a_number() -> None:
+    drawing = relayed({"prompt": "a kelp"}, STUDIO)
+    several = relayed({"prompt": "p", "model": "dall-e-3", "number_of_images": 3}, STUDIO)
+
+    assert (drawing.model, drawing.n, drawing.links) == ("gemini-3-pro-image-preview", 1, False)
+    assert drawing.body()["contents"] == [{"role": "user", "parts": [{"text": "a kelp"}]}]
+    assert (several.named, several.model, several.n) == ("dall-e-3", OLD, 3)
+
+
+def test_the_relay_answers_with_links_where_that_is_set() -> None:
+    assert relayed({"prompt": "p"}, Studio(links=True, relay_links=True)).links
+    assert not relayed({"prompt": "p", "response_format": "url"}, Studio(links=True)).links
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({}, "prompt"),
+        ({"prompt": " "}, "prompt"),
+        ({"prompt": ["p"]}, "prompt"),
+        ({"prompt": "p", "number_of_images": 0}, "number_of_images"),
+        ({"prompt": "p", "number_of_images": 11}, "number_of_images"),
+        ({"prompt": "p", "number_of_images": "2"}, "number_of_images"),
+        ({"prompt": "p", "number_of_images": True}, "number_of_images"),
+        ({"prompt": "p", "model": "gemini-2.5-flash"}, "model"),
+        ({"prompt": "p", "model": 1}, "model"),
+    ],
+)
+def test_what_the_relay_cannot_use_is_named(document: dict[str, Any], field: str) -> None:
+    with pytest.raises(BadField) as caught:
+        relayed(document, STUDIO)
 
     assert caught.value.field == field

@@ -1,0 +1,44 @@
+"""``POST /generate``: pictures for people who come from a relay for pictures.
+
+    {"prompt": "a kelp forest", "model": "...", "number_of_images": 2}
+    -> {"images": [{"mime_type": "image/png", "data": "..."}], "failed": [],
+        "model": "...", "usage": {...}, "cost_usd": "0.27"}
+
+Each picture is as for OpenAI's clients (``routes/painting.py``). Some may fail, and are in
+``failed``; it is an error if none came. Errors are Google's JSON, ``{"error": {"message", ...}}``,
+as of every route that is not OpenAI's. The usage and the cost are what the caller pays, so they
+agree with the ledger; an attempt that brought no picture is the operator's.
+"""
+
+import time
+
+from aiohttp import web
+
+from gemproxy.accounts.charge import charge
+from gemproxy.accounts.words import dollars
+from gemproxy.core.answer.rewrite import dump
+from gemproxy.core.errors import WrongMethod
+from gemproxy.openai.image_answers import relayed as answer_of
+from gemproxy.openai.image_requests import relayed
+from gemproxy.routes.native import document_of
+from gemproxy.routes.painting import Painted, Painting
+from gemproxy.routes.parts import EXCHANGE, GATE, PRICES, REPAIR, STUDIO
+from gemproxy.voices.document import DocumentVoice
+
+
+async def handle(request: web.Request) -> web.StreamResponse:
+    """Answer with the pictures that came."""
+    if request.method != "POST":
+        raise WrongMethod("/generate takes POST only.", "POST")
+    app, account = request.app, request[EXCHANGE].account
+    async with app[REPAIR].bodies.receive(request, whole=True) as received:
+        asked = relayed(document_of(received.kept), app[STUDIO])
+
+        def tell(painted: Painted) -> bytes:
+            cost = charge(account, asked.model, app[PRICES], painted.began).cost_nano_usd
+            paid = None if cost is None else dollars(cost).removeprefix("$")
+            told = answer_of(painted.results, asked.model, painted.own, paid, links=asked.links)
+            return dump(told)
+
+        gate = app[GATE].entered(time.monotonic())
+        return await Painting(request, asked, tell, gate).answer(DocumentVoice())
