@@ -31,9 +31,11 @@ _OUTSIDE = re.compile(r"[\s()<>\"'`\[\]{}|\\^]")
 """Characters that are in no URL."""
 _QUERY = r"(?:[?#][^\s()<>\"'`\[\]{}|\\^]*)?"
 _WEB = re.compile(r"https?://[^/]", re.IGNORECASE)
-_CLOSING = re.compile(r">?\s{0,9}(?:\"[^\"]{0,1000}\"|'[^']{0,1000}')?\s{0,9}\)")
+_CLOSING = re.compile(r">?\s{0,9}(?:\"[^\"]{0,200}\"|'[^']{0,200}')?\s{0,9}\)")
 """What ends a Markdown picture behind its URL: it may have a title."""
 _LONGEST = 2048
+"""The most characters of a URL in front of the folder."""
+_LONGEST_URL = 8192
 _MOST_WORDS = 1000
 """The most characters of a Markdown picture in front of its URL."""
 
@@ -70,6 +72,8 @@ class Own:
 
     def link(self, url: str) -> Link | None:
         """Return the link that a URL is, None if it is no link to a picture of ours."""
+        if len(url) > _LONGEST_URL:  # a data URL, as a rule
+            return None
         found = self._found.search(url)
         if found is None or found.end() != len(url):
             return None
@@ -77,9 +81,10 @@ class Own:
 
     def in_text(self, text: str) -> Iterator[Link]:
         """Yield the links of a text that a picture may replace."""
-        done = 0
+        done = behind = 0
         for found in self._found.finditer(text):
-            window = text[max(done, found.start() - _LONGEST) : found.start()]
+            window = text[max(behind, found.start() - _LONGEST) : found.start()]
+            behind = found.end()
             base = _OUTSIDE.split(window)[-1]
             place = _place(text, found.start() - len(base), found.end(), done)
             link = self._link(found, base, *place) if place else None

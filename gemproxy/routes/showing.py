@@ -89,13 +89,13 @@ def keeping(request: web.Request, reader: Reader, answer: Answer) -> Reader:
 
 
 def has_data(out: tuple[Out, ...]) -> bool:
-    """Return whether frames may show a picture; a run of plain events shows none."""
+    """Return whether frames may show a picture: large ones, and any that says so.
+
+    A run of plain events shows none.
+    """
+    frames = (frame for one in out if isinstance(one, Frames) for frame in one.frames)
     return any(
-        _INLINE in frame.data
-        for one in out
-        if isinstance(one, Frames)
-        for frame in one.frames
-        if frame.data is not None
+        isinstance(data := frame.data, memoryview) or _INLINE in (data or b"") for frame in frames
     )
 
 

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from gemproxy.core.errors import BadEnding, Unrepaired
-from gemproxy.openai.choice import Choice, document_of
+from gemproxy.openai.choice import Choice, document_of, pictures_in
 from gemproxy.openai.finish import FAILURES
 from tests.openai.reader import Reader
 from tests.openai.told import STOP, TELLING, answer, collected, message, read, streamed, text
@@ -163,6 +163,25 @@ def test_pictures_stand_in_the_text_where_that_is_wanted() -> None:
     told, whole = read(frames, telling), message(frames, telling)
     assert told.content == whole["content"] == f"see\n\n![image]({URL})\n\nand"
     assert len(told.images) == 1
+
+
+def test_the_pictures_of_a_frame_are_those_that_are_shown() -> None:
+    draft = {**PICTURE, "thought": True}
+    sound = {"inlineData": {"mimeType": "audio/L16", "data": "AQI="}}
+    frame = parts(draft, {"text": "see"}, sound, PICTURE, {"inlineData": {"mimeType": "image/png"}})
+    assert list(pictures_in(frame)) == [PICTURE["inlineData"]["data"]]
+    assert [list(pictures_in(wrong)) for wrong in ({}, {"candidates": [{"content": 3}]})] == [
+        [],
+        [],
+    ]
+
+
+def test_a_picture_that_is_kept_is_a_link() -> None:
+    whole = answer(attrs.evolve(TELLING, markdown=True))
+    whole.links[PICTURE["inlineData"]["data"]] = ["/images/a"]
+    first, second = Choice(whole).read(parts(PICTURE))
+    assert first["images"][0]["image_url"] == {"url": "/images/a"}
+    assert second["content"] == "![image](/images/a)\n\n"
 
 
 def test_sound_is_joined() -> None:

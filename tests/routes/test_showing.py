@@ -24,8 +24,9 @@ INLINE: Json = {"inlineData": {"mimeType": "image/png", "data": DATA}}
 LINKS = {"storage": "memory", "markdown_links": True}
 
 
-def drawn() -> Reply:
-    picture = {**INLINE, "thoughtSignature": "c2lnbmVk"}
+def drawn(data: str = DATA) -> Reply:
+    inline = {"inlineData": {"mimeType": "image/png", "data": data}}
+    picture = {**inline, "thoughtSignature": "c2lnbmVk"}
     draft = {**INLINE, "thought": True}
     return sse_reply(
         sse(
@@ -76,6 +77,16 @@ async def test_a_picture_of_an_answer_is_a_link_and_comes_back_as_a_picture(
     model = upstream.seen[1].document["contents"][1]["parts"]
     assert {**INLINE, "thoughtSignature": "c2lnbmVk"} in model
     assert link not in json.dumps(upstream.seen[1].document)
+
+
+async def test_a_large_picture_is_a_link(proxy: StartProxy) -> None:
+    large = PNG + bytes(3 << 20)
+    async with replying(drawn(base64.b64encode(large).decode())) as upstream:
+        served = await proxy(upstream.url, images=LINKS)
+        link = link_of(await chat(served, stream=True))
+        kept = await served.ask(link.removeprefix(served.url), b"", {}, "GET")
+
+    assert kept.body == large
 
 
 @pytest.mark.parametrize("stream", [False, True])
