@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from gemproxy.core.errors import BadField
-from gemproxy.core.picture import TAKEN, type_of
+from gemproxy.core.picture import TAKEN, Picture, type_of
 from gemproxy.openai.fields import Json, a_list, a_switch, a_text, an_integer
 from gemproxy.openai.media import Files, Named
 from gemproxy.openai.sniffing import Untaken
@@ -249,11 +249,23 @@ def picture_part(data: bytes, field: str) -> Json:
     return {"inlineData": {"mimeType": mime, "data": base64.b64encode(data).decode("ascii")}}
 
 
-def pictures_in(document: Json) -> list[Json]:
+def pictures_in(document: Json, kept: Mapping[str, Picture] | None = None) -> list[Json]:
     """Return the parts for the pictures that a JSON request holds; raise BadField.
 
-    They are ``images``, with the data URL of each in ``image_url``, or in ``image`` as it is.
+    They are ``images``, with the data URL of each in ``image_url``, or in ``image`` as it is. Links
+    to ``kept`` pictures stand for these.
     """
+    files = Files(kept or {})
+    return [_given(source, field, files) for field, source in _sources(document)]
+
+
+def urls_in(document: Json) -> list[str]:
+    """Return the URLs of the pictures that a JSON request holds; raise BadField."""
+    return [source.strip() for _, source in _sources(document) if isinstance(source, str)]
+
+
+def _sources(document: Json) -> list[tuple[str, object]]:
+    """Return the field and the URL of each picture."""
     if document.get("images") is not None:
         listed = [
             (f"images[{number}].image_url", item.get("image_url") if type(item) is dict else None)
@@ -265,14 +277,14 @@ def pictures_in(document: Json) -> list[Json]:
         listed = [("image", item) for item in several if item is not None]
     if not 0 < len(listed) <= MOST_GIVEN:
         raise BadField("image", f"must be one picture, and at most {MOST_GIVEN}")
-    return [_given(source, field) for field, source in listed]
+    return listed
 
 
-def _given(source: object, field: str) -> Json:
+def _given(source: object, field: str, files: Files) -> Json:
     if not isinstance(source, str):
         raise BadField(field, "must be a data URL")
     try:
-        part = Files().part(Named(source))
+        part = files.part(Named(source))
     except Untaken as error:
         raise BadField(field, str(error)) from None
     data = part.get("inlineData", {}).get("data", "")

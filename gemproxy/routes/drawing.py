@@ -8,11 +8,12 @@ from aiohttp import web
 from gemproxy.core.answer.rewrite import dump
 from gemproxy.openai.document import OpenAIDocumentVoice
 from gemproxy.openai.image_answers import ImageEventVoice, as_event, told
-from gemproxy.openai.image_requests import Drawing, pictures_in, translate
+from gemproxy.openai.image_requests import Drawing, pictures_in, translate, urls_in
 from gemproxy.routes.forms import is_form, pictures_of
 from gemproxy.routes.native import document_of
 from gemproxy.routes.painting import Painted, Painting
 from gemproxy.routes.parts import REPAIR, STUDIO
+from gemproxy.routes.showing import kept
 
 _EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 
@@ -31,7 +32,7 @@ async def edits(request: web.Request) -> web.StreamResponse:
             document, pictures = await pictures_of(request.headers, received.kept)
         else:
             document = document_of(received.kept)
-            pictures = pictures_in(document)
+            pictures = pictures_in(document, await kept(request, urls_in(document)))
         asked = translate(document, request.app[STUDIO], pictures)
         return await _answer(request, asked, "image_edit")
 

@@ -1,13 +1,13 @@
-"""The pictures that a chat shows by links: those that its messages name, and those of its answer.
+"""Pictures by links: those that a chat's messages name, and those of its answer.
 
 A message names a picture by a URL, which is fetched, or by a link to one that we keep, which is
 taken from the store. A picture of the answer is kept before its frame is translated, so that the
-translator, which is pure, finds the link.
+translator, which is pure, finds the link. A picture to be changed may be a kept one, too.
 """
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 from aiohttp import web
@@ -64,6 +64,16 @@ async def _recalled(
     _check(request, document, ways)
     messages, pictures = asked.shown(await recall(request.app[PICTURE_STORE], wanted))
     return {**document, "messages": messages}, pictures
+
+
+async def kept(request: web.Request, urls: Iterable[str]) -> Mapping[str, Picture]:
+    """Return the kept pictures that some URLs lead to; one that is gone is left out."""
+    if PICTURE_STORE not in request.app:
+        return {}
+    own = Own(names.PATTERN)
+    found = [link for url in urls if (link := own.link(url)) is not None]
+    pictures = await recall(request.app[PICTURE_STORE], [link.name for link in found])
+    return {link.url: pictures[link.name] for link in found if link.name in pictures}
 
 
 def _bases(request: web.Request) -> tuple[str, ...] | None:

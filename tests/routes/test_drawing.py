@@ -215,6 +215,20 @@ async def test_an_edit_may_be_json(proxy: StartProxy) -> None:
     assert len(upstream.seen[0].document["contents"][0]["parts"]) == 2
 
 
+async def test_an_edit_may_name_a_picture_that_we_keep(proxy: StartProxy) -> None:
+    async with replying(drawn()) as upstream:
+        served = await proxy(upstream.url, images={"storage": "memory"})
+        link = json.loads((await ask(served, response_format="url")).body)["data"][0]["url"]
+        answer = await ask(served, EDITS, images=[{"image_url": link}])
+        gone = await ask(served, EDITS, image=f"{served.url}/images/{'0' * 32}.png")
+
+    inline = {"mimeType": "image/png", "data": base64.b64encode(PNG).decode()}
+    assert answer.status == 200
+    assert upstream.seen[1].document["contents"][0]["parts"][0] == {"inlineData": inline}
+    assert (gone.status, json.loads(gone.body)["error"]["param"]) == (400, "image")
+    assert len(upstream.seen) == 2
+
+
 async def test_a_client_that_leaves_ends_its_requests(proxy: StartProxy) -> None:
     async with replying(Reply(b"", stalls=True)) as upstream:
         served = await proxy(upstream.url)
