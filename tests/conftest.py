@@ -24,9 +24,11 @@ _ALIASES = ALIASES.keys() | {name for names in OF_PROVIDERS.values() for name in
 for _name in [name for name in os.environ if name in _ALIASES or VARIABLE.match(name)]:
     del os.environ[_name]
 
-# A shell ignores SIGINT for its background jobs, and all that they start would inherit it.
+# A shell ignores SIGINT for its background jobs, and nohup SIGHUP; what they start inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
