@@ -3,9 +3,8 @@
 #
 # A store is made with an endpoint, a key and a secret; nothing is left to be found. With
 # AWS_SESSION_TOKEN set for another program, requests carry that token beside the given key, so a
-# provider refuses them, and the token is shown to whoever is at the given endpoint. With
-# AWS_ENDPOINT_URL_S3 set, requests go to that endpoint and not to the given one. The repr and
-# ``config`` of the store show neither.
+# provider refuses them. With AWS_ENDPOINT_URL_S3 set, requests go to that endpoint and not to the
+# given one. The repr and ``config`` of the store show neither.
 #
 # Seen on 2026-11-29:
 #   nothing set: the given endpoint, without a token
