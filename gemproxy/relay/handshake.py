@@ -23,7 +23,7 @@ from gemproxy.core.errors import UpstreamFailure, UpstreamRejection
 from gemproxy.core.repair.events import How
 from gemproxy.relay.keepalive import make_socket
 from gemproxy.relay.leases import Lease
-from gemproxy.relay.library_answer import LibraryAnswer
+from gemproxy.relay.session_answer import SessionAnswer
 from gemproxy.relay.upstream import FAILURES, NO_OWN_HEADERS, Reply, failure_of
 from gemproxy.relay.ways import Ways, connector, is_socks
 
@@ -153,7 +153,7 @@ class _Look:
         try:
             if response.status < _ERRORS:
                 raise UpstreamFailure("The upstream did not switch to a WebSocket.")
-            body = await Reply(LibraryAnswer(response)).read_error(_ERROR_BODY_LIMIT)
+            body = await Reply(SessionAnswer(response)).read_error(_ERROR_BODY_LIMIT)
             raise UpstreamRejection(response.status, body)
         finally:
             response.close()

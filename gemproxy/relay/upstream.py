@@ -43,9 +43,9 @@ from gemproxy.relay.connections import Connections, Connector, new_way
 from gemproxy.relay.direct import Broken, Direct
 from gemproxy.relay.incoming import Incoming, error_for
 from gemproxy.relay.leases import Lease, Witness
-from gemproxy.relay.library_answer import LibraryAnswer
 from gemproxy.relay.redirects import Hop
 from gemproxy.relay.request_head import request_head
+from gemproxy.relay.session_answer import SessionAnswer
 from gemproxy.relay.wants import Want
 from gemproxy.relay.ways import NO_WAY, NoSocks, Ways, connector, is_socks
 
@@ -82,7 +82,7 @@ class AttemptFailed(Exception):
 
 
 class Answer(Protocol):
-    """What a reply is read from: ``relay.direct.Direct`` or ``relay.library_answer``."""
+    """What a reply is read from: ``relay.direct.Direct`` or ``relay.session_answer``."""
 
     @property
     def status(self) -> int:
@@ -303,7 +303,7 @@ class Upstream:
         if response.status == _SWITCHING_PROTOCOLS:
             response.close()
             raise Broken(How.GARBLED, "another protocol that nobody asked for")
-        answer = LibraryAnswer(response)
+        answer = SessionAnswer(response)
         answer.follow_connection(watched=want.watched)
         return answer
 

@@ -15,8 +15,8 @@ from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.handshake import Sockets
 from gemproxy.relay.leases import ClientsOwn
-from gemproxy.relay.library_answer import LibraryAnswer
 from gemproxy.relay.redirects import MOST_HOPS, Hop, belongs_to, resolved
+from gemproxy.relay.session_answer import SessionAnswer
 from gemproxy.relay.upstream import Reply, Upstream
 from gemproxy.relay.wants import BYTES, Want
 
@@ -55,7 +55,7 @@ class Web:
             status=self.status if location else 200,
             headers=CIMultiDictProxy(headers),
         )
-        return Reply(LibraryAnswer(response))
+        return Reply(SessionAnswer(response))
 
     async def status_of(self, method: str = "GET") -> int:
         """Return the status at the end of the way."""

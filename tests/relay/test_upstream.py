@@ -13,8 +13,8 @@ from yarl import URL
 
 from gemproxy.core.repair.events import How
 from gemproxy.relay.bodies import Outgoing
-from gemproxy.relay.library_answer import LibraryAnswer
 from gemproxy.relay.redirects import Hop
+from gemproxy.relay.session_answer import SessionAnswer
 from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream, open_upstream
 from gemproxy.relay.wants import BYTES, STREAM, Want
 from tests.sockets import (
@@ -456,7 +456,7 @@ async def test_an_error_body_is_read_up_to_the_limit(upstream: Upstream, serve: 
 async def test_an_error_body_that_breaks_off_is_what_came() -> None:
     body = AsyncMock(side_effect=[b"12", b"3", aiohttp.ClientPayloadError()])
     response = Mock(spec=aiohttp.ClientResponse, content=Mock(readany=body), status=500)
-    reply = Reply(LibraryAnswer(response))
+    reply = Reply(SessionAnswer(response))
 
     assert await reply.read_error(100) == b"123"
 

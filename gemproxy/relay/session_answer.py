@@ -13,7 +13,7 @@ from multidict import CIMultiDictProxy
 
 
 @attrs.define(eq=False)
-class LibraryAnswer:
+class SessionAnswer:
     """One answer of the session's, with the methods of ``relay.direct.Direct``."""
 
     _response: aiohttp.ClientResponse
