@@ -1,6 +1,5 @@
 """/v1/images over real sockets: pictures of Gemini's for clients of OpenAI's."""
 
-import asyncio
 import base64
 import json
 from pathlib import Path
@@ -9,27 +8,15 @@ from typing import Any
 import openai
 import pytest
 
-from gemproxy.images.shelf import StoreDown
-from gemproxy.images.store import PictureStore
+from tests.drawing import USAGE, behind, break_store, drawn, inline, said
 from tests.images.samples import JPEG, PNG
-from tests.replies import DEAD, Reply, error_reply, json_reply, replying
+from tests.replies import SILENT, Reply, error_reply, replying
 from tests.running import AccessLog, Proxy, StartProxy
 from tests.wire import Answer, Ending
 
 GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
 MODEL = "gemini-3.1-flash-image"
 BEARER = {"Authorization": "Bearer some-key"}
-USAGE = {"promptTokenCount": 9, "candidatesTokenCount": 1290, "totalTokenCount": 1299}
-
-
-def drawn(data: bytes = PNG, **more: Any) -> Reply:
-    inline = {"mimeType": "image/png", "data": base64.b64encode(data).decode()}
-    return said({"inlineData": inline}, **more)
-
-
-def said(*parts: Any, finish: str = "STOP", **more: Any) -> Reply:
-    candidate = {"content": {"parts": list(parts), "role": "model"}, "finishReason": finish}
-    return json_reply({"candidates": [candidate], "usageMetadata": USAGE, **more})
 
 
 async def ask(served: Proxy, target: str = GENERATIONS, **fields: Any) -> Answer:
@@ -50,7 +37,7 @@ async def test_a_prompt_becomes_a_picture(proxy: StartProxy, access_log: AccessL
     assert isinstance(document["created"], int)
     assert base64.b64decode(document["data"][0]["b64_json"]) == PNG
     assert "url" not in document["data"][0]
-    assert document["usage"]["total_tokens"] == 1299
+    assert document["usage"]["total_tokens"] == USAGE["totalTokenCount"]
     (seen,) = upstream.seen
     assert seen.target == f"/v1beta/models/{MODEL}:generateContent"
     assert seen.headers["x-goog-api-key"] == "some-key"
@@ -67,7 +54,7 @@ async def test_n_pictures_are_n_requests_and_one_row(
 
     document = json.loads(answer.body)
     assert len(document["data"]) == len(upstream.seen) == 3
-    assert document["usage"]["total_tokens"] == 3 * 1299
+    assert document["usage"]["total_tokens"] == 3 * USAGE["totalTokenCount"]
     assert (await access_log.line())["attempts"] == 3
 
 
@@ -102,14 +89,6 @@ async def test_no_picture_is_an_error_in_openai_s_form(
     assert error["request_id"] == answer.headers["X-Request-Id"]
 
 
-async def test_a_picture_is_asked_for_again_while_nothing_came(proxy: StartProxy) -> None:
-    async with replying(DEAD, error_reply(503), drawn()) as upstream:
-        answer = await ask(await proxy(upstream.url))
-
-    assert answer.status == 200
-    assert len(upstream.seen) == 3
-
-
 @pytest.mark.parametrize(
     ("fields", "param"),
     [({"size": "999x7"}, "size"), ({"n": 0}, "n"), ({"response_format": "url"}, "response_format")],
@@ -132,11 +111,10 @@ async def test_a_link_leads_to_the_picture_on_our_own_base(
         served = await proxy(upstream.url, images=images)
         answer = await ask(served, response_format="url")
         (datum,) = json.loads(answer.body)["data"]
-        path = datum["url"].removeprefix(served.url)
-        picture = await served.ask(path, b"", {}, "GET")
+        picture = await behind(datum["url"], served)
 
     assert datum.keys() == {"url"}
-    assert path.startswith("/images/")
+    assert datum["url"].startswith(f"{served.url}/images/")
     assert (picture.status, picture.body) == (200, JPEG)
     assert picture.headers["Content-Type"] == "image/jpeg"
     assert len(upstream.seen) == 1
@@ -145,10 +123,7 @@ async def test_a_link_leads_to_the_picture_on_our_own_base(
 async def test_a_store_that_is_down_costs_the_link(
     proxy: StartProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def down(*_: object) -> None:
-        raise StoreDown("the disk is full")
-
-    monkeypatch.setattr(PictureStore, "put", down)
+    break_store(monkeypatch)
     async with replying(drawn()) as upstream:
         served = await proxy(upstream.url, images={"storage": "memory"})
         document = json.loads((await ask(served, response_format="url")).body)
@@ -157,17 +132,9 @@ async def test_a_store_that_is_down_costs_the_link(
     assert document["gemproxy"] == {"store": "unavailable"}
 
 
-async def test_a_picture_that_is_late_is_an_error(proxy: StartProxy) -> None:
-    async with replying(Reply(b"", stalls=True)) as upstream:
-        served = await proxy(upstream.url, images={"timeout_seconds": 0.01})
-        answer = await ask(served)
-
-    assert answer.status == 504
-
-
 async def test_a_client_that_waits_is_kept_warm(proxy: StartProxy) -> None:
     warm = {"headers_after_seconds": 0.01, "heartbeat_seconds": 0.01}
-    async with replying(Reply(b"", stalls=True)) as upstream:
+    async with replying(SILENT) as upstream:
         served = await proxy(upstream.url, images={"timeout_seconds": 0.5}, client=warm)
         answer = await ask(served, stream=True)
 
@@ -222,19 +189,7 @@ async def test_an_edit_may_name_a_picture_that_we_keep(proxy: StartProxy) -> Non
         answer = await ask(served, EDITS, images=[{"image_url": link}])
         gone = await ask(served, EDITS, image=f"{served.url}/images/{'0' * 32}.png")
 
-    inline = {"mimeType": "image/png", "data": base64.b64encode(PNG).decode()}
     assert answer.status == 200
-    assert upstream.seen[1].document["contents"][0]["parts"][0] == {"inlineData": inline}
+    assert upstream.seen[1].document["contents"][0]["parts"][0] == inline(PNG)
     assert (gone.status, json.loads(gone.body)["error"]["param"]) == (400, "image")
     assert len(upstream.seen) == 2
-
-
-async def test_a_client_that_leaves_ends_its_requests(proxy: StartProxy) -> None:
-    async with replying(Reply(b"", stalls=True)) as upstream:
-        served = await proxy(upstream.url)
-        asking = asyncio.create_task(ask(served))
-        await upstream.stalled.wait()
-        asking.cancel()
-        await upstream.left.wait()
-
-    assert len(upstream.seen) == 1

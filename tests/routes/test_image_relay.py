@@ -8,23 +8,16 @@ from typing import Any
 
 import pytest
 
-from gemproxy.images.shelf import StoreDown
-from gemproxy.images.store import PictureStore
 from gemproxy.routes.parts import GATE
+from tests.drawing import behind, break_store, drawn, said
 from tests.images.samples import JPEG, PNG
 from tests.metered.house import rows_of
-from tests.replies import DEAD, Reply, error_reply, json_reply, replying
+from tests.replies import Reply, error_reply, replying
 from tests.running import AccessLog, Proxy, StartProxy
 from tests.wire import Answer
 
 MODEL = "gemini-3-pro-image-preview"
 KEY = {"x-goog-api-key": "some-key", "Content-Type": "application/json"}
-USAGE = {
-    "promptTokenCount": 10,
-    "candidatesTokenCount": 1290,
-    "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}],
-    "totalTokenCount": 1300,
-}
 PRICES = """
 [[models]]
 name = "gemini-3-pro-image-preview"
@@ -36,16 +29,6 @@ output = 12
 output_image = 100
 """
 """A picture is 1290 x 100 + 10 x 2 millionths: 0.12902 dollars."""
-
-
-def drawn(data: bytes = PNG, **more: Any) -> Reply:
-    inline = {"mimeType": "image/png", "data": base64.b64encode(data).decode()}
-    return said({"inlineData": inline}, **more)
-
-
-def said(*parts: Any, finish: str = "STOP") -> Reply:
-    candidate = {"content": {"parts": list(parts), "role": "model"}, "finishReason": finish}
-    return json_reply({"candidates": [candidate], "usageMetadata": USAGE})
 
 
 async def ask(served: Proxy, headers: dict[str, str] | None = None, **fields: Any) -> Answer:
@@ -143,14 +126,6 @@ async def test_it_is_an_error_of_google_s_form_if_none_came(
     assert answer.headers["X-Request-Id"] in answer.body.decode()
 
 
-async def test_a_picture_is_asked_for_again_while_nothing_came(proxy: StartProxy) -> None:
-    async with replying(DEAD, error_reply(503), drawn()) as upstream:
-        answer = await ask(await proxy(upstream.url))
-
-    assert answer.status == 200
-    assert len(upstream.seen) == 3
-
-
 @pytest.mark.parametrize(
     ("body", "word"),
     [
@@ -218,7 +193,7 @@ async def test_links_lead_to_the_pictures(proxy: StartProxy, tmp_path: Path) -> 
     async with replying(drawn(JPEG)) as upstream:
         served = await proxy(upstream.url, images=images)
         (image,) = json.loads((await ask(served)).body)["images"]
-        picture = await served.ask(image["url"].removeprefix(served.url), b"", {}, "GET")
+        picture = await behind(image["url"], served)
 
     assert image.keys() == {"mime_type", "url"}
     assert (picture.status, picture.body) == (200, JPEG)
@@ -228,32 +203,10 @@ async def test_links_lead_to_the_pictures(proxy: StartProxy, tmp_path: Path) -> 
 async def test_a_store_that_is_down_costs_the_link(
     proxy: StartProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def down(*_: object) -> None:
-        raise StoreDown("the disk is full")
-
-    monkeypatch.setattr(PictureStore, "put", down)
+    break_store(monkeypatch)
     async with replying(drawn()) as upstream:
         served = await proxy(upstream.url, images={"storage": "memory", "response": "url"})
         document = json.loads((await ask(served)).body)
 
     assert base64.b64decode(document["images"][0]["data"]) == PNG
     assert document["store"] == "unavailable"
-
-
-async def test_a_picture_that_is_late_has_failed(proxy: StartProxy) -> None:
-    async with replying(Reply(b"", stalls=True)) as upstream:
-        answer = await ask(await proxy(upstream.url, images={"timeout_seconds": 0.01}))
-
-    assert answer.status == 504
-    assert "0.01 seconds" in json.loads(answer.body)["error"]["message"]
-
-
-async def test_a_client_that_leaves_ends_its_requests(proxy: StartProxy) -> None:
-    async with replying(Reply(b"", stalls=True)) as upstream:
-        served = await proxy(upstream.url)
-        asking = asyncio.create_task(ask(served))
-        await upstream.stalled.wait()
-        asking.cancel()
-        await upstream.left.wait()
-
-    assert len(upstream.seen) == 1

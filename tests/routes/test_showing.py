@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from gemproxy.images.shelf import StoreDown
-from gemproxy.images.store import PictureStore
+from tests.drawing import behind, break_store, inline
 from tests.gemini import Json, chunk, sse
 from tests.images.samples import PNG
 from tests.replies import Reply, replying, sse_reply
@@ -20,13 +19,12 @@ BEARER = {"Authorization": "Bearer some-key"}
 MODEL = "gemini-3-pro-image"
 DATA = base64.b64encode(PNG).decode()
 DATA_URL = f"data:image/png;base64,{DATA}"
-INLINE: Json = {"inlineData": {"mimeType": "image/png", "data": DATA}}
+INLINE = inline(PNG)
 LINKS = {"storage": "memory", "markdown_links": True}
 
 
-def drawn(data: str = DATA) -> Reply:
-    inline = {"inlineData": {"mimeType": "image/png", "data": data}}
-    picture = {**inline, "thoughtSignature": "c2lnbmVk"}
+def drawn(data: bytes = PNG) -> Reply:
+    picture = {**inline(data), "thoughtSignature": "c2lnbmVk"}
     draft = {**INLINE, "thought": True}
     return sse_reply(
         sse(
@@ -67,7 +65,7 @@ async def test_a_picture_of_an_answer_is_a_link_and_comes_back_as_a_picture(
         served = await proxy(upstream.url, images=LINKS)
         message = await chat(served, stream=stream)
         link = link_of(message)
-        kept = await served.ask(link.removeprefix(served.url), b"", {}, "GET")
+        kept = await behind(link, served)
         told = [{"role": "user", "content": "draw"}, {"role": "assistant", **message}]
         await chat(served, [*told, {"role": "user", "content": "larger"}])
 
@@ -81,10 +79,10 @@ async def test_a_picture_of_an_answer_is_a_link_and_comes_back_as_a_picture(
 
 async def test_a_large_picture_is_a_link(proxy: StartProxy) -> None:
     large = PNG + bytes(3 << 20)
-    async with replying(drawn(base64.b64encode(large).decode())) as upstream:
+    async with replying(drawn(large)) as upstream:
         served = await proxy(upstream.url, images=LINKS)
         link = link_of(await chat(served, stream=True))
-        kept = await served.ask(link.removeprefix(served.url), b"", {}, "GET")
+        kept = await behind(link, served)
 
     assert kept.body == large
 
@@ -103,10 +101,7 @@ async def test_several_answers_have_a_link_each(proxy: StartProxy, *, stream: bo
 async def test_a_store_that_is_down_costs_the_link_of_an_answer(
     proxy: StartProxy, monkeypatch: pytest.MonkeyPatch, *, stream: bool
 ) -> None:
-    async def down(*_: object) -> None:
-        raise StoreDown("the disk is full")
-
-    monkeypatch.setattr(PictureStore, "put", down)
+    break_store(monkeypatch)
     async with replying(drawn()) as upstream:
         message = await chat(await proxy(upstream.url, images=LINKS), stream=stream)
 
@@ -151,11 +146,8 @@ async def test_the_pictures_of_the_last_message_or_all_go_up(
 async def test_a_picture_that_cannot_be_had_is_no_failed_request(
     proxy: StartProxy, monkeypatch: pytest.MonkeyPatch, *, down: bool
 ) -> None:
-    async def broken(*_: object) -> None:
-        raise StoreDown("it is away")
-
     if down:
-        monkeypatch.setattr(PictureStore, "find", broken)
+        break_store(monkeypatch, "find")
     async with replying(drawn()) as upstream:
         served = await proxy(upstream.url, images={"storage": "memory"})
         link = f"{served.url}/images/{'a' * 32}.png"
