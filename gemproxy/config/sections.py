@@ -360,3 +360,11 @@ class Images:
     """Whose links to kept pictures go up as pictures: the last message's with any, or all."""
     markdown_links: Switch = False
     """Keep the pictures of chat answers, and show them by links, in Markdown, too."""
+
+
+@attrs.frozen(kw_only=True)
+class Admin:
+    """The admin API."""
+
+    secret: AccessKey = attrs.field(default="", repr=SECRET)
+    """Secret of the operator, which no access key is; empty: the admin API answers 403."""

@@ -40,6 +40,7 @@ from gemproxy.config.places import CHECKOUT
 from gemproxy.config.sections import (
     Access,
     Accounts,
+    Admin,
     Client,
     Images,
     Injection,
@@ -133,6 +134,7 @@ class Settings:
     thinking: Thinking = attrs.field(factory=Thinking)
     injection: Injection = attrs.field(factory=Injection)
     images: Images = attrs.field(factory=Images)
+    admin: Admin = attrs.field(factory=Admin)
 
     @classmethod
     def load(

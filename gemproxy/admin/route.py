@@ -1,0 +1,62 @@
+"""A route of the admin API: a row that says what goes in, what comes out, and who answers.
+
+The application (``admin.application``) and the document (``admin.document``) are made from the same
+rows, so the one cannot say what the other does not do. Queries, bodies and answers are classes of
+``Form``: msgspec reads and writes them, refuses unknown fields, and derives their JSON Schema.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+import attrs
+import msgspec
+
+from gemproxy.admin.desk import Desk
+
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+
+class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What goes in or comes out, by field; its docstring and ``msgspec.Meta`` describe it."""
+
+
+class Nothing(Form, frozen=True):
+    """No query, or no body."""
+
+
+NOTHING = Nothing()
+
+
+@attrs.frozen(eq=False)
+class Call(Generic[Q, B]):
+    """One request: ``names`` are the parts of the path, ``actor`` is who asks, for the audit.
+
+    ``address`` is the address of the caller's connection.
+    """
+
+    desk: Desk
+    names: Mapping[str, str]
+    query: Q
+    body: B
+    actor: str
+    address: str
+
+
+@attrs.frozen(eq=False)
+class Route:
+    """One row of the API.
+
+    ``path`` stands below the base of the API, with parts as ``{name}``. ``summary`` is the sentence
+    of the document. ``answer`` is the class of the answer's body with status ``status``.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[Call[Any, Any]], Awaitable[Any]]
+    summary: str
+    answer: Any
+    query: type[Form] = Nothing
+    body: type[Form] = Nothing
+    status: int = 200
+    tag: str = ""

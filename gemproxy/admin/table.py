@@ -1,0 +1,5 @@
+"""All routes of the admin API, in the order of the document."""
+
+from gemproxy.admin.route import Route
+
+ROUTES: tuple[Route, ...] = ()

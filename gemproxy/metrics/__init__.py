@@ -1,0 +1,1 @@
+"""What is counted for Prometheus: requests, attempts, repairs, keys."""

@@ -1,0 +1,1 @@
+"""Spans and gen_ai metrics for OpenTelemetry; its packages are the extra ``otel``."""
