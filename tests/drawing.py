@@ -13,7 +13,7 @@ from tests.replies import Reply, json_reply
 from tests.running import Proxy
 from tests.wire import Answer
 
-USAGE = {
+USAGE: dict[str, Any] = {
     "promptTokenCount": 10,
     "candidatesTokenCount": 1290,
     "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}],
