@@ -6,7 +6,12 @@ no ledger, no pool. A handler then raises ``Unrouted`` with the setting that tur
 
 import attrs
 
+from gemproxy.ledger.audit import Audit
+
 
 @attrs.frozen(eq=False)
 class Desk:
     """The parts of a running proxy that an operator asks about."""
+
+    audit: Audit | None = None
+    """The log of changes; handlers write to it by ``admin.audit.note``."""

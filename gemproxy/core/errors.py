@@ -9,6 +9,7 @@
     |- NotOwned                   404 NOT_FOUND             a name that this access key did not make
     |- Unrouted                   404 NOT_FOUND             a path that the proxy does not have
     |- WrongMethod                405 UNIMPLEMENTED         a method that the path does not take
+    |- Conflict                   409 ABORTED              the present state does not allow it
     |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends its body too slowly
     |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
     |- Encoded                    415 INVALID_ARGUMENT      a body that must be read is compressed
@@ -183,6 +184,13 @@ class WrongMethod(GemproxyError):
     def payload(self, request_id: str | None = None) -> dict[str, Any]:
         """Return the error with a word for programs, as OpenAI has one."""
         return _with_reason(super().payload(request_id), "method_not_allowed")
+
+
+class Conflict(GemproxyError):
+    """The present state of what the request would change does not allow it."""
+
+    status = 409
+    code = "ABORTED"
 
 
 class TooSlow(GemproxyError):

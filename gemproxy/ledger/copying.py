@@ -12,12 +12,12 @@ from sqlalchemy import ColumnElement, Table, delete, func, insert, literal, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.ledger.engine import Engines
-from gemproxy.ledger.tables import METADATA, NAMES, PROCESSES
+from gemproxy.ledger.tables import AUDIT, METADATA, NAMES, PROCESSES
 
 AT_ONCE = 2000
 """Rows that are in memory."""
 
-_NUMBERED = (NAMES, PROCESSES)
+_NUMBERED = (NAMES, PROCESSES, AUDIT)
 """Tables whose numbers PostgreSQL gives out."""
 
 

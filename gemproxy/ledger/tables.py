@@ -191,6 +191,32 @@ looked."""
 
 Index("users_by_change", USERS.c.change)
 
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    _number("at"),
+    Column("actor", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Changes by operators, as ``ledger.audit`` writes them; ``detail`` is JSON."""
+
+SETTINGS = Table(
+    "settings",
+    METADATA,
+    Column("path", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    _number("change"),
+    _number("at"),
+)
+"""Values of settings that were changed while the proxy ran, as ``ledger.settings`` keeps them;
+``value`` is JSON, and ``change`` the number of the change that wrote it (``meta``,
+``settings``)."""
+
 PROCESSES = Table(
     "processes",
     METADATA,
@@ -210,9 +236,9 @@ META = Table(
     _number("number"),
     Column("words", Text),
 )
-"""Single values, which are there from the beginning. ``users`` counts the changes of users; the
-others are watermarks of ``ledger.rollup`` in Unix seconds: ``folded``, ``days``, ``months``, and
-``pruned``.
+"""Single values, which are there from the beginning. ``users`` counts the changes of users, and
+``settings`` those of settings; the others are watermarks of ``ledger.rollup`` in Unix seconds:
+``folded``, ``days``, ``months``, and ``pruned``.
 
 In PostgreSQL a transaction that folds locks the row ``folded`` FOR UPDATE before it reads rows, and
 one that writes a row of a past hour locks it FOR SHARE. In SQLite each transaction has the lock.

@@ -28,7 +28,8 @@ _SUMS = (
     "extra_input_tokens",
     "extra_output_tokens",
 )
-_META = ("users", "folded", "days", "months", "pruned")
+_META = ("users", "settings", "folded", "days", "months", "pruned")
+_AUDITED = ("actor", "address", "action", "target", "detail")
 _MONEY = ("cost_nano_usd", "operator_cost_nano_usd")
 
 
@@ -38,6 +39,7 @@ def upgrade() -> None:
     _make_rows()
     _make_rollups()
     _make_users()
+    _make_changes()
     _make_rest()
 
 
@@ -117,6 +119,22 @@ def _make_users() -> None:
         *_whole("change"),
     )
     op.create_index("users_by_change", "users", ["change"])
+
+
+def _make_changes() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.Integer, primary_key=True),
+        *_whole("at"),
+        *(sa.Column(name, sa.Text, nullable=False) for name in _AUDITED),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "settings",
+        sa.Column("path", sa.Text, primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+        *_whole("change", "at"),
+    )
 
 
 def _make_rest() -> None:

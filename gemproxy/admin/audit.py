@@ -1,0 +1,139 @@
+"""What operators changed: ``note`` writes it, and one route reads it.
+
+A handler that has changed something calls ``note``. A change that is itself in the ledger's
+database writes its entry in its own transaction instead (``ledger.audit.Audit.add``).
+"""
+
+import datetime as dt
+import json
+import logging
+from typing import Annotated, Any
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from gemproxy.admin.route import Call, Form, Route
+from gemproxy.core.errors import BadRequest, Unrouted
+from gemproxy.ledger.audit import MOST, Deed, Entry, Wanted
+from gemproxy.ledger.engine import words_of
+
+_log = logging.getLogger(__name__)
+
+_NO_LEDGER = (
+    "This proxy keeps no ledger, and so no audit log: set ledger.enabled to true and start it again"
+)
+
+
+class AuditQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
+    """Which entries are wanted, and how many."""
+
+    action: Annotated[str | None, msgspec.Meta(description="Only entries of this action")] = None
+    target: Annotated[str | None, msgspec.Meta(description="Only entries about this")] = None
+    begin: Annotated[
+        dt.datetime | None,
+        msgspec.Meta(description="The earliest time (RFC 3339); without an offset it is UTC"),
+    ] = None
+    end: Annotated[
+        dt.datetime | None, msgspec.Meta(description="The time before which entries are wanted")
+    ] = None
+    cursor: Annotated[str, msgspec.Meta(description="`next` of the page before")] = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST, description="Most entries")] = 100
+
+
+class AuditEntry(Form, frozen=True):
+    """One change: who asked for it from which address, and what it was."""
+
+    number: int
+    time: dt.datetime
+    actor: str
+    address: str
+    action: str
+    target: str
+    detail: dict[str, Any]
+
+
+class AuditPage(Form, frozen=True):
+    """Entries, newest first; ``next`` is the cursor of the page behind, or null."""
+
+    entries: list[AuditEntry]
+    next: str | None
+
+
+async def note(
+    call: Call[Any, Any], action: str, target: str = "", detail: dict[str, object] | None = None
+) -> None:
+    """Write an entry about what a call has changed; ``detail`` has no secret and no content.
+
+    The change is made already. So a log that cannot be written is an error in the proxy's own log,
+    with the entry, and no failure of the call. Without a ledger the entry is a line of that log.
+    """
+    deed = deed_of(call, action, target, detail)
+    words = (action, target, json.dumps(dict(deed.detail)), deed.actor, deed.address)
+    if call.desk.audit is None:
+        _log.info("%s %s %s by %s from %s", *words)
+        return
+    try:
+        await call.desk.audit.note(deed)
+    except (SQLAlchemyError, OSError) as error:
+        why = words_of(error)
+        _log.error("the audit log lacks %s %s %s by %s from %s: %s", *words, why)
+
+
+def deed_of(
+    call: Call[Any, Any], action: str, target: str = "", detail: dict[str, object] | None = None
+) -> Deed:
+    """Return what a call does, for the log."""
+    return Deed(call.actor, call.address, action, target, detail or {})
+
+
+async def audit(call: Call[AuditQuery, Any]) -> AuditPage:
+    """Return a page of the log. Raises Unrouted without a ledger, BadRequest."""
+    if call.desk.audit is None:
+        raise Unrouted(_NO_LEDGER)
+    query = call.query
+    wanted = Wanted(
+        query.action, query.target, _unix(query.begin), _unix(query.end), _before(query.cursor)
+    )
+    found = await call.desk.audit.read(query.limit, wanted)
+    more = len(found) == query.limit
+    return AuditPage(entries=list(map(_shown, found)), next=str(found[-1].number) if more else None)
+
+
+def _before(cursor: str) -> int | None:
+    if not cursor:
+        return None
+    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > len(str(1 << 62)):
+        raise BadRequest("The cursor is not the `next` of a page of this list.")
+    return int(cursor)
+
+
+def _unix(moment: dt.datetime | None) -> float | None:
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+
+
+def _shown(entry: Entry) -> AuditEntry:
+    deed = entry.deed
+    return AuditEntry(
+        number=entry.number,
+        time=dt.datetime.fromtimestamp(entry.at, dt.UTC),
+        actor=deed.actor,
+        address=deed.address,
+        action=deed.action,
+        target=deed.target,
+        detail=dict(deed.detail),
+    )
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/audit",
+        audit,
+        "List what operators changed, newest first.",
+        AuditPage,
+        query=AuditQuery,
+        tag="audit",
+    ),
+)
