@@ -56,6 +56,7 @@ from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
 from gemproxy.web.dialect import fetching, gate_of, studio_of, ways_of
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
+from gemproxy.web.neighbours import NEIGHBOURS, Neighbours
 from gemproxy.web.pictures import open_pictures
 from gemproxy.web.pooling import needs_pool, open_pool
 from gemproxy.web.shaping import shaping_of
@@ -78,6 +79,7 @@ def create_app(
     settings: Settings,
     upload_key: bytes | None = None,
     source: Callable[[URL], CredentialSource] | None = None,
+    neighbours: Neighbours | None = None,
 ) -> web.Application:
     """Return the application that serves ``settings``; it connects nowhere before startup.
 
@@ -86,10 +88,12 @@ def create_app(
     does.
 
     Applications with one ``upload_key`` go on with each other's uploads; None: a key of its own.
+    ``neighbours`` are the other workers; None: there are none.
     """
     web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]  # there is no setting
     octets.install()
     app = web.Application(client_max_size=settings.server.max_body_bytes, middlewares=MIDDLEWARES)
+    app[NEIGHBOURS] = neighbours or Neighbours()
     app[IN_FLIGHT] = InFlight(settings.server.max_connections)
     app[CLIENTS] = Clients(
         public_url=settings.server.public_url,
@@ -115,6 +119,7 @@ def create_app(
     app.cleanup_ctx.append(partial(_connect, settings, lender))
     if settings.openai.fetch_images:
         app.cleanup_ctx.append(partial(fetching, settings))
+    app.cleanup_ctx.append(_answer_neighbours)
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
     app.add_routes(answering_expectations(ROUTES))
@@ -131,6 +136,12 @@ async def _account(
 ) -> AsyncIterator[None]:
     """Keep the meter between startup and cleanup: it ends behind all that uses it."""
     async with open_meter(settings, app, pooled=pooled):
+        yield
+
+
+async def _answer_neighbours(app: web.Application) -> AsyncIterator[None]:
+    """Answer the other workers as long as all that they ask about is there."""
+    async with app[NEIGHBOURS].listening():
         yield
 
 

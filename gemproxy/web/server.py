@@ -19,8 +19,8 @@ The kernel queues as many clients as may be served: uvloop accepts one for each 
 Several workers share the port by SO_REUSEPORT. Each is a process of its own, started afresh,
 because the threads of the log do not run in a fork. If a worker dies, the others are shut down in
 order, so the supervisor of the service notices it and restarts the service. All workers get the key
-that seals
-upload sessions, because any of them may get the next piece.
+that seals upload sessions, because any of them may get the next piece, and the directory in which
+they ask each other (``web.neighbours``).
 """
 
 import asyncio
@@ -34,6 +34,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from aiohttp import web
 
@@ -51,6 +52,7 @@ from gemproxy.store.unusable import Unusable
 from gemproxy.web.app import create_app
 from gemproxy.web.checks import parses_in_c
 from gemproxy.web.greeting import KEYS, greeting
+from gemproxy.web.neighbours import Neighbours, private_directory
 from gemproxy.web.pictures import prepare_pictures
 from gemproxy.web.pooling import prepare
 
@@ -63,6 +65,10 @@ _NO_RELOAD = "SIGHUP changes nothing: the settings and the files of TLS are read
 _NO_PARSER = (
     "gemproxy serves with aiohttp's parser in C only: unset AIOHTTP_NO_EXTENSIONS, or install a"
     " build of aiohttp that has its extensions\n"
+)
+_NO_DIRECTORY = (
+    "gemproxy: no folder for temporary files can be written to, so the workers cannot ask each"
+    " other: lists and figures of what runs have those of one worker only\n"
 )
 _ORDERLY = (0, -signal.SIGTERM)
 """Exit codes of a terminated worker, which may not have set up its signal handlers yet."""
@@ -116,8 +122,14 @@ def _secrets(settings: Settings) -> list[str]:
     return [*given, *store, *pool][:_MOST_SECRETS]
 
 
-def _run(settings: Settings, *, announce: bool, upload_key: bytes | None = None) -> int:
-    app = create_app(settings, upload_key)
+def _run(
+    settings: Settings,
+    *,
+    announce: bool,
+    upload_key: bytes | None = None,
+    neighbours: Neighbours | None = None,
+) -> int:
+    app = create_app(settings, upload_key, neighbours=neighbours)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(app, settings, announce=announce))
 
@@ -245,12 +257,28 @@ def _supervise(settings: Settings) -> int:
     if settings.server.port == 0:
         sys.stderr.write("gemproxy cannot listen: several workers need a port, not 0\n")
         return 1
+    with private_directory() as directory:
+        if directory is None:
+            sys.stderr.write(_NO_DIRECTORY)
+        return _run_workers(_workers(settings, directory))
+
+
+def _workers(settings: Settings, directory: Path | None) -> list[SpawnProcess]:
+    """Return the processes of the workers, which are not started yet."""
     spawn = multiprocessing.get_context("spawn")
-    key = new_key()
-    workers = [
-        spawn.Process(target=_work, args=(settings, number == 0, key), name=f"gemproxy-{number}")
-        for number in range(settings.server.workers)
+    key, several = new_key(), settings.server.workers
+    return [
+        spawn.Process(
+            target=_work,
+            args=(settings, Neighbours(directory, number, several), key),
+            name=f"gemproxy-{number}",
+        )
+        for number in range(several)
     ]
+
+
+def _run_workers(workers: Sequence[SpawnProcess]) -> int:
+    """Run the workers until a signal comes or one of them ends; return the exit status."""
     with _forwarding(workers) as signalled:
         for worker in workers:
             worker.start()
@@ -266,11 +294,12 @@ def _supervise(settings: Settings) -> int:
     return 0 if all(worker.exitcode in _ORDERLY for worker in workers) else 1
 
 
-def _work(settings: Settings, announce: bool, key: bytes) -> None:  # noqa: FBT001 (of a process)
+def _work(settings: Settings, neighbours: Neighbours, key: bytes) -> None:
     """Run one worker; only the supervisor handles the terminal's SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with _logging(settings):
-        sys.exit(_run(settings, announce=announce, upload_key=key))
+        first = neighbours.number == 0
+        sys.exit(_run(settings, announce=first, upload_key=key, neighbours=neighbours))
 
 
 @contextlib.contextmanager
