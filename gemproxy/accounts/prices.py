@@ -66,6 +66,7 @@ _MODEL = frozenset({"name", "also", "prices"})
 _NAME = re.compile(r"[A-Za-z0-9._:/@#-]{1,200}")
 _MOST_DOLLARS = 1_000_000
 _PREFIX = "models/"
+_DIGIT = "[0-9]"
 _MOST_FOUND = 1024
 
 Table = Mapping[str, Any]
@@ -140,6 +141,14 @@ class Prices:
                 return one
         return None
 
+    def name_of(self, model: str) -> str | None:
+        """Return the name in the table that covers a model, with # for digits; None for none."""
+        name = model.removeprefix(_PREFIX)
+        if name in self.names:
+            return name
+        found = (pattern for pattern, _ in self.patterns if pattern.fullmatch(name))
+        return next((_written(pattern) for pattern in found), None)
+
     def _lists(self, name: str) -> Sequence[PriceList]:
         """Return the lists of a model; requests name few models, so they are searched once."""
         if name in self.names:
@@ -167,7 +176,7 @@ def parse_prices(text: str) -> Prices:
         lists = reader.lists(model, place)
         for name in reader.names(model, place, seen):
             if "#" in name:
-                patterns.append((re.compile(re.escape(name).replace(r"\#", "[0-9]")), lists))
+                patterns.append((_pattern(name), lists))
             else:
                 names[name] = lists
     return Prices(names, patterns)
@@ -308,6 +317,15 @@ class _Reader:
         wanted = re.compile(rf"""["']?{re.escape(field)}["']?\s*=""")
         places = [n for n in range(begin, end) if wanted.match(lines[n].strip())]
         return (places[0] if places else begin) + 1 if lines else 0
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(re.escape(name).replace(r"\#", _DIGIT))
+
+
+def _written(pattern: re.Pattern[str]) -> str:
+    """Return the name that a pattern was made of."""
+    return re.sub(r"\\(.)", r"\1", pattern.pattern.replace(_DIGIT, "#"))
 
 
 def _bare(line: str) -> str:

@@ -368,3 +368,15 @@ class Admin:
 
     secret: AccessKey = attrs.field(default="", repr=SECRET)
     """Secret of the operator, which no access key is; empty: the admin API answers 403."""
+
+
+@attrs.frozen(kw_only=True)
+class Metrics:
+    """Metrics for Prometheus, at /metrics."""
+
+    enabled: Switch = True
+    """Count requests, and show the figures at /metrics."""
+    port: Port = 0
+    """Port for /metrics alone, without a secret; 0: the proxy's, local or with admin.secret."""
+    host: Name = "127.0.0.1"
+    """Address to listen on with that port."""

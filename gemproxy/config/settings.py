@@ -46,6 +46,7 @@ from gemproxy.config.sections import (
     Injection,
     Ledger,
     Logging,
+    Metrics,
     OpenAI,
     Pool,
     Repair,
@@ -135,6 +136,7 @@ class Settings:
     injection: Injection = attrs.field(factory=Injection)
     images: Images = attrs.field(factory=Images)
     admin: Admin = attrs.field(factory=Admin)
+    metrics: Metrics = attrs.field(factory=Metrics)
 
     @classmethod
     def load(

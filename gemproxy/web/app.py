@@ -55,6 +55,7 @@ from gemproxy.web.accounting import open_meter
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
 from gemproxy.web.dialect import fetching, gate_of, studio_of, ways_of
+from gemproxy.web.metrics import count_requests, open_metrics, route
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.neighbours import NEIGHBOURS, Neighbours
 from gemproxy.web.pictures import open_pictures
@@ -102,6 +103,7 @@ def create_app(
         body_timeout=settings.server.request_body_timeout,
         body_rate=settings.server.request_body_rate,
     )
+    count_requests(settings, app)
     app[METER] = UNMETERED
     app[SHAPING] = shaping_of(settings)
     app[REPAIR] = _repair(settings)
@@ -117,12 +119,13 @@ def create_app(
     app.cleanup_ctx.append(partial(_account, settings, pooled=pooled))
     app.cleanup_ctx.append(partial(_keep_pictures, settings))
     app.cleanup_ctx.append(partial(_connect, settings, lender))
+    app.cleanup_ctx.append(partial(_measure, settings))
     if settings.openai.fetch_images:
         app.cleanup_ctx.append(partial(fetching, settings))
     app.cleanup_ctx.append(_answer_neighbours)
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
-    app.add_routes(answering_expectations(ROUTES))
+    app.add_routes(answering_expectations([route(settings), *ROUTES]))
     return app
 
 
@@ -142,6 +145,12 @@ async def _account(
 async def _answer_neighbours(app: web.Application) -> AsyncIterator[None]:
     """Answer the other workers as long as all that they ask about is there."""
     async with app[NEIGHBOURS].listening():
+        yield
+
+
+async def _measure(settings: Settings, app: web.Application) -> AsyncIterator[None]:
+    """Keep what the metrics read running between startup and cleanup."""
+    async with open_metrics(settings, app):
         yield
 
 

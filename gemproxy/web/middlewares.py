@@ -44,7 +44,9 @@ from gemproxy.exchange.credential import choose_credential, ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.line import line
 from gemproxy.metering.asking import TRANSLATED, asks_a_model
+from gemproxy.metering.ending import ending_of
 from gemproxy.metering.meter import UNMETERED, Meter
+from gemproxy.metrics.recorder import End
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
 from gemproxy.openai.document import OpenAIDocumentVoice
 from gemproxy.openai.words import is_out_of_quota
@@ -69,12 +71,14 @@ from gemproxy.voices.mute import MuteVoice
 from gemproxy.web.checks import (
     HEALTH,
     KEYLESS,
+    UNCOUNTED,
     ambiguity,
     go_on,
     is_unknown_expectation,
     stops_the_parser,
 )
 from gemproxy.web.cors import answers_preflight
+from gemproxy.web.metrics import METRICS
 
 REQUEST_ID = "X-Request-Id"
 SHOULD_RETRY = "x-should-retry"
@@ -140,7 +144,10 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         if exchange.account.metered is not None:
             _settle(request, exchange, response)
-        _write_line(request, exchange, response, time.monotonic() - began)
+        ended = time.monotonic()
+        _write_line(request, exchange, response, ended - began)
+        if METRICS in request.app and exchange.family not in UNCOUNTED:
+            _count(request, exchange, response, began, ended)
     here, slow = request.app[IN_FLIGHT], request.app[CLIENTS].send_timeout
     await part(request, here.linger, patience=here.patience, send_timeout=slow)
     return response
@@ -183,6 +190,26 @@ def _write_line(
     record = logging.LogRecord(_access.name, level, __file__, 0, message, None, None)
     record.__dict__.update(fields)
     _access.handle(record)
+
+
+def _count(
+    request: web.Request,
+    exchange: Exchange,
+    response: web.StreamResponse | None,
+    began: float,
+    ended: float,
+) -> None:
+    """Have the metrics count a request that is over."""
+    recorder = request.app[METRICS]
+    try:
+        status = CLIENT_CLOSED_REQUEST if response is None else response.status
+        task, expired = asyncio.current_task(), request.app[IN_FLIGHT].expired
+        cancelled = task is not None and task.cancelling() > 0
+        ending = ending_of(exchange.account, status, cancelled=cancelled, expired=expired)
+        size = _size(request, response)
+        recorder.ended(exchange, End(status, ending.value, began, ended, size))
+    except Exception as error:  # noqa: BLE001 (the answer is out; only numbers are missing)
+        recorder.failed(error)
 
 
 def _size(request: web.Request, response: web.StreamResponse | None) -> int:

@@ -1,0 +1,211 @@
+"""The metrics of a whole proxy, over real sockets."""
+
+import json
+import socket
+from typing import Any
+
+import pytest
+from prometheus_client import parser as text_parser
+from prometheus_client.openmetrics import parser as openmetrics_parser
+
+from gemproxy.chaos.faults import parse_fault
+from gemproxy.chaos.repertoire import BUILT_IN
+from gemproxy.chaos.script import Script
+from gemproxy.chaos.server import ChaosServer
+from gemproxy.config.settings import Settings
+from gemproxy.metrics.recorder import Recorder
+from gemproxy.store.unusable import Unusable
+from gemproxy.web.app import create_app
+from gemproxy.web.metrics import METRICS
+from gemproxy.web.server import make_runner
+from tests.running import Proxy, StartProxy
+from tests.running import settings as settings_of
+from tests.wire import Answer, connect
+
+STORY = BUILT_IN["story"]
+FLASH = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
+UNARY = "/v1beta/models/gemini-2.5-flash:generateContent"
+OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+async def scrape(proxy: Proxy, target: str = "/metrics", **headers: str) -> Answer:
+    return await proxy.ask(target, b"", headers, method="GET")
+
+
+async def samples(proxy: Proxy) -> Samples:
+    """Return the samples of one scrape, which no series may have twice."""
+    answer = await scrape(proxy)
+    assert answer.status == 200
+    found: Samples = {}
+    for family in text_parser.text_string_to_metric_families(answer.body.decode()):
+        for sample in family.samples:
+            key = sample.name, tuple(sorted(sample.labels.items()))
+            assert key not in found
+            found[key] = sample.value
+    return found
+
+
+def value(found: Samples, name: str, **labels: str) -> float:
+    """Return the sum of the series that have these labels."""
+    wanted = set(labels.items())
+    return sum(number for (n, given), number in found.items() if n == name and wanted <= {*given})
+
+
+async def test_a_request_is_counted_when_it_ends(proxy: StartProxy) -> None:
+    async with ChaosServer(Script(STORY)) as server:
+        running = await proxy(server)
+        await running.ask(FLASH)
+        found = await samples(running)
+
+    labels = {"route": "stream", "model": "gemini-2.5-flash", "code": "200", "ending": "done"}
+    assert value(found, "gemproxy_requests_total", **labels) == 1
+    assert value(found, "gemproxy_requests_total") == 1
+    ended = {"model": "gemini-2.5-flash", "ending": "done", "finish_reason": "STOP"}
+    assert value(found, "gemproxy_streams_ended_total", **ended) == 1
+    attempt = {"model": "gemini-2.5-flash", "code": "200", "key": "client"}
+    assert value(found, "gemproxy_upstream_attempts_total", **attempt) == 1
+    assert value(found, "gemproxy_time_to_first_chunk_seconds_count") == 1
+    assert value(found, "gemproxy_tokens_total", kind="output") > 0
+    assert value(found, "gemproxy_response_bytes_total", route="stream") > 100
+
+
+async def test_an_interruption_is_counted_by_its_cause_and_by_its_end(proxy: StartProxy) -> None:
+    script = Script(STORY, [parse_fault("fin@event:1")])
+    async with ChaosServer(script) as server:
+        running = await proxy(server)
+        await running.ask(FLASH)
+        found = await samples(running)
+
+    assert value(found, "gemproxy_stream_interruptions_total", cause="drop") == 1
+    assert value(found, "gemproxy_stream_resumes_total", result="ok") == 1
+    assert value(found, "gemproxy_splice_joints_total") == 1
+    assert value(found, "gemproxy_stream_repair_delay_seconds_count") == 1
+    assert value(found, "gemproxy_upstream_attempts_total") == 2
+    stall = ("cause", "stall"), ("model", "gemini-2.5-flash")
+    assert found["gemproxy_stream_interruptions_total", stall] == 0, "rate() needs a beginning"
+
+
+async def test_what_clients_invent_is_no_label(proxy: StartProxy) -> None:
+    async with ChaosServer(Script(STORY)) as server:
+        running = await proxy(server)
+        for number in range(20):
+            target = f"/v1beta/models/secret-{number}:generateContent?key=AIza-key-{number}"
+            await running.ask(target, headers={"X-Request-Id": f"id-{number}"})
+        found = await samples(running)
+        page = await scrape(running)
+
+    assert value(found, "gemproxy_requests_total", model="other") == 20
+    assert b"secret-" not in page.body
+    assert b"AIza" not in page.body
+    assert b"id-" not in page.body, "exemplars are for OpenMetrics only"
+
+
+async def test_openmetrics_has_exemplars_with_the_request_id(proxy: StartProxy) -> None:
+    async with ChaosServer(Script(STORY)) as server:
+        running = await proxy(server)
+        await running.ask(FLASH, headers={"X-Request-Id": "my-request"})
+        answer = await scrape(running, **OPENMETRICS)
+
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+    parse: Any = openmetrics_parser.text_string_to_metric_families  # it has no types
+    families = list(parse(answer.body.decode()))
+    exemplars = [
+        sample.exemplar.labels for f in families for sample in f.samples if sample.exemplar
+    ]
+    assert {"request_id": "my-request"} in exemplars
+    assert all(family.documentation for family in families)
+    assert len({family.name for family in families}) == len(families)
+
+
+@pytest.mark.parametrize(
+    ("target", "accept"), [("/metrics?format=json", "*/*"), ("/metrics", "application/json")]
+)
+async def test_json_is_for_scripts(proxy: StartProxy, target: str, accept: str) -> None:
+    async with ChaosServer(Script(STORY)) as server:
+        running = await proxy(server)
+        await running.ask(UNARY)
+        answer = await scrape(running, target, Accept=accept)
+
+    assert answer.headers["Content-Type"].startswith("application/json")
+    document: dict[str, Any] = json.loads(answer.body)
+    (sample,) = document["gemproxy_requests_total"]["samples"]
+    assert sample["value"] == 1
+    assert sample["labels"]["route"] == "generate"
+    (duration,) = document["gemproxy_request_duration_seconds"]["samples"]
+    assert duration["count"] == duration["buckets"]["+Inf"] == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("target", ["/metrics", "//metrics/", "/metrics/"])
+async def test_no_spelling_goes_up(proxy: StartProxy, method: str, target: str) -> None:
+    async with ChaosServer(Script(STORY)) as server:
+        answer = await (await proxy(server)).ask(target, b"{}", method=method)
+
+        assert answer.status == 405
+        assert answer.headers["Allow"] == "GET, HEAD"
+        assert server.requests == []
+
+
+async def test_metrics_that_are_off_are_not_there_and_nothing_goes_up(proxy: StartProxy) -> None:
+    async with ChaosServer(Script(STORY)) as server:
+        running = await proxy(server, metrics={"enabled": False})
+        await running.ask(FLASH)
+        answer = await scrape(running)
+
+        assert answer.status == 404
+        assert "metrics.enabled" in answer.error["message"]
+        assert len(server.requests) == 1
+
+
+async def test_a_port_of_their_own_is_the_only_one(proxy: StartProxy) -> None:
+    port = free_port()
+    async with ChaosServer(Script(STORY)) as server:
+        running = await proxy(server, metrics={"port": port})
+        await running.ask(FLASH)
+        here = await scrape(running)
+        async with connect(f"http://127.0.0.1:{port}") as connection:
+            there = await connection.ask("/metrics", b"", {}, method="GET")
+
+    assert here.status == 404
+    assert b'gemproxy_requests_total{code="200"' in there.body
+
+
+async def test_a_port_that_is_taken_ends_the_start_in_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        values = settings_of("http://127.0.0.1:1", metrics={"port": port})
+        runner = make_runner(create_app(values), values)
+        with pytest.raises(Unusable, match="cannot be listened on") as caught:
+            await runner.setup()
+        await runner.cleanup()
+
+    assert caught.value.setting == "metrics.port"
+
+
+async def test_a_failure_to_count_reaches_no_client(
+    proxy: StartProxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    async with ChaosServer(Script(STORY)) as server:
+        running = await proxy(server)
+        monkeypatch.setattr(Recorder, "ended", fails)
+        answers = [await running.ask(FLASH) for _ in range(2)]
+        found = await samples(running)
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert value(found, "gemproxy_recording_failures_total") == 2
+    assert len([r for r in caplog.records if "could not be counted" in r.message]) == 1
+
+
+def test_metrics_are_on_unless_they_are_turned_off() -> None:
+    assert METRICS in create_app(Settings())
+    assert METRICS not in create_app(settings_of("http://h", metrics={"enabled": False}))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
