@@ -26,7 +26,7 @@ from gemproxy.routes.allowed import only_allowed
 from gemproxy.routes.foreign import refuse_foreign
 from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.lists import listed
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, REPAIR
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, LIVE
 from gemproxy.voices.sse import EventVoice
 
 
@@ -40,7 +40,7 @@ async def fetch(request: web.Request) -> web.StreamResponse:
     shown = only_allowed(request)
     if shown is not None:
         return await call(request, exchange, Body(), Look.STATUS, shown)
-    repaired = request.app[REPAIR].is_wanted(exchange.headers)
+    repaired = request[LIVE].repair.is_wanted(exchange.headers)
     if request.body_exists or "Upgrade" in exchange.headers or not repaired:
         return await pass_through(request)
     rewrite = addresses_of(request).outward if names_files(exchange.raw_target) else None
@@ -55,7 +55,7 @@ async def call(
     rewrite: Rewrite | None = None,
 ) -> web.StreamResponse:
     """Run one unary call; see ``relay.unary.Call`` for ``rewrite``."""
-    repair, dispatcher, account = request.app[REPAIR], request.app[DISPATCHER], exchange.account
+    repair, dispatcher, account = request[LIVE].repair, request.app[DISPATCHER], exchange.account
     repaired = repair.is_wanted(exchange.headers) and body.stream is None
     policy = repair.policy.for_request(repair=repaired)
     want = BYTES if look is Look.STATUS and rewrite is None else DOCUMENT

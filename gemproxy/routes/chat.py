@@ -53,8 +53,7 @@ from gemproxy.routes.parts import (
     DRAWN,
     EXCHANGE,
     IN_FLIGHT,
-    REPAIR,
-    WAYS,
+    LIVE,
     caller_of,
 )
 from gemproxy.routes.showing import keeping, named
@@ -65,7 +64,7 @@ _STREAM = "streamGenerateContent?alt=sse"
 async def handle(request: web.Request) -> web.StreamResponse:
     """Answer one chat request, as a stream or as one document."""
     exchange = request[EXCHANGE]
-    async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
+    async with request[LIVE].repair.bodies.receive(request, whole=True) as received:
         asked, body = await _translated(request, received.kept)
         towards, account = native(exchange, asked.model, _STREAM), exchange.account
         account.model, account.injected = towards.model, asked.injected
@@ -89,7 +88,7 @@ async def _translated(request: web.Request, body: bytes) -> tuple[Asked, bytes]:
 
 async def _ways(request: web.Request, document: Json) -> tuple[Json, Ways]:
     """Return one request with the pictures that it names, and how it is translated."""
-    app, ways = request.app, request.app[WAYS]
+    app, ways = request.app, request[LIVE].ways
     document, files = await named(request, document, ways)
     signatures = partial(app[DRAWN].signature, caller_of(request[EXCHANGE]))
     shaping = ways.shaping.of(request.headers)
@@ -116,7 +115,7 @@ class _Answers:
             return await self._run(client, self._keeping(readers, answer))
         waiting, readers = self._parts(answer)
         readers = self._keeping(readers, answer)
-        timing = self.request.app[REPAIR].timing
+        timing = self.request[LIVE].repair.timing
         try:
             async with waiting.kept_warm(timing.headers_after, timing.heartbeat):
                 return await self._run(waiting.client, readers)
@@ -167,12 +166,12 @@ class _Answers:
 
     def _keeping(self, readers: Sequence[Reader], answer: Answer) -> Sequence[Reader]:
         """Return the readers; pictures are kept first where the client gets links to them."""
-        if not self.request.app[WAYS].links:
+        if not self.request[LIVE].ways.links:
             return readers
         return [keeping(self.request, reader, answer) for reader in readers]
 
     def _generation(self, reader: Reader, account: Account) -> Generation[StreamMachine]:
-        repair, model = self.request.app[REPAIR], self.towards.model
+        repair, model = self.request[LIVE].repair, self.towards.model
         exchange = attrs.evolve(self.towards, account=account, due=self.towards.deadline)
         policy = repair.policy.for_request(
             repair=repair.is_wanted(self.request.headers),
@@ -202,4 +201,4 @@ class _Answers:
     def _learn(self) -> None:
         for machine in self._machines:
             if machine.lesson is not None:
-                self.request.app[REPAIR].lessons.learn(self.towards.model, machine.lesson)
+                self.request[LIVE].repair.lessons.learn(self.towards.model, machine.lesson)

@@ -25,7 +25,7 @@ from gemproxy.relay.pacing import Interrupted
 from gemproxy.relay.unary import Answer
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.relay.wants import DOCUMENT
-from gemproxy.routes.parts import DISPATCHER, EXCHANGE, REPAIR
+from gemproxy.routes.parts import DISPATCHER, EXCHANGE, LIVE
 from gemproxy.routes.refusing import beginning
 
 Json = dict[str, Any]
@@ -51,14 +51,14 @@ class Documents:
     headers: Mapping[str, str] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        repair = self.request.app[REPAIR]
+        repair = self.request[LIVE].repair
         wanted = repair.is_wanted(self.request[EXCHANGE].headers)
         policy = repair.policy.for_request(repair=wanted)
         self.judge = Judge(StreamRequest(b""), policy, self.look)
 
     async def fetch(self, exchange: Exchange, body: bytes | None = None) -> Json:
         """Return the JSON of an answer with 200; raise UpstreamFailure when there is none."""
-        pacing = self.request.app[REPAIR].pacing(exchange, self.model, lambda: 0)
+        pacing = self.request[LIVE].repair.pacing(exchange, self.model, lambda: 0)
         while True:
             failure: UpstreamFailure
             try:

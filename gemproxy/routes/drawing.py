@@ -12,7 +12,7 @@ from gemproxy.openai.image_requests import Drawing, pictures_in, translate, urls
 from gemproxy.routes.forms import is_form, pictures_of
 from gemproxy.routes.native import document_of
 from gemproxy.routes.painting import Painted, Painting
-from gemproxy.routes.parts import REPAIR, STUDIO
+from gemproxy.routes.parts import LIVE
 from gemproxy.routes.showing import kept
 
 _EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
@@ -20,20 +20,20 @@ _EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 
 async def generations(request: web.Request) -> web.StreamResponse:
     """Answer a request for new pictures."""
-    async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
-        asked = translate(document_of(received.kept), request.app[STUDIO])
+    async with request[LIVE].repair.bodies.receive(request, whole=True) as received:
+        asked = translate(document_of(received.kept), request[LIVE].studio)
         return await _answer(request, asked, "image_generation")
 
 
 async def edits(request: web.Request) -> web.StreamResponse:
     """Answer a request for changed pictures."""
-    async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
+    async with request[LIVE].repair.bodies.receive(request, whole=True) as received:
         if is_form(request.headers):
             document, pictures = await pictures_of(request.headers, received.kept)
         else:
             document = document_of(received.kept)
             pictures = pictures_in(document, await kept(request, urls_in(document)))
-        asked = translate(document, request.app[STUDIO], pictures)
+        asked = translate(document, request[LIVE].studio, pictures)
         return await _answer(request, asked, "image_edit")
 
 

@@ -16,7 +16,7 @@ from gemproxy.openai.embeddings import told, translate
 from gemproxy.routes.documents import Documents
 from gemproxy.routes.metered import begin
 from gemproxy.routes.native import document_of, native
-from gemproxy.routes.parts import EXCHANGE, REPAIR, WAYS
+from gemproxy.routes.parts import EXCHANGE, LIVE
 
 _METHOD = "batchEmbedContents"
 _JSON = "application/json"
@@ -25,8 +25,8 @@ _JSON = "application/json"
 async def handle(request: web.Request) -> web.Response:
     """Answer one request for embeddings."""
     exchange = request[EXCHANGE]
-    async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
-        asked = translate(document_of(received.kept), request.app[WAYS].aliases)
+    async with request[LIVE].repair.bodies.receive(request, whole=True) as received:
+        asked = translate(document_of(received.kept), request[LIVE].ways.aliases)
         towards = native(exchange, asked.model, _METHOD)
         exchange.account.model = towards.model
         whole = dump(asked.whole())

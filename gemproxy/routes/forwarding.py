@@ -33,7 +33,7 @@ from gemproxy.relay.wants import BYTES, DOCUMENT
 from gemproxy.routes.addressing import addresses_of, move_location, with_upstream_uris
 from gemproxy.routes.allowed import check_cache
 from gemproxy.routes.metered import begin
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, LIVE
 from gemproxy.routes.refusing import BROKEN_OFF, beginning, is_refusal, refuse
 from gemproxy.routes.shaped import is_shaped, shaped
 from gemproxy.voices.mute import MuteVoice
@@ -69,7 +69,7 @@ async def forward(
     if not (request.body_exists and _is_read(request, exchange)):
         body = await _begun(request, exchange, await _body(request, exchange, limit))
         return await _send(request, exchange, body, translate)
-    async with request.app[REPAIR].bodies.receive(request, whole=True) as received:
+    async with request[LIVE].repair.bodies.receive(request, whole=True) as received:
         check_cache(request, received.kept)
         adds = is_shaped(request, exchange)
         kept = shaped(request, received).kept if adds else received.kept

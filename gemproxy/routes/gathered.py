@@ -27,7 +27,7 @@ from gemproxy.generation.kinds import STREAM
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.downstream import ClientSink
 from gemproxy.routes.addressing import passed_down
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, REPAIR, Repairing
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, LIVE, Repairing
 from gemproxy.routes.refusing import refusal
 from gemproxy.voices.document import DocumentVoice
 
@@ -42,7 +42,7 @@ async def gather(request: web.Request, exchange: Exchange, body: Body) -> web.St
     masked = "X-Goog-FieldMask" in exchange.headers
     if target is None or masked or not gains_by_streaming(generation):
         return None
-    repair = request.app[REPAIR]
+    repair = request[LIVE].repair
     model = exchange.model
     first_form = repair.lessons.first_form(model)
     policy = repair.policy.for_request(repair=True, first_form=first_form)

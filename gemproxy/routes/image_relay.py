@@ -22,7 +22,7 @@ from gemproxy.openai.image_answers import relayed as answer_of
 from gemproxy.openai.image_requests import relayed
 from gemproxy.routes.native import document_of
 from gemproxy.routes.painting import Painted, Painting
-from gemproxy.routes.parts import EXCHANGE, GATE, PRICES, REPAIR, STUDIO
+from gemproxy.routes.parts import EXCHANGE, LIVE, PRICES
 from gemproxy.voices.document import DocumentVoice
 
 
@@ -31,8 +31,8 @@ async def handle(request: web.Request) -> web.StreamResponse:
     if request.method != "POST":
         raise WrongMethod("/generate takes POST only.", "POST")
     app, account = request.app, request[EXCHANGE].account
-    async with app[REPAIR].bodies.receive(request, whole=True) as received:
-        asked = relayed(document_of(received.kept), app[STUDIO])
+    async with request[LIVE].repair.bodies.receive(request, whole=True) as received:
+        asked = relayed(document_of(received.kept), request[LIVE].studio)
 
         def tell(painted: Painted) -> bytes:
             cost = charge(account, asked.model, app[PRICES], painted.began).cost_nano_usd
@@ -40,5 +40,5 @@ async def handle(request: web.Request) -> web.StreamResponse:
             told = answer_of(painted.results, asked.model, painted.own, paid, links=asked.links)
             return dump(told)
 
-        gate = app[GATE].entered(time.monotonic())
+        gate = request[LIVE].gate.entered(time.monotonic())
         return await Painting(request, asked, tell, gate).answer(DocumentVoice())

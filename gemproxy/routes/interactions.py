@@ -33,7 +33,7 @@ from gemproxy.routes.addressing import move_location, passed_down, with_upstream
 from gemproxy.routes.calling import fetch
 from gemproxy.routes.forwarding import pass_on
 from gemproxy.routes.metered import begun
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, LIVE
 from gemproxy.routes.refusing import BROKEN_OFF, refusal
 from gemproxy.voices.sse import INTERACTIONS, EventVoice
 
@@ -41,7 +41,7 @@ from gemproxy.voices.sse import INTERACTIONS, EventVoice
 async def create(request: web.Request) -> web.StreamResponse:
     """Answer a request that creates an interaction."""
     whole = bool(request[EXCHANGE].account.access)
-    async with request.app[REPAIR].bodies.receive(request, whole=whole) as received:
+    async with request[LIVE].repair.bodies.receive(request, whole=whole) as received:
         origin = attrs.evolve(Origin.of_body(received.kept), again=received.stream is None)
         request[EXCHANGE].account.model = origin.name or None
         body = await begun(request, received, origin.name)
@@ -65,7 +65,11 @@ async def read(request: web.Request) -> web.StreamResponse:
 
 async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamResponse:
     app, exchange = request.app, request[EXCHANGE]
-    account, repair, send_timeout = exchange.account, app[REPAIR], app[CLIENTS].send_timeout
+    account, repair, send_timeout = (
+        exchange.account,
+        request[LIVE].repair,
+        app[CLIENTS].send_timeout,
+    )
     voice = EventVoice(INTERACTIONS)
     reader = connection_reader(request, voice, send_timeout=send_timeout)
     plain = ClientSink(request, EventVoice(), send_timeout, web.StreamResponse())

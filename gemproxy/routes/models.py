@@ -30,7 +30,7 @@ from gemproxy.routes.calling import call
 from gemproxy.routes.documents import Documents
 from gemproxy.routes.foreign import is_openai
 from gemproxy.routes.native import in_path, plain_get
-from gemproxy.routes.parts import CATALOGUE, EXCHANGE, USER, WAYS
+from gemproxy.routes.parts import CATALOGUE, EXCHANGE, LIVE, USER
 from gemproxy.shaping.suffix import split
 
 Json = dict[str, Any]
@@ -66,7 +66,7 @@ async def _list(request: web.Request) -> web.Response:
         catalogue, rest = _kept(request, error), {}
     finally:
         request[EXCHANGE].account.result = documents.result()
-    user, ways = request.get(USER, OWN), request.app[WAYS]
+    user, ways = request.get(USER, OWN), request[LIVE].ways
     allowed = catalogue.of(lambda model: may_call(user, model))
     aliases = {alias: model for alias, model in ways.aliases.items() if may_call(user, model)}
     told = allowed.told(aliases, rest, suffixes=ways.suffixes)
@@ -97,7 +97,7 @@ async def _page(exchange: Exchange, documents: Documents, target: str) -> Json:
 
 async def _entry(request: web.Request) -> web.Response:
     """Answer a client of OpenAI's with one model, under the name that it asked for."""
-    exchange, ways = request[EXCHANGE], request.app[WAYS]
+    exchange, ways = request[EXCHANGE], request[LIVE].ways
     asked = request.match_info["model"].removeprefix("models/")
     name = ways.aliases.get(asked, asked)
     if ways.suffixes:

@@ -32,7 +32,7 @@ from gemproxy.routes.addressing import addresses_of
 from gemproxy.routes.documents import Documents
 from gemproxy.routes.metered import begin
 from gemproxy.routes.native import native
-from gemproxy.routes.parts import CLIENTS, EXCHANGE, PICTURE_STORE, REPAIR, STUDIO
+from gemproxy.routes.parts import CLIENTS, EXCHANGE, LIVE, PICTURE_STORE
 from gemproxy.voices.voice import Asides
 
 _METHOD = "generateContent"
@@ -73,7 +73,7 @@ class Painting:
 
         Raises a GemproxyError while the client has nothing.
         """
-        exchange, timing = self.request[EXCHANGE], self.request.app[REPAIR].timing
+        exchange, timing = self.request[EXCHANGE], self.request[LIVE].repair.timing
         patience = self.request.app[CLIENTS].send_timeout
         sink = ClientSink(self.request, voice, patience, web.StreamResponse())
         waiting = Waiting(sink) if headers is None else Waiting(sink, headers)
@@ -117,7 +117,7 @@ class Painting:
         documents = Documents(self.request, "picture", self.asked.model, Look.GENERATION)
         self._documents.append(documents)
         exchange = attrs.evolve(towards, account=account, due=towards.deadline)
-        seconds = self.request.app[STUDIO].seconds
+        seconds = self.request[LIVE].studio.seconds
         try:
             async with asyncio.timeout(seconds):
                 answer = await documents.fetch(exchange, body)

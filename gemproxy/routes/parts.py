@@ -86,6 +86,29 @@ class Repairing:
 
 
 @attrs.frozen(eq=False)
+class Live:
+    """What is made of settings that can change while the proxy runs.
+
+    A change makes all of it anew, except for what has learnt something: that is the same object.
+    """
+
+    repair: Repairing
+    shaping: Shaping
+    ways: Ways
+    studio: Studio
+    """How requests for pictures are translated."""
+    gate: Gate
+    """Bounds the requests to the relay for pictures."""
+
+
+@attrs.define(eq=False)
+class Present:
+    """Holds what the next request begins with."""
+
+    live: Live
+
+
+@attrs.frozen(eq=False)
 class Pooled:
     """What routes need for clients with an access key: who owns what, and the tokens of pages."""
 
@@ -103,31 +126,28 @@ def caller_of(exchange: Exchange) -> str:
 IN_FLIGHT = web.AppKey("in_flight", InFlight)
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
 CLIENTS = web.AppKey("clients", Clients)
-REPAIR = web.AppKey("repair", Repairing)
 UPLOADS = web.AppKey("uploads", UploadSessions)
 POOLED = web.AppKey("pooled", Pooled)
 """Only there if there is a pool, and so an access key."""
 DOOR = web.AppKey("door", Door)
 USERS = web.AppKey("users", Directory)
 """Keeps the door's access keys in step with the stored ones; only there if there is a pool."""
-WAYS = web.AppKey("ways", Ways)
 DRAWN = web.AppKey("drawn", Drawn)
 PICTURES = web.AppKey("pictures", Pictures)
 """Only there if pictures that requests name by URL are fetched."""
 CATALOGUE = web.AppKey("catalogue", Shelf)
 """The last list of models that came with a key of the pool."""
 METER: web.AppKey[Meter] = web.AppKey("meter")
-STUDIO = web.AppKey("studio", Studio)
-"""How requests for pictures are translated."""
-GATE = web.AppKey("gate", Gate)
-"""Bounds the requests to the relay for pictures."""
 PRICES = web.AppKey("prices", Prices)
 PICTURE_STORE = web.AppKey("picture_store", PictureStore)
 """Keeps pictures, for links to them; only there if a storage is set."""
-SHAPING = web.AppKey("shaping", Shaping)
+PRESENT = web.AppKey("present", Present)
 
 EXCHANGE = web.RequestKey("exchange", Exchange)
 """The request as the inside sees it; made before any handler runs."""
+
+LIVE = web.RequestKey("live", Live)
+"""What a request began with, which it keeps when settings change."""
 
 USER = web.RequestKey("user", User)
 """Whose access key the request has; missing for a client with its own Gemini key."""

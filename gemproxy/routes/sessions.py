@@ -49,7 +49,7 @@ from gemproxy.relay.sockets import (
 )
 from gemproxy.relay.upstream import AttemptFailed
 from gemproxy.routes.metered import begin
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, METER, POOLED, REPAIR
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, LIVE, METER, POOLED
 
 _LARGEST_SETUP = 4 << 20
 _HANDLE = b"andle"
@@ -64,7 +64,7 @@ async def accept(request: web.Request, protocol: str | None) -> ClientSocket:
         autoping=False,
         protocols=[protocol] if protocol else [],
         compress=False,
-        max_msg_size=request.app[REPAIR].max_frame,
+        max_msg_size=request[LIVE].repair.max_frame,
         decode_text=False,
     )
     try:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.bodies import Body
-from gemproxy.routes.parts import EXCHANGE, SHAPING
+from gemproxy.routes.parts import EXCHANGE, LIVE
 from gemproxy.shaping.family import family_of
 from gemproxy.shaping.native import added
 from gemproxy.shaping.thinking import Thinking
@@ -21,7 +21,7 @@ _CONTENT = re.compile(r":(?:g|streamG)enerateContent/*$")
 
 def is_shaped(request: web.Request, exchange: Exchange) -> bool:
     """Return whether something may be added to the body of a request, so it must be read whole."""
-    shaping = request.app[SHAPING]
+    shaping = request[LIVE].shaping
     if not shaping.native or request.method != "POST" or not _CONTENT.search(exchange.path):
         return False
     return shaping.thoughts.native or shaping.prompt(exchange.headers) is not None
@@ -29,7 +29,7 @@ def is_shaped(request: web.Request, exchange: Exchange) -> bool:
 
 def shaped(request: web.Request, body: Body) -> Body:
     """Return the body of such a request with what is added, itself if that is nothing."""
-    shaping, exchange = request.app[SHAPING], request[EXCHANGE]
+    shaping, exchange = request[LIVE].shaping, request[EXCHANGE]
     model = exchange.model
     thinking = shaping.thoughts.default(model) if shaping.thoughts.native else Thinking()
     family = family_of(model, shaping.pictures)

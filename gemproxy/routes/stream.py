@@ -26,7 +26,7 @@ from gemproxy.relay.downstream import ClientGone
 from gemproxy.routes.addressing import passed_down, with_upstream_uris
 from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.metered import begun
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, REPAIR, VOICE, Repairing
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, LIVE, VOICE, Repairing
 from gemproxy.routes.refusing import refusal
 from gemproxy.routes.shaped import is_shaped, shaped
 from gemproxy.voices.sse import EventVoice
@@ -46,7 +46,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     try:
         adds = is_shaped(request, exchange)
         whole = adds or bool(exchange.account.access)
-        async with app[REPAIR].bodies.receive(request, whole=whole) as received:
+        async with request[LIVE].repair.bodies.receive(request, whole=whole) as received:
             exchange.account.model = exchange.model
             body = await begun(request, shaped(request, received) if adds else received)
             return await _stream(request, app, exchange, voice, body)
@@ -75,7 +75,7 @@ async def _stream(
     request: web.Request, app: web.Application, exchange: Exchange, voice: Voice, body: Body
 ) -> web.StreamResponse:
     sse = isinstance(voice, EventVoice)
-    repair, account, model = app[REPAIR], exchange.account, exchange.model
+    repair, account, model = request[LIVE].repair, exchange.account, exchange.model
     timing = repair.timing.within(exchange.deadline)
     machine = _machine(request, repair, exchange, body)
     reader = connection_reader(request, voice, send_timeout=app[CLIENTS].send_timeout)

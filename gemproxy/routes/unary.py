@@ -11,13 +11,13 @@ from gemproxy.routes.calling import call
 from gemproxy.routes.forwarding import pass_through
 from gemproxy.routes.gathered import gather
 from gemproxy.routes.metered import begun
-from gemproxy.routes.parts import EXCHANGE, REPAIR
+from gemproxy.routes.parts import EXCHANGE, LIVE
 from gemproxy.routes.shaped import is_shaped, shaped
 
 
 async def generate(request: web.Request) -> web.StreamResponse:
     """Answer ``:generateContent``."""
-    repair, exchange = request.app[REPAIR], request[EXCHANGE]
+    repair, exchange = request[LIVE].repair, request[EXCHANGE]
     if not repair.is_wanted(exchange.headers):
         return await pass_through(request)
     adds = is_shaped(request, exchange)
@@ -35,7 +35,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
 
 async def compute(request: web.Request) -> web.StreamResponse:
     """Answer a POST that only computes: a count, an embedding, a prediction."""
-    repair, exchange = request.app[REPAIR], request[EXCHANGE]
+    repair, exchange = request[LIVE].repair, request[EXCHANGE]
     if not repair.is_wanted(exchange.headers):
         return await pass_through(request)
     async with repair.bodies.receive(request, whole=bool(exchange.account.access)) as received:

@@ -15,24 +15,17 @@ from gemproxy.config.operators import mode_of
 from gemproxy.config.outbound import resolve_proxy
 from gemproxy.config.settings import Settings
 from gemproxy.config.starting import access_keys
-from gemproxy.core.repair.engine import Patience
-from gemproxy.core.repair.policy import Policy
-from gemproxy.core.repair.verdict import FinishTable, Verdict
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.metering.meter import UNMETERED
 from gemproxy.openai.catalogue import Shelf
 from gemproxy.openai.drawn import Drawn
 from gemproxy.relay import octets
-from gemproxy.relay.bodies import Bodies
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.handshake import open_sockets
 from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.leases import ClientsOwn, CredentialSource
-from gemproxy.relay.pacing import Budget
-from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.sessions import UploadSessions, new_key
 from gemproxy.relay.upstream import Upstream, open_upstream
-from gemproxy.relay.watch import Timing
 from gemproxy.routes import ROUTES
 from gemproxy.routes.parts import (
     CATALOGUE,
@@ -40,27 +33,23 @@ from gemproxy.routes.parts import (
     DISPATCHER,
     DOOR,
     DRAWN,
-    GATE,
     IN_FLIGHT,
     METER,
-    REPAIR,
-    SHAPING,
-    STUDIO,
+    PRESENT,
     UPLOADS,
-    WAYS,
     Clients,
-    Repairing,
+    Present,
 )
 from gemproxy.web.accounting import open_meter
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
-from gemproxy.web.dialect import fetching, gate_of, studio_of, ways_of
+from gemproxy.web.dialect import fetching
+from gemproxy.web.live import Learnt, live_of
 from gemproxy.web.metrics import count_requests, open_metrics, route
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.neighbours import NEIGHBOURS, Neighbours
 from gemproxy.web.pictures import open_pictures
 from gemproxy.web.pooling import needs_pool, open_pool
-from gemproxy.web.shaping import shaping_of
 
 SERVER = "gemproxy"
 """What an answer without a Server header of the upstream's says that it comes from.
@@ -71,9 +60,6 @@ nothing of an application sees.
 
 Lender = Callable[[Upstream, URL, web.Application], AbstractAsyncContextManager[CredentialSource]]
 """Opens the source of credentials."""
-
-_EMPTY_FINISH_SECONDS = 60.0
-"""Gateways put STOP on a first, empty frame; behind one that stays alone nothing comes."""
 
 
 def create_app(
@@ -105,11 +91,7 @@ def create_app(
     )
     count_requests(settings, app)
     app[METER] = UNMETERED
-    app[SHAPING] = shaping_of(settings)
-    app[REPAIR] = _repair(settings)
-    app[WAYS] = ways_of(settings)
-    app[STUDIO] = studio_of(settings)
-    app[GATE] = gate_of(settings)
+    app[PRESENT] = Present(live_of(settings, Learnt.of(settings)))
     app[CATALOGUE] = Shelf()
     app[DRAWN] = Drawn()
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
@@ -193,62 +175,3 @@ def _door(settings: Settings, app: web.Application, *, stored: bool) -> Door:
 
     origins = settings.server.cors_origins
     return Door(mode, AccessKeys.of(given), settings.pool.open, vouch, origins)
-
-
-def _repair(settings: Settings) -> Repairing:
-    repair = settings.repair
-    return Repairing(
-        bodies=Bodies(
-            each=repair.keep_body_bytes,
-            total=repair.keep_total_bytes,
-            limit=settings.server.max_body_bytes,
-            patience=settings.server.request_body_timeout,
-            rate=settings.server.request_body_rate,
-        ),
-        timing=_timing(settings),
-        policy=_policy(settings),
-        budget=Budget(
-            max_consecutive_retries=repair.max_consecutive_retries,
-            retry_delay_ms=repair.retry_delay_ms,
-            max_delay_ms=repair.max_delay_ms,
-            max_resumes=repair.max_resumes,
-            max_seconds=repair.max_seconds,
-        ),
-        retries=RetryBudget(repair.retries_per_minute),
-        max_frame=repair.max_frame_bytes,
-        max_stream=repair.max_stream_bytes,
-        keep_answer=repair.keep_answer_bytes,
-        via_stream=repair.unary_via_stream,
-    )
-
-
-def _timing(settings: Settings) -> Timing:
-    upstream = settings.upstream
-    return Timing(
-        patience={
-            Patience.FIRST_BYTE: upstream.first_byte_timeout_seconds,
-            Patience.THINKING: upstream.thinking_timeout_seconds,
-            Patience.THINKING_ON: upstream.thinking_timeout_seconds,
-            Patience.CHUNK: upstream.chunk_timeout_seconds,
-            Patience.FINISH: upstream.finish_grace_seconds,
-            Patience.TOOL_FINISH: upstream.tool_finish_grace_seconds,
-            Patience.EMPTY_FINISH: min(upstream.thinking_timeout_seconds, _EMPTY_FINISH_SECONDS),
-        },
-        heartbeat=settings.client.heartbeat_seconds,
-        headers_after=settings.client.headers_after_seconds,
-    )
-
-
-def _policy(settings: Settings) -> Policy:
-    repair = settings.repair
-    return Policy(
-        repair=repair.enabled,
-        finish=FinishTable(
-            {reason: Verdict(ending) for reason, ending in settings.finish_reasons.items()}
-        ),
-        swallow_thoughts=repair.swallow_thoughts_after_retry,
-        hold_calls=repair.hold_function_calls,
-        empty_stop_retries=repair.empty_stop_retries,
-        retry_after_limit=repair.retry_after_limit_seconds,
-        max_extra_tokens=repair.max_extra_tokens or None,
-    )

@@ -43,9 +43,13 @@ def studio_of(settings: Settings) -> Studio:
 
 
 def gate_of(settings: Settings) -> Gate:
-    """Return what bounds the requests to the relay; several workers share the limit out."""
-    most = share(settings.images.rate_per_minute, settings.server.workers)
-    return Gate(most, "requests to /generate")
+    """Return what bounds the requests to the relay."""
+    return Gate(most_of_gate(settings), "requests to /generate")
+
+
+def most_of_gate(settings: Settings) -> int:
+    """Return how many requests to the relay a minute may have; several workers share them out."""
+    return share(settings.images.rate_per_minute, settings.server.workers)
 
 
 async def fetching(settings: Settings, app: web.Application) -> AsyncIterator[None]:

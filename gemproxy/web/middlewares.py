@@ -60,8 +60,10 @@ from gemproxy.routes.parts import (
     DOOR,
     EXCHANGE,
     IN_FLIGHT,
+    LIVE,
     METER,
     POOLED,
+    PRESENT,
     USER,
     USERS,
     VOICE,
@@ -134,6 +136,7 @@ def _advise(response: web.StreamResponse, attempts: int) -> None:
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id, and write its line when it is over, however it ends."""
     exchange = request[EXCHANGE] = _exchange(request)
+    request[LIVE] = request.app[PRESENT].live
     request_id_var.set(exchange.id)
     if speaks_openai(request, exchange.family):
         request[VOICE] = _TO_OPENAI

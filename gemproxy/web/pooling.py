@@ -29,7 +29,7 @@ from gemproxy.pool.pool import Pool
 from gemproxy.relay.leases import CredentialSource
 from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.upstream import Upstream
-from gemproxy.routes.parts import DOOR, POOLED, REPAIR, UPLOADS, USERS, Pooled
+from gemproxy.routes.parts import DOOR, POOLED, PRESENT, UPLOADS, USERS, Pooled
 from gemproxy.store.store import Store, stored_projects
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.greeting import KEYS
@@ -101,7 +101,7 @@ async def open_pool(
             max(repair.max_resumes, 1),
             keeper.save,
             located=store.pool.located,
-            waits=lambda exchange: app[REPAIR].is_wanted(exchange.headers),
+            waits=lambda exchange: app[PRESENT].live.repair.is_wanted(exchange.headers),
         )
         async with (
             _running(keeper, errands),

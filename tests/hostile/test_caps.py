@@ -14,7 +14,7 @@ from gemproxy.chaos.answers import Answer
 from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.routes.parts import REPAIR
+from gemproxy.routes.parts import PRESENT
 from tests.gemini import BODY, chunk, sse
 from tests.running import PATIENCE, Proxy, StartProxy
 from tests.sockets import END, Reader, Writer, connected, head, scripted
@@ -137,7 +137,7 @@ async def test_large_bodies_take_no_repair_from_small_ones(proxy: StartProxy) ->
     start = b"POST %b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" % STREAM.encode()
     async with ChaosServer(Script(Answer("A story. " * 60), [parse_fault("rst@event:3")])) as calm:
         served = await proxy(calm, repair=room)
-        bodies = served.app[REPAIR].bodies
+        bodies = served.app[PRESENT].live.repair.bodies
         async with contextlib.AsyncExitStack() as stack:
             for size in (150_000, 150_000, 99_999, 99_999):
                 sent = start + http_chunk(b" " * size)

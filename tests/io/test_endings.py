@@ -19,7 +19,7 @@ from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.core.repair.verdict import POLICY_REASONS
 from gemproxy.relay.parting import NEVER
-from gemproxy.routes.parts import IN_FLIGHT, REPAIR
+from gemproxy.routes.parts import IN_FLIGHT, PRESENT
 from tests.gemini import BODY, REQUEST, Json, documents
 from tests.resting import connections_in_use
 from tests.running import AccessLog, StartProxy
@@ -123,7 +123,7 @@ async def test_while_the_last_words_are_read_nothing_is_held_for_them(proxy: Sta
             while len(in_flight):  # noqa: ASYNC110 (nothing announces it)
                 await asyncio.sleep(0)
 
-            assert running.app[REPAIR].bodies.held == 0
+            assert running.app[PRESENT].live.repair.bodies.held == 0
             assert list(connections_in_use(running)) == []
             assert in_flight.lingering == 1
 

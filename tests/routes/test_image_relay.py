@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gemproxy.routes.parts import GATE
+from gemproxy.routes.parts import PRESENT
 from tests.drawing import behind, break_store, drawn, said
 from tests.images.samples import JPEG, PNG
 from tests.metered.house import rows_of
@@ -185,7 +185,7 @@ async def test_a_crowd_gets_no_further_than_the_limit(proxy: StartProxy) -> None
 async def test_each_worker_has_its_share(proxy: StartProxy) -> None:
     served = await proxy("http://127.0.0.1:9", server={"workers": 7})
 
-    assert served.app[GATE].most == 8
+    assert served.app[PRESENT].live.gate.most == 8
 
 
 async def test_links_lead_to_the_pictures(proxy: StartProxy, tmp_path: Path) -> None:

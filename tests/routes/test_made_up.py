@@ -25,7 +25,7 @@ from gemproxy.generation.connection import connection_reader
 from gemproxy.generation.generation import Generation
 from gemproxy.generation.kinds import STREAM
 from gemproxy.routes import ROUTES
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, REPAIR, VOICE
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, LIVE, VOICE
 from gemproxy.voices.voice import Payload
 from tests.running import StartProxy
 from tests.wire import Ending
@@ -59,7 +59,7 @@ class LinesVoice:
 
 async def handle(request: web.Request) -> web.StreamResponse:
     """Answer a prompt in plain text."""
-    app, voice, repair = request.app, LinesVoice(), request.app[REPAIR]
+    app, voice, repair = request.app, LinesVoice(), request[LIVE].repair
     request[VOICE] = voice
     turn = {"role": "user", "parts": [{"text": await request.text()}]}
     exchange = request[EXCHANGE].towards(

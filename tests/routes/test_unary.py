@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gemproxy.routes.parts import REPAIR
+from gemproxy.routes.parts import PRESENT
 from tests.gemini import BODY, REQUEST, chunk
 from tests.replies import (
     DEAD,
@@ -466,7 +466,7 @@ async def test_kept_bodies_are_given_back(proxy: StartProxy) -> None:
         running = await proxy(upstream.url)
         await asyncio.gather(*(ask(running) for _ in range(3)))
 
-        assert running.app[REPAIR].bodies.held == 0
+        assert running.app[PRESENT].live.repair.bodies.held == 0
 
 
 async def test_uris_of_files_are_those_of_the_upstream_in_what_goes_up(proxy: StartProxy) -> None:

@@ -11,7 +11,7 @@ from gemproxy.core.repair.engine import Patience
 from gemproxy.core.repair.verdict import Verdict
 from gemproxy.relay.pacing import Budget
 from gemproxy.relay.watch import Timing
-from gemproxy.routes.parts import CLIENTS, DISPATCHER, IN_FLIGHT, REPAIR, Clients, Repairing
+from gemproxy.routes.parts import CLIENTS, DISPATCHER, IN_FLIGHT, PRESENT, Clients, Repairing
 from gemproxy.web.app import create_app
 from tests.sockets import answering, connected, exchange, running, scripted
 
@@ -24,7 +24,7 @@ async def start(values: Settings) -> None:
 
 def repair_of(values: Settings) -> Repairing:
     """Return what the repairs of an application share."""
-    return create_app(values)[REPAIR]
+    return create_app(values)[PRESENT].live.repair
 
 
 async def test_the_defaults_make_an_application() -> None:
@@ -117,7 +117,7 @@ async def test_timing_settings_reach_the_watch() -> None:
         Patience.TOOL_FINISH: 5,
         Patience.EMPTY_FINISH: 2,
     }
-    assert app[REPAIR].timing == Timing(patience, 6, 7)
+    assert app[PRESENT].live.repair.timing == Timing(patience, 6, 7)
     assert app[CLIENTS].send_timeout == 8
 
 

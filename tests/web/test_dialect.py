@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gemproxy.routes.parts import PICTURES, WAYS
+from gemproxy.routes.parts import PICTURES, PRESENT
 from gemproxy.web.dialect import ways_of
 from tests.running import StartProxy, settings
 
@@ -57,4 +57,4 @@ async def test_pictures_are_fetched_only_where_that_is_switched_on(
     assert (PICTURES in running.app) is fetches
     if fetches:
         assert running.app[PICTURES].bounds.seconds == 10.0
-    assert running.app[WAYS].default_model == "gemini-2.5-flash"
+    assert running.app[PRESENT].live.ways.default_model == "gemini-2.5-flash"

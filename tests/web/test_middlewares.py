@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from gemproxy.access.door import Door
+from gemproxy.config.settings import Settings
 from gemproxy.core.errors import (
     BadRequest,
     Busy,
@@ -24,12 +25,23 @@ from gemproxy.observe.logs import request_id_var
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.parting import NEVER
-from gemproxy.routes.parts import CLIENTS, DOOR, EXCHANGE, IN_FLIGHT, METER, Clients
+from gemproxy.routes.parts import (
+    CLIENTS,
+    DOOR,
+    EXCHANGE,
+    IN_FLIGHT,
+    METER,
+    PRESENT,
+    Clients,
+    Present,
+)
+from gemproxy.web.live import Learnt, live_of
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from tests.sockets import Client, chunk, connected, exchange, running
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+SETTINGS = Settings()
 REQUEST = b"GET /x?key=test-key HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 POST = REQUEST.replace(b"GET", b"POST")
 
@@ -40,6 +52,7 @@ def app_of(handler: Handler, limit: int = 9) -> web.Application:
     app[CLIENTS] = Clients(send_timeout=30.0)
     app[DOOR] = Door()
     app[METER] = UNMETERED
+    app[PRESENT] = Present(live_of(SETTINGS, Learnt.of(SETTINGS)))
     app.on_response_prepare.append(stamp)
     app.router.add_route("*", "/x", handler, name="x")
     app.router.add_get("/health", handler, name="health")
