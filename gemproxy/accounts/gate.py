@@ -56,4 +56,5 @@ class Gate:
             f"The limit on {self.what} is reached: {self.most} in a minute. There is room in"
             f" {math.ceil(wait)} s.",
             wait,
+            scope="pictures",
         )

@@ -226,7 +226,8 @@ class MemoryLimiter:
         worst = max(over, key=lambda state: (state.never, state.wait(now) or 0.0))
         message = words.refusal(user.name, worst, now, self.calendar)
         fields, brief = words.fields(others, now, worst), words.brief(worst, now)
-        raise LimitReached(message, worst.wait(now), fields, brief=brief)
+        scope = worst.limit.kind.value
+        raise LimitReached(message, worst.wait(now), fields, brief=brief, scope=scope)
 
     def _enter(
         self, user: User, address: str, rates: tuple[Rate, ...], day: Day, now: float

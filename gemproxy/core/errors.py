@@ -227,7 +227,8 @@ class LimitReached(GemproxyError):
 
     ``seconds``: until it may let the request in, None if no wait helps. ``fields`` are the further
     headers, which say the limit, what remains of it, and when it resets. ``brief`` says the same in
-    few words, where little room is; else it is the message.
+    few words, where little room is; else it is the message. ``scope`` is the word for the limit in
+    the metrics, one of a few.
     """
 
     status = 429
@@ -240,8 +241,10 @@ class LimitReached(GemproxyError):
         fields: Mapping[str, str] | None = None,
         *,
         brief: str = "",
+        scope: str = "other",
     ) -> None:
         super().__init__(message)
+        self.scope = scope
         self.seconds = seconds
         self.brief = brief or message
         self.fields = dict(fields or {})

@@ -25,6 +25,11 @@ class Memory:
     _sizes: OrderedDict[str, int] = attrs.field(factory=OrderedDict)
     _used: int = 0
 
+    @property
+    def kept(self) -> tuple[int, int]:
+        """How many pictures there are, and their bytes."""
+        return len(self._sizes), self._used
+
     async def put(self, name: str, data: bytes) -> None:
         """Keep a picture; older ones make room."""
         if len(data) > self.most:

@@ -41,6 +41,13 @@ class Kept:
     mime: str
 
 
+@attrs.define(eq=False)
+class Tally:
+    """How many pictures were kept."""
+
+    kept: int = 0
+
+
 @attrs.frozen(eq=False)
 class PictureStore:
     """Keeps pictures of up to ``largest`` bytes for ``lasting`` seconds; 0: for ever.
@@ -55,6 +62,7 @@ class PictureStore:
     now: Callable[[], float] = time.time
     writing: Health = attrs.field(init=False)
     reading: Health = attrs.field(init=False)
+    tally: Tally = attrs.field(factory=Tally, init=False)
 
     @writing.default
     def _of_writing(self) -> Health:
@@ -78,6 +86,7 @@ class PictureStore:
         with _watched(self.writing):
             await self.shelf.put(name, data)
             url = await self._link(name, base)
+        self.tally.kept += 1
         return Kept(name, url, mime)
 
     async def find(self, name: str) -> Found | None:

@@ -45,7 +45,10 @@ _BEAT_AT_WORK = 1.0
 
 @attrs.define(eq=False)
 class Ledger:
-    """An open ledger. ``engines`` are for reading, and for writing other tables than its own."""
+    """An open ledger. ``engines`` are for reading, and for writing other tables than its own.
+
+    ``orphans`` counts the rows of other processes that were marked as lost.
+    """
 
     engines: Engines
     health: Health
@@ -56,6 +59,7 @@ class Ledger:
     _keeper: asyncio.Task[None] | None = None
     _file: int = 0
     _swept: float = 0.0
+    orphans: int = 0
 
     @classmethod
     async def open(
@@ -188,15 +192,16 @@ class Ledger:
 
     async def _keep(self) -> None:
         """Note that this process lives, and now and then mark the rows of those that do not."""
-        now = self.now()
+        now, marked = self.now(), 0
         async with asyncio.timeout(COMMIT_SECONDS):
             await self._be_ready()
             await self._presence.proofs.keep()
             async with self.engines.writing() as connection:
                 await self._presence.beat(connection, now)
                 if now - self._swept >= _SWEEP_SECONDS:
-                    await mark_lost(connection, self._presence, self._rows, now)
+                    marked = await mark_lost(connection, self._presence, self._rows, now)
                     self._swept = now
+        self.orphans += marked
 
     def _number_of_file(self) -> int:
         file = self.engines.place.file

@@ -200,9 +200,12 @@ WORKERS = _gauge(
 )
 KEYS = _gauge(
     "keys",
-    "Keys of the pool: ready, resting for some model, or sick by reason.",
+    "Keys of the pool: ready, resting (its project rests for some model) or sick.",
     "state",
     merge=Merge.MAX,
+)
+KEYS_SICK = _gauge(
+    "keys_sick", "Keys that are out of the pool, by reason.", "reason", merge=Merge.MAX
 )
 RESTS = _gauge(
     "rests", "Projects that rest for a model now, by reason.", "model", "reason", merge=Merge.MAX
@@ -218,13 +221,15 @@ USAGE_FAILING = _gauge(
     merge=Merge.MAX,
 )
 USAGE_FAILURES = _counter("usage_write_failures", "Rows that will never be in the ledger.")
+PICTURES_KEPT = _counter("pictures_kept", "Pictures that were put into the store.")
 PICTURES = _gauge("pictures", "Pictures in the store in memory.")
 PICTURE_BYTES = _gauge("picture_bytes", "Bytes of these pictures.", unit="bytes")
 PICTURE_FAILURES = _counter("picture_failures", "Failures of the store of pictures.")
 LEDGER_REQUESTS = _gauge(
     "ledger_requests",
-    "Requests in the ledger this day and this month.",
+    "Requests in the ledger this day and this month, by ending, or running.",
     "period",
+    "ending",
     merge=Merge.MAX,
 )
 LEDGER_TOKENS = _gauge(
@@ -304,11 +309,13 @@ READ: tuple[Family, ...] = (
     INFLIGHT_LIMIT,
     LOOP_LAG,
     KEYS,
+    KEYS_SICK,
     RESTS,
     COOLDOWNS,
     QUEUE_DEPTH,
     USAGE_FAILING,
     USAGE_FAILURES,
+    PICTURES_KEPT,
     PICTURES,
     PICTURE_BYTES,
     PICTURE_FAILURES,

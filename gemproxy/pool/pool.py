@@ -12,6 +12,7 @@ Time is an argument, in seconds of the Unix clock.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -34,6 +35,7 @@ from gemproxy.pool.roster import Roster
 from gemproxy.pool.rosters import Rosters
 from gemproxy.pool.seat import Seat
 from gemproxy.pool.sickness import Sicknesses
+from gemproxy.pool.standing import Standing, standing_of
 from gemproxy.pool.state import Change, Rest, Sickness, Spent, Why
 from gemproxy.pool.window import Slot
 
@@ -140,6 +142,8 @@ class Pool:
     _homes: Homes = attrs.field(factory=Homes, init=False)
     _journal: Journal = attrs.field(factory=Journal, init=False)
     _loaded: bool = attrs.field(default=False, init=False)
+    falls: Counter[Why] = attrs.field(factory=Counter, init=False)
+    """How often a refusal began a rest or a sickness, by reason."""
 
     @_rosters.default
     def _make_rosters(self) -> Rosters:
@@ -281,6 +285,14 @@ class Pool:
         place = self._places.get(project)
         return [] if place is None else [key.name for key in place.project.keys]
 
+    def standings(self, now: float) -> list[Standing]:
+        """Return how all keys stand, with the rests that are not over."""
+        found: list[Standing] = []
+        for project in self.projects:
+            rests = tuple(r for r in self._rests.all_of(project.name) if r.until > now)
+            found += [standing_of(key, self._sick.get(key.name), rests) for key in project.keys]
+        return found
+
     def _seat(self, roster: Roster, wish: Wish, now: float) -> Seat | None:
         """Return the seat of a project that can serve."""
         if wish.avoiding:
@@ -359,6 +371,7 @@ class Pool:
             quota = quota_of(outcome.error, outcome.retry_after)
             rest = self._rests.refused(_try_of(pick), quota, now)
             if rest is not None:
+                self.falls[rest.why] += 1
                 self._journal.note(rest)
                 self._rosters.wake(place.name, pick.model)  # a probe may shorten a rest
             return
@@ -369,6 +382,7 @@ class Pool:
         for key in keys:
             known = self._sick.get(key.name)
             if known is None or (known.why is None and known.at <= pick.at):
+                self.falls[why] += 1
                 self._learn(self._sick.fell(key.name, why, now))
 
     def _served(self, pick: Pick, now: float) -> None:

@@ -38,6 +38,9 @@ from gemproxy.observe.background import repeat
 from gemproxy.routes.parts import METER, PRICES
 from gemproxy.store.unusable import Unusable
 
+LEDGER = web.AppKey("ledger", Ledger)
+"""The open ledger; only there if requests are written down."""
+
 _RENEWALS = 3
 """Renewals in the life of a hold."""
 
@@ -67,6 +70,8 @@ async def open_meter(
     if not (pooled or limited or ledger):
         yield
         return
+    if ledger is not None:
+        app[LEDGER] = ledger
     try:
         meter = app[METER] = _accountant(settings, prices, ledger)
         if ledger is not None and pooled:
@@ -86,7 +91,7 @@ async def _running(
     pause = settings.accounts.hold_seconds / _RENEWALS
     tasks = [asyncio.create_task(repeat(meter.renew, lambda: pause))]
     if ledger is not None:
-        rollups = Rollups(ledger.engines, _calendar(settings))
+        rollups = Rollups(ledger.engines, calendar_of(settings))
         upkeep = Upkeep(rollups, settings.ledger.retention_days)
         tasks.append(asyncio.create_task(repeat(upkeep.tend, lambda: EVERY_SECONDS)))
     try:
@@ -112,7 +117,7 @@ def _accountant(settings: Settings, prices: Prices, ledger: Ledger | None) -> Ac
     access, accounts = settings.access, settings.accounts
     process = ledger.process if ledger is not None else 0
     limiter = MemoryLimiter(
-        _calendar(settings),
+        calendar_of(settings),
         access.requests_per_minute,
         access.requests_per_day_per_ip,
         accounts.hold_seconds,
@@ -130,13 +135,14 @@ def _accountant(settings: Settings, prices: Prices, ledger: Ledger | None) -> Ac
     )
 
 
-def _calendar(settings: Settings) -> Calendar:
+def calendar_of(settings: Settings) -> Calendar:
+    """Return the calendar of limits and figures."""
     return Calendar(ZoneInfo(settings.accounts.timezone))
 
 
 async def _restore(meter: Accountant, ledger: Ledger, settings: Settings) -> None:
     """Have the limiter count what the ledger has of this day and this month."""
-    calendar, now = _calendar(settings), meter.clock()
+    calendar, now = calendar_of(settings), meter.clock()
     today, queries = calendar.day(now), Queries(ledger.engines, calendar)
     try:
         day = await queries.committed(today.start)

@@ -7,23 +7,25 @@ and no name of a user, and only this machine reaches it unless ``metrics.host`` 
 
 import contextlib
 import ipaddress
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import hdrs, web
 
 from gemproxy.accounts.prices import Prices
 from gemproxy.config.settings import Settings
 from gemproxy.core.errors import Forbidden, Unrouted, WrongMethod
-from gemproxy.metrics import families, page
+from gemproxy.metrics import page
 from gemproxy.metrics.counts import Counts
 from gemproxy.metrics.gathering import PATH, Gathering
 from gemproxy.metrics.labels import ModelLabels
 from gemproxy.metrics.readings import LoopLag, Process, build
 from gemproxy.metrics.recorder import Recorder
-from gemproxy.metrics.snapshot import Reading, Value
-from gemproxy.routes.parts import IN_FLIGHT, PRICES
+from gemproxy.metrics.snapshot import Reading
+from gemproxy.routes.parts import PRICES
 from gemproxy.store.unusable import Unusable
+from gemproxy.web.accounting import calendar_of
 from gemproxy.web.neighbours import NEIGHBOURS
+from gemproxy.web.totals import of_parts, refreshing
 
 METRICS = web.AppKey("metrics", Recorder)
 """Only there if requests are counted."""
@@ -38,10 +40,11 @@ def count_requests(settings: Settings, app: web.Application) -> None:
     if not settings.metrics.enabled:
         return
     counts = Counts()
-    app[METRICS] = Recorder(counts, ModelLabels(_known(settings, app)))
+    models = ModelLabels(_known(settings, app))
+    app[METRICS] = Recorder(counts, models)
     neighbours = app[NEIGHBOURS]
     others = [number for number in range(neighbours.workers) if number != neighbours.number]
-    readings: list[Reading] = [build, Process(), _inflight(app)]
+    readings: list[Reading] = [build, Process(), of_parts(app, models)]
     gathering = app[GATHERING] = Gathering(counts, readings, neighbours, others)
     neighbours.answerers[PATH] = gathering.answer
 
@@ -64,14 +67,6 @@ def _known(settings: Settings, app: web.Application) -> Callable[[str], str | No
     return known
 
 
-def _inflight(app: web.Application) -> Callable[[], Iterator[Value]]:
-    def read() -> Iterator[Value]:
-        yield families.INFLIGHT_REQUESTS, (), len(app[IN_FLIGHT])
-        yield families.INFLIGHT_LIMIT, (), app[IN_FLIGHT].limit
-
-    return read
-
-
 @contextlib.asynccontextmanager
 async def open_metrics(settings: Settings, app: web.Application) -> AsyncIterator[None]:
     """Keep what measures running while entered, and the port of the metrics open.
@@ -81,11 +76,13 @@ async def open_metrics(settings: Settings, app: web.Application) -> AsyncIterato
     if not settings.metrics.enabled:
         yield
         return
-    lag = LoopLag()
-    app[GATHERING].readings.append(lag)
+    lag, readings = LoopLag(), app[GATHERING].readings
+    readings.append(lag)
     lag.start()
     try:
-        async with _own_port(settings, app):
+        async with refreshing(app, calendar_of(settings)) as totals, _own_port(settings, app):
+            if totals is not None:
+                readings.append(totals)
             yield
     finally:
         lag.stop()

@@ -46,7 +46,7 @@ from gemproxy.exchange.line import line
 from gemproxy.metering.asking import TRANSLATED, asks_a_model
 from gemproxy.metering.ending import ending_of
 from gemproxy.metering.meter import UNMETERED, Meter
-from gemproxy.metrics.recorder import End
+from gemproxy.metrics.recorder import End, Recorder
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
 from gemproxy.openai.document import OpenAIDocumentVoice
 from gemproxy.openai.words import is_out_of_quota
@@ -321,6 +321,8 @@ async def _minter(request: web.Request) -> str:
 def _answer(request: web.Request, error: BaseException) -> web.Response:
     """Return the error body for ``error``; a request that is being answered loses its rest."""
     status, payload = _explained(error)
+    if METRICS in request.app:
+        _count_refusal(request.app[METRICS], error)
     if request.writer.output_size:
         cut(request)
     body = request.get(VOICE, _ANY_CLIENT).refusal(payload)
@@ -331,6 +333,16 @@ def _answer(request: web.Request, error: BaseException) -> web.Response:
     if isinstance(error, _OF_THE_CALLER) and not request.content.is_eof():
         response.force_close()  # the rest of the body is not read
     return response
+
+
+def _count_refusal(recorder: Recorder, error: BaseException) -> None:
+    """Have the metrics count what was refused for a limit or a right."""
+    if isinstance(error, LimitReached):
+        recorder.limited(error.scope)
+    elif isinstance(error, Unauthenticated):
+        recorder.unauthorised("unauthenticated")
+    elif isinstance(error, Forbidden):
+        recorder.unauthorised("forbidden")
 
 
 def _headers(request: web.Request, error: BaseException) -> Mapping[str, str]:

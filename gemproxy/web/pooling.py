@@ -35,6 +35,9 @@ from gemproxy.store.unusable import Unusable
 from gemproxy.web.greeting import KEYS
 from gemproxy.web.users import check_users, open_users
 
+POOL = web.AppKey("pool", Pool)
+"""The pool while it serves; only there if there is one."""
+
 
 def needs_pool(settings: Settings) -> bool:
     """Return whether clients may call with access keys. Blocks; raises Unusable."""
@@ -89,6 +92,7 @@ async def open_pool(
         errands = Errands(upstream, base, pool, keeper.save)
         unowned = partial(_allows_unowned, settings.pool.unowned, app[DOOR].keys)
         binding = Binding(Registry(store.owners), errands, unowned, _hosts(settings, base))
+        app[POOL] = pool
         app[KEYS] = [key for project in pool.projects for key in project.keys]
         app[UPLOADS] = UploadSessions(key=_subkey(store, "uploads"))
         app[POOLED] = Pooled(binding, PageTokens(_subkey(store, "pages")))

@@ -5,7 +5,6 @@ import socket
 from typing import Any
 
 import pytest
-from prometheus_client import parser as text_parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from gemproxy.chaos.faults import parse_fault
@@ -18,56 +17,33 @@ from gemproxy.store.unusable import Unusable
 from gemproxy.web.app import create_app
 from gemproxy.web.metrics import METRICS
 from gemproxy.web.server import make_runner
-from tests.running import Proxy, StartProxy
+from tests.running import StartProxy
 from tests.running import settings as settings_of
-from tests.wire import Answer, connect
+from tests.scraping import ask, scrape
+from tests.wire import connect
 
 STORY = BUILT_IN["story"]
 FLASH = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
 UNARY = "/v1beta/models/gemini-2.5-flash:generateContent"
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
-Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-async def scrape(proxy: Proxy, target: str = "/metrics", **headers: str) -> Answer:
-    return await proxy.ask(target, b"", headers, method="GET")
-
-
-async def samples(proxy: Proxy) -> Samples:
-    """Return the samples of one scrape, which no series may have twice."""
-    answer = await scrape(proxy)
-    assert answer.status == 200
-    found: Samples = {}
-    for family in text_parser.text_string_to_metric_families(answer.body.decode()):
-        for sample in family.samples:
-            key = sample.name, tuple(sorted(sample.labels.items()))
-            assert key not in found
-            found[key] = sample.value
-    return found
-
-
-def value(found: Samples, name: str, **labels: str) -> float:
-    """Return the sum of the series that have these labels."""
-    wanted = set(labels.items())
-    return sum(number for (n, given), number in found.items() if n == name and wanted <= {*given})
 
 
 async def test_a_request_is_counted_when_it_ends(proxy: StartProxy) -> None:
     async with ChaosServer(Script(STORY)) as server:
         running = await proxy(server)
         await running.ask(FLASH)
-        found = await samples(running)
+        found = await scrape(running)
 
     labels = {"route": "stream", "model": "gemini-2.5-flash", "code": "200", "ending": "done"}
-    assert value(found, "gemproxy_requests_total", **labels) == 1
-    assert value(found, "gemproxy_requests_total") == 1
+    assert found.sum("gemproxy_requests_total", **labels) == 1
+    assert found.sum("gemproxy_requests_total") == 1
     ended = {"model": "gemini-2.5-flash", "ending": "done", "finish_reason": "STOP"}
-    assert value(found, "gemproxy_streams_ended_total", **ended) == 1
+    assert found.sum("gemproxy_streams_ended_total", **ended) == 1
     attempt = {"model": "gemini-2.5-flash", "code": "200", "key": "client"}
-    assert value(found, "gemproxy_upstream_attempts_total", **attempt) == 1
-    assert value(found, "gemproxy_time_to_first_chunk_seconds_count") == 1
-    assert value(found, "gemproxy_tokens_total", kind="output") > 0
-    assert value(found, "gemproxy_response_bytes_total", route="stream") > 100
+    assert found.sum("gemproxy_upstream_attempts_total", **attempt) == 1
+    assert found.sum("gemproxy_time_to_first_chunk_seconds_count") == 1
+    assert found.sum("gemproxy_tokens_total", kind="output") > 0
+    assert found.sum("gemproxy_response_bytes_total", route="stream") > 100
 
 
 async def test_an_interruption_is_counted_by_its_cause_and_by_its_end(proxy: StartProxy) -> None:
@@ -75,15 +51,17 @@ async def test_an_interruption_is_counted_by_its_cause_and_by_its_end(proxy: Sta
     async with ChaosServer(script) as server:
         running = await proxy(server)
         await running.ask(FLASH)
-        found = await samples(running)
+        found = await scrape(running)
 
-    assert value(found, "gemproxy_stream_interruptions_total", cause="drop") == 1
-    assert value(found, "gemproxy_stream_resumes_total", result="ok") == 1
-    assert value(found, "gemproxy_splice_joints_total") == 1
-    assert value(found, "gemproxy_stream_repair_delay_seconds_count") == 1
-    assert value(found, "gemproxy_upstream_attempts_total") == 2
+    assert found.sum("gemproxy_stream_interruptions_total", cause="drop") == 1
+    assert found.sum("gemproxy_stream_resumes_total", result="ok") == 1
+    assert found.sum("gemproxy_splice_joints_total") == 1
+    assert found.sum("gemproxy_stream_repair_delay_seconds_count") == 1
+    assert found.sum("gemproxy_upstream_attempts_total") == 2
     stall = ("cause", "stall"), ("model", "gemini-2.5-flash")
-    assert found["gemproxy_stream_interruptions_total", stall] == 0, "rate() needs a beginning"
+    assert found.samples["gemproxy_stream_interruptions_total", stall] == 0, (
+        "rate() needs a beginning"
+    )
 
 
 async def test_what_clients_invent_is_no_label(proxy: StartProxy) -> None:
@@ -92,20 +70,19 @@ async def test_what_clients_invent_is_no_label(proxy: StartProxy) -> None:
         for number in range(20):
             target = f"/v1beta/models/secret-{number}:generateContent?key=AIza-key-{number}"
             await running.ask(target, headers={"X-Request-Id": f"id-{number}"})
-        found = await samples(running)
-        page = await scrape(running)
+        found = await scrape(running)
 
-    assert value(found, "gemproxy_requests_total", model="other") == 20
-    assert b"secret-" not in page.body
-    assert b"AIza" not in page.body
-    assert b"id-" not in page.body, "exemplars are for OpenMetrics only"
+    assert found.sum("gemproxy_requests_total", model="other") == 20
+    assert b"secret-" not in found.page.encode()
+    assert b"AIza" not in found.page.encode()
+    assert b"id-" not in found.page.encode(), "exemplars are for OpenMetrics only"
 
 
 async def test_openmetrics_has_exemplars_with_the_request_id(proxy: StartProxy) -> None:
     async with ChaosServer(Script(STORY)) as server:
         running = await proxy(server)
         await running.ask(FLASH, headers={"X-Request-Id": "my-request"})
-        answer = await scrape(running, **OPENMETRICS)
+        answer = await ask(running, **OPENMETRICS)
 
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
     parse: Any = openmetrics_parser.text_string_to_metric_families  # it has no types
@@ -125,7 +102,7 @@ async def test_json_is_for_scripts(proxy: StartProxy, target: str, accept: str) 
     async with ChaosServer(Script(STORY)) as server:
         running = await proxy(server)
         await running.ask(UNARY)
-        answer = await scrape(running, target, Accept=accept)
+        answer = await ask(running, target, Accept=accept)
 
     assert answer.headers["Content-Type"].startswith("application/json")
     document: dict[str, Any] = json.loads(answer.body)
@@ -151,7 +128,7 @@ async def test_metrics_that_are_off_are_not_there_and_nothing_goes_up(proxy: Sta
     async with ChaosServer(Script(STORY)) as server:
         running = await proxy(server, metrics={"enabled": False})
         await running.ask(FLASH)
-        answer = await scrape(running)
+        answer = await ask(running)
 
         assert answer.status == 404
         assert "metrics.enabled" in answer.error["message"]
@@ -163,7 +140,7 @@ async def test_a_port_of_their_own_is_the_only_one(proxy: StartProxy) -> None:
     async with ChaosServer(Script(STORY)) as server:
         running = await proxy(server, metrics={"port": port})
         await running.ask(FLASH)
-        here = await scrape(running)
+        here = await ask(running)
         async with connect(f"http://127.0.0.1:{port}") as connection:
             there = await connection.ask("/metrics", b"", {}, method="GET")
 
@@ -193,10 +170,10 @@ async def test_a_failure_to_count_reaches_no_client(
         running = await proxy(server)
         monkeypatch.setattr(Recorder, "ended", fails)
         answers = [await running.ask(FLASH) for _ in range(2)]
-        found = await samples(running)
+        found = await scrape(running)
 
     assert [answer.status for answer in answers] == [200, 200]
-    assert value(found, "gemproxy_recording_failures_total") == 2
+    assert found.sum("gemproxy_recording_failures_total") == 2
     assert len([r for r in caplog.records if "could not be counted" in r.message]) == 1
 
 
