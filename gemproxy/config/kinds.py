@@ -78,6 +78,13 @@ def whole(low: int, high: int | None = None) -> Kind:
     return Kind(parse)
 
 
+def _ratio(value: object) -> float:
+    match = re.fullmatch(r"[01]|[01]?\.\d{1,9}", str(value).strip())
+    if match is None or float(match[0]) > 1:
+        raise ValueError("is not a ratio from 0 to 1, such as 0.1")
+    return float(match[0])
+
+
 def _seconds(*, zero: bool) -> Kind:
     def parse(value: object) -> float:
         match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)(ms|s|m|h)?", str(value).strip())
@@ -262,6 +269,8 @@ LevelName = Literal["debug", "info", "warning", "error", "critical"]
 FormatName = Literal["json", "text"]
 EndingName = Literal["accept", "resume", "replay", "reroll"]
 UnpricedName = Literal["refuse", "allow"]
+ServerTimingName = Literal["off", "ask", "on"]
+ConventionsName = Literal["new", "old", "both"]
 
 seconds_in = _seconds(zero=True).parse
 """Returns the seconds in a value, 0 or more. Raises ValueError."""
@@ -272,6 +281,7 @@ Positive = Annotated[int, whole(1)]
 Seconds = Annotated[float, _seconds(zero=False)]
 SecondsOrNone = Annotated[float, _seconds(zero=True)]
 Bytes = Annotated[int, Kind(_bytes, _show_bytes)]
+Ratio = Annotated[float, Kind(_ratio, show="{:g}".format)]
 Switch = Annotated[bool, Kind(_switch, _show_switch)]
 SwitchOrNone = Annotated[bool | None, Kind(_switch_or_none, _show_switch_or_none)]
 Text = Annotated[str, Kind(_text)]
@@ -287,3 +297,5 @@ ProxyUrl = Annotated[str, Kind(_proxy_url, redact)]
 Level = Annotated[LevelName, one_of(LevelName, also={"warn": "warning"})]
 Format = Annotated[FormatName, one_of(FormatName)]
 Ending = Annotated[EndingName, one_of(EndingName)]
+ServerTiming = Annotated[ServerTimingName, one_of(ServerTimingName)]
+Conventions = Annotated[ConventionsName, one_of(ConventionsName)]

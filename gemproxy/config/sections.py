@@ -20,6 +20,7 @@ from gemproxy.config.keyring import (
 )
 from gemproxy.config.kinds import (
     Bytes,
+    Conventions,
     Count,
     DatabaseUrl,
     Format,
@@ -31,8 +32,10 @@ from gemproxy.config.kinds import (
     Positive,
     ProxyUrl,
     PublicUrl,
+    Ratio,
     Seconds,
     SecondsOrNone,
+    ServerTiming,
     Switch,
     SwitchOrNone,
     Text,
@@ -100,6 +103,8 @@ class Server:
     """Secret that encrypts the keys in data_dir; empty: one in a file there, made at once."""
     trusted_proxies: Networks = ()
     """Networks of reverse proxies whose X-Forwarded-For says the client's address."""
+    server_timing: ServerTiming = "ask"
+    """Server-Timing on answers: off, on, or ask: for X-Gemproxy-Server-Timing: 1."""
 
 
 @attrs.frozen(kw_only=True)
@@ -380,3 +385,23 @@ class Metrics:
     """Port for /metrics alone, without a secret; 0: the proxy's, local or with admin.secret."""
     host: Name = "127.0.0.1"
     """Address to listen on with that port."""
+
+
+@attrs.frozen(kw_only=True)
+class Tracing:
+    """Spans and gen_ai metrics for an OpenTelemetry collector; needs the extra otel."""
+
+    enabled: Switch = False
+    """Send spans, and metrics unless they are off, to a collector."""
+    endpoint: PublicUrl = ""
+    """Base URL of OTLP over HTTP; empty: OTEL_EXPORTER_OTLP_*, else http://localhost:4318."""
+    sample: Ratio = 1.0
+    """Share of requests that get spans, from 0 to 1; a client's traceparent cannot raise it."""
+    conventions: Conventions = "new"
+    """Names of gen_ai attributes and metrics: new, old (before their own repository), or both."""
+    metrics: Switch = True
+    """Send gen_ai metrics of all requests, too, whatever share of them gets spans."""
+    accept_parent: Switch = True
+    """Continue the trace of a client that sends a valid traceparent."""
+    propagate_upstream: Switch = False
+    """Send traceparent to the upstream; false: Google learns nothing of traces."""

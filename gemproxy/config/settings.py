@@ -52,6 +52,7 @@ from gemproxy.config.sections import (
     Repair,
     Server,
     Thinking,
+    Tracing,
     Upstream,
 )
 from gemproxy.config.sources import Catalogue, Sources, flag_help, problem
@@ -137,6 +138,7 @@ class Settings:
     images: Images = attrs.field(factory=Images)
     admin: Admin = attrs.field(factory=Admin)
     metrics: Metrics = attrs.field(factory=Metrics)
+    tracing: Tracing = attrs.field(factory=Tracing)
 
     @classmethod
     def load(

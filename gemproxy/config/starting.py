@@ -28,6 +28,7 @@ OPEN = "open"
 """The name of everybody where the pool is open."""
 
 _SOCKS = "aiohttp_socks"
+_OTEL = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 _FEW = 10
 _GUARDS = ("access.keys", "access.password")
 
@@ -81,8 +82,22 @@ def start_problems(
         yield from _strength(values, origins)
     yield from _access(values, origins)
     yield from picture_problems(values, origins)
+    yield from _tracing(values, origins)
     if values.get("server.workers", 1) > 1:
         yield from _in_memory(values, origins, StoredUsers() if mode == "passthrough" else users())
+
+
+def _tracing(values: Values, origins: Origins) -> Iterator[str]:
+    if values.get("tracing.enabled") and not all(map(_is_installed, _OTEL)):
+        why = "needs OpenTelemetry: pip install 'gemproxy[otel]'"
+        yield problem("tracing.enabled", why, origins["tracing.enabled"])
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package around it
+        return False
 
 
 def _in_memory(values: Values, origins: Origins, users: StoredUsers) -> Iterator[str]:

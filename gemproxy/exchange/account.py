@@ -20,6 +20,7 @@ from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.events import Cause, How
 from gemproxy.core.repair.verdict import error_status, retry_delay
 from gemproxy.core.seam.seam import Joint
+from gemproxy.exchange.trace import Trace
 
 _ERRORS = 400
 
@@ -32,7 +33,10 @@ class Entry:
     for the client's own, and ``project`` is its project. ``status`` is None before the head has
     come. ``how`` is None for an attempt that was left before its end. ``error`` is the
     google.rpc.Status in the answer, if it was read, and ``retry_after`` its Retry-After in seconds;
-    no rendering shows them. ``cause`` is the reason for another attempt.
+    no rendering shows them. ``cause`` is the reason for another attempt. ``first`` is when the
+    first bytes went to the client, in the attempt that brought them. ``characters`` counts those
+    that the attempt added to the client's text. ``span_id`` is its id in a trace, 0 until one is
+    needed.
     """
 
     began: float
@@ -49,6 +53,9 @@ class Entry:
     joint: Joint | None = None
     usage: Billed | None = None
     project: str = ""
+    first: float | None = None
+    characters: int | None = None
+    span_id: int = 0
 
     @property
     def fault(self) -> Fault | None:
@@ -207,6 +214,14 @@ class Charge:
 
 
 @attrs.define(eq=False)
+class Times:
+    """When a request came in, and when its key had been checked, by the monotonic clock."""
+
+    began: float
+    admitted: float | None = None
+
+
+@attrs.define(eq=False)
 class Account:
     """The record of one request, shared by all exchanges that are derived for it.
 
@@ -219,7 +234,9 @@ class Account:
     whether it is there. ``expected`` is the input of the request as it was judged before it went
     up, None if nobody asked; it counts where the upstream says nothing. ``passed`` is the cost of
     an answer without a result of its own, or of one that was given up. ``charge`` says who pays,
-    once that is known. ``injected``: the operator's prompt is in the request.
+    once that is known. ``injected``: the operator's prompt is in the request. ``trace`` has the ids
+    of the request's spans, None where nothing is traced. ``times`` is there where its answer says
+    how long things took.
     """
 
     access: str = ""
@@ -236,6 +253,8 @@ class Account:
     passed: Spent | None = None
     charge: Charge | None = None
     injected: bool = False
+    trace: Trace | None = None
+    times: Times | None = None
 
     @property
     def spent(self) -> Spent | None:

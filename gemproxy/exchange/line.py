@@ -30,6 +30,8 @@ def line(exchange: Exchange, status: int, size: int, seconds: float) -> Fields:
         fields.setdefault("attempts", exchange.account.attempts)
     if exchange.account.injected:
         fields["injected"] = True
+    if exchange.account.trace is not None:
+        fields |= exchange.account.trace.fields()
     fields["route"] = exchange.family
     fields["method"] = exchange.method
     fields["path"] = exchange.raw_path

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 def part(account: Account) -> Account:
     """Return the account of one generation for the request of ``account``."""
-    return Account(account.access, account.model)
+    return Account(account.access, account.model, trace=account.trace)
 
 
 def join(account: Account, parts: Sequence[Account]) -> None:

@@ -305,7 +305,9 @@ class Generation(Generic[M]):
         watch.wrote = True
 
     def _note_first_byte(self) -> None:
-        self.course.first_byte_ms = round((time.monotonic() - self.course.began) * 1000, 1)
+        now = time.monotonic()
+        self.course.first_byte_ms = round((now - self.course.began) * 1000, 1)
+        self.exchange.account.entries[-1].first = now
 
     async def _commit(self) -> None:
         async with self._opening:

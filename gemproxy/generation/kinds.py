@@ -110,6 +110,8 @@ def _note_usage(machine: StreamMachine, entries: Sequence[Entry]) -> None:
     for earlier in entries[:-1]:
         usage -= earlier.usage or Billed()
     entries[-1].usage = usage
+    said = sum(earlier.characters or 0 for earlier in entries[:-1])
+    entries[-1].characters = max(machine.transcript.chars - said, 0)
 
 
 def _finish(machine: StreamMachine) -> str | None:

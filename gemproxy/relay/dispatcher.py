@@ -33,6 +33,7 @@ from gemproxy.core.repair.blame import Fault, blame, is_of_the_location
 from gemproxy.core.repair.events import Cause, How
 from gemproxy.exchange.account import Entry
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.exchange.trace import new_span_id
 from gemproxy.relay.bodies import Once, Outgoing
 from gemproxy.relay.coding import beginning
 from gemproxy.relay.handshake import Dialled, Sockets
@@ -245,6 +246,9 @@ def _goes_elsewhere(lease: Lease, status: int | None, error: Mapping[str, Any] |
 def _opened(exchange: Exchange, lease: Lease) -> Entry:
     """Open the attempt's entry in the account."""
     entry = Entry(time.monotonic(), lease.key, project=lease.project)
+    trace = exchange.account.trace
+    if trace is not None and trace.onward:
+        entry.span_id = new_span_id()
     exchange.account.entries.append(entry)
     return entry
 
@@ -275,6 +279,9 @@ def _first_hop(exchange: Exchange, lease: Lease, body: Outgoing, want: Want) -> 
         headers["Content-Type"] = "application/json"  # as its names were read
     elif not isinstance(body, bytes | Once | None) and _LENGTH in exchange.headers:
         headers[_LENGTH] = exchange.headers[_LENGTH]
+    trace = exchange.account.trace
+    if trace is not None and trace.onward:
+        headers.update(trace.headers(exchange.account.entries[-1].span_id))
     return Hop(url, exchange.deadline.stamped(headers), lease.proxy)
 
 

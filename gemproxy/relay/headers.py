@@ -36,6 +36,12 @@ _REQUEST_ONLY_HERE = _HOP_BY_HOP.union(
         "forwarded",  # these describe the way to us
         "via",
         "x-real-ip",
+        "traceparent",  # the traces of the client and of what is in front of us
+        "tracestate",
+        "baggage",
+        "b3",
+        "uber-trace-id",
+        "sentry-trace",
     }
 )
 _OF_ITS_OWN_ACCOUNT = frozenset({"x-goog-user-project", "referer", *OTHER_HEADERS})
@@ -46,7 +52,7 @@ The Referer of a page that was opened with ``?key=`` has the access key.
 _LENT_ONLY_HERE = _REQUEST_ONLY_HERE | _OF_ITS_OWN_ACCOUNT
 
 _HOP_BY_HOP_PREFIXES = ("proxy-",)
-_REQUEST_PREFIXES = ("x-gemproxy-", "x-forwarded-", *_HOP_BY_HOP_PREFIXES)
+_REQUEST_PREFIXES = ("x-gemproxy-", "x-forwarded-", "x-b3-", *_HOP_BY_HOP_PREFIXES)
 _RESPONSE_ONLY_HERE = _HOP_BY_HOP | {"alt-svc", "set-cookie", "set-cookie2"}
 _REWRITTEN_ONLY_HERE = _RESPONSE_ONLY_HERE | {"content-length", "content-encoding"}
 

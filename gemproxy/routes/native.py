@@ -26,8 +26,6 @@ from gemproxy.relay.pages import Refusal
 
 _PASSED = (
     DEADLINE,
-    "traceparent",
-    "tracestate",
     "x-goog-user-project",
 )
 """Headers of the client that go up."""

@@ -6,6 +6,7 @@ all else from its making.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import attrs
 from aiohttp import web
@@ -45,7 +46,8 @@ REPAIR_HEADER = "X-Gemproxy-Repair"
 class Clients:
     """What is expected of clients, and how they know us; seconds, and bytes per second.
 
-    ``public_url`` is our base as they write it; empty where it is to be derived.
+    ``public_url`` is our base as they write it; empty where it is to be derived. ``server_timing``
+    says which answers have a Server-Timing.
     """
 
     public_url: str = ""
@@ -53,6 +55,7 @@ class Clients:
     heartbeat: float = 15.0
     body_timeout: float = 60.0
     body_rate: float = RATE
+    server_timing: Literal["off", "ask", "on"] = "ask"
 
 
 @attrs.frozen(eq=False)

@@ -50,6 +50,7 @@ from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.neighbours import NEIGHBOURS, Neighbours
 from gemproxy.web.pictures import open_pictures
 from gemproxy.web.pooling import needs_pool, open_pool
+from gemproxy.web.tracing import open_tracing
 
 SERVER = "gemproxy"
 """What an answer without a Server header of the upstream's says that it comes from.
@@ -88,6 +89,7 @@ def create_app(
         heartbeat=settings.client.heartbeat_seconds,
         body_timeout=settings.server.request_body_timeout,
         body_rate=settings.server.request_body_rate,
+        server_timing=settings.server.server_timing,
     )
     count_requests(settings, app)
     app[METER] = UNMETERED
@@ -98,6 +100,7 @@ def create_app(
     pooled = source is None and needs_pool(settings)
     app[DOOR] = _door(settings, app, stored=pooled)
     lender = partial(open_pool, settings) if pooled else _lending(source or ClientsOwn)
+    app.cleanup_ctx.append(partial(open_tracing, settings))
     app.cleanup_ctx.append(partial(_account, settings, pooled=pooled))
     app.cleanup_ctx.append(partial(_keep_pictures, settings))
     app.cleanup_ctx.append(partial(_connect, settings, lender))

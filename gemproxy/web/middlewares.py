@@ -40,6 +40,7 @@ from gemproxy.core.errors import (
     UpstreamRejection,
     status_payload,
 )
+from gemproxy.exchange.account import Times
 from gemproxy.exchange.credential import choose_credential, ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.line import line
@@ -81,6 +82,8 @@ from gemproxy.web.checks import (
 )
 from gemproxy.web.cors import answers_preflight
 from gemproxy.web.metrics import METRICS
+from gemproxy.web.timing import is_wanted, mark
+from gemproxy.web.tracing import TRACER, Took, trace
 
 REQUEST_ID = "X-Request-Id"
 SHOULD_RETRY = "x-should-retry"
@@ -111,6 +114,8 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     exchange = request.get(EXCHANGE)
     if response.status >= _ERRORS and request.get(VOICE) is _TO_OPENAI:
         _advise(response, 1 if exchange is None else exchange.account.rounds)
+    if exchange is not None and exchange.account.times is not None:
+        mark(exchange.account, response)
     if exchange is not None and exchange.account.metered is not None:
         response.headers.update(request.app[METER].fields(exchange))
     half = response.status in _OF_A_BODY and not request.content.is_eof()
@@ -141,6 +146,12 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     if speaks_openai(request, exchange.family):
         request[VOICE] = _TO_OPENAI
     began = time.monotonic()
+    app = request.app
+    if is_wanted(app[CLIENTS].server_timing, request.headers):
+        exchange.account.times = Times(began)
+    tracer = app.get(TRACER)
+    if tracer is not None and exchange.family not in UNCOUNTED:
+        tracer.begin(exchange)
     response: web.StreamResponse | None = None
     try:
         response = await handler(request)
@@ -151,7 +162,11 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         _write_line(request, exchange, response, ended - began)
         if METRICS in request.app and exchange.family not in UNCOUNTED:
             _count(request, exchange, response, began, ended)
-    here, slow = request.app[IN_FLIGHT], request.app[CLIENTS].send_timeout
+        if tracer is not None and exchange.account.trace is not None:
+            status = CLIENT_CLOSED_REQUEST if response is None else response.status
+            took = Took(began, ended, status, _size(request, response))
+            trace(request, tracer, took)
+    here, slow = app[IN_FLIGHT], app[CLIENTS].send_timeout
     await part(request, here.linger, patience=here.patience, send_timeout=slow)
     return response
 
@@ -229,6 +244,9 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         return refusal
     try:
         await _admit(request)
+        times = request[EXCHANGE].account.times
+        if times is not None:
+            times.admitted = time.monotonic()
         with _counted(request):
             if hdrs.EXPECT in request.headers:
                 await go_on(request)

@@ -1,0 +1,376 @@
+"""The table of attributes: the name of each, what it says, and where its value comes from.
+
+``docs/tracing.md`` shows the tables, made by ``python docs/tracing_tables.py --write``. None of the
+values is content, a key, or a header of a client. Text that a client chose (a path, a model) is
+masked like the log.
+
+The gen_ai names are those of https://github.com/open-telemetry/semantic-conventions-genai (v0.1.0),
+the others without ``gemproxy.`` those of https://opentelemetry.io/docs/specs/semconv (1.44). Usage
+stands on attempts alone, so no sum over spans counts it twice.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Generic, Literal, TypeVar
+
+import attrs
+
+from gemproxy.core.answer.usage import Billed
+from gemproxy.exchange.account import (
+    Account,
+    Charge,
+    InteractionResult,
+    SessionResult,
+    StreamResult,
+)
+from gemproxy.observe.logs import redact
+from gemproxy.tracing.attempts import Attempt, Served
+from gemproxy.tracing.operations import FETCH
+
+Conventions = Literal["new", "old", "both"]
+Value = Any  # what OpenTelemetry takes: str, bool, int, float, or a list of one of them
+T = TypeVar("T")
+
+_LONGEST = 200
+_METHODS = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
+)
+_PICTURES = frozenset({"drawing", "edits", "image_relay"})
+
+ROUTES: Mapping[str, str] = {
+    "stream": "/{version}/models/{model}:streamGenerateContent",
+    "generate": "/{version}/models/{model}:generateContent",
+    "compute": "/{version}/models/{model}:{method}",
+    "chat": "/v1/chat/completions",
+    "embeddings": "/v1/embeddings",
+    "drawing": "/v1/images/generations",
+    "edits": "/v1/images/edits",
+    "image_relay": "/generate",
+    "models": "/v1/models",
+    "model": "/v1/models/{model}",
+    "interactions": "/{version}/interactions",
+    "interaction": "/{version}/interactions/{interaction}",
+    "upload": "/upload/{version}/{resource}",
+    "picture": "/images/{name}",
+    "live": "/ws/{service}",
+}
+"""Route -> its path for people; a route without one takes any path."""
+
+
+@attrs.frozen
+class Row(Generic[T]):
+    """An attribute: ``value`` returns its value, None where it has none.
+
+    ``only`` names the conventions that have it, if not all have.
+    """
+
+    name: str
+    meaning: str
+    value: Callable[[T], Value]
+    only: Literal["", "new", "old"] = ""
+
+
+def chosen(
+    rows: Sequence[Row[T]], conventions: Conventions
+) -> list[tuple[str, Callable[[T], Any]]]:
+    """Return the names and values that ``conventions`` have."""
+    return [
+        (row.name, row.value) for row in rows if not row.only or conventions in {row.only, "both"}
+    ]
+
+
+@lru_cache(maxsize=1024)
+def shown(text: str) -> str:
+    """Return text of a client as it may be shown: masked, and not too long."""
+    return redact(text)[:_LONGEST]
+
+
+def method_of(method: str) -> str:
+    """Return a method that the conventions know, else ``_OTHER``."""
+    return method if method in _METHODS else "_OTHER"
+
+
+def _charged(name: str) -> Callable[[Served], int | None]:
+    def value(served: Served) -> int | None:
+        charge = served.account.charge
+        return None if charge is None else getattr(charge, name)
+
+    return value
+
+
+def _estimated(served: Served) -> bool | None:
+    account = served.account
+    charge: Charge | None = account.charge
+    spent = account.spent
+    told = charge.estimated if charge is not None else spent is not None and spent.estimated
+    return told or None
+
+
+def _repairs(account: Account) -> int:
+    match account.result:
+        case StreamResult(joints=joints):
+            return len(joints)
+        case InteractionResult(attempts=attempts):
+            return max(attempts - 1, 0)
+    return 0
+
+
+def _of_stream(name: str) -> Callable[[Served], Value]:
+    def value(served: Served) -> Value:
+        result = served.account.result
+        return getattr(result, name) if isinstance(result, StreamResult) else None
+
+    return value
+
+
+def _first_byte(served: Served) -> float | None:
+    result = served.account.result
+    if not isinstance(result, StreamResult | InteractionResult) or result.first_byte_ms is None:
+        return None
+    return result.first_byte_ms / 1000
+
+
+def _of_session(name: str) -> Callable[[Served], Value]:
+    def value(served: Served) -> Value:
+        result = served.account.result
+        return getattr(result, name) if isinstance(result, SessionResult) else None
+
+    return value
+
+
+def _close_code(served: Served) -> int | None:
+    result = served.account.result
+    if not isinstance(result, SessionResult) or result.farewell is None:
+        return None
+    return result.farewell.code
+
+
+SERVER: Sequence[Row[Served]] = (
+    Row("http.request.method", "Method", lambda it: method_of(it.exchange.method)),
+    Row("http.route", "Route, without names", lambda it: ROUTES.get(it.exchange.family)),
+    Row("url.path", "Path, without its query", lambda it: shown(it.exchange.raw_path)),
+    Row("url.scheme", "http or https", lambda it: it.scheme),
+    Row("http.response.status_code", "Status of the answer", lambda it: it.status),
+    Row(
+        "error.type",
+        "Error of the server: a status from 500 on, `broken`, `shutdown`, or how the"
+        " upstream failed",
+        lambda it: it.error or None,
+    ),
+    Row("gemproxy.request.id", "Request id", lambda it: it.exchange.id),
+    Row("gemproxy.route", "Route, as in the access log", lambda it: it.exchange.family),
+    Row("gemproxy.access", "Name of the access key", lambda it: it.account.access or None),
+    Row(
+        "gemproxy.model", "Model", lambda it: shown(it.account.model) if it.account.model else None
+    ),
+    Row(
+        "gemproxy.ending",
+        "How the request ended: done, failed, client_left or shutdown",
+        lambda it: it.ending,
+    ),
+    Row("gemproxy.bytes", "Bytes of the answer", lambda it: it.size),
+    Row("gemproxy.attempts", "Requests to the upstream", lambda it: len(it.account.entries)),
+    Row(
+        "gemproxy.repairs",
+        "Joints and reads at which an answer went on",
+        lambda it: _repairs(it.account),
+    ),
+    Row(
+        "gemproxy.causes",
+        "Why further attempts were needed",
+        lambda it: [entry.cause.value for entry in it.account.entries if entry.cause] or None,
+    ),
+    Row("gemproxy.finish_reason", "finishReason that the client got", _of_stream("finish_reason")),
+    Row("gemproxy.first_byte", "Seconds to the first byte of a stream", _first_byte),
+    Row("gemproxy.characters", "Characters that the client got", _of_stream("characters")),
+    Row("gemproxy.input_tokens", "Input that the user pays", _charged("input_tokens")),
+    Row("gemproxy.cached_tokens", "Part of it from a cache", _charged("cached_tokens")),
+    Row("gemproxy.output_tokens", "Output that the user pays", _charged("output_tokens")),
+    Row("gemproxy.thought_tokens", "Thoughts that the user pays", _charged("thought_tokens")),
+    Row("gemproxy.extra_input_tokens", "Input that repair cost", _charged("extra_input_tokens")),
+    Row("gemproxy.extra_output_tokens", "Output that repair cost", _charged("extra_output_tokens")),
+    Row(
+        "gemproxy.cost_nano_usd", "What the user pays, in 10^-9 dollars", _charged("cost_nano_usd")
+    ),
+    Row(
+        "gemproxy.operator_cost_nano_usd",
+        "What repair cost, in 10^-9 dollars",
+        _charged("operator_cost_nano_usd"),
+    ),
+    Row("gemproxy.estimated", "true if not all tokens were counted by the upstream", _estimated),
+    Row("gemproxy.frames.up", "Messages of a Live client", _of_session("frames_up")),
+    Row("gemproxy.frames.down", "Messages of a Live upstream", _of_session("frames_down")),
+    Row("gemproxy.close_code", "Close code of a Live session", _close_code),
+)
+"""Attributes of the span of a request."""
+
+
+def _fault(it: Attempt) -> str | None:
+    fault = it.entry.fault if it.error else None
+    return None if fault is None else fault.value
+
+
+ATTEMPT: Sequence[Row[Attempt]] = (
+    Row(
+        "http.request.method",
+        "Method of the client's request",
+        lambda it: method_of(it.served.exchange.method),
+    ),
+    Row("http.response.status_code", "Status of the upstream's answer", lambda it: it.entry.status),
+    Row("server.address", "Host of the upstream", lambda it: it.upstream.address),
+    Row("server.port", "Its port", lambda it: it.upstream.port),
+    Row(
+        "error.type",
+        "A status from 400 on, how the connection ended, why another attempt was"
+        " needed, or `shutdown`",
+        lambda it: it.error or None,
+    ),
+    Row("gemproxy.request.id", "Request id", lambda it: it.served.exchange.id),
+    Row("gemproxy.attempt", "Number of the attempt, from 1", lambda it: it.number),
+    Row("gemproxy.key", "Fingerprint of the key of the pool", lambda it: it.entry.key or None),
+    Row("gemproxy.project", "Project of the key", lambda it: it.entry.project or None),
+    Row(
+        "gemproxy.how",
+        "How the connection ended",
+        lambda it: it.entry.how.value if it.entry.how else None,
+    ),
+    Row("gemproxy.fault", "Whose fault an error was: key, request, service, ...", _fault),
+    Row(
+        "gemproxy.cause",
+        "Why another attempt was needed",
+        lambda it: it.entry.cause.value if it.entry.cause else None,
+    ),
+    Row(
+        "gemproxy.form",
+        "Form in which the rest was asked for",
+        lambda it: it.entry.form.value if it.entry.form else None,
+    ),
+    Row(
+        "gemproxy.joint",
+        "How the answer was joined",
+        lambda it: it.entry.joint.value if it.entry.joint else None,
+    ),
+    Row(
+        "gemproxy.characters",
+        "Characters that it added to the client's text",
+        lambda it: it.entry.characters,
+    ),
+    Row("gemproxy.bytes", "Bytes of the upstream's answer", lambda it: it.entry.bytes),
+)
+"""Attributes of the span of any attempt."""
+
+
+def _counted(count: Callable[[Billed], int], *, always: bool = False) -> Callable[[Attempt], Value]:
+    """Return the value of a row of usage; 0 is left out unless it is to be there ``always``."""
+
+    def value(it: Attempt) -> int | None:
+        if it.usage is None or it.operation == FETCH:
+            return None
+        tokens = count(it.usage)
+        return tokens if always or tokens > 0 else None
+
+    return value
+
+
+def _finish(it: Attempt) -> list[str] | None:
+    reason = it.finish_reason
+    return None if reason is None else [reason]
+
+
+GEN_AI: Sequence[Row[Attempt]] = (
+    Row(
+        "gen_ai.operation.name",
+        "generate_content, chat, embeddings, text_completion or fetch_response",
+        lambda it: it.operation,
+    ),
+    Row(
+        "gen_ai.provider.name",
+        "gcp.gemini, or gcp.vertex_ai by the host",
+        lambda it: it.upstream.provider,
+    ),
+    Row("gen_ai.system", "The same, by its old name", lambda it: it.upstream.provider, "old"),
+    Row("gen_ai.request.model", "Model", lambda it: shown(it.model) if it.model else None),
+    Row("gen_ai.request.stream", "true for a stream", lambda it: it.is_stream or None),
+    Row(
+        "gen_ai.output.type",
+        "image, where a picture was asked for",
+        lambda it: "image" if it.served.exchange.family in _PICTURES else None,
+    ),
+    Row("gen_ai.response.finish_reasons", "finishReason, at the attempt that brought it", _finish),
+    Row(
+        "gen_ai.response.time_to_first_chunk",
+        "Seconds to the first bytes of the client's answer",
+        lambda it: it.first_chunk if it.is_stream else None,
+    ),
+    Row(
+        "gen_ai.usage.input_tokens",
+        "Input, results of Google's tools included",
+        _counted(lambda used: used.prompt, always=True),
+    ),
+    Row(
+        "gen_ai.usage.output_tokens",
+        "Output, thoughts included",
+        _counted(lambda used: used.output + used.thoughts, always=True),
+    ),
+    Row(
+        "gen_ai.usage.cache_read.input_tokens",
+        "Part of the input from a cache",
+        _counted(lambda used: used.cached),
+    ),
+    Row(
+        "gen_ai.usage.reasoning.output_tokens",
+        "Part of the output that is thoughts",
+        _counted(lambda used: used.thoughts),
+    ),
+    Row(
+        "gen_ai.usage.text.input_tokens",
+        "Part of the input that is text",
+        _counted(lambda used: used.prompt - used.audio - used.images - used.video),
+        "new",
+    ),
+    Row(
+        "gen_ai.usage.image.input_tokens",
+        "Part of it that is pictures and documents",
+        _counted(lambda used: used.images),
+        "new",
+    ),
+    Row(
+        "gen_ai.usage.audio.input_tokens",
+        "Part of it that is sound",
+        _counted(lambda used: used.audio),
+        "new",
+    ),
+    Row(
+        "gen_ai.usage.text.output_tokens",
+        "Part of the output that is text or thoughts",
+        _counted(
+            lambda used: (
+                used.output
+                + used.thoughts
+                - used.audio_output
+                - used.image_output
+                - used.video_output
+            )
+        ),
+        "new",
+    ),
+    Row(
+        "gen_ai.usage.image.output_tokens",
+        "Part of it that is pictures",
+        _counted(lambda used: used.image_output),
+        "new",
+    ),
+    Row(
+        "gen_ai.usage.audio.output_tokens",
+        "Part of it that is sound",
+        _counted(lambda used: used.audio_output),
+        "new",
+    ),
+    Row(
+        "gen_ai.usage.audio.cache_read.input_tokens",
+        "Cached part that is sound",
+        _counted(lambda used: used.cached_audio),
+        "new",
+    ),
+)
+"""Attributes of the span of an attempt that is a gen_ai operation, besides those of any attempt."""
