@@ -32,17 +32,19 @@ async def test_a_stream_with_three_attempts_has_a_span_for_each(
     collector: Collector, access_log: AccessLog
 ) -> None:
     faults = [parse_fault(spec) for spec in ("rst@event:3", "error:503@event:2")]
-    async with ChaosServer(Script(BUILT_IN["story"], faults)) as server:
-        async with running(server, tracing=traced(collector)) as proxy:
-            await proxy.ask()
-            line = await access_log.line()
+    async with (
+        ChaosServer(Script(BUILT_IN["story"], faults)) as server,
+        running(server, tracing=traced(collector)) as proxy,
+    ):
+        answer = await proxy.ask()
+        line = await access_log.line()
 
     (whole, request), *attempts = collector.spans
     assert whole.kind == SERVER
     assert whole.name == "POST /{version}/models/{model}:streamGenerateContent"
     assert whole.trace_id.hex() == line["trace_id"]
     assert whole.span_id.hex() == line["span_id"]
-    assert request["gemproxy.request.id"] == line["request_id"]
+    assert request["gemproxy.request.id"] == answer.headers["X-Request-Id"]
     assert request["gemproxy.causes"] == ["drop", "error_frame"]
     assert request["gemproxy.ending"] == "done"
     assert not any(name.startswith("gen_ai.") for name in request)
@@ -68,9 +70,11 @@ async def test_a_stream_with_three_attempts_has_a_span_for_each(
 
 
 async def test_a_collector_hears_who_sends_and_what_was_used(collector: Collector) -> None:
-    async with ChaosServer(Script(BUILT_IN["story"], ())) as server:
-        async with running(server, tracing=traced(collector)) as proxy:
-            await proxy.ask()
+    async with (
+        ChaosServer(Script(BUILT_IN["story"], ())) as server,
+        running(server, tracing=traced(collector)) as proxy,
+    ):
+        await proxy.ask()
 
     (resource,) = collector.resources
     assert resource["service.name"] == "gemproxy"
@@ -115,9 +119,8 @@ async def test_nothing_of_a_trace_goes_to_the_upstream_unless_it_is_wanted(
 
 
 async def test_without_tracing_a_line_has_no_ids(access_log: AccessLog) -> None:
-    async with ChaosServer(Script(BUILT_IN["story"], ())) as server:
-        async with running(server) as proxy:
-            await proxy.ask()
-            line = await access_log.line()
+    async with ChaosServer(Script(BUILT_IN["story"], ())) as server, running(server) as proxy:
+        await proxy.ask()
+        line = await access_log.line()
 
     assert "trace_id" not in line
