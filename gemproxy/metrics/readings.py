@@ -73,8 +73,12 @@ class LoopLag:
         if self._timer is not None:
             self._timer.cancel()
 
+    def take(self, late: float) -> None:
+        """Take in how late a timer was (seconds)."""
+        self._late.append(max(late, 0.0))
+
     def _look(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
-        self._late.append(max(loop.time() - due, 0.0))
+        self.take(loop.time() - due)
         self.start()
 
     def __call__(self) -> Iterator[Value]:

@@ -1,7 +1,11 @@
 """The metrics of a whole proxy, over real sockets."""
 
+import asyncio
 import json
+import os
+import signal
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +21,10 @@ from gemproxy.store.unusable import Unusable
 from gemproxy.web.app import create_app
 from gemproxy.web.metrics import METRICS
 from gemproxy.web.server import make_runner
-from tests.running import StartProxy
+from tests.faults.processes import ProxyProcess, serving, told_by_proc
+from tests.running import PATIENCE, StartProxy
 from tests.running import settings as settings_of
-from tests.scraping import ask, scrape
+from tests.scraping import Scrape, ask, read, scrape
 from tests.wire import connect
 
 STORY = BUILT_IN["story"]
@@ -186,3 +191,51 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         return port
+
+
+@told_by_proc
+async def test_a_scrape_tells_of_all_workers_also_of_one_that_hangs(tmp_path: Path) -> None:
+    metrics = free_port()
+    flags = {"server.workers": 3, "server.port": free_port(), "metrics.port": metrics}
+    async with (
+        ChaosServer(Script(STORY)) as server,
+        serving(tmp_path, server.url, flags) as process,
+    ):
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while (  # noqa: ASYNC110 (nobody announces the start of a worker)
+                    (await of_port(metrics)).sum("gemproxy_workers", state="answered") < 3
+                ):
+                    await asyncio.sleep(0.05)
+            for _ in range(30):
+                await process.ask(FLASH)
+            before = await of_port(metrics)
+            hanging = workers_of(process)[-1]
+            os.kill(hanging, signal.SIGSTOP)
+            try:
+                meanwhile = await of_port(metrics)
+            finally:
+                os.kill(hanging, signal.SIGCONT)
+        finally:
+            await process.terminate()
+            await process.exit_status()
+
+    assert before.sum("gemproxy_requests_total", ending="done") == 30
+    assert before.sum("gemproxy_workers", state="silent") == 0
+    assert meanwhile.sum("gemproxy_requests_total", ending="done") == 30
+    assert meanwhile.sum("gemproxy_workers", state="silent") == 1
+
+
+async def of_port(port: int) -> Scrape:
+    """Return the samples at the port of the metrics."""
+    async with connect(f"http://127.0.0.1:{port}") as connection:
+        answer = await connection.ask("/metrics", b"", {}, method="GET")
+    return read(answer.body.decode())
+
+
+def workers_of(process: ProxyProcess) -> list[int]:
+    """Return the processes of the workers, in the order of their start."""
+    pid = process.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    spawned = (int(child) for child in children)
+    return sorted(p for p in spawned if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes())
