@@ -10,17 +10,14 @@ ends, invalid chunk sizes. We also refuse
   another path than the routed one;
 - CONNECT, because the proxy is not a tunnel.
 
-All of this applies to aiohttp's parser in C. Its parser in Python, which is used if the extension
-is missing or AIOHTTP_NO_EXTENSIONS is set, has allowed request smuggling (CVE-2023-47627,
-CVE-2025-69224) and is slow, so the proxy does not serve with it.
+All of this applies to aiohttp's parser in C (``relay.parser``).
 """
 
 import re
 from collections.abc import Iterable
 
 from aiohttp import hdrs, web
-from aiohttp.http import HttpRequestParser, HttpVersion10, HttpVersion11
-from aiohttp.http_parser import HttpRequestParserPy
+from aiohttp.http import HttpVersion10, HttpVersion11
 
 HEALTH = frozenset({"health", "healthz", "livez", "readyz"})
 """The names of the routes that are neither counted nor worth a line in a log."""
@@ -33,11 +30,6 @@ KEYLESS = HEALTH | {"picture", "prefixed_picture", "metrics"}
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
 _CONTINUE = "100-continue"
-
-
-def parses_in_c() -> bool:
-    """Return whether aiohttp parses requests with its C extension."""
-    return HttpRequestParser is not HttpRequestParserPy
 
 
 def ambiguity(request: web.BaseRequest) -> str | None:

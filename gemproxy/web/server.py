@@ -46,11 +46,11 @@ from gemproxy.config.tls import TlsError, server_context
 from gemproxy.exchange.credential import is_api_key
 from gemproxy.observe import logs
 from gemproxy.relay.inflight import InFlight
+from gemproxy.relay.parser import NO_PARSER, parses_in_c
 from gemproxy.relay.sessions import new_key
 from gemproxy.routes.parts import DOOR, IN_FLIGHT
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.app import create_app
-from gemproxy.web.checks import parses_in_c
 from gemproxy.web.greeting import KEYS, greeting
 from gemproxy.web.neighbours import Neighbours, private_directory
 from gemproxy.web.pictures import prepare_pictures
@@ -62,10 +62,6 @@ _MOST_SECRETS = 256
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _TERMINAL = "/dev/tty"
 _NO_RELOAD = "SIGHUP changes nothing: the settings and the files of TLS are read at the start only"
-_NO_PARSER = (
-    "gemproxy serves with aiohttp's parser in C only: unset AIOHTTP_NO_EXTENSIONS, or install a"
-    " build of aiohttp that has its extensions\n"
-)
 _NO_DIRECTORY = (
     "gemproxy: no folder for temporary files can be written to, so the workers cannot ask each"
     " other: lists and figures of what runs have those of one worker only\n"
@@ -83,7 +79,7 @@ def serve(settings: Settings) -> int:
     a safe parser and for a data directory that cannot be used.
     """
     if not parses_in_c():
-        sys.stderr.write(_NO_PARSER)
+        sys.stderr.write(f"{NO_PARSER}\n")
         return 2
     try:
         prepare(settings)
