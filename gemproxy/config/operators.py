@@ -67,6 +67,14 @@ def mode_of(settings: "Settings", *, stored: bool) -> str:
     return pool.mode or ("pool" if pool.keys or pool.projects or stored else "passthrough")
 
 
+def keeps_a_ledger(settings: "Settings", *, pooled: bool) -> bool:
+    """Return whether requests are written down."""
+    if settings.ledger.enabled is not None:
+        return settings.ledger.enabled
+    elsewhere = settings.server.data_dir != attrs.fields(type(settings.server)).data_dir.default
+    return pooled or elsewhere or bool(settings.ledger.database_url)
+
+
 def variables_with_keys(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the plain variables that have a value, with a raw value as settings have it."""
     found = [(name, match) for name in variables if (match := _variable(name))]

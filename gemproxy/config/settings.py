@@ -25,6 +25,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, cast
 
@@ -159,33 +160,75 @@ class Settings:
         which do not concern a command that only manages
         keys. Raises SettingsError with all problems.
         """
-        places = [cwd] if cwd else [Path.cwd(), CHECKOUT]
-        sources = Sources(catalogue(), places[0])
-        sources.add(_flatten(cls()), "default")
-        config, flags = sources.read_flags(argv or [])
-        dotenv = sources.read_dotenv()
-        environment = sources.read_environment(os.environ if environ is None else environ)
-        sources.add_files(config, {**dotenv, **environment}, places)
-        sources.add_aliases(".env", dotenv, ALIASES)
-        sources.add_aliases("environment", environment, ALIASES)
-        place = len(sources.layers)
-        sources.add_variables(".env", dotenv)
-        sources.add_variables("environment", environment)
-        sources.add_flags(flags)
-        sources.add_keys("environment", environment)
-        sources.add_keys(".env", dotenv)
-        own = OF_PROVIDERS.get(sources.word("images.storage"), {})
-        sources.add_aliases("environment", environment, own, place)
-        sources.add_aliases(".env", dotenv, own, place)
-        loading = Loading(sources, os.environ if environ is None else environ)
+        loading = _read(argv, environ, cwd)
         loading.load(stored, starting=starting)
         if loading.problems:
             raise SettingsError(loading.problems)
-        tree: dict[str, Any] = {}
-        for path, value in loading.values.items():
-            set_path(tree, path, value)
-        settings = converter().structure(tree, cls)
-        return Loaded(settings, loading.origins, stored=bool(loading.stored))
+        return _made(loading, loading.values)
+
+    @classmethod
+    def examine(
+        cls,
+        argv: Sequence[str] | None = None,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        *,
+        stored: Stored = Stored(),  # noqa: B008 (frozen)
+    ) -> "Examined":
+        """Read every source like ``load``, and return what can be used beside all problems."""
+        loading = _read(argv, environ, cwd)
+        loading.load(stored, starting=True)
+        defaults = _flatten(cls())
+        wrong = defaults.keys() - loading.values.keys()
+        values = {**loading.values, **{path: defaults[path] for path in wrong}}
+        return Examined(_made(loading, values), loading.problems, frozenset(wrong))
+
+
+def _read(
+    argv: Sequence[str] | None, environ: Mapping[str, str] | None, cwd: Path | None
+) -> Loading:
+    """Return the sources, of which nothing is made yet."""
+    places = [cwd] if cwd else [Path.cwd(), CHECKOUT]
+    sources = Sources(catalogue(), places[0])
+    sources.add(_flatten(Settings()), "default")
+    config, flags = sources.read_flags(argv or [])
+    dotenv = sources.read_dotenv()
+    environment = sources.read_environment(os.environ if environ is None else environ)
+    sources.add_files(config, {**dotenv, **environment}, places)
+    sources.add_aliases(".env", dotenv, ALIASES)
+    sources.add_aliases("environment", environment, ALIASES)
+    place = len(sources.layers)
+    sources.add_variables(".env", dotenv)
+    sources.add_variables("environment", environment)
+    sources.add_flags(flags)
+    sources.add_keys("environment", environment)
+    sources.add_keys(".env", dotenv)
+    own = OF_PROVIDERS.get(sources.word("images.storage"), {})
+    sources.add_aliases("environment", environment, own, place)
+    sources.add_aliases(".env", dotenv, own, place)
+    return Loading(sources, os.environ if environ is None else environ)
+
+
+def _made(loading: Loading, values: Mapping[str, Any]) -> "Loaded":
+    """Return the tree of ``values``, of which none is missing."""
+    tree: dict[str, Any] = {}
+    for path, value in values.items():
+        set_path(tree, path, value)
+    settings = converter().structure(tree, Settings)
+    return Loaded(settings, loading.origins, stored=bool(loading.stored))
+
+
+@attrs.frozen
+class Examined:
+    """The settings as far as they can be used, and every problem.
+
+    ``wrong`` has the paths of values that cannot be used; ``loaded`` has the defaults in their
+    place.
+    """
+
+    loaded: "Loaded"
+    problems: Sequence[str]
+    wrong: AbstractSet[str]
 
 
 @attrs.frozen

@@ -24,6 +24,7 @@ from gemproxy.accounts.calendar import Calendar
 from gemproxy.accounts.hold import Spent
 from gemproxy.accounts.limiter import MemoryLimiter
 from gemproxy.accounts.prices import Prices
+from gemproxy.config.operators import keeps_a_ledger
 from gemproxy.config.places import prices_of
 from gemproxy.config.settings import Settings
 from gemproxy.ledger.engine import place_of
@@ -45,14 +46,6 @@ _RENEWALS = 3
 """Renewals in the life of a hold."""
 
 _log = logging.getLogger(__name__)
-
-
-def keeps_a_ledger(settings: Settings, *, pooled: bool) -> bool:
-    """Return whether requests are written down."""
-    if settings.ledger.enabled is not None:
-        return settings.ledger.enabled
-    elsewhere = settings.server.data_dir != Settings().server.data_dir
-    return pooled or elsewhere or bool(settings.ledger.database_url)
 
 
 @contextlib.asynccontextmanager

@@ -6,10 +6,17 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from gemproxy.config.operators import mode_of, operators_keys, with_proxy, with_stored
+from gemproxy.config.operators import (
+    keeps_a_ledger,
+    mode_of,
+    operators_keys,
+    with_proxy,
+    with_stored,
+)
 from gemproxy.config.sections import Access, Pool
 from gemproxy.config.settings import Settings, SettingsError
 from gemproxy.pool.key import Key, fingerprint
+from tests.running import settings
 
 STRONG = "gp-7Kq2mXv9TzRw4Lp8"
 K1, K2, K3, K4 = "AIzaSy-one", "AQ.two", "three-of-another-shape", "AIzaSy-four"
@@ -176,3 +183,30 @@ def test_a_stored_key_counts_unless_the_settings_have_it() -> None:
     assert first is ours
     assert (second.secret, second.proxy) == (K2, URL("http://of-lab.test:1"))
     assert third.proxy == own
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_a_ledger_is_kept_with_a_pool(*, pooled: bool) -> None:
+    assert keeps_a_ledger(Settings(), pooled=pooled) is pooled
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("enabled", [False, True])
+def test_the_setting_decides(*, enabled: bool, pooled: bool) -> None:
+    given = settings("http://127.0.0.1:9", ledger={"enabled": enabled})
+
+    assert keeps_a_ledger(given, pooled=pooled) is enabled
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {
+            "ledger": {"enabled": None, "database_url": "sqlite:///x"},
+            "server": {"data_dir": "data"},
+        },
+        {"ledger": {"enabled": None}, "server": {"data_dir": "elsewhere"}},
+    ],
+)
+def test_a_ledger_is_kept_where_its_place_is_named(sections: dict[str, dict[str, str]]) -> None:
+    assert keeps_a_ledger(settings("http://127.0.0.1:9", **sections), pooled=False)
