@@ -64,14 +64,8 @@ async def prepare(engines: Engines, scripts: Path = _SCRIPTS, newest: str = NEWE
             return
         async with asyncio.timeout(WAIT_SECONDS):
             await _migrate_in_turn(engines, scripts, newest)
-    except Newer as newer:
-        raise Unusable(
-            place.setting,
-            f"{place.words} was written by a newer gemproxy (schema {newer}, this one knows "
-            f"{newest}): install that version, or use another database",
-        ) from None
-    except Foreign:
-        raise Unusable(place.setting, f"{place.words} is a database of another program") from None
+    except (Newer, Foreign) as error:
+        raise refusal(place, error, newest) from None
     except Failed as failure:
         raise Unusable(
             place.setting,
@@ -90,6 +84,17 @@ def _make_private(file: Path) -> None:
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
+
+
+def refusal(place: Place, error: Newer | Foreign, newest: str = NEWEST) -> Unusable:
+    """Return the refusal of a database whose tables are newer, or those of another program."""
+    if isinstance(error, Newer):
+        why = (
+            f"{place.words} was written by a newer gemproxy (schema {error}, this one knows "
+            f"{newest}): install that version, or use another database"
+        )
+        return Unusable(place.setting, why)
+    return Unusable(place.setting, f"{place.words} is a database of another program")
 
 
 def unusable(place: Place, error: Exception) -> Unusable:

@@ -62,7 +62,7 @@ def good_users(database_url: str, data_dir: Path) -> list[User]:
         try:
             await prepare(engines)
             async with engines.reading() as connection:
-                entries = await _find(connection, USERS.c.revoked.is_(None))
+                entries = await entries_where(connection, USERS.c.revoked.is_(None))
             return [entry.user for entry in entries]
         finally:
             await engines.close()
@@ -111,7 +111,7 @@ class Users:
         try:
             async with self.engines.writing() as connection:
                 change = await self._begin(connection)
-                if await _find(connection, USERS.c.name == user.name):
+                if await entries_where(connection, USERS.c.name == user.name):
                     raise Taken
                 values = {**_allowed(user), "id": user.id, "name": user.name, "hash": hashed}
                 values |= {"made": _ms(now), "change": change}
@@ -155,7 +155,7 @@ class Users:
         """Return the user of a name, or else of an id. Raises Missing."""
         async with self.engines.reading() as connection:
             condition = or_(USERS.c.name == name, USERS.c.id == name)
-            found = await _find(connection, condition)
+            found = await entries_where(connection, condition)
         if not found:
             raise Missing
         return next((entry for entry in found if entry.user.name == name), found[0])
@@ -163,7 +163,7 @@ class Users:
     async def all(self) -> list[Entry]:
         """Return all users in the order in which they were made."""
         async with self.engines.reading() as connection:
-            return await _find(connection)
+            return await entries_where(connection)
 
     async def since(self, change: int) -> News:
         """Return the users that changed after a number; all of them after 0. Raises Unusable.
@@ -176,7 +176,9 @@ class Users:
             if last == change:
                 return News(change)
             await self._same_secret(connection)
-            entries = await _find(connection, USERS.c.change > (change if last > change else 0))
+            entries = await entries_where(
+                connection, USERS.c.change > (change if last > change else 0)
+            )
         return News(last, entries)
 
     async def _begin(self, connection: AsyncConnection) -> int:
@@ -207,7 +209,8 @@ class Users:
         return False
 
 
-async def _find(connection: AsyncConnection, *conditions: object) -> list[Entry]:
+async def entries_where(connection: AsyncConnection, *conditions: object) -> list[Entry]:
+    """Return the users that meet ``conditions``, in the order in which they were made."""
     statement = select(USERS).where(and_(True, *conditions)).order_by(USERS.c.made, USERS.c.id)  # type: ignore[arg-type]
     return [_entry(row) for row in await connection.execute(statement)]
 
