@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMAND_LINE = """\
 gemproxy [serve] [flags]   run the proxy
 gemproxy check [flags]     show every setting and where it comes from
+gemproxy doctor ...        find out what is wrong with an installation, and what to do
 gemproxy demo ...          watch a broken stream being repaired; needs no key
 gemproxy keys ...          add, list, check and remove the keys of the pool
 gemproxy users ...         make and limit the access keys of clients
@@ -82,6 +83,19 @@ def _check(argv: Sequence[str]) -> int:
         return _say(aligned([("setting", "value", "from"), *loaded.rows()]))
 
     return _with_settings(argv, run)
+
+
+def _doctor(argv: Sequence[str]) -> int:
+    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
+    from gemproxy.doctor.command import run  # noqa: PLC0415
+    from gemproxy.doctor.options import read_options  # noqa: PLC0415
+
+    try:
+        return run(read_options(argv))
+    except Misused as misuse:
+        return _complain([str(misuse)])
+    except SystemExit:  # --help was shown
+        return OK
 
 
 def _keys(argv: Sequence[str]) -> int:
@@ -186,6 +200,7 @@ def _probe(argv: Sequence[str]) -> int:
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "serve": _serve,
     "check": _check,
+    "doctor": _doctor,
     "demo": _demo,
     "keys": _keys,
     "users": _users,

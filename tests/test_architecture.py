@@ -94,7 +94,7 @@ def test_the_heart_does_no_io(module: Path) -> None:
 def test_only_the_root_and_the_server_see_the_settings() -> None:
     seeing = {room(m) for m in MODULES if any("gemproxy.config.settings" in n for n in imports(m))}
 
-    assert seeing <= {"config", "", "web", "demo"}
+    assert seeing <= {"config", "", "web", "demo", "doctor"}
 
 
 def test_the_drawn_diagrams_are_those_of_the_tables() -> None:

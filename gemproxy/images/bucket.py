@@ -101,21 +101,22 @@ class Bucket:
 
 @contextlib.asynccontextmanager
 async def open_bucket(
-    wish: Wish, domain: str, signed: int, lasting: float
+    wish: Wish, domain: str, signed: int, lasting: float, *, patience: float = _SECONDS
 ) -> AsyncIterator[Bucket]:
     """Yield the shelf in the bucket of ``wish``, of which nothing is missing; asks for nothing.
 
     ``domain`` and ``signed`` are about links; pictures last for ``lasting`` seconds, 0: for ever.
+    The store has ``patience`` seconds for an answer, retries included.
     """
     place = place_of(wish)
-    limits = aiohttp.ClientTimeout(total=_SECONDS)
+    limits = aiohttp.ClientTimeout(total=patience)
     # Like obstore, the session takes the outbound proxy of the environment.
     async with aiohttp.ClientSession(timeout=limits, trust_env=True) as session:
         cached = int(lasting) or _YEAR
-        yield Bucket(_store(wish, place), session, domain.rstrip("/"), signed, cached)
+        yield Bucket(_store(wish, place, patience), session, domain.rstrip("/"), signed, cached)
 
 
-def _store(wish: Wish, place: Place) -> S3Store:
+def _store(wish: Wish, place: Place, patience: float) -> S3Store:
     with _without_variables():
         return S3Store(
             place.bucket,
@@ -128,10 +129,10 @@ def _store(wish: Wish, place: Place) -> S3Store:
             },
             client_options={
                 "allow_http": place.endpoint.startswith("http://"),
-                "connect_timeout": timedelta(seconds=5),
-                "timeout": timedelta(seconds=_SECONDS),
+                "connect_timeout": timedelta(seconds=min(5.0, patience)),
+                "timeout": timedelta(seconds=patience),
             },
-            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=_SECONDS / 2)},
+            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=patience / 2)},
         )
 
 
