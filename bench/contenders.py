@@ -261,6 +261,11 @@ def before(checkout: Path) -> Contender:
     )
 
 
+UNCOUNTED = attrs.evolve(
+    GEMPROXY, name="uncounted", environment=lambda _: {"GEMPROXY_METRICS_ENABLED": "false"}
+)
+"""gemproxy without metrics, to measure what they cost."""
+
 POOLED = attrs.evolve(
     GEMPROXY,
     name="pooled",
@@ -307,6 +312,7 @@ CONTENDERS = (
 """The default contenders."""
 
 OTHERS = (
+    UNCOUNTED,
     POOLED,
     METERED,
     CHAT,
