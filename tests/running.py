@@ -15,6 +15,7 @@ from gemproxy.chaos.server import ChaosServer
 from gemproxy.config.settings import Settings
 from gemproxy.routes.parts import IN_FLIGHT
 from gemproxy.web.app import create_app
+from gemproxy.web.neighbours import Neighbours
 from tests.gemini import BODY
 from tests.wire import STREAM, Answer, Connection, connect
 
@@ -69,12 +70,18 @@ class StartProxy(Protocol):
 
 @contextlib.asynccontextmanager
 async def running(
-    upstream: ChaosServer | str, /, **sections: Mapping[str, Any]
+    upstream: ChaosServer | str,
+    neighbours: Neighbours | None = None,
+    /,
+    **sections: Mapping[str, Any],
 ) -> AsyncIterator[Proxy]:
-    """Run a proxy; at the exit every request must have ended by itself."""
+    """Run a proxy, one of several workers if it has ``neighbours``.
+
+    At the exit every request must have ended by itself.
+    """
     url = upstream if isinstance(upstream, str) else upstream.url
     values = settings(url, **sections)
-    app = create_app(values)
+    app = create_app(values, neighbours=neighbours)
     app[IN_FLIGHT].patience = LINGER
     runner = web.AppRunner(
         app,

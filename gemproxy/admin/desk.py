@@ -38,9 +38,48 @@ class Neighbours(Protocol):
         """Ask all other workers at once; return what came within a second. Raises nothing."""
 
 
+class Streams(Protocol):
+    """The running requests of this worker; see ``admin.streams``."""
+
+    async def list(self, document: Any = None) -> list[Any]:  # noqa: ANN401 (JSON)
+        """Return them, as the API shows them."""
+
+    async def cancel(self, document: Any) -> int:  # noqa: ANN401 (JSON)
+        """End those that a document means; return how many there are."""
+
+
+@attrs.frozen
+class Alone:
+    """The neighbours of a process without other workers."""
+
+    number: int = 0
+
+    async def ask(self, path: str, document: Any = None) -> Answers:  # noqa: ANN401 (JSON)
+        """Ask nobody."""
+        del path, document
+        return Answers()
+
+
+@attrs.frozen
+class Idle:
+    """The running requests where none runs."""
+
+    async def list(self, document: Any = None) -> list[Any]:  # noqa: ANN401 (JSON)
+        """Return none."""
+        del document
+        return []
+
+    async def cancel(self, document: Any) -> int:  # noqa: ANN401 (JSON)
+        """Return that there is none."""
+        del document
+        return 0
+
+
 @attrs.frozen(eq=False)
 class Desk:
     """The parts of a running proxy that an operator asks about."""
 
+    neighbours: Neighbours = Alone()
+    streams: Streams = Idle()
     audit: Audit | None = None
     """The log of changes; handlers write to it by ``admin.audit.note``."""

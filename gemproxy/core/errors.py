@@ -10,6 +10,7 @@
     |- Unrouted                   404 NOT_FOUND             a path that the proxy does not have
     |- WrongMethod                405 UNIMPLEMENTED         a method that the path does not take
     |- Conflict                   409 ABORTED              the present state does not allow it
+    |- Cancelled                  499 CANCELLED             an operator ended the request
     |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends its body too slowly
     |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
     |- Encoded                    415 INVALID_ARGUMENT      a body that must be read is compressed
@@ -212,6 +213,13 @@ class TooLarge(GemproxyError):
 
     status = 413
     code = "INVALID_ARGUMENT"
+
+
+class Cancelled(GemproxyError):
+    """An operator ended the request; no SDK asks again after this status."""
+
+    status = 499
+    code = "CANCELLED"
 
 
 class Busy(GemproxyError):

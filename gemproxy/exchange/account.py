@@ -8,7 +8,7 @@ can be others.
 The record contains only figures and words of our own vocabularies, never a key or content.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -187,6 +187,23 @@ Result = StreamResult | InteractionResult | CallResult | SessionResult
 
 
 @attrs.frozen
+class Glimpse:
+    """What a running answer is doing at one moment; it is read when an operator asks.
+
+    ``state`` is the machine's, by its name. ``characters`` counts what the client has of the text,
+    ``events`` what it has of an interaction or a session. ``silence`` counts the seconds since the
+    upstream's last byte, None while nothing is read from it. ``waits``: the answer waits for its
+    client, who reads more slowly than the upstream writes.
+    """
+
+    state: str
+    characters: int = 0
+    events: int = 0
+    silence: float | None = None
+    waits: bool = False
+
+
+@attrs.frozen
 class Charge:
     """The tokens and the nano-dollars of one request; the fields are those of a ledger's row.
 
@@ -236,7 +253,9 @@ class Account:
     an answer without a result of its own, or of one that was given up. ``charge`` says who pays,
     once that is known. ``injected``: the operator's prompt is in the request. ``trace`` has the ids
     of the request's spans, None where nothing is traced. ``times`` is there where its answer says
-    how long things took.
+    how long things took. ``cancelled``: an operator ended the request. ``glance`` reads what its
+    answer is doing, while that runs. ``parts`` are the accounts of several answers that run side by
+    side (``exchange.parting``).
     """
 
     access: str = ""
@@ -255,6 +274,9 @@ class Account:
     injected: bool = False
     trace: Trace | None = None
     times: Times | None = None
+    cancelled: bool = False
+    glance: Callable[[], Glimpse] | None = attrs.field(default=None, repr=False)
+    parts: "list[Account]" = attrs.field(factory=list, repr=False)
 
     @property
     def spent(self) -> Spent | None:

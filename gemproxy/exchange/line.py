@@ -28,6 +28,8 @@ def line(exchange: Exchange, status: int, size: int, seconds: float) -> Fields:
     if charge is not None:
         fields |= _of_charge(charge)
         fields.setdefault("attempts", exchange.account.attempts)
+    if exchange.account.cancelled:
+        fields["cancelled"] = True
     if exchange.account.injected:
         fields["injected"] = True
     if exchange.account.trace is not None:

@@ -1,8 +1,9 @@
 """One request that is answered by several generations: a record of each, and the sum of them.
 
 Each generation writes into an account of its own, because the record of an attempt is the last
-entry of the account it belongs to. When all are over, the request's account has all attempts in the
-order of their time, and one result: the worst ending, and sums.
+entry of the account it belongs to. The request's account has them as its parts meanwhile. When all
+are over, it has all attempts in the order of their time, and one result: the worst ending, and
+sums.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,9 @@ T = TypeVar("T")
 
 def part(account: Account) -> Account:
     """Return the account of one generation for the request of ``account``."""
-    return Account(account.access, account.model, trace=account.trace)
+    own = Account(account.access, account.model, trace=account.trace)
+    account.parts.append(own)
+    return own
 
 
 def join(account: Account, parts: Sequence[Account]) -> None:
@@ -28,6 +31,7 @@ def join(account: Account, parts: Sequence[Account]) -> None:
 
     One that was never begun has no result.
     """
+    account.parts.clear()
     account.entries += sorted(
         chain.from_iterable(one.entries for one in parts), key=lambda entry: entry.began
     )

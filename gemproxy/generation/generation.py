@@ -118,7 +118,9 @@ class Generation(Generic[M]):
         is then the caller's to give. Raises what ``pass_on`` raises, and ClientGone. Other
         failures are told to the reader here.
         """
+        account = self.exchange.account
         with Watch(self.timing, self._show, self._beat) as watch:
+            account.glance = lambda: self.kind.glimpse(self.machine, watch.silence, watch.busy)
             try:
                 while True:
                     step = await self._attempt(watch)
@@ -130,8 +132,9 @@ class Generation(Generic[M]):
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
             finally:
-                self.course.attempts = max(self.course.attempts, len(self.exchange.account.entries))
-                self.exchange.account.result = self.kind.result(self.machine, self.course)
+                account.glance = None
+                self.course.attempts = max(self.course.attempts, len(account.entries))
+                account.result = self.kind.result(self.machine, self.course)
 
     def _note(self, step: Step) -> None:
         """Complete the attempt's entry, if it got as far as to have one."""

@@ -33,7 +33,7 @@ from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.reading import Reading
 from gemproxy.core.wire.frame import Decoder
-from gemproxy.exchange.account import Entry, InteractionResult, Result, Spent, StreamResult
+from gemproxy.exchange.account import Entry, Glimpse, InteractionResult, Result, Spent, StreamResult
 from gemproxy.generation.reader import Reader
 from gemproxy.relay.headers import is_event_stream as of_events
 from gemproxy.relay.upstream import Reply
@@ -80,7 +80,8 @@ class AnswerKind(Generic[M]):
     ``form`` returns the form in which a resumed attempt asks for the rest. ``note`` completes the
     last of the account's entries with what the machine knows of the attempt that has just ended.
     ``finish`` returns the finishReason with which the answer ended, None where it has none.
-    ``result`` returns what became of a generation: figures, no content.
+    ``result`` returns what became of a generation, ``glimpse`` what it is doing, given the silence
+    of the upstream and whether the client is waited for: figures, no content.
     """
 
     reading: Reading
@@ -90,6 +91,7 @@ class AnswerKind(Generic[M]):
     note: Callable[[M, Sequence[Entry]], None]
     finish: Callable[[M], str | None]
     result: Callable[[M, Course], Result]
+    glimpse: Callable[[M, float | None, bool], Glimpse]
     passes: bool = True
 
     def intake(self, machine: M, new_decoder: Callable[[], Decoder]) -> Intake[M]:
@@ -136,6 +138,14 @@ def _stream_result(machine: StreamMachine, course: Course) -> StreamResult:
         missing_candidates=machine.missing_candidates,
         spent=_spent_on(machine, failed=course.unsaid or machine.state is State.FAILED),
     )
+
+
+def _stream_glimpse(
+    machine: StreamMachine,
+    silence: float | None,
+    waits: bool,  # noqa: FBT001 (of a table)
+) -> Glimpse:
+    return Glimpse(machine.state.value, machine.transcript.chars, 0, silence, waits)
 
 
 def _ending(machine: StreamMachine, course: Course) -> str:
@@ -194,6 +204,15 @@ def _interaction_result(machine: InteractionMachine, course: Course) -> Interact
     )
 
 
+def _interaction_glimpse(
+    machine: InteractionMachine,
+    silence: float | None,
+    waits: bool,  # noqa: FBT001 (of a table)
+) -> Glimpse:
+    characters = machine.written.plain + machine.written.others
+    return Glimpse(machine.state.value, characters, machine.progress, silence, waits)
+
+
 def _spent_on_interaction(machine: InteractionMachine) -> Spent:
     """Return what an interaction cost; Google counts it once, however often it is read."""
     if not machine.started:
@@ -209,6 +228,7 @@ STREAM = AnswerKind(
     note=_note_usage,
     finish=_finish,
     result=_stream_result,
+    glimpse=_stream_glimpse,
 )
 TRANSLATED = attrs.evolve(STREAM, passes=False)
 """A stream whose client reads another dialect."""
@@ -220,4 +240,5 @@ INTERACTION = AnswerKind(
     note=_note_nothing,
     finish=_no_finish,
     result=_interaction_result,
+    glimpse=_interaction_glimpse,
 )

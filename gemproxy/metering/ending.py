@@ -2,8 +2,9 @@
 
 *done*: the client has the whole answer. A blocked prompt, a policy ending and a session that either
 peer closed in order are whole answers. *failed*: the client has an error, be it the upstream's own
-that was passed on, or an answer that broke off. *client_left*: nobody read the rest of it.
-*shutdown*: the process ended first. An answer that was whole before one of the two is done.
+that was passed on, an answer that broke off, or that an operator ended it. *client_left*: nobody
+read the rest of it. *shutdown*: the process ended first. An answer that was whole before one of
+these is done.
 """
 
 from gemproxy.core.repair.engine import State
@@ -28,9 +29,11 @@ def ending_of(account: Account, status: int, *, cancelled: bool, expired: bool) 
     ``cancelled``: its handler was, by the end of the process if ``expired``.
     """
     result = account.result
+    if account.cancelled and not _is_whole(account):
+        return Ending.FAILED
     if isinstance(result, SessionResult):
         return _of_session(result.farewell, cancelled=cancelled, expired=expired)
-    if isinstance(result, StreamResult | InteractionResult) and result.ending == State.DONE.value:
+    if _is_whole(account):
         return Ending.DONE
     if cancelled and expired:
         return Ending.SHUTDOWN
@@ -38,6 +41,14 @@ def ending_of(account: Account, status: int, *, cancelled: bool, expired: bool) 
         return Ending.CLIENT_LEFT
     failed = status >= _ERRORS or account.upstream is not None
     return Ending.FAILED if failed or _broke(account) else Ending.DONE
+
+
+def _is_whole(account: Account) -> bool:
+    """Return whether a stream came to its end."""
+    match account.result:
+        case StreamResult(ending=ending) | InteractionResult(ending=ending):
+            return ending == State.DONE.value
+    return False
 
 
 def _broke(account: Account) -> bool:

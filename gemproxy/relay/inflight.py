@@ -1,7 +1,8 @@
-"""The running requests: their limit, and their end at a shutdown.
+"""The running requests: their limit, their list, and their end at a shutdown or by an operator.
 
 A shutdown lets them finish for a while. It then cancels the remaining ones with ``expired`` set, so
-a handler can distinguish the end of the process from a lost client and send the reason.
+a handler can distinguish the end of the process from a lost client and send the reason. An operator
+can end a single request in the same way; ``reason`` returns what its client is told.
 
 A request that ended with an error lingers until its client has read the reason. It does not count
 as running any more; a shutdown waits for it about as long as for last words.
@@ -9,15 +10,34 @@ as running any more; a shutdown waits for it about as long as for last words.
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+import time
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, Protocol
 
 import attrs
 
-from gemproxy.core.errors import Busy
+from gemproxy.core.errors import Busy, Cancelled, GemproxyError
+from gemproxy.exchange.account import Account
+from gemproxy.exchange.exchange import Exchange
 
 _LAST_WORDS_SECONDS = 2.0
 _LINGERING_AT_MOST = 1000
+
+
+class Written(Protocol):
+    """Counts what went out to a client."""
+
+    output_size: int
+    """Bytes."""
+
+
+@attrs.frozen(eq=False)
+class Run:
+    """A request that runs: since when (monotonic, seconds), and the bytes that its client got."""
+
+    exchange: Exchange
+    written: Written
+    began: float
 
 
 @attrs.define(eq=False)
@@ -31,7 +51,8 @@ class InFlight:
     patience: float = 1.0
     draining: bool = False
     expired: bool = False
-    _tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
+    clock: Callable[[], float] = time.monotonic
+    _tasks: dict[asyncio.Task[Any], Run] = attrs.field(factory=dict)
     _lingering: set[asyncio.Task[Any]] = attrs.field(factory=set)
     _over: asyncio.Event = attrs.field(factory=asyncio.Event)
 
@@ -43,17 +64,42 @@ class InFlight:
         """How many requests have ended and wait for their clients to read why."""
         return len(self._lingering)
 
+    @property
+    def running(self) -> list[Run]:
+        """The requests that run, in the order of their beginning."""
+        return list(self._tasks.values())
+
+    def reason(self, account: Account) -> GemproxyError | None:
+        """Return why the proxy itself ends a cancelled request; None: its client has left."""
+        if account.cancelled:
+            return Cancelled("The operator of the proxy ended this request.")
+        return Busy("The proxy is shutting down.") if self.expired else None
+
+    def cancel(self, run: Run) -> bool:
+        """End a request by the operator's wish; return whether it ran.
+
+        A request that is being ended already is left to its last words.
+        """
+        task = next((task for task, one in self._tasks.items() if one is run), None)
+        if task is None:
+            return False
+        account = run.exchange.account
+        if not account.cancelled and not self.expired:
+            account.cancelled = True
+            task.cancel()
+        return True
+
     @contextlib.contextmanager
-    def request(self) -> Iterator[None]:
+    def request(self, exchange: Exchange, written: Written) -> Iterator[None]:
         """Count the current task as one request; raise Busy beyond the limit."""
         task = asyncio.current_task()
         if len(self._tasks) >= self.limit or task is None:
             raise Busy("The proxy serves as many requests as it may; try again in a moment.")
-        self._tasks.add(task)
+        self._tasks[task] = Run(exchange, written, self.clock())
         try:
             yield
         finally:
-            self._tasks.discard(task)
+            del self._tasks[task]
 
     async def linger(self, seconds: float) -> bool:
         """Wait in a request that has ended, and return whether it may wait again.
@@ -84,7 +130,7 @@ class InFlight:
         self._over.set()
 
 
-async def _end(seconds: float, *running: set[asyncio.Task[Any]]) -> None:
+async def _end(seconds: float, *running: Collection[asyncio.Task[Any]]) -> None:
     """Wait until none of the tasks runs, or for ``seconds``; a kept connection may bring more."""
     now = asyncio.get_running_loop().time
     deadline = now() + seconds

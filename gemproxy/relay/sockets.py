@@ -41,7 +41,7 @@ from gemproxy.core.errors import (
     TooSlow,
     UpstreamRejection,
 )
-from gemproxy.exchange.account import Farewell, SessionResult, Spent
+from gemproxy.exchange.account import Farewell, Glimpse, SessionResult, Spent
 from gemproxy.relay.handshake import UpstreamSocket
 
 ClientSocket = web.WebSocketResponse[Literal[False]]
@@ -281,6 +281,15 @@ class Session:
                     ending = await self._write(peer, peer.socket.ping())
                     if ending is not None:
                         return ending
+
+    def glimpse(self) -> Glimpse:
+        """Return what the session is doing, without content."""
+        above = self.upstream
+        return Glimpse(
+            "streaming" if self.ending is None else "done",
+            events=self.client.frames + above.frames,
+            silence=above.silence() or None,
+        )
 
     def report(self) -> SessionResult:
         """Return the counts and the end of the session, without content or reason."""

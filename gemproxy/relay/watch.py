@@ -127,6 +127,18 @@ class Watch:
         """Note that the wait is over."""
         self._stalls_at = _NEVER
 
+    @property
+    def silence(self) -> float | None:
+        """The seconds since the upstream's last byte, None while nothing is read from it.
+
+        It is derived from when the silence would be too long, so that nothing is noted per event.
+        A client's own limit moves that time, and then the silence is not known either.
+        """
+        at = self._stalls_at
+        if at in (_NEVER, self._never_before):
+            return None
+        return self._loop.time() - (at - self._seconds)
+
     def _set(self, due: float) -> None:
         if self._timer is not None:
             self._timer.cancel()

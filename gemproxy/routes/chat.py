@@ -15,7 +15,6 @@ from functools import partial
 import attrs
 from aiohttp import web
 
-from gemproxy.core.errors import Busy
 from gemproxy.core.repair.engine import State
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest
@@ -135,9 +134,10 @@ class _Answers:
         except ClientGone:
             account.client_gone = True
         except asyncio.CancelledError:
-            if not app[IN_FLIGHT].expired or not client.committed:
+            reason = app[IN_FLIGHT].reason(account)
+            if reason is None or not client.committed:
                 raise
-            await client.fail(Busy("The proxy is shutting down.").payload(self.towards.id))
+            await client.fail(reason.payload(self.towards.id))
         finally:
             if len(readers) > 1:
                 join(account, accounts)

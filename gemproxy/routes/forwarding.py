@@ -15,7 +15,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gemproxy.core.answer.bystander import Bystander
-from gemproxy.core.errors import Busy, GemproxyError
+from gemproxy.core.errors import GemproxyError
 from gemproxy.core.repair.unanswered import unanswered
 from gemproxy.exchange.account import Spent
 from gemproxy.exchange.exchange import Exchange
@@ -106,9 +106,10 @@ async def _send(
             raise
         await sink.fail(error.payload(exchange.id))
     except asyncio.CancelledError:
-        if not app[IN_FLIGHT].expired or not sink.committed:
+        reason = app[IN_FLIGHT].reason(exchange.account)
+        if reason is None or not sink.committed:
             raise
-        await sink.fail(Busy("The proxy is shutting down.").payload(exchange.id))
+        await sink.fail(reason.payload(exchange.id))
     return sink.response
 
 

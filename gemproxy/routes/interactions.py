@@ -15,7 +15,7 @@ import attrs
 from aiohttp import web
 from multidict import CIMultiDict
 
-from gemproxy.core.errors import Busy, UpstreamFailure
+from gemproxy.core.errors import UpstreamFailure
 from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.interactions.origin import Origin, Point, target_from
 from gemproxy.core.wire.sse import SSEDecoder
@@ -102,10 +102,10 @@ async def _run(request: web.Request, body: Body, origin: Origin) -> web.StreamRe
             raise UpstreamFailure(broken) from failure
         await plain.fail(BROKEN_OFF.payload(exchange.id))
     except asyncio.CancelledError:
-        if not request.app[IN_FLIGHT].expired or not reader.committed:
+        reason = app[IN_FLIGHT].reason(account)
+        if reason is None or not reader.committed:
             raise
-        shutdown = Busy("The proxy is shutting down.")
-        await reader.fail(shutdown.payload(exchange.id))
+        await reader.fail(reason.payload(exchange.id))
     return plain.response if plain.committed else reader.response
 
 

@@ -93,16 +93,27 @@ def session_of(request: web.Request, client: Peer, upstream: Dialled) -> Session
 
 async def keep(request: web.Request, session: Session, running: Awaitable[None]) -> None:
     """Keep a session until it ends, also by a cancellation."""
+    account = request[EXCHANGE].account
+    account.glance = session.glimpse
     try:
         await running
     except asyncio.CancelledError:
         # Also how a session is left whose last step, closing the client's connection, is done.
-        over, expired = session.ending is not None, request.app[IN_FLIGHT].expired
-        await session.end(SHUTDOWN if expired else CLIENT_LOST)
-        if not over and not expired:
+        over, ending = session.ending is not None, _ending_of(request)
+        await session.end(ending)
+        if not over and ending is CLIENT_LOST:
             raise
     finally:
-        request[EXCHANGE].account.result = session.report()
+        account.glance, account.result = None, session.report()
+
+
+def _ending_of(request: web.Request) -> SessionEnding:
+    """Return how a session ends whose handler was cancelled."""
+    in_flight = request.app[IN_FLIGHT]
+    reason = in_flight.reason(request[EXCHANGE].account)
+    if reason is None:
+        return CLIENT_LOST
+    return SHUTDOWN if in_flight.expired else refusal(reason)
 
 
 async def serve_access_key(request: web.Request, protocol: str | None) -> web.StreamResponse:
@@ -117,10 +128,10 @@ async def serve_access_key(request: web.Request, protocol: str | None) -> web.St
         else:
             ending = first
     except asyncio.CancelledError:
-        expired = request.app[IN_FLIGHT].expired
+        ending = _ending_of(request)
         if not response.closed:  # else the session has closed it
-            await over(SHUTDOWN if expired else CLIENT_LOST)
-        if not expired:
+            await over(ending)
+        if ending is CLIENT_LOST:
             raise
     else:
         if ending is not None:

@@ -10,7 +10,6 @@ from functools import partial
 
 from aiohttp import web
 
-from gemproxy.core.errors import Busy
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.request import StreamRequest, hides_the_end
 from gemproxy.core.wire.frame import Decoder
@@ -96,10 +95,10 @@ async def _stream(
     except ClientGone:
         account.client_gone = True
     except asyncio.CancelledError:
-        if not app[IN_FLIGHT].expired or not reader.committed:
+        reason = app[IN_FLIGHT].reason(account)
+        if reason is None or not reader.committed:
             raise
-        shutdown = Busy("The proxy is shutting down.")
-        await reader.fail(shutdown.payload(exchange.id))
+        await reader.fail(reason.payload(exchange.id))
     finally:
         if machine.lesson is not None:
             repair.lessons.learn(model, machine.lesson)

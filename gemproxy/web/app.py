@@ -50,6 +50,7 @@ from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.neighbours import NEIGHBOURS, Neighbours
 from gemproxy.web.pictures import open_pictures
 from gemproxy.web.pooling import needs_pool, open_pool
+from gemproxy.web.streams import STREAMS, show_streams
 from gemproxy.web.tracing import open_tracing
 
 SERVER = "gemproxy"
@@ -83,6 +84,7 @@ def create_app(
     app = web.Application(client_max_size=settings.server.max_body_bytes, middlewares=MIDDLEWARES)
     app[NEIGHBOURS] = neighbours or Neighbours()
     app[IN_FLIGHT] = InFlight(settings.server.max_connections)
+    app[STREAMS] = show_streams(app)
     app[CLIENTS] = Clients(
         public_url=settings.server.public_url,
         send_timeout=settings.client.send_timeout_seconds,

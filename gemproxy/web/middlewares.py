@@ -31,7 +31,7 @@ from gemproxy.access.door import UnknownKey
 from gemproxy.accounts.user import OWN, User
 from gemproxy.core.errors import (
     BadRequest,
-    Busy,
+    Cancelled,
     Forbidden,
     GemproxyError,
     LimitReached,
@@ -172,11 +172,15 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _settle(request: web.Request, exchange: Exchange, response: web.StreamResponse | None) -> None:
-    """Have the meter write down what became of a request that was begun."""
+    """Have the meter write down what became of a request that was begun.
+
+    The row of one that an operator ended has the status of that, whatever head had gone out.
+    """
     task = asyncio.current_task()
+    status = CLIENT_CLOSED_REQUEST if response is None else response.status
     request.app[METER].end(
         exchange,
-        CLIENT_CLOSED_REQUEST if response is None else response.status,
+        Cancelled.status if exchange.account.cancelled else status,
         cancelled=task is not None and task.cancelling() > 0,
         expired=request.app[IN_FLIGHT].expired,
     )
@@ -252,9 +256,10 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
                 await go_on(request)
             return await handler(request)
     except asyncio.CancelledError:
-        if not request.app[IN_FLIGHT].expired or request.transport is None:
+        reason = request.app[IN_FLIGHT].reason(request[EXCHANGE].account)
+        if reason is None or request.transport is None:
             raise
-        return _answer(request, Busy("The proxy is shutting down."))
+        return _answer(request, reason)
     except ClientGone:
         return web.Response(status=CLIENT_CLOSED_REQUEST)  # for the log: nobody reads it
     except web.HTTPException as error:
@@ -389,7 +394,7 @@ def _counted(request: web.Request) -> AbstractContextManager[None]:
     """Count the request while it runs; raise Busy when there are too many."""
     if request[EXCHANGE].family in HEALTH:
         return contextlib.nullcontext()
-    return request.app[IN_FLIGHT].request()
+    return request.app[IN_FLIGHT].request(request[EXCHANGE], request.writer)
 
 
 MIDDLEWARES: tuple[Middleware, ...] = (observe, explain)

@@ -124,3 +124,20 @@ def test_a_session_without_a_farewell_has_failed_unless_it_was_cancelled() -> No
     account = Account(result=SessionResult(1, 1, 0, 0))
 
     assert ending_of(account, 101, cancelled=False, expired=False) is FAILED
+
+
+@pytest.mark.parametrize("expired", [False, True])
+@pytest.mark.parametrize(
+    "result",
+    [stream("streaming"), interaction("splicing"), call(), None, SessionResult(1, 1, 0, 0)],
+)
+def test_one_that_an_operator_ended_has_failed(result: Result | None, expired: bool) -> None:
+    account = Account(result=result, cancelled=True)
+
+    assert ending_of(account, 499, cancelled=True, expired=expired) is FAILED
+
+
+def test_one_that_was_whole_before_the_operator_ended_it_is_done() -> None:
+    account = Account(result=stream("done"), cancelled=True)
+
+    assert ending_of(account, 200, cancelled=True, expired=False) is DONE

@@ -1,11 +1,28 @@
 """The count of running requests, and how a shutdown ends them."""
 
 import asyncio
+from contextlib import AbstractContextManager
 
+import attrs
 import pytest
 
-from gemproxy.core.errors import Busy
+from gemproxy.core.errors import Busy, Cancelled
+from gemproxy.exchange.account import Account
+from gemproxy.exchange.exchange import Exchange
 from gemproxy.relay.inflight import InFlight
+
+
+@attrs.define
+class Written:
+    """What a client got of an answer: nothing."""
+
+    output_size: int = 0
+
+
+def request_in(in_flight: InFlight) -> AbstractContextManager[None]:
+    """Return the context of one request."""
+    exchange = Exchange("id", "stream", "POST", "/v1/x", "", {})
+    return in_flight.request(exchange, Written())
 
 
 class Request:
@@ -18,7 +35,7 @@ class Request:
         self.expired: bool | None = None
 
     async def run(self) -> None:
-        with self.in_flight.request():
+        with request_in(self.in_flight):
             self.begun.set()
             try:
                 await self.released.wait()
@@ -29,7 +46,7 @@ class Request:
 async def test_requests_are_counted_while_they_run() -> None:
     in_flight = InFlight(limit=2)
 
-    with in_flight.request():
+    with request_in(in_flight):
         assert len(in_flight) == 1
     assert len(in_flight) == 0
 
@@ -40,19 +57,19 @@ async def test_one_request_too_many_is_refused() -> None:
     task = asyncio.create_task(request.run())
     await request.begun.wait()
 
-    with pytest.raises(Busy), in_flight.request():
+    with pytest.raises(Busy), request_in(in_flight):
         pass
 
     request.released.set()
     await task
-    with in_flight.request():
+    with request_in(in_flight):
         assert len(in_flight) == 1
 
 
 async def test_a_request_that_fails_counts_no_longer() -> None:
     in_flight = InFlight(limit=1)
 
-    with pytest.raises(ZeroDivisionError), in_flight.request():
+    with pytest.raises(ZeroDivisionError), request_in(in_flight):
         raise ZeroDivisionError
 
     assert len(in_flight) == 0
@@ -103,7 +120,7 @@ async def test_who_lingers_is_not_counted_and_a_drain_waits_for_it() -> None:
     begun, read = asyncio.Event(), asyncio.Event()
 
     async def linger() -> None:
-        with in_flight.request():
+        with request_in(in_flight):
             pass
         begun.set()
         while not read.is_set() and await in_flight.linger(0.001):
@@ -145,3 +162,28 @@ async def test_too_many_do_not_linger() -> None:
     for task in many:
         task.cancel()
     await asyncio.wait(many)
+
+
+async def test_an_operator_ends_one_request_once_and_its_client_is_told_why() -> None:
+    in_flight = InFlight(limit=2)
+    requests = [Request(in_flight), Request(in_flight)]
+    first, second = (asyncio.create_task(one.run()) for one in requests)
+    await asyncio.gather(*(one.begun.wait() for one in requests))
+    run, other = in_flight.running
+
+    assert in_flight.reason(run.exchange.account) is None
+    assert in_flight.cancel(run)
+    assert in_flight.cancel(run)
+    await first
+    assert isinstance(in_flight.reason(run.exchange.account), Cancelled)
+    assert not in_flight.cancel(run)
+    assert in_flight.running == [other]
+    assert in_flight.reason(other.exchange.account) is None
+    requests[1].released.set()
+    await second
+
+
+async def test_a_shutdown_is_the_reason_of_all_that_it_ends() -> None:
+    in_flight = InFlight(limit=1, expired=True)
+
+    assert isinstance(in_flight.reason(Account()), Busy)

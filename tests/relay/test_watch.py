@@ -386,3 +386,16 @@ def test_a_client_never_waits_longer_than_a_heartbeat(silences: list[float]) -> 
     heard = sorted([*heard, *(time for _, time in stream.events)])
     gaps = [after - before for before, after in itertools.pairwise(heard)]
     assert all(gap <= TIMING.heartbeat + 0.01 for gap in gaps)
+
+
+def test_the_silence_is_known_while_the_upstream_is_awaited() -> None:
+    stream = Stream()
+    with stream.watch:
+        assert stream.watch.silence is None
+        stream.wait()
+        stream.clock.pass_until(40.0)
+        assert stream.watch.silence == 40.0
+        stream.frame()
+        assert stream.watch.silence is None
+        stream.wait(Patience.THINKING)
+        assert stream.watch.silence == 0.0

@@ -1,0 +1,301 @@
+"""What runs: every request for a model, in all workers, and the end that an operator gives to one.
+
+A list is read from the state of the running requests when it is asked for; they note nothing for
+it. Each worker knows its own, so the one that is asked asks the others, and the answer says how
+many of them answered.
+
+An ended request is told so in the voice of its client, as at a shutdown: with an error in the
+stream and a broken connection, with status 499 before the head, or with a close frame. No answer
+looks whole. The attempt is closed; an interaction goes on at Google, who keeps it.
+
+Clients choose request ids and may choose one twice. So an id ends all requests that have it, and
+``worker`` narrows it to those of one worker.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any
+
+import attrs
+import msgspec
+
+from gemproxy.admin.audit import note
+from gemproxy.admin.desk import Answers
+from gemproxy.admin.route import Call, Form, Nothing, Route
+from gemproxy.core.errors import Unrouted
+from gemproxy.exchange.account import Account, Entry, Glimpse
+from gemproxy.metering.asking import LIVE, asks_a_model, dialect_of
+from gemproxy.relay.inflight import InFlight, Run
+
+LISTS = "streams"
+CANCELS = "cancel"
+"""The questions to the other workers, by path."""
+
+_READS_ON = "interaction"
+"""The family of a request that reads an interaction, which names no model."""
+_CONNECTING, _STREAMING = "connecting", "streaming"
+
+
+class StreamsQuery(Form, frozen=True):
+    """Which running requests are wanted, and how many."""
+
+    user: Annotated[str | None, msgspec.Meta(description="Only those of this access key")] = None
+    model: Annotated[str | None, msgspec.Meta(description="Only those to this model")] = None
+    project: Annotated[
+        str | None, msgspec.Meta(description="Only those whose last attempt is in this project")
+    ] = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most requests")] = 1000
+
+
+class StreamAttempt(Form, frozen=True):
+    """One request to the upstream; ``cause`` is why another one followed."""
+
+    key: str
+    project: str
+    status: int | None
+    cause: str | None
+    age_seconds: float
+    running: bool
+
+
+class RunningStream(Form, frozen=True):
+    """A running request for a model.
+
+    ``user`` is the access key, empty for a client with its own Gemini key. ``key`` and ``project``
+    are those of the last attempt. ``state`` is connecting, streaming or splicing. ``characters``
+    and ``bytes`` count what the client got; ``events`` those of an interaction, or the messages of
+    a session. ``silent_seconds`` is the time since the upstream's last byte, or since it was asked;
+    null while nothing is awaited from it. ``waits_for_client``: the client reads too slowly.
+    """
+
+    id: str
+    worker: int
+    user: str
+    project: str
+    key: str
+    model: str
+    route: str
+    dialect: str
+    began: dt.datetime
+    age_seconds: float
+    state: str
+    characters: int
+    events: int
+    bytes: int
+    silent_seconds: float | None
+    waits_for_client: bool
+    cancelled: bool
+    attempts: list[StreamAttempt]
+
+
+class Workers(Form, frozen=True):
+    """How many other workers were asked, and how many of them answered."""
+
+    asked: int
+    answered: int
+
+
+class StreamList(Form, frozen=True):
+    """The running requests, oldest first; ``total`` counts all that the query means."""
+
+    streams: list[RunningStream]
+    total: int
+    workers: Workers
+
+
+class CancelQuery(Form, frozen=True):
+    """Whose request with the id is meant."""
+
+    worker: Annotated[int | None, msgspec.Meta(description="Only those of this worker")] = None
+
+
+class CancelAnswer(Form, frozen=True):
+    """How many requests with this id were ended."""
+
+    id: str
+    cancelled: int
+    workers: Workers
+
+
+class _Ending(msgspec.Struct):
+    """The question to end requests."""
+
+    id: str
+    worker: int | None = None
+
+
+@attrs.frozen(eq=False)
+class Streams:
+    """The running requests of worker ``number``.
+
+    ``clock`` is the monotonic one of ``in_flight``, ``now`` returns the Unix time (seconds).
+    """
+
+    in_flight: InFlight
+    number: int = 0
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+
+    async def list(self, _document: Any = None) -> list[RunningStream]:  # noqa: ANN401 (JSON)
+        """Return those of this worker."""
+        clock, now = self.clock(), self.now()
+        return [_shown(run, self.number, clock, now) for run in self._running()]
+
+    async def cancel(self, document: Any) -> int:  # noqa: ANN401 (JSON)
+        """End those of this worker that are meant; return how many there are."""
+        meant = msgspec.convert(document, _Ending)
+        if meant.worker not in {None, self.number}:
+            return 0
+        found = [run for run in self._running() if run.exchange.id == meant.id]
+        return sum(map(self.in_flight.cancel, found))
+
+    def _running(self) -> Iterator[Run]:
+        return (run for run in self.in_flight.running if _is_for_a_model(run))
+
+
+async def streams(call: Call[StreamsQuery, Nothing]) -> StreamList:
+    """Return what runs in all workers."""
+    desk, query = call.desk, call.query
+    answers = await desk.neighbours.ask(LISTS)
+    found: list[RunningStream] = await desk.streams.list()
+    for answer in answers.answers:
+        found += msgspec.convert(answer.document, list[RunningStream])
+    wanted = [one for one in found if _is_wanted(one, query)]
+    wanted.sort(key=lambda one: -one.age_seconds)
+    return StreamList(streams=wanted[: query.limit], total=len(wanted), workers=workers_of(answers))
+
+
+async def cancel(call: Call[CancelQuery, Nothing]) -> CancelAnswer:
+    """End the running requests with an id. Raises Unrouted if there is none."""
+    desk, name = call.desk, call.names["id"]
+    document = {"id": name, "worker": call.query.worker}
+    ended = await desk.streams.cancel(document)
+    answers = await desk.neighbours.ask(CANCELS, document)
+    ended += sum(msgspec.convert(answer.document, int) for answer in answers.answers)
+    if not ended:
+        raise Unrouted(_GONE + _silent(answers))
+    await note(call, "cancel a stream", name, {"cancelled": ended})
+    return CancelAnswer(id=name, cancelled=ended, workers=workers_of(answers))
+
+
+_GONE = "No request with this id runs."
+
+
+def _silent(answers: Answers) -> str:
+    missing = answers.asked - len(answers.answers)
+    return f" {missing} of {answers.asked} other workers did not answer." if missing else ""
+
+
+def workers_of(answers: Answers) -> Workers:
+    """Return how many of the other workers answered."""
+    return Workers(asked=answers.asked, answered=len(answers.answers))
+
+
+def _is_wanted(one: RunningStream, query: StreamsQuery) -> bool:
+    wanted = (query.user, query.model, query.project)
+    has = (one.user, one.model, one.project)
+    return all(asked is None or asked == own for asked, own in zip(wanted, has, strict=True))
+
+
+def _is_for_a_model(run: Run) -> bool:
+    exchange = run.exchange
+    if exchange.account.model is not None or exchange.account.glance is not None:
+        return True
+    return exchange.family in {LIVE, _READS_ON} or asks_a_model(exchange)
+
+
+def _shown(run: Run, worker: int, clock: float, now: float) -> RunningStream:
+    exchange, account = run.exchange, run.exchange.account
+    entries = _entries(account)
+    last = entries[-1] if entries else None
+    glimpse = _glimpse(account, last, clock)
+    age = clock - run.began
+    return RunningStream(
+        id=exchange.id,
+        worker=worker,
+        user=account.access,
+        project=last.project if last is not None else "",
+        key=last.key if last is not None else "",
+        model=account.model or exchange.model,
+        route=exchange.family,
+        dialect=dialect_of(exchange),
+        began=dt.datetime.fromtimestamp(now - age, dt.UTC),
+        age_seconds=round(age, 3),
+        state=glimpse.state,
+        characters=glimpse.characters,
+        events=glimpse.events,
+        bytes=run.written.output_size,
+        silent_seconds=None if glimpse.silence is None else round(glimpse.silence, 3),
+        waits_for_client=glimpse.waits,
+        cancelled=account.cancelled,
+        attempts=[_attempt(entry, clock) for entry in entries],
+    )
+
+
+def _entries(account: Account) -> list[Entry]:
+    """Return the attempts of a request, those of its answers side by side among them."""
+    found = {id(one): one for part in (account, *account.parts) for one in part.entries}
+    return sorted(found.values(), key=lambda one: one.began)
+
+
+def _glimpse(account: Account, last: Entry | None, clock: float) -> Glimpse:
+    """Return what a request is doing: its answers together, or what its last attempt says.
+
+    The upstream's silence is that of the answer that has waited longest.
+    """
+    seen = [one.glance() for one in (account, *account.parts) if one.glance is not None]
+    asked = None if last is None or last.ended is not None else last
+    waited = None if asked is None or asked.answered is not None else clock - asked.began
+    if not seen:
+        answers = asked is not None and asked.answered is not None
+        return Glimpse(_STREAMING if answers else _CONNECTING, silence=waited)
+    silences = [one.silence for one in seen if one.silence is not None]
+    return Glimpse(
+        _state_of(seen),
+        sum(one.characters for one in seen),
+        sum(one.events for one in seen),
+        max(silences, default=waited),
+        any(one.waits for one in seen),
+    )
+
+
+def _state_of(seen: Sequence[Glimpse]) -> str:
+    """Return the state of answers side by side: that of the one that is furthest from its end."""
+    states = {one.state for one in seen}
+    return next(
+        (state for state in (_CONNECTING, "splicing", _STREAMING) if state in states), seen[0].state
+    )
+
+
+def _attempt(entry: Entry, clock: float) -> StreamAttempt:
+    return StreamAttempt(
+        key=entry.key,
+        project=entry.project,
+        status=entry.status,
+        cause=None if entry.cause is None else entry.cause.value,
+        age_seconds=round(clock - entry.began, 3),
+        running=entry.ended is None,
+    )
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/streams",
+        streams,
+        "List the requests for models that run now, in all workers, oldest first.",
+        StreamList,
+        query=StreamsQuery,
+        tag="streams",
+    ),
+    Route(
+        "POST",
+        "/streams/{id}/cancel",
+        cancel,
+        "End the running requests with an id; their clients get an error.",
+        CancelAnswer,
+        query=CancelQuery,
+        tag="streams",
+    ),
+)
