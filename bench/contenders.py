@@ -282,6 +282,16 @@ METERED = attrs.evolve(
 )
 """The same with a ledger, for a user with limits of a minute and at once."""
 
+TRACED = attrs.evolve(
+    GEMPROXY,
+    name="traced",
+    environment=lambda site: {
+        "GEMPROXY_TRACING_ENABLED": "true",
+        "GEMPROXY_TRACING_ENDPOINT": site.upstream,
+    },
+)
+"""gemproxy with spans of all requests; the upstream takes them, which answers 200 to anything."""
+
 CHAT = attrs.evolve(GEMPROXY, name="chat", chat=True)
 """gemproxy for clients of OpenAI's dialect: the same upstream behind /v1/chat/completions."""
 
@@ -315,6 +325,7 @@ OTHERS = (
     UNCOUNTED,
     POOLED,
     METERED,
+    TRACED,
     CHAT,
     Contender(
         name="litellm",

@@ -18,7 +18,6 @@ import attrs
 from gemproxy.core.answer.usage import Billed
 from gemproxy.exchange.account import (
     Account,
-    Charge,
     InteractionResult,
     SessionResult,
     StreamResult,
@@ -70,13 +69,47 @@ class Row(Generic[T]):
     only: Literal["", "new", "old"] = ""
 
 
-def chosen(
-    rows: Sequence[Row[T]], conventions: Conventions
-) -> list[tuple[str, Callable[[T], Any]]]:
-    """Return the names and values that ``conventions`` have."""
+@attrs.frozen
+class Group(Generic[T]):
+    """Rows that have values only where ``applies`` returns something true, asked once for all."""
+
+    applies: Callable[[T], Any]
+    rows: Sequence[Row[T]]
+
+
+Chosen = Sequence[tuple[Callable[[T], Any], Sequence[tuple[str, Callable[[T], Any]]]]]
+"""Groups of names and values, each with its condition."""
+
+
+def chosen(groups: Sequence[Group[T]], conventions: Conventions) -> Chosen[T]:
+    """Return what ``conventions`` have of a table."""
     return [
-        (row.name, row.value) for row in rows if not row.only or conventions in {row.only, "both"}
+        (
+            group.applies,
+            [
+                (row.name, row.value)
+                for row in group.rows
+                if not row.only or conventions in {row.only, "both"}
+            ],
+        )
+        for group in groups
     ]
+
+
+def values(groups: Chosen[T], of: T) -> dict[str, Value]:
+    """Return the attributes of a request or an attempt."""
+    found: dict[str, Value] = {}
+    for applies, rows in groups:
+        if applies(of):
+            for name, read in rows:
+                value = read(of)
+                if value is not None:
+                    found[name] = value
+    return found
+
+
+def _always(_: object) -> bool:
+    return True
 
 
 @lru_cache(maxsize=1024)
@@ -90,20 +123,25 @@ def method_of(method: str) -> str:
     return method if method in _METHODS else "_OTHER"
 
 
-def _charged(name: str) -> Callable[[Served], int | None]:
-    def value(served: Served) -> int | None:
-        charge = served.account.charge
-        return None if charge is None else getattr(charge, name)
+def _charged(name: str) -> Callable[[Served], Value]:
+    def value(served: Served) -> Value:
+        return getattr(served.account.charge, name)
 
     return value
 
 
-def _estimated(served: Served) -> bool | None:
-    account = served.account
-    charge: Charge | None = account.charge
-    spent = account.spent
-    told = charge.estimated if charge is not None else spent is not None and spent.estimated
-    return told or None
+def _result(kind: type) -> Callable[[Served], bool]:
+    def applies(served: Served) -> bool:
+        return isinstance(served.account.result, kind)
+
+    return applies
+
+
+def _resulting(name: str) -> Callable[[Served], Value]:
+    def value(served: Served) -> Value:
+        return getattr(served.account.result, name)
+
+    return value
 
 
 def _repairs(account: Account) -> int:
@@ -115,161 +153,215 @@ def _repairs(account: Account) -> int:
     return 0
 
 
-def _of_stream(name: str) -> Callable[[Served], Value]:
-    def value(served: Served) -> Value:
-        result = served.account.result
-        return getattr(result, name) if isinstance(result, StreamResult) else None
-
-    return value
-
-
 def _first_byte(served: Served) -> float | None:
-    result = served.account.result
-    if not isinstance(result, StreamResult | InteractionResult) or result.first_byte_ms is None:
-        return None
-    return result.first_byte_ms / 1000
-
-
-def _of_session(name: str) -> Callable[[Served], Value]:
-    def value(served: Served) -> Value:
-        result = served.account.result
-        return getattr(result, name) if isinstance(result, SessionResult) else None
-
-    return value
+    milliseconds = _resulting("first_byte_ms")(served)
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _close_code(served: Served) -> int | None:
-    result = served.account.result
-    if not isinstance(result, SessionResult) or result.farewell is None:
-        return None
-    return result.farewell.code
+    farewell = _resulting("farewell")(served)
+    return None if farewell is None else farewell.code
 
 
-SERVER: Sequence[Row[Served]] = (
-    Row("http.request.method", "Method", lambda it: method_of(it.exchange.method)),
-    Row("http.route", "Route, without names", lambda it: ROUTES.get(it.exchange.family)),
-    Row("url.path", "Path, without its query", lambda it: shown(it.exchange.raw_path)),
-    Row("url.scheme", "http or https", lambda it: it.scheme),
-    Row("http.response.status_code", "Status of the answer", lambda it: it.status),
-    Row(
-        "error.type",
-        "Error of the server: a status from 500 on, `broken`, `shutdown`, or how the"
-        " upstream failed",
-        lambda it: it.error or None,
+def _was_repaired(served: Served) -> bool:
+    return len(served.account.entries) > 1
+
+
+SERVER: Sequence[Group[Served]] = (
+    Group(
+        _always,
+        (
+            Row("http.request.method", "Method", lambda it: method_of(it.exchange.method)),
+            Row("http.route", "Route, without names", lambda it: ROUTES.get(it.exchange.family)),
+            Row("url.path", "Path, without its query", lambda it: shown(it.exchange.raw_path)),
+            Row("url.scheme", "http or https", lambda it: it.scheme),
+            Row("http.response.status_code", "Status of the answer", lambda it: it.status),
+            Row(
+                "error.type",
+                "Error of the server: a status from 500 on, `broken`, `shutdown`, or how the"
+                " upstream failed",
+                lambda it: it.error or None,
+            ),
+            Row("gemproxy.request.id", "Request id", lambda it: it.exchange.id),
+            Row("gemproxy.route", "Route, as in the access log", lambda it: it.exchange.family),
+            Row("gemproxy.access", "Name of the access key", lambda it: it.account.access or None),
+            Row(
+                "gemproxy.model",
+                "Model",
+                lambda it: shown(it.account.model) if it.account.model else None,
+            ),
+            Row(
+                "gemproxy.ending",
+                "How the request ended: done, failed, client_left or shutdown",
+                lambda it: it.ending,
+            ),
+            Row("gemproxy.bytes", "Bytes of the answer", lambda it: it.size),
+            Row(
+                "gemproxy.attempts", "Requests to the upstream", lambda it: len(it.account.entries)
+            ),
+        ),
     ),
-    Row("gemproxy.request.id", "Request id", lambda it: it.exchange.id),
-    Row("gemproxy.route", "Route, as in the access log", lambda it: it.exchange.family),
-    Row("gemproxy.access", "Name of the access key", lambda it: it.account.access or None),
-    Row(
-        "gemproxy.model", "Model", lambda it: shown(it.account.model) if it.account.model else None
+    Group(
+        _was_repaired,
+        (
+            Row(
+                "gemproxy.repairs",
+                "Joints and reads at which an answer went on",
+                lambda it: _repairs(it.account),
+            ),
+            Row(
+                "gemproxy.causes",
+                "Why further attempts were needed",
+                lambda it: [one.cause.value for one in it.account.entries if one.cause] or None,
+            ),
+        ),
     ),
-    Row(
-        "gemproxy.ending",
-        "How the request ended: done, failed, client_left or shutdown",
-        lambda it: it.ending,
+    Group(
+        _result(StreamResult),
+        (
+            Row(
+                "gemproxy.finish_reason",
+                "finishReason of a stream, as the client got it",
+                _resulting("finish_reason"),
+            ),
+            Row("gemproxy.first_byte", "Seconds to the first byte of a stream", _first_byte),
+            Row("gemproxy.characters", "Characters that the client got", _resulting("characters")),
+        ),
     ),
-    Row("gemproxy.bytes", "Bytes of the answer", lambda it: it.size),
-    Row("gemproxy.attempts", "Requests to the upstream", lambda it: len(it.account.entries)),
-    Row(
-        "gemproxy.repairs",
-        "Joints and reads at which an answer went on",
-        lambda it: _repairs(it.account),
+    Group(
+        lambda it: it.account.charge is not None,
+        (
+            Row("gemproxy.input_tokens", "Input that the user pays", _charged("input_tokens")),
+            Row("gemproxy.cached_tokens", "Part of it from a cache", _charged("cached_tokens")),
+            Row("gemproxy.output_tokens", "Output that the user pays", _charged("output_tokens")),
+            Row(
+                "gemproxy.thought_tokens", "Thoughts that the user pays", _charged("thought_tokens")
+            ),
+            Row(
+                "gemproxy.extra_input_tokens",
+                "Input that repair cost",
+                _charged("extra_input_tokens"),
+            ),
+            Row(
+                "gemproxy.extra_output_tokens",
+                "Output that repair cost",
+                _charged("extra_output_tokens"),
+            ),
+            Row(
+                "gemproxy.cost_nano_usd",
+                "What the user pays, in 10^-9 dollars",
+                _charged("cost_nano_usd"),
+            ),
+            Row(
+                "gemproxy.operator_cost_nano_usd",
+                "What repair cost, in 10^-9 dollars",
+                _charged("operator_cost_nano_usd"),
+            ),
+            Row(
+                "gemproxy.estimated",
+                "true if the upstream did not count all of these",
+                lambda it: _charged("estimated")(it) or None,
+            ),
+        ),
     ),
-    Row(
-        "gemproxy.causes",
-        "Why further attempts were needed",
-        lambda it: [entry.cause.value for entry in it.account.entries if entry.cause] or None,
+    Group(
+        _result(SessionResult),
+        (
+            Row("gemproxy.frames.up", "Messages of a Live client", _resulting("frames_up")),
+            Row("gemproxy.frames.down", "Messages of a Live upstream", _resulting("frames_down")),
+            Row("gemproxy.close_code", "Close code of a Live session", _close_code),
+        ),
     ),
-    Row("gemproxy.finish_reason", "finishReason that the client got", _of_stream("finish_reason")),
-    Row("gemproxy.first_byte", "Seconds to the first byte of a stream", _first_byte),
-    Row("gemproxy.characters", "Characters that the client got", _of_stream("characters")),
-    Row("gemproxy.input_tokens", "Input that the user pays", _charged("input_tokens")),
-    Row("gemproxy.cached_tokens", "Part of it from a cache", _charged("cached_tokens")),
-    Row("gemproxy.output_tokens", "Output that the user pays", _charged("output_tokens")),
-    Row("gemproxy.thought_tokens", "Thoughts that the user pays", _charged("thought_tokens")),
-    Row("gemproxy.extra_input_tokens", "Input that repair cost", _charged("extra_input_tokens")),
-    Row("gemproxy.extra_output_tokens", "Output that repair cost", _charged("extra_output_tokens")),
-    Row(
-        "gemproxy.cost_nano_usd", "What the user pays, in 10^-9 dollars", _charged("cost_nano_usd")
-    ),
-    Row(
-        "gemproxy.operator_cost_nano_usd",
-        "What repair cost, in 10^-9 dollars",
-        _charged("operator_cost_nano_usd"),
-    ),
-    Row("gemproxy.estimated", "true if not all tokens were counted by the upstream", _estimated),
-    Row("gemproxy.frames.up", "Messages of a Live client", _of_session("frames_up")),
-    Row("gemproxy.frames.down", "Messages of a Live upstream", _of_session("frames_down")),
-    Row("gemproxy.close_code", "Close code of a Live session", _close_code),
 )
-"""Attributes of the span of a request."""
+"""Attributes of the span of a request, in groups that apply together."""
 
 
-def _fault(it: Attempt) -> str | None:
-    fault = it.entry.fault if it.error else None
-    return None if fault is None else fault.value
+def _value(of: Any) -> str | None:  # noqa: ANN401 - an Enum with words, or None
+    return None if of is None else of.value
 
 
-ATTEMPT: Sequence[Row[Attempt]] = (
-    Row(
-        "http.request.method",
-        "Method of the client's request",
-        lambda it: method_of(it.served.exchange.method),
+ATTEMPT: Sequence[Group[Attempt]] = (
+    Group(
+        _always,
+        (
+            Row(
+                "http.request.method",
+                "Method of the client's request",
+                lambda it: method_of(it.served.exchange.method),
+            ),
+            Row(
+                "http.response.status_code",
+                "Status of the upstream's answer",
+                lambda it: it.entry.status,
+            ),
+            Row("server.address", "Host of the upstream", lambda it: it.upstream.address),
+            Row("server.port", "Its port", lambda it: it.upstream.port),
+            Row("gemproxy.attempt", "Number of the attempt, from 1", lambda it: it.number),
+            Row("gemproxy.how", "How the connection ended", lambda it: _value(it.entry.how)),
+            Row("gemproxy.bytes", "Bytes of the upstream's answer", lambda it: it.entry.bytes),
+        ),
     ),
-    Row("http.response.status_code", "Status of the upstream's answer", lambda it: it.entry.status),
-    Row("server.address", "Host of the upstream", lambda it: it.upstream.address),
-    Row("server.port", "Its port", lambda it: it.upstream.port),
-    Row(
-        "error.type",
-        "A status from 400 on, how the connection ended, why another attempt was"
-        " needed, or `shutdown`",
-        lambda it: it.error or None,
+    Group(
+        lambda it: it.entry.key,
+        (
+            Row("gemproxy.key", "Fingerprint of the key of the pool", lambda it: it.entry.key),
+            Row("gemproxy.project", "Project of the key", lambda it: it.entry.project or None),
+        ),
     ),
-    Row("gemproxy.request.id", "Request id", lambda it: it.served.exchange.id),
-    Row("gemproxy.attempt", "Number of the attempt, from 1", lambda it: it.number),
-    Row("gemproxy.key", "Fingerprint of the key of the pool", lambda it: it.entry.key or None),
-    Row("gemproxy.project", "Project of the key", lambda it: it.entry.project or None),
-    Row(
-        "gemproxy.how",
-        "How the connection ended",
-        lambda it: it.entry.how.value if it.entry.how else None,
+    Group(
+        lambda it: it.error,
+        (
+            Row(
+                "error.type",
+                "A status from 400 on, how the connection ended, why another attempt was needed,"
+                " or `shutdown`",
+                lambda it: it.error,
+            ),
+            Row(
+                "gemproxy.fault",
+                "Whose fault an error of the upstream was",
+                lambda it: _value(it.entry.fault),
+            ),
+        ),
     ),
-    Row("gemproxy.fault", "Whose fault an error was: key, request, service, ...", _fault),
-    Row(
-        "gemproxy.cause",
-        "Why another attempt was needed",
-        lambda it: it.entry.cause.value if it.entry.cause else None,
+    Group(
+        lambda it: it.entry.characters is not None,
+        (
+            Row(
+                "gemproxy.characters",
+                "Characters that it added to the client's text",
+                lambda it: it.entry.characters,
+            ),
+        ),
     ),
-    Row(
-        "gemproxy.form",
-        "Form in which the rest was asked for",
-        lambda it: it.entry.form.value if it.entry.form else None,
+    Group(
+        lambda it: it.number > 1 or not it.is_last,
+        (
+            Row(
+                "gemproxy.cause",
+                "Why another attempt was needed",
+                lambda it: _value(it.entry.cause),
+            ),
+            Row(
+                "gemproxy.form",
+                "Form in which the rest was asked for",
+                lambda it: _value(it.entry.form),
+            ),
+            Row("gemproxy.joint", "How the answer was joined", lambda it: _value(it.entry.joint)),
+        ),
     ),
-    Row(
-        "gemproxy.joint",
-        "How the answer was joined",
-        lambda it: it.entry.joint.value if it.entry.joint else None,
-    ),
-    Row(
-        "gemproxy.characters",
-        "Characters that it added to the client's text",
-        lambda it: it.entry.characters,
-    ),
-    Row("gemproxy.bytes", "Bytes of the upstream's answer", lambda it: it.entry.bytes),
 )
 """Attributes of the span of any attempt."""
 
 
-def _counted(count: Callable[[Billed], int], *, always: bool = False) -> Callable[[Attempt], Value]:
-    """Return the value of a row of usage; 0 is left out unless it is to be there ``always``."""
+def _used(count: Callable[[Billed], int]) -> Callable[[Attempt], int | None]:
+    """Return the value of a row of usage."""
+    return lambda it: None if it.usage is None else count(it.usage)
 
-    def value(it: Attempt) -> int | None:
-        if it.usage is None or it.operation == FETCH:
-            return None
-        tokens = count(it.usage)
-        return tokens if always or tokens > 0 else None
 
-    return value
+def _some(count: Callable[[Billed], int]) -> Callable[[Attempt], int | None]:
+    """Return the value of a row of usage that is left out at 0."""
+    return lambda it: None if it.usage is None else count(it.usage) or None
 
 
 def _finish(it: Attempt) -> list[str] | None:
@@ -277,100 +369,140 @@ def _finish(it: Attempt) -> list[str] | None:
     return None if reason is None else [reason]
 
 
-GEN_AI: Sequence[Row[Attempt]] = (
-    Row(
-        "gen_ai.operation.name",
-        "generate_content, chat, embeddings, text_completion or fetch_response",
-        lambda it: it.operation,
-    ),
-    Row(
-        "gen_ai.provider.name",
-        "gcp.gemini, or gcp.vertex_ai by the host",
-        lambda it: it.upstream.provider,
-    ),
-    Row("gen_ai.system", "The same, by its old name", lambda it: it.upstream.provider, "old"),
-    Row("gen_ai.request.model", "Model", lambda it: shown(it.model) if it.model else None),
-    Row("gen_ai.request.stream", "true for a stream", lambda it: it.is_stream or None),
-    Row(
-        "gen_ai.output.type",
-        "image, where a picture was asked for",
-        lambda it: "image" if it.served.exchange.family in _PICTURES else None,
-    ),
-    Row("gen_ai.response.finish_reasons", "finishReason, at the attempt that brought it", _finish),
-    Row(
-        "gen_ai.response.time_to_first_chunk",
-        "Seconds to the first bytes of the client's answer",
-        lambda it: it.first_chunk if it.is_stream else None,
-    ),
-    Row(
-        "gen_ai.usage.input_tokens",
-        "Input, results of Google's tools included",
-        _counted(lambda used: used.prompt, always=True),
-    ),
-    Row(
-        "gen_ai.usage.output_tokens",
-        "Output, thoughts included",
-        _counted(lambda used: used.output + used.thoughts, always=True),
-    ),
-    Row(
-        "gen_ai.usage.cache_read.input_tokens",
-        "Part of the input from a cache",
-        _counted(lambda used: used.cached),
-    ),
-    Row(
-        "gen_ai.usage.reasoning.output_tokens",
-        "Part of the output that is thoughts",
-        _counted(lambda used: used.thoughts),
-    ),
-    Row(
-        "gen_ai.usage.text.input_tokens",
-        "Part of the input that is text",
-        _counted(lambda used: used.prompt - used.audio - used.images - used.video),
-        "new",
-    ),
-    Row(
-        "gen_ai.usage.image.input_tokens",
-        "Part of it that is pictures and documents",
-        _counted(lambda used: used.images),
-        "new",
-    ),
-    Row(
-        "gen_ai.usage.audio.input_tokens",
-        "Part of it that is sound",
-        _counted(lambda used: used.audio),
-        "new",
-    ),
-    Row(
-        "gen_ai.usage.text.output_tokens",
-        "Part of the output that is text or thoughts",
-        _counted(
-            lambda used: (
-                used.output
-                + used.thoughts
-                - used.audio_output
-                - used.image_output
-                - used.video_output
-            )
+def _has_usage(it: Attempt) -> bool:
+    return it.usage is not None and it.operation != FETCH
+
+
+def _has_modalities(it: Attempt) -> bool:
+    used = it.usage
+    if used is None or it.operation == FETCH:
+        return False
+    more = used.audio or used.images or used.video
+    return bool(more or used.audio_output or used.image_output or used.video_output)
+
+
+GEN_AI: Sequence[Group[Attempt]] = (
+    Group(
+        _always,
+        (
+            Row(
+                "gen_ai.operation.name",
+                "generate_content, chat, embeddings, text_completion or fetch_response",
+                lambda it: it.operation,
+            ),
+            Row(
+                "gen_ai.provider.name",
+                "gcp.gemini, or gcp.vertex_ai by the host",
+                lambda it: it.upstream.provider,
+            ),
+            Row(
+                "gen_ai.system",
+                "The same, by its old name",
+                lambda it: it.upstream.provider,
+                "old",
+            ),
+            Row("gen_ai.request.model", "Model", lambda it: shown(it.model) if it.model else None),
+            Row(
+                "gen_ai.response.finish_reasons",
+                "finishReason, at the attempt that brought it",
+                _finish,
+            ),
         ),
-        "new",
     ),
-    Row(
-        "gen_ai.usage.image.output_tokens",
-        "Part of it that is pictures",
-        _counted(lambda used: used.image_output),
-        "new",
+    Group(
+        lambda it: it.is_stream,
+        (
+            Row("gen_ai.request.stream", "true for a stream", _always),
+            Row(
+                "gen_ai.response.time_to_first_chunk",
+                "Seconds to the first bytes of the client's answer",
+                lambda it: it.first_chunk,
+            ),
+        ),
     ),
-    Row(
-        "gen_ai.usage.audio.output_tokens",
-        "Part of it that is sound",
-        _counted(lambda used: used.audio_output),
-        "new",
+    Group(
+        lambda it: it.served.exchange.family in _PICTURES,
+        (Row("gen_ai.output.type", "image, where a picture was asked for", lambda _: "image"),),
     ),
-    Row(
-        "gen_ai.usage.audio.cache_read.input_tokens",
-        "Cached part that is sound",
-        _counted(lambda used: used.cached_audio),
-        "new",
+    Group(
+        _has_usage,
+        (
+            Row(
+                "gen_ai.usage.input_tokens",
+                "Input, results of Google's tools included",
+                _used(lambda used: used.prompt),
+            ),
+            Row(
+                "gen_ai.usage.output_tokens",
+                "Output, thoughts included",
+                _used(lambda used: used.output + used.thoughts),
+            ),
+            Row(
+                "gen_ai.usage.cache_read.input_tokens",
+                "Part of the input from a cache",
+                _some(lambda used: used.cached),
+            ),
+            Row(
+                "gen_ai.usage.reasoning.output_tokens",
+                "Part of the output that is thoughts",
+                _some(lambda used: used.thoughts),
+            ),
+        ),
+    ),
+    Group(
+        _has_modalities,
+        (
+            Row(
+                "gen_ai.usage.text.input_tokens",
+                "Part of the input that is text, where not all of it is",
+                _some(lambda used: used.prompt - used.audio - used.images - used.video),
+                "new",
+            ),
+            Row(
+                "gen_ai.usage.image.input_tokens",
+                "Part of it that is pictures and documents",
+                _some(lambda used: used.images),
+                "new",
+            ),
+            Row(
+                "gen_ai.usage.audio.input_tokens",
+                "Part of it that is sound",
+                _some(lambda used: used.audio),
+                "new",
+            ),
+            Row(
+                "gen_ai.usage.audio.cache_read.input_tokens",
+                "Part of it that is sound from a cache",
+                _some(lambda used: used.cached_audio),
+                "new",
+            ),
+            Row(
+                "gen_ai.usage.text.output_tokens",
+                "Part of the output that is text or thoughts, where not all of it is",
+                _some(
+                    lambda used: (
+                        used.output
+                        + used.thoughts
+                        - used.audio_output
+                        - used.image_output
+                        - used.video_output
+                    )
+                ),
+                "new",
+            ),
+            Row(
+                "gen_ai.usage.image.output_tokens",
+                "Part of it that is pictures",
+                _some(lambda used: used.image_output),
+                "new",
+            ),
+            Row(
+                "gen_ai.usage.audio.output_tokens",
+                "Part of it that is sound",
+                _some(lambda used: used.audio_output),
+                "new",
+            ),
+        ),
     ),
 )
 """Attributes of the span of an attempt that is a gen_ai operation, besides those of any attempt."""

@@ -17,7 +17,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from urllib.parse import unquote
 
 import attrs
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -30,27 +29,13 @@ from gemproxy.tracing.protobuf import encoded
 from gemproxy.tracing.totals import Totals
 
 SDK = "opentelemetry"
+_ABOUT_DELIVERY = ("opentelemetry.exporter", "opentelemetry.sdk", "opentelemetry.util.re")
+"""Loggers of the SDK that are about sending; the others quote headers of clients."""
 EVERY_SECONDS = 60.0
 _INTERVAL_SECONDS = 60.0
-_HEADERS = (
-    "OTEL_EXPORTER_OTLP_HEADERS",
-    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-    "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
-)
 _ABOUT_HEADERS = "opentelemetry.util.re"
-_SHORTEST = 4
 
 _log = logging.getLogger("gemproxy.tracing")
-
-
-def secrets_in(environ: Mapping[str, str]) -> list[str]:
-    """Return the values of the headers for the collector, which are often credentials."""
-    found: list[str] = []
-    for name in _HEADERS:
-        for pair in environ.get(name, "").split(","):
-            value = pair.partition("=")[2].strip()
-            found += [value, unquote(value)]
-    return [value for value in found if len(value) >= _SHORTEST]
 
 
 class Quiet(logging.Handler):
@@ -64,6 +49,8 @@ class Quiet(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a record on, or count it."""
+        if not record.name.startswith(_ABOUT_DELIVERY):
+            return
         now = self._clock()
         if now < self._next:
             self._others += 1

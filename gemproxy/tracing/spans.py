@@ -24,10 +24,12 @@ from gemproxy.tracing.attributes import (
     GEN_AI,
     ROUTES,
     SERVER,
+    Chosen,
     Conventions,
     chosen,
     method_of,
     shown,
+    values,
 )
 
 _UNSET, _ERROR = Status(StatusCode.UNSET), Status(StatusCode.ERROR)
@@ -47,14 +49,14 @@ class Spans:
     resource: Resource
     scope: InstrumentationScope
     conventions: Conventions = "new"
-    _server: Sequence[tuple[str, Any]] = attrs.field(init=False)
-    _attempt: Sequence[tuple[str, Any]] = attrs.field(init=False)
-    _gen_ai: Sequence[tuple[str, Any]] = attrs.field(init=False)
+    _server: Chosen[Served] = attrs.field(init=False)
+    _attempt: Chosen[Attempt] = attrs.field(init=False)
+    _gen_ai: Chosen[Attempt] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._server = chosen(SERVER, self.conventions)
         self._attempt = chosen(ATTEMPT, self.conventions)
-        self._gen_ai = chosen(GEN_AI, self.conventions) + self._attempt
+        self._gen_ai = [*chosen(GEN_AI, self.conventions), *self._attempt]
 
     def of(self, served: Served, trace: Trace, attempts: Sequence[Attempt]) -> list[ReadableSpan]:
         """Return the spans of a request, its own first."""
@@ -75,7 +77,7 @@ class Spans:
                 _name_of_attempt(attempt),
                 context,
                 own,
-                _values(self._gen_ai if attempt.operation else self._attempt, attempt),
+                values(self._gen_ai if attempt.operation else self._attempt, attempt),
                 SpanKind.CLIENT,
                 _ERROR if attempt.error else _UNSET,
                 int(entry.began * _NANO) + shift,
@@ -93,7 +95,7 @@ class Spans:
             f"{method} {route}" if route else method,
             own,
             parent,
-            _values(self._server, served),
+            values(self._server, served),
             SpanKind.SERVER,
             _ERROR if served.error else _UNSET,
             int(served.began * _NANO) + shift,
@@ -130,7 +132,3 @@ def _name_of_attempt(attempt: Attempt) -> str:
         return _name_of(attempt.served.exchange.method)
     model = attempt.model
     return f"{attempt.operation} {shown(model)}" if model else attempt.operation
-
-
-def _values(rows: Sequence[tuple[str, Any]], of: object) -> dict[str, Any]:
-    return {name: value for name, read in rows if (value := read(of)) is not None}

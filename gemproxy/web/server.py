@@ -55,6 +55,7 @@ from gemproxy.web.greeting import KEYS, greeting
 from gemproxy.web.neighbours import Neighbours, private_directory
 from gemproxy.web.pictures import prepare_pictures
 from gemproxy.web.pooling import prepare
+from gemproxy.web.tracing import collectors_secrets
 
 _COLLECT_AFTER = 10_000  # new containers
 _AFTER_DRAIN_SECONDS = 1.0
@@ -115,7 +116,7 @@ def _secrets(settings: Settings) -> list[str]:
     given = access_keys(settings.access.keys, settings.access.password).values()
     pool = (key.secret for key in operators_keys(settings) if not is_api_key(key.secret))
     store = filter(None, [settings.images.access_key, settings.images.secret_key])
-    return [*given, *store, *pool][:_MOST_SECRETS]
+    return [*given, *store, *collectors_secrets(os.environ), *pool][:_MOST_SECRETS]
 
 
 def _run(

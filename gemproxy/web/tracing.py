@@ -5,8 +5,9 @@ are wanted. Whoever ends a request sees the tracer by the protocol below.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
+from urllib.parse import unquote
 
 import attrs
 from aiohttp import web
@@ -20,6 +21,14 @@ from gemproxy.tracing.attempts import Served
 
 _LEAST, _MOST = 1.0, 5.0
 """Seconds that the last spans may take at the end of the process."""
+
+_HEADERS = (
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+)
+_SHORTEST = 6
+"""Characters of a value that may be a secret; masking a shorter one would spoil the log."""
 
 
 class Tracer(Protocol):
@@ -57,6 +66,16 @@ async def open_tracing(settings: Settings, app: web.Application) -> AsyncIterato
         if opened is not None:
             app[TRACER] = opened
         yield
+
+
+def collectors_secrets(environ: Mapping[str, str]) -> list[str]:
+    """Return the values of the headers for the collector, which are often credentials."""
+    found: list[str] = []
+    for name in _HEADERS:
+        for pair in environ.get(name, "").split(","):
+            value = pair.partition("=")[2].strip()
+            found += dict.fromkeys([value, unquote(value)])
+    return [value for value in found if len(value) >= _SHORTEST]
 
 
 @attrs.frozen
