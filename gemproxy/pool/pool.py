@@ -82,6 +82,7 @@ class Pick(msgspec.Struct, eq=False):
     seat: Seat
     slot: Slot | None = None
     counted: bool = False
+    noted: bool = False
 
     def __repr__(self) -> str:
         return f"Pick({self.key.name}, {self.model!r})"
@@ -182,7 +183,7 @@ class Pool:
         if pick.slot is not None and pick.seat.window is not None:
             pick.seat.window.timed(pick.slot, now)
         if pick.model in self.limits:
-            self._journal.spent(pick.key.project, pick.model, day_of(now).name)
+            self._note_spent(pick, now)
 
     def over(self, pick: Pick, outcome: Outcome, now: float) -> None:
         """Learn from the outcome of an attempt. Called once for each pick."""
@@ -223,9 +224,28 @@ class Pool:
         self._places = {project.name: Place.of(project, sick) for project in self.projects}
         keys = [(key, place) for place in self._places.values() for key in place.project.keys]
         self._of_key = {key.name: place for key, place in keys}
+        self._weigh()
+        self._rosters.replace(self._places.values())
+
+    def adopt(
+        self, strategy: str, limits: Mapping[str, Limits], weights: Mapping[str, float]
+    ) -> None:
+        """Take another strategy, other limits by model, and weights by project (1 for any other).
+
+        They act on the next pick. Requests that are counted and homes that are known stay, and a
+        model that gets its first limit per minute counts from now on.
+        """
+        self.strategy, self.limits = strategy, limits
+        for place in self._places.values():
+            weight = weights.get(place.name, 1.0)
+            place.project = attrs.evolve(place.project, weight=weight)
+        self.projects = tuple(place.project for place in self._places.values())
+        self._weigh()
+        self._rosters.adopt(strategy, limits)
+
+    def _weigh(self) -> None:
         weighted = self.strategy == "weighted"
         self._homes.replace({p.name: p.weight if weighted else 1.0 for p in self.projects})
-        self._rosters.replace(self._places.values())
 
     def clear(self, name: str, now: float) -> int:
         """End the rests and the sickness of a project, or of a key (by fingerprint).
@@ -359,8 +379,13 @@ class Pool:
         elif outcome.tokens is not None and slot is not None and window is not None:
             window.correct(slot, outcome.tokens, now)
             roster.wake(seat)
-        if succeeded and pick.model not in self.limits:
-            self._journal.spent(pick.key.project, pick.model, day_of(now).name)
+        if succeeded and not pick.noted:
+            self._note_spent(pick, now)
+
+    def _note_spent(self, pick: Pick, now: float) -> None:
+        """Note a request of the day, once; the limits may change while it runs."""
+        pick.noted = True
+        self._journal.spent(pick.key.project, pick.model, day_of(now).name)
 
     def _refused(self, pick: Pick, status: int, outcome: Outcome, now: float) -> None:
         """Learn from a refusal that is the key's fault."""

@@ -68,6 +68,24 @@ class Roster:
         self._sleepers = []
         self._order.fill(sorted(self.seats.values(), key=lambda seat: seat.score))
 
+    def adopt(self, strategy: str, limits: Limits) -> None:
+        """Take another strategy and other limits; what is counted stays.
+
+        The order begins anew, because scores of two strategies cannot be compared. A window keeps
+        its slots, also while there is no limit.
+        """
+        if (strategy, limits) == (self.strategy, self.limits):
+            return
+        self.strategy, self.limits = strategy, limits
+        share = self._window() or Window(0, 0)
+        for seat in (*self.seats.values(), *self._gone.values()):
+            if seat.window is not None:
+                seat.window.rpm, seat.window.tpm = share.rpm, share.tpm
+            elif share.rpm or share.tpm:
+                seat.window = self._window()
+            seat.score = float(seat.used) if strategy == "least_used" else 0.0
+        self._refill()
+
     def at(self, now: float) -> None:
         """Begin a new day if it is one, and wake the seats whose time has come."""
         if now >= self.day.end:
@@ -210,13 +228,17 @@ class Roster:
 
     def _begin(self, day: Day) -> None:
         """Begin a day: only requests in flight may be counted in it already."""
-        self.day, self._floor = day, 0.0
+        self.day = day
         for seat in (*self.seats.values(), *self._gone.values()):
             seat.used = seat.own = seat.flying
             seat.base = 0
             if self.strategy == "least_used":
                 seat.score = float(seat.used)
-        self._sleepers = []
+        self._refill()
+
+    def _refill(self) -> None:
+        """Put all seats in order, none asleep; those that cannot serve are found so again."""
+        self._floor, self._sleepers = 0.0, []
         self._order.fill(sorted(self.seats.values(), key=lambda seat: seat.score))
 
     def _moved(self, seat: Seat) -> None:

@@ -50,6 +50,17 @@ class Rosters:
         for roster in self._all():
             roster.replace(places)
 
+    def adopt(self, strategy: str, limits: Mapping[str, Limits]) -> None:
+        """Take another strategy and other limits."""
+        self.strategy, self.limits = strategy, limits
+        rosters = {roster.model: roster for roster in self._all()}
+        for model, roster in rosters.items():
+            roster.adopt(strategy, limits.get(model, _NO_LIMITS))
+        self._kept = {model: roster for model, roster in rosters.items() if model in limits}
+        self._lately.clear()
+        self._lately.update((m, roster) for m, roster in rosters.items() if m not in limits)
+        self._forget()
+
     def wake(self, project: str, model: str | None = None) -> None:
         """Have a project considered again for a model, None for all of them."""
         if model is None:
@@ -75,7 +86,11 @@ class Rosters:
             self._kept[model] = roster
             return roster
         self._lately[model] = roster
-        if len(self._lately) > MOST:
-            self._lately.popitem(last=False)
+        self._forget()
         self.rests.sweep(now)
         return roster
+
+    def _forget(self) -> None:
+        """Drop the rosters of models without limits that were not asked for lately."""
+        while len(self._lately) > MOST:
+            self._lately.popitem(last=False)
