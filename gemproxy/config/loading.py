@@ -63,13 +63,16 @@ class Loading:
         self._take_keys()
         values, origins = self.values, self.origins
         unsure = any(text.startswith(("pool.keys", "pool.projects")) for text in self.problems)
-        self.problems += _conflicts(values, origins)
-        self.problems += _ways_out(values, origins, self.environ)
         self.stored = self._stored(stored)
-        self.problems += pool_problems(values, origins)
-        if starting:
-            found = partial(self._users, stored)
-            self.problems += start_problems(values, origins, self.stored, found, unsure=unsure)
+        self.problems += problems_of(
+            values,
+            origins,
+            self.environ,
+            stored=self.stored,
+            users=partial(self._users, stored),
+            starting=starting,
+            unsure=unsure,
+        )
 
     def _take_values(self) -> None:
         options = self.sources.options()
@@ -78,7 +81,7 @@ class Loading:
         for option in options:
             path = option.path
             try:
-                self.values[path] = _value(option, merged[path].value)
+                self.values[path] = value_of(option, merged[path].value)
             except ValueError as error:
                 self.problems.append(problem(path, str(error), self.origins[path]))
 
@@ -126,7 +129,29 @@ class Loading:
             return StoredUsers(any=True)
 
 
-def _value(option: OptionInfo, raw: object) -> object:
+def problems_of(  # noqa: PLR0913 (two sets of facts about the values, and two switches)
+    values: Mapping[str, Any],
+    origins: Mapping[str, str],
+    environ: Mapping[str, str],
+    *,
+    stored: Collection[str],
+    users: Callable[[], StoredUsers],
+    starting: bool,
+    unsure: bool,
+) -> Iterator[str]:
+    """Yield the problems of settings that are valid individually.
+
+    ``stored`` are the projects of stored keys, ``users`` finds the stored users. ``starting``
+    applies the rules of a start, too; ``unsure``: there are further keys, with problems.
+    """
+    yield from _conflicts(values, origins)
+    yield from _ways_out(values, origins, environ)
+    yield from pool_problems(values, origins)
+    if starting:
+        yield from start_problems(values, origins, stored, users, unsure=unsure)
+
+
+def value_of(option: OptionInfo, raw: object) -> object:
     """Return the value of a setting; raise ValueError with a sentence about the problem."""
     section, _, name = option.path.partition(".")
     if section == REASONS:

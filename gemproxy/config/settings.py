@@ -178,7 +178,7 @@ class Settings:
         """Read every source like ``load``, and return what can be used beside all problems."""
         loading = _read(argv, environ, cwd)
         loading.load(stored, starting=True)
-        defaults = _flatten(cls())
+        defaults = values_of(cls())
         wrong = defaults.keys() - loading.values.keys()
         values = {**loading.values, **{path: defaults[path] for path in wrong}}
         return Examined(_made(loading, values), loading.problems, frozenset(wrong))
@@ -190,7 +190,7 @@ def _read(
     """Return the sources, of which nothing is made yet."""
     places = [cwd] if cwd else [Path.cwd(), CHECKOUT]
     sources = Sources(catalogue(), places[0])
-    sources.add(_flatten(Settings()), "default")
+    sources.add(values_of(Settings()), "default")
     config, flags = sources.read_flags(argv or [])
     dotenv = sources.read_dotenv()
     environment = sources.read_environment(os.environ if environ is None else environ)
@@ -211,11 +211,7 @@ def _read(
 
 def _made(loading: Loading, values: Mapping[str, Any]) -> "Loaded":
     """Return the tree of ``values``, of which none is missing."""
-    tree: dict[str, Any] = {}
-    for path, value in values.items():
-        set_path(tree, path, value)
-    settings = converter().structure(tree, Settings)
-    return Loaded(settings, loading.origins, stored=bool(loading.stored))
+    return Loaded(settings_of(values), loading.origins, stored=bool(loading.stored))
 
 
 @attrs.frozen
@@ -271,7 +267,7 @@ class Loaded:
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield (path, value without secrets, origin) of every setting, in their order."""
-        for path, value in _flatten(self.settings).items():
+        for path, value in values_of(self.settings).items():
             option = catalogue().find(path)
             kind = kind_of(option.cls) if option else None
             yield path, (kind.show(value) if kind else str(value)) or '""', self.origins[path]
@@ -297,7 +293,16 @@ def usage() -> str:
     return flag_help(catalogue())
 
 
-def _flatten(settings: Settings) -> dict[str, Any]:
+def settings_of(values: Mapping[str, object]) -> Settings:
+    """Return the settings of values by path."""
+    tree: dict[str, Any] = {}
+    for path, value in values.items():
+        set_path(tree, path, value)
+    return converter().structure(tree, Settings)
+
+
+def values_of(settings: Settings) -> dict[str, Any]:
+    """Return the values of settings by path, in their order."""
     values: dict[str, Any] = {}
     for section in attrs.fields(Settings):
         table = getattr(settings, section.name)
