@@ -69,7 +69,7 @@ def _serve(argv: Sequence[str]) -> int:
     def run(loaded: "Loaded") -> int:
         from gemproxy.web.server import serve  # noqa: PLC0415 (check does not need a server)
 
-        return serve(loaded.settings)
+        return serve(loaded)
 
     return _with_settings(argv, run)
 

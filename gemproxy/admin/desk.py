@@ -4,11 +4,14 @@ Each part is a small protocol of the module that uses it, or None where the prox
 no ledger, no pool. A handler then raises ``Unrouted`` with the setting that turns the part on.
 """
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from gemproxy.ledger.audit import Audit
+
+if TYPE_CHECKING:
+    from gemproxy.admin.settings import Tuner
 
 
 @attrs.frozen
@@ -83,3 +86,6 @@ class Desk:
     streams: Streams = Idle()
     audit: Audit | None = None
     """The log of changes; handlers write to it by ``admin.audit.note``."""
+
+    settings: "Tuner | None" = None
+    """The settings, and changing them while the proxy runs."""

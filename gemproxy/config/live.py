@@ -8,15 +8,18 @@ prompt need not be who may read the files of the machine.
 
 import os
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import attrs
 from typed_settings.types import OptionInfo
 
+from gemproxy.config.kinds import kind_of
 from gemproxy.config.loading import REASONS, problems_of, value_of
 from gemproxy.config.settings import Loaded, SettingsError, catalogue, settings_of, values_of
 from gemproxy.config.sources import problem
 from gemproxy.config.starting import StoredUsers
+from gemproxy.pool.key import Limits
+from gemproxy.shaping.thinking import Thinking
 
 ADMIN = "admin"
 """The origin of a value that was set by the admin API."""
@@ -24,6 +27,7 @@ ADMIN = "admin"
 FLAG = "flag "
 """The beginning of the origin of a value that a flag sets."""
 
+_SHAPES = {bool: "switch", int: "whole number", float: "number"}
 _FILE = "file://"
 _OPEN = "*"
 
@@ -80,20 +84,58 @@ LIVE: Mapping[str, str] = {
 """Path -> what a change cannot do, or does to running requests; empty: nothing worth a word."""
 
 
-def is_live(path: str) -> bool:
-    """Return whether the setting at a path changes without a restart."""
-    return note_of(path) is not None
-
-
 def note_of(path: str) -> str | None:
     """Return the note of a setting that is live, None for any other."""
     section = path.partition(".")[0]
     return LIVE.get(path, LIVE.get(f"{section}.{_OPEN}"))
 
 
+def fixed(base: Loaded, path: str) -> str | None:
+    """Return why a setting cannot change while the proxy runs, None if it can."""
+    if note_of(path) is None:
+        return "changes by a restart only"
+    origin = base.origins.get(path, "")
+    if origin.startswith(FLAG):
+        return f"is set by the {origin}, which is stronger; start without it to change this"
+    return None
+
+
 def option_of(path: str) -> OptionInfo | None:
     """Return the setting at a path, None if there is none."""
     return catalogue().find(path)
+
+
+def shown(option: OptionInfo, value: object) -> tuple[str, object]:
+    """Return a value for people and in JSON, both without a secret: null stands for one."""
+    kind = kind_of(option.cls)
+    text = kind.show(value) if kind is not None else str(value)
+    return text, None if option.is_secret else _json_of(value)
+
+
+def _json_of(value: object) -> object:
+    """Return a value in the shape in which it may be given."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _json_of(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_json_of(item) for item in value]
+    if isinstance(value, Limits | Thinking):
+        fields = attrs.asdict(value)
+        return {name: _json_of(item) for name, item in fields.items() if item is not None}
+    return str(value)
+
+
+def shape_of(option: OptionInfo) -> tuple[str, list[str]]:
+    """Return a word for the shape of a setting's values, and the words that it may be, if few."""
+    annotation = get_args(option.cls)[0] if hasattr(option.cls, "__metadata__") else option.cls
+    kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not type(None)]
+    if get_origin(annotation) is Literal:
+        return "word", [word for word in kinds if word]
+    outer = get_origin(annotation)
+    if outer in (Mapping, tuple):
+        return ("table" if outer is Mapping else "list"), []
+    return _SHAPES.get(kinds[0], "text"), []
 
 
 def changed(base: Loaded, values: Mapping[str, object], projects: Collection[str]) -> Loaded:
@@ -145,7 +187,7 @@ def _parsed(base: Loaded, values: Mapping[str, object]) -> tuple[dict[str, Any],
         why = _refusal(base, path, option, raw)
         if option is not None and why is None:
             try:
-                parsed[path] = value_of(option, raw)
+                parsed[path] = value_of(option, raw, files=False)
             except ValueError as error:
                 why = str(error)
         if why is not None:
@@ -157,11 +199,9 @@ def _refusal(base: Loaded, path: str, option: OptionInfo | None, raw: object) ->
     """Return why nothing may be set at a path by the admin API, None if it may."""
     if option is None:
         return "no such setting"
-    if not is_live(path):
-        return "changes by a restart only"
-    if base.origins.get(path, "").startswith(FLAG):
-        return f"is set by the {base.origins[path]}, which is stronger"
-    if option.is_secret and isinstance(raw, str) and _FILE in raw[: len(_FILE) + 8].lstrip():
+    if (why := fixed(base, path)) is not None:
+        return why
+    if option.is_secret and str(raw).strip().startswith(_FILE):
         return f"is taken as it is here, and no {_FILE} is read"
     return None
 

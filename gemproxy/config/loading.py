@@ -151,12 +151,15 @@ def problems_of(  # noqa: PLR0913 (two sets of facts about the values, and two s
         yield from start_problems(values, origins, stored, users, unsure=unsure)
 
 
-def value_of(option: OptionInfo, raw: object) -> object:
-    """Return the value of a setting; raise ValueError with a sentence about the problem."""
+def value_of(option: OptionInfo, raw: object, *, files: bool = True) -> object:
+    """Return the value of a setting; raise ValueError with a sentence about the problem.
+
+    ``files``: whether a secret may be the ``file://`` that it is read from.
+    """
     section, _, name = option.path.partition(".")
     if section == REASONS:
         _refuse_fixed_reason(name)
-    if option.is_secret:
+    if option.is_secret and files:
         raw = _secret_of(raw)
     try:
         return converter().structure(raw, option.cls)

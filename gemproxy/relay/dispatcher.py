@@ -50,7 +50,7 @@ _LENGTH = "Content-Length"
 _ERROR_BODY_LIMIT = 1 << 20
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Dispatcher:
     """Makes attempts. ``base`` is the upstream's base URL, ``source`` gives the leases.
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
@@ -13,7 +13,7 @@ from gemproxy.access.door import Door, Mode
 from gemproxy.access.keys import AccessKeys
 from gemproxy.config.operators import mode_of
 from gemproxy.config.outbound import resolve_proxy
-from gemproxy.config.settings import Settings
+from gemproxy.config.settings import Loaded, Settings
 from gemproxy.config.starting import access_keys
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.metering.meter import UNMETERED
@@ -52,6 +52,7 @@ from gemproxy.web.pictures import open_pictures
 from gemproxy.web.pooling import needs_pool, open_pool
 from gemproxy.web.streams import STREAMS, show_streams
 from gemproxy.web.tracing import open_tracing
+from gemproxy.web.tuning import TUNER, Tuner, following
 
 SERVER = "gemproxy"
 """What an answer without a Server header of the upstream's says that it comes from.
@@ -69,6 +70,7 @@ def create_app(
     upload_key: bytes | None = None,
     source: Callable[[URL], CredentialSource] | None = None,
     neighbours: Neighbours | None = None,
+    origins: Mapping[str, str] | None = None,
 ) -> web.Application:
     """Return the application that serves ``settings``; it connects nowhere before startup.
 
@@ -77,7 +79,8 @@ def create_app(
     does.
 
     Applications with one ``upload_key`` go on with each other's uploads; None: a key of its own.
-    ``neighbours`` are the other workers; None: there are none.
+    ``neighbours`` are the other workers; None: there are none. ``origins`` says where the settings
+    come from (``Loaded.origins``); None: nobody has set one.
     """
     web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]  # there is no setting
     octets.install()
@@ -95,7 +98,10 @@ def create_app(
     )
     count_requests(settings, app)
     app[METER] = UNMETERED
-    app[PRESENT] = Present(live_of(settings, Learnt.of(settings)))
+    learnt = Learnt.of(settings)
+    app[PRESENT] = Present(live_of(settings, learnt))
+    app[TUNER] = Tuner(Loaded(settings, origins or {}))
+    app[TUNER].takers.append(partial(_renew, app, learnt))
     app[CATALOGUE] = Shelf()
     app[DRAWN] = Drawn()
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
@@ -109,11 +115,19 @@ def create_app(
     app.cleanup_ctx.append(partial(_measure, settings))
     if settings.openai.fetch_images:
         app.cleanup_ctx.append(partial(fetching, settings))
+    app.cleanup_ctx.append(following)
     app.cleanup_ctx.append(_answer_neighbours)
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
     app.add_routes(answering_expectations([route(settings), *ROUTES]))
     return app
+
+
+def _renew(app: web.Application, learnt: Learnt, settings: Settings) -> None:
+    """Have the next request begin with other settings."""
+    learnt.adopt(settings)
+    app[PRESENT].live = live_of(settings, learnt)
+    app[DISPATCHER].patience = settings.upstream.first_byte_timeout_seconds
 
 
 def _lending(source: Callable[[URL], CredentialSource]) -> Lender:

@@ -33,6 +33,7 @@ from gemproxy.routes.parts import DOOR, POOLED, PRESENT, UPLOADS, USERS, Pooled
 from gemproxy.store.store import Store, stored_projects
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.greeting import KEYS
+from gemproxy.web.tuning import TUNER
 from gemproxy.web.users import check_users, open_users
 
 POOL = web.AppKey("pool", Pool)
@@ -87,7 +88,7 @@ async def open_pool(
     store = _open_store(settings)
     try:
         pool = _pool(settings, store)
-        keeper = Keeper(pool, store, lambda stored: _projects(settings, stored))
+        keeper = Keeper(pool, store, lambda stored: _projects(app[TUNER].settings, stored))
         keeper.load()
         errands = Errands(upstream, base, pool, keeper.save)
         unowned = partial(_allows_unowned, settings.pool.unowned, app[DOOR].keys)
@@ -96,17 +97,17 @@ async def open_pool(
         app[KEYS] = [key for project in pool.projects for key in project.keys]
         app[UPLOADS] = UploadSessions(key=_subkey(store, "uploads"))
         app[POOLED] = Pooled(binding, PageTokens(_subkey(store, "pages")))
-        repair = settings.repair
         source = PoolSource(
             base,
             pool,
             binding,
-            repair.retry_after_limit_seconds,
-            max(repair.max_resumes, 1),
-            keeper.save,
+            learnt=keeper.save,
             located=store.pool.located,
             waits=lambda exchange: app[PRESENT].live.repair.is_wanted(exchange.headers),
         )
+        _bound(source, settings)
+        app[TUNER].projects = lambda: [project.name for project in pool.projects]
+        app[TUNER].takers.append(partial(_adopt, pool, source))
         async with (
             _running(keeper, errands),
             open_users(settings, store.vault, app[DOOR].keys) as app[USERS],
@@ -141,6 +142,18 @@ def _subkey(store: Store, purpose: str) -> bytes:
 def _pool(settings: Settings, store: Store) -> Pool:
     pool, workers = settings.pool, settings.server.workers
     return Pool(_projects(settings, store.pool.keys()), pool.strategy, pool.limits, workers)
+
+
+def _bound(source: PoolSource, settings: Settings) -> None:
+    """Give what lends the keys its bounds."""
+    source.longest_wait = settings.repair.retry_after_limit_seconds
+    source.most = max(settings.repair.max_resumes, 1)
+
+
+def _adopt(pool: Pool, source: PoolSource, settings: Settings) -> None:
+    """Have the pool and what lends its keys take other settings."""
+    pool.adopt(settings.pool.strategy, settings.pool.limits, settings.pool.weights)
+    _bound(source, settings)
 
 
 def _projects(settings: Settings, stored: Iterable[Key]) -> list[Project]:

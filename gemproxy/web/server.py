@@ -40,7 +40,7 @@ from aiohttp import web
 
 from gemproxy import __version__
 from gemproxy.config.operators import operators_keys
-from gemproxy.config.settings import Settings
+from gemproxy.config.settings import Loaded, Settings
 from gemproxy.config.starting import access_keys
 from gemproxy.config.tls import TlsError, server_context
 from gemproxy.exchange.credential import is_api_key
@@ -73,7 +73,7 @@ _ORDERLY = (0, -signal.SIGTERM)
 _log = logging.getLogger(__name__)
 
 
-def serve(settings: Settings) -> int:
+def serve(loaded: Loaded) -> int:
     """Serve until a signal comes; return the exit status of the process.
 
     0 after an orderly shutdown, 1 if the address cannot be listened on or a worker died, 2 without
@@ -82,13 +82,14 @@ def serve(settings: Settings) -> int:
     if not parses_in_c():
         sys.stderr.write(f"{NO_PARSER}\n")
         return 2
+    settings = loaded.settings
     try:
         prepare(settings)
         prepare_pictures(settings)
         if settings.server.workers > 1:
-            return _supervise(settings)
+            return _supervise(loaded)
         with _logging(settings):
-            return _run(settings, announce=True)
+            return _run(loaded, announce=True)
     except Unusable as error:
         sys.stderr.write(f"gemproxy: {error.setting}: {error}\n")
         return 2
@@ -120,13 +121,14 @@ def _secrets(settings: Settings) -> list[str]:
 
 
 def _run(
-    settings: Settings,
+    loaded: Loaded,
     *,
     announce: bool,
     upload_key: bytes | None = None,
     neighbours: Neighbours | None = None,
 ) -> int:
-    app = create_app(settings, upload_key, neighbours=neighbours)
+    settings, origins = loaded.settings, loaded.origins
+    app = create_app(settings, upload_key, neighbours=neighbours, origins=origins)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(app, settings, announce=announce))
 
@@ -249,25 +251,25 @@ async def _drain(in_flight: InFlight, seconds: float, signals: "asyncio.Queue[in
         await in_flight.drain(0)
 
 
-def _supervise(settings: Settings) -> int:
+def _supervise(loaded: Loaded) -> int:
     """Run the workers until a signal comes or one of them ends."""
-    if settings.server.port == 0:
+    if loaded.settings.server.port == 0:
         sys.stderr.write("gemproxy cannot listen: several workers need a port, not 0\n")
         return 1
     with private_directory() as directory:
         if directory is None:
             sys.stderr.write(_NO_DIRECTORY)
-        return _run_workers(_workers(settings, directory))
+        return _run_workers(_workers(loaded, directory))
 
 
-def _workers(settings: Settings, directory: Path | None) -> list[SpawnProcess]:
+def _workers(loaded: Loaded, directory: Path | None) -> list[SpawnProcess]:
     """Return the processes of the workers, which are not started yet."""
     spawn = multiprocessing.get_context("spawn")
-    key, several = new_key(), settings.server.workers
+    key, several = new_key(), loaded.settings.server.workers
     return [
         spawn.Process(
             target=_work,
-            args=(settings, Neighbours(directory, number, several), key),
+            args=(loaded, Neighbours(directory, number, several), key),
             name=f"gemproxy-{number}",
         )
         for number in range(several)
@@ -291,12 +293,12 @@ def _run_workers(workers: Sequence[SpawnProcess]) -> int:
     return 0 if all(worker.exitcode in _ORDERLY for worker in workers) else 1
 
 
-def _work(settings: Settings, neighbours: Neighbours, key: bytes) -> None:
+def _work(loaded: Loaded, neighbours: Neighbours, key: bytes) -> None:
     """Run one worker; only the supervisor handles the terminal's SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with _logging(settings):
+    with _logging(loaded.settings):
         first = neighbours.number == 0
-        sys.exit(_run(settings, announce=first, upload_key=key, neighbours=neighbours))
+        sys.exit(_run(loaded, announce=first, upload_key=key, neighbours=neighbours))
 
 
 @contextlib.contextmanager

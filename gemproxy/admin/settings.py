@@ -1,0 +1,168 @@
+"""The settings: what each is and where it comes from, and changing those that are live."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Protocol
+
+import attrs
+import msgspec
+
+from gemproxy.admin.route import Call, Form, Nothing, Route
+from gemproxy.core.errors import Unrouted
+
+
+@attrs.frozen
+class Caller:
+    """Who changes something, and from which address."""
+
+    actor: str
+    address: str
+
+
+class Setting(Form, frozen=True):
+    """One setting; ``value`` is in the shape in which it may be given, and null for a secret."""
+
+    path: str
+    value: Any
+    text: Annotated[str, msgspec.Meta(description="The value for people, without its secrets")]
+    origin: Annotated[
+        str, msgspec.Meta(description="default, a file, a variable, admin (this API) or a flag")
+    ]
+    live: Annotated[bool, msgspec.Meta(description="Whether it changes without a restart")]
+    note: Annotated[str, msgspec.Meta(description="What a change cannot do, or why there is none")]
+    secret: bool
+    shape: Annotated[
+        str,
+        msgspec.Meta(description="switch, whole number, number, word, text, list or table"),
+    ]
+    words: Annotated[list[str], msgspec.Meta(description="The words that it may be, if few")]
+    description: str
+    default: str
+
+
+class SettingsPage(Form, frozen=True):
+    """All settings; ``change`` is the number of the last change."""
+
+    settings: list[Setting]
+    change: int
+
+
+class NewValue(Form, frozen=True):
+    """A value: JSON in the setting's own shape, or text as in an environment variable."""
+
+    value: Any
+    change: Annotated[
+        int | None,
+        msgspec.Meta(description="The last change that is known: refused if there was another"),
+    ] = None
+
+
+class NewValues(Form, frozen=True):
+    """Values by path, and settings that go back to the value of the files; all or nothing."""
+
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
+    reset: list[str] = msgspec.field(default_factory=list)
+    change: int | None = None
+
+
+class Tuner(Protocol):
+    """The settings of a running proxy."""
+
+    @property
+    def number(self) -> int:
+        """The number of the last change."""
+
+    async def change(
+        self, values: Mapping[str, object], reset: Sequence[str], caller: Caller, number: int | None
+    ) -> None:
+        """Set values, and reset settings; all or nothing. Raises a GemproxyError."""
+
+    def all(self) -> list[Setting]:
+        """Return every setting."""
+
+    def one(self, path: str) -> Setting:
+        """Return the setting at a path. Raises Unrouted."""
+
+
+def tuner_of(call: Call[Any, Any]) -> Tuner:
+    """Return the settings. Raises Unrouted where the desk has none."""
+    if call.desk.settings is None:
+        raise Unrouted("This proxy shows no settings.")
+    return call.desk.settings
+
+
+def caller_of(call: Call[Any, Any]) -> Caller:
+    """Return who makes a call."""
+    return Caller(call.actor, call.address)
+
+
+async def listed(call: Call[Any, Any]) -> SettingsPage:
+    """Return all settings."""
+    tuner = tuner_of(call)
+    return SettingsPage(settings=tuner.all(), change=tuner.number)
+
+
+async def shown(call: Call[Any, Any]) -> Setting:
+    """Return one setting. Raises Unrouted."""
+    return tuner_of(call).one(call.names["path"])
+
+
+async def put(call: Call[Any, NewValue]) -> Setting:
+    """Set one setting. Raises a GemproxyError."""
+    tuner, path = tuner_of(call), call.names["path"]
+    await tuner.change({path: call.body.value}, (), caller_of(call), call.body.change)
+    return tuner.one(path)
+
+
+async def reset(call: Call[Any, Any]) -> Setting:
+    """Give one setting the value of the files back. Raises a GemproxyError."""
+    tuner, path = tuner_of(call), call.names["path"]
+    await tuner.change({}, (path,), caller_of(call), None)
+    return tuner.one(path)
+
+
+async def patch(call: Call[Any, NewValues]) -> SettingsPage:
+    """Change several settings; return them. Raises a GemproxyError."""
+    tuner, body = tuner_of(call), call.body
+    await tuner.change(body.values, body.reset, caller_of(call), body.change)
+    paths = dict.fromkeys((*body.values, *body.reset))
+    return SettingsPage(settings=[tuner.one(path) for path in paths], change=tuner.number)
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/settings",
+        listed,
+        "List all settings with their values and origins.",
+        SettingsPage,
+        tag="settings",
+    ),
+    Route(
+        "PATCH",
+        "/settings",
+        patch,
+        "Change several settings at once, all or none.",
+        SettingsPage,
+        body=NewValues,
+        tag="settings",
+    ),
+    Route("GET", "/settings/{path}", shown, "Show one setting.", Setting, tag="settings"),
+    Route(
+        "PUT",
+        "/settings/{path}",
+        put,
+        "Change one setting; it acts on the next request of all workers.",
+        Setting,
+        body=NewValue,
+        tag="settings",
+    ),
+    Route(
+        "DELETE",
+        "/settings/{path}",
+        reset,
+        "Give a setting the value of the files, variables or the default back.",
+        Setting,
+        query=Nothing,
+        tag="settings",
+    ),
+)
