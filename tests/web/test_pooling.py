@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gemproxy.config.sections import Access, Pool, Server
-from gemproxy.config.settings import Settings
+from gemproxy.config.settings import Loaded, Settings
 from gemproxy.pool.key import Key, fingerprint
 from gemproxy.store.store import Store
 from gemproxy.store.unusable import Unusable
@@ -80,7 +80,7 @@ def test_a_directory_that_cannot_be_written_refuses_the_start_in_words(
     server = Server(data_dir=str(tmp_path / "file" / "data"), workers=workers, port=1)
     settings = Settings(server=server, access=Access(keys={"ann": ANN}), pool=OF_ONE)
 
-    assert serve(settings) == 2
+    assert serve(Loaded(settings, {})) == 2
 
     said = capsys.readouterr().err
     assert said.startswith("gemproxy: server.data_dir: ")

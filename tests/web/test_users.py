@@ -9,7 +9,7 @@ from gemproxy.access.keys import AccessKeys
 from gemproxy.access.secret import PURPOSE, hashed, new_key
 from gemproxy.accounts.user import User
 from gemproxy.config.sections import Ledger, Pool, Server
-from gemproxy.config.settings import Settings
+from gemproxy.config.settings import Loaded, Settings
 from gemproxy.pool.key import Key
 from gemproxy.store.unusable import SECRET_KEY, Unusable
 from gemproxy.store.vault import Vault
@@ -70,7 +70,7 @@ def test_what_is_wrong_is_said_once_before_the_processes_start(
     pool = Pool(keys=(Key("AIzaSyPool", "P"),), open=True)
     server = Server(data_dir=str(tmp_path), port=1, workers=2)
 
-    assert serve(Settings(server=server, pool=pool)) == 2
+    assert serve(Loaded(Settings(server=server, pool=pool), {})) == 2
 
     err = capfd.readouterr().err
     assert err.startswith("gemproxy: server.data_dir: ")
