@@ -201,13 +201,6 @@ def _secret_of(raw: object) -> object:
 
 def _conflicts(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
     """Yield problems between settings that are valid individually."""
-    if values.get("server.workers", 1) > 1 and values.get("logging.file"):
-        yield problem(
-            "logging.file",
-            "cannot be rotated by several processes; set server.workers to 1, or log to "
-            "standard error alone",
-            origins["logging.file"],
-        )
     if values.get("injection.enabled") and values.get("injection.content") == "":
         yield problem(
             "injection.content",

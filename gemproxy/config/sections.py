@@ -194,7 +194,7 @@ class Logging:
     format: Format = "json"
     """json: an object per line; text: lines for a terminal."""
     file: Text = ""
-    """File that gets the log besides standard error, rotated at 10 MiB; empty: none."""
+    """File for the log besides standard error, such as logs/app.log; rotated at 10 MiB."""
     debug_mode: Switch = False
     """Log at level debug, regardless of the level."""
 

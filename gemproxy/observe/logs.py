@@ -13,9 +13,11 @@ wakes for every line would take the interpreter from the event loop thousands of
 """
 
 import contextvars
+import fcntl
 import functools
 import json
 import logging
+import os
 import random
 import re
 import sys
@@ -25,6 +27,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
 
@@ -377,6 +380,10 @@ class _LogFile(RotatingFileHandler):
     """A file that may fail: lost records are reported once to the handler ``beside``.
 
     The stock handler prints a traceback for each record, and raises when it is closed.
+
+    Several workers may share the file. Each record is written, and the file rotated, under a lock
+    of the open file. A worker that finds another file at the path afterwards has the one that was
+    rotated meanwhile, and opens the new one.
     """
 
     def __init__(self, file: str, beside: logging.Handler) -> None:
@@ -385,6 +392,41 @@ class _LogFile(RotatingFileHandler):
         )
         self._beside = beside
         self._failing = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        try:
+            held = self._locked()
+        except OSError:
+            self.handleError(record)
+            return
+        try:
+            super().emit(record)
+        finally:
+            if not held.closed:  # a rotation closes it
+                with suppress(OSError):
+                    fcntl.flock(held, fcntl.LOCK_UN)
+
+    def _locked(self) -> TextIO:
+        """Return the open file at the path, locked where the file system has locks."""
+        while True:
+            stream = self.stream = self.stream or self._open()
+            with suppress(OSError):
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            if self._is_current(stream):
+                return stream
+            stream.close()
+            self.stream = None
+
+    def _is_current(self, stream: TextIO) -> bool:
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(stream.fileno()), Path(self.baseFilename).stat())
+        return False
+
+    def _open(self) -> Any:  # noqa: ANN401 (the library's own type)
+        """Open the file, and make its folder first."""
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return super()._open()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name logging calls)
         """Report once that records get lost."""

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -265,6 +266,56 @@ def test_a_full_file_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     written(log, file=str(tmp_path / "a.log"))
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.log", "a.log.1"]
+
+
+def test_the_folder_of_a_file_is_made(tmp_path: Path) -> None:
+    file = tmp_path / "logs" / "app.log"
+
+    written(lambda: LOGGER.info("first"), file=str(file))
+
+    assert "first" in file.read_text()
+
+
+def test_several_processes_share_a_file_and_its_rotation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "FILE_BYTES", 3000)
+    file = tmp_path / "app.log"
+    shown = logging.NullHandler()
+    writers = [logs._LogFile(str(file), shown) for _ in range(3)]
+    for number in range(90):
+        record = logging.LogRecord(
+            "x", logging.INFO, "", 0, f"{number:03d} " + "x" * 96, None, None
+        )
+        writers[number % 3].emit(record)
+    for writer in writers:
+        writer.close()
+
+    parts = [tmp_path / f"app.log.{n}" for n in (4, 3, 2, 1)]
+    lines = "".join(part.read_text() for part in [*parts, file] if part.exists()).splitlines()
+    assert [line[:3] for line in lines] == [f"{number:03d}" for number in range(90)]
+    assert all(path.stat().st_size <= 3000 for path in tmp_path.iterdir())
+
+
+def test_a_file_that_was_moved_away_is_begun_anew(tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+
+    def log() -> None:
+        LOGGER.info("one")
+        logs_are_written(file, "one")
+        file.rename(tmp_path / "old.log")
+        LOGGER.info("two")
+
+    written(log, file=str(file))
+
+    assert "two" in file.read_text()
+    assert "two" not in (tmp_path / "old.log").read_text()
+
+
+def logs_are_written(file: Path, text: str) -> None:
+    """Wait until the writer's thread has come to a text."""
+    while not file.exists() or text not in file.read_text():
+        threading.Event().wait(0.001)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device is always full here")
