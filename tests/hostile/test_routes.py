@@ -23,6 +23,8 @@ DECISIONS = {
     "healthz": Decision("GET HEAD", OURSELVES),
     "livez": Decision("GET HEAD", OURSELVES),
     "readyz": Decision("GET HEAD", OURSELVES),
+    "metrics": Decision("*", OURSELVES),
+    "selftest": Decision("GET HEAD", OURSELVES),
     "picture": Decision("*", OURSELVES),
     "prefixed_picture": Decision("*", OURSELVES),
     "stream": Decision("POST", UPSTREAM, reads_body=True),
@@ -62,4 +64,5 @@ def test_only_what_we_answer_ourselves_needs_no_key() -> None:
     ours = {name for name, one in DECISIONS.items() if one.answered_by == OURSELVES}
 
     assert ours - {"refused"} == KEYLESS, "and a refusal is for those who may ask"
-    assert {"picture", "prefixed_picture"} == KEYLESS - HEALTH, "which are counted"
+    counted = {"metrics", "picture", "prefixed_picture", "selftest"}
+    assert counted == KEYLESS - HEALTH
