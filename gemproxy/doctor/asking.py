@@ -27,6 +27,10 @@ OF_TIME = frozenset({_NOT_YET_VALID, _EXPIRED})
 """Refusals of a certificate that our own clock may be to blame for."""
 
 
+FAILURES = (aiohttp.ClientError, OSError, ValueError)
+"""What the client library raises."""
+
+
 class Kind(enum.Enum):
     """Where a request came to its end."""
 
@@ -124,7 +128,7 @@ async def ask(
             return await _get(url, now, proxy, verify=verify)
     except TimeoutError:
         return Trouble(Kind.SILENT, f"not in {seconds:g} seconds")
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+    except FAILURES as error:
         return trouble_of(error)
 
 

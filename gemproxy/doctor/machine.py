@@ -112,10 +112,12 @@ async def extras(case: Case) -> Verdicts:
     """Judge whether the packages are installed that the settings need."""
     proxies = [str(key.proxy) for key in case.keys if key.proxy]
     url = case.settings.ledger.database_url
+    told = {problem.setting for problem in case.problems}
+    socks = any(map(needs_socks, [*proxies, *case.settings.pool.proxies.values()]))
     wanted = {
-        "socks": any(map(needs_socks, [*proxies, *case.settings.pool.proxies.values()])),
+        "socks": socks and "pool.proxies" not in told,
         "postgres": url.partition(":")[0].partition("+")[0] in {"postgres", "postgresql"},
-        "otel": bool(getattr(getattr(case.settings, "tracing", None), "enabled", False)),
+        "otel": case.settings.tracing.enabled and "tracing.enabled" not in told,
     }
     missing = [name for name, needed in wanted.items() if needed and _is_missing(MODULES[name])]
     if missing:

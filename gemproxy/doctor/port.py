@@ -28,7 +28,8 @@ async def port(case: Case) -> Verdicts:
     for section in LISTENING:
         part = getattr(case.settings, section, None)
         number = getattr(part, "port", None)
-        if number is None or (section != "server" and not number):
+        unused = section != "server" and not (number and getattr(part, "enabled", True))
+        if number is None or unused:
             continue
         host = getattr(part, "host", "") or default
         found.append(await _judge(f"{section}.port", host, number, case))

@@ -37,6 +37,9 @@ def told(check: Check, case: Case) -> Iterator[Verdict]:
 
 def _refusal(problem: Problem) -> Verdict:
     why, _, rest = problem.why.partition(". ")
+    if not rest:
+        why, colon, command = problem.why.rpartition(": ")
+        why, rest = (why, command) if colon and command.startswith("pip ") else (problem.why, "")
     words = f"{problem.setting}: {why}" if problem.setting else why
     place = f"correct it in {problem.origin}" if problem.origin else "correct it"
     if problem.origin in {"", "default"}:

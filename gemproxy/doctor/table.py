@@ -65,6 +65,7 @@ CHECKS = (
         "a package that the settings need: for SOCKS proxies, PostgreSQL, traces",
         machine.extras,
         needs=("pool.proxies", "ledger.database_url"),
+        tells=("pool.proxies", "tracing.enabled"),
     ),
     Check(
         "data-directory",
@@ -171,7 +172,7 @@ CHECKS = (
         "an address for clients that does not lead to this proxy, or leads through a reverse proxy"
         " that holds back events or hides broken endings",
         public.public,
-        needs=("server.public_url",),
+        needs=("server.public_url", "admin.secret"),
         network=True,
     ),
 )

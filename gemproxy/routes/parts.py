@@ -135,6 +135,8 @@ POOLED = web.AppKey("pooled", Pooled)
 DOOR = web.AppKey("door", Door)
 USERS = web.AppKey("users", Directory)
 """Keeps the door's access keys in step with the stored ones; only there if there is a pool."""
+ADMIN_SECRET = web.AppKey("admin_secret", str)
+"""Empty if there is none."""
 DRAWN = web.AppKey("drawn", Drawn)
 PICTURES = web.AppKey("pictures", Pictures)
 """Only there if pictures that requests name by URL are fetched."""

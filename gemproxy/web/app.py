@@ -28,6 +28,7 @@ from gemproxy.relay.sessions import UploadSessions, new_key
 from gemproxy.relay.upstream import Upstream, open_upstream
 from gemproxy.routes import ROUTES
 from gemproxy.routes.parts import (
+    ADMIN_SECRET,
     CATALOGUE,
     CLIENTS,
     DISPATCHER,
@@ -104,6 +105,7 @@ def create_app(
     app[TUNER].takers.append(partial(_renew, app, learnt))
     app[CATALOGUE] = Shelf()
     app[DRAWN] = Drawn()
+    app[ADMIN_SECRET] = settings.admin.secret
     app[UPLOADS] = UploadSessions(key=upload_key or new_key())
     pooled = source is None and needs_pool(settings)
     app[DOOR] = _door(settings, app, stored=pooled)

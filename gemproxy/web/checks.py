@@ -22,10 +22,10 @@ from aiohttp.http import HttpVersion10, HttpVersion11
 HEALTH = frozenset({"health", "healthz", "livez", "readyz"})
 """The names of the routes that are neither counted nor worth a line in a log."""
 
-UNCOUNTED = HEALTH | {"metrics"}
+UNCOUNTED = HEALTH | {"metrics", "selftest"}
 """The names of the routes that the metrics do not count: who looks changes nothing."""
 
-KEYLESS = HEALTH | {"picture", "prefixed_picture", "metrics"}
+KEYLESS = HEALTH | {"picture", "prefixed_picture", "metrics", "selftest"}
 """The names of the routes that ask for no key; nothing of their requests goes up."""
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
