@@ -78,6 +78,7 @@ def _check(argv: Sequence[str]) -> int:
     from gemproxy.config.arguments import aligned  # noqa: PLC0415 (see this module's docstring)
 
     def run(loaded: "Loaded") -> int:
+        loaded = _with_changes(loaded)
         for warning in loaded.warnings():
             _warn(warning)
         return _say(aligned([("setting", "value", "from"), *loaded.rows()]))
@@ -96,6 +97,35 @@ def _doctor(argv: Sequence[str]) -> int:
         return _complain([str(misuse)])
     except SystemExit:  # --help was shown
         return OK
+
+
+def _with_changes(loaded: "Loaded") -> "Loaded":
+    """Return the settings with those that were changed while a proxy ran, as a start takes them.
+
+    If they cannot be read that is a warning: the others can be shown.
+    """
+    import asyncio  # noqa: PLC0415 (see the docstring of this module)
+
+    from gemproxy.config.live import taken  # noqa: PLC0415
+    from gemproxy.config.operators import keeps_a_ledger, mode_of  # noqa: PLC0415
+    from gemproxy.ledger.peeking import look  # noqa: PLC0415
+    from gemproxy.store.store import stored_projects  # noqa: PLC0415
+    from gemproxy.store.unusable import Unusable  # noqa: PLC0415
+
+    settings = loaded.settings
+    server, pooled = settings.server, mode_of(settings, stored=loaded.stored) != "passthrough"
+    if not keeps_a_ledger(settings, pooled=pooled):
+        return loaded
+    try:
+        sight = asyncio.run(look(settings.ledger.database_url, Path(server.data_dir)))
+        projects = stored_projects(server.data_dir, server.secret_key) if pooled else ()
+    except Unusable as error:
+        _warn(f"settings that were changed at run time cannot be read: {error.setting}: {error}")
+        return loaded
+    changed, left_out = taken(loaded, sight.settings, projects)
+    for text in left_out:
+        _warn(f"a stored setting is not used: {text}")
+    return changed
 
 
 def _keys(argv: Sequence[str]) -> int:

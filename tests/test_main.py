@@ -1,5 +1,6 @@
 """The command line: which command runs, with what, and what it returns."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,10 @@ import pytest
 
 from gemproxy import __version__
 from gemproxy.__main__ import COMMANDS, main
+from gemproxy.ledger.audit import Audit
+from gemproxy.ledger.engine import Engines, place_of
+from gemproxy.ledger.schema import prepare
+from gemproxy.ledger.settings import SettingsTable
 from gemproxy.pool.key import fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,14 +51,14 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[objec
 def test_serve_is_the_default_and_gets_the_settings(
     stand_in: Callable[[str, str], list[object]], argv: list[str]
 ) -> None:
-    from gemproxy.config.settings import Settings  # noqa: PLC0415 (as late as the command does)
+    from gemproxy.config.settings import Loaded  # noqa: PLC0415 (as late as the command does)
 
     calls = stand_in("gemproxy.web.server", "serve")
 
     assert main(argv) == 7
-    (settings,) = calls
-    assert isinstance(settings, Settings)
-    assert settings.server.port == 9000
+    (loaded,) = calls
+    assert isinstance(loaded, Loaded)
+    assert loaded.settings.server.port == 9000
 
 
 def test_the_process_s_arguments_are_the_standard_ones(
@@ -119,6 +124,41 @@ def test_check_names_the_alias_of_a_patience_that_is_short(
     assert main(["check"]) == 0
 
     assert "REQUEST_TIMEOUT_SECONDS" in capsys.readouterr().err
+
+
+def test_check_shows_what_was_changed_while_a_proxy_ran(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def change() -> None:
+        engines = Engines.of(place_of("", Path("kept")))
+        await prepare(engines)
+        values = {"repair.max_resumes": 3, "pool.strategy": "weighted"}
+        await SettingsTable(engines, Audit(engines)).change(lambda _: (values, ()))
+        await engines.close()
+
+    Path("kept").mkdir()
+    asyncio.run(change())
+
+    assert main(["check", "--data-dir", "kept", "--pool.strategy", "round_robin"]) == 0
+
+    said = capsys.readouterr()
+    rows = {line.split()[0]: line.split()[1:] for line in said.out.splitlines()}
+    assert rows["repair.max_resumes"] == ["3", "admin"]
+    assert rows["pool.strategy"] == ["round_robin", "flag", "--pool.strategy"]
+    assert "a stored setting is not used: pool.strategy" in said.err
+
+
+def test_check_shows_the_settings_where_the_ledger_cannot_be_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("kept").mkdir()
+    Path("kept", "ledger.sqlite").write_bytes(b"no database at all" * 100)
+
+    assert main(["check", "--data-dir", "kept"]) == 0
+
+    said = capsys.readouterr()
+    assert "settings that were changed at run time cannot be read: server.data_dir" in said.err
+    assert "pool.strategy" in said.out
 
 
 @pytest.mark.parametrize("command", ["serve", "check"])

@@ -1,6 +1,6 @@
 """Looks at the database of the ledger without changing anything: no table is made or migrated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gemproxy.accounts.user import User
 from gemproxy.ledger.engine import Engines, Place, place_of
 from gemproxy.ledger.schema import NEWEST, Foreign, Newer, refusal, unusable, version_of
+from gemproxy.ledger.settings import values_in
 from gemproxy.ledger.tables import USERS
 from gemproxy.ledger.users import entries_where
 from gemproxy.store.peeking import parameters
@@ -21,13 +22,15 @@ class Sight:
     """What is in the database: the version of its tables, empty if there are none yet.
 
     ``exists`` says whether there is a file; of PostgreSQL it is true. ``users`` are those
-    whose keys are not revoked, None if the tables are older.
+    whose keys are not revoked, None if the tables are older. ``settings`` are the values that were
+    set while a proxy ran, by path.
     """
 
     place: Place
     exists: bool
     version: str = ""
     users: Sequence[User] | None = ()
+    settings: Mapping[str, object] = attrs.field(factory=dict, repr=False)
 
     @property
     def older(self) -> bool:
@@ -45,13 +48,14 @@ async def look(database_url: str, data_dir: Path) -> Sight:
         try:
             version = await version_of(engines)
             users = await _users(engines) if version == NEWEST else () if not version else None
+            settings = await _settings(engines) if version == NEWEST else {}
         finally:
             await engines.close()
     except (Newer, Foreign) as error:
         raise refusal(place, error) from None
     except (SQLAlchemyError, OSError) as error:
         raise unusable(place, error) from None
-    return Sight(place, exists=True, version=version, users=users)
+    return Sight(place, exists=True, version=version, users=users, settings=settings)
 
 
 def _reading(place: Place) -> Place:
@@ -65,3 +69,8 @@ def _reading(place: Place) -> Place:
 async def _users(engines: Engines) -> Sequence[User]:
     async with engines.reading() as connection:
         return [entry.user for entry in await entries_where(connection, USERS.c.revoked.is_(None))]
+
+
+async def _settings(engines: Engines) -> Mapping[str, object]:
+    async with engines.reading() as connection:
+        return await values_in(connection)

@@ -47,7 +47,7 @@ class SettingsTable:
         """Store the values on which ``decide`` decides; what it raises changes nothing."""
         async with self.engines.writing() as connection:
             change = int((await connection.execute(_NEXT)).scalar_one())
-            present = await _values(connection)
+            present = await values_in(connection)
             values, deeds = decide(Stored(change - 1, present))
             for path in present.keys() - values.keys():
                 await connection.execute(delete(SETTINGS).where(SETTINGS.c.path == path))
@@ -69,9 +69,10 @@ class SettingsTable:
             last = int((await connection.execute(statement)).scalar() or 0)
             if last == change:
                 return None
-            return Stored(last, await _values(connection))
+            return Stored(last, await values_in(connection))
 
 
-async def _values(connection: AsyncConnection) -> dict[str, object]:
+async def values_in(connection: AsyncConnection) -> dict[str, object]:
+    """Return the stored values by path, as they were given."""
     rows = await connection.execute(select(SETTINGS.c.path, SETTINGS.c.value))
     return {row.path: json.loads(row.value) for row in rows}
