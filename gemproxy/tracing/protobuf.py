@@ -84,6 +84,7 @@ def _name(name: str) -> bytes:
     return _sized(_F[5], name.encode("utf-8", "replace"))
 
 
+_UNSET = _sized(_F[15], b"")
 _ERROR = _sized(_F[15], _tag(3, _VARINT) + _varint(2))
 
 
@@ -111,8 +112,7 @@ def _encoded(span: ReadableSpan) -> bytes:
     for name, value in attributes.items():
         known = type(value) is not list
         pieces.append(_attribute(name, value) if known else _sized(_F[9], _pair(name, value)))
-    if span.status.status_code is StatusCode.ERROR:
-        pieces.append(_ERROR)
+    pieces.append(_ERROR if span.status.status_code is StatusCode.ERROR else _UNSET)
     remote = parent is not None and parent.is_remote
     pieces.append(_flags(_FLAGS_TAG, _REMOTE if remote else _LOCAL))
     return _sized(_F[2], b"".join(pieces))

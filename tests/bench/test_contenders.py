@@ -20,7 +20,7 @@ BY_NAME = {one.name: one for one in (*CONTENDERS, *OTHERS)}
 def test_only_a_proxy_that_repairs_gets_cut_streams() -> None:
     cut, whole = SCENARIOS["S7"], SCENARIOS["S1b"]
 
-    ours = ["gemproxy", "pooled", "metered", "chat"]
+    ours = ["gemproxy", "pooled", "metered", "traced", "chat"]
     assert [one.name for one in BY_NAME.values() if one.can_run(cut)] == ours
     assert all(one.can_run(whole) for one in BY_NAME.values())
 
@@ -28,7 +28,7 @@ def test_only_a_proxy_that_repairs_gets_cut_streams() -> None:
 def test_two_cores_are_for_those_who_can_use_them() -> None:
     runs = {one.name for one in BY_NAME.values() if one.can_run(SCENARIOS["S2W"])}
 
-    assert runs == {"gemproxy", "nginx", "pooled", "metered", "chat"}
+    assert runs == {"gemproxy", "nginx", "pooled", "metered", "traced", "chat"}
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
