@@ -15,20 +15,20 @@ from bench.system import Cores
 
 ANYWHERE = frozenset(os.sched_getaffinity(0))
 BY_NAME = {one.name: one for one in (*CONTENDERS, *OTHERS)}
+_OURS = ["gemproxy", "uncounted", "pooled", "metered", "traced", "chat"]
 
 
 def test_only_a_proxy_that_repairs_gets_cut_streams() -> None:
     cut, whole = SCENARIOS["S7"], SCENARIOS["S1b"]
 
-    ours = ["gemproxy", "pooled", "metered", "traced", "chat"]
-    assert [one.name for one in BY_NAME.values() if one.can_run(cut)] == ours
+    assert [one.name for one in BY_NAME.values() if one.can_run(cut)] == _OURS
     assert all(one.can_run(whole) for one in BY_NAME.values())
 
 
 def test_two_cores_are_for_those_who_can_use_them() -> None:
     runs = {one.name for one in BY_NAME.values() if one.can_run(SCENARIOS["S2W"])}
 
-    assert runs == {"gemproxy", "nginx", "pooled", "metered", "traced", "chat"}
+    assert runs == {"nginx", *_OURS}
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))

@@ -39,6 +39,7 @@ class Collector:
     spans: list[tuple[Span, dict[str, Any]]] = attrs.field(factory=list)
     metrics: dict[str, Any] = attrs.field(factory=dict)
     resources: list[dict[str, Any]] = attrs.field(factory=list)
+    bodies: list[bytes] = attrs.field(factory=list)
     asked: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     async def traces(self, request: web.Request) -> web.Response:
@@ -61,10 +62,12 @@ class Collector:
         return web.Response(status=self.status)
 
     async def _body(self, request: web.Request) -> bytes:
-        self.headers.append(dict(request.headers))
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
         self.asked.set()
         body = await request.read()
-        return gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+        body = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+        self.bodies.append(body)
+        return body
 
 
 @contextlib.asynccontextmanager

@@ -1,5 +1,6 @@
 """Traces over real sockets: a client, the proxy, an upstream, and a collector of OTLP."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -9,8 +10,9 @@ from gemproxy.chaos.faults import parse_fault
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
+from gemproxy.web.tracing import collectors_secrets
 from tests.gemini import chunk, sse
-from tests.replies import replying, sse_reply
+from tests.replies import json_reply, replying, sse_reply
 from tests.running import AccessLog, running
 from tests.tracing.collector import Collector, collecting
 
@@ -124,3 +126,106 @@ async def test_without_tracing_a_line_has_no_ids(access_log: AccessLog) -> None:
         line = await access_log.line()
 
     assert "trace_id" not in line
+
+
+async def test_a_collector_that_is_not_there_costs_no_request(access_log: AccessLog) -> None:
+    async with ChaosServer(Script(BUILT_IN["story"], ())) as server:
+        dead = {"enabled": True, "endpoint": "http://127.0.0.1:9"}
+        async with running(server, tracing=dead, server={"drain_timeout": 0.0}) as proxy:
+            answer = await proxy.ask()
+            line = await access_log.line()
+
+    assert answer.status == 200
+    assert line["ending"] == "done"
+
+
+async def test_each_picture_or_answer_of_a_request_has_a_span(collector: Collector) -> None:
+    chat = {"model": "gemini-x", "n": 3, "messages": [{"role": "user", "content": "Hello"}]}
+    replies = [sse_reply(sse(chunk("a", finish="STOP", usage=(3, 2)))) for _ in range(3)]
+    async with (
+        replying(*replies) as upstream,
+        running(upstream.url, tracing=traced(collector)) as proxy,
+    ):
+        answer = await proxy.ask(
+            "/v1/chat/completions",
+            json.dumps(chat).encode(),
+            {"Authorization": "Bearer k", "Content-Type": "application/json"},
+        )
+
+    assert answer.status == 200
+    (_, request), *attempts = collector.spans
+    assert request["gemproxy.attempts"] == 3
+    assert [span.name for span, _ in attempts] == ["chat gemini-x"] * 3
+    assert sum(fields["gen_ai.usage.output_tokens"] for _, fields in attempts) == 6
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("/v1beta/models/gemini-x:generateContent", "generate_content gemini-x"),
+        ("/v1beta/models/gemini-x:embedContent", "embeddings gemini-x"),
+        ("/v1beta/models/gemini-x:countTokens", "POST"),
+        ("/v1beta/cachedContents", "POST"),
+    ],
+)
+async def test_unary_requests_have_spans(collector: Collector, target: str, name: str) -> None:
+    async with (
+        replying(json_reply(chunk("a", finish="STOP", usage=(3, 2)))) as upstream,
+        running(upstream.url, tracing=traced(collector)) as proxy,
+    ):
+        await proxy.ask(target)
+
+    (_, request), (span, fields) = collector.spans
+    assert span.name == name
+    assert fields["http.response.status_code"] == request["http.response.status_code"] == 200
+    assert ("gen_ai.usage.input_tokens" in fields) == name.endswith(" gemini-x")
+
+
+async def test_a_health_check_has_no_span_and_a_refusal_has_one(collector: Collector) -> None:
+    async with (
+        replying() as upstream,
+        running(upstream.url, tracing=traced(collector)) as proxy,
+    ):
+        await proxy.ask("/health", b"", method="GET")
+        await proxy.ask("/v1/chat/completions", b"no JSON", {"Authorization": "Bearer k"})
+
+    ((span, fields),) = collector.spans
+    assert span.name == "POST /v1/chat/completions"
+    assert fields["http.response.status_code"] == 400
+    assert "error.type" not in fields
+
+
+async def test_no_secret_and_no_content_is_in_what_a_collector_gets(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20c2VjcmV0")
+    key = "AIzaSy" + "C4n4ryC4n4ryC4n4ryC4n4ryC4n4ryC4n"
+    body = json.dumps({"contents": [{"parts": [{"text": "canary-prompt"}]}]}).encode()
+    reply = sse_reply(sse(chunk("canary-answer", finish="STOP", usage=(3, 2))))
+    async with (
+        replying(reply) as upstream,
+        running(upstream.url, tracing=traced(collector)) as proxy,
+    ):
+        await proxy.ask(
+            f"/v1beta/models/gemini-x:streamGenerateContent?alt=sse&key={key}",
+            body,
+            {"User-Agent": "canary-agent", "Cookie": "canary-cookie"},
+        )
+
+    assert collector.headers[0]["authorization"] == "Basic c2VjcmV0"
+    sent = b"".join(collector.bodies)
+    assert b"gemini-x" in sent
+    for canary in (key, "canary-prompt", "canary-answer", "canary-agent", "canary-cookie"):
+        assert canary.encode() not in sent
+    assert b"c2VjcmV0" not in sent
+
+
+def test_the_headers_for_a_collector_are_secrets() -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Basic%20c2VjcmV0,x=1",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "api-key=abcdefgh",
+    }
+
+    found = collectors_secrets(environ)
+
+    assert found == ["Basic%20c2VjcmV0", "Basic c2VjcmV0", "abcdefgh"]
