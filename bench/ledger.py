@@ -27,8 +27,10 @@ from sqlalchemy import select
 
 from gemproxy.accounts.calendar import Calendar
 from gemproxy.ledger.engine import Engines, place_of
+from gemproxy.ledger.naming import Only
 from gemproxy.ledger.pieces import Span
-from gemproxy.ledger.queries import By, Only, Queries, Wanted
+from gemproxy.ledger.queries import By, Queries
+from gemproxy.ledger.requests import Wanted
 from gemproxy.ledger.rollup import Rollups
 from gemproxy.ledger.schema import prepare
 from gemproxy.ledger.tables import ATTEMPTS, GENERATIONS
@@ -73,6 +75,7 @@ def invented(count: int, days: float, dice: random.Random) -> Iterator[tuple[obj
     for index in range(count):
         at = BEGIN + int((index + chance()) * step)
         picked = bits(36)
+        key = (picked >> 27) % 12
         tokens, answer = 200 + bits(13), 50 + bits(10)
         thoughts = bits(11) if picked & 1 else 0
         attempts = 1 if chance() < 0.95 else 2 + (picked & 1)  # noqa: PLR2004 (one in twenty)
@@ -88,8 +91,8 @@ def invented(count: int, days: float, dice: random.Random) -> Iterator[tuple[obj
             1,
             1 if chance() < 0.97 else 2,  # noqa: PLR2004 (three in a hundred fail)
             200,
-            projects[picked >> 24 & 7],
-            keys[(picked >> 27) % 12],
+            projects[key % 8],
+            keys[key],
             attempts,
             attempts - 1,
             answer * 4,
@@ -195,15 +198,15 @@ def questions(engines: Engines, serials: Sequence[int], days: float) -> dict[str
     user = USERS[20]
     return {
         "look-up of a row": look_up(engines, serials),
-        "usage by day": lambda: queries.usage(By.DAY, span),
-        "usage by model": lambda: queries.usage(By.MODEL, span),
-        "usage by access key": lambda: queries.usage(By.USER, span),
-        "usage by project": lambda: queries.usage(By.PROJECT, span),
+        "usage by day": lambda: queries.usage([By.DAY], span),
+        "usage by model": lambda: queries.usage([By.MODEL], span),
+        "usage by access key": lambda: queries.usage([By.USER], span),
+        "usage by project": lambda: queries.usage([By.PROJECT], span),
         "total": lambda: queries.total(span),
         "newest 50 of an access key": lambda: queries.requests(50, Wanted(Only(user))),
         "newest 50 of all": lambda: queries.requests(50),
-        "one access key by day": lambda: queries.usage(By.DAY, span, Only(user)),
-        "usage by hour": lambda: queries.usage(By.HOUR, span),
+        "one access key by day": lambda: queries.usage([By.DAY], span, Only(user)),
+        "usage by hour": lambda: queries.usage([By.HOUR], span),
         "what is committed this day": lambda: queries.committed(span.end // 1000 // 86400 * 86400),
     }
 

@@ -1,8 +1,8 @@
 """Checks whether a database is sound, and whether its roll-ups agree with its rows.
 
 Every hour that is folded, and whose rows are all there still, must have the sums of its rows.
-Everywhere the roll-ups that keep users, models or projects apart must have the sums of those that
-keep all three apart, and days and months those of their hours.
+Everywhere the roll-ups that keep fewer names apart must have the sums of those that keep all apart,
+and days and months those of their hours.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,9 @@ from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.pieces import HOUR, SECOND_MS, State
 from gemproxy.ledger.rollup import DAYS, HOURS, MONTHS, SHAPES, WHOLE_SHAPE, read_state
 from gemproxy.ledger.schema import version_of
-from gemproxy.ledger.sums import of_rollups, of_rows
-from gemproxy.ledger.tables import ATTEMPTS, GENERATIONS, ROLLUPS, SUMMED
+from gemproxy.ledger.summing import of_rollups, of_rows
+from gemproxy.ledger.sums import SUMMED
+from gemproxy.ledger.tables import ATTEMPTS, GENERATIONS, ROLLUPS
 
 MOST_TOLD = 20
 """Problems of one kind that are named."""

@@ -7,7 +7,8 @@ the part counts with the hour that it is in: an hour belongs to the span in whic
 spans that meet have no request in common and lose none.
 
 In a zone whose offset is no whole number of hours, hours are kept in parts of 30 or 15 minutes, so
-its days have exact sums, too.
+its days have exact sums, too. A caller may ask by the clock of another zone: its days come from
+hours, and where one of its days begins within an hour, that hour comes from rows.
 """
 
 import datetime as dt
@@ -75,12 +76,10 @@ def slot_seconds(zone: dt.tzinfo, start: int, end: int) -> int:
     return max(slot, HOUR // 4)
 
 
-def cut(
-    span: Span, state: State, calendar: Calendar, largest: Source = Source.MONTHS
-) -> list[Piece]:
+def cut(span: Span, state: State, calendar: Calendar, grouped: Source | None = None) -> list[Piece]:
     """Return the pieces of a span, which have no time in common.
 
-    ``largest`` is the largest source that a piece may have: months, days or hours.
+    ``grouped`` says if sums are wanted for each month, day or hour; no piece has larger sums.
     """
     folded = state.folded * SECOND_MS
     pieces: list[Piece] = []
@@ -91,7 +90,7 @@ def cut(
         if stale:
             pieces.append(Piece(Source.ROWS, start, end))
         else:
-            pieces += _folded(start, end, state, calendar, largest)
+            pieces += _folded(start, end, state, calendar, grouped)
     tail = max(span.start, folded)
     if tail < span.end:
         pieces.append(Piece(Source.ROWS, tail, span.end))
@@ -139,12 +138,36 @@ def _stretches(low: int, high: int, state: State) -> Iterator[tuple[int, int, bo
         yield low, high, False
 
 
-def _folded(start: int, end: int, state: State, calendar: Calendar, largest: Source) -> list[Piece]:
+def _folded(
+    start: int, end: int, state: State, calendar: Calendar, grouped: Source | None
+) -> list[Piece]:
     """Return the pieces of a stretch that has roll-ups."""
-    sources = [Source.MONTHS, Source.DAYS, Source.HOURS]
-    if str(calendar.zone) != state.zone:
-        return [Piece(Source.HOURS, start, end)]
-    return _divided(start, end, state, calendar, sources[sources.index(largest) :])
+    if str(calendar.zone) == state.zone:
+        sources = [Source.MONTHS, Source.DAYS, Source.HOURS]
+        sources = sources[sources.index(grouped or Source.MONTHS) :]
+        return _divided(start, end, state, calendar, sources)
+    pieces: list[Piece] = []
+    for low, high in _broken(start, end, calendar, grouped) if grouped else ():
+        first, last = max(low, start, state.pruned * SECOND_MS), min(high, end)
+        if first < last:
+            pieces += [Piece(Source.HOURS, start, first), Piece(Source.ROWS, first, last)]
+            start = last
+    pieces.append(Piece(Source.HOURS, start, end))
+    return [piece for piece in pieces if piece.start < piece.end]
+
+
+def _broken(start: int, end: int, calendar: Calendar, grouped: Source) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of whole hours in which a wanted month, day or hour begins within one."""
+    hour = HOUR * SECOND_MS
+    at = start
+    while at < end:
+        period = _period(Source.MONTHS if grouped is Source.MONTHS else Source.DAYS, at, calendar)
+        first, at = int(period.start) * SECOND_MS, int(period.end) * SECOND_MS
+        low = first - first % hour
+        if grouped is Source.HOURS and (first % hour or at % hour):
+            yield low, at - at % -hour
+        elif first % hour:
+            yield low, low + hour
 
 
 def _divided(

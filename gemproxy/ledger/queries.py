@@ -2,43 +2,48 @@
 
 All sums come out of one function, which cuts the span (``ledger.pieces``) and adds up roll-ups and
 rows in one snapshot; so views with different groups have the same total. Groups and filters are
-names, never looked for among the rows.
+names, never looked for among the rows. Days and hours are those of a time zone that the caller may
+choose: the ledger's own one is only the fastest.
+
+A request counts from its start on, in ``requests`` and in ``running`` until it has an ending. Its
+tokens and its money count when it has ended.
 """
 
 import datetime as dt
 import enum
 import functools
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+import operator
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Self
 
 import attrs
-import msgspec
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.accounts.calendar import Calendar
 from gemproxy.ledger.engine import Engines
+from gemproxy.ledger.naming import ALL, Only, names_of, numbers_of
 from gemproxy.ledger.pieces import HOUR, SECOND_MS, Piece, Source, Span, cut
-from gemproxy.ledger.rollup import DAYS, DIMENSIONS, HOURS, MONTHS, SHAPES, read_state
-from gemproxy.ledger.row import Ending, Row, Try
-from gemproxy.ledger.sums import Sums, of_rollups, of_rows
-from gemproxy.ledger.tables import (
-    ATTEMPTS,
-    ENDINGS,
-    GENERATIONS,
-    NAMES,
-    NO_NAME,
-    ROLLUPS,
-    SUMMED,
-    WHOLE,
+from gemproxy.ledger.requests import (
+    ALWAYS,
+    ANY,
+    BY_ID,
+    MOST,
+    Wanted,
+    conditions_of,
+    order_of,
+    rows_of,
+    with_tries,
 )
-
-MOST = 1000
-"""Rows that one read of requests returns at most."""
+from gemproxy.ledger.rollup import DAYS, HOURS, MONTHS, SHAPES, read_state
+from gemproxy.ledger.row import Row
+from gemproxy.ledger.summing import of_rollups, of_rows
+from gemproxy.ledger.sums import SUMMED, Sums
+from gemproxy.ledger.tables import ATTEMPTS, ENDINGS, GENERATIONS, ROLLUPS, WHOLE
 
 _QUARTER = HOUR // 4
 _LEVELS = {Source.HOURS: HOURS, Source.DAYS: DAYS, Source.MONTHS: MONTHS}
-_ENDING = {number: ending for ending, number in ENDINGS.items()}
+_ENDING = {number: ending.value for ending, number in ENDINGS.items()}
 _G, _R = GENERATIONS.c, ROLLUPS.c
 
 
@@ -47,51 +52,43 @@ class By(enum.Enum):
 
     HOUR = "hour"
     DAY = "day"
+    MONTH = "month"
     MODEL = "model"
     USER = "user"
     PROJECT = "project"
+    KEY = "key"
 
 
-_LARGEST: Mapping[By | None, Source] = {By.HOUR: Source.HOURS, By.DAY: Source.DAYS}
+_TIMES: Mapping[By, Source] = {
+    By.HOUR: Source.HOURS,
+    By.DAY: Source.DAYS,
+    By.MONTH: Source.MONTHS,
+}
+"""The groupings by time; the largest roll-up of each is its source."""
 
-
-@attrs.frozen
-class Only:
-    """A filter by names; None lets all pass."""
-
-    user: str | None = None
-    model: str | None = None
-    project: str | None = None
-
-
-ALL = Only()
-ALWAYS = Span()
-
-
-@attrs.frozen
-class Wanted:
-    """Which requests are wanted.
-
-    ``key`` is the fingerprint of a Gemini key. ``ending`` is an ending, or None for all;
-    ``before`` is the serial of the last one that was seen, for the page behind it.
-    """
-
-    only: Only = ALL
-    key: str | None = None
-    ending: Ending | None = None
-    span: Span = ALWAYS
-    before: int | None = None
-
-
-ANY = Wanted()
+MOST_GROUPINGS = 2
+"""Groupings of one question; at most one of them is by time."""
 
 
 @attrs.frozen
 class Group:
-    """The sums of a group; ``key`` is a name, a date, or when an hour begins, with its offset."""
+    """The sums of a group.
 
-    key: str
+    ``keys`` has one for each grouping: a name, a date, a month (``2026-11``), or when an hour
+    begins, with its offset.
+    """
+
+    keys: tuple[str, ...]
     sums: Sums
+
+
+@attrs.frozen
+class Interruptions:
+    """How many attempts were interrupted by a cause, in requests with an ending; "" if they run."""
+
+    cause: str
+    ending: str
+    attempts: int
 
 
 @attrs.frozen
@@ -118,18 +115,31 @@ class Queries:
     engines: Engines
     calendar: Calendar
 
+    def by_clock(self, zone: dt.tzinfo) -> Self:
+        """Return the same queries with the days and hours of another zone."""
+        return attrs.evolve(self, calendar=Calendar(zone))
+
     async def total(self, span: Span = ALWAYS, only: Only = ALL) -> Sums:
         """Return the sums over a span."""
         found = await self._sums(span, only, ())
         return found.get((), Sums())
 
-    async def usage(self, by: By, span: Span = ALWAYS, only: Only = ALL) -> list[Group]:
-        """Return the sums of each group that has requests, in the order of the keys."""
-        if by in {By.HOUR, By.DAY}:
-            timed = await self._sums(span, only, (), time=by)
-            return [Group(self._clock(by, key[0]), sums) for key, sums in sorted(timed.items())]
-        found = await self._sums(span, only, (by.value,))
-        return sorted((Group(str(key[0]), sums) for key, sums in found.items()), key=_key)
+    async def usage(self, by: Sequence[By], span: Span = ALWAYS, only: Only = ALL) -> list[Group]:
+        """Return the sums of each group that has requests, in the order of the keys.
+
+        Raises ValueError if groupings are the same, both by time, or too many (``check``).
+        """
+        check(by)
+        first, *rest = sorted(by, key=lambda one: one not in _TIMES)
+        time = first if first in _TIMES else None
+        names = [one.value for one in (rest if time else (first, *rest))]
+        found = await self._sums(span, only, names, time)
+        places = [(first, *rest).index(one) for one in by]
+        groups = {tuple(key[place] for place in places): sums for key, sums in found.items()}
+        return [
+            Group(tuple(map(self._word, by, key)), sums)
+            for key, sums in sorted(groups.items(), key=operator.itemgetter(0))
+        ]
 
     async def committed(self, since: float) -> list[Committed]:
         """Return what each user used of each model from a Unix time in seconds on."""
@@ -149,12 +159,30 @@ class Queries:
     async def requests(self, last: int, wanted: Wanted = ANY) -> list[Row]:
         """Return the newest requests, newest first, without their attempts."""
         async with self.engines.snapshot() as connection:
-            conditions = await _conditions(connection, wanted)
+            conditions = await conditions_of(connection, wanted)
             if conditions is None:
                 return []
             chosen = select(GENERATIONS).where(*conditions)
-            newest = chosen.order_by(_G.serial.desc()).limit(min(last, MOST))
-            return await _rows(connection, newest)
+            newest = chosen.order_by(order_of(wanted)).limit(min(last, MOST))
+            return await rows_of(connection, newest)
+
+    async def total_of(self, wanted: Wanted) -> Sums:
+        """Return what all requests of a list sum up to, whatever page of it is read.
+
+        Only requests whose rows are kept count, as in the list.
+        """
+        wanted = attrs.evolve(wanted, before=None)
+        async with self.engines.snapshot() as connection:
+            if wanted.is_of_rollups:
+                pruned = (await read_state(connection)).pruned * SECOND_MS
+                span = attrs.evolve(wanted.span, start=max(wanted.span.start, pruned))
+                return (await self._added(connection, span, wanted.only, ())).get((), Sums())
+            conditions = await conditions_of(connection, wanted)
+            total = Sums()
+            if conditions is not None:
+                found = await connection.execute(select(*of_rows()).where(*conditions))
+                total.add(found.one())
+            return total
 
     async def request(self, request_id: str) -> list[Row]:
         """Return the requests with an id, newest first, with their attempts.
@@ -162,52 +190,104 @@ class Queries:
         There can be several: a client may choose its ids.
         """
         async with self.engines.snapshot() as connection:
-            rows = await _rows(connection, _BY_ID, {"id": request_id})
-            return [await _with_tries(connection, row) for row in rows]
+            rows = await rows_of(connection, BY_ID, {"id": request_id})
+            return [await with_tries(connection, row) for row in rows]
+
+    async def interruptions(self, span: Span = ALWAYS, only: Only = ALL) -> list[Interruptions]:
+        """Return what interrupted attempts, and how their requests ended, most frequent first.
+
+        Only requests that were tried again and whose rows are kept count.
+        """
+        async with self.engines.snapshot() as connection:
+            conditions = await conditions_of(connection, Wanted(only, span=span, interrupted=True))
+            if conditions is None:
+                return []
+            found = (await connection.execute(_CAUSES.where(*conditions))).all()
+            names = await names_of(connection, {row[0] for row in found})
+        counted = [
+            Interruptions(names[cause], _ENDING.get(ending, ""), int(attempts))
+            for cause, ending, attempts in found
+            if names[cause]
+        ]
+        return sorted(counted, key=lambda one: (-one.attempts, one.cause, one.ending))
 
     async def _sums(
         self, span: Span, only: Only, by: Sequence[str], time: By | None = None
     ) -> dict[tuple[Any, ...], Sums]:
         """Return sums by their key: the beginning of the time, if wanted, and names."""
-        found: dict[tuple[int, ...], Sums] = {}
-        first = 0 if time is None else 1
         async with self.engines.snapshot() as connection:
-            filters = await _numbers(connection, only)
-            if filters is None:
-                return {}
-            state, names = await read_state(connection), frozenset(filters)
-            for piece in cut(span, state, self.calendar, _LARGEST.get(time, Source.MONTHS)):
-                statement = _statement(piece.source, names, by, timed=time is not None)
-                for row in await connection.execute(statement, _bounds(piece) | filters):
-                    figures = row[-len(SUMMED) :]
-                    if not figures[0]:  # a sum over nothing is a row, too
-                        continue
-                    key = tuple(row[: -len(SUMMED)])
-                    if time is not None:
-                        key = (self._begin(time, key[0]), *key[1:])
-                    found.setdefault(key, Sums()).add(figures)
-            texts = await _names(connection, {number for key in found for number in key[first:]})
+            found = await self._added(connection, span, only, by, time)
+            first = 0 if time is None else 1
+            texts = await names_of(connection, {number for key in found for number in key[first:]})
         return {
             (*key[:first], *(texts[number] for number in key[first:])): sums
             for key, sums in found.items()
         }
 
+    async def _added(
+        self,
+        connection: AsyncConnection,
+        span: Span,
+        only: Only,
+        by: Sequence[str],
+        time: By | None = None,
+    ) -> dict[tuple[int, ...], Sums]:
+        """Return sums by their key: the beginning of the time, if wanted, and numbers of names."""
+        found: dict[tuple[int, ...], Sums] = {}
+        filters = await numbers_of(connection, only)
+        if filters is None:
+            return found
+        state, names = await read_state(connection), frozenset(filters)
+        if time is not None:
+            span = await _clipped(connection, span)
+        for piece in cut(span, state, self.calendar, _TIMES.get(time) if time else None):
+            statement = _statement(piece.source, names, tuple(by), timed=time is not None)
+            for row in await connection.execute(statement, _bounds(piece) | filters):
+                figures = row[-len(SUMMED) :]
+                if not figures[0]:  # a sum over nothing is a row, too
+                    continue
+                key = tuple(row[: -len(SUMMED)])
+                if time is not None:
+                    key = (self._begin(time, key[0]), *key[1:])
+                found.setdefault(key, Sums()).add(figures)
+        return found
+
     def _begin(self, time: By, at: int) -> int:
-        """Return when the day or the hour of a time begins, by the zone's clock.
+        """Return when the month, the day or the hour of a time begins, by the zone's clock.
 
         Where the clocks change by half an hour, an hour can have 30 or 90 minutes.
         """
-        if time is By.DAY:
-            return int(self.calendar.day(at).start)
+        if time is not By.HOUR:
+            day = self.calendar.day(at)
+            return int(day.start if time is By.DAY else day.month.start)
         local = dt.datetime.fromtimestamp(at, self.calendar.zone)
         return int(local.replace(minute=0, second=0).timestamp())
 
-    def _clock(self, time: By, at: int) -> str:
-        return self.calendar.day(at).name if time is By.DAY else self.calendar.clock(at)
+    def _word(self, by: By, key: Any) -> str:  # noqa: ANN401 (a time or a name)
+        """Return the key of a group for people."""
+        if by not in _TIMES:
+            return str(key)
+        if by is By.HOUR:
+            return self.calendar.clock(key)
+        name = self.calendar.day(key).name
+        return name if by is By.DAY else name.rpartition("-")[0]
 
 
-def _key(group: Group) -> str:
-    return group.key
+def check(by: Sequence[By]) -> None:
+    """Raise ValueError, in words for people, if usage cannot be grouped so."""
+    if not by or len(by) > MOST_GROUPINGS or len({*by}) < len(by):
+        raise ValueError(f"usage is grouped by one to {MOST_GROUPINGS} different groupings")
+    if len({*by} & _TIMES.keys()) > 1:
+        raise ValueError("usage is grouped by one of hour, day and month")
+
+
+async def _clipped(connection: AsyncConnection, span: Span) -> Span:
+    """Return a span without the time before the first request, which has no days to look at."""
+    hour = (await connection.execute(_FIRST_HOUR)).scalar()
+    row = (await connection.execute(_FIRST_ROW)).scalar()
+    starts = [] if hour is None else [hour * SECOND_MS]
+    first = min(starts if row is None else [*starts, row], default=0)
+    return attrs.evolve(span, start=min(max(span.start, first), span.end))
 
 
 @functools.cache
@@ -243,101 +323,11 @@ def _bounds(piece: Piece) -> dict[str, int]:
     return {"low": -(-piece.start // SECOND_MS), "high": -(-piece.end // SECOND_MS)}
 
 
-async def _numbers(connection: AsyncConnection, only: Only) -> dict[str, int] | None:
-    """Return the numbers of the names of a filter; None if one of them has no rows."""
-    wanted = {name: getattr(only, name) for name in DIMENSIONS if getattr(only, name) is not None}
-    found: dict[str, int] = {}
-    for dimension, name in wanted.items():
-        number = await _number(connection, name)
-        if number is None:
-            return None
-        found[dimension] = number
-    return found
-
-
-async def _number(connection: AsyncConnection, name: str) -> int | None:
-    if not name:
-        return NO_NAME
-    found: int | None = await connection.scalar(_NUMBER, {"name": name})
-    return found
-
-
-async def _names(connection: AsyncConnection, numbers: Iterable[int]) -> dict[int, str]:
-    """Return the names of numbers."""
-    known = {NO_NAME: ""}
-    wanted = sorted({number for number in numbers if number != NO_NAME})
-    for start in range(0, len(wanted), MOST):
-        part = wanted[start : start + MOST]
-        found = await connection.execute(_NAMES, {"numbers": part})
-        known |= {row.id: row.name for row in found}
-    return known
-
-
-async def _conditions(
-    connection: AsyncConnection, wanted: Wanted
-) -> list[ColumnElement[bool]] | None:
-    """Return what rows that are wanted fulfil; None if there are none."""
-    numbers = await _numbers(connection, wanted.only)
-    if numbers is None:
-        return None
-    conditions = [_G[name] == number for name, number in numbers.items()]
-    if wanted.key is not None:
-        key = await _number(connection, wanted.key)
-        if key is None:
-            return None
-        conditions.append(_G.key == key)
-    if wanted.ending is not None:
-        conditions.append(_G.ending == ENDINGS[wanted.ending])
-    if wanted.before is not None:
-        conditions.append(_G.serial < wanted.before)
-    if wanted.span != ALWAYS:
-        conditions += [_G.started >= wanted.span.start, _G.started < wanted.span.end]
-    return conditions
-
-
-async def _rows(
-    connection: AsyncConnection, statement: Select[Any], values: Mapping[str, Any] | None = None
-) -> list[Row]:
-    found = (await connection.execute(statement, values or {})).mappings().all()
-    names = await _names(connection, {row[name] for row in found for name in _NAMED})
-    rows: list[Row] = []
-    for row in found:
-        fields: dict[str, Any] = {name: row[name] for name in _PLAIN}
-        fields |= {name: names[row[name]] for name in _NAMED}
-        fields |= {name: bool(row[name]) for name in _FLAGS}
-        rows.append(Row(**fields, ending=_ENDING.get(row["ending"])))
-    return rows
-
-
-async def _with_tries(connection: AsyncConnection, row: Row) -> Row:
-    found = (await connection.execute(_TRIES, {"serial": row.serial})).mappings().all()
-    names = await _names(connection, {one[name] for one in found for name in _NAMED_OF_TRIES})
-    tries: list[Try] = []
-    for one in found:
-        fields: dict[str, Any] = {field.name: one[field.name] for field in attrs.fields(Try)}
-        tries.append(Try(**fields | {name: names[one[name]] for name in _NAMED_OF_TRIES}))
-    return msgspec.structs.replace(row, tries=tuple(tries))
-
-
-_NAMED = ("user", "model", "route", "dialect", "project", "key")
-_NAMED_OF_TRIES = ("key", "cause", "form", "joint")
-_FLAGS = ("estimated", "injected")
-_PLAIN = [
-    name for name in Row.__struct_fields__ if name not in {*_NAMED, *_FLAGS, "ending", "tries"}
-]
 _LOW, _HIGH = bindparam("low", type_=WHOLE), bindparam("high", type_=WHOLE)
-_NUMBER = select(NAMES.c.id).where(NAMES.c.name == bindparam("name"))
-_NAMES = select(NAMES.c.id, NAMES.c.name).where(
-    NAMES.c.id.in_(bindparam("numbers", expanding=True))
-)
-_BY_ID = (
-    select(GENERATIONS)
-    .where(_G.request_id == bindparam("id"))
-    .order_by(_G.serial.desc())
-    .limit(MOST)
-)
-_TRIES = (
-    select(ATTEMPTS)
-    .where(ATTEMPTS.c.serial == bindparam("serial", type_=WHOLE))
-    .order_by(ATTEMPTS.c.number)
+_FIRST_HOUR = select(_R.start).where(_R.level == HOURS, _R.shape == 0).order_by(_R.start).limit(1)
+_FIRST_ROW = select(_G.started).order_by(_G.started).limit(1)
+_CAUSES = (
+    select(ATTEMPTS.c.cause, _G.ending, func.count())
+    .join(GENERATIONS, ATTEMPTS.c.serial == _G.serial)
+    .group_by(ATTEMPTS.c.cause, _G.ending)
 )

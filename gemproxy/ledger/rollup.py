@@ -7,12 +7,13 @@ anywhere, and a slice may be folded twice. An hour with rows that are not settle
 for an hour at most. A row that comes, or is settled, after its hour was folded marks the hour, and
 the next pass folds it again.
 
-Each hour has roll-ups of five *shapes*: sums over all, by user, by model, by project, and by all
-three. The same of a day are summed up from its hours, and those of a month from its days, as soon
-as all of these are there; so a year takes few rows for each user. Days and months are those of one
-time zone. Where its offset is no whole number of hours, hours are split into slots of 30 or 15
-minutes. Another time zone has its days summed anew from the hours, and if it needs other slots, all
-hours whose rows are there.
+Each hour has roll-ups of several *shapes*: sums over all; by user, by model, by project, by key; by
+user and model, by model and key; and by all four. A key is of one project, so the last ones are few
+more than they would be without keys. The same of a day are summed up from its hours, and those of a
+month from its days, as soon as all of these are there; so a year takes few rows for each user. Days
+and months are those of one time zone. Where its offset is no whole number of hours, hours are split
+into slots of 30 or 15 minutes. Another time zone has its days summed anew from the hours, and if it
+needs other slots, all hours whose rows are there.
 
 Locks: in SQLite one transaction writes at a time. In PostgreSQL a fold takes the row of the
 watermark FOR UPDATE before it reads, and a writer of rows takes it FOR SHARE before it commits. So
@@ -28,16 +29,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gemproxy.accounts.calendar import Calendar, Day, Period
 from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.pieces import HOUR, SECOND_MS, State, slot_seconds
-from gemproxy.ledger.sums import of_rollups, of_rows
-from gemproxy.ledger.tables import GENERATIONS, META, REFOLDS, ROLLUPS, SUMMED, WHOLE
+from gemproxy.ledger.summing import of_rollups, of_rows
+from gemproxy.ledger.sums import SUMMED
+from gemproxy.ledger.tables import GENERATIONS, META, REFOLDS, ROLLUPS, WHOLE
 
 HOURS, DAYS, MONTHS = 0, 1, 2
 """The levels of roll-ups."""
 
-DIMENSIONS = ("user", "model", "project")
+DIMENSIONS = ("user", "model", "project", "key")
 SHAPES: Sequence[frozenset[str]] = (
     frozenset(),
     *(frozenset({name}) for name in DIMENSIONS),
+    frozenset({"user", "model"}),
+    frozenset({"model", "key"}),
     frozenset(DIMENSIONS),
 )
 """The dimensions that a roll-up keeps apart; its ``shape`` is the index. Small ones come first."""
@@ -54,7 +58,7 @@ ROWS_A_SLICE = 5_000
 PERIODS_A_STEP = 4
 
 _R, _G = ROLLUPS.c, GENERATIONS.c
-_KEYS = (_R.level, _R.shape, _R.start, _R.user, _R.model, _R.project)
+_KEYS = (_R.level, _R.shape, _R.start, *(_R[name] for name in DIMENSIONS))
 _COLUMNS = [*(column.name for column in _KEYS), *SUMMED]
 
 
@@ -255,11 +259,12 @@ _FIRST_PART = (
 )
 
 _SLOT = _G.started // _whole("slot_ms") * _whole("slot")
+_OF_ROWS = [_G[name] for name in DIMENSIONS]
 _FOLD = insert(ROLLUPS).from_select(
     _COLUMNS,
-    select(literal(HOURS), literal(WHOLE_SHAPE), _SLOT, _G.user, _G.model, _G.project, *of_rows())
+    select(literal(HOURS), literal(WHOLE_SHAPE), _SLOT, *_OF_ROWS, *of_rows())
     .where(_G.started >= _whole("start"), _G.started < _whole("end"))
-    .group_by(text("3"), _G.user, _G.model, _G.project),
+    .group_by(text("3"), *_OF_ROWS),
 )
 
 

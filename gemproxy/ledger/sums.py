@@ -1,19 +1,13 @@
-"""Sums over rows of the ledger, and how they are asked for in SQL.
+"""Sums over requests. Their names are those of the columns of a roll-up (``SUMMED``).
 
-The same sums come from rows and from roll-ups of rows. Money of rows without a price is in no sum;
-``unpriced`` counts these rows, so unknown money never looks like none.
+Money of rows without a price is in no sum; ``unpriced`` counts these rows, so unknown money never
+looks like none.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import ColumnElement, case, cast, func
-
-from gemproxy.ledger.tables import ENDINGS, GENERATIONS, ROLLUPS, SUMMED, WHOLE
-
-_ROW = GENERATIONS.c
-_GIVEN = frozenset(SUMMED) & frozenset(_ROW.keys())
 
 
 @attrs.define
@@ -63,34 +57,10 @@ class Sums:
         return 0 < self.unpriced == self.requests - self.running
 
     def add(self, figures: Sequence[Any]) -> None:
-        """Add a result of ``of_rows`` or ``of_rollups``; PostgreSQL's may be Decimal or None."""
+        """Add figures in the order of ``SUMMED``; PostgreSQL's may be Decimal or None."""
         for name, figure in zip(SUMMED, figures, strict=True):
             setattr(self, name, getattr(self, name) + int(figure or 0))
 
 
-def of_rows() -> list[ColumnElement[int]]:
-    """Return the columns of a SELECT that sums rows, in the order of ``SUMMED``."""
-    counted: dict[str, ColumnElement[int]] = {
-        "requests": func.count(),
-        "unpriced": _count(_ROW.ending.is_not(None) & _ROW.cost_nano_usd.is_(None)),
-        "retries": func.sum(
-            case((_ROW.attempts > _ROW.calls, _ROW.attempts - _ROW.calls), else_=0)
-        ),
-        "first_bytes": func.count(_ROW.first_byte_ms),
-        **{ending.value: _count(_ROW.ending == number) for ending, number in ENDINGS.items()},
-    }
-    given = {name: func.sum(func.coalesce(_ROW[name], 0)) for name in _GIVEN}
-    return _labelled(counted | given)
-
-
-def of_rollups() -> list[ColumnElement[int]]:
-    """Return the columns of a SELECT that sums roll-ups, in the order of ``SUMMED``."""
-    return _labelled({name: func.sum(ROLLUPS.c[name]) for name in SUMMED})
-
-
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((condition, 1), else_=0))
-
-
-def _labelled(columns: dict[str, ColumnElement[int]]) -> list[ColumnElement[int]]:
-    return [cast(columns[name], WHOLE).label(name) for name in SUMMED]
+SUMMED = tuple(field.name for field in attrs.fields(Sums))
+"""The names of all sums."""

@@ -22,10 +22,12 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    literal_column,
     text,
 )
 
 from gemproxy.ledger.row import Ending
+from gemproxy.ledger.sums import SUMMED
 
 WHOLE = BigInteger().with_variant(Integer, "sqlite")
 """A whole number of 64 bits; SQLite takes as many bytes as it needs."""
@@ -38,30 +40,6 @@ ENDINGS: Mapping[Ending, int] = {
     Ending.LOST: 5,
 }
 """The number of each ending; the row of a generation that runs has NULL."""
-
-SUMMED = (
-    "requests",
-    *(ending.value for ending in ENDINGS),
-    "estimated",
-    "unpriced",
-    "retries",
-    "attempts",
-    "repairs",
-    "characters",
-    "input_tokens",
-    "cached_tokens",
-    "output_tokens",
-    "thought_tokens",
-    "extra_input_tokens",
-    "extra_output_tokens",
-    "cost_nano_usd",
-    "operator_cost_nano_usd",
-    "first_bytes",
-    "first_byte_ms",
-    "duration_ms",
-    "seam_ms",
-)
-"""The sums of a roll-up: ``ledger.sums`` says what each counts."""
 
 METADATA = MetaData()
 
@@ -120,6 +98,24 @@ GENERATIONS = Table(
 Index("generations_by_user", GENERATIONS.c.user, GENERATIONS.c.serial)
 Index("generations_by_start", GENERATIONS.c.started)
 Index("generations_by_request", GENERATIONS.c.request_id)
+TROUBLED = GENERATIONS.c.ending > literal_column("1")
+INTERRUPTED = GENERATIONS.c.attempts > GENERATIONS.c.calls
+"""Conditions that have indexes. SQLite uses one only where the words are the same, with no value
+bound: so the number is written out."""
+
+Index(
+    "generations_troubled",
+    GENERATIONS.c.ending,
+    GENERATIONS.c.serial,
+    sqlite_where=text("ending > 1"),
+    postgresql_where=text("ending > 1"),
+)
+Index(
+    "generations_interrupted",
+    GENERATIONS.c.serial,
+    sqlite_where=text("attempts > calls"),
+    postgresql_where=text("attempts > calls"),
+)
 Index(
     "generations_unfinished",
     GENERATIONS.c.process,
@@ -157,13 +153,14 @@ ROLLUPS = Table(
     Column("user", Integer, nullable=False),
     Column("model", Integer, nullable=False),
     Column("project", Integer, nullable=False),
+    Column("key", Integer, nullable=False),
     *(_number(name) for name in SUMMED),
-    PrimaryKeyConstraint("level", "shape", "start", "user", "model", "project"),
+    PrimaryKeyConstraint("level", "shape", "start", "user", "model", "project", "key"),
     sqlite_with_rowid=False,
 )
 """Sums of ``generations``, as ``ledger.rollup`` folds them. ``level`` is an hour, a day or a
-month. ``shape`` says which of user, model and project are kept apart; the others are 0. ``start``
-is when the hour, day or month begins, in Unix seconds."""
+month. ``shape`` says which of user, model, project and key are kept apart; the others are 0.
+``start`` is when the hour, day or month begins, in Unix seconds."""
 
 REFOLDS = Table("refolds", METADATA, Column("hour", Integer, primary_key=True, autoincrement=False))
 """Hours below the watermark of ``rollups`` that got a row later, as Unix seconds: they are folded

@@ -18,7 +18,8 @@ from gemproxy.accounts.calendar import Calendar
 from gemproxy.config.arguments import Misused, aligned
 from gemproxy.ledger.engine import Engines, Place, place_of, words_of
 from gemproxy.ledger.pieces import Span
-from gemproxy.ledger.queries import MOST, Group, Queries, Wanted
+from gemproxy.ledger.queries import Group, Queries
+from gemproxy.ledger.requests import MOST, Wanted
 from gemproxy.ledger.row import Row
 from gemproxy.ledger.schema import Foreign, Newer, prepare, version_of
 from gemproxy.ledger.sums import Sums
@@ -67,7 +68,7 @@ class Command:
         only = self.options.only
         if self.options.requests:
             self._show_requests(await self._newest(queries, span))
-        elif self.options.by is not None:
+        elif self.options.by:
             self._show_groups(await queries.usage(self.options.by, span, only))
         else:
             self._show_total(await queries.total(span, only))
@@ -75,7 +76,7 @@ class Command:
     def _show_nothing(self) -> None:
         if self.options.requests:
             self._show_requests([])
-        elif self.options.by is not None:
+        elif self.options.by:
             self._show_groups([])
         else:
             self._show_total(Sums())
@@ -99,8 +100,6 @@ class Command:
 
     def _show_groups(self, groups: list[Group]) -> None:
         by = self.options.by
-        if by is None:
-            raise ValueError("there is no grouping")
         if self.options.json:
             self._show_json([document_of_group(by, group) for group in groups])
         else:

@@ -13,37 +13,11 @@ from gemproxy.accounts.calendar import Calendar
 from gemproxy.accounts.user import NANO
 from gemproxy.ledger.queries import By, Group
 from gemproxy.ledger.row import Row
-from gemproxy.ledger.sums import Sums
+from gemproxy.ledger.sums import SUMMED, Sums
 
 _MS = 1000
 _CENTS = Decimal("0.01")
-_SUMS = (
-    "requests",
-    "running",
-    "done",
-    "failed",
-    "client_left",
-    "shutdown",
-    "lost",
-    "attempts",
-    "retries",
-    "repairs",
-    "characters",
-    "input_tokens",
-    "cached_tokens",
-    "output_tokens",
-    "thought_tokens",
-    "extra_input_tokens",
-    "extra_output_tokens",
-    "estimated",
-    "unpriced",
-    "cost_nano_usd",
-    "operator_cost_nano_usd",
-    "first_bytes",
-    "first_byte_ms",
-    "duration_ms",
-    "seam_ms",
-)
+_SUMS = ("running", *SUMMED)
 _MONEY = ("cost_nano_usd", "operator_cost_nano_usd")
 _COLUMNS = (
     "requests",
@@ -92,9 +66,14 @@ def document_of_sums(sums: Sums) -> dict[str, Any]:
     return document | dict.fromkeys(_MONEY) if sums.is_unpriced else document
 
 
-def document_of_group(by: By, group: Group) -> dict[str, Any]:
-    """Return a group for programs; its key has the name of the grouping, and stands in ``key``."""
-    return {by.value: group.key, "key": group.key, **document_of_sums(group.sums)}
+def document_of_group(by: Sequence[By], group: Group) -> dict[str, Any]:
+    """Return a group for programs; its keys have the names of the groupings.
+
+    The key of a single grouping stands in ``key``, too.
+    """
+    keys = {one.value: key for one, key in zip(by, group.keys, strict=True)}
+    single = {"key": group.keys[0]} if len(by) == 1 else {}
+    return {**single, **keys, **document_of_sums(group.sums)}
 
 
 def document_of_request(row: Row) -> dict[str, Any]:
@@ -125,10 +104,10 @@ def document_of_request(row: Row) -> dict[str, Any]:
     }
 
 
-def table_of_groups(by: By, groups: Sequence[Group]) -> list[Sequence[str]]:
+def table_of_groups(by: Sequence[By], groups: Sequence[Group]) -> list[Sequence[str]]:
     """Return the rows of a table of groups, with its head."""
-    rows = [(_shown(group.key) or "-", *_figures(group.sums)) for group in groups]
-    return [(by.value, *_HEAD), *rows]
+    rows = [(*(_shown(key) or "-" for key in one.keys), *_figures(one.sums)) for one in groups]
+    return [(*(one.value for one in by), *_HEAD), *rows]
 
 
 def table_of_total(sums: Sums) -> list[Sequence[str]]:

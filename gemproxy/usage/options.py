@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import attrs
 
 from gemproxy.config.arguments import Misused, Parser, divided
-from gemproxy.ledger.queries import ALL, By, Only
+from gemproxy.ledger.naming import ALL, Only
+from gemproxy.ledger.queries import By, check
 
 LAST = 20
 LAST_FOR_PROGRAMS = 10_000
@@ -20,6 +21,7 @@ _OWN = {
     "--user",
     "--model",
     "--project",
+    "--key",
     "--json",
     "--help",
 }
@@ -46,7 +48,7 @@ class Options:
     """
 
     requests: bool = False
-    by: By | None = None
+    by: Sequence[By] = ()
     since: str | None = None
     until: str | None = None
     last: int = LAST
@@ -60,7 +62,7 @@ def read_options(argv: Sequence[str]) -> Options:
     own, flags = divided(argv, _OWN)
     found = _parser().parse_args(own)
     requests = found.what is not None
-    if requests and found.by is not None:
+    if requests and found.by:
         raise Misused("--by groups sums; requests are listed one by one")
     if not requests and found.last is not None:
         raise Misused('--last is for the newest requests: "gemproxy usage requests --last N"')
@@ -70,7 +72,7 @@ def read_options(argv: Sequence[str]) -> Options:
         since=found.since,
         until=found.until,
         last=(LAST_FOR_PROGRAMS if found.json else LAST) if found.last is None else found.last,
-        only=Only(found.user, found.model, found.project),
+        only=Only(found.user, found.model, found.project, found.key),
         json=found.json,
         flags=tuple(flags),
     )
@@ -88,12 +90,18 @@ def _requests(words: str) -> str:
     return words
 
 
-def _by(words: str) -> By:
+def _by(words: str) -> Sequence[By]:
+    known = {by.value: by for by in By}
+    wanted = words.split(",")
+    if not known.keys() >= {*wanted}:
+        listed = ", ".join(known)
+        raise argparse.ArgumentTypeError(f"must be one of {listed}; or two of them: day,model")
+    by = [known[word] for word in wanted]
     try:
-        return By(words)
-    except ValueError:
-        known = ", ".join(by.value for by in By)
-        raise argparse.ArgumentTypeError(f"must be one of {known}") from None
+        check(by)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"cannot be so: {error}") from None
+    return by
 
 
 def _parser() -> Parser:
@@ -108,12 +116,14 @@ def _parser() -> Parser:
         help="list the newest requests, not sums",
     )
     by = "|".join(by.value for by in By)
-    add("--by", metavar=by, type=_by, help="the sums of each of these; else the total")
+    by_help = "the sums of each of these, or of two (day,model); else the total"
+    add("--by", metavar=by, type=_by, default=(), help=by_help)
     add("--since", metavar="D", help="only requests that started at this time or later")
     add("--until", metavar="D", help="only requests that started before this time")
     add("--user", metavar="NAME", help="only requests with the access key of this name")
     add("--model", metavar="NAME", help="only requests for this model")
     add("--project", metavar="NAME", help="only requests with a key of this project")
+    add("--key", metavar="ID", help="only requests with the Gemini key of this id")
     add("--last", metavar="N", type=_count, help=_LAST_HELP)
     add("--json", action="store_true", help="print JSON")
     return parser

@@ -28,13 +28,13 @@ async def test_rows_go_and_sums_stay(engines: Engines) -> None:
     old, new = old_and_new()
     await book.put(*old, *new)
     await book.fold(NOW)
-    days = await book.queries.usage(By.DAY)
+    days = await book.queries.usage([By.DAY])
 
     assert await book.clean(NOW, 7) == 3
 
     assert await book.queries.requests(9) == new[::-1]
     assert await book.queries.total() == summed([*old, *new])
-    assert await book.queries.usage(By.DAY) == days
+    assert await book.queries.usage([By.DAY]) == days
     async with engines.reading() as connection:
         assert await connection.scalar(select(func.count()).select_from(ATTEMPTS)) == 0
 

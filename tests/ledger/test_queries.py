@@ -4,17 +4,22 @@ import datetime as dt
 import itertools
 import random
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from gemproxy.ledger import queries
 from gemproxy.ledger.engine import Engines, place_of
+from gemproxy.ledger.naming import ALL, Only
 from gemproxy.ledger.pieces import Source, Span
-from gemproxy.ledger.queries import ALL, By, Committed, Only, Wanted
+from gemproxy.ledger.queries import By, Committed, Interruptions
+from gemproxy.ledger.requests import Wanted, conditions_of, order_of
 from gemproxy.ledger.row import Ending, Row, Try
 from gemproxy.ledger.schema import prepare
 from gemproxy.ledger.sums import Sums
+from gemproxy.ledger.tables import GENERATIONS
 from tests.ledger.book import MS, Book, at, grouped, row, summed, zone
 
 ZONES = {
@@ -34,6 +39,7 @@ def some_rows(dice: random.Random, start: int, days: float, count: int) -> list[
             user=dice.choice(["ann", "bob", ""]),
             model=dice.choice(["gemini-x", "gemini-y"]),
             project=dice.choice(["lab", "home", ""]),
+            key=dice.choice(["aaaa0000", "bbbb1111"]),
             ending=dice.choice([*Ending, None]),
             cost_nano_usd=dice.choice([None, 0, 12_345_678_901]),
             attempts=dice.randrange(4),
@@ -51,8 +57,8 @@ def clock_of(book: Book, by: By) -> Callable[[Row], str]:
 
     def key(one: Row) -> str:
         local = dt.datetime.fromtimestamp(one.started // MS, book.zone)
-        if by is By.DAY:
-            return local.date().isoformat()
+        if by is not By.HOUR:
+            return local.date().isoformat()[: 10 if by is By.DAY else 7]
         hour = local.replace(minute=0, second=0).timestamp()  # skipped: the change itself
         return dt.datetime.fromtimestamp(hour, book.zone).isoformat()
 
@@ -61,9 +67,8 @@ def clock_of(book: Book, by: By) -> Callable[[Row], str]:
 
 async def views(book: Book, span: Span, only: Only = ALL) -> Sequence[dict[str, Sums]]:
     """Return all views of a span."""
-    return [
-        {group.key: group.sums for group in await book.queries.usage(by, span, only)} for by in By
-    ]
+    groups = [await book.queries.usage([by], span, only) for by in By]
+    return [{group.keys[0]: group.sums for group in found} for found in groups]
 
 
 def added(groups: dict[str, Sums]) -> Sums:
@@ -91,12 +96,95 @@ async def test_all_views_of_a_day_on_which_the_clocks_change_have_the_same_total
         assert found == [
             grouped(within, clock_of(book, By.HOUR)),
             grouped(within, clock_of(book, By.DAY)),
+            grouped(within, clock_of(book, By.MONTH)),
             grouped(within, lambda one: one.model),
             grouped(within, lambda one: one.user),
             grouped(within, lambda one: one.project),
+            grouped(within, lambda one: one.key),
         ]
-        assert [added(groups) for groups in found] == [summed(within)] * 5
+        assert [added(groups) for groups in found] == [summed(within)] * len(By)
         await book.fold(day.end + 2 * 86_400)
+
+
+@pytest.mark.parametrize("name", [*ZONES, "Europe/Berlin"])
+async def test_any_zone_may_be_asked_for_whatever_the_days_of_the_ledger_are(
+    engines: Engines, name: str
+) -> None:
+    book, other = Book(engines), Book(engines, zone(name))
+    rows = some_rows(random.Random(9), at("2026-10-02T18:00"), 32, 300)
+    await book.put(*rows)
+    asked = book.queries.by_clock(zone(name))
+
+    for _ in range(2):  # from rows, then from roll-ups
+        for by in (By.HOUR, By.DAY, By.MONTH):
+            found = await asked.usage([by])
+            assert {group.keys[0]: group.sums for group in found} == grouped(
+                rows, clock_of(other, by)
+            )
+        await book.fold(at("2026-11-08") / MS)
+
+
+async def test_two_groupings_have_the_same_total_as_one(engines: Engines) -> None:
+    book = Book(engines)
+    rows = some_rows(random.Random(9), at("2026-02-27"), 4, 100)
+    await book.put(*rows)
+    await book.fold(at("2026-03-02T12:30") / MS)
+
+    groups = await book.queries.usage([By.MODEL, By.DAY])
+
+    keys = [group.keys for group in groups]
+    assert keys == sorted(keys)
+    day = clock_of(book, By.DAY)
+    assert {"/".join(group.keys): group.sums for group in groups} == grouped(
+        rows, lambda one: f"{one.model}/{day(one)}"
+    )
+    for by in ([By.DAY, By.HOUR], [By.USER] * 2, [], [By.DAY, By.USER, By.KEY]):
+        with pytest.raises(ValueError, match="usage is grouped by"):
+            await book.queries.usage(by)
+
+
+async def test_the_total_of_a_list_is_that_of_all_its_pages(engines: Engines) -> None:
+    book = Book(engines)
+    rows = some_rows(random.Random(4), at("2026-03-01"), 3, 120)
+    await book.put(*rows)
+    await book.fold(at("2026-03-03T07:00") / MS)
+    taken = [one for one in rows if one.attempts > one.calls]
+    dear = [one for one in rows if one.cost_nano_usd]
+
+    total = book.queries.total_of
+    assert await total(Wanted(before=rows[3].serial)) == summed(rows)
+    assert await total(Wanted(interrupted=True)) == summed(taken)
+    assert await total(Wanted(least_usd=Decimal(12))) == summed(dear)
+    assert await total(Wanted(running=True)) == summed(one for one in rows if one.ending is None)
+    assert await total(Wanted(Only("nobody"))) == Sums()
+    assert await total(Wanted(Only("nobody"), status=503)) == Sums()
+    assert await book.queries.requests(200, Wanted(interrupted=True)) == sorted(
+        taken, key=lambda one: -one.serial
+    )
+
+
+async def test_interruptions_are_counted_by_cause_and_ending(engines: Engines) -> None:
+    book = Book(engines)
+
+    def tries(*causes: str) -> tuple[Try, ...]:
+        return tuple(Try("aaaa0000", 200, cause, "", "", 40, 300, 10, 5, 0) for cause in causes)
+
+    start = at("2026-03-01")
+    await book.put(
+        row(start, attempts=3, tries=tries("drop", "drop", "")),
+        row(start + 1, attempts=2, tries=tries("stall", "drop"), ending=Ending.FAILED),
+        row(start + 2, attempts=2, tries=tries("drop", ""), user="bob"),
+        row(start + 3),
+    )
+
+    assert await book.queries.interruptions() == [
+        Interruptions("drop", "done", 3),
+        Interruptions("drop", "failed", 1),
+        Interruptions("stall", "failed", 1),
+    ]
+    assert await book.queries.interruptions(only=Only("bob")) == [Interruptions("drop", "done", 1)]
+    assert await book.queries.interruptions(Span(start + 3)) == []
+    assert await book.queries.interruptions(only=Only("nobody")) == []
 
 
 async def test_groups_are_in_order(engines: Engines) -> None:
@@ -105,8 +193,8 @@ async def test_groups_are_in_order(engines: Engines) -> None:
     await book.put(*rows, row(at("2026-10-25T00:30")), row(at("2026-10-25T01:30")))
     await book.fold(at("2026-10-26") / MS)
 
-    days = [group.key for group in await book.queries.usage(By.DAY)]
-    hours = [group.key for group in await book.queries.usage(By.HOUR)]
+    days = [group.keys[0] for group in await book.queries.usage([By.DAY])]
+    hours = [group.keys[0] for group in await book.queries.usage([By.HOUR])]
 
     assert days == sorted(days)
     assert [dt.datetime.fromisoformat(hour) for hour in hours] == sorted(
@@ -115,7 +203,16 @@ async def test_groups_are_in_order(engines: Engines) -> None:
     assert {"2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00"} - set(hours) == set()
 
 
-@pytest.mark.parametrize("only", [Only("ann"), Only(model="gemini-y"), Only("bob", project="lab")])
+@pytest.mark.parametrize(
+    "only",
+    [
+        Only("ann"),
+        Only(model="gemini-y"),
+        Only("bob", project="lab"),
+        Only(key="aaaa0000"),
+        Only("ann", key="bbbb1111"),
+    ],
+)
 async def test_filters_hold_in_every_view(engines: Engines, only: Only) -> None:
     book = Book(engines)
     rows = some_rows(random.Random(3), at("2026-03-01"), 3, 200)
@@ -127,10 +224,12 @@ async def test_filters_hold_in_every_view(engines: Engines, only: Only) -> None:
         if only.user in {None, one.user}
         and only.model in {None, one.model}
         and only.project in {None, one.project}
+        and only.key in {None, one.key}
     ]
 
     assert await book.queries.total(only=only) == summed(within)
-    assert [added(groups) for groups in await views(book, Span(), only)] == [summed(within)] * 5
+    found = [added(groups) for groups in await views(book, Span(), only)]
+    assert found == [summed(within)] * len(By)
 
 
 async def test_a_name_without_rows_has_no_sums(engines: Engines) -> None:
@@ -138,8 +237,8 @@ async def test_a_name_without_rows_has_no_sums(engines: Engines) -> None:
     await book.put(row(at("2026-03-01")))
 
     assert await book.queries.total(only=Only("nobody")) == Sums()
-    assert await book.queries.usage(By.DAY, only=Only(model="none")) == []
-    assert await book.queries.requests(5, Wanted(key="none")) == []
+    assert await book.queries.usage([By.DAY], only=Only(model="none")) == []
+    assert await book.queries.requests(5, Wanted(Only(key="none"))) == []
 
 
 async def test_spans_that_meet_share_nothing_and_lose_nothing(engines: Engines) -> None:
@@ -208,7 +307,7 @@ async def test_requests_are_filtered(engines: Engines) -> None:
         return await book.queries.requests(9, wanted)
 
     assert await found(Wanted(ending=Ending.CLIENT_LEFT)) == [left]
-    assert await found(Wanted(key="abcd1234")) == [keyed]
+    assert await found(Wanted(Only(key="abcd1234"))) == [keyed]
     assert await found(Wanted(Only("bob"))) == [bob]
     assert await found(Wanted(Only(""))) == [nobody]
     assert await found(Wanted(Only("ann"), span=Span(start + 1))) == [keyed]
@@ -242,3 +341,28 @@ async def test_sqlite_sums_a_user_over_a_time_by_the_rows_of_the_time(tmp_path: 
     assert plan[0].detail == (
         "SEARCH generations USING INDEX generations_by_start (started>? AND started<?)"
     )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (Wanted(ending=Ending.FAILED), "generations_troubled"),
+        (Wanted(interrupted=True), "generations_interrupted"),
+        (Wanted(running=True), "generations_unfinished"),
+    ],
+)
+async def test_sqlite_finds_what_is_rare_by_an_index(
+    tmp_path: Path, wanted: Wanted, index: str
+) -> None:
+    engines = Engines.of(place_of("", tmp_path))
+    await prepare(engines)
+    async with engines.reading() as connection:
+        conditions = await conditions_of(connection, wanted)
+        assert conditions is not None
+        statement = select(GENERATIONS.c.serial).where(*conditions)
+        newest = statement.order_by(order_of(wanted)).limit(50)
+        words = str(newest.compile(compile_kwargs={"literal_binds": True}))
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}")).all()
+    await engines.close()
+
+    assert index in plan[0].detail

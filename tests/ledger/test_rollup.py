@@ -67,14 +67,14 @@ async def test_a_row_that_is_settled_late_is_folded_again(engines: Engines) -> N
     await book.put(settled, other)
     marked = (await state_of(book)).refolds
     read = await book.queries.total(Span(end=at("2026-03-02")))
-    days = await book.queries.usage(By.DAY)
+    days = await book.queries.usage([By.DAY])
     await book.fold(at("2026-03-03") / MS)
 
     assert marked == (at("2026-03-01T10:00") // MS,)
     assert read == summed([settled, other])
     assert (await state_of(book)).refolds == ()
     assert await book.queries.total(Span(end=at("2026-03-02"))) == read
-    assert await book.queries.usage(By.DAY) == days
+    assert await book.queries.usage([By.DAY]) == days
 
 
 async def test_days_are_summed_up_when_all_their_hours_are_folded(engines: Engines) -> None:
@@ -113,8 +113,8 @@ async def test_a_late_row_is_in_the_sums_of_its_day_and_its_month(engines: Engin
     await book.fold(at("2026-03-04") / MS)
 
     assert await book.queries.total() == summed([*rows, *late])
-    days = await book.queries.usage(By.DAY)
-    assert {group.key: group.sums for group in days} == grouped(
+    days = await book.queries.usage([By.DAY])
+    assert {group.keys[0]: group.sums for group in days} == grouped(
         [*rows, *late], clock_of(book, By.DAY)
     )
     month = book.calendar.day(late[0].started / MS).month
@@ -149,7 +149,7 @@ async def test_a_second_fold_of_the_same_hours_changes_nothing(engines: Engines)
     await book.fold(at("2026-03-05") / MS)
 
     assert await book.queries.total() == summed(rows)
-    assert [added(view) for view in await views(book, Span())] == [summed(rows)] * 5
+    assert [added(view) for view in await views(book, Span())] == [summed(rows)] * len(By)
 
 
 async def test_a_fold_that_dies_at_any_statement_leaves_the_same_sums(engines: Engines) -> None:
@@ -175,7 +175,7 @@ async def test_a_fold_that_dies_at_any_statement_leaves_the_same_sums(engines: E
             done, deaths = False, deaths + 1
         event.remove(engines.write.sync_engine, "before_cursor_execute", die)
         assert await book.queries.total() == summed(rows)
-        assert [added(view) for view in await views(book, Span())] == [summed(rows)] * 5
+        assert [added(view) for view in await views(book, Span())] == [summed(rows)] * len(By)
         if done:
             break
     assert deaths > len(SHAPES)
@@ -190,11 +190,13 @@ async def test_another_time_zone_has_its_own_days(engines: Engines, after: str) 
     await utc.fold(at("2026-03-05") / MS)
 
     for book in (other, utc):
-        days = await book.queries.usage(By.DAY)
-        assert added({group.key: group.sums for group in days}) == summed(rows)
+        days = await book.queries.usage([By.DAY])
+        assert added({group.keys[0]: group.sums for group in days}) == summed(rows)
         await book.fold(at("2026-03-05") / MS)
-        days = await book.queries.usage(By.DAY)
-        assert {group.key: group.sums for group in days} == grouped(rows, clock_of(book, By.DAY))
+        days = await book.queries.usage([By.DAY])
+        assert {group.keys[0]: group.sums for group in days} == grouped(
+            rows, clock_of(book, By.DAY)
+        )
 
 
 async def test_nothing_to_fold_is_no_step(engines: Engines) -> None:

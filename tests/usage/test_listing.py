@@ -76,7 +76,7 @@ def test_a_request_that_runs_has_no_ending() -> None:
 
 
 def test_a_group_has_its_key_and_the_sums() -> None:
-    document = document_of_group(By.DAY, Group("2026-03-01", Sums(2, done=2, input_tokens=20)))
+    document = document_of_group([By.DAY], Group(("2026-03-01",), Sums(2, done=2, input_tokens=20)))
 
     figures = {"requests": 2, "input_tokens": 20, "cost_nano_usd": 0, "running": 0}
     assert document["day"] == document["key"] == "2026-03-01"
@@ -97,10 +97,10 @@ def test_a_group_has_its_key_and_the_sums() -> None:
 def test_an_unknown_price_is_never_nothing(
     sums: dict[str, Any], cost: int | None, words: str
 ) -> None:
-    group = Group("gemini-x", Sums(2, **sums))
+    group = Group(("gemini-x",), Sums(2, **sums))
 
     assert document_of_sums(group.sums)["cost_nano_usd"] == cost
-    assert table_of_groups(By.MODEL, [group])[1][-2] == words
+    assert table_of_groups([By.MODEL], [group])[1][-2] == words
     assert ("cost", words) in table_of_total(group.sums)
 
 
@@ -115,4 +115,4 @@ def test_names_from_clients_do_not_steer_a_terminal() -> None:
     evil = row(at("2026-03-01"), model="a\x1b[31m\nb", request_id="x", ending=Ending.FAILED)
 
     assert table_of_requests([evil], Calendar())[1][3] == "a?[31m?b"
-    assert table_of_groups(By.MODEL, [Group("a\x1bb", Sums(1))])[1][0] == "a?b"
+    assert table_of_groups([By.MODEL], [Group(("a\x1bb",), Sums(1))])[1][0] == "a?b"

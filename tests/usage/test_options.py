@@ -3,7 +3,8 @@
 import pytest
 
 from gemproxy.config.arguments import Misused
-from gemproxy.ledger.queries import By, Only
+from gemproxy.ledger.naming import Only
+from gemproxy.ledger.queries import By
 from gemproxy.usage.options import LAST, LAST_FOR_PROGRAMS, Options, read_options
 
 
@@ -12,14 +13,17 @@ def test_nothing_is_the_total() -> None:
 
 
 def test_all_options_of_sums() -> None:
-    words = "--by day --json --since 2026-01-01 --until=2026-02-01 --user ann --model m --project p"
+    words = (
+        "--by day,key --json --since 2026-01-01 --until=2026-02-01 --user ann --model m "
+        "--project p --key abcd1234"
+    )
 
     assert read_options(words.split()) == Options(
-        by=By.DAY,
+        by=[By.DAY, By.KEY],
         json=True,
         since="2026-01-01",
         until="2026-02-01",
-        only=Only("ann", "m", "p"),
+        only=Only("ann", "m", "p", "abcd1234"),
         last=LAST_FOR_PROGRAMS,
     )
 
@@ -41,7 +45,9 @@ def test_flags_of_settings_may_stand_anywhere() -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("--by week", "must be one of hour, day, model, user, project"),
+        ("--by week", "must be one of hour, day, month, model, user, project, key"),
+        ("--by day,hour", "one of hour, day and month"),
+        ("--by day,model,key", "one to 2 different groupings"),
         ("request", 'only "requests" is'),
         ("requests --by day", "--by groups sums"),
         ("--last 3", '--last is for the newest requests: "gemproxy usage requests --last N"'),
@@ -61,4 +67,4 @@ def test_help_tells_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         read_options(["--help"])
 
-    assert "hour|day|model|user|project" in capsys.readouterr().out
+    assert "hour|day|month|model|user|project|key" in capsys.readouterr().out

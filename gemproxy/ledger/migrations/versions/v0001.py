@@ -28,6 +28,11 @@ _SUMS = (
     "extra_input_tokens",
     "extra_output_tokens",
 )
+_PARTIAL = (
+    ("generations_troubled", ["ending", "serial"], "ending > 1"),
+    ("generations_interrupted", ["serial"], "attempts > calls"),
+    ("generations_unfinished", ["process"], "ending IS NULL"),
+)
 _META = ("users", "settings", "folded", "days", "months", "pruned")
 _AUDITED = ("actor", "address", "action", "target", "detail")
 _MONEY = ("cost_nano_usd", "operator_cost_nano_usd")
@@ -72,13 +77,9 @@ def _make_rows() -> None:
     op.create_index("generations_by_user", "generations", ["user", "serial"])
     op.create_index("generations_by_start", "generations", ["started"])
     op.create_index("generations_by_request", "generations", ["request_id"])
-    op.create_index(
-        "generations_unfinished",
-        "generations",
-        ["process"],
-        sqlite_where=sa.text("ending IS NULL"),
-        postgresql_where=sa.text("ending IS NULL"),
-    )
+    for name, columns, condition in _PARTIAL:
+        where = sa.text(condition)
+        op.create_index(name, "generations", columns, sqlite_where=where, postgresql_where=where)
     op.create_table(
         "attempts",
         *_whole("serial"),
@@ -94,11 +95,11 @@ def _make_rows() -> None:
 def _make_rollups() -> None:
     op.create_table(
         "rollups",
-        *_small("level", "shape", "start", "user", "model", "project"),
+        *_small("level", "shape", "start", "user", "model", "project", "key"),
         *_whole("requests", "done", "failed", "client_left", "shutdown", "lost"),
         *_whole("estimated", "unpriced", "retries", *_SUMS, *_MONEY),
         *_whole("first_bytes", "first_byte_ms", "duration_ms", "seam_ms"),
-        sa.PrimaryKeyConstraint("level", "shape", "start", "user", "model", "project"),
+        sa.PrimaryKeyConstraint("level", "shape", "start", "user", "model", "project", "key"),
         sqlite_with_rowid=False,
     )
     op.create_table("refolds", sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False))
