@@ -89,7 +89,7 @@ class Gathering:
     async def whole(self) -> Snapshot:
         """Return the snapshot of all workers."""
         if self.neighbours is None or not self.numbers:
-            return self._with_workers([self.own()], silent=0)
+            return await self._with_workers([self.own()], silent=0)
         answers = (await self.neighbours.ask(PATH)).answers
         for answer in answers:
             self._last[answer.worker] = _read(answer.document)
@@ -103,7 +103,7 @@ class Gathering:
             for n in self.numbers
             if n in self._last
         ]
-        return self._with_workers([self.own(), *known], silent=len(silent))
+        return await self._with_workers([self.own(), *known], silent=len(silent))
 
     async def _hear_of(self, silent: Sequence[int]) -> None:
         """Take what others last knew of workers that do not answer, if it is later."""
@@ -116,8 +116,8 @@ class Gathering:
                 if last is None or last.at < snapshot.at:
                     self._last[number] = snapshot
 
-    def _with_workers(self, snapshots: Sequence[Snapshot], silent: int) -> Snapshot:
-        whole = merged(snapshots, MERGES)
+    async def _with_workers(self, snapshots: Sequence[Snapshot], silent: int) -> Snapshot:
+        whole = await merged(snapshots, MERGES)
         answered: list[tuple[Labels, float]] = [
             (("answered",), 1 + len(self.numbers) - silent),
             (("silent",), silent),

@@ -100,6 +100,8 @@ class Recorder:
             self._joints[joint.value,] = 0
         for direction in ("input", "output"):
             self._extra[direction,] = 0
+        for direction in ("up", "down"):
+            self._frames[direction,] = self._session_bytes[direction,] = 0
         for reason in ("unauthenticated", "forbidden"):
             self._unauthorised[reason,] = 0
         self._failures[()] = 0
