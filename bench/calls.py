@@ -1,6 +1,6 @@
 """The number of function calls of a request and of an event, equal on every machine.
 
-    python bench/calls.py [--chat] [--pooled | --metered]
+    python bench/calls.py [--chat] [--pooled | --metered] [--uncounted]
 
 Times vary from hour to hour; the number of calls does not. One thread runs the unchanged proxy on
 uvloop and counts its calls of functions written in Python and in C. Another thread is upstream and
@@ -225,6 +225,7 @@ def main() -> None:
     with_pool = parser.add_mutually_exclusive_group()
     with_pool.add_argument("--pooled", action="store_true", help="with a pool of fifty keys")
     with_pool.add_argument("--metered", action="store_true", help="and with limits and a ledger")
+    parser.add_argument("--uncounted", action="store_true", help="without metrics")
     options = parser.parse_args()
     gc.disable()  # its callbacks would count as calls
     with Path(os.devnull).open("w") as nowhere, tempfile.TemporaryDirectory() as folder:
@@ -233,6 +234,8 @@ def main() -> None:
             environment, key = pool_of_fifty(Path(folder)), ACCESS_KEY
         elif options.metered:
             environment, key = metered_pool(Path(folder)), METERED_KEY
+        if options.uncounted:
+            environment = {**environment, "GEMPROXY_METRICS_ENABLED": "false"}
         undo = logs.configure(level="info", stream=nowhere)
         counted = asyncio.run(figures(environment, key, chat=options.chat))
         undo()

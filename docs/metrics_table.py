@@ -61,7 +61,7 @@ _TRANSLATED = {
     "gemproxy_build_info": "恒为 1，标签是代理和 Python 的版本。",
     "gemproxy_workers": "工作进程，按是否回答了这次抓取。",
     "gemproxy_inflight_requests": "正在进行的请求。",
-    "gemproxy_inflight_streams": "正在进行的流，包括会话。",
+    "gemproxy_inflight_streams": "正在进行的模型回答，包括会话。",
     "gemproxy_inflight_limit": "所有工作进程合计可同时进行的请求（max_connections）。",
     "gemproxy_event_loop_lag_seconds": ("最近 15 秒内事件循环定时器的最长延迟，取最慢的工作进程。"),
     "gemproxy_keys": "密钥池的密钥：ready、resting（其项目对某个模型在休息）或 sick。",

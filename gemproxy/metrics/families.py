@@ -188,7 +188,7 @@ INFLIGHT_REQUESTS = _gauge("inflight_requests", "Requests that run now.")
 INFLIGHT_LIMIT = _gauge(
     "inflight_limit", "Requests that may run at the same time, in all workers (max_connections)."
 )
-INFLIGHT_STREAMS = _gauge("inflight_streams", "Streams that run now, sessions included.")
+INFLIGHT_STREAMS = _gauge("inflight_streams", "Answers for models that run now, sessions included.")
 LOOP_LAG = _gauge(
     "event_loop_lag_seconds",
     "The longest delay of a timer of the event loop in the last 15 seconds, of the slowest worker.",

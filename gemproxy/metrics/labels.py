@@ -47,35 +47,41 @@ _PREFIX = "models/"
 
 @attrs.define(eq=False)
 class ModelLabels:
-    """The labels of models. ``known`` returns that of a name, None for one that nobody knows."""
+    """The labels of models. ``known`` returns that of a name, None for one that nobody knows.
+
+    ``found`` has the labels that were looked for lately.
+    """
 
     known: Callable[[str], str | None]
-    _found: dict[str | None, str] = attrs.field(factory=lambda: {None: NONE, "": NONE})
+    found: dict[str | None, str] = attrs.field(factory=lambda: {None: NONE, "": NONE})
 
     def of(self, name: str | None) -> str:
         """Return the label of a model that a request names."""
-        label = self._found.get(name)
+        label = self.found.get(name)
         return self._look(name or "") if label is None else label
 
     def _look(self, name: str) -> str:
-        if len(self._found) >= _MOST_REMEMBERED:
-            self._found = {None: NONE, "": NONE}
-        label = self._found[name] = self.known(name.removeprefix(_PREFIX)) or OTHER
+        if len(self.found) >= _MOST_REMEMBERED:
+            self.found = {None: NONE, "": NONE}
+        label = self.found[name] = self.known(name.removeprefix(_PREFIX)) or OTHER
         return label
 
 
 @attrs.define(eq=False)
 class KeyLabels:
-    """The labels of keys: their fingerprints, up to a number that no pool of today has."""
+    """The labels of keys: their fingerprints, up to a number that no pool of today has.
 
-    _seen: dict[str, str] = attrs.field(factory=lambda: {"": CLIENTS_OWN})
+    ``seen`` has the labels so far.
+    """
+
+    seen: dict[str, str] = attrs.field(factory=lambda: {"": CLIENTS_OWN})
 
     def of(self, name: str) -> str:
         """Return the label of a key by its fingerprint, empty for the client's own."""
-        label = self._seen.get(name)
+        label = self.seen.get(name)
         if label is not None:
             return label
-        if len(self._seen) >= _MOST_KEYS:
+        if len(self.seen) >= _MOST_KEYS:
             return OTHER
-        self._seen[name] = name
+        self.seen[name] = name
         return name

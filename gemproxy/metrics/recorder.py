@@ -10,14 +10,16 @@ sees the first interruption too.
 
 import logging
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
-import attrs
+import msgspec
 
 from gemproxy.core.repair.events import Cause
 from gemproxy.core.seam.seam import Joint
 from gemproxy.exchange.account import (
     Account,
+    Charge,
     Entry,
     InteractionResult,
     Result,
@@ -26,7 +28,8 @@ from gemproxy.exchange.account import (
 )
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.metrics import families
-from gemproxy.metrics.counts import Counts
+from gemproxy.metrics.counts import Cell, Counts
+from gemproxy.metrics.families import OURS, WAITS
 from gemproxy.metrics.labels import CODES, NONE, OTHER, REASONS, KeyLabels, ModelLabels
 from gemproxy.observe.logs import unsaid
 
@@ -39,8 +42,7 @@ _JOINTS = {joint: joint.value for joint in Joint}
 _log = logging.getLogger(__name__)
 
 
-@attrs.frozen
-class End:
+class End(msgspec.Struct, frozen=True, gc=False):
     """How a request ended.
 
     ``status`` is that of the answer, ``ending`` one of the ledger's words. ``began`` and ``ended``
@@ -71,13 +73,15 @@ class Recorder:
         self._bytes = counters[families.RESPONSE_BYTES]
         self._seconds = histograms[families.REQUEST_SECONDS]
         self._first = histograms[families.FIRST_CHUNK_SECONDS]
-        self._overhead = histograms[families.OVERHEAD_SECONDS]
+        overhead = histograms[families.OVERHEAD_SECONDS]
+        self._before, self._after = overhead.cell(("before",)), overhead.cell(("after",))
         self._attempts = counters[families.ATTEMPTS]
         self._attempt_seconds = histograms[families.ATTEMPT_SECONDS]
         self._head_seconds = histograms[families.HEAD_SECONDS]
         self._interruptions = counters[families.INTERRUPTIONS]
         self._resumes = counters[families.RESUMES]
-        self._resume_attempts = histograms[families.RESUME_ATTEMPTS]
+        self._again = histograms[families.RESUME_ATTEMPTS].cell(())
+        self._attempts_of: dict[str, tuple[Cell, Cell]] = {}
         self._delays = histograms[families.REPAIR_DELAY]
         self._joints = counters[families.JOINTS]
         self._ended = counters[families.STREAMS_ENDED]
@@ -105,14 +109,13 @@ class Recorder:
         for reason in ("unauthenticated", "forbidden"):
             self._unauthorised[reason,] = 0
         self._failures[()] = 0
-        for phase in ("before", "after"):
-            self._overhead.cell((phase,))
-        self._resume_attempts.cell(())
         self._delays.cell(())
 
     def _meet(self, model: str) -> None:
         """Put zeros for a model that was not asked before."""
         self._known.add(model)
+        heads, attempts = self._head_seconds.cell((model,)), self._attempt_seconds.cell((model,))
+        self._attempts_of[model] = heads, attempts
         for cause in Cause:
             self._interruptions[model, cause.value] = 0
         for kind in ("input", "output", "thought"):
@@ -135,8 +138,8 @@ class Recorder:
 
     def ended(self, exchange: Exchange, end: End) -> None:
         """Count a request that is over."""
-        account = exchange.account
-        model, route = self._models.of(account.model), exchange.family
+        account, route = exchange.account, exchange.family
+        model = self._models.found.get(account.model) or self._models.of(account.model)
         if model not in self._known:
             self._meet(model)
         self._requests[route, model, CODES.get(end.status, OTHER), end.ending] += 1
@@ -146,42 +149,51 @@ class Recorder:
         self._seconds.observe_with((route, model), seconds, exchange.id, now)
         if account.entries:
             self._count_entries(account.entries, model, end)
-        if account.charge is not None or account.result is not None:
-            self._count_cost(account, model)
+        if account.charge is not None:
+            self._count_charge(account.charge, model)
+        elif account.result is not None:
+            self._count_spent(account, model)
         if account.result is not None:
             self._count_result(exchange.id, account.result, model, end.ending, now)
 
     def _count_entries(self, entries: list[Entry], model: str, end: End) -> None:
-        self._overhead.observe(_BEFORE, entries[0].began - end.began)
+        """Count attempts. It is written out, because each call here is made for each request."""
+        took = entries[0].began - end.began
+        self._before.counts[bisect_left(OURS, took)] += 1
+        self._before.sum += took
         last = entries[-1].ended
         if last is not None:
-            self._overhead.observe(_AFTER, end.ended - last)
-        labels = (model,)
+            took = end.ended - last
+            self._after.counts[bisect_left(OURS, took)] += 1
+            self._after.sum += took
+        heads, attempts = self._attempts_of[model]
+        keys = self._keys
         for entry in entries:
-            status, how = entry.status, entry.how
-            if status is not None:
-                code = CODES.get(status, OTHER)
-            else:
-                code = NONE if how is None else how.value
-            self._attempts[model, code, self._keys.of(entry.key)] += 1
+            key = keys.seen.get(entry.key) or keys.of(entry.key)
+            code = CODES.get(entry.status, OTHER) if entry.status is not None else _without(entry)
+            self._attempts[model, code, key] += 1
             if entry.answered is not None:
-                self._head_seconds.observe(labels, entry.answered - entry.began)
+                took = entry.answered - entry.began
+                heads.counts[bisect_left(WAITS, took)] += 1
+                heads.sum += took
             if entry.ended is not None:
-                self._attempt_seconds.observe(labels, entry.ended - entry.began)
+                took = entry.ended - entry.began
+                attempts.counts[bisect_left(WAITS, took)] += 1
+                attempts.sum += took
 
-    def _count_cost(self, account: Account, model: str) -> None:
-        charge = account.charge
-        if charge is not None:
-            self._tokens[model, "input"] += charge.input_tokens
-            self._tokens[model, "output"] += charge.output_tokens
-            self._tokens[model, "thought"] += charge.thought_tokens
-            self._cached[model,] += charge.cached_tokens
-            self._extra[_INPUT] += charge.extra_input_tokens
-            self._extra[_OUTPUT] += charge.extra_output_tokens
-            if charge.cost_nano_usd is not None:
-                self._cost[model, "user"] += charge.cost_nano_usd / NANO
-                self._cost[model, "operator"] += (charge.operator_cost_nano_usd or 0) / NANO
-            return
+    def _count_charge(self, charge: Charge, model: str) -> None:
+        self._tokens[model, "input"] += charge.input_tokens
+        self._tokens[model, "output"] += charge.output_tokens
+        self._tokens[model, "thought"] += charge.thought_tokens
+        self._cached[model,] += charge.cached_tokens
+        self._extra[_INPUT] += charge.extra_input_tokens
+        self._extra[_OUTPUT] += charge.extra_output_tokens
+        if charge.cost_nano_usd is not None:
+            self._cost[model, "user"] += charge.cost_nano_usd / NANO
+            self._cost[model, "operator"] += (charge.operator_cost_nano_usd or 0) / NANO
+
+    def _count_spent(self, account: Account, model: str) -> None:
+        """Count what the upstream told, where no meter says who pays."""
         spent = account.spent
         if spent is None:
             return
@@ -208,10 +220,12 @@ class Recorder:
         if isinstance(result, StreamResult):
             reason = REASONS.get(result.finish_reason, OTHER)
             self._ended[model, ending, reason] += 1
-            self._resume_attempts.observe((), max(result.attempts - 1, 0))
+            again = result.attempts - 1 if result.attempts else 0
+            self._again.counts[bisect_left(_AGAIN, again)] += 1
+            self._again.sum += again
             if result.seam_ms or result.joints:
                 self._count_joints(request_id, result, now)
-        if isinstance(result, StreamResult | InteractionResult):
+        if isinstance(result, _STREAMED):
             first = result.first_byte_ms
             if first is not None:
                 self._first.observe_with((model,), first / 1000, request_id, now)
@@ -231,5 +245,11 @@ class Recorder:
         self._resumes[result,] += 1
 
 
-_BEFORE, _AFTER = ("before",), ("after",)
+def _without(entry: Entry) -> str:
+    """Return the code of an attempt without an answer."""
+    return NONE if entry.how is None else entry.how.value
+
+
+_STREAMED = (StreamResult, InteractionResult)
+_AGAIN = families.RESUME_ATTEMPTS.bounds
 _INPUT, _OUTPUT = ("input",), ("output",)

@@ -44,6 +44,7 @@ from gemproxy.exchange.account import Times
 from gemproxy.exchange.credential import choose_credential, ephemeral
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.line import line
+from gemproxy.ledger.row import Ending
 from gemproxy.metering.asking import TRANSLATED, asks_a_model
 from gemproxy.metering.ending import ending_of
 from gemproxy.metering.meter import UNMETERED, Meter
@@ -53,6 +54,7 @@ from gemproxy.openai.document import OpenAIDocumentVoice
 from gemproxy.openai.words import is_out_of_quota
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import error_for
+from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.parting import cut, part
 from gemproxy.routes.foreign import speaks_openai
 from gemproxy.routes.parts import (
@@ -92,6 +94,7 @@ _MAY_PASS = frozenset({408, 409, 429})
 _LONGEST_WAIT = 60
 """Seconds up to which OpenAI's SDKs keep a Retry-After."""
 CLIENT_CLOSED_REQUEST = 499
+_DONE = Ending.DONE.value
 _ANY_CLIENT = MuteVoice()
 _TO_OPENAI = OpenAIDocumentVoice()
 _JSON = "application/json; charset=utf-8"
@@ -158,13 +161,14 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         if exchange.account.metered is not None:
             _settle(request, exchange, response)
-        ended = time.monotonic()
-        _write_line(request, exchange, response, ended - began)
-        if METRICS in request.app and exchange.family not in UNCOUNTED:
-            _count(request, exchange, response, began, ended)
+        ended, size = time.monotonic(), _size(request, response)
+        _write_line(exchange, response, size, ended - began)
+        recorder = app.get(METRICS)
+        if recorder is not None and exchange.family not in UNCOUNTED:
+            _count(recorder, exchange, response, (began, ended, size), app[IN_FLIGHT])
         if tracer is not None and exchange.account.trace is not None:
             status = CLIENT_CLOSED_REQUEST if response is None else response.status
-            took = Took(began, ended, status, _size(request, response))
+            took = Took(began, ended, status, size)
             trace(request, tracer, took)
     here, slow = app[IN_FLIGHT], app[CLIENTS].send_timeout
     await part(request, here.linger, patience=here.patience, send_timeout=slow)
@@ -200,13 +204,13 @@ def _exchange(request: web.Request) -> Exchange:
 
 
 def _write_line(
-    request: web.Request, exchange: Exchange, response: web.StreamResponse | None, seconds: float
+    exchange: Exchange, response: web.StreamResponse | None, size: int, seconds: float
 ) -> None:
     level = logging.DEBUG if exchange.family in HEALTH else logging.INFO
     if not _access.isEnabledFor(level):
         return
     status = CLIENT_CLOSED_REQUEST if response is None else response.status
-    fields = line(exchange, status, _size(request, response), seconds)
+    fields = line(exchange, status, size, seconds)
     message = f"{exchange.method} {exchange.raw_path} {status}"
     # Logger.log would search the stack for this line of code, which is always this one.
     record = logging.LogRecord(_access.name, level, __file__, 0, message, None, None)
@@ -215,21 +219,21 @@ def _write_line(
 
 
 def _count(
-    request: web.Request,
+    recorder: Recorder,
     exchange: Exchange,
     response: web.StreamResponse | None,
-    began: float,
-    ended: float,
+    measured: tuple[float, float, int],
+    here: InFlight,
 ) -> None:
-    """Have the metrics count a request that is over."""
-    recorder = request.app[METRICS]
+    """Have the metrics count a request that is over; ``measured``: its beginning, end and size."""
     try:
+        began, ended, size = measured
         status = CLIENT_CLOSED_REQUEST if response is None else response.status
-        task, expired = asyncio.current_task(), request.app[IN_FLIGHT].expired
+        task = asyncio.current_task()
         cancelled = task is not None and task.cancelling() > 0
-        ending = ending_of(exchange.account, status, cancelled=cancelled, expired=expired)
-        size = _size(request, response)
-        recorder.ended(exchange, End(status, ending.value, began, ended, size))
+        ending = ending_of(exchange.account, status, cancelled=cancelled, expired=here.expired)
+        word = _DONE if ending is Ending.DONE else ending.value  # a property in Python
+        recorder.ended(exchange, End(status, word, began, ended, size))
     except Exception as error:  # noqa: BLE001 (the answer is out; only numbers are missing)
         recorder.failed(error)
 
@@ -392,7 +396,7 @@ def _explained(error: BaseException) -> tuple[int, Mapping[str, Any]]:
 
 def _counted(request: web.Request) -> AbstractContextManager[None]:
     """Count the request while it runs; raise Busy when there are too many."""
-    if request[EXCHANGE].family in HEALTH:
+    if request[EXCHANGE].family in UNCOUNTED:
         return contextlib.nullcontext()
     return request.app[IN_FLIGHT].request(request[EXCHANGE], request.writer)
 

@@ -41,6 +41,9 @@ def of_parts(app: web.Application, models: ModelLabels) -> Callable[[], Iterator
 
     def read() -> Iterator[Value]:
         yield families.INFLIGHT_REQUESTS, (), len(app[IN_FLIGHT])
+        accounts = [run.exchange.account for run in app[IN_FLIGHT].running]
+        streams = sum(one.glance is not None or bool(one.parts) for one in accounts)
+        yield families.INFLIGHT_STREAMS, (), streams
         yield families.INFLIGHT_LIMIT, (), app[IN_FLIGHT].limit
         if POOL in app:
             yield from _of_pool(app[POOL], models, time.time())

@@ -119,7 +119,6 @@ def test_each_metric_of_ours_is_on_the_dashboard_or_is_left_out_on_purpose() -> 
     }
 
     assert missing == {
-        "gemproxy_inflight_streams",
         "gemproxy_picture_bytes",
         "gemproxy_picture_failures_total",
         "gemproxy_pictures",

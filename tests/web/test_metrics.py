@@ -83,6 +83,20 @@ async def test_what_clients_invent_is_no_label(proxy: StartProxy) -> None:
     assert b"id-" not in found.page.encode(), "exemplars are for OpenMetrics only"
 
 
+async def test_what_runs_is_told_while_it_runs(proxy: StartProxy) -> None:
+    async with ChaosServer(Script(STORY, [parse_fault("stall@event:1")])) as server:
+        running = await proxy(server)
+        async with running.connect() as connection:
+            await connection.send(FLASH)
+            await connection.head()
+            await connection.chunk()
+            found = await scrape(running)
+
+    assert found.sum("gemproxy_inflight_requests") == 1
+    assert found.sum("gemproxy_inflight_streams") == 1
+    assert found.sum("gemproxy_requests_total") == 0
+
+
 async def test_openmetrics_has_exemplars_with_the_request_id(proxy: StartProxy) -> None:
     async with ChaosServer(Script(STORY)) as server:
         running = await proxy(server)
