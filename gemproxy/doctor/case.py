@@ -27,10 +27,10 @@ class Problem:
     @classmethod
     def of(cls, line: str) -> "Problem":
         """Return the problem in a line that ``config.sources.problem`` made."""
-        rest, _, origin = line.rpartition(" (from ")
-        setting, colon, why = rest.partition(": ")
-        if not origin:
+        rest, found, origin = line.rpartition(" (from ")
+        if not found:
             return cls("", line, "")
+        setting, colon, why = rest.partition(": ")
         return cls(setting if colon else "", why if colon else rest, origin.removesuffix(")"))
 
 

@@ -52,6 +52,9 @@ def _url(text: str | None) -> URL | None:
     if text is None:
         return None
     try:
-        return URL(public_url(text))
+        url = URL(public_url(text))
     except ValueError as error:
         raise Misused(f"--url {error}: see gemproxy doctor --help") from None
+    if not url.host:
+        raise Misused("--url is empty: see gemproxy doctor --help")
+    return url

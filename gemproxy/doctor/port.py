@@ -15,7 +15,8 @@ from gemproxy.doctor.finding import Verdict, Verdicts, fault, ok, warning
 
 _LOW = 1024
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 (to ask, not to listen)
-_SECONDS = 3.0
+SECONDS = 3.0
+"""Seconds that whoever has a port may take to say who it is."""
 
 LISTENING = ("server", "admin", "metrics")
 """Sections that may have a port of their own."""
@@ -96,7 +97,7 @@ def judge_bind(setting: str, host: str, number: int, code: int) -> Verdict:
 async def _taken(setting: str, host: str, number: int, case: Case) -> Verdict:
     scheme = "https" if case.settings.server.tls_cert else "http"
     address = URL.build(scheme=scheme, host=_WILDCARDS.get(host, host), port=number, path="/health")
-    answer = await ask(address, case.now, verify=False, seconds=_SECONDS)
+    answer = await ask(address, case.now, verify=False, seconds=SECONDS)
     version = version_in(answer) if isinstance(answer, Answer) else None
     if version == __version__:
         return ok(f"{setting} {number} is that of a running gemproxy {version}")

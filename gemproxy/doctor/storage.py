@@ -110,7 +110,7 @@ def _other_files(case: Case) -> list[Path]:
         name = ".env" if origin.startswith(".env ") else origin
         if name.endswith((".env", ".toml")):
             files.append(Path(name))
-    return files
+    return list(dict.fromkeys(files))
 
 
 SECRETS = (

@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from gemproxy.__main__ import main
+from gemproxy.doctor import port
 from gemproxy.doctor.finding import Finding
 
 STRONG = "gp-7Kq2mXv9TzRw4Lp8"
@@ -73,6 +74,7 @@ def doctor(
             monkeypatch.setenv(name, value)
         where = () if "--upstream.url_base" in flags or "--online" in flags else ("--offline",)
         given = [flag for flag in flags if flag != "--online"]
+        capfd.readouterr()
         code = await asyncio.to_thread(main, ["doctor", "--json", *where, *given])
         out, errors = capfd.readouterr()
         findings = tuple(Finding(**row) for row in json.loads(out)) if out.startswith("[") else ()
@@ -82,8 +84,9 @@ def doctor(
 
 
 @pytest.fixture
-def taken_port() -> Iterator[int]:
+def taken_port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Keep a port of a program that is not ours, which says nothing."""
+    monkeypatch.setattr(port, "SECONDS", 0.1)
     with socket.socket() as program:
         program.bind(("127.0.0.1", 0))
         program.listen()
