@@ -25,10 +25,10 @@ from gemproxy.doctor.finding import Verdicts
 class Check:
     """One check.
 
-    ``about`` says what it finds, for docs/doctor.md. ``needs`` are the settings without which it
-    is skipped. ``tells`` are those whose refusals by the rules of a start it reports, in place of
-    the check ``settings``; one that ends with a dot is a section. ``network``: it asks somebody,
-    so ``--offline`` leaves it out.
+    ``about`` says what it finds, for docs/doctor.md, and ``zh`` the same in Chinese. ``needs`` are
+    the settings without which it is skipped. ``tells`` are those whose refusals by the rules of a
+    start it reports, in place of the check ``settings``; one that ends with a dot is a section.
+    ``network``: it asks somebody, so ``--offline`` leaves it out.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Check:
     needs: tuple[str, ...] = ()
     tells: tuple[str, ...] = ()
     network: bool = False
+    zh: str = ""
 
 
 _DATA = ("server.data_dir", "server.secret_key")
@@ -48,17 +49,32 @@ CHECKS = (
         "settings that cannot be loaded, all of them at once, and settings that are probably not"
         " meant",
         files.settings,
+        zh="无法加载的设置（一次列出全部），以及多半不是本意的设置",
     ),
-    Check("python", "a version of Python or of a library that is too old", machine.python),
     Check(
-        "parser", "aiohttp without its parser in C, with which no start is possible", machine.parser
+        "python",
+        "a version of Python or of a library that is too old",
+        machine.python,
+        zh="太旧的 Python 或库",
     ),
-    Check("loop", "uvloop is missing, which costs speed", machine.loop),
+    Check(
+        "parser",
+        "aiohttp without its parser in C, with which no start is possible",
+        machine.parser,
+        zh="aiohttp 没有 C 解析器，这样无法启动",
+    ),
+    Check(
+        "loop",
+        "uvloop is missing, which costs speed",
+        machine.loop,
+        zh="缺少 uvloop，速度会变慢",
+    ),
     Check(
         "descriptors",
         "too few open files (`ulimit -n`) for `server.max_connections`",
         machine.descriptors,
         needs=("server.max_connections",),
+        zh="可打开的文件数（`ulimit -n`）对 `server.max_connections` 来说太少",
     ),
     Check(
         "extras",
@@ -66,6 +82,7 @@ CHECKS = (
         machine.extras,
         needs=("pool.proxies", "ledger.database_url"),
         tells=("pool.proxies", "tracing.enabled"),
+        zh="缺少设置所需的包：SOCKS 代理、PostgreSQL、追踪",
     ),
     Check(
         "data-directory",
@@ -74,18 +91,22 @@ CHECKS = (
         storage.data_directory,
         needs=_DATA,
         tells=_DATA,
+        zh="数据目录无法创建、读取或写入，已损坏，或属于更新的 gemproxy"
+        " 或另一个 `server.secret_key`",
     ),
     Check(
         "secret-files",
         "files with keys or passwords that other users of the machine can read",
         storage.secret_files,
         needs=_DATA,
+        zh="机器上的其他用户能读取的、含有密钥或密码的文件",
     ),
     Check(
         "disk",
         "a disk that is nearly full, or a log file that cannot be written",
         storage.disk,
         needs=("server.data_dir", "logging.file", "images.directory"),
+        zh="磁盘快满了，或日志文件无法写入",
     ),
     Check(
         "ledger",
@@ -94,6 +115,7 @@ CHECKS = (
         database.ledger,
         needs=("ledger.database_url", "ledger.enabled", "server.data_dir"),
         tells=("ledger.",),
+        zh="数据库无法连接、已损坏、较旧（下次启动会迁移）或比这个 gemproxy 更新",
     ),
     Check(
         "prices",
@@ -101,6 +123,7 @@ CHECKS = (
         files.prices,
         needs=("accounts.prices",),
         tells=("accounts.prices",),
+        zh="无法读取的价格文件",
     ),
     Check(
         "keys",
@@ -109,6 +132,7 @@ CHECKS = (
         keys.keys,
         needs=("pool.mode", "pool.keys", "pool.projects", *_DATA),
         tells=("pool.mode",),
+        zh="没有密钥的密钥池、无法解密的已存密钥、同时是访问密钥的密钥",
     ),
     Check(
         "access",
@@ -116,6 +140,7 @@ CHECKS = (
         guard.access,
         needs=("access.keys", "access.password", "admin.secret", "server.secret_key"),
         tells=("access.keys", "access.password", "admin.secret"),
+        zh="需要访问密钥的地方没有访问密钥；太弱或众所周知的访问密钥和秘密",
     ),
     Check(
         "bind",
@@ -123,6 +148,7 @@ CHECKS = (
         guard.bind,
         needs=("server.host", "server.public_url", "server.trusted_proxies"),
         tells=("server.host", "pool.open", "server.allow_passthrough_keys"),
+        zh="让其他机器进入、却没有认证或没有 TLS 的地址",
     ),
     Check(
         "tls",
@@ -130,12 +156,14 @@ CHECKS = (
         certificate.tls,
         needs=("server.tls_cert", "server.tls_key"),
         tells=("server.tls_cert", "server.tls_key"),
+        zh="证书已过期或即将过期，或与私钥不符",
     ),
     Check(
         "port",
         "a port that another program has, or that this user or machine may not listen on",
         port.port,
         needs=("server.host", "server.port"),
+        zh="端口被其他程序占用，或者这个用户或这台机器不能监听它",
     ),
     Check(
         "upstream",
@@ -145,6 +173,7 @@ CHECKS = (
         needs=_WAY_UP,
         tells=("upstream.proxy",),
         network=True,
+        zh="上游无法到达（域名、连接、代理、TLS、证书颁发机构），或者不是 Gemini API",
     ),
     Check(
         "clock",
@@ -152,6 +181,7 @@ CHECKS = (
         reaching.clock,
         needs=_WAY_UP,
         network=True,
+        zh="与上游不一致的时钟",
     ),
     Check(
         "keys-at-google",
@@ -159,6 +189,7 @@ CHECKS = (
         keys.at_google,
         needs=(*_WAY_UP, "pool.keys", "pool.projects", "pool.proxies", *_DATA),
         network=True,
+        zh="被 Google 拒绝的密钥",
     ),
     Check(
         "pictures",
@@ -166,6 +197,7 @@ CHECKS = (
         pictures.pictures,
         needs=("images.storage", "images.directory"),
         tells=("images.",),
+        zh="图片存储的设置不完整，或无法到达",
     ),
     Check(
         "public-url",
@@ -174,6 +206,7 @@ CHECKS = (
         public.public,
         needs=("server.public_url", "admin.secret"),
         network=True,
+        zh="客户端使用的地址没有通向这个代理，或者中间的反向代理扣住事件、掩盖中断的结尾",
     ),
 )
 
