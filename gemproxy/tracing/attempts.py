@@ -116,6 +116,18 @@ class Attempt:
         return None if first is None else max(first - self.entry.began, 0.0)
 
     @property
+    def characters(self) -> int | None:
+        """The characters that it added to the client's text; None if it is no stream.
+
+        An attempt that was left in the middle has all that no other one has.
+        """
+        own, account = self.entry.characters, self.served.account
+        if own is not None or not self.is_last or not isinstance(account.result, StreamResult):
+            return own
+        others = sum(entry.characters or 0 for entry in account.entries)
+        return max(account.result.characters - others, 0)
+
+    @property
     def finish_reason(self) -> str | None:
         """The finishReason of the answer, at the attempt that brought it."""
         if not self.is_last:

@@ -325,12 +325,12 @@ ATTEMPT: Sequence[Group[Attempt]] = (
         ),
     ),
     Group(
-        lambda it: it.entry.characters is not None,
+        lambda it: it.characters is not None,
         (
             Row(
                 "gemproxy.characters",
                 "Characters that it added to the client's text",
-                lambda it: it.entry.characters,
+                lambda it: it.characters,
             ),
         ),
     ),

@@ -345,3 +345,17 @@ def test_the_shared_key_is_an_access_key_like_any_other() -> None:
 )
 def test_loopback_is_what_only_this_machine_reaches(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_traces_need_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    for absent in (lambda _: None, missing):
+        monkeypatch.setattr(starting, "find_spec", absent)
+        (problem,) = problems({"GEMPROXY_TRACING_ENABLED": "true"})
+        assert problem.startswith("tracing.enabled: needs OpenTelemetry")
+        assert "pip install 'gemproxy[otel]'" in problem
+        assert problems({}) == []
+    monkeypatch.setattr(starting, "find_spec", lambda _: object())
+    assert problems({"GEMPROXY_TRACING_ENABLED": "true"}) == []

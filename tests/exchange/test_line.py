@@ -20,6 +20,7 @@ from gemproxy.exchange.account import (
 )
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.line import line
+from gemproxy.exchange.trace import Trace
 
 BILLED = Billed(prompt=3, output=2, thoughts=1, total=6)
 TOKENS = {"prompt": 3, "output": 2, "thoughts": 1, "total": 6}
@@ -99,6 +100,15 @@ def test_a_request_with_the_operators_prompt_says_so() -> None:
     given.account.injected = True
 
     assert line(given, 200, 0, 0.0)["injected"] is True
+
+
+def test_a_traced_request_names_its_trace() -> None:
+    given = exchange()
+    assert "trace_id" not in line(given, 200, 0, 0.0)
+    given.account.trace = Trace(0xABC, 0xDEF, 1)
+    found = line(given, 200, 0, 0.0)
+
+    assert (found["trace_id"], found["span_id"]) == (f"{0xABC:032x}", f"{0xDEF:016x}")
 
 
 def test_a_stream() -> None:

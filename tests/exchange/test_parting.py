@@ -9,6 +9,7 @@ from gemproxy.core.answer.usage import Billed
 from gemproxy.core.repair.events import Cause
 from gemproxy.exchange.account import Account, Entry, Result, Spent, StreamResult
 from gemproxy.exchange.parting import join, part
+from gemproxy.exchange.trace import Trace
 
 BILL = Billed(prompt=5, output=2, total=7)
 DONE = StreamResult(
@@ -33,10 +34,11 @@ def result(account: Account) -> StreamResult:
 
 
 def test_a_part_is_of_the_same_access_key_and_model() -> None:
-    whole = Account("ann", "m", memo="trip", metered="row")
+    whole = Account("ann", "m", memo="trip", metered="row", trace=Trace(1, 2, 3))
     one = part(whole)
 
     assert (one.access, one.model, one.memo, one.metered) == ("ann", "m", None, None)
+    assert one.trace is whole.trace
 
 
 def test_attempts_are_in_the_order_of_their_time() -> None:

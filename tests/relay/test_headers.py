@@ -62,6 +62,13 @@ def test_every_connection_header_is_read() -> None:
         "Forwarded",
         "Via",
         "X-Gemproxy-Repair",
+        "traceparent",
+        "TraceState",
+        "baggage",
+        "b3",
+        "X-B3-TraceId",
+        "uber-trace-id",
+        "sentry-trace",
     ],
 )
 def test_what_concerns_only_this_hop_does_not_go_up(name: str) -> None:

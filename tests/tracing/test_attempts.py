@@ -59,13 +59,14 @@ def test_the_error_of_a_request(status: int, ending: str, error: str) -> None:
 def test_what_an_attempt_used_that_the_client_left_is_the_rest_of_the_cost() -> None:
     first, rest = Billed(4, 10, 0, 14), Billed(9, 3, 0, 12)
     of = served(
-        entry(usage=first),
+        entry(usage=first, characters=4),
         entry(how=None),
         ending="client_left",
-        result=stream_result(first, rest),
+        result=stream_result(first, rest, characters=10),
     )
 
     assert usages(of) == [first, rest]
+    assert [attempt.characters for attempt in attempts_of(of, UPSTREAM)] == [4, 6]
 
 
 def test_a_refused_attempt_has_no_usage_where_a_later_one_answered() -> None:
