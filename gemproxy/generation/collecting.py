@@ -1,5 +1,7 @@
 """The reader that makes one JSON response of a stream, and gives it to the client at the end.
 
+``Waiting`` is the client of such a response. It can also be given the response in parts.
+
 While it collects, the client hears nothing, and some clients give up on a silent server
 (Node's fetch after 300 s). So after a while the head goes out, and then white space, which
 JSON allows before a value: google-genai, @google/genai, openai and the Vercel AI SDK read
@@ -9,7 +11,7 @@ cutting the connection short.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -25,6 +27,8 @@ from gemproxy.relay.headers import downstream_headers
 
 _OK = 200
 _JSON = "application/json; charset=UTF-8"
+_SLICE = 1 << 18
+"""Bytes of a large piece that are written at a time."""
 
 
 @attrs.define(eq=False)
@@ -45,19 +49,35 @@ class Waiting:
         """Note the headers of the document."""
         self._headers = headers
 
-    async def give(self, body: bytes) -> None:
-        """Give the client the document."""
+    async def give(self, *pieces: bytes | memoryview) -> None:
+        """Give the client the document, or the rest of it."""
         async with self._writing:
             if not self.committed:
-                await self.client.open(_OK, {**self._headers, "Content-Length": str(len(body))})
+                length = str(sum(map(len, pieces)))
+                await self.client.open(_OK, {**self._headers, "Content-Length": length})
             self._given = True
-            await self.client.emit(body)
+            await self._write(pieces)
             await self.client.finish()
 
+    async def begin(self, *pieces: bytes | memoryview) -> None:
+        """Give the client a part of the document; white space may follow it."""
+        async with self._writing:
+            if not self.committed:
+                await self.client.open(_OK, self._headers)
+            await self._write(pieces)
+
     async def fail(self, payload: Mapping[str, Any] | None) -> None:
-        """Tell a client that has only white space so far, and cut its connection short."""
+        """Tell a client that has only white space so far, and cut its connection short.
+
+        One that has a part of the document is only cut off.
+        """
         async with self._writing:
             await self.client.fail(payload)
+
+    async def _write(self, pieces: Iterable[bytes | memoryview]) -> None:
+        for piece in pieces:
+            for start in range(0, len(piece), _SLICE):
+                await self.client.emit(bytes(piece[start : start + _SLICE]))
 
     @contextlib.asynccontextmanager
     async def kept_warm(self, after: float, every: float) -> AsyncIterator[None]:

@@ -8,6 +8,9 @@ Some pictures may have come and others not. Then ``data`` has those that came, a
 beside it says which did not, and whether links could not be made. ``/generate`` has words of its
 own for the same.
 
+An answer is written piece by piece as its pictures come, so whatever is known only at the end
+stands behind them.
+
 Sources: https://ai.google.dev/gemini-api/docs/image-generation (thoughts),
 https://platform.openai.com/docs/api-reference/images/object.
 """
@@ -15,7 +18,7 @@ https://platform.openai.com/docs/api-reference/images/object.
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
@@ -23,9 +26,11 @@ from gemproxy.core.answer.rewrite import dump
 from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import GemproxyError, NoPicture, Undrawable
 from gemproxy.core.picture import Picture, type_of
-from gemproxy.openai import words
+from gemproxy.core.wire.image import Lifted
 from gemproxy.openai.fields import Json
-from gemproxy.voices.voice import Payload
+
+_HEAD = 16
+"""Characters of base64 that show a type."""
 
 _POLICY = frozenset(
     {
@@ -38,9 +43,9 @@ _POLICY = frozenset(
 
 @attrs.frozen
 class Drawn:
-    """A picture of an answer: its bytes in base64 as they came, and its type by the bytes."""
+    """A picture of an answer: its bytes in base64, and its type by the bytes."""
 
-    base64: str = attrs.field(repr=False)
+    base64: bytes | memoryview = attrs.field(repr=False)
     mime: str
 
     def picture(self) -> Picture:
@@ -48,15 +53,18 @@ class Drawn:
         return Picture(base64.b64decode(self.base64), self.mime)
 
 
-def picture_in(answer: Mapping[str, Any]) -> Drawn:
-    """Return the picture of an answer of Gemini's; raise Undrawable or NoPicture."""
+def picture_in(answer: Mapping[str, Any], images: Lifted) -> Drawn:
+    """Return the picture of an answer of Gemini's, from which ``images`` were lifted.
+
+    Raises Undrawable or NoPicture.
+    """
     candidate = _first(answer.get("candidates"))
     found: Drawn | None = None
     content = candidate.get("content")
     parts = content.get("parts") if isinstance(content, dict) else None
     for part in parts if isinstance(parts, list) else ():
         if isinstance(part, dict) and not part.get("thought"):
-            found = _drawn(part.get("inlineData")) or found
+            found = _drawn(part.get("inlineData"), images) or found
     if found is not None:
         return found
     feedback = answer.get("promptFeedback")
@@ -72,15 +80,16 @@ def _first(candidates: object) -> Mapping[str, Any]:
     return first if isinstance(first, dict) else {}
 
 
-def _drawn(inline: object) -> Drawn | None:
+def _drawn(inline: object, images: Lifted) -> Drawn | None:
     data = inline.get("data") if isinstance(inline, dict) else None
     if not isinstance(data, str):
         return None
+    found = images.image(data)
     try:
-        mime = type_of(base64.b64decode(data[:16]))
+        mime = type_of(base64.b64decode(found[:_HEAD]))
     except (binascii.Error, ValueError):
         return None
-    return None if mime is None else Drawn(data, mime)
+    return None if mime is None else Drawn(found, mime)
 
 
 @attrs.frozen
@@ -92,60 +101,29 @@ class Result:
     failed: GemproxyError | None = None
 
 
-def told(results: Sequence[Result], created: int, used: Billed, *, links: bool) -> Json:
-    """Return the answer of OpenAI's form; ``used`` is the sum of all that was used.
+@attrs.define
+class Outcome:
+    """What became of all pictures: who failed, how many came, and the type of the first that came.
 
-    ``links``: links were asked for; a picture without one has its bytes. Raises the first error if
-    no picture came.
+    ``unlinked``: some came without a link.
     """
-    come = _come(results)
-    document: Json = {
-        "created": created,
-        "data": [_datum(result) for result in come],
-        "output_format": _format(come[0]),
-        "usage": usage(used),
-    }
-    aside: Json = {}
-    if failed := _failed(results):
-        aside["failed"] = failed
-    if links and not all(result.url for result in come):
-        aside["store"] = "unavailable"
-    return {**document, "gemproxy": aside} if aside else document
 
+    failed: list[Json] = attrs.field(factory=list)
+    came: int = 0
+    mime: str = ""
+    unlinked: bool = False
+    error: GemproxyError | None = None
+    """The first error."""
 
-def relayed(
-    results: Sequence[Result], model: str, used: Billed, cost: str | None, *, links: bool
-) -> Json:
-    """Return the answer of ``/generate``; ``cost`` is in dollars, None if it is not known.
-
-    ``used`` is what is paid. ``links``: as in ``told``. Raises the first error if no picture came.
-    """
-    come = _come(results)
-    document: Json = {
-        "images": [_image(result) for result in come],
-        "failed": _failed(results),
-        "model": model,
-        "usage": usage(used),
-        "cost_usd": cost,
-    }
-    kept = not links or all(result.url for result in come)
-    return document if kept else {**document, "store": "unavailable"}
-
-
-def _come(results: Sequence[Result]) -> list[Result]:
-    """Return those that came; raise the first error if there is none."""
-    come = [result for result in results if result.drawn is not None]
-    if not come:
-        raise next(result.failed for result in results if result.failed is not None)
-    return come
-
-
-def _failed(results: Sequence[Result]) -> list[Json]:
-    return [
-        {"index": index, "error": _why(result.failed)}
-        for index, result in enumerate(results)
-        if result.failed is not None
-    ]
+    def add(self, index: int, result: Result) -> None:
+        """Add what became of one picture."""
+        if result.failed is not None:
+            self.error = self.error or result.failed
+            self.failed.append({"index": index, "error": _why(result.failed)})
+        elif result.drawn is not None:
+            self.mime = self.mime or result.drawn.mime
+            self.came += 1
+            self.unlinked = self.unlinked or not result.url
 
 
 def _why(error: GemproxyError) -> str:
@@ -154,22 +132,89 @@ def _why(error: GemproxyError) -> str:
     return said if isinstance(said, str) and said else error.message
 
 
-def _image(result: Result) -> Json:
-    assert result.drawn is not None  # noqa: S101 (the caller has looked)
-    mime = result.drawn.mime
-    if result.url:
-        return {"mime_type": mime, "url": result.url}
-    return {"mime_type": mime, "data": result.drawn.base64}
+@attrs.frozen
+class Sheet:
+    """How the bytes of an answer are put together, in the order in which they are known.
+
+    ``opening`` stands in front of the first picture; ``field`` is the name of its base64, and
+    ``typed`` says whether its type stands beside it. ``left`` and ``right`` stand around each
+    picture, ``closing`` behind the last one, and ``end`` behind all that is said at the end.
+    """
+
+    opening: bytes
+    field: str
+    typed: bool = False
+    left: bytes = b"{"
+    right: bytes = b"}"
+    closing: bytes = b"]"
+    end: bytes = b""
+
+    def picture(self, result: Result, *, first: bool) -> Sequence[bytes | memoryview]:
+        """Return the pieces of a picture that came."""
+        assert result.drawn is not None  # noqa: S101 (the caller has looked)
+        before = (self.opening if first else b",") + self.left
+        said = {"mime_type": result.drawn.mime} if self.typed else {}
+        if result.url:
+            return [before + dump({**said, "url": result.url})[1:-1] + self.right]
+        named = dump({**said, self.field: ""})[1:-2]
+        return [before + named, result.drawn.base64, b'"' + self.right]
+
+    def rest(self, document: Json) -> bytes:
+        """Return the end of an answer that says ``document`` behind its pictures."""
+        return self.closing + b"," + dump(document)[1:] + self.end
 
 
-def _datum(result: Result) -> Json:
-    assert result.drawn is not None  # noqa: S101 (the caller has looked)
-    return {"url": result.url} if result.url else {"b64_json": result.drawn.base64}
+def openai_sheet(created: int) -> Sheet:
+    """Return the sheet of an answer of OpenAI's form."""
+    return Sheet(b'{"created":%d,"data":[' % created, "b64_json")
 
 
-def _format(result: Result) -> str:
-    assert result.drawn is not None  # noqa: S101 (the caller has looked)
-    return result.drawn.mime.partition("/")[2]
+def event_sheet(created: int, event: str) -> Sheet:
+    """Return the sheet of an answer that is the only event of a stream; ``event`` names its kind.
+
+    Drafts are not shown, so there are no events of partial pictures.
+    """
+    name = f"{event}.completed"
+    begun = dump({"type": name, "created_at": created})[:-1]
+    opening = b"event: " + name.encode() + b"\ndata: " + begun + b","
+    return Sheet(opening, "b64_json", left=b"", right=b"", closing=b"", end=b"\n\n")
+
+
+RELAY_SHEET = Sheet(b'{"images":[', "data", typed=True)
+"""The sheet of an answer of ``/generate``."""
+
+
+def told(outcome: Outcome, used: Billed, *, links: bool) -> Json:
+    """Return what an answer of OpenAI's form says behind its pictures.
+
+    ``used`` is the sum of all that was used. ``links``: links were asked for; a picture without one
+    has its bytes.
+    """
+    document: Json = {
+        "output_format": outcome.mime.partition("/")[2],
+        "usage": usage(used),
+    }
+    aside: Json = {}
+    if outcome.failed:
+        aside["failed"] = outcome.failed
+    if links and outcome.unlinked:
+        aside["store"] = "unavailable"
+    return {**document, "gemproxy": aside} if aside else document
+
+
+def relayed(outcome: Outcome, model: str, used: Billed, cost: str | None, *, links: bool) -> Json:
+    """Return what an answer of ``/generate`` says behind its pictures.
+
+    ``used`` is what is paid. ``cost`` is in dollars, None if it is not known. ``links``: as in
+    ``told``.
+    """
+    document: Json = {
+        "failed": outcome.failed,
+        "model": model,
+        "usage": usage(used),
+        "cost_usd": cost,
+    }
+    return {**document, "store": "unavailable"} if links and outcome.unlinked else document
 
 
 def usage(used: Billed) -> Json:
@@ -183,33 +228,3 @@ def usage(used: Billed) -> Json:
             "image_tokens": used.images,
         },
     }
-
-
-def as_event(document: Mapping[str, Any], event: str) -> bytes:
-    """Return the answer with one picture as the only event of a stream; ``event`` names its kind.
-
-    Drafts are not shown, so there are no events of partial pictures.
-    """
-    name = f"{event}.completed"
-    said = {key: value for key, value in document.items() if key not in {"data", "created"}}
-    completed = {"type": name, "created_at": document["created"], **document["data"][0], **said}
-    return b"event: " + name.encode() + b"\ndata: " + dump(completed) + b"\n\n"
-
-
-@attrs.frozen
-class ImageEventVoice:
-    """Speaks to one client of OpenAI's that waits for the event of its picture; see ``Asides``."""
-
-    name: ClassVar[str] = "openai-image"
-
-    def heartbeat(self) -> bytes:
-        """Return an SSE comment."""
-        return b": keep-alive\n\n"
-
-    def last_words(self, payload: Payload, tail: bytes) -> bytes:
-        """Return the error as an event, or nothing within one."""
-        return b"" if tail and not tail.endswith(b"\n\n") else words.as_event(payload)
-
-    def refusal(self, payload: Payload) -> bytes:
-        """Return the body of an error answer."""
-        return words.body(payload)

@@ -1,6 +1,6 @@
 """The voice of OpenAI's clients that read a stream of chat chunks.
 
-Every SDK of OpenAI's skips SSE comments, so they are the heartbeat. A stream that failed ends with
+A stream that failed ends with
 an error event and no ``[DONE]``, and the connection is cut behind it: openai-python and openai-node
 raise the error, and clients that do not look at it notice the cut.
 """
@@ -16,8 +16,6 @@ from gemproxy.openai.answer import Answer
 from gemproxy.openai.choice import Choice
 from gemproxy.openai.chunks import Chunks
 from gemproxy.voices.voice import Payload
-
-_HEARTBEAT = b": keep-alive\n\n"
 
 
 @attrs.define(eq=False)
@@ -52,11 +50,11 @@ class OpenAIVoice:
 
     def heartbeat(self) -> bytes:
         """Return an SSE comment."""
-        return _HEARTBEAT
+        return words.HEARTBEAT
 
     def last_words(self, payload: Payload, tail: bytes) -> bytes:
-        """Return the error as an event, or nothing within one: it would be read as its rest."""
-        return b"" if tail and not tail.endswith(b"\n\n") else words.as_event(payload)
+        """Return the error as an event, or nothing within one."""
+        return words.last_words(payload, tail)
 
     def refusal(self, payload: Payload) -> bytes:
         """Return the body of an error answer."""

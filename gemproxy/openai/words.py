@@ -57,6 +57,11 @@ _REASONS: Mapping[str, str] = {
 }
 """Reasons of Google's for which OpenAI has a word; any other one is the ``code`` in lower case."""
 
+HEARTBEAT = b": keep-alive\n\n"
+"""Keeps a stream warm: every SDK of OpenAI's skips SSE comments."""
+
+_EVENT_END = b"\n\n"
+
 _KEY = re.compile(r"(?:AIza|(?<![A-Za-z0-9])(?:AQ|ya29)\.)[\w.-]{8,}")
 _MASK = "(key hidden)"
 _TOO_MANY = 429
@@ -87,6 +92,14 @@ def body(payload: Mapping[str, Any]) -> bytes:
 def as_event(payload: Mapping[str, Any]) -> bytes:
     """Return a google.rpc error body as an event in a stream of OpenAI's."""
     return event(body(payload), b"\n")
+
+
+def last_words(payload: Mapping[str, Any], tail: bytes) -> bytes:
+    """Return the error as the last event of a stream of which ``tail`` went out last.
+
+    Within an event it would be read as the rest of that, so there it is empty.
+    """
+    return b"" if tail and not tail.endswith(_EVENT_END) else as_event(payload)
 
 
 def _words(error: Mapping[str, Any]) -> tuple[str, str | None]:

@@ -4,7 +4,7 @@ A list has pages of several projects, and embeddings come in batches. Each docum
 again after an error that may pass, if that is wanted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import attrs
@@ -23,7 +23,7 @@ from gemproxy.relay.coding import FalseCoding
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted
 from gemproxy.relay.unary import Answer
-from gemproxy.relay.upstream import AttemptFailed
+from gemproxy.relay.upstream import AttemptFailed, Reply
 from gemproxy.relay.wants import DOCUMENT
 from gemproxy.routes.parts import DISPATCHER, EXCHANGE, LIVE
 from gemproxy.routes.refusing import beginning
@@ -31,14 +31,20 @@ from gemproxy.routes.refusing import beginning
 Json = dict[str, Any]
 
 _ERRORS = 400
-_LARGEST = 32 << 20
+LARGEST = 32 << 20
+"""Bytes of an answer beyond which no more of it is read."""
+
+
+async def whole(reply: Reply) -> bytes:
+    """Return the body of an answer; of one that is too large, the beginning."""
+    return await beginning(reply, LARGEST)
 
 
 @attrs.define(eq=False)
 class Documents:
     """Fetches documents for a request; ``what`` is the word for one, ``model`` whose they are.
 
-    ``look`` says how they are judged.
+    ``look`` says how they are judged. ``take`` reads the body of an answer.
 
     ``headers`` are those of the last document that came.
     """
@@ -47,6 +53,7 @@ class Documents:
     what: str
     model: str = ""
     look: Look = Look.DOCUMENT
+    take: Callable[[Reply], Awaitable[bytes]] = whole
     judge: Judge = attrs.field(init=False)
     headers: Mapping[str, str] = attrs.field(factory=dict, init=False)
 
@@ -87,8 +94,7 @@ class Documents:
     ) -> tuple[Answer, bytes | None, Resume | None]:
         """Return the answer of one attempt, its JSON if it has any, and how to go on."""
         async with self.request.app[DISPATCHER].attempt(exchange, body, DOCUMENT) as reply:
-            read = await beginning(reply, _LARGEST)
-            answer = Answer(reply.status, reply.headers, read)
+            answer = Answer(reply.status, reply.headers, await self.take(reply))
             try:
                 document = answer.document
             except FalseCoding as error:

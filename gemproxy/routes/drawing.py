@@ -3,11 +3,14 @@
 Some may fail: the answer has those that came and says which did not. It is an error if none came.
 """
 
+import time
+
 from aiohttp import web
 
-from gemproxy.core.answer.rewrite import dump
+from gemproxy.openai.asides import EventAsides
 from gemproxy.openai.document import OpenAIDocumentVoice
-from gemproxy.openai.image_answers import ImageEventVoice, as_event, told
+from gemproxy.openai.fields import Json
+from gemproxy.openai.image_answers import event_sheet, openai_sheet, told
 from gemproxy.openai.image_requests import Drawing, pictures_in, translate, urls_in
 from gemproxy.routes.forms import is_form, pictures_of
 from gemproxy.routes.native import document_of
@@ -40,12 +43,11 @@ async def edits(request: web.Request) -> web.StreamResponse:
 async def _answer(request: web.Request, asked: Drawing, event: str) -> web.StreamResponse:
     """Draw, and answer; ``event`` is the first part of the name of the events."""
 
-    def tell(painted: Painted) -> bytes:
-        created = int(painted.began)
-        document = told(painted.results, created, painted.used, links=asked.links)
-        return as_event(document, event) if asked.stream else dump(document)
+    def tell(painted: Painted) -> Json:
+        return told(painted.outcome, painted.used, links=asked.links)
 
-    painting = Painting(request, asked, tell)
+    created = int(time.time())
     if asked.stream:
-        return await painting.answer(ImageEventVoice(), _EVENTS)
-    return await painting.answer(OpenAIDocumentVoice())
+        painting = Painting(request, asked, event_sheet(created, event), tell)
+        return await painting.answer(EventAsides(), _EVENTS)
+    return await Painting(request, asked, openai_sheet(created), tell).answer(OpenAIDocumentVoice())

@@ -16,9 +16,10 @@ from aiohttp import web
 
 from gemproxy.accounts.charge import charge
 from gemproxy.accounts.words import dollars
-from gemproxy.core.answer.rewrite import dump
 from gemproxy.core.errors import WrongMethod
-from gemproxy.openai.image_answers import relayed as answer_of
+from gemproxy.openai.fields import Json
+from gemproxy.openai.image_answers import RELAY_SHEET
+from gemproxy.openai.image_answers import relayed as told
 from gemproxy.openai.image_requests import relayed
 from gemproxy.routes.native import document_of
 from gemproxy.routes.painting import Painted, Painting
@@ -34,11 +35,11 @@ async def handle(request: web.Request) -> web.StreamResponse:
     async with request[LIVE].repair.bodies.receive(request, whole=True) as received:
         asked = relayed(document_of(received.kept), request[LIVE].studio)
 
-        def tell(painted: Painted) -> bytes:
+        def tell(painted: Painted) -> Json:
             cost = charge(account, asked.model, app[PRICES], painted.began).cost_nano_usd
             paid = None if cost is None else dollars(cost).removeprefix("$")
-            told = answer_of(painted.results, asked.model, painted.own, paid, links=asked.links)
-            return dump(told)
+            return told(painted.outcome, asked.model, painted.own, paid, links=asked.links)
 
         gate = request[LIVE].gate.entered(time.monotonic())
-        return await Painting(request, asked, tell, gate).answer(DocumentVoice())
+        painting = Painting(request, asked, RELAY_SHEET, tell, gate)
+        return await painting.answer(DocumentVoice())

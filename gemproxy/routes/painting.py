@@ -1,38 +1,38 @@
 """The pictures of one request, for the routes that draw: each is a request of its own to Gemini's.
 
-All are drawn side by side, and each is asked for again while nothing came. Some may fail; the route
-tells what became of them. One request has one estimate, one hold and one row, for all its pictures.
+All are drawn side by side (``routes/canvas.py``), and each is asked for again while nothing came.
+The client gets them in order, each as soon as it and all before it are there; so its answer begins
+with the first picture that came, and what is known only in the end stands behind the last one. A
+picture that failed is told there. If none came, it is an error.
 
-A link is made as soon as its picture is there. If the store fails, the bytes stand in its place.
+One request has one estimate, one hold and one row, for all its pictures.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 import attrs
 from aiohttp import web
 
 from gemproxy.core.answer.usage import Billed
-from gemproxy.core.errors import DeadlinePassed, GemproxyError
-from gemproxy.core.repair.unary import Look
+from gemproxy.core.errors import GemproxyError
 from gemproxy.exchange.account import Account, CallResult, Spent
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.parting import part
 from gemproxy.generation.collecting import Waiting
-from gemproxy.images.shelf import StoreDown
-from gemproxy.images.store import NotKept
 from gemproxy.openai.encoding import encoded
-from gemproxy.openai.image_answers import Drawn, Result, picture_in
+from gemproxy.openai.fields import Json
+from gemproxy.openai.image_answers import Outcome, Result, Sheet
 from gemproxy.openai.image_requests import Drawing
 from gemproxy.relay.downstream import ClientSink
-from gemproxy.routes.addressing import addresses_of
-from gemproxy.routes.documents import Documents
+from gemproxy.routes.canvas import Canvas
 from gemproxy.routes.metered import begin
 from gemproxy.routes.native import native
-from gemproxy.routes.parts import CLIENTS, EXCHANGE, LIVE, PICTURE_STORE
+from gemproxy.routes.parts import CLIENTS, EXCHANGE, LIVE
 from gemproxy.voices.voice import Asides
 
 _METHOD = "generateContent"
@@ -40,13 +40,13 @@ _METHOD = "generateContent"
 
 @attrs.frozen
 class Painted:
-    """What became of the pictures of a request, which began at a Unix time.
+    """What is known in the end of a request, which began at a Unix time.
 
     ``used`` is what all attempts used together; ``own`` the client's part of it: the last answer of
-    each picture that came.
+    each picture that it got.
     """
 
-    results: Sequence[Result]
+    outcome: Outcome
     used: Billed
     own: Billed
     began: float
@@ -54,17 +54,20 @@ class Painted:
 
 @attrs.define(eq=False)
 class Painting:
-    """Draws what is asked for; ``tell`` makes the answer, or raises the error if no picture came.
+    """Draws what is asked for, as ``sheet`` says; ``tell`` returns what stands behind the pictures.
 
     ``gate`` is entered while the request is admitted.
     """
 
     request: web.Request
     asked: Drawing
-    tell: Callable[[Painted], bytes]
+    sheet: Sheet
+    tell: Callable[[Painted], Json]
     gate: AbstractContextManager[None] = attrs.field(factory=contextlib.nullcontext)
-    _documents: list[Documents] = attrs.field(factory=list, init=False)
-    _parts: list[Account] = attrs.field(factory=list, init=False)
+    _canvases: list[Canvas] = attrs.field(factory=list, init=False)
+    _outcome: Outcome = attrs.field(factory=Outcome, init=False)
+    _own: Billed = attrs.field(factory=Billed, init=False)
+    _kept: list[bytes | memoryview] = attrs.field(factory=list, init=False, repr=False)
 
     async def answer(
         self, voice: Asides, headers: Mapping[str, str] | None = None
@@ -79,16 +82,18 @@ class Painting:
         waiting = Waiting(sink) if headers is None else Waiting(sink, headers)
         try:
             async with waiting.kept_warm(timing.headers_after, timing.heartbeat):
-                body = self.tell(await self._painted(exchange))
-                await waiting.give(body)
+                await self._paint(exchange, waiting)
         except GemproxyError as error:
             if not waiting.committed:
                 raise
             await waiting.fail(error.payload(exchange.id))
+        finally:
+            for canvas in self._canvases:
+                canvas.release()
         return waiting.client.response
 
-    async def _painted(self, exchange: Exchange) -> Painted:
-        """Return the pictures; the account has what became of the request, however it ends."""
+    async def _paint(self, exchange: Exchange, client: Waiting) -> None:
+        """Give the client the pictures, and what is said behind them."""
         account, asked, began = exchange.account, self.asked, time.time()
         account.model = asked.model
         account.answers = account.calls = asked.n
@@ -96,60 +101,61 @@ class Painting:
         body = encoded(asked.body())
         with self.gate:
             body = await begin(self.request, body, asked.model) or body
-        own = Billed()
         try:
-            results = await self._draw(towards, body)
-            own = self._own(results)
+            await self._hand_out(towards, body, client)
         finally:
-            self._join(account, own)
-        used = sum((one.judge.billed for one in self._documents), Billed())
-        return Painted(results, used, own, began)
+            self._join(account)
+        if self._outcome.error is not None and not self._outcome.came:
+            raise self._outcome.error
+        used = sum((one.documents.judge.billed for one in self._canvases), Billed())
+        rest = self.tell(Painted(self._outcome, used, self._own, began))
+        await client.give(*self._kept, self.sheet.rest(rest))
 
-    async def _draw(self, towards: Exchange, body: bytes) -> Sequence[Result]:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._one(towards, body)) for _ in range(self.asked.n)]
-        return [task.result() for task in tasks]
+    async def _hand_out(self, towards: Exchange, body: bytes, client: Waiting) -> None:
+        """Draw all pictures, and give the client each in its turn; one alone is kept for the end.
 
-    async def _one(self, towards: Exchange, body: bytes) -> Result:
-        """Return what became of one picture."""
-        account = part(towards.account)
-        self._parts.append(account)
-        documents = Documents(self.request, "picture", self.asked.model, Look.GENERATION)
-        self._documents.append(documents)
-        exchange = attrs.evolve(towards, account=account, due=towards.deadline)
-        seconds = self.request[LIVE].studio.seconds
+        ``_outcome`` and ``_own`` say what became of them. Whatever ends this ends all calls.
+        """
+        for _ in range(self.asked.n):
+            account = part(towards.account)
+            earlier = tuple(self._canvases)
+            canvas = Canvas(self.request, self.asked.model, self.asked.links, account, earlier)
+            self._canvases.append(canvas)
+        draws = [canvas.draw(towards, body) for canvas in self._canvases]
+        tasks = deque(map(asyncio.ensure_future, draws))
         try:
-            async with asyncio.timeout(seconds):
-                answer = await documents.fetch(exchange, body)
-            drawn = picture_in(answer)
-        except TimeoutError:
-            late = DeadlinePassed(f"The picture did not come within {seconds:g} seconds.")
-            return Result(failed=late)
-        except GemproxyError as error:
-            return Result(failed=error)
-        return Result(drawn, await self._link(drawn) if self.asked.links else "")
+            for index, canvas in enumerate(self._canvases):
+                await asyncio.wait([tasks[0]])
+                await self._hand(index, canvas, tasks.popleft().result(), client)
+        finally:
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
 
-    async def _link(self, drawn: Drawn) -> str:
-        """Return a link to a picture, or an empty text if it cannot be kept."""
-        base = addresses_of(self.request).ours or ""
-        try:
-            kept = await self.request.app[PICTURE_STORE].put(drawn.picture().data, base)
-        except (StoreDown, NotKept):
-            return ""
-        return kept.url
+    async def _hand(self, index: int, canvas: Canvas, result: Result, client: Waiting) -> None:
+        """Give the client a picture, or note that it failed."""
+        outcome = self._outcome
+        first = not outcome.came
+        outcome.add(index, result)
+        if result.failed is not None:
+            return
+        self._own += canvas.documents.judge.usage
+        pieces = self.sheet.picture(result, first=first)
+        if self.asked.n == 1:
+            self._kept.extend(pieces)
+        else:
+            await client.begin(*pieces)
+            canvas.release()
 
-    def _own(self, results: Sequence[Result]) -> Billed:
-        """Return the client's part: the last answer of each picture that came."""
-        pairs = zip(self._documents, results, strict=True)
-        return sum((one.judge.usage for one, result in pairs if result.drawn), Billed())
-
-    def _join(self, account: Account, own: Billed) -> None:
+    def _join(self, account: Account) -> None:
         """Write what became of all pictures into the account of the request."""
-        entries = [entry for one in self._parts for entry in one.entries]
+        entries = [entry for one in self._canvases for entry in one.account.entries]
         account.entries += sorted(entries, key=lambda entry: entry.began)
-        judges = [one.judge for one in self._documents]
+        judges = [one.documents.judge for one in self._canvases]
         causes = [cause for judge in judges for cause in judge.causes]
         bills = tuple(bill for judge in judges for bill in judge.bills)
         repair = any(judge.policy.repair for judge in judges)
+        own = self._own
         spent = Spent(bills, own, unread=bool(own.total) and not own.prompt)
         account.result = CallResult(len(entries), causes, repair, spent=spent)

@@ -18,6 +18,7 @@ from gemproxy.accounts.user import User
 from gemproxy.core.repair.policy import Policy
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.fetching.pictures import Pictures
+from gemproxy.images.room import Room
 from gemproxy.images.store import PictureStore
 from gemproxy.metering.directory import Directory
 from gemproxy.metering.meter import Meter
@@ -144,6 +145,8 @@ CATALOGUE = web.AppKey("catalogue", Shelf)
 """The last list of models that came with a key of the pool."""
 METER: web.AppKey[Meter] = web.AppKey("meter")
 PRICES = web.AppKey("prices", Prices)
+ROOM = web.AppKey("room", Room)
+"""Bounds the pictures that are on their way to clients."""
 PICTURE_STORE = web.AppKey("picture_store", PictureStore)
 """Keeps pictures, for links to them; only there if a storage is set."""
 PRESENT = web.AppKey("present", Present)

@@ -8,18 +8,25 @@ import pytest
 
 from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import NoPicture, Undrawable, UpstreamRejection
+from gemproxy.core.wire.image import Lifted, lifted
 from gemproxy.openai import words
 from gemproxy.openai.image_answers import (
+    RELAY_SHEET,
     Drawn,
-    ImageEventVoice,
+    Outcome,
     Result,
-    as_event,
+    Sheet,
+    event_sheet,
+    openai_sheet,
     picture_in,
     relayed,
     told,
     usage,
 )
 from tests.images.samples import JPEG, PNG
+
+PLAIN = Lifted(b"")
+"""Nothing was lifted out of an answer."""
 
 
 def inline(data: bytes, mime: str = "image/png", **more: Any) -> Any:
@@ -40,7 +47,8 @@ def test_the_last_picture_that_is_no_draft_is_the_result() -> None:
             inline(JPEG),
             inline(PNG),
             {"text": "", "thoughtSignature": "s"},
-        )
+        ),
+        PLAIN,
     )
 
     assert found.picture().data == PNG
@@ -48,7 +56,7 @@ def test_the_last_picture_that_is_no_draft_is_the_result() -> None:
 
 
 def test_the_bytes_decide_the_type() -> None:
-    assert picture_in(answer(inline(JPEG, "image/png"))).mime == "image/jpeg"
+    assert picture_in(answer(inline(JPEG, "image/png")), PLAIN).mime == "image/jpeg"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +76,7 @@ def test_the_bytes_decide_the_type() -> None:
 )
 def test_an_answer_without_a_picture_is_an_error(given: Any) -> None:
     with pytest.raises(NoPicture) as caught:
-        picture_in(given)
+        picture_in(given, PLAIN)
 
     assert words.told(caught.value.payload("r"))["error"]["code"] == "no_image_generated"
     assert caught.value.headers(1) == {"x-should-retry": "false"}
@@ -84,21 +92,67 @@ def test_an_answer_without_a_picture_is_an_error(given: Any) -> None:
 )
 def test_a_refusal_for_the_content_says_so(given: Any) -> None:
     with pytest.raises(Undrawable) as caught:
-        picture_in(given)
+        picture_in(given, PLAIN)
 
     error = words.told(caught.value.payload("r"))["error"]
     assert (caught.value.status, error["code"]) == (400, "content_policy_violation")
 
 
-ONE, TWO = Drawn("AAAA", "image/png"), Drawn("BBBB", "image/jpeg")
+def test_a_picture_that_was_lifted_is_found_again() -> None:
+    given = json.dumps(answer(inline(JPEG, thought=True), {"text": "ü"}, inline(PNG)))
+    images = lifted(bytearray(given.encode()))
+
+    found = picture_in(json.loads(images.text), images)
+
+    assert (found.picture().data, found.mime) == (PNG, "image/png")
+
+
+@pytest.mark.parametrize("lifts", [True, False])
+def test_base64_for_urls_is_told_in_the_alphabet_of_all_clients(lifts: bool) -> None:
+    data = PNG + b"\xff\xfe\xfd" * 5 + b"x"
+    safe = base64.urlsafe_b64encode(data).decode().rstrip("=")
+    given = answer({"inlineData": {"mimeType": "image/png", "data": safe}})
+    images = lifted(bytearray(json.dumps(given).encode())) if lifts else PLAIN
+
+    found = picture_in(json.loads(images.text) if lifts else given, images)
+
+    assert bytes(found.base64) == base64.b64encode(data)
+    assert found.picture().data == data
+
+
+ONE, TWO = Drawn(b"AAAA", "image/png"), Drawn(memoryview(b"BBBB"), "image/jpeg")
 LATE = NoPicture("It is late.")
 USED = Billed(prompt=10, output=1290, thoughts=5, total=1305, images=4)
 
 
-def test_each_picture_is_an_entry() -> None:
-    document = told([Result(ONE), Result(TWO)], 7, USED, links=False)
+def written(sheet: Sheet, results: list[Result], rest: Any) -> bytes:
+    """Return the bytes of an answer: its pictures, and the rest."""
+    pieces: list[bytes | memoryview] = []
+    for result in results:
+        if result.failed is None:
+            pieces += sheet.picture(result, first=not pieces)
+    return b"".join([*pieces, sheet.rest(rest)])
 
-    assert document == {
+
+def outcome_of(results: list[Result]) -> Outcome:
+    outcome = Outcome()
+    for index, result in enumerate(results):
+        outcome.add(index, result)
+    return outcome
+
+
+def openai_s(results: list[Result], *, links: bool = False) -> Any:
+    rest = told(outcome_of(results), USED, links=links)
+    return json.loads(written(openai_sheet(7), results, rest))
+
+
+def relay_s(results: list[Result], cost: str | None = None, *, links: bool = False) -> Any:
+    rest = relayed(outcome_of(results), "m", USED, cost, links=links)
+    return json.loads(written(RELAY_SHEET, results, rest))
+
+
+def test_each_picture_is_an_entry() -> None:
+    assert openai_s([Result(ONE), Result(TWO)]) == {
         "created": 7,
         "data": [{"b64_json": "AAAA"}, {"b64_json": "BBBB"}],
         "output_format": "png",
@@ -113,7 +167,7 @@ def test_each_picture_is_an_entry() -> None:
 
 
 def test_pictures_that_failed_are_told_beside_the_others() -> None:
-    document = told([Result(failed=LATE), Result(ONE)], 7, USED, links=False)
+    document = openai_s([Result(failed=LATE), Result(ONE)])
 
     assert document["data"] == [{"b64_json": "AAAA"}]
     assert document["gemproxy"] == {"failed": [{"index": 0, "error": "It is late."}]}
@@ -122,20 +176,22 @@ def test_pictures_that_failed_are_told_beside_the_others() -> None:
 def test_a_link_that_could_not_be_made_is_the_bytes_and_said_so() -> None:
     linked = Result(ONE, "https://x.test/images/1.png")
 
-    document = told([linked, Result(TWO)], 7, USED, links=True)
+    document = openai_s([linked, Result(TWO)], links=True)
 
     assert document["data"] == [{"url": "https://x.test/images/1.png"}, {"b64_json": "BBBB"}]
     assert document["gemproxy"] == {"store": "unavailable"}
-    assert "gemproxy" not in told([linked], 7, USED, links=True)
+    assert "gemproxy" not in openai_s([linked], links=True)
 
 
-def test_without_any_picture_it_is_the_first_error() -> None:
-    with pytest.raises(NoPicture, match="late"):
-        told([Result(failed=LATE), Result(failed=Undrawable("no"))], 7, USED, links=False)
+def test_the_first_error_is_remembered() -> None:
+    outcome = outcome_of([Result(failed=LATE), Result(failed=Undrawable("no"))])
+
+    assert (outcome.came, outcome.error) == (0, LATE)
 
 
 def test_a_stream_is_one_event() -> None:
-    raw = as_event(told([Result(ONE)], 7, USED, links=False), "image_generation")
+    rest = told(outcome_of([Result(ONE)]), USED, links=False)
+    raw = written(event_sheet(7, "image_generation"), [Result(ONE)], rest)
 
     head, data = raw.decode().split("\n")[:2]
     event = json.loads(data.removeprefix("data: "))
@@ -146,22 +202,11 @@ def test_a_stream_is_one_event() -> None:
     assert raw.endswith(b"\n\n")
 
 
-def test_a_stream_is_kept_warm_and_says_its_error() -> None:
-    voice, payload = ImageEventVoice(), LATE.payload("r")
-
-    assert voice.heartbeat().startswith(b":")
-    assert json.loads(voice.last_words(payload, b"\n\n")[6:])["error"]["message"] == "It is late."
-    assert voice.last_words(payload, b"data") == b""
-    assert json.loads(voice.refusal(payload))["error"]["message"] == "It is late."
-
-
 class TestRelay:
     """The same pictures in the words of ``/generate``."""
 
     def test_each_picture_has_its_type_and_its_bytes(self) -> None:
-        document = relayed([Result(ONE), Result(TWO)], "m", USED, "0.27", links=False)
-
-        assert document == {
+        assert relay_s([Result(ONE), Result(TWO)], "0.27") == {
             "images": [
                 {"mime_type": "image/png", "data": "AAAA"},
                 {"mime_type": "image/jpeg", "data": "BBBB"},
@@ -174,9 +219,7 @@ class TestRelay:
 
     def test_what_failed_is_told_in_the_upstream_s_words(self) -> None:
         refused = UpstreamRejection(429, b'{"error": {"code": 429, "message": "Too many."}}')
-        document = relayed(
-            [Result(failed=refused), Result(ONE), Result(failed=LATE)], "m", USED, None, links=False
-        )
+        document = relay_s([Result(failed=refused), Result(ONE), Result(failed=LATE)])
 
         assert document["failed"] == [
             {"index": 0, "error": "Too many."},
@@ -186,15 +229,11 @@ class TestRelay:
 
     def test_the_bytes_stand_in_for_a_link_and_it_says_so(self) -> None:
         linked = Result(ONE, "https://x.test/images/1.png")
-        document = relayed([linked, Result(TWO)], "m", USED, None, links=True)
+        document = relay_s([linked, Result(TWO)], links=True)
 
         assert document["images"] == [
             {"mime_type": "image/png", "url": "https://x.test/images/1.png"},
             {"mime_type": "image/jpeg", "data": "BBBB"},
         ]
         assert document["store"] == "unavailable"
-        assert "store" not in relayed([linked], "m", USED, None, links=True)
-
-    def test_it_is_an_error_if_none_came(self) -> None:
-        with pytest.raises(NoPicture):
-            relayed([Result(failed=LATE)], "m", USED, None, links=False)
+        assert "store" not in relay_s([linked], links=True)

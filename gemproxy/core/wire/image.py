@@ -4,9 +4,15 @@ An image is one JSON string of base64, often all but a few hundred bytes of its 
 decoder that skips the string still walks through it; ``bytes.find`` reaches its closing quote
 several times faster. Only ASCII without a backslash is removed, so the shortened text is JSON
 exactly if the whole frame is, except for control characters in the string.
+
+``lifted`` does the same for a whole answer and keeps the base64, so that an answer with a picture
+of megabytes is decoded, judged and passed on without a copy of it.
 """
 
 import re
+from collections.abc import Iterator, Sequence
+
+import attrs
 
 from gemproxy.core.wire.frame import Data
 
@@ -18,6 +24,18 @@ _UP_TO_ITS_BYTES = re.compile(
 # the former. Inside a string there is no such quote.
 
 
+_MARK = "@"
+"""In front of the number of an image in its place: no character of base64."""
+
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_GROUP = 4
+"""Characters of base64 that belong together."""
+
+
+class _Unplain(Exception):
+    """The base64 of an image that is no plain JSON string."""
+
+
 def without_images(data: memoryview) -> Data:
     """Return the JSON text ``data``, a view of its frame, with images emptied, or ``data``."""
     whole = data.obj
@@ -25,13 +43,76 @@ def without_images(data: memoryview) -> Data:
         return data
     first = start = whole.index(b"{")  # no brace stands before the data of a frame
     pieces: list[bytes] = []
+    try:
+        for begin, end in _images(whole, first):
+            pieces.append(whole[start:begin])
+            start = end
+    except _Unplain:
+        return data
+    if start == first:
+        return data
+    pieces.append(whole[start : first + len(data)])
+    return b"".join(pieces)
+
+
+@attrs.frozen
+class Lifted:
+    """A JSON text with a mark in the place of each image's base64, and what stood there."""
+
+    text: bytes = attrs.field(repr=False)
+    _images: Sequence[bytes | memoryview] = attrs.field(default=(), repr=False)
+
+    def image(self, data: str) -> bytes | memoryview:
+        """Return the base64 for which ``data``, a string of the text, stands: perhaps itself.
+
+        It is in the standard alphabet and padded, as not every reader takes another one.
+        """
+        mark, _, number = data.partition(_MARK)
+        if not mark and number.isdecimal() and int(number) < len(self._images):
+            return self._images[int(number)]
+        raw = data.encode("ascii", "replace")
+        return _standard(raw) if _is_odd(raw, 0, len(raw)) else raw
+
+
+def lifted(body: bytearray) -> Lifted:
+    """Lift the images out of an answer; one that is not plain stays as it is.
+
+    ``body`` stays in use for its images.
+    """
+    text, images, start = bytearray(), list[bytes | memoryview](), 0
+    whole, plain = memoryview(body), body.isascii()
+    try:
+        for begin, end in _images(body, 0):
+            if not (plain or bytes(whole[begin:end]).isascii()):
+                return Lifted(bytes(body))
+            text += whole[start:begin]
+            text += f"{_MARK}{len(images)}".encode()
+            odd = _is_odd(body, begin, end)
+            images.append(_standard(bytes(whole[begin:end])) if odd else whole[begin:end])
+            start = end
+    except _Unplain:
+        return Lifted(bytes(body))
+    text += whole[start:]
+    return Lifted(bytes(text), images)
+
+
+def _images(whole: bytes | bytearray, start: int) -> Iterator[tuple[int, int]]:
+    """Yield where the base64 of each image begins and ends; raise _Unplain."""
     while (name := whole.find(_NAME, start)) >= 0:
         image = _UP_TO_ITS_BYTES.match(whole, name)
-        begin = image.end() if image else name + len(_NAME)
-        end = whole.find(b'"', begin) if image else begin
-        if end < 0 or whole.find(b"\\", begin, end) >= 0:
-            return data
-        pieces.append(whole[start:begin])
-        start = end
-    pieces.append(whole[start : first + len(data)])
-    return b"".join(pieces) if first < start else data
+        start = begin = image.end() if image else name + len(_NAME)
+        if image:
+            start = end = whole.find(b'"', begin)
+            if end < 0 or whole.find(b"\\", begin, end) >= 0:
+                raise _Unplain
+            yield begin, end
+
+
+def _is_odd(raw: bytes | bytearray, begin: int, end: int) -> bool:
+    """Return whether base64 is in the alphabet for URLs, or lacks its padding."""
+    found = raw.find(b"-", begin, end) >= 0 or raw.find(b"_", begin, end) >= 0
+    return found or (end - begin) % _GROUP > 0
+
+
+def _standard(raw: bytes) -> bytes:
+    return raw.translate(_STANDARD) + b"=" * (-len(raw) % _GROUP)

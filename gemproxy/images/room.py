@@ -1,0 +1,119 @@
+"""Room for the pictures that are on their way through this process, and who waits for it.
+
+A call for a picture takes a small part of the room, for what its connection holds of an answer that
+nobody reads yet; all calls together take half of it at most. A large answer is read when there is
+room for the whole of it. Both wait in the order in which they came.
+
+Who waits for room for an answer must not be behind somebody who waits for that one
+(``routes/canvas.py`` sees to it). Then somebody always goes on: the room of an answer is given back
+when its client has it, or is gone, and an answer that is larger than all the room is let in alone.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+import attrs
+
+SHARE = 256 << 10
+"""Bytes of the room that a call takes."""
+
+_CALLS = 2
+"""The part of the room that calls may take: a half."""
+
+
+@attrs.define(eq=False)
+class Held:
+    """Some bytes of the room; ``release`` gives them back, once or more often."""
+
+    _room: "Room"
+    size: int
+
+    def resize(self, size: int) -> None:
+        """Hold ``size`` bytes instead, without waiting."""
+        self._room.answers += size - self.size
+        self.size = size
+        self._room.wake()
+
+    def release(self) -> None:
+        """Give all back."""
+        self.resize(0)
+
+
+_Queue = deque[tuple[asyncio.Future[None], int]]
+
+
+@attrs.define(eq=False)
+class Room:
+    """``most`` bytes; ``calls`` and ``answers`` are those that are taken."""
+
+    most: int
+    calls: int = attrs.field(default=0, init=False)
+    answers: int = attrs.field(default=0, init=False)
+    _callers: _Queue = attrs.field(factory=deque, init=False, repr=False)
+    _readers: _Queue = attrs.field(factory=deque, init=False, repr=False)
+
+    @contextlib.asynccontextmanager
+    async def call(self) -> AsyncIterator[None]:
+        """Wait for room for a call; it is taken while entered."""
+        await self._wait(self._callers, SHARE, self._take_call)
+        try:
+            yield
+        finally:
+            self._take_call(-SHARE)
+            self.wake()
+
+    async def answer(self, size: int) -> Held:
+        """Wait for room for an answer of ``size`` bytes, and hold it."""
+        await self._wait(self._readers, size, self._take_answer)
+        return Held(self, size)
+
+    def overfull(self, size: int) -> Held:
+        """Hold room for an answer that is there, without waiting."""
+        self._take_answer(size)
+        return Held(self, size)
+
+    async def _wait(self, queue: _Queue, size: int, take: Callable[[int], None]) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (waiter, size)
+        queue.append(entry)
+        self.wake()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled():  # it was let in, and will not come
+                take(-size)
+            elif entry in queue:
+                queue.remove(entry)
+            self.wake()
+            raise
+
+    def _take_call(self, size: int) -> None:
+        self.calls += size
+
+    def _take_answer(self, size: int) -> None:
+        self.answers += size
+
+    def wake(self) -> None:
+        """Let in who has room now; answers first, because they make room."""
+        readers, callers = self._readers, self._callers
+        while readers and self._has_room_to_read(readers[0][1]):
+            self._let_in(readers, self._take_answer)
+        while callers and self._has_room_to_call():
+            self._let_in(callers, self._take_call)
+
+    def _let_in(self, queue: _Queue, take: Callable[[int], None]) -> None:
+        waiter, size = queue.popleft()
+        if not waiter.cancelled():
+            take(size)
+            waiter.set_result(None)
+
+    def _has_room_to_read(self, size: int) -> bool:
+        return not self.answers or self.calls + self.answers + size <= self.most
+
+    def _has_room_to_call(self) -> bool:
+        taken = self.calls + SHARE
+        return not self.calls or (
+            taken <= self.most // _CALLS and taken + self.answers <= self.most
+        )

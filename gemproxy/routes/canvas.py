@@ -1,0 +1,168 @@
+"""One of the pictures of a request: a call to Gemini, and room for its answer.
+
+A call goes up as soon as there is room for a call. Its answer is read as far as it is small; a
+large one waits until it is its turn and there is room for all of it (``images/room.py``). Meanwhile
+its connection reads no further, and the time of the picture stands still.
+
+The turns are those of one request: an answer is read when all earlier ones have been, because the
+client gets the pictures in this order, and when at most one of them still waits for its client. So
+nobody who holds room waits for somebody who wants some.
+
+A picture that is kept for a link is kept at once, and its room is free then.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import attrs
+from aiohttp import web
+
+from gemproxy.core.errors import DeadlinePassed, GemproxyError
+from gemproxy.core.repair.unary import Look
+from gemproxy.core.wire.image import Lifted, lifted
+from gemproxy.exchange.account import Account
+from gemproxy.exchange.exchange import Exchange
+from gemproxy.images.room import Held
+from gemproxy.images.shelf import StoreDown
+from gemproxy.images.store import NotKept
+from gemproxy.openai.image_answers import Drawn, Result, picture_in
+from gemproxy.relay.unary import is_json
+from gemproxy.relay.upstream import Reply
+from gemproxy.routes.addressing import addresses_of
+from gemproxy.routes.documents import LARGEST, Documents, whole
+from gemproxy.routes.parts import LIVE, PICTURE_STORE, ROOM
+
+_SMALL = 64 << 10
+"""Bytes of an answer that are read at once: more than any error, less than most pictures."""
+
+_UNSAID = 8 << 20
+"""Bytes of room for an answer that does not say how long it is: a picture of 4K."""
+
+_OK = 200
+
+
+@attrs.define(eq=False)
+class Canvas:
+    """One picture; ``earlier`` are those of its request in front of it.
+
+    ``account`` and ``documents`` have what became of its attempts. ``links``: it is kept, for a
+    link in its place.
+    """
+
+    request: web.Request
+    model: str
+    links: bool
+    account: Account
+    earlier: Sequence["Canvas"]
+    documents: Documents = attrs.field(init=False)
+    _is_read: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _is_free: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _lifted: Lifted = attrs.field(default=Lifted(b""), init=False)
+    _held: Held | None = attrs.field(default=None, init=False)
+    _limit: asyncio.Timeout = attrs.field(factory=lambda: asyncio.timeout(None), init=False)
+
+    @documents.default
+    def _documents(self) -> Documents:
+        return Documents(self.request, "picture", self.model, Look.GENERATION, self._take)
+
+    async def draw(self, towards: Exchange, body: bytes) -> Result:
+        """Return what became of the picture; its room is taken until ``release``."""
+        try:
+            drawn = await self._drawn(towards, body)
+        except GemproxyError as error:
+            self.release()
+            return Result(failed=error)
+        finally:
+            self._is_read.set()
+        if not self.links:
+            return Result(drawn)
+        url = await self._link(drawn)
+        if url:
+            self.release()
+        return Result(drawn, url)
+
+    def release(self) -> None:
+        """Let go of the picture; once or more often."""
+        self._let_go()
+        self._is_free.set()
+
+    def _let_go(self) -> None:
+        self._lifted = Lifted(b"")
+        if self._held is not None:
+            self._held.release()
+
+    async def _drawn(self, towards: Exchange, body: bytes) -> Drawn:
+        exchange = attrs.evolve(towards, account=self.account, due=towards.deadline)
+        seconds = self.request[LIVE].studio.seconds
+        try:
+            async with self.request.app[ROOM].call(), asyncio.timeout(seconds) as self._limit:
+                answer = await self.documents.fetch(exchange, body)
+        except TimeoutError:
+            raise DeadlinePassed(f"The picture did not come within {seconds:g} seconds.") from None
+        return picture_in(answer, self._lifted)
+
+    async def _take(self, reply: Reply) -> bytes:
+        """Return the JSON of an answer, without its pictures."""
+        self._let_go()
+        if reply.status != _OK or not is_json(reply.headers):
+            return await whole(reply)
+        begun = bytearray()
+        try:
+            await self._read(reply, begun)
+        except BaseException:
+            self._let_go()
+            raise
+        if "Content-Encoding" in reply.headers:
+            return bytes(begun)
+        self._lifted = lifted(begun)
+        return self._lifted.text
+
+    async def _read(self, reply: Reply, begun: bytearray) -> None:
+        """Read an answer into ``begun``, in its turn if it is large."""
+        room, length = self.request.app[ROOM], reply.headers.get("Content-Length", "")
+        size = int(length) if length.isdecimal() else _UNSAID
+        if not length or size <= _SMALL:
+            while len(begun) <= _SMALL and (data := await reply.read()):
+                begun += data
+            if len(begun) <= _SMALL:
+                self._held = room.overfull(len(begun))
+                return
+        with self._untimed():
+            await self._turn()
+            self._held = await room.answer(self._room_for(size))
+        while len(begun) <= LARGEST and (data := await reply.read()):
+            begun += data
+        self._held.resize(self._room_for(len(begun)))
+
+    def _room_for(self, size: int) -> int:
+        """Return the room for an answer of ``size`` bytes: a kept picture is decoded, too."""
+        return size + size * 3 // 4 if self.links else size
+
+    async def _turn(self) -> None:
+        for canvas in self.earlier:
+            await canvas._is_read.wait()  # noqa: SLF001 (of the same class)
+        for canvas in self.earlier[:-1]:
+            await canvas._is_free.wait()  # noqa: SLF001 (of the same class)
+
+    @contextlib.contextmanager
+    def _untimed(self) -> Iterator[None]:
+        """Let the time of the picture stand still while entered."""
+        now, limit = asyncio.get_running_loop().time, self._limit
+        when = limit.when()
+        left = None if when is None else when - now()
+        limit.reschedule(None)
+        try:
+            yield
+        finally:
+            if left is not None:
+                limit.reschedule(now() + left)
+
+    async def _link(self, drawn: Drawn) -> str:
+        """Return a link to a picture, or an empty text if it cannot be kept."""
+        base = addresses_of(self.request).ours or ""
+        try:
+            kept = await self.request.app[PICTURE_STORE].put(drawn.picture().data, base)
+        except (StoreDown, NotKept):
+            return ""
+        return kept.url
