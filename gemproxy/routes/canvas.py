@@ -60,7 +60,7 @@ class Canvas:
     _is_free: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _lifted: Lifted = attrs.field(default=Lifted(b""), init=False)
     _held: Held | None = attrs.field(default=None, init=False)
-    _limit: asyncio.Timeout = attrs.field(factory=lambda: asyncio.timeout(None), init=False)
+    _limit: asyncio.Timeout | None = attrs.field(default=None, init=False)
 
     @documents.default
     def _documents(self) -> Documents:
@@ -100,6 +100,8 @@ class Canvas:
                 answer = await self.documents.fetch(exchange, body)
         except TimeoutError:
             raise DeadlinePassed(f"The picture did not come within {seconds:g} seconds.") from None
+        finally:
+            self._limit = None  # it has the task, and so the picture
         return picture_in(answer, self._lifted)
 
     async def _take(self, reply: Reply) -> bytes:
@@ -149,14 +151,13 @@ class Canvas:
     def _untimed(self) -> Iterator[None]:
         """Let the time of the picture stand still while entered."""
         now, limit = asyncio.get_running_loop().time, self._limit
-        when = limit.when()
-        left = None if when is None else when - now()
+        assert limit is not None  # noqa: S101 (it is set around every attempt)
+        left = (limit.when() or 0.0) - now()
         limit.reschedule(None)
         try:
             yield
         finally:
-            if left is not None:
-                limit.reschedule(now() + left)
+            limit.reschedule(now() + left)
 
     async def _link(self, drawn: Drawn) -> str:
         """Return a link to a picture, or an empty text if it cannot be kept."""
