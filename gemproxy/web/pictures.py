@@ -12,10 +12,11 @@ from gemproxy.images.bucket import open_bucket
 from gemproxy.images.folder import Folder
 from gemproxy.images.memory import Memory
 from gemproxy.images.providers import LOCAL, Wish
+from gemproxy.images.room import Room
 from gemproxy.images.shelf import Shelf
 from gemproxy.images.store import PictureStore
 from gemproxy.observe.background import repeat
-from gemproxy.routes.parts import PICTURE_STORE
+from gemproxy.routes.parts import PICTURE_STORE, ROOM
 from gemproxy.store.unusable import Unusable
 
 
@@ -27,8 +28,12 @@ def prepare_pictures(settings: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def open_pictures(settings: Settings, app: web.Application) -> AsyncIterator[None]:
-    """Keep the store of pictures of ``app`` while entered, if there is one. Raises Unusable."""
+    """Keep the store of pictures of ``app`` while entered, if there is one. Raises Unusable.
+
+    There is room for pictures on their way in any case.
+    """
     images = settings.images
+    app[ROOM] = Room(images.max_memory_bytes)
     if not images.storage:
         yield
         return
