@@ -22,6 +22,7 @@ import attrs
 
 from gemproxy.access.keys import AccessKeys
 from gemproxy.access.models import require
+from gemproxy.access.operator import Operator
 from gemproxy.access.secret import PREFIX, id_in
 from gemproxy.accounts.user import OWN, User
 from gemproxy.core.errors import Unauthenticated
@@ -50,6 +51,10 @@ _NOT_HERE = (
 _FOREIGN = (
     "Programs of this machine may use this proxy without an access key. A page in a browser may if"
     " server.cors_origins names its origin."
+)
+_OPERATORS = (
+    "The request has the operator's secret, which opens the admin API and nothing else; it is never"
+    " passed on."
 )
 _STRAY = f"The request has an access key in a place that Gemini would see. {_WHERE}, only there."
 
@@ -81,6 +86,7 @@ class Door:
 
     ``open`` lets every program of this machine use the pool, under one name. A browser of this
     machine sends requests of any page that it shows, so of the pages only those of ``origins`` may.
+    A request with the secret of the ``operator`` comes in nowhere: it would take the secret along.
     ``now`` gives the Unix time in seconds.
     """
 
@@ -90,6 +96,7 @@ class Door:
     vouch: Vouch = _nobody
     origins: Collection[str] = ()
     now: Callable[[], float] = time.time
+    operator: Operator | None = None
 
     def admit(self, exchange: Exchange, minted: str = "") -> User:
         """Return the user of the caller's access key; OWN for a client with its own Gemini key.
@@ -98,6 +105,8 @@ class Door:
         Unauthenticated, Forbidden for a model in the path that the user may not call, and
         BadRequest for a target that cannot be forwarded.
         """
+        if self.operator is not None and self.operator.is_in(exchange):
+            raise Unauthenticated(_OPERATORS)
         taken, passed = brought(exchange.headers, exchange.raw_query)
         if self._go_up(exchange, passed):
             raise Unauthenticated(_STRAY)

@@ -78,10 +78,14 @@ class Idle:
         return 0
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, kw_only=True)
 class Desk:
-    """The parts of a running proxy that an operator asks about."""
+    """The parts of a running proxy that an operator asks about.
 
+    ``document`` is the document of the API, in JSON.
+    """
+
+    document: bytes = b"{}"
     neighbours: Neighbours = Alone()
     streams: Streams = Idle()
     audit: Audit | None = None

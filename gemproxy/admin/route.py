@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from gemproxy.admin.desk import Desk
+from gemproxy.admin.paths import BASE
 
 Q = TypeVar("Q")
 B = TypeVar("B")
@@ -28,11 +29,23 @@ class Nothing(Form, frozen=True):
 NOTHING = Nothing()
 
 
+@attrs.frozen
+class Text:
+    """An answer in another form than JSON: its media type and its bytes.
+
+    ``name`` is the name of a file, where the answer is one to be kept.
+    """
+
+    media: str
+    body: bytes
+    name: str = ""
+
+
 @attrs.frozen(eq=False)
 class Call(Generic[Q, B]):
     """One request: ``names`` are the parts of the path, ``actor`` is who asks, for the audit.
 
-    ``address`` is the address of the caller's connection.
+    ``address`` is the caller's address, ``accept`` the media types that the caller takes.
     """
 
     desk: Desk
@@ -41,14 +54,16 @@ class Call(Generic[Q, B]):
     body: B
     actor: str
     address: str
+    accept: str = ""
 
 
 @attrs.frozen(eq=False)
 class Route:
     """One row of the API.
 
-    ``path`` stands below the base of the API, with parts as ``{name}``. ``summary`` is the sentence
-    of the document. ``answer`` is the class of the answer's body with status ``status``.
+    ``path`` stands below ``base``, with parts as ``{name}``. ``summary`` is the sentence of the
+    document. ``answer`` is the class of the answer's body with status ``status``; a handler may
+    return a ``Text`` of one of the types ``media`` in its place.
     """
 
     method: str
@@ -60,3 +75,5 @@ class Route:
     body: type[Form] = Nothing
     status: int = 200
     tag: str = ""
+    base: str = BASE
+    media: tuple[str, ...] = ()

@@ -1,6 +1,17 @@
 """All routes of the admin API, in the order of the document."""
 
-from gemproxy.admin import audit, settings, streams
+from gemproxy.admin import audit, openapi, settings, streams
 from gemproxy.admin.route import Route
 
-ROUTES: tuple[Route, ...] = (*audit.ROUTES, *settings.ROUTES, *streams.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/openapi.json",
+        openapi.openapi,
+        "The document of this API, in OpenAPI 3.1.",
+        openapi.Document,
+    ),
+    *audit.ROUTES,
+    *settings.ROUTES,
+    *streams.ROUTES,
+)

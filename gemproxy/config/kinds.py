@@ -232,6 +232,17 @@ def _network(text: str) -> Network:
         ) from None
 
 
+def _hosts(value: object) -> tuple[str, ...]:
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, (list, tuple)):
+        raise ValueError("is not a list of host names")  # noqa: TRY004 - reported like any other
+    names = [_text(item).lower().rstrip(".") for item in listed]
+    for name in filter(None, names):
+        if name != "*" and not re.fullmatch(r"[a-z0-9_.-]+", name):
+            raise ValueError("is not a list of host names, such as 'gemproxy.example.org' or '*'")
+    return tuple(filter(None, names))
+
+
 def _zone(value: object) -> str:
     name = _name(value)
     try:
@@ -288,6 +299,7 @@ Text = Annotated[str, Kind(_text)]
 Name = Annotated[str, Kind(_name)]
 Origins = Annotated[tuple[str, ...], Kind(_origins, ", ".join)]
 Networks = Annotated[tuple[Network, ...], Kind(_networks, _show_networks)]
+Hosts = Annotated[tuple[str, ...], Kind(_hosts, ", ".join)]
 Zone = Annotated[str, Kind(_zone)]
 DatabaseUrl = Annotated[str, Kind(_database_url, _show_database)]
 Unpriced = Annotated[UnpricedName, one_of(UnpricedName)]

@@ -24,6 +24,7 @@ from gemproxy.config.kinds import (
     Count,
     DatabaseUrl,
     Format,
+    Hosts,
     Level,
     Name,
     Networks,
@@ -373,6 +374,12 @@ class Admin:
 
     secret: AccessKey = attrs.field(default="", repr=SECRET)
     """Secret of the operator, which no access key is; empty: the admin API answers 403."""
+    port: Port = 0
+    """Port of its own for the admin API, which is then nowhere else; 0: the port of the proxy."""
+    host: Name = "127.0.0.1"
+    """Address to listen on where the admin API has a port of its own."""
+    hosts: Hosts = ()
+    """Names by which browsers may reach it, besides addresses and server.public_url; * for any."""
 
 
 @attrs.frozen(kw_only=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from gemproxy.config.administration import admin_problems
 from gemproxy.config.outbound import UnusableProxy, needs_socks, proxy_of_key
 from gemproxy.config.pictures import picture_problems
 from gemproxy.config.sources import problem
@@ -81,6 +82,8 @@ def start_problems(
     if values.get("pool.mode") != "passthrough":
         yield from _strength(values, origins)
     yield from _access(values, origins)
+    given = [key for _, _, key in _each_access_key(values)]
+    yield from admin_problems(values, origins, given, _pool_keys(values))
     yield from picture_problems(values, origins)
     yield from _tracing(values, origins)
     if values.get("server.workers", 1) > 1:
@@ -198,9 +201,13 @@ def _strength(values: Values, origins: Origins) -> Iterator[str]:
             yield problem(path, f"{who} {why}. {wanted}", origins[path])
 
 
+def _pool_keys(values: Values) -> frozenset[str]:
+    return frozenset(key.secret for key in (*values["pool.keys"], *_in_projects(values)))
+
+
 def _access(values: Values, origins: Origins) -> Iterator[str]:
     """Yield access keys that are a Gemini key, or one another's."""
-    pool = {key.secret for key in (*values["pool.keys"], *_in_projects(values))}
+    pool = _pool_keys(values)
     each = list(_each_access_key(values))
     for path, who, key in each:
         if key in pool:

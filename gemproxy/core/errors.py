@@ -14,6 +14,8 @@
     |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends its body too slowly
     |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
     |- Encoded                    415 INVALID_ARGUMENT      a body that must be read is compressed
+    |- Conflicting                409 ABORTED               what is to change cannot, as it stands
+    |- Misdirected                421 INVALID_ARGUMENT      a host name that is not the proxy's
     |- LimitReached               429 RESOURCE_EXHAUSTED    a limit of an access key, or of all
     |- Busy                       503 UNAVAILABLE           a limit on concurrency was exceeded
     |- Unserved                   503 UNAVAILABLE           no key of the pool serves this request
@@ -64,6 +66,7 @@ RPC_CODES = {
     408: "DEADLINE_EXCEEDED",
     415: "INVALID_ARGUMENT",
     417: "INVALID_ARGUMENT",
+    421: "INVALID_ARGUMENT",
 }
 """HTTP status -> google.rpc code, after google/rpc/code.proto. If several statuses share a code,
 the first of them is the status of that code."""
@@ -199,6 +202,20 @@ class TooSlow(GemproxyError):
 
     status = 408
     code = "DEADLINE_EXCEEDED"
+
+
+class Conflicting(GemproxyError):
+    """The operator asks for a change that cannot be made as things stand."""
+
+    status = 409
+    code = "ABORTED"
+
+
+class Misdirected(GemproxyError):
+    """The request names a host that is not known as one of the proxy's."""
+
+    status = 421
+    code = "INVALID_ARGUMENT"
 
 
 class Encoded(GemproxyError):

@@ -29,6 +29,7 @@ _REQUEST_ONLY_HERE = _HOP_BY_HOP.union(
     {
         "authorization",  # the chosen credential is added again
         "x-goog-api-key",
+        "x-admin-secret",  # the operator's, a wrong one too
         "host",  # both are written by the client library for the new hop
         "content-length",
         "expect",  # answered by our own server

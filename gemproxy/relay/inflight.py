@@ -4,6 +4,8 @@ A shutdown lets them finish for a while. It then cancels the remaining ones with
 a handler can distinguish the end of the process from a lost client and send the reason. An operator
 can end a single request in the same way; ``reason`` returns what its client is told.
 
+Requests aside are the operator's: they do not count, so that a full proxy can be looked at.
+
 A request that ended with an error lingers until its client has read the reason. It does not count
 as running any more; a shutdown waits for it about as long as for last words.
 """
@@ -53,6 +55,7 @@ class InFlight:
     expired: bool = False
     clock: Callable[[], float] = time.monotonic
     _tasks: dict[asyncio.Task[Any], Run] = attrs.field(factory=dict)
+    _aside: set[asyncio.Task[Any]] = attrs.field(factory=set)
     _lingering: set[asyncio.Task[Any]] = attrs.field(factory=set)
     _over: asyncio.Event = attrs.field(factory=asyncio.Event)
 
@@ -101,6 +104,17 @@ class InFlight:
         finally:
             del self._tasks[task]
 
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Have a drain wait for the current task, which does not count as a request."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 (a handler runs in one)
+        self._aside.add(task)
+        try:
+            yield
+        finally:
+            self._aside.discard(task)
+
     async def linger(self, seconds: float) -> bool:
         """Wait in a request that has ended, and return whether it may wait again.
 
@@ -122,11 +136,12 @@ class InFlight:
     async def drain(self, seconds: float) -> None:
         """Return when no request runs; cancel the remaining ones after ``seconds``."""
         self.draining = True
-        await _end(seconds, self._tasks)
-        self.expired = bool(self._tasks)
-        for task in self._tasks:
+        await _end(seconds, self._tasks, self._aside)
+        left = [*self._tasks, *self._aside]
+        self.expired = bool(left)
+        for task in left:
             task.cancel()
-        await _end(_LAST_WORDS_SECONDS, self._tasks, self._lingering)
+        await _end(_LAST_WORDS_SECONDS, self._tasks, self._aside, self._lingering)
         self._over.set()
 
 

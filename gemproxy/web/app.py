@@ -11,6 +11,7 @@ from yarl import URL
 
 from gemproxy.access.door import Door, Mode
 from gemproxy.access.keys import AccessKeys
+from gemproxy.admin.guard import GUARD
 from gemproxy.config.operators import mode_of
 from gemproxy.config.outbound import resolve_proxy
 from gemproxy.config.settings import Loaded, Settings
@@ -42,6 +43,7 @@ from gemproxy.routes.parts import (
     Present,
 )
 from gemproxy.web.accounting import open_meter
+from gemproxy.web.admin import OPERATING, guard_of, open_admin, operator_of
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
 from gemproxy.web.dialect import fetching
@@ -118,10 +120,12 @@ def create_app(
     if settings.openai.fetch_images:
         app.cleanup_ctx.append(partial(fetching, settings))
     app.cleanup_ctx.append(following)
+    app[GUARD] = guard_of(settings, app)
+    app.cleanup_ctx.append(partial(open_admin, settings))
     app.cleanup_ctx.append(_answer_neighbours)
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
-    app.add_routes(answering_expectations([route(settings), *ROUTES]))
+    app.add_routes(answering_expectations([*OPERATING, route(settings), *ROUTES]))
     return app
 
 
@@ -195,4 +199,11 @@ def _door(settings: Settings, app: web.Application, *, stored: bool) -> Door:
         return app[UPLOADS].maker_of(exchange)  # a pool brings its own
 
     origins = settings.server.cors_origins
-    return Door(mode, AccessKeys.of(given), settings.pool.open, vouch, origins)
+    return Door(
+        mode,
+        AccessKeys.of(given),
+        settings.pool.open,
+        vouch,
+        origins,
+        operator=operator_of(settings),
+    )

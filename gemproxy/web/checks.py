@@ -19,13 +19,19 @@ from collections.abc import Iterable
 from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10, HttpVersion11
 
+from gemproxy.admin.page import FAMILY
+from gemproxy.admin.paths import ADMIN
+
 HEALTH = frozenset({"health", "healthz", "livez", "readyz"})
 """The names of the routes that are neither counted nor worth a line in a log."""
 
 UNCOUNTED = HEALTH | {"metrics", "selftest"}
 """The names of the routes that the metrics do not count: who looks changes nothing."""
 
-KEYLESS = HEALTH | {"picture", "prefixed_picture", "metrics", "selftest"}
+OPERATORS = frozenset({ADMIN, FAMILY, "metrics"})
+"""The families of requests that the operator makes: behind the guard, not the door."""
+
+KEYLESS = HEALTH | OPERATORS | {"picture", "prefixed_picture", "selftest"}
 """The names of the routes that ask for no key; nothing of their requests goes up."""
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")

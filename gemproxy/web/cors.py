@@ -3,8 +3,8 @@
 Without configured origins this module does nothing, and an OPTIONS request goes to the upstream
 like any other. With origins, preflights are answered here, and all other answers get our CORS
 headers in place of the upstream's. Credentials in the browser's sense, cookies, are never allowed,
-because the page itself must know the key and send it in a header. Health routes have no CORS
-headers.
+because the page itself must know the key and send it in a header. Health routes and the operator's
+have no CORS headers.
 """
 
 import re
@@ -14,7 +14,8 @@ import attrs
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from gemproxy.web.checks import HEALTH
+from gemproxy.admin.paths import is_admins
+from gemproxy.web.checks import HEALTH, OPERATORS
 
 ANY = "*"
 _HERE = web.AppKey("preflights_answered_here", bool)
@@ -56,7 +57,7 @@ class Cors:
 
     async def mark(self, request: web.Request, response: web.StreamResponse) -> None:
         """Add the page's permissions to an answer: to read it, or to send the asked request."""
-        if _is_health(request):
+        if _is_our_own(request):
             return
         for name in {name for name in response.headers if name.lower().startswith(_PREFIX)}:
             response.headers.popall(name, None)
@@ -77,7 +78,7 @@ class Cors:
     def _middleware(self) -> Middleware:
         @web.middleware
         async def preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if _is_health(request) or not _is_preflight(request):
+            if _is_our_own(request) or not _is_preflight(request):
                 return await handler(request)
             if not self.allows(request.headers["Origin"]):
                 raise web.HTTPForbidden(reason="Pages of this origin may not call the proxy.")
@@ -96,9 +97,14 @@ def _is_preflight(request: web.Request) -> bool:
     return request.method == "OPTIONS" and asks and "Origin" in request.headers
 
 
-def _is_health(request: web.Request) -> bool:
-    """Return whether the path is a health route's; an OPTIONS request has no such route."""
-    return request.path.strip("/") in HEALTH
+def _is_our_own(request: web.Request) -> bool:
+    """Return whether the path is a health route's or the operator's.
+
+    An OPTIONS request has no health route.
+    """
+    if request.path.strip("/") in HEALTH or request.match_info.route.name in OPERATORS:
+        return True
+    return is_admins(request.rel_url.raw_path)
 
 
 def _matching(pattern: re.Pattern[str], names: Iterable[str]) -> str:

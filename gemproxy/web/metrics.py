@@ -6,14 +6,14 @@ and no name of a user, and only this machine reaches it unless ``metrics.host`` 
 """
 
 import contextlib
-import ipaddress
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import hdrs, web
 
 from gemproxy.accounts.prices import Prices
+from gemproxy.admin.guard import require_unless_local
 from gemproxy.config.settings import Settings
-from gemproxy.core.errors import Forbidden, Unrouted, WrongMethod
+from gemproxy.core.errors import Unrouted, WrongMethod
 from gemproxy.metrics import page
 from gemproxy.metrics.counts import Counts
 from gemproxy.metrics.gathering import PATH, Gathering
@@ -121,7 +121,7 @@ def route(settings: Settings) -> web.RouteDef:
         why = _OFF
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        _require(request)
+        require_unless_local(request)
         if why:
             raise Unrouted(why)
         if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
@@ -141,11 +141,3 @@ async def _page(request: web.Request) -> web.StreamResponse:
         shown = await page.text(snapshot, accept)
     headers = {hdrs.CONTENT_TYPE: shown.content_type, hdrs.CACHE_CONTROL: "no-store"}
     return web.Response(body=shown.body, headers=headers)
-
-
-def _require(request: web.Request) -> None:
-    """Let programs of this machine pass. Raises Forbidden."""
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(request.remote or "").is_loopback:
-            return
-    raise Forbidden("Metrics are for programs of this machine.")

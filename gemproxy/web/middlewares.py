@@ -6,7 +6,8 @@ From the outside in:
               the end that shows it
     explain   turns what a handler raises into an answer, and refuses what is ambiguous, comes
               without a right, or is too much; health checks need no right and are not counted;
-              kept pictures need none either
+              kept pictures need none either; what means the admin API goes there and nowhere
+              else, whatever route it would match
 
 They are no more than these because each event of a stream goes through them: a coroutine is
 resumed through all that await it.
@@ -29,6 +30,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from gemproxy.access.door import UnknownKey
 from gemproxy.accounts.user import OWN, User
+from gemproxy.admin.application import administer
+from gemproxy.admin.paths import ADMIN, is_admins
 from gemproxy.core.errors import (
     BadRequest,
     Cancelled,
@@ -76,6 +79,7 @@ from gemproxy.voices.mute import MuteVoice
 from gemproxy.web.checks import (
     HEALTH,
     KEYLESS,
+    OPERATORS,
     UNCOUNTED,
     ambiguity,
     go_on,
@@ -104,6 +108,7 @@ _OF_A_MODEL = frozenset({"stream", "generate", "compute", *TRANSLATED})
 """Routes whose requests are begun at the meter."""
 _OF_THE_CALLER = (Unauthenticated, Forbidden, LimitReached)
 """Refusals that may come before the request's body."""
+_OF_THE_OPERATOR = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _OF_A_BODY = (408, 413)
 """Statuses that say that the rest of the request's body is not read."""
 
@@ -121,6 +126,8 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
         mark(exchange.account, response)
     if exchange is not None and exchange.account.metered is not None:
         response.headers.update(request.app[METER].fields(exchange))
+    if exchange is not None and exchange.family in OPERATORS:
+        response.headers.update(_OF_THE_OPERATOR)
     half = response.status in _OF_A_BODY and not request.content.is_eof()
     # In HTTP/1.0 its end is all that ends such a body; aiohttp keeps it for whoever asks for that.
     endless = request.version == HttpVersion10 and response.content_length is None
@@ -195,7 +202,7 @@ def _exchange(request: web.Request) -> Exchange:
     url = request.rel_url
     return Exchange(
         sane_request_id(request.headers.get(REQUEST_ID)) or new_request_id(),
-        request.match_info.route.name or "none",
+        ADMIN if is_admins(url.raw_path) else request.match_info.route.name or "none",
         request.method,
         url.raw_path,
         url.raw_query_string,
@@ -258,7 +265,8 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         with _counted(request):
             if hdrs.EXPECT in request.headers:
                 await go_on(request)
-            return await handler(request)
+            means_admin = request[EXCHANGE].family == ADMIN
+            return await (administer if means_admin else handler)(request)
     except asyncio.CancelledError:
         reason = request.app[IN_FLIGHT].reason(request[EXCHANGE].account)
         if reason is None or request.transport is None:
@@ -395,10 +403,16 @@ def _explained(error: BaseException) -> tuple[int, Mapping[str, Any]]:
 
 
 def _counted(request: web.Request) -> AbstractContextManager[None]:
-    """Count the request while it runs; raise Busy when there are too many."""
-    if request[EXCHANGE].family in UNCOUNTED:
+    """Count the request while it runs; raise Busy when there are too many.
+
+    The operator's do not count, but a shutdown waits for them, too.
+    """
+    family, in_flight = request[EXCHANGE].family, request.app[IN_FLIGHT]
+    if family in UNCOUNTED:
         return contextlib.nullcontext()
-    return request.app[IN_FLIGHT].request(request[EXCHANGE], request.writer)
+    if family in OPERATORS:
+        return in_flight.aside()
+    return in_flight.request(request[EXCHANGE], request.writer)
 
 
 MIDDLEWARES: tuple[Middleware, ...] = (observe, explain)

@@ -116,7 +116,9 @@ def _secrets(settings: Settings) -> list[str]:
     """Return the keys that the log does not know by their form, if they are not too many."""
     given = access_keys(settings.access.keys, settings.access.password).values()
     pool = (key.secret for key in operators_keys(settings) if not is_api_key(key.secret))
-    store = filter(None, [settings.images.access_key, settings.images.secret_key])
+    store = filter(
+        None, [settings.images.access_key, settings.images.secret_key, settings.admin.secret]
+    )
     return [*given, *store, *collectors_secrets(os.environ), *pool][:_MOST_SECRETS]
 
 

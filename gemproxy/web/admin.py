@@ -1,0 +1,96 @@
+"""The composition of the admin API: settings and the parts of the application in, an API out.
+
+By default it is on the proxy's port. There the middlewares hand it every request whose path means
+it, before any route is asked. With ``admin.port`` it is an application of its own, and the main
+port answers such paths with 404.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+
+import attrs
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+from yarl import URL
+
+from gemproxy.access.operator import Operator
+from gemproxy.accounts.addresses import Proxies
+from gemproxy.admin.application import API, Api, places_of
+from gemproxy.admin.desk import Desk
+from gemproxy.admin.document import document, for_viewer
+from gemproxy.admin.guard import GUARD, Guard
+from gemproxy.admin.page import DOCS, FAMILY, PAGE, Page, show
+from gemproxy.admin.table import ROUTES
+from gemproxy.config.settings import Settings
+from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER
+
+OPERATING = [web.route("*", DOCS + "{file:(?:/(?s:.*))?}", show, name=FAMILY)]
+"""The routes outside of the API's base that are the operator's, on whichever port the API is."""
+
+
+def guard_of(settings: Settings, app: web.Application) -> Guard:
+    """Return the guard of the application, whose door it asks for access keys."""
+    return Guard(
+        operator=app[DOOR].operator,
+        keys=app[DOOR].keys,
+        hosts=frozenset(_hosts(settings)),
+        proxies=Proxies(settings.server.trusted_proxies),
+    )
+
+
+def operator_of(settings: Settings) -> Operator | None:
+    """Return who knows the operator's secret, None where none is set."""
+    return Operator.of(settings.admin.secret)
+
+
+async def open_admin(settings: Settings, app: web.Application) -> AsyncIterator[None]:
+    """Keep the admin API while the application serves; the parts that it asks are there before."""
+    described = document(ROUTES)
+    api = Api(
+        app[GUARD],
+        _desk(app, msgspec.json.encode(described)),
+        places_of(ROUTES),
+        settings.server.request_body_timeout,
+        settings.server.request_body_rate,
+    )
+    page = Page(app[GUARD], msgspec.json.encode(for_viewer(described)))
+    app[OFFICE] = Office(api, page)
+    if not settings.admin.port:
+        app[API], app[PAGE] = api, page
+    yield
+
+
+def _desk(app: web.Application, described: bytes) -> Desk:
+    """Return what the handlers may use of the application."""
+    del app
+    return Desk(document=described)
+
+
+@attrs.frozen(eq=False)
+class Office:
+    """The API and its page, for the application of their own port."""
+
+    api: Api
+    page: Page
+
+
+OFFICE = web.AppKey("office", Office)
+
+
+def own_app(
+    app: web.Application, middlewares: Sequence[Middleware], routes: Sequence[web.RouteDef]
+) -> web.Application:
+    """Return the application of the admin API's own port, beside ``app``, which has started."""
+    own = web.Application(middlewares=middlewares)
+    own[IN_FLIGHT], own[CLIENTS], own[METER] = app[IN_FLIGHT], app[CLIENTS], app[METER]
+    own[GUARD], own[DOOR] = app[GUARD], app[DOOR]
+    own[API], own[PAGE] = app[OFFICE].api, app[OFFICE].page
+    own.add_routes(routes)
+    return own
+
+
+def _hosts(settings: Settings) -> Sequence[str]:
+    """Return the names by which the proxy is known."""
+    public = URL(settings.server.public_url).host if settings.server.public_url else ""
+    named = [settings.server.host, settings.admin.host, public or "", *settings.admin.hosts]
+    return [name.lower() for name in named if name]
