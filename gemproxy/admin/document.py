@@ -16,8 +16,8 @@ from gemproxy.admin.route import Nothing, Route
 _ABOUT = (
     "What an operator asks of a running gemproxy, and changes in it. Every path needs the"
     " operator's secret (`admin.secret`). Times are in UTC by RFC 3339. Answers never hold a"
-    " Gemini key; an access key is in the answer that makes it, once. Lists come in pages: `next` of"
-    " an answer is the `cursor` of the next request, null at the end."
+    " Gemini key; an access key is in the answer that makes it, once. Lists come in pages: `next`"
+    " of an answer is the `cursor` of the next request, null at the end."
 )
 _REF = "#/components/schemas/{name}"
 _PART = re.compile(r"\{(\w+)\}")

@@ -22,7 +22,9 @@ from gemproxy.admin.guard import GUARD, Guard
 from gemproxy.admin.page import DOCS, FAMILY, PAGE, Page, show
 from gemproxy.admin.table import ROUTES
 from gemproxy.config.settings import Settings
+from gemproxy.ledger.audit import Audit
 from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER
+from gemproxy.web.accounting import LEDGER
 
 OPERATING = [web.route("*", DOCS + "{file:(?:/(?s:.*))?}", show, name=FAMILY)]
 """The routes outside of the API's base that are the operator's, on whichever port the API is."""
@@ -62,8 +64,8 @@ async def open_admin(settings: Settings, app: web.Application) -> AsyncIterator[
 
 def _desk(app: web.Application, described: bytes) -> Desk:
     """Return what the handlers may use of the application."""
-    del app
-    return Desk(document=described)
+    ledger = app.get(LEDGER)
+    return Desk(document=described, audit=Audit(ledger.engines) if ledger else None)
 
 
 @attrs.frozen(eq=False)
