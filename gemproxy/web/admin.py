@@ -25,6 +25,9 @@ from gemproxy.config.settings import Settings
 from gemproxy.ledger.audit import Audit
 from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER
 from gemproxy.web.accounting import LEDGER
+from gemproxy.web.neighbours import NEIGHBOURS
+from gemproxy.web.streams import STREAMS
+from gemproxy.web.tuning import TUNER
 
 OPERATING = [web.route("*", DOCS + "{file:(?:/(?s:.*))?}", show, name=FAMILY)]
 """The routes outside of the API's base that are the operator's, on whichever port the API is."""
@@ -65,7 +68,13 @@ async def open_admin(settings: Settings, app: web.Application) -> AsyncIterator[
 def _desk(app: web.Application, described: bytes) -> Desk:
     """Return what the handlers may use of the application."""
     ledger = app.get(LEDGER)
-    return Desk(document=described, audit=Audit(ledger.engines) if ledger else None)
+    return Desk(
+        document=described,
+        neighbours=app[NEIGHBOURS],
+        streams=app[STREAMS],
+        audit=Audit(ledger.engines) if ledger else None,
+        settings=app[TUNER],
+    )
 
 
 @attrs.frozen(eq=False)

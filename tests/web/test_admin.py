@@ -215,10 +215,10 @@ async def test_pages_of_other_sites_change_nothing(
 
 async def test_a_full_proxy_can_be_looked_at(proxy: StartProxy) -> None:
     async with replying() as upstream:
-        served = await started(proxy, upstream.url, server={"max_connections": 1})
-        with served.app[IN_FLIGHT].request():
-            full = await served.ask(STREAM)
-            answer = await served.ask(DOCUMENT, b"", BEARER, method="GET")
+        served = await started(proxy, upstream.url)
+        served.app[IN_FLIGHT].limit = 0
+        full = await served.ask(STREAM)
+        answer = await served.ask(DOCUMENT, b"", BEARER, method="GET")
 
     assert (full.status, answer.status) == (503, 200)
 
