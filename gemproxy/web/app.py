@@ -14,7 +14,7 @@ from gemproxy.access.keys import AccessKeys
 from gemproxy.admin.guard import GUARD
 from gemproxy.config.operators import mode_of
 from gemproxy.config.outbound import resolve_proxy
-from gemproxy.config.settings import Loaded, Settings
+from gemproxy.config.settings import Loaded, Settings, values_of
 from gemproxy.config.starting import access_keys
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.metering.meter import UNMETERED
@@ -103,7 +103,7 @@ def create_app(
     app[METER] = UNMETERED
     learnt = Learnt.of(settings)
     app[PRESENT] = Present(live_of(settings, learnt))
-    app[TUNER] = Tuner(Loaded(settings, origins or {}))
+    app[TUNER] = Tuner(Loaded(settings, origins or dict.fromkeys(values_of(settings), "default")))
     app[TUNER].takers.append(partial(_renew, app, learnt))
     app[CATALOGUE] = Shelf()
     app[DRAWN] = Drawn()

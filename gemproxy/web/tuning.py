@@ -164,7 +164,7 @@ class Tuner:
             path=path,
             value=plain,
             text=text,
-            origin=self.loaded.origins.get(path, "default"),
+            origin=self.loaded.origins[path],
             live=why is None and self.table is not None,
             note=why or note or "",
             secret=option.is_secret,

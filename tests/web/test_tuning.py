@@ -13,7 +13,7 @@ from gemproxy.admin import settings as handlers
 from gemproxy.admin.desk import Desk
 from gemproxy.admin.route import NOTHING, Call
 from gemproxy.admin.settings import NewValue, NewValues, Setting
-from gemproxy.config.settings import Loaded, Settings
+from gemproxy.config.settings import Settings
 from gemproxy.core.errors import BadRequest, Busy, Conflict, Unrouted
 from gemproxy.ledger.audit import Audit
 from gemproxy.ledger.engine import Engines, place_of
@@ -215,7 +215,7 @@ async def test_a_database_that_fails_changes_nothing(engines: Engines) -> None:
 
 
 def test_every_setting_can_be_shown() -> None:
-    settings = Tuner(Loaded(Settings(), {})).all()
+    settings = tuner_of(None).all()
 
     assert len(settings) > 100
     assert all(one.description for one in settings)
