@@ -74,12 +74,13 @@ class Seen:
     """What came of asking the upstream.
 
     ``unverified`` is the answer of a server whose certificate our clock refuses. ``by_environment``
-    says whether the proxy that only the environment names would have led there.
+    says whether a proxy that only the environment names would have led there, None if there is
+    none.
     """
 
     result: Answer | Trouble
     unverified: Answer | None = None
-    by_environment: bool = False
+    by_environment: bool | None = None
 
 
 def answer_of(

@@ -72,7 +72,7 @@ def judge(checked: Sequence[Checked], total: int) -> list[Verdict]:
     unknown = [one for one in checked if one.well is None]
     found += [
         warning(
-            f"nobody can say how {_count(len(unknown), 'key')} stand: {words}",
+            f"{_count(len(unknown), 'key')} could not be asked about: {words}",
             "see the check upstream; gemproxy keys check asks again",
         )
         for words in list(dict.fromkeys(one.words for one in unknown))[:1]

@@ -1,6 +1,7 @@
 """Runs the checks side by side, within a time limit, and tells their findings in order."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 
 from gemproxy.doctor.case import Case, Problem
@@ -9,6 +10,9 @@ from gemproxy.doctor.table import CHECKS, Check, teller
 
 SECONDS = 10.0
 """Seconds for all checks together."""
+
+_ADVICE = re.compile(r"(?:\. (?=[A-Z])|: (?=(?:set|add|make|give|install|pip) ))")
+"""What stands in a refusal between the fault and what to do about it."""
 
 
 async def run(
@@ -36,15 +40,12 @@ def told(check: Check, case: Case) -> Iterator[Verdict]:
 
 
 def _refusal(problem: Problem) -> Verdict:
-    why, _, rest = problem.why.partition(". ")
-    if not rest:
-        why, colon, command = problem.why.rpartition(": ")
-        why, rest = (why, command) if colon and command.startswith("pip ") else (problem.why, "")
+    why, *rest = _ADVICE.split(problem.why, maxsplit=1)
     words = f"{problem.setting}: {why}" if problem.setting else why
-    place = f"correct it in {problem.origin}" if problem.origin else "correct it"
-    if problem.origin in {"", "default"}:
-        place = f"set {problem.setting}"
-    return fault(words, rest or place)
+    if rest:
+        return fault(words, f"{rest[0][0].lower()}{rest[0][1:]}")
+    unset = problem.origin in {"", "default"}
+    return fault(words, f"set {problem.setting}" if unset else f"correct it in {problem.origin}")
 
 
 def _verdicts(

@@ -131,10 +131,12 @@ def _trouble(seen: Seen, trouble: Trouble, base: URL, *, has_proxy: bool) -> Ver
     if trouble.kind is Kind.PROXY_REFUSES:
         return _proxy_refuses(trouble.code)
     words = f"{host}: {trouble.words}"
-    if seen.by_environment:
+    if seen.by_environment is not None:
+        leads = "leads there" if seen.by_environment else "does not lead there now either"
         return fault(
-            f"{words}, but by the proxy that the environment names (HTTPS_PROXY) there is one",
-            "set upstream.proxy to env, or to the URL of that proxy",
+            f"{words}. upstream.proxy is empty, so the proxy that the environment names"
+            f" (HTTPS_PROXY) is not used; it {leads}",
+            "set upstream.proxy to env, or to the URL of a proxy that leads there",
         )
     advice = _ADVICE.get(trouble.kind, _ADVICE[Kind.REFUSED])
     if has_proxy and trouble.kind is not Kind.PROXY:

@@ -121,5 +121,5 @@ async def test_the_proxy_of_the_environment_is_tried_where_nothing_else_leads() 
         found = await see(URL("http://127.0.0.1:1"), "", environ, time.time)
         alone = await see(URL("http://127.0.0.1:1"), "", {}, time.time)
 
-    assert (found.by_environment, alone.by_environment) == (True, False)
+    assert (found.by_environment, alone.by_environment) == (True, None)
     assert isinstance(found.result, Trouble)

@@ -15,7 +15,7 @@ async def test_a_pool_without_access_keys_is_a_fault_with_the_words_of_the_start
     report = await doctor(**KEY)
 
     assert "everybody who reaches gemproxy could spend" in report.faults["access"]
-    assert report.one("access").advice.startswith("Set PASSWORD or access.keys")
+    assert report.one("access").advice.startswith("set PASSWORD or access.keys")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ async def test_a_public_address_without_access_keys_is_a_fault(doctor: Doctor) -
     report = await doctor(HOST="0.0.0.0")
 
     assert "lets other machines in" in report.faults["bind"]
-    assert report.one("bind").advice.startswith("Listen on 127.0.0.1")
+    assert report.one("bind").advice.startswith("listen on 127.0.0.1")
 
 
 async def test_an_open_pool_on_a_public_address_is_a_fault(doctor: Doctor) -> None:

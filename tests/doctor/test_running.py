@@ -60,7 +60,7 @@ async def test_a_refusal_of_the_start_takes_the_place_of_an_ok() -> None:
     found = await run(case(problem), [Check("access", "", warns, tells=("access.keys",))])
 
     assert [(one.status, one.message, one.advice) for one in found] == [
-        ("fault", "access.keys: none is set, so x", "Set one"),
+        ("fault", "access.keys: none is set, so x", "set one"),
         ("warning", "also", "do it"),
     ]
 

@@ -98,10 +98,14 @@ def test_each_trouble_has_its_advice(trouble: Trouble, words: str, advice: str) 
     assert advice in verdict.advice
 
 
-def test_a_proxy_that_only_the_environment_names_is_told() -> None:
-    verdict = judge(Seen(Trouble(Kind.NAME), by_environment=True), BASE, has_proxy=False)
+@pytest.mark.parametrize(
+    ("leads", "words"), [(True, "it leads there"), (False, "does not lead there now")]
+)
+def test_a_proxy_that_only_the_environment_names_is_told(*, leads: bool, words: str) -> None:
+    verdict = judge(Seen(Trouble(Kind.NAME), by_environment=leads), BASE, has_proxy=False)
 
     assert "HTTPS_PROXY" in verdict.message
+    assert words in verdict.message
     assert verdict.advice.startswith("set upstream.proxy to env")
 
 
