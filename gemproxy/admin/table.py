@@ -1,6 +1,6 @@
 """All routes of the admin API, in the order of the document."""
 
-from gemproxy.admin import audit, openapi, settings, streams
+from gemproxy.admin import audit, earlier, openapi, settings, streams
 from gemproxy.admin.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -13,5 +13,6 @@ ROUTES: tuple[Route, ...] = (
     ),
     *audit.ROUTES,
     *settings.ROUTES,
+    *earlier.ROUTES,
     *streams.ROUTES,
 )

@@ -1,0 +1,96 @@
+"""Paths by which scripts of earlier tools change how models think, and the prompt.
+
+They change settings (``admin.settings``), so they are validated, kept and noted in the audit log
+like those. A field that is missing changes nothing. Some scripts send the fields in the query: the
+body is stronger.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from gemproxy.admin.route import Call, Form, Route
+from gemproxy.admin.settings import Setting, caller_of, tuner_of
+from gemproxy.core.errors import BadRequest
+
+
+class ThinkingWish(Form, frozen=True):
+    """How models think where neither the request nor its model says so."""
+
+    enabled: bool | str | UnsetType | None = UNSET
+    budget: int | str | UnsetType | None = UNSET
+    include_thoughts: bool | str | UnsetType | None = UNSET
+
+
+class PromptWish(Form, frozen=True):
+    """The prompt of the operator's in requests, and where it goes."""
+
+    enabled: bool | str | UnsetType = UNSET
+    content: str | UnsetType = UNSET
+    position: str | UnsetType = UNSET
+
+
+class Done(Form, frozen=True):
+    """A change that was made; ``values`` are the settings now, a secret as its length."""
+
+    success: bool
+    message: str
+    values: dict[str, str]
+
+
+async def think(call: Call[ThinkingWish, ThinkingWish]) -> Done:
+    """Change the settings of thinking. Raises a GemproxyError."""
+    return await _changed(call, "thinking")
+
+
+async def inject(call: Call[PromptWish, PromptWish]) -> Done:
+    """Change the settings of the prompt. Raises a GemproxyError."""
+    return await _changed(call, "injection")
+
+
+async def _changed(call: Call[Any, Any], section: str) -> Done:
+    names = call.body.__struct_fields__
+    wishes = msgspec.structs.asdict(call.query) | {
+        name: value
+        for name, value in msgspec.structs.asdict(call.body).items()
+        if value is not UNSET
+    }
+    values = {f"{section}.{name}": wishes[name] for name in names if wishes[name] is not UNSET}
+    if not values:
+        raise BadRequest(f"Nothing is to be changed: name one of {', '.join(names)}.")
+    tuner = tuner_of(call)
+    await tuner.change(values, (), caller_of(call), None)
+    now = {name: _text(tuner.one(f"{section}.{name}")) for name in names}
+    told = ", ".join(f"{name} is {text}" for name, text in now.items())
+    return Done(success=True, message=f"From the next request on: {told}.", values=now)
+
+
+def _text(setting: Setting) -> str:
+    return setting.text or "not set"
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/admin/config/thinking",
+        think,
+        "Change how models think, as scripts of earlier tools do.",
+        Done,
+        query=ThinkingWish,
+        body=ThinkingWish,
+        tag="settings",
+        base="",
+    ),
+    Route(
+        "POST",
+        "/admin/config/inject-prompt",
+        inject,
+        "Change the prompt in requests, as scripts of earlier tools do.",
+        Done,
+        query=PromptWish,
+        body=PromptWish,
+        tag="settings",
+        base="",
+    ),
+)
