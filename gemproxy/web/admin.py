@@ -23,7 +23,7 @@ from gemproxy.admin.page import DOCS, FAMILY, PAGE, Page, show
 from gemproxy.admin.table import ROUTES
 from gemproxy.config.settings import Settings
 from gemproxy.ledger.audit import Audit
-from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER
+from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER, PRESENT
 from gemproxy.web.accounting import LEDGER
 from gemproxy.web.neighbours import NEIGHBOURS
 from gemproxy.web.streams import STREAMS
@@ -94,7 +94,7 @@ def own_app(
     """Return the application of the admin API's own port, beside ``app``, which has started."""
     own = web.Application(middlewares=middlewares)
     own[IN_FLIGHT], own[CLIENTS], own[METER] = app[IN_FLIGHT], app[CLIENTS], app[METER]
-    own[GUARD], own[DOOR] = app[GUARD], app[DOOR]
+    own[GUARD], own[DOOR], own[PRESENT] = app[GUARD], app[DOOR], app[PRESENT]
     own[API], own[PAGE] = app[OFFICE].api, app[OFFICE].page
     own.add_routes(routes)
     return own
