@@ -27,7 +27,7 @@ def admin_problems(
     secret = values.get(SECRET, "")
     why = secret and why_not(secret, access, pool)
     if why:
-        yield problem(SECRET, f"it {why}. {ADVICE}", origins[SECRET])
+        yield problem(SECRET, f"it {why}; {ADVICE}", origins[SECRET])
     port = values.get(PORT, 0)
     if port and port == values.get("server.port"):
         why = f"{port} is the port of the proxy too; 0 has the admin API there, under /admin"

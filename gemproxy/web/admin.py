@@ -15,16 +15,19 @@ from yarl import URL
 
 from gemproxy.access.operator import Operator
 from gemproxy.accounts.addresses import Proxies
-from gemproxy.admin.application import API, Api, places_of
+from gemproxy.admin.application import API, Api, administer, places_of
 from gemproxy.admin.desk import Desk
 from gemproxy.admin.document import document, for_viewer
 from gemproxy.admin.guard import GUARD, Guard
 from gemproxy.admin.page import DOCS, FAMILY, PAGE, Page, show
+from gemproxy.admin.paths import ADMIN
 from gemproxy.admin.table import ROUTES
 from gemproxy.config.settings import Settings
 from gemproxy.ledger.audit import Audit
 from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER, PRESENT
 from gemproxy.web.accounting import LEDGER
+from gemproxy.web.checks import answering_expectations
+from gemproxy.web.middlewares import stamp
 from gemproxy.web.neighbours import NEIGHBOURS
 from gemproxy.web.streams import STREAMS
 from gemproxy.web.tuning import TUNER
@@ -88,15 +91,15 @@ class Office:
 OFFICE = web.AppKey("office", Office)
 
 
-def own_app(
-    app: web.Application, middlewares: Sequence[Middleware], routes: Sequence[web.RouteDef]
-) -> web.Application:
+def own_app(app: web.Application, middlewares: Sequence[Middleware]) -> web.Application:
     """Return the application of the admin API's own port, beside ``app``, which has started."""
     own = web.Application(middlewares=middlewares)
     own[IN_FLIGHT], own[CLIENTS], own[METER] = app[IN_FLIGHT], app[CLIENTS], app[METER]
     own[GUARD], own[DOOR], own[PRESENT] = app[GUARD], app[DOOR], app[PRESENT]
     own[API], own[PAGE] = app[OFFICE].api, app[OFFICE].page
-    own.add_routes(routes)
+    own.on_response_prepare.append(stamp)
+    rest = web.route("*", "/{path:(?s:.*)}", administer, name=ADMIN)
+    own.add_routes(answering_expectations([*OPERATING, rest]))
     return own
 
 

@@ -30,6 +30,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
@@ -50,8 +51,10 @@ from gemproxy.relay.parser import NO_PARSER, parses_in_c
 from gemproxy.relay.sessions import new_key
 from gemproxy.routes.parts import DOOR, IN_FLIGHT
 from gemproxy.store.unusable import Unusable
+from gemproxy.web.admin import own_app
 from gemproxy.web.app import create_app
 from gemproxy.web.greeting import KEYS, greeting
+from gemproxy.web.middlewares import MIDDLEWARES
 from gemproxy.web.neighbours import Neighbours, private_directory
 from gemproxy.web.pictures import prepare_pictures
 from gemproxy.web.pooling import prepare
@@ -172,6 +175,7 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
             backlog=server.max_connections,
         )
         await site.start()
+        office = await _open_office(app, settings, tls, shared=shared)
     except (OSError, TlsError) as error:
         sys.stderr.write(f"gemproxy cannot listen: {_said(error)}\n")
         await runner.cleanup()
@@ -190,8 +194,28 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
     await signals.get()
     await site.stop()
     await _drain(app[IN_FLIGHT], server.drain_timeout, signals)
+    if office is not None:
+        await office.cleanup()
     await runner.cleanup()
     return 0
+
+
+async def _open_office(
+    app: web.Application, settings: Settings, tls: ssl.SSLContext | None, *, shared: bool | None
+) -> web.AppRunner | None:
+    """Listen on the admin API's own port, if it has one. Raises OSError."""
+    admin = settings.admin
+    if not admin.port:
+        return None
+    runner = make_runner(own_app(app, MIDDLEWARES), settings)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, admin.host, admin.port, reuse_port=shared, ssl_context=tls)
+        await site.start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return runner
 
 
 def _words(app: web.Application, settings: Settings) -> str:

@@ -5,10 +5,13 @@ import json
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from gemproxy.admin.guard import GUARD, Attempts
 from gemproxy.admin.table import ROUTES
 from gemproxy.routes.parts import IN_FLIGHT
+from gemproxy.web.admin import own_app
+from gemproxy.web.middlewares import MIDDLEWARES
 from tests.gemini import BODY, chunk, sse
 from tests.replies import replying, sse_reply
 from tests.running import AccessLog, Proxy, StartProxy
@@ -240,4 +243,31 @@ async def test_the_page_is_offline_and_open(proxy: StartProxy) -> None:
     assert b"http" not in files[""].body
     assert json.loads(files["/openapi.json"].body)["openapi"] == "3.0.3"
     assert (missing.status, posted.status) == (404, 405)
+    assert upstream.seen == []
+
+
+async def test_with_a_port_of_its_own_it_is_nowhere_else(proxy: StartProxy) -> None:
+    async with replying() as upstream:
+        served = await started(proxy, upstream.url, admin={"port": 9})
+        runner = web.AppRunner(own_app(served.app, MIDDLEWARES), auto_decompress=False)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            own = Proxy(f"http://127.0.0.1:{site.port}", served.app)
+            there = await own.ask(DOCUMENT, b"", BEARER, method="GET")
+            nothing = await own.ask("/v1beta/models", b"", BEARER, method="GET")
+            page = await own.ask("/docs", b"", {"x": "1"}, method="GET")
+            nobody = await own.ask(STREAM, BODY, {"x-goog-api-key": "AIzaSyOwn"})
+        finally:
+            await runner.cleanup()
+        here = [
+            await served.ask(path, b"", headers, method="GET")
+            for path in (DOCUMENT, "//ADMIN/x", "/docs")
+            for headers in (BEARER, {"x": "1"})
+        ]
+
+    assert (there.status, nothing.status, page.status, nobody.status) == (200, 404, 200, 401)
+    assert there.headers["Cache-Control"] == "no-store"
+    assert {answer.status for answer in here} == {404}
     assert upstream.seen == []
