@@ -25,6 +25,8 @@ from gemproxy.store.unusable import Unusable
 
 OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 
+_USERS_SECONDS = 2.0
+"""Seconds for the database before the checks begin, one of which waits for it longer."""
 _COMMAND_LINE = "the command line"
 _SHORTEST = 4
 """Characters of a secret that is masked wherever it occurs; shorter ones are parts of words."""
@@ -67,8 +69,9 @@ def _examined(flags: Sequence[str], *, offline: bool) -> Examined:
             return StoredUsers(any=True)
         try:
             with asyncio.Runner(loop_factory=patient_loop) as runner:
-                found = runner.run(look(database_url, Path(data_dir))).users
-        except Unusable:
+                looking = look(database_url, Path(data_dir))
+                found = runner.run(asyncio.wait_for(looking, _USERS_SECONDS)).users
+        except (Unusable, TimeoutError):
             found = None
         if found is None:
             return StoredUsers(any=True)
