@@ -14,6 +14,7 @@ LIBRARIES = frozenset(
     {
         *("aiohttp", "aiohttp_sse", "asyncio", "concurrent", "uvloop"),
         *("aiosqlite", "alembic", "asyncpg", "limits", "sqlalchemy"),
+        *("opentelemetry", "requests", "urllib3"),
     }
 )
 """First parts of the names of library loggers that see requests, or what is stored."""
