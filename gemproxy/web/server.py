@@ -94,8 +94,13 @@ def serve(loaded: Loaded) -> int:
         with _logging(settings):
             return _run(loaded, announce=True)
     except Unusable as error:
-        sys.stderr.write(f"gemproxy: {error.setting}: {error}\n")
-        return 2
+        return _refused(error)
+
+
+def _refused(error: Unusable) -> int:
+    """Say why the proxy does not start; return the exit status."""
+    sys.stderr.write(f"gemproxy: {error.setting}: {error}\n")
+    return 2
 
 
 @contextlib.contextmanager
@@ -322,9 +327,13 @@ def _run_workers(workers: Sequence[SpawnProcess]) -> int:
 def _work(loaded: Loaded, neighbours: Neighbours, key: bytes) -> None:
     """Run one worker; only the supervisor handles the terminal's SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with _logging(loaded.settings):
-        first = neighbours.number == 0
-        sys.exit(_run(loaded, announce=first, upload_key=key, neighbours=neighbours))
+    first = neighbours.number == 0
+    try:
+        with _logging(loaded.settings):
+            status = _run(loaded, announce=first, upload_key=key, neighbours=neighbours)
+    except Unusable as error:
+        status = _refused(error)
+    sys.exit(status)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.faults.processes import ProxyProcess, serving, told_by_proc
 from tests.running import PATIENCE, StartProxy
 from tests.running import settings as settings_of
 from tests.scraping import Scrape, ask, read, scrape
+from tests.web.test_server import ROOT
 from tests.wire import connect
 
 STORY = BUILT_IN["story"]
@@ -177,6 +179,22 @@ async def test_a_port_that_is_taken_ends_the_start_in_words() -> None:
         await runner.cleanup()
 
     assert caught.value.setting == "metrics.port"
+
+
+async def test_workers_without_that_port_end_in_words(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        flags = ["--workers", "2", "--port", str(free_port())]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(ROOT / "run.py"), *flags),
+            *("--metrics.port", str(taken.getsockname()[1])),
+            cwd=tmp_path,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, errors = await process.communicate()
+
+    assert process.returncode == 1
+    assert b"gemproxy: metrics.port: cannot be listened on at 127.0.0.1" in errors
+    assert b"Traceback" not in errors
 
 
 async def test_a_failure_to_count_reaches_no_client(
