@@ -43,9 +43,10 @@ if os.isatty(0) and os.getsid(0) == os.getpid():
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from gemproxy.web.server import serve
 from gemproxy.config.sections import Server, Upstream
-from gemproxy.config.settings import Settings
+from gemproxy.config.settings import Loaded, Settings
 server, url_base = json.loads(sys.argv[1])
-sys.exit(serve(Settings(server=Server(**server), upstream=Upstream(url_base=url_base))))
+settings = Settings(server=Server(**server), upstream=Upstream(url_base=url_base))
+sys.exit(serve(Loaded(settings, {})))
 """
 GET = b"GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
