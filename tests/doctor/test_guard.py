@@ -45,7 +45,7 @@ async def test_an_open_pool_is_said(doctor: Doctor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("secret", "status"), [("changeme-changeme", "fault"), ("gp-Zq81mK02Wp39vB7x", "ok")]
+    ("secret", "status"), [("changeme-changeme", "fault"), ("Zq81mK02Wp39vB7x-Rt5", "ok")]
 )
 async def test_an_admin_secret_that_can_be_guessed_is_a_fault(
     doctor: Doctor, secret: str, status: str
