@@ -37,6 +37,7 @@ from gemproxy.exchange.exchange import Exchange
 from gemproxy.generation.kinds import AnswerKind, Course, M, Use
 from gemproxy.generation.pump import Pump
 from gemproxy.generation.reader import Reader
+from gemproxy.relay.bell import Bell
 from gemproxy.relay.headers import retry_after
 from gemproxy.relay.leases import Witness
 from gemproxy.relay.pacing import Interrupted, Pacing
@@ -213,11 +214,15 @@ class Generation(Generic[M]):
         if self.kind.head_at_once:
             await self._commit()
             watch.wrote = True
+        bell: Bell | None = None
         step = await self._move(reply, watch)
         while step.next is None:
             await (self._emit(step.out, watch) if step.out else self._settle(watch))
             del step  # see below
-            step = await Pump(self._move(reply, watch)).run()
+            if bell is None:
+                bell = Bell()
+                reply.ring(bell)
+            step = await Pump(self._move(reply, watch), bell).run()
         following = step.next
         if isinstance(following, Resume | Fail) and isinstance(following.error, UpstreamRejection):
             reply.error = upstream_error(following.error.body)  # an error in the stream

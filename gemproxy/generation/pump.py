@@ -19,6 +19,9 @@ a future sets the attribute to False and adds a callback. The future's result is
 coroutine itself, so that the pump sends None whatever the result is. The coroutine may wait
 again: aiohttp wakes a reader at the end of a chunk too, when there are no data.
 
+A pump may have a ``Bell`` (``relay.bell``), which its coroutine waits for where bytes are read. It
+calls the pump itself, within the call of the transport that brought the bytes.
+
 A coroutine that never has to wait keeps the loop. It reads a stream here, and bytes reach a
 stream only in turns of the loop, so it waits after at most one read of the socket.
 """
@@ -29,6 +32,8 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from gemproxy.relay.bell import Bell
+
 T = TypeVar("T")
 
 
@@ -38,9 +43,13 @@ def _future() -> "asyncio.Future[Any]":
 
 @attrs.define(eq=False)
 class Pump(Generic[T]):
-    """Runs one coroutine, once, in the context of the caller of ``run``."""
+    """Runs one coroutine, once, in the context of the caller of ``run``.
+
+    The coroutine may await ``bell``.
+    """
 
     _coroutine: Coroutine[Any, Any, T]
+    _bell: Bell | None = None
     _outcome: "asyncio.Future[T]" = attrs.field(factory=_future, init=False)
     _closed: bool = attrs.field(default=False, init=False)
 
@@ -49,6 +58,8 @@ class Pump(Generic[T]):
 
         Raises CancelledError when the caller is cancelled first; the coroutine is then closed.
         """
+        if self._bell is not None:
+            self._bell.wakes(self._go_on)
         self._go_on()
         try:
             return await self._outcome
@@ -60,6 +71,9 @@ class Pump(Generic[T]):
             if error is None:
                 raise
             raise error from None
+        finally:
+            if self._bell is not None:
+                self._bell.hang()
 
     def _go_on(self, waited_for: "asyncio.Future[Any] | None" = None) -> None:
         """Run the coroutine until it waits or ends; called back by the future it waited for.
@@ -81,6 +95,6 @@ class Pump(Generic[T]):
         else:
             if waits_for is None:
                 asyncio.get_running_loop().call_soon(self._go_on)
-            else:
+            elif waits_for is not self._bell:
                 waits_for._asyncio_future_blocking = False  # noqa: SLF001 (see the module)
                 waits_for.add_done_callback(self._go_on)

@@ -29,6 +29,7 @@ from aiohttp.connector import Connection
 from multidict import CIMultiDictProxy
 
 from gemproxy.core.repair.events import How
+from gemproxy.relay.bell import Bell
 from gemproxy.relay.coding import FalseCoding
 from gemproxy.relay.message import Message
 from gemproxy.relay.silence import Silence
@@ -83,6 +84,7 @@ class Direct(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_bell",
         "_connection",
         "_crashed",
         "_cut_short",
@@ -126,6 +128,7 @@ class Direct(asyncio.Protocol):
         self._end: tuple[How, str] | None = None
         self._crashed: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._bell: Bell | None = None
 
     @property
     def status(self) -> int:
@@ -180,9 +183,12 @@ class Direct(asyncio.Protocol):
         if self._packed is not None:
             return await self._unpack(self._packed)
         while not self._pieces and self._end is None:
-            waiter = self._waiter = self._loop.create_future()  # ``_something``, without its call
-            await waiter
+            await (self._bell or self._something())
         return self._taken()
+
+    def ring(self, bell: Bell) -> None:
+        """Wake by ``bell`` from now on, in the call that has the news: its pump alone may read."""
+        self._bell = bell
 
     def allow_silence(self, seconds: float | None) -> None:
         """Let the answer pause for so long from now on; None: for as long as the caller likes."""
@@ -214,7 +220,9 @@ class Direct(asyncio.Protocol):
 
     def _wake(self) -> None:
         waiter = self._waiter
-        if waiter is not None:
+        if self._bell is not None:
+            self._bell.ring()
+        elif waiter is not None:
             self._waiter = None
             if not waiter.done():
                 waiter.set_result(None)
@@ -246,7 +254,7 @@ class Direct(asyncio.Protocol):
         try:
             while not (made := packed.give()):
                 while not self._pieces and self._end is None:
-                    await self._something()
+                    await (self._bell or self._something())
                 data = self._taken()
                 if not data:
                     packed.end()
@@ -280,8 +288,6 @@ class Direct(asyncio.Protocol):
                 size = len(body)
                 self._held += size
                 self._size += size
-                if self._held > _MOST_HELD:
-                    self._pause()
             if message.over:
                 self._end_came()
             elif not self._head_is_there and message.begun:
@@ -289,6 +295,8 @@ class Direct(asyncio.Protocol):
             elif not body:
                 return
             self._wake()
+            if self._held > _MOST_HELD and self._connection is not None:
+                self._pause()
         except BaseException as error:
             self.crash(error)
             if not isinstance(error, Exception):

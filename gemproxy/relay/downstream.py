@@ -49,6 +49,9 @@ _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 _SLICE = 1 << 18
 """A frame of more bytes is written in slices, each when the client has taken the one before."""
 
+_SMALL = 2048
+"""Bytes below which a chunk and its framing are joined; aiohttp's writer draws the line there."""
+
 _TAIL = 4
 """Bytes by which the end of an event is known."""
 
@@ -121,7 +124,8 @@ class ClientSink:
 
         Returns False in that case: ``settle`` writes the frame then, or waits until it is written.
         This never waits; it is a coroutine because aiohttp's ``write`` is one, and awaiting it
-        costs no call. The writer itself is asked, because the response's ``write`` would wait.
+        costs no call. The writer itself is asked, because the response's ``write`` would wait. A
+        small chunk is framed here, as the writer frames it: three calls less for each event.
         """
         transport = self._request.transport
         if transport is None or self._over:
@@ -132,10 +136,16 @@ class ClientSink:
         if waiting >= _CALM or size > _SLICE:
             self._unwritten = raw
             return False
-        try:  # a timer would cost more than the write
-            await self._writer.write(raw, drain=False)
-        except ConnectionError as error:
-            raise self._gone(error) from None
+        writer = self._writer
+        if writer.chunked and size < _SMALL and not transport.is_closing():
+            piece = b"%x\r\n%b\r\n" % (size, raw)
+            writer.output_size += len(piece)
+            transport.write(piece)
+        else:
+            try:  # a timer would cost more than the write
+                await writer.write(raw, drain=False)
+            except ConnectionError as error:
+                raise self._gone(error) from None
         self.sent += size
         return waiting + size <= _ROOM or transport.get_write_buffer_size() <= _ROOM
 

@@ -11,6 +11,8 @@ import aiohttp
 import attrs
 from multidict import CIMultiDictProxy
 
+from gemproxy.relay.bell import Bell
+
 
 @attrs.define(eq=False)
 class SessionAnswer:
@@ -38,6 +40,9 @@ class SessionAnswer:
     def headers(self) -> CIMultiDictProxy[str]:
         """The headers of the answer."""
         return self._response.headers
+
+    def ring(self, bell: Bell) -> None:
+        """Leave the waking to the library's reader."""
 
     def abort(self) -> None:
         """Close the connection; a pending ``readany`` raises."""

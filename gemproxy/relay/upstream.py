@@ -38,6 +38,7 @@ from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import GemproxyError, upstream_error
 from gemproxy.core.repair.events import How
 from gemproxy.exchange.credential import Credential
+from gemproxy.relay.bell import Bell
 from gemproxy.relay.bodies import Once, Outgoing
 from gemproxy.relay.connections import Connections, Connector, new_way
 from gemproxy.relay.direct import Broken, Direct
@@ -103,6 +104,9 @@ class Answer(Protocol):
     @property
     def readany(self) -> Callable[[], Awaitable[bytes]]:
         """What returns the next bytes of the body, b"" at its end; it raises what BREAKS has."""
+
+    def ring(self, bell: Bell) -> None:
+        """Have ``bell`` wake who reads from now on, if it can: its pump alone reads."""
 
     def allow_silence(self, seconds: float | None) -> None:
         """Let the body pause for so long from now on; None: for as long as the caller likes."""
@@ -210,6 +214,10 @@ class Reply:
         beginning = bytes(body[:limit])
         self.error = upstream_error(beginning)
         return beginning
+
+    def ring(self, bell: Bell) -> None:
+        """Have ``bell`` wake who reads from now on, if it can: its pump alone reads."""
+        self._answer.ring(bell)
 
     def put_back(self, begun: bytes) -> None:
         """Have the next ``read`` return ``begun``, the beginning of the body that was read."""

@@ -10,6 +10,7 @@ from gemproxy.core.errors import GemproxyError
 from gemproxy.core.repair.events import How, Out
 from gemproxy.core.wire.frame import Frame
 from gemproxy.exchange.exchange import Exchange
+from gemproxy.relay.bell import Bell
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.leases import Witness
 from gemproxy.relay.upstream import AttemptFailed
@@ -44,6 +45,9 @@ class Scripted:
 
     async def record(self, names: Mapping[str, float | None]) -> None:
         self.recorded.append(names)
+
+    def ring(self, bell: Bell) -> None:
+        """Leave the waking to futures."""
 
     async def read(self) -> bytes:
         read = self.reads.pop(0) if self.reads else b""

@@ -20,6 +20,7 @@ from gemproxy.core.wire.frame import Frame
 from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.generation.generation import Generation
 from gemproxy.generation.kinds import STREAM
+from gemproxy.relay.bell import Bell
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.upstream import AttemptFailed, Reply
@@ -73,6 +74,9 @@ class Scene:
             yield cast(Reply, self)
         finally:
             self.said.append("closed")
+
+    def ring(self, bell: Bell) -> None:
+        """Leave the waking to futures."""
 
     async def read(self) -> bytes:
         await self.reach("body" if self.sent else "head")

@@ -10,6 +10,8 @@ import pytest
 from aiohttp.connector import Connection
 
 from gemproxy.core.repair.events import How
+from gemproxy.generation.pump import Pump
+from gemproxy.relay.bell import Bell
 from gemproxy.relay.direct import Broken, Direct
 from gemproxy.relay.message import Message
 from gemproxy.relay.silence import Silence
@@ -509,3 +511,81 @@ async def test_an_answer_that_was_read_leaves_no_cycle(wire: Wire) -> None:
         assert [found for found in gc.get_objects() if isinstance(found, Direct | Message)] == []
     finally:
         gc.enable()
+
+
+async def test_a_bell_brings_each_read_in_the_call_that_has_it(wire: Wire) -> None:
+    direct, bell, came = await asked(wire, CHUNKED), Bell(), list[bytes]()
+
+    async def reading() -> str:
+        direct.ring(bell)
+        while data := await direct.readany():
+            came.append(data)
+        return "the end"
+
+    handler = asyncio.create_task(Pump(reading(), bell).run())
+    await asyncio.sleep(0)
+    direct.data_received(chunk(b"one"))
+    direct.data_received(chunk(b"two"))
+    assert came == [b"one", b"two"]
+    direct.data_received(chunk(b"three") + END)
+    assert came == [b"one", b"two", b"three"]
+
+    assert await handler == "the end"
+    assert wire.said[-1] == "release"
+
+
+async def test_what_is_taken_at_once_pauses_nothing(wire: Wire) -> None:
+    direct, bell = await asked(wire, CHUNKED), Bell()
+
+    async def reading() -> int:
+        direct.ring(bell)
+        size = 0
+        while data := await direct.readany():
+            size += len(data)
+        return size
+
+    handler = asyncio.create_task(Pump(reading(), bell).run())
+    await asyncio.sleep(0)
+    direct.data_received(chunk(bytes(1 << 20)))
+    assert "pause_reading" not in wire.said
+    direct.data_received(END)
+
+    assert await handler == 1 << 20
+
+
+async def test_an_attempt_that_its_reader_lets_go_within_a_read_is_paused_no_more(
+    wire: Wire,
+) -> None:
+    direct, bell = await asked(wire, CHUNKED), Bell()
+
+    async def reading() -> None:
+        direct.ring(bell)
+        await bell
+        direct.close()
+
+    handler = asyncio.create_task(Pump(reading(), bell).run())
+    await asyncio.sleep(0)
+    direct.data_received(chunk(bytes(1 << 20)))
+    await handler
+
+    assert "pause_reading" not in wire.said
+
+
+@pytest.mark.parametrize("end", ["abort", "lost"])
+async def test_a_bell_tells_the_end_of_the_connection(wire: Wire, end: str) -> None:
+    direct, bell = await asked(wire, CHUNKED), Bell()
+
+    async def reading() -> None:
+        direct.ring(bell)
+        await direct.readany()
+
+    handler = asyncio.create_task(Pump(reading(), bell).run())
+    await asyncio.sleep(0)
+    if end == "abort":
+        direct.abort()
+    else:
+        direct.connection_lost(ConnectionResetError())
+
+    with pytest.raises(Broken) as broken:
+        await handler
+    assert broken.value.how is How.RESET

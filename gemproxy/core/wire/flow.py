@@ -95,6 +95,8 @@ def take(data: bytes, separator: bytes) -> Flow | None:
     end = data.rfind(separator)
     if end < 0 or not data.startswith(_START):
         return None
+    if data.find(separator) == end:  # one event, as each is that comes alone
+        return _one(data, end, separator)
     texts = data[len(_START) : end].split(separator + _START)
     if _holds_line_end(b"".join(texts)):
         texts = _lines(texts, separator)
@@ -106,6 +108,18 @@ def take(data: bytes, separator: bytes) -> Flow | None:
     if count < len(texts):
         end = _size(texts[:count], separator)
     return Flow(data[: end + len(separator)], count, separator, events)
+
+
+def _one(data: bytes, end: int, separator: bytes) -> Flow | None:
+    """Return the one event that ends at ``end``, if it is plain and a single line."""
+    text = data[len(_START) : end]
+    if _LF in text or _CR in text:
+        return None
+    try:
+        event = _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return Flow(data[: end + len(separator)], 1, separator, [event])
 
 
 def _lines(texts: list[bytes], separator: bytes) -> list[bytes]:
