@@ -315,7 +315,9 @@ class Generation(Generic[M]):
     def _note_first_byte(self) -> None:
         now = time.monotonic()
         self.course.first_byte_ms = round((now - self.course.began) * 1000, 1)
-        self.exchange.account.entries[-1].first = now
+        entries = self.exchange.account.entries
+        if entries:
+            entries[-1].first = now
 
     async def _commit(self) -> None:
         async with self._opening:
