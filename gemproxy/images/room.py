@@ -1,7 +1,7 @@
 """Room for the pictures that are on their way through this process, and who waits for it.
 
 A call for a picture takes a small part of the room, for what its connection holds of an answer that
-nobody reads yet; all calls together take half of it at most. A large answer is read when there is
+nobody reads yet; all calls together leave an eighth of it. A large answer is read when there is
 room for the whole of it. Both wait in the order in which they came.
 
 Who waits for room for an answer must not be behind somebody who waits for that one
@@ -16,11 +16,11 @@ from collections.abc import AsyncIterator, Callable
 
 import attrs
 
-SHARE = 256 << 10
-"""Bytes of the room that a call takes."""
+SHARE = 512 << 10
+"""Bytes of the room that a call takes: two reads, behind which its connection pauses."""
 
-_CALLS = 2
-"""The part of the room that calls may take: a half."""
+_LEFT = 8
+"""The part of the room that calls leave: an eighth."""
 
 
 @attrs.define(eq=False)
@@ -114,6 +114,5 @@ class Room:
 
     def _has_room_to_call(self) -> bool:
         taken = self.calls + SHARE
-        return not self.calls or (
-            taken <= self.most // _CALLS and taken + self.answers <= self.most
-        )
+        fits = taken <= self.most - self.most // _LEFT and taken + self.answers <= self.most
+        return fits or not self.calls

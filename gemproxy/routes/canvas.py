@@ -109,33 +109,39 @@ class Canvas:
         self._let_go()
         if reply.status != _OK or not is_json(reply.headers):
             return await whole(reply)
-        begun = bytearray()
         try:
-            await self._read(reply, begun)
+            body = await self._read(reply)
         except BaseException:
             self._let_go()
             raise
         if "Content-Encoding" in reply.headers:
-            return bytes(begun)
-        self._lifted = lifted(begun)
+            return bytes(body)
+        self._lifted = lifted(body)
         return self._lifted.text
 
-    async def _read(self, reply: Reply, begun: bytearray) -> None:
-        """Read an answer into ``begun``, in its turn if it is large."""
+    async def _read(self, reply: Reply) -> bytearray:
+        """Return the body of an answer, which is read in its turn if it is large."""
         room, length = self.request.app[ROOM], reply.headers.get("Content-Length", "")
-        size = int(length) if length.isdecimal() else _UNSAID
-        if not length or size <= _SMALL:
-            while len(begun) <= _SMALL and (data := await reply.read()):
-                begun += data
-            if len(begun) <= _SMALL:
-                self._held = room.overfull(len(begun))
-                return
+        size = int(length) if length.isdecimal() else 0
+        body = bytearray()
+        if size <= _SMALL:
+            while len(body) <= _SMALL and (data := await reply.read()):
+                body += data
+            if len(body) <= _SMALL:
+                self._held = room.overfull(len(body))
+                return body
         with self._untimed():
             await self._turn()
-            self._held = await room.answer(self._room_for(size))
-        while len(begun) <= LARGEST and (data := await reply.read()):
-            begun += data
-        self._held.resize(self._room_for(len(begun)))
+            self._held = await room.answer(self._room_for(size or _UNSAID))
+        at = len(body)
+        if not body:  # one that grows is copied, and leaves holes in the memory
+            body = bytearray(min(size, LARGEST))
+        while at <= LARGEST and (data := await reply.read()):
+            body[at : at + len(data)] = data
+            at += len(data)
+        del body[at:]
+        self._held.resize(self._room_for(at))
+        return body
 
     def _room_for(self, size: int) -> int:
         """Return the room for an answer of ``size`` bytes: a kept picture is decoded, too."""

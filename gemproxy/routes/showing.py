@@ -19,7 +19,7 @@ from gemproxy.core.repair.events import Frames, Out
 from gemproxy.generation.preparing import PreparedReader
 from gemproxy.generation.reader import Reader
 from gemproxy.images import names
-from gemproxy.images.recall import recall
+from gemproxy.images.recalling import recall
 from gemproxy.images.shelf import StoreDown
 from gemproxy.images.store import NotKept, PictureStore
 from gemproxy.openai.answer import Answer

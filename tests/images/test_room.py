@@ -1,4 +1,4 @@
-"""Room: calls have half of it, answers the rest, each in the order in which they came."""
+"""Room: calls leave some of it for answers, each in the order in which they came."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -22,10 +22,10 @@ def taken(place: Room) -> tuple[int, int]:
     return place.calls // SHARE, place.answers // SHARE
 
 
-async def test_calls_take_half_and_the_next_one_waits() -> None:
+async def test_calls_leave_some_room_and_the_next_one_waits() -> None:
     place = room(4)
     async with AsyncExitStack() as calls:
-        for _ in range(2):
+        for _ in range(3):
             await calls.enter_async_context(place.call())
         late = place.call()
         waiting = asyncio.create_task(late.__aenter__())

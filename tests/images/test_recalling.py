@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gemproxy.images.memory import Memory
-from gemproxy.images.recall import recall
+from gemproxy.images.recalling import recall
 from gemproxy.images.shelf import Found, StoreDown
 from gemproxy.images.store import PictureStore
 from tests.images.samples import GIF, PNG

@@ -1,0 +1,187 @@
+"""Memory and time of answers with many large pictures.
+
+    python bench/pictures.py [--requests 10] [--pictures 10] [--megabytes 4] [--seconds 2]
+
+Requests at once of several pictures each. The fake Gemini draws each for ``--seconds`` and sends
+it as base64 in JSON. First the clients ask it themselves, with as many calls at once as the proxy
+makes for them; then they ask the proxy, a real process with its default settings. All read as fast
+as they can and keep nothing.
+
+Each line says the growth of the proxy's resident memory over that of the idle proxy behind a first
+picture, in MiB, and the time through the proxy over the time without it. ``--seconds 0`` shows the
+cost of the bytes alone.
+"""
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if __name__ == "__main__":
+    sys.path[0] = str(ROOT)  # in place of this folder
+
+import aiohttp
+import attrs
+from aiohttp import web
+
+from bench.system import memory
+
+PNG = b"\x89PNG\r\n\x1a\n"
+MODEL = "gemini-3-pro-image-preview"
+NATIVE = f"/v1beta/models/{MODEL}:generateContent"
+POLL = 0.005
+HOST = "127.0.0.1"
+
+
+@attrs.frozen
+class Load:
+    """Requests at once of so many pictures, each of so many bytes, drawn in so many seconds."""
+
+    requests: int
+    pictures: int
+    size: int
+    seconds: float
+
+    def answer(self) -> bytes:
+        """Return Gemini's answer with one picture."""
+        data = base64.b64encode(PNG + os.urandom(self.size - len(PNG))).decode()
+        content = {"parts": [{"inlineData": {"mimeType": "image/png", "data": data}}]}
+        usage = {"promptTokenCount": 6, "candidatesTokenCount": 1120, "totalTokenCount": 1126}
+        candidate = {"content": content, "finishReason": "STOP", "index": 0}
+        return json.dumps({"candidates": [candidate], "usageMetadata": usage}).encode()
+
+
+def upstream(load: Load, told: "multiprocessing.Queue[int]") -> None:
+    """Be the fake Gemini, in a process of its own."""
+    answer = load.answer()
+
+    async def draw(request: web.Request) -> web.Response:
+        await request.read()
+        await asyncio.sleep(load.seconds)
+        return web.Response(body=answer, content_type="application/json")
+
+    async def serve() -> None:
+        app = web.Application()
+        app.router.add_post("/{path:.*}", draw)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, HOST, 0)
+        await site.start()
+        told.put(runner.addresses[0][1])
+        await asyncio.Event().wait()
+
+    asyncio.run(serve())
+
+
+@contextlib.asynccontextmanager
+async def proxy(base: str) -> AsyncIterator[tuple[str, int]]:
+    """Run gemproxy in an empty folder; yield its URL and the id of its process."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment = {**kept, "GEMPROXY_UPSTREAM_URL_BASE": base}
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(ROOT / "run.py"), "--port", "0"),
+            cwd=folder,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
+        try:
+            assert process.stdout is not None
+            line = (await process.stdout.readline()).decode()
+            yield line.split()[-1], process.pid
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+async def read(session: aiohttp.ClientSession, url: str, document: object) -> int:
+    """Ask for something; read the answer, keep nothing, and return its size."""
+    size = 0
+    async with session.post(url, json=document, headers={"x-goog-api-key": "k"}) as answer:
+        answer.raise_for_status()
+        async for piece in answer.content.iter_any():
+            size += len(piece)
+    return size
+
+
+async def timed(calls: list[Awaitable[int]], least: int) -> float:
+    """Return the seconds that some requests at once take; each answer has ``least`` bytes."""
+    began = time.monotonic()
+    sizes = await asyncio.gather(*calls)
+    took = time.monotonic() - began
+    if min(sizes) < least:
+        raise SystemExit(f"an answer has {min(sizes)} bytes in place of {least}")
+    return took
+
+
+async def watched(pid: int, run: Awaitable[float]) -> tuple[float, int]:
+    """Return what ``run`` returns, and the most resident memory of a process meanwhile."""
+    most = 0
+    running = asyncio.ensure_future(run)
+    while not running.done():
+        most = max(most, memory(pid, "VmRSS"))
+        await asyncio.wait([running], timeout=POLL)
+    return running.result(), most
+
+
+async def measure(load: Load, rounds: int) -> None:
+    """Run the load directly and through the proxy, and print a line for each round."""
+    told: multiprocessing.Queue[int] = multiprocessing.Queue()
+    fake = multiprocessing.Process(target=upstream, args=(load, told), daemon=True)
+    fake.start()
+    base = f"http://{HOST}:{await asyncio.to_thread(told.get)}"
+    bare = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=bare) as session, proxy(base) as (url, pid):
+        native = {"contents": [{"parts": [{"text": "a kelp forest"}]}]}
+        asked = {"prompt": "a kelp forest", "number_of_images": load.pictures}
+        coded = load.size * 4 // 3
+
+        async def alone() -> float:
+            count = load.requests * load.pictures
+            return await timed([read(session, base + NATIVE, native) for _ in range(count)], coded)
+
+        async def through() -> float:
+            count, least = load.requests, load.pictures * coded
+            calls: list[Awaitable[int]] = []
+            calls += [read(session, f"{url}/generate", asked) for _ in range(count)]
+            return await timed(calls, least)
+
+        await read(session, f"{url}/generate", {**asked, "number_of_images": 1})
+        idle = memory(pid, "VmRSS")
+        for number in range(rounds):
+            bare_seconds = await alone()
+            seconds, most = await watched(pid, through())
+            growth = (most - idle) / 2**20
+            print(
+                f"round {number + 1}: {growth:.0f} MiB more, {bare_seconds:.2f} s without,"
+                f" {seconds:.2f} s through, ratio {seconds / bare_seconds:.2f}"
+            )
+    fake.terminate()
+
+
+def main() -> None:
+    """Measure what the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=10)
+    parser.add_argument("--pictures", type=int, default=10)
+    parser.add_argument("--megabytes", type=float, default=4.0)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    size = int(asked.megabytes * 2**20)
+    load = Load(asked.requests, asked.pictures, size, asked.seconds)
+    asyncio.run(measure(load, asked.rounds))
+
+
+if __name__ == "__main__":
+    main()
