@@ -102,6 +102,10 @@ class Server:
     """Directory for what outlives a restart of a pool; made when a pool needs it."""
     secret_key: Secret = attrs.field(default="", repr=SECRET)
     """Secret that encrypts the keys in data_dir; empty: one in a file there, made at once."""
+    self_ping_seconds: SecondsOrNone = 0.0
+    """Seconds between calls of /wake at public_url, for hosts that stop idle services; 0: none."""
+    self_ping_url: PublicUrl = ""
+    """Base URL for those calls where public_url is empty; the same as RENDER_EXTERNAL_URL."""
     trusted_proxies: Networks = ()
     """Networks of reverse proxies whose X-Forwarded-For says the client's address."""
     server_timing: ServerTiming = "ask"

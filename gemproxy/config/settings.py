@@ -81,6 +81,7 @@ ALIASES = {
     "HOST_URL": "images.public_url",
     "HISTORY_IMAGE_SUBMIT_TYPE": "images.history",
     "RATE_LIMIT_PER_MINUTE": "images.rate_per_minute",
+    "RENDER_EXTERNAL_URL": "server.self_ping_url",
 }
 """Alias -> path."""
 

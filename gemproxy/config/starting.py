@@ -86,8 +86,18 @@ def start_problems(
     yield from admin_problems(values, origins, given, _pool_keys(values))
     yield from picture_problems(values, origins)
     yield from _tracing(values, origins)
+    yield from _self_ping(values, origins)
     if values.get("server.workers", 1) > 1:
         yield from _in_memory(values, origins, StoredUsers() if mode == "passthrough" else users())
+
+
+def _self_ping(values: Values, origins: Origins) -> Iterator[str]:
+    path = "server.self_ping_seconds"
+    if values.get(path) and not (
+        values.get("server.public_url") or values.get("server.self_ping_url")
+    ):
+        why = "the proxy does not know where it is called: set server.public_url"
+        yield problem(path, why, origins[path])
 
 
 def _tracing(values: Values, origins: Origins) -> Iterator[str]:

@@ -313,6 +313,29 @@ class Pool:
             found += [standing_of(key, self._sick.get(key.name), rests) for key in project.keys]
         return found
 
+    def available(self, now: float) -> int:
+        """Return how many keys could serve some model now.
+
+        That is any of the models that are known by requests, limits or rests; before the first of
+        them a well key is one that could.
+        """
+        rosters = {roster.model: roster for roster in self._rosters.all(now) if roster.model}
+        resting = [model for model in self._rests.models() if model and model not in rosters]
+
+        def could(place: Place) -> bool:
+            if not place.well or not (rosters or resting):
+                return bool(place.well)
+            if any(
+                (seat := roster.seats.get(place.name)) is not None
+                and roster.free_at(seat, 0, now) <= now
+                for roster in rosters.values()
+            ):
+                return True
+            rests = (self._rests.get(place.name, model) for model in resting)
+            return any(rest is None or rest.until <= now for rest in rests)
+
+        return sum(len(place.well) for place in self._places.values() if could(place))
+
     def _seat(self, roster: Roster, wish: Wish, now: float) -> Seat | None:
         """Return the seat of a project that can serve."""
         if wish.avoiding:

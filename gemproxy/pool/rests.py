@@ -57,6 +57,10 @@ class Rests:
             if project in resting:
                 yield resting[project]
 
+    def models(self) -> Iterator[str]:
+        """Yield the models for which a project rests, or has rested lately."""
+        return iter(self._by_model)
+
     def put(self, rest: Rest) -> bool:
         """Take in a rest if it counts before what is known; return whether it does.
 

@@ -44,6 +44,12 @@ class Rosters:
         roster.at(now)
         return roster
 
+    def all(self, now: float) -> Iterator[Roster]:
+        """Yield the rosters as of ``now``."""
+        for roster in self._all():
+            roster.at(now)
+            yield roster
+
     def replace(self, places: Collection[Place]) -> None:
         """Take other projects."""
         self._places = places

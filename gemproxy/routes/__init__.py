@@ -28,6 +28,8 @@ from gemproxy.routes import (
 )
 
 _METHOD = r"/{target:(?s:.*)}:{method:%s}"
+OWN = "/{slash:/*}%s{end:/*}"
+"""A path of our own, with the slashes that a base URL may add."""
 STREAM = _METHOD % "streamGenerateContent"
 GENERATE = _METHOD % "generateContent"
 COMPUTE = _METHOD % "(?:countTokens|embedContent|batchEmbedContents|predict)"
@@ -56,10 +58,10 @@ UPLOAD = r"/{prefix:(?s:.*/)?}upload/{version:v\d[^/]*}/{rest:(?s:.*)}"
 PICTURE = r"/{prefix:(?s:.*/)?}images/{name:" + PATTERN + "}"
 
 ROUTES = [
-    web.get("/health", health.health, name="health"),
-    web.get("/healthz", health.live, name="healthz"),
-    web.get("/livez", health.live, name="livez"),
-    web.get("/readyz", health.ready, name="readyz"),
+    web.route("*", OWN % "health", health.health, name="health"),
+    web.route("*", OWN % "healthz", health.live, name="healthz"),
+    web.route("*", OWN % "livez", health.live, name="livez"),
+    web.route("*", OWN % "readyz", health.ready, name="readyz"),
     web.get("/selftest/stream", selftest.stream, name="selftest"),
     web.route("*", "/images/{name:(?s:.*)}", pictures.handle, name="picture"),
     web.post(STREAM, stream.handle, name="stream"),

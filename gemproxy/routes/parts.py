@@ -133,6 +133,8 @@ CLIENTS = web.AppKey("clients", Clients)
 UPLOADS = web.AppKey("uploads", UploadSessions)
 POOLED = web.AppKey("pooled", Pooled)
 """Only there if there is a pool, and so an access key."""
+AVAILABLE_KEYS: web.AppKey[Callable[[], int]] = web.AppKey("available_keys")
+"""Counts the keys of the pool that could serve some model now; only there if there is a pool."""
 DOOR = web.AppKey("door", Door)
 USERS = web.AppKey("users", Directory)
 """Keeps the door's access keys in step with the stored ones; only there if there is a pool."""

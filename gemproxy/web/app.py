@@ -53,9 +53,12 @@ from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.neighbours import NEIGHBOURS, Neighbours
 from gemproxy.web.pictures import open_pictures
 from gemproxy.web.pooling import needs_pool, open_pool
+from gemproxy.web.status import ROUTES as STATUS
+from gemproxy.web.status import show_status
 from gemproxy.web.streams import STREAMS, show_streams
 from gemproxy.web.tracing import open_tracing
 from gemproxy.web.tuning import TUNER, Tuner, following
+from gemproxy.web.waking import keep_awake
 
 SERVER = "gemproxy"
 """What an answer without a Server header of the upstream's says that it comes from.
@@ -91,6 +94,7 @@ def create_app(
     app[NEIGHBOURS] = neighbours or Neighbours()
     app[IN_FLIGHT] = InFlight(settings.server.max_connections)
     app[STREAMS] = show_streams(app)
+    show_status(app)
     app[CLIENTS] = Clients(
         public_url=settings.server.public_url,
         send_timeout=settings.client.send_timeout_seconds,
@@ -123,9 +127,10 @@ def create_app(
     app[GUARD] = guard_of(settings, app)
     app.cleanup_ctx.append(partial(open_admin, settings))
     app.cleanup_ctx.append(_answer_neighbours)
+    app.cleanup_ctx.append(partial(keep_awake, settings))
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
-    app.add_routes(answering_expectations([*OPERATING, route(settings), *ROUTES]))
+    app.add_routes(answering_expectations([*OPERATING, route(settings), *STATUS, *ROUTES]))
     return app
 
 

@@ -22,7 +22,7 @@ from aiohttp.http import HttpVersion10, HttpVersion11
 from gemproxy.admin.page import FAMILY
 from gemproxy.admin.paths import ADMIN
 
-HEALTH = frozenset({"health", "healthz", "livez", "readyz"})
+HEALTH = frozenset({"health", "healthz", "livez", "readyz", "status", "wake"})
 """The names of the routes that are neither counted nor worth a line in a log."""
 
 UNCOUNTED = HEALTH | {"metrics", "selftest"}

@@ -7,6 +7,7 @@ It is open for as long as the application serves. Meanwhile the pool is kept in 
 import asyncio
 import base64
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from gemproxy.pool.pool import Pool
 from gemproxy.relay.leases import CredentialSource
 from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.upstream import Upstream
-from gemproxy.routes.parts import DOOR, POOLED, PRESENT, UPLOADS, USERS, Pooled
+from gemproxy.routes.parts import AVAILABLE_KEYS, DOOR, POOLED, PRESENT, UPLOADS, USERS, Pooled
 from gemproxy.store.store import Store, stored_projects
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.greeting import KEYS
@@ -94,6 +95,7 @@ async def open_pool(
         unowned = partial(_allows_unowned, settings.pool.unowned, app[DOOR].keys)
         binding = Binding(Registry(store.owners), errands, unowned, _hosts(settings, base))
         app[POOL] = pool
+        app[AVAILABLE_KEYS] = lambda: pool.available(time.time())
         app[KEYS] = [key for project in pool.projects for key in project.keys]
         app[UPLOADS] = UploadSessions(key=_subkey(store, "uploads"))
         app[POOLED] = Pooled(binding, PageTokens(_subkey(store, "pages")))

@@ -359,3 +359,12 @@ def test_traces_need_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
         assert problems({}) == []
     monkeypatch.setattr(starting, "find_spec", lambda _: object())
     assert problems({"GEMPROXY_TRACING_ENABLED": "true"}) == []
+
+
+def test_a_self_ping_needs_to_know_where() -> None:
+    ping = {"GEMPROXY_SELF_PING_SECONDS": "840"}
+
+    (problem,) = problems(ping)
+    assert problem.startswith("server.self_ping_seconds: the proxy does not know where")
+    assert not problems({**ping, "GEMPROXY_PUBLIC_URL": "https://a.example"})
+    assert not problems({**ping, "RENDER_EXTERNAL_URL": "https://a.onrender.com"})

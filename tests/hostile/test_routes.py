@@ -19,10 +19,12 @@ class Decision:
 OURSELVES, UPSTREAM = "ourselves", "the upstream"
 
 DECISIONS = {
-    "health": Decision("GET HEAD", OURSELVES),
-    "healthz": Decision("GET HEAD", OURSELVES),
-    "livez": Decision("GET HEAD", OURSELVES),
-    "readyz": Decision("GET HEAD", OURSELVES),
+    "health": Decision("*", OURSELVES),
+    "healthz": Decision("*", OURSELVES),
+    "livez": Decision("*", OURSELVES),
+    "readyz": Decision("*", OURSELVES),
+    "status": Decision("*", OURSELVES),
+    "wake": Decision("*", OURSELVES),
     "metrics": Decision("*", OURSELVES),
     "selftest": Decision("GET HEAD", OURSELVES),
     "picture": Decision("*", OURSELVES),

@@ -483,3 +483,24 @@ def test_no_key_is_shown() -> None:
     shown = f"{pool!r}{pick!r}{pool.changes()!r}{Outcome(400, INVALID)!r}"
     assert "K1" not in shown
     assert "valid" not in shown
+
+
+def test_a_key_is_available_as_long_as_it_could_serve_some_model() -> None:
+    pool = two_projects()
+    assert pool.available(NOW) == 3
+
+    refused(pool, NOW, exhausted(violations(PER_DAY)))
+    picked(pool, NOW)
+    assert pool.available(NOW) == 1
+    refused(pool, NOW, exhausted(violations(PER_DAY)))
+    assert pool.available(NOW) == 0
+    assert pool.available(MIDNIGHT) == 3
+    picked(pool, NOW, model=OTHER)
+    assert pool.available(NOW) == 3
+
+
+def test_a_sick_key_is_not_available() -> None:
+    pool = two_projects()
+    refused(pool, NOW, INVALID)
+
+    assert pool.available(NOW) == 2
