@@ -7,7 +7,9 @@ import os
 import signal
 import socket
 import ssl
+import stat
 import sys
+import tempfile
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -292,6 +294,49 @@ async def test_several_workers_share_the_port(tmp_path: Path) -> None:
         assert await proxy.exit_status() == 0
     with pytest.raises(ConnectionRefusedError):
         await status(port, "/health")
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_workers_ask_each_other_in_a_directory_that_goes_with_them(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    killed: bool,
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        monkeypatch.setenv("TMPDIR", place)
+        async with started(tmp_path, free_port(), workers=2) as proxy:
+            url = await proxy.url()
+            assert found_in(place) == [0o700]
+            async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+                told = {"workers": {"answered": 0}}
+                while told["workers"]["answered"] != 1:  # the other one is starting
+                    async with session.get(url / "status") as answer:
+                        told = await answer.json()
+            assert sockets_in(place) == ["0.sock", "1.sock"]
+
+            if killed:
+                os.kill(worker_of(proxy), signal.SIGKILL)
+            else:
+                proxy.send(signal.SIGTERM)
+            assert await proxy.exit_status() == (1 if killed else 0)
+        assert found_in(place) == []
+
+
+def found_in(place: str) -> list[int]:
+    """Return the modes of the directories in a folder."""
+    return [stat.S_IMODE(path.stat().st_mode) for path in Path(place).iterdir()]
+
+
+def sockets_in(place: str) -> list[str]:
+    return sorted(path.name for path in Path(place).glob("*/*"))
+
+
+def worker_of(proxy: Process) -> int:
+    """Return the process of a worker; its command line says that it was spawned."""
+    for child in children_of(proxy):
+        if b"spawn_main" in child.with_name("cmdline").read_bytes():
+            return int(child.parent.name)
+    raise AssertionError("no worker runs")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
