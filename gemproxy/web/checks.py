@@ -28,7 +28,7 @@ HEALTH = frozenset({"health", "healthz", "livez", "readyz", "status", "wake"})
 UNCOUNTED = HEALTH | {"metrics", "selftest"}
 """The names of the routes that the metrics do not count: who looks changes nothing."""
 
-OPERATORS = frozenset({ADMIN, FAMILY, "metrics"})
+OPERATORS = frozenset({ADMIN, FAMILY, "metrics", "debug_info"})
 """The families of requests that the operator makes: behind the guard, not the door."""
 
 KEYLESS = HEALTH | OPERATORS | {"picture", "prefixed_picture", "selftest"}

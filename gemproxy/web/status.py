@@ -1,37 +1,40 @@
-"""The paths of earlier tools that say how the proxy is: ``/status`` and ``/wake``.
+"""The paths of earlier tools that say how the proxy is: ``/status``, ``/wake``, ``/debug/info``.
 
 ``/wake`` is open and answers at once: whoever calls it keeps a host awake that stops idle services.
-``/status`` is open to programs of this machine. A request with a header of a reverse proxy comes
-from elsewhere, whatever address its connection has.
+``/status`` is open to programs of this machine (``admin.guard``), others need the operator's
+secret. ``/debug/info`` always needs it, and says where each setting comes from, but no value.
 
 No spelling of these paths goes to Google, with any method.
 """
 
+import asyncio
 import contextlib
-import ipaddress
 import os
+import platform
 import resource
 import sys
 import time
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from aiohttp import hdrs, web
 
 from gemproxy import __version__
-from gemproxy.core.errors import Forbidden
+from gemproxy.admin.guard import require, require_unless_local
 from gemproxy.routes import OWN
 from gemproxy.routes.health import check_reads, standing
 from gemproxy.routes.parts import DOOR, IN_FLIGHT
 from gemproxy.web.neighbours import NEIGHBOURS
+from gemproxy.web.tuning import TUNER
 
 QUESTION = "status"
 """The question to the other workers, by path."""
 
 _BEGAN = web.AppKey("began", float)
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 _FRESH = {hdrs.CACHE_CONTROL: "no-store"}
+_LIBRARIES = ("aiohttp", "attrs", "cryptography", "httptools", "msgspec", "sqlalchemy", "uvloop")
 _MIB = 1 << 20
 _STATM = Path("/proc/self/statm")
 
@@ -47,8 +50,8 @@ def show_status(app: web.Application) -> None:
 
 
 async def status(request: web.Request) -> web.Response:
-    """Answer with the state of all workers. Raises Forbidden and WrongMethod."""
-    _require(request)
+    """Answer with the state of all workers. Raises as the guard does, and WrongMethod."""
+    require_unless_local(request)
     check_reads(request)
     app = request.app
     answers = await app[NEIGHBOURS].ask(QUESTION)
@@ -71,6 +74,32 @@ async def wake(request: web.Request) -> web.Response:
     return web.json_response({"status": "awake"}, headers=_FRESH)
 
 
+async def debug_info(request: web.Request) -> web.Response:
+    """Answer with versions and origins. Raises as the guard does, and WrongMethod."""
+    require(request)
+    check_reads(request)
+    neighbours = request.app[NEIGHBOURS]
+    document = {
+        "version": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "event_loop": type(asyncio.get_running_loop()).__module__,
+        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "worker": neighbours.number,
+        "workers": neighbours.workers,
+        "settings": dict(request.app[TUNER].loaded.origins),
+    }
+    return web.json_response(document, headers=_FRESH)
+
+
+def _version(name: str) -> str | None:
+    """Return the version of an installed package, None for one that is not."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def _own(app: web.Application) -> dict[str, int]:
     """Return what this worker adds to the sums: bytes of memory, and running requests."""
     return {"memory": memory(), "running": len(app[IN_FLIGHT])}
@@ -87,16 +116,8 @@ def memory() -> int:
     return most if sys.platform == "darwin" else most << 10
 
 
-def _require(request: web.Request) -> None:
-    """Let programs of this machine pass. Raises Forbidden."""
-    forwarded = any(name in request.headers for name in _FORWARDED)
-    with contextlib.suppress(ValueError):
-        if not forwarded and ipaddress.ip_address(request.remote or "").is_loopback:
-            return
-    raise Forbidden("The status is for programs of this machine.")
-
-
 ROUTES = [
     web.route("*", OWN % "status", status, name="status"),
     web.route("*", OWN % "wake", wake, name="wake"),
+    web.route("*", OWN % "debug/{more:/*}info", debug_info, name="debug_info"),
 ]

@@ -2,6 +2,7 @@
 
 import attrs
 
+from gemproxy.admin.paths import ADMIN
 from gemproxy.config.settings import Settings
 from gemproxy.web.app import create_app
 from gemproxy.web.checks import HEALTH, KEYLESS
@@ -25,6 +26,8 @@ DECISIONS = {
     "readyz": Decision("*", OURSELVES),
     "status": Decision("*", OURSELVES),
     "wake": Decision("*", OURSELVES),
+    "debug_info": Decision("*", OURSELVES),
+    "docs": Decision("*", OURSELVES),
     "metrics": Decision("*", OURSELVES),
     "selftest": Decision("GET HEAD", OURSELVES),
     "picture": Decision("*", OURSELVES),
@@ -65,6 +68,6 @@ def test_every_route_of_the_router_has_its_decision() -> None:
 def test_only_what_we_answer_ourselves_needs_no_key() -> None:
     ours = {name for name, one in DECISIONS.items() if one.answered_by == OURSELVES}
 
-    assert ours - {"refused"} == KEYLESS, "and a refusal is for those who may ask"
-    counted = {"metrics", "picture", "prefixed_picture", "selftest"}
+    assert (ours - {"refused"}) | {ADMIN} == KEYLESS, "and a refusal is for those who may ask"
+    counted = {ADMIN, "debug_info", "docs", "metrics", "picture", "prefixed_picture", "selftest"}
     assert counted == KEYLESS - HEALTH

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,10 @@ from gemproxy.chaos.faults import Fault, Kind, event
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
+from gemproxy.config.settings import Settings
 from gemproxy.web.neighbours import Neighbours, private_directory
 from gemproxy.web.status import memory
+from gemproxy.web.tuning import TUNER
 from tests.running import StartProxy, running
 
 PATHS = ("/health", "/healthz", "/livez", "/readyz", "/status", "/wake")
@@ -78,3 +81,38 @@ async def test_wake_answers_at_once(proxy: StartProxy) -> None:
 
 def test_memory_is_that_of_the_process() -> None:
     assert os.sysconf("SC_PAGE_SIZE") < memory() < 64 << 30
+
+
+SECRET = "operators-5f2c9a7e31d84b60"
+CANARY = "AIzaSyCanaryCanaryCanaryCanaryCanary"
+
+
+async def test_debug_info_needs_the_secret_and_has_none(proxy: StartProxy, tmp_path: Path) -> None:
+    environ = {"GEMINI_API_KEYS": CANARY, "PASSWORD": SECRET[::-1]}
+    loaded = Settings.load(["--admin.secret", SECRET], environ, tmp_path)
+    started = await proxy("http://127.0.0.1:9", admin={"secret": SECRET})
+    started.app[TUNER].loaded = loaded
+
+    refused = await started.ask("/debug/info", b"", {"Host": "h"}, "GET")
+    answer = await started.ask("/debug//info", b"", {"x-admin-secret": SECRET}, "GET")
+
+    assert refused.status == 401
+    told = json.loads(answer.body)
+    assert told["version"] == __version__
+    assert told["settings"]["access.password"] != "default"
+    assert told["settings"]["server.port"] == "default"
+    for secret in (CANARY, SECRET, SECRET[::-1]):
+        assert secret.encode() not in answer.body
+
+
+async def test_without_a_secret_there_is_no_debug_info(proxy: StartProxy) -> None:
+    started = await proxy("http://127.0.0.1:9")
+
+    assert (await started.ask("/debug/info", b"", method="GET")).status == 403
+
+
+async def test_the_secret_opens_the_status_behind_a_reverse_proxy(proxy: StartProxy) -> None:
+    started = await proxy("http://127.0.0.1:9", admin={"secret": SECRET})
+    forwarded = {"X-Forwarded-For": "192.0.2.1", "Authorization": f"Bearer {SECRET}"}
+
+    assert (await started.ask("/status", b"", forwarded, "GET")).status == 200
