@@ -21,6 +21,9 @@ _ZH: Mapping[str, str] = {
     "Further attempts of a running request have the new time, too.": (
         "正在进行的请求，其后续尝试也用新的时间。"
     ),
+    "With a pool, also the most keys that one running request may try.": (
+        "使用池时，也是一个正在进行的请求最多尝试的密钥数。"
+    ),
     "Running requests wait for a key of the pool by the new value.": (
         "正在进行的请求等待池中的密钥时，也按新的值。"
     ),

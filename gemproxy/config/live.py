@@ -42,7 +42,7 @@ LIVE: Mapping[str, str] = {
     "repair.max_consecutive_retries": "",
     "repair.retry_delay_ms": "",
     "repair.max_delay_ms": "",
-    "repair.max_resumes": "",
+    "repair.max_resumes": "With a pool, also the most keys that one running request may try.",
     "repair.max_seconds": "",
     "repair.max_extra_tokens": "",
     "repair.swallow_thoughts_after_retry": "",

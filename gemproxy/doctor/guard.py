@@ -3,20 +3,12 @@
 from gemproxy.config.starting import is_loopback
 from gemproxy.config.strength import ADVICE, weakness
 from gemproxy.doctor.case import Case
-from gemproxy.doctor.finding import Verdicts, fault, ok, warning
+from gemproxy.doctor.finding import Verdicts, ok, warning
 
 
 async def access(case: Case) -> Verdicts:
     """Judge the access keys; the rules of a start have refused weak ones already."""
     found = []
-    refused = {problem.setting for problem in case.problems}
-    if "admin.secret" not in refused and case.settings.admin.secret:
-        why = weakness(case.settings.admin.secret)
-        if why:
-            found.append(fault(f"admin.secret {why}", ADVICE))
-        if case.settings.admin.secret in case.access_keys.values():
-            words = "admin.secret is an access key too, so a client could change the settings"
-            found.append(fault(words, ADVICE))
     why = weakness(case.settings.server.secret_key) if case.settings.server.secret_key else None
     if why:
         words = f"server.secret_key, which encrypts the keys in the data directory, {why}"

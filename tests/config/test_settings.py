@@ -110,6 +110,7 @@ def test_every_alias_sets_what_it_stands_for(tmp_path: Path, alias: str, path: s
         "DATABASE_URL": "postgres://gem@db.test/ledger",
         "IMAGE_STORAGE_TYPE": "local",
         "HOST_URL": "https://pictures.test",
+        "RENDER_EXTERNAL_URL": "https://proxy.test",
         "HISTORY_IMAGE_SUBMIT_TYPE": "all",
     }
     loaded = Settings.load(environ={alias: values.get(alias, "7")}, cwd=tmp_path)
