@@ -43,20 +43,24 @@ class AuditQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
 class AuditEntry(Form, frozen=True):
     """One change: who asked for it from which address, and what it was."""
 
-    number: int
-    time: dt.datetime
-    actor: str
-    address: str
-    action: str
-    target: str
-    detail: dict[str, Any]
+    number: Annotated[int, msgspec.Meta(description="The entry's number; later ones are greater")]
+    time: Annotated[dt.datetime, msgspec.Meta(description="When it was")]
+    actor: Annotated[str, msgspec.Meta(description="Who asked for it")]
+    address: Annotated[str, msgspec.Meta(description="The address from which it was asked for")]
+    action: Annotated[str, msgspec.Meta(description="What was done, such as settings.change")]
+    target: Annotated[str, msgspec.Meta(description="What it was done to")]
+    detail: Annotated[
+        dict[str, Any], msgspec.Meta(description="What has changed, without secrets and content")
+    ]
 
 
 class AuditPage(Form, frozen=True):
     """Entries, newest first; ``next`` is the cursor of the page behind, or null."""
 
-    entries: list[AuditEntry]
-    next: str | None
+    entries: Annotated[list[AuditEntry], msgspec.Meta(description="The entries of the page")]
+    next: Annotated[
+        str | None, msgspec.Meta(description="The cursor of the page behind, null at the end")
+    ]
 
 
 async def note(

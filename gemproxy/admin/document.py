@@ -33,9 +33,12 @@ _ERROR: Mapping[str, Any] = {
     "type": "object",
     "description": "A google.rpc.Status, as errors of the Gemini API are.",
     "required": ["error"],
+    "additionalProperties": False,
     "properties": {
         "error": {
             "type": "object",
+            "description": "What went wrong.",
+            "additionalProperties": False,
             "required": ["code", "message", "status"],
             "properties": {
                 "code": {"type": "integer", "description": "The HTTP status."},

@@ -5,7 +5,7 @@ like those. A field that is missing changes nothing. Some scripts send the field
 body is stronger.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -14,29 +14,60 @@ from gemproxy.admin.route import Call, Form, Route
 from gemproxy.admin.settings import Setting, caller_of, tuner_of
 from gemproxy.core.errors import BadRequest
 
+_SWITCHED = ["true", "false", "1", "0", "on", "off", "yes", "no"]
+_Switched = Annotated[str, msgspec.Meta(extra_json_schema={"enum": _SWITCHED})]
+_Tokens = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^(-1|0|[1-9][0-9]*)$"})]
+_POSITIONS = {"enum": ["system", "user_prefix", "user_suffix"]}
+
 
 class ThinkingWish(Form, frozen=True):
     """How models think where neither the request nor its model says so."""
 
-    enabled: bool | str | UnsetType | None = UNSET
-    budget: int | str | UnsetType | None = UNSET
-    include_thoughts: bool | str | UnsetType | None = UNSET
+    enabled: Annotated[
+        bool | _Switched | UnsetType | None,
+        msgspec.Meta(description="Whether models think; null: as the budget says"),
+    ] = UNSET
+    budget: Annotated[
+        int | _Tokens | UnsetType | None,
+        msgspec.Meta(
+            description="Tokens of thoughts: -1 lets the model decide, 0 is off, or 1 to 32768"
+        ),
+    ] = UNSET
+    include_thoughts: Annotated[
+        bool | _Switched | UnsetType | None,
+        msgspec.Meta(description="Whether answers show thoughts; null: as the model does"),
+    ] = UNSET
 
 
 class PromptWish(Form, frozen=True):
     """The prompt of the operator's in requests, and where it goes."""
 
-    enabled: bool | str | UnsetType = UNSET
-    content: str | UnsetType = UNSET
-    position: str | UnsetType = UNSET
+    enabled: Annotated[
+        bool | _Switched | UnsetType, msgspec.Meta(description="Whether requests get the prompt")
+    ] = UNSET
+    content: Annotated[str | UnsetType, msgspec.Meta(description="The prompt itself")] = UNSET
+    position: Annotated[
+        str | UnsetType,
+        msgspec.Meta(
+            description="To the system instruction, or around the last user message's text",
+            extra_json_schema=_POSITIONS,
+        ),
+    ] = UNSET
 
 
 class Done(Form, frozen=True):
     """A change that was made; ``values`` are the settings now, a secret as its length."""
 
-    success: bool
-    message: str
-    values: dict[str, str]
+    success: Annotated[
+        bool, msgspec.Meta(description="Always true; a change that fails is answered with an error")
+    ]
+    message: Annotated[
+        str, msgspec.Meta(description="What acts from the next request on, for people")
+    ]
+    values: Annotated[
+        dict[str, str],
+        msgspec.Meta(description="The settings now, by name; a secret is its length"),
+    ]
 
 
 async def think(call: Call[ThinkingWish, ThinkingWish]) -> Done:

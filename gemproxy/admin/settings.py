@@ -21,35 +21,44 @@ class Caller:
 class Setting(Form, frozen=True):
     """One setting; ``value`` is in the shape in which it may be given, and null for a secret."""
 
-    path: str
-    value: Any
+    path: Annotated[str, msgspec.Meta(description="Its section and name, such as pool.strategy")]
+    value: Annotated[
+        Any,
+        msgspec.Meta(
+            description="The value in the shape in which it may be given; null for a secret"
+        ),
+    ]
     text: Annotated[str, msgspec.Meta(description="The value for people, without its secrets")]
     origin: Annotated[
         str, msgspec.Meta(description="default, a file, a variable, admin (this API) or a flag")
     ]
     live: Annotated[bool, msgspec.Meta(description="Whether it changes without a restart")]
     note: Annotated[str, msgspec.Meta(description="What a change cannot do, or why there is none")]
-    secret: bool
+    secret: Annotated[bool, msgspec.Meta(description="Whether its value is shown nowhere")]
     shape: Annotated[
         str,
         msgspec.Meta(description="switch, whole number, number, word, text, list or table"),
     ]
     words: Annotated[list[str], msgspec.Meta(description="The words that it may be, if few")]
-    description: str
-    default: str
+    description: Annotated[str, msgspec.Meta(description="What it does")]
+    default: Annotated[str, msgspec.Meta(description="Its default, for people")]
 
 
 class SettingsPage(Form, frozen=True):
     """All settings; ``change`` is the number of the last change."""
 
-    settings: list[Setting]
-    change: int
+    settings: Annotated[
+        list[Setting], msgspec.Meta(description="The settings that the call is about")
+    ]
+    change: Annotated[int, msgspec.Meta(description="The number of the last change")]
 
 
 class NewValue(Form, frozen=True):
     """A value: JSON in the setting's own shape, or text as in an environment variable."""
 
-    value: Any
+    value: Annotated[
+        Any, msgspec.Meta(description="The value as JSON, or text as in an environment variable")
+    ]
     change: Annotated[
         int | None,
         msgspec.Meta(description="The last change that is known: refused if there was another"),
@@ -59,9 +68,17 @@ class NewValue(Form, frozen=True):
 class NewValues(Form, frozen=True):
     """Values by path, and settings that go back to the value of the files; all or nothing."""
 
-    values: dict[str, Any] = msgspec.field(default_factory=dict)
-    reset: list[str] = msgspec.field(default_factory=list)
-    change: int | None = None
+    values: Annotated[
+        dict[str, Any], msgspec.Meta(description="New values by the paths of settings")
+    ] = msgspec.field(default_factory=dict)
+    reset: Annotated[
+        list[str],
+        msgspec.Meta(description="Paths of settings that go back to the value of the files"),
+    ] = msgspec.field(default_factory=list)
+    change: Annotated[
+        int | None,
+        msgspec.Meta(description="The last change that is known: refused if there was another"),
+    ] = None
 
 
 class Tuner(Protocol):

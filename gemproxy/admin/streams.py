@@ -51,12 +51,16 @@ class StreamsQuery(Form, frozen=True):
 class StreamAttempt(Form, frozen=True):
     """One request to the upstream; ``cause`` is why another one followed."""
 
-    key: str
-    project: str
-    status: int | None
-    cause: str | None
-    age_seconds: float
-    running: bool
+    key: Annotated[str, msgspec.Meta(description="The fingerprint of its Gemini key")]
+    project: Annotated[str, msgspec.Meta(description="The project of its key")]
+    status: Annotated[
+        int | None, msgspec.Meta(description="The HTTP status of its answer, null without one")
+    ]
+    cause: Annotated[
+        str | None, msgspec.Meta(description="Why another attempt followed, null if none did")
+    ]
+    age_seconds: Annotated[float, msgspec.Meta(description="Seconds since it began")]
+    running: Annotated[bool, msgspec.Meta(description="Whether it has not ended yet")]
 
 
 class RunningStream(Form, frozen=True):
@@ -69,39 +73,63 @@ class RunningStream(Form, frozen=True):
     null while nothing is awaited from it. ``waits_for_client``: the client reads too slowly.
     """
 
-    id: str
-    worker: int
-    user: str
-    project: str
-    key: str
-    model: str
-    route: str
-    dialect: str
-    began: dt.datetime
-    age_seconds: float
-    state: str
-    characters: int
-    events: int
-    bytes: int
-    silent_seconds: float | None
-    waits_for_client: bool
-    cancelled: bool
-    attempts: list[StreamAttempt]
+    id: Annotated[str, msgspec.Meta(description="The request id, as in the log")]
+    worker: Annotated[int, msgspec.Meta(description="The worker that serves it")]
+    user: Annotated[
+        str, msgspec.Meta(description="The access key, empty for a client with its own Gemini key")
+    ]
+    project: Annotated[str, msgspec.Meta(description="The project of the last attempt")]
+    key: Annotated[
+        str, msgspec.Meta(description="The fingerprint of the last attempt's Gemini key")
+    ]
+    model: Annotated[str, msgspec.Meta(description="The model that it asks")]
+    route: Annotated[str, msgspec.Meta(description="The family of its route, as in the log")]
+    dialect: Annotated[str, msgspec.Meta(description="The API that its client speaks")]
+    began: Annotated[dt.datetime, msgspec.Meta(description="When it began")]
+    age_seconds: Annotated[float, msgspec.Meta(description="Seconds since it began")]
+    state: Annotated[str, msgspec.Meta(description="connecting, streaming or splicing")]
+    characters: Annotated[int, msgspec.Meta(description="Characters of text that the client got")]
+    events: Annotated[
+        int,
+        msgspec.Meta(
+            description="Events of an interaction, or messages of a session, that the client got"
+        ),
+    ]
+    bytes: Annotated[int, msgspec.Meta(description="Bytes that the client got")]
+    silent_seconds: Annotated[
+        float | None,
+        msgspec.Meta(
+            description="Seconds since the upstream's last byte; null while nothing is awaited"
+        ),
+    ]
+    waits_for_client: Annotated[
+        bool, msgspec.Meta(description="Whether the client reads too slowly")
+    ]
+    cancelled: Annotated[bool, msgspec.Meta(description="Whether an operator is ending it")]
+    attempts: Annotated[
+        list[StreamAttempt], msgspec.Meta(description="Its requests to the upstream, in order")
+    ]
 
 
 class Workers(Form, frozen=True):
     """How many other workers were asked, and how many of them answered."""
 
-    asked: int
-    answered: int
+    asked: Annotated[int, msgspec.Meta(description="How many other workers were asked")]
+    answered: Annotated[int, msgspec.Meta(description="How many of them answered in time")]
 
 
 class StreamList(Form, frozen=True):
     """The running requests, oldest first; ``total`` counts all that the query means."""
 
-    streams: list[RunningStream]
-    total: int
-    workers: Workers
+    streams: Annotated[
+        list[RunningStream], msgspec.Meta(description="The running requests, oldest first")
+    ]
+    total: Annotated[
+        int, msgspec.Meta(description="How many the query means, also beyond its limit")
+    ]
+    workers: Annotated[
+        Workers, msgspec.Meta(description="Whether the list has those of all workers")
+    ]
 
 
 class CancelQuery(Form, frozen=True):
@@ -113,9 +141,9 @@ class CancelQuery(Form, frozen=True):
 class CancelAnswer(Form, frozen=True):
     """How many requests with this id were ended."""
 
-    id: str
-    cancelled: int
-    workers: Workers
+    id: Annotated[str, msgspec.Meta(description="The id of the requests")]
+    cancelled: Annotated[int, msgspec.Meta(description="How many requests were ended")]
+    workers: Annotated[Workers, msgspec.Meta(description="Whether all workers were asked")]
 
 
 class _Ending(msgspec.Struct):
