@@ -4,11 +4,14 @@ Each part is a small protocol of the module that uses it, or None where the prox
 no ledger, no pool. A handler then raises ``Unrouted`` with the setting that turns the part on.
 """
 
+import time
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from gemproxy.ledger.audit import Audit
+from gemproxy.ledger.queries import Queries
 
 if TYPE_CHECKING:
     from gemproxy.admin.settings import Tuner
@@ -78,6 +81,18 @@ class Idle:
         return 0
 
 
+@attrs.frozen(eq=False)
+class Figures:
+    """The figures of the ledger: ``queries`` by the proxy's clock, and the models that are known.
+
+    ``clock`` gives the Unix time.
+    """
+
+    queries: Queries
+    models: Callable[[], Iterable[str]] = tuple
+    clock: Callable[[], float] = time.time
+
+
 @attrs.frozen(eq=False, kw_only=True)
 class Desk:
     """The parts of a running proxy that an operator asks about.
@@ -90,6 +105,9 @@ class Desk:
     streams: Streams = Idle()
     audit: Audit | None = None
     """The log of changes; handlers write to it by ``admin.audit.note``."""
+
+    figures: Figures | None = None
+    """The figures of the ledger."""
 
     settings: "Tuner | None" = None
     """The settings, and changing them while the proxy runs."""

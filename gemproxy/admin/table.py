@@ -1,6 +1,6 @@
 """All routes of the admin API, in the order of the document."""
 
-from gemproxy.admin import audit, earlier, openapi, settings, streams
+from gemproxy.admin import audit, earlier, openapi, requests, settings, stats, streams, usage
 from gemproxy.admin.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -15,4 +15,7 @@ ROUTES: tuple[Route, ...] = (
     *settings.ROUTES,
     *earlier.ROUTES,
     *streams.ROUTES,
+    *usage.ROUTES,
+    *requests.ROUTES,
+    *stats.ROUTES,
 )

@@ -1,13 +1,9 @@
 """Times on the command line: ISO 8601, a date or a date with a time, with or without an offset."""
 
-import datetime as dt
-import math
-
 from gemproxy.accounts.calendar import Calendar
 from gemproxy.config.arguments import Misused
 from gemproxy.ledger.pieces import Span
-
-_MS = 1000
+from gemproxy.ledger.times import read_moment
 
 
 def span_of(since: str | None, until: str | None, calendar: Calendar) -> Span:
@@ -27,18 +23,9 @@ def span_of(since: str | None, until: str | None, calendar: Calendar) -> Span:
 
 def _milliseconds(flag: str, words: str, calendar: Calendar) -> int:
     try:
-        seconds = _seconds(words.strip(), calendar.zone)
+        return read_moment(words, calendar).at
     except (ValueError, OverflowError):
         raise Misused(
             f"{flag} is no time: give a date (2026-11-28) or a date and a time "
             "(2026-11-28T09:30, 2026-11-28T09:30:00+01:00, 2026-11-28T08:30:00Z)"
         ) from None
-    return max(0, math.ceil(seconds * _MS))
-
-
-def _seconds(words: str, zone: dt.tzinfo) -> float:
-    try:
-        moment = dt.datetime.combine(dt.date.fromisoformat(words), dt.time())
-    except ValueError:
-        moment = dt.datetime.fromisoformat(words)
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).timestamp()

@@ -16,7 +16,7 @@ from yarl import URL
 from gemproxy.access.operator import Operator
 from gemproxy.accounts.addresses import Proxies
 from gemproxy.admin.application import API, Api, administer, places_of
-from gemproxy.admin.desk import Desk
+from gemproxy.admin.desk import Desk, Figures
 from gemproxy.admin.document import document, for_viewer
 from gemproxy.admin.guard import GUARD, Guard
 from gemproxy.admin.page import DOCS, FAMILY, PAGE, Page, show
@@ -24,8 +24,9 @@ from gemproxy.admin.paths import ADMIN
 from gemproxy.admin.table import ROUTES
 from gemproxy.config.settings import Settings
 from gemproxy.ledger.audit import Audit
-from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER, PRESENT
-from gemproxy.web.accounting import LEDGER
+from gemproxy.ledger.queries import Queries
+from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER, PRESENT, PRICES
+from gemproxy.web.accounting import LEDGER, calendar_of
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.middlewares import stamp
 from gemproxy.web.neighbours import NEIGHBOURS
@@ -56,7 +57,7 @@ async def open_admin(settings: Settings, app: web.Application) -> AsyncIterator[
     described = document(ROUTES)
     api = Api(
         app[GUARD],
-        _desk(app, msgspec.json.encode(described)),
+        _desk(settings, app, msgspec.json.encode(described)),
         places_of(ROUTES),
         settings.server.request_body_timeout,
         settings.server.request_body_rate,
@@ -68,14 +69,16 @@ async def open_admin(settings: Settings, app: web.Application) -> AsyncIterator[
     yield
 
 
-def _desk(app: web.Application, described: bytes) -> Desk:
+def _desk(settings: Settings, app: web.Application, described: bytes) -> Desk:
     """Return what the handlers may use of the application."""
     ledger = app.get(LEDGER)
+    queries = Queries(ledger.engines, calendar_of(settings)) if ledger else None
     return Desk(
         document=described,
         neighbours=app[NEIGHBOURS],
         streams=app[STREAMS],
         audit=Audit(ledger.engines) if ledger else None,
+        figures=Figures(queries, lambda: app[PRICES].names) if queries else None,
         settings=app[TUNER],
     )
 

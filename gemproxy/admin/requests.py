@@ -1,0 +1,254 @@
+"""Single requests: a list in pages, and one request with its attempts.
+
+A page goes on behind the last request of the one before, by its number in the ledger, so rows that
+come in meanwhile neither repeat nor hide a request.
+"""
+
+import enum
+import math
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+
+from gemproxy.accounts.calendar import Calendar
+from gemproxy.admin.periods import From, Period, To, Zone, period_of, reading
+from gemproxy.admin.route import Call, Form, Route
+from gemproxy.admin.sums import UsageSums, dollars, shown
+from gemproxy.admin.usage import Key, Model, Project, User
+from gemproxy.core.errors import BadField, Unrouted
+from gemproxy.ledger.naming import Only
+from gemproxy.ledger.pieces import SECOND_MS
+from gemproxy.ledger.requests import MOST, Wanted
+from gemproxy.ledger.row import Ending, Row, Try
+
+_MOST_DIGITS = 19
+_LEAST = msgspec.Meta(ge=0, le=1_000_000_000, description="Only those that cost users this or more")
+
+
+class Outcome(enum.Enum):
+    """An ending, or that there is none yet."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CLIENT_LEFT = "client_left"
+    SHUTDOWN = "shutdown"
+    LOST = "lost"
+
+
+class RequestsQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
+    """Which requests are wanted, and how many."""
+
+    begin: From = None
+    end: To = None
+    timezone: Zone = None
+    user: User = None
+    model: Model = None
+    project: Project = None
+    key: Key = None
+    ending: Annotated[Outcome | None, msgspec.Meta(description="Only with this ending")] = None
+    status: (
+        Annotated[int, msgspec.Meta(ge=0, le=999, description="Only with this HTTP status")] | None
+    ) = None
+    interrupted: Annotated[
+        bool, msgspec.Meta(description="Only those that had to be tried again")
+    ] = False
+    min_cost_usd: Annotated[float, _LEAST] | None = None
+    totals: Annotated[
+        bool, msgspec.Meta(description="Whether to sum up all requests of the list, not the page")
+    ] = False
+    cursor: Annotated[str, msgspec.Meta(description="`next` of the page before")] = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST, description="Most requests")] = 100
+
+
+class Request(Form, frozen=True):
+    """One request. ``ending`` is null while it runs; money is null where it is not known.
+
+    ``id`` is the one of the log, and a client may choose it. ``key`` is the id of the last
+    attempt's Gemini key. ``interrupted``: it took more attempts than an undisturbed answer.
+    """
+
+    id: str
+    started: str
+    user: str
+    model: str
+    route: str
+    dialect: str
+    ending: str | None
+    status: int
+    project: str
+    key: str
+    attempts: int
+    repairs: int
+    interrupted: bool
+    characters: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    thought_tokens: int
+    extra_input_tokens: int
+    extra_output_tokens: int
+    estimated: bool
+    cost_usd: str | None
+    operator_cost_usd: str | None
+    first_byte_ms: int | None
+    duration_ms: int | None
+    seam_ms: int
+    injected: bool
+
+
+class RequestPage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
+    """Requests, newest first; ``next`` is the cursor of the page behind, or null.
+
+    ``total`` sums up all requests of the list, on all its pages; null if it was not asked for.
+    """
+
+    timezone: str
+    begin: str | None
+    end: str | None
+    requests: list[Request]
+    next: str | None
+    total: UsageSums | None
+
+
+class Attempt(Form, frozen=True):
+    """One request to Gemini; ``cause`` is why another one followed, ``form`` how it was asked.
+
+    ``joint`` is how its text was joined to the text before.
+    """
+
+    number: int
+    key: str
+    status: int | None
+    cause: str | None
+    form: str
+    joint: str
+    milliseconds: int
+    bytes: int
+    prompt_tokens: int
+    output_tokens: int
+    thought_tokens: int
+
+
+class Story(Form, frozen=True):
+    """A request and its attempts, which are kept where there was more than one."""
+
+    request: Request
+    attempts: list[Attempt]
+
+
+class StoryQuery(Form, frozen=True):
+    """By which clock times are told."""
+
+    timezone: Zone = None
+
+
+class Stories(Form, frozen=True):
+    """The requests with an id, newest first: there are several if a client used it again."""
+
+    timezone: str
+    requests: list[Story]
+
+
+async def requests(call: Call[RequestsQuery, Any]) -> RequestPage:
+    """Return a page of the list. Raises Unrouted without a ledger, BadField, Busy."""
+    query = call.query
+    period = period_of(call.desk, query.begin, query.end, query.timezone)
+    wanted = _wanted(query, period)
+    with reading():
+        rows = await period.queries.requests(query.limit, wanted)
+        total = await period.queries.total_of(wanted) if query.totals else None
+    return RequestPage(
+        timezone=period.timezone,
+        begin=period.begin,
+        end=period.end,
+        requests=[_request(row, period.queries.calendar) for row in rows],
+        next=str(rows[-1].serial) if len(rows) == query.limit else None,
+        total=None if total is None else shown(total),
+    )
+
+
+async def request(call: Call[StoryQuery, Any]) -> Stories:
+    """Return the requests with an id. Raises Unrouted, BadField, Busy."""
+    period = period_of(call.desk, None, None, call.query.timezone)
+    with reading():
+        rows = await period.queries.request(call.names["id"])
+    if not rows:
+        raise Unrouted("The ledger has no request with this id.")
+    stories = [
+        Story(
+            request=_request(row, period.queries.calendar),
+            attempts=[_attempt(number, one) for number, one in enumerate(row.tries, 1)],
+        )
+        for row in rows
+    ]
+    return Stories(timezone=period.timezone, requests=stories)
+
+
+def _wanted(query: RequestsQuery, period: Period) -> Wanted:
+    running = query.ending is Outcome.RUNNING
+    return Wanted(
+        only=Only(query.user, query.model, query.project, query.key),
+        ending=None if running or query.ending is None else Ending(query.ending.value),
+        span=period.span,
+        before=_before(query.cursor),
+        running=running,
+        status=query.status,
+        interrupted=query.interrupted,
+        least_usd=_dollars(query.min_cost_usd),
+    )
+
+
+def _dollars(amount: float | None) -> Decimal | None:
+    if amount is not None and math.isnan(amount):
+        raise BadField("min_cost_usd", "is not a number")
+    return None if amount is None else Decimal(str(amount))
+
+
+def _before(cursor: str) -> int | None:
+    if not cursor:
+        return None
+    if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > _MOST_DIGITS:
+        raise BadField("cursor", "is not the `next` of a page of this list")
+    return min(int(cursor), (1 << 63) - 1)
+
+
+def _request(row: Row, calendar: Calendar) -> Request:
+    own = {name: getattr(row, name) for name in Request.__struct_fields__ if hasattr(row, name)}
+    given = {
+        "id": row.request_id,
+        "started": calendar.clock(row.started / SECOND_MS),
+        "ending": None if row.ending is None else row.ending.value,
+        "interrupted": row.attempts > row.calls,
+        "cost_usd": dollars(row.cost_nano_usd),
+        "operator_cost_usd": dollars(row.operator_cost_nano_usd),
+    }
+    return msgspec.convert({**own, **given}, Request)
+
+
+def _attempt(number: int, one: Try) -> Attempt:
+    own = {name: getattr(one, name) for name in Attempt.__struct_fields__ if hasattr(one, name)}
+    return msgspec.convert({**own, "number": number, "cause": one.cause or None}, Attempt)
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/requests",
+        requests,
+        "List requests, newest first.",
+        RequestPage,
+        query=RequestsQuery,
+        tag="requests",
+    ),
+    Route(
+        "GET",
+        "/requests/{id}",
+        request,
+        "Show the requests with an id, each with its attempts.",
+        Stories,
+        query=StoryQuery,
+        tag="requests",
+    ),
+)

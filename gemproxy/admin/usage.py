@@ -1,0 +1,203 @@
+"""Usage and cost: sums over a period, grouped, in JSON or as a table in CSV.
+
+The total is that of the groups that stand in the same answer: all were read at one moment.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import attrs
+import msgspec
+
+from gemproxy.admin.periods import From, Period, To, Zone, period_of, reading
+from gemproxy.admin.route import Call, Form, Route, Text
+from gemproxy.admin.sums import COLUMNS, UsageSums, shown
+from gemproxy.core.errors import BadField
+from gemproxy.ledger.naming import Only
+from gemproxy.ledger.queries import MOST_GROUPINGS, By, Group, check
+from gemproxy.ledger.sums import Sums
+
+CSV = "text/csv; charset=utf-8"
+
+User = Annotated[str | None, msgspec.Meta(description="Only requests of this access key")]
+Model = Annotated[str | None, msgspec.Meta(description="Only requests to this model")]
+Project = Annotated[str | None, msgspec.Meta(description="Only requests with keys of this project")]
+Key = Annotated[str | None, msgspec.Meta(description="Only requests with the key of this id")]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+class UsageQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
+    """Which usage is wanted, and how it is grouped."""
+
+    begin: From = None
+    end: To = None
+    timezone: Zone = None
+    by: Annotated[
+        list[By],
+        msgspec.Meta(
+            max_length=MOST_GROUPINGS, description="One or two groupings; none for the total alone"
+        ),
+    ] = msgspec.field(default_factory=list)
+    user: User = None
+    model: Model = None
+    project: Project = None
+    key: Key = None
+
+
+class UsageGroup(Form, frozen=True):
+    """One group: ``of`` has the key of each grouping, and ``sums`` what its requests sum up to."""
+
+    of: dict[str, str]
+    sums: UsageSums
+
+
+class Usage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
+    """The sums of a period. ``from`` is inclusive, ``to`` exclusive; null is without a limit."""
+
+    timezone: str
+    begin: str | None
+    end: str | None
+    by: list[By]
+    groups: list[UsageGroup]
+    total: UsageSums
+
+
+class InterruptionsQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
+    """The interruptions of which requests are wanted."""
+
+    begin: From = None
+    end: To = None
+    timezone: Zone = None
+    user: User = None
+    model: Model = None
+    project: Project = None
+    key: Key = None
+
+
+class Interruption(Form, frozen=True):
+    """How many attempts broke off by a cause, in requests with an ending; null while they run."""
+
+    cause: str
+    ending: str | None
+    attempts: int
+
+
+class InterruptionList(Form, frozen=True, rename={"begin": "from", "end": "to"}):
+    """What interrupted the requests of a period that were tried again and are still kept."""
+
+    timezone: str
+    begin: str | None
+    end: str | None
+    interruptions: list[Interruption]
+
+
+async def usage(call: Call[UsageQuery, Any]) -> Usage | Text:
+    """Return the usage; as CSV where the caller asks for that. Raises Unrouted, BadField, Busy."""
+    if "text/csv" in call.accept.lower():
+        return await usage_table(call)
+    period, groups, total = await _read(call)
+    by = call.query.by
+    names = [one.value for one in by]
+    return Usage(
+        timezone=period.timezone,
+        begin=period.begin,
+        end=period.end,
+        by=by,
+        groups=[
+            UsageGroup(of=dict(zip(names, group.keys, strict=True)), sums=shown(group.sums))
+            for group in groups
+        ],
+        total=shown(total),
+    )
+
+
+async def usage_table(call: Call[UsageQuery, Any]) -> Text:
+    """Return the usage as CSV: a row for each group, or one with the total if there are none."""
+    period, groups, total = await _read(call)
+    names = [one.value for one in call.query.by]
+    place = (period.timezone, period.begin or "", period.end or "")
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([*names, *COLUMNS, "timezone", "from", "to"])
+    for group in groups if names else [Group((), total)]:
+        figures = msgspec.structs.astuple(shown(group.sums))
+        writer.writerow([*map(_cell, group.keys), *figures, *place])
+    return Text(CSV, out.getvalue().encode(), "usage.csv")
+
+
+async def interruptions(call: Call[InterruptionsQuery, Any]) -> InterruptionList:
+    """Return what interrupted requests. Raises Unrouted, BadField, Busy."""
+    query = call.query
+    period = period_of(call.desk, query.begin, query.end, query.timezone)
+    with reading():
+        found = await period.queries.interruptions(period.span, _only(query))
+    listed = [
+        Interruption(cause=one.cause, ending=one.ending or None, attempts=one.attempts)
+        for one in found
+    ]
+    return InterruptionList(
+        timezone=period.timezone, begin=period.begin, end=period.end, interruptions=listed
+    )
+
+
+async def _read(call: Call[UsageQuery, Any]) -> tuple[Period, Sequence[Group], Sums]:
+    query = call.query
+    period = period_of(call.desk, query.begin, query.end, query.timezone)
+    if not query.by:
+        with reading():
+            return period, (), await period.queries.total(period.span, _only(query))
+    try:
+        check(query.by)
+    except ValueError as error:
+        raise BadField("by", f"cannot be so: {error}") from None
+    with reading():
+        groups = await period.queries.usage(query.by, period.span, _only(query))
+    total = Sums()
+    for group in groups:
+        total.add(attrs.astuple(group.sums))
+    return period, groups, total
+
+
+def _only(query: UsageQuery | InterruptionsQuery) -> Only:
+    return Only(query.user, query.model, query.project, query.key)
+
+
+def _cell(text: str) -> str:
+    """Return a name that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/usage",
+        usage,
+        "Sum up usage and cost over any period.",
+        Usage,
+        query=UsageQuery,
+        tag="usage",
+        media=(CSV,),
+    ),
+    Route(
+        "GET",
+        "/usage.csv",
+        usage_table,
+        "Sum up usage and cost as a table for spreadsheets.",
+        Usage,
+        query=UsageQuery,
+        tag="usage",
+        media=(CSV,),
+    ),
+    Route(
+        "GET",
+        "/usage/interruptions",
+        interruptions,
+        "Count interruptions by cause and by how their requests ended.",
+        InterruptionList,
+        query=InterruptionsQuery,
+        tag="usage",
+    ),
+)
