@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -32,6 +33,7 @@ from gemproxy.ledger.pieces import Span
 from gemproxy.ledger.queries import By, Queries
 from gemproxy.ledger.requests import Wanted
 from gemproxy.ledger.rollup import Rollups
+from gemproxy.ledger.row import Ending
 from gemproxy.ledger.schema import prepare
 from gemproxy.ledger.tables import ATTEMPTS, GENERATIONS
 
@@ -195,7 +197,8 @@ def questions(engines: Engines, serials: Sequence[int], days: float) -> dict[str
     """Return what is asked; the look-up comes first."""
     queries = Queries(engines, Calendar())
     span = Span(BEGIN, BEGIN + int(days * DAY_MS))
-    user = USERS[20]
+    abroad = queries.by_clock(ZoneInfo("Asia/Kathmandu"))
+    user, deep = USERS[20], sorted(serials)[len(serials) // 2]
     return {
         "look-up of a row": look_up(engines, serials),
         "usage by day": lambda: queries.usage([By.DAY], span),
@@ -206,6 +209,14 @@ def questions(engines: Engines, serials: Sequence[int], days: float) -> dict[str
         "newest 50 of an access key": lambda: queries.requests(50, Wanted(Only(user))),
         "newest 50 of all": lambda: queries.requests(50),
         "one access key by day": lambda: queries.usage([By.DAY], span, Only(user)),
+        "usage by key": lambda: queries.usage([By.KEY], span),
+        "usage by day and model": lambda: queries.usage([By.DAY, By.MODEL], span),
+        "usage by day, another zone": lambda: abroad.usage([By.DAY], span),
+        "50 deep in the list": lambda: queries.requests(50, Wanted(before=deep)),
+        "50 that failed": lambda: queries.requests(50, Wanted(ending=Ending.FAILED)),
+        "50 that were interrupted": lambda: queries.requests(50, Wanted(interrupted=True)),
+        "50 of a model": lambda: queries.requests(50, Wanted(Only(model=MODELS[5]))),
+        "50 of no model": lambda: queries.requests(50, Wanted(Only(model="none"))),
         "usage by hour": lambda: queries.usage([By.HOUR], span),
         "what is committed this day": lambda: queries.committed(span.end // 1000 // 86400 * 86400),
     }
@@ -216,6 +227,11 @@ LIMITED = (
     "usage by model",
     "usage by access key",
     "newest 50 of an access key",
+    "usage by key",
+    "usage by day and model",
+    "50 deep in the list",
+    "50 that failed",
+    "50 that were interrupted",
 )
 
 
