@@ -23,7 +23,6 @@ from gemproxy.ledger.requests import MOST, Wanted
 from gemproxy.ledger.row import Ending, Row, Try
 
 _MOST_DIGITS = 19
-_LEAST = msgspec.Meta(ge=0, le=1_000_000_000, description="Only those that cost users this or more")
 
 
 class Outcome(enum.Enum):
@@ -48,13 +47,17 @@ class RequestsQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     project: Project = None
     key: Key = None
     ending: Annotated[Outcome | None, msgspec.Meta(description="Only with this ending")] = None
-    status: (
-        Annotated[int, msgspec.Meta(ge=0, le=999, description="Only with this HTTP status")] | None
-    ) = None
+    status: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=999)] | None,
+        msgspec.Meta(description="Only with this HTTP status"),
+    ] = None
     interrupted: Annotated[
         bool, msgspec.Meta(description="Only those that had to be tried again")
     ] = False
-    min_cost_usd: Annotated[float, _LEAST] | None = None
+    min_cost_usd: Annotated[
+        Annotated[float, msgspec.Meta(ge=0, le=1_000_000_000)] | None,
+        msgspec.Meta(description="Only those that cost users this or more"),
+    ] = None
     totals: Annotated[
         bool, msgspec.Meta(description="Whether to sum up all requests of the list, not the page")
     ] = False
@@ -69,33 +72,54 @@ class Request(Form, frozen=True):
     attempt's Gemini key. ``interrupted``: it took more attempts than an undisturbed answer.
     """
 
-    id: str
-    started: str
-    user: str
-    model: str
-    route: str
-    dialect: str
-    ending: str | None
-    status: int
-    project: str
-    key: str
-    attempts: int
-    repairs: int
-    interrupted: bool
-    characters: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    thought_tokens: int
-    extra_input_tokens: int
-    extra_output_tokens: int
-    estimated: bool
-    cost_usd: str | None
-    operator_cost_usd: str | None
-    first_byte_ms: int | None
-    duration_ms: int | None
-    seam_ms: int
-    injected: bool
+    id: Annotated[str, msgspec.Meta(description="The id in the log, which a client may choose")]
+    started: Annotated[str, msgspec.Meta(description="When it began")]
+    user: Annotated[str, msgspec.Meta(description="The access key by its name")]
+    model: Annotated[str, msgspec.Meta(description="The model")]
+    route: Annotated[str, msgspec.Meta(description="The kind of request")]
+    dialect: Annotated[str, msgspec.Meta(description="Whose API the client speaks")]
+    ending: Annotated[str | None, msgspec.Meta(description="Its ending, null while it runs")]
+    status: Annotated[int, msgspec.Meta(description="The HTTP status of the answer")]
+    project: Annotated[str, msgspec.Meta(description="The project of the last attempt")]
+    key: Annotated[str, msgspec.Meta(description="The id of the last attempt's Gemini key")]
+    attempts: Annotated[int, msgspec.Meta(description="Requests to Gemini")]
+    repairs: Annotated[int, msgspec.Meta(description="Interruptions that were repaired")]
+    interrupted: Annotated[
+        bool, msgspec.Meta(description="Whether it took more attempts than an undisturbed answer")
+    ]
+    characters: Annotated[int, msgspec.Meta(description="Characters of answers")]
+    input_tokens: Annotated[
+        int, msgspec.Meta(description="Tokens of prompts, cached ones among them")
+    ]
+    cached_tokens: Annotated[int, msgspec.Meta(description="Tokens of prompts that were cached")]
+    output_tokens: Annotated[int, msgspec.Meta(description="Tokens of answers")]
+    thought_tokens: Annotated[int, msgspec.Meta(description="Tokens of thoughts")]
+    extra_input_tokens: Annotated[
+        int, msgspec.Meta(description="Tokens of prompts that repair cost")
+    ]
+    extra_output_tokens: Annotated[
+        int, msgspec.Meta(description="Tokens of answers and thoughts that repair cost")
+    ]
+    estimated: Annotated[
+        bool, msgspec.Meta(description="Whether its tokens were not reported in full")
+    ]
+    cost_usd: Annotated[
+        str | None, msgspec.Meta(description="What users pay in dollars, null without a price")
+    ]
+    operator_cost_usd: Annotated[
+        str | None,
+        msgspec.Meta(description="What repair cost beyond that in dollars, null without a price"),
+    ]
+    first_byte_ms: Annotated[
+        int | None, msgspec.Meta(description="Milliseconds to the first byte, null without one")
+    ]
+    duration_ms: Annotated[
+        int | None, msgspec.Meta(description="Milliseconds in all, null while it runs")
+    ]
+    seam_ms: Annotated[
+        int, msgspec.Meta(description="Milliseconds that clients waited for repairs")
+    ]
+    injected: Annotated[bool, msgspec.Meta(description="Whether the operator's prompt was put in")]
 
 
 class RequestPage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
@@ -104,12 +128,23 @@ class RequestPage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     ``total`` sums up all requests of the list, on all its pages; null if it was not asked for.
     """
 
-    timezone: str
-    begin: str | None
-    end: str | None
-    requests: list[Request]
-    next: str | None
-    total: UsageSums | None
+    timezone: Annotated[str, msgspec.Meta(description="The time zone of the answer")]
+    begin: Annotated[
+        str | None,
+        msgspec.Meta(description="When the period begins, inclusive; null without a limit"),
+    ]
+    end: Annotated[
+        str | None,
+        msgspec.Meta(description="When the period ends, exclusive; null without a limit"),
+    ]
+    requests: Annotated[list[Request], msgspec.Meta(description="The page")]
+    next: Annotated[
+        str | None, msgspec.Meta(description="The cursor of the page behind, null at the end")
+    ]
+    total: Annotated[
+        UsageSums | None,
+        msgspec.Meta(description="The sums of all pages, null if they were not asked for"),
+    ]
 
 
 class Attempt(Form, frozen=True):
@@ -118,24 +153,30 @@ class Attempt(Form, frozen=True):
     ``joint`` is how its text was joined to the text before.
     """
 
-    number: int
-    key: str
-    status: int | None
-    cause: str | None
-    form: str
-    joint: str
-    milliseconds: int
-    bytes: int
-    prompt_tokens: int
-    output_tokens: int
-    thought_tokens: int
+    number: Annotated[int, msgspec.Meta(description="Its place, from 1")]
+    key: Annotated[str, msgspec.Meta(description="The id of its Gemini key")]
+    status: Annotated[
+        int | None, msgspec.Meta(description="The HTTP status of its answer, null without one")
+    ]
+    cause: Annotated[
+        str | None, msgspec.Meta(description="Why another attempt followed, null if none did")
+    ]
+    form: Annotated[str, msgspec.Meta(description="How it was asked")]
+    joint: Annotated[str, msgspec.Meta(description="How its text was joined to the text before")]
+    milliseconds: Annotated[int, msgspec.Meta(description="How long it took")]
+    bytes: Annotated[int, msgspec.Meta(description="Bytes of its answer")]
+    prompt_tokens: Annotated[int, msgspec.Meta(description="Tokens of its prompt")]
+    output_tokens: Annotated[int, msgspec.Meta(description="Tokens of answers")]
+    thought_tokens: Annotated[int, msgspec.Meta(description="Tokens of thoughts")]
 
 
 class Story(Form, frozen=True):
     """A request and its attempts, which are kept where there was more than one."""
 
-    request: Request
-    attempts: list[Attempt]
+    request: Annotated[Request, msgspec.Meta(description="The request")]
+    attempts: Annotated[
+        list[Attempt], msgspec.Meta(description="Its attempts; none are kept where there was one")
+    ]
 
 
 class StoryQuery(Form, frozen=True):
@@ -147,8 +188,8 @@ class StoryQuery(Form, frozen=True):
 class Stories(Form, frozen=True):
     """The requests with an id, newest first: there are several if a client used it again."""
 
-    timezone: str
-    requests: list[Story]
+    timezone: Annotated[str, msgspec.Meta(description="The time zone of the answer")]
+    requests: Annotated[list[Story], msgspec.Meta(description="The requests, newest first")]
 
 
 async def requests(call: Call[RequestsQuery, Any]) -> RequestPage:

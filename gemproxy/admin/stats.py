@@ -5,7 +5,9 @@ input, output and thoughts. A model that is known and was not asked has zeros.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from gemproxy.admin.periods import figures_of, reading
 from gemproxy.admin.route import Call, Form, Nothing, Route
@@ -18,21 +20,25 @@ _MINUTE = 60
 class Counted(Form, frozen=True):
     """What a model was asked in a time."""
 
-    requests: int = 0
-    tokens: int = 0
+    requests: Annotated[int, msgspec.Meta(description="Requests")] = 0
+    tokens: Annotated[
+        int, msgspec.Meta(description="Tokens of users: input, output and thoughts")
+    ] = 0
 
 
 class ModelStats(Form, frozen=True):
     """What a model was asked lately."""
 
-    minute: Counted = Counted()
-    day: Counted = Counted()
+    minute: Annotated[Counted, msgspec.Meta(description="The last sixty seconds")] = Counted()
+    day: Annotated[Counted, msgspec.Meta(description="This day in accounts.timezone")] = Counted()
 
 
 class Stats(Form, frozen=True):
     """What each model was asked lately, by its name."""
 
-    usage_stats: dict[str, ModelStats]
+    usage_stats: Annotated[
+        dict[str, ModelStats], msgspec.Meta(description="The figures of each model, by its name")
+    ]
 
 
 async def stats(call: Call[Nothing, Any]) -> Stats:

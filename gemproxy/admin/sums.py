@@ -5,6 +5,7 @@ Money is dollars as a decimal string, exact to the nano-dollar, and null where n
 """
 
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
@@ -28,32 +29,58 @@ class UsageSums(Form, frozen=True):
     times to it. ``seam_ms`` is how long clients waited for repairs.
     """
 
-    requests: int
-    running: int
-    done: int
-    failed: int
-    client_left: int
-    shutdown: int
-    lost: int
-    attempts: int
-    retries: int
-    repairs: int
-    characters: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    thought_tokens: int
-    extra_input_tokens: int
-    extra_output_tokens: int
-    estimated: int
-    unpriced: int
-    cost_usd: str | None
-    operator_cost_usd: str | None
-    first_bytes: int
-    first_byte_ms: int
-    mean_first_byte_ms: float | None
-    duration_ms: int
-    seam_ms: int
+    requests: Annotated[int, msgspec.Meta(description="Requests, those that run among them")]
+    running: Annotated[int, msgspec.Meta(description="Requests that have not ended")]
+    done: Annotated[int, msgspec.Meta(description="Requests whose answers came to their end")]
+    failed: Annotated[int, msgspec.Meta(description="Requests that failed")]
+    client_left: Annotated[int, msgspec.Meta(description="Requests whose clients left")]
+    shutdown: Annotated[int, msgspec.Meta(description="Requests that a shutdown ended")]
+    lost: Annotated[int, msgspec.Meta(description="Requests whose process died")]
+    attempts: Annotated[int, msgspec.Meta(description="Requests to Gemini")]
+    retries: Annotated[
+        int, msgspec.Meta(description="Attempts beyond those of undisturbed answers")
+    ]
+    repairs: Annotated[int, msgspec.Meta(description="Interruptions that were repaired")]
+    characters: Annotated[int, msgspec.Meta(description="Characters of answers")]
+    input_tokens: Annotated[
+        int, msgspec.Meta(description="Tokens of prompts, cached ones among them")
+    ]
+    cached_tokens: Annotated[int, msgspec.Meta(description="Tokens of prompts that were cached")]
+    output_tokens: Annotated[int, msgspec.Meta(description="Tokens of answers")]
+    thought_tokens: Annotated[int, msgspec.Meta(description="Tokens of thoughts")]
+    extra_input_tokens: Annotated[
+        int, msgspec.Meta(description="Tokens of prompts that repair cost")
+    ]
+    extra_output_tokens: Annotated[
+        int, msgspec.Meta(description="Tokens of answers and thoughts that repair cost")
+    ]
+    estimated: Annotated[
+        int, msgspec.Meta(description="Requests whose tokens were not reported in full")
+    ]
+    unpriced: Annotated[
+        int, msgspec.Meta(description="Requests without a price, whose money is in no sum")
+    ]
+    cost_usd: Annotated[
+        str | None, msgspec.Meta(description="What users pay in dollars, null without a price")
+    ]
+    operator_cost_usd: Annotated[
+        str | None,
+        msgspec.Meta(description="What repair cost beyond that in dollars, null without a price"),
+    ]
+    first_bytes: Annotated[int, msgspec.Meta(description="Requests that had a first byte")]
+    first_byte_ms: Annotated[
+        int, msgspec.Meta(description="The sum of the times to it, in milliseconds")
+    ]
+    mean_first_byte_ms: Annotated[
+        float | None,
+        msgspec.Meta(description="The mean time to it in milliseconds, null without one"),
+    ]
+    duration_ms: Annotated[
+        int, msgspec.Meta(description="The sum of the durations, in milliseconds")
+    ]
+    seam_ms: Annotated[
+        int, msgspec.Meta(description="Milliseconds that clients waited for repairs")
+    ]
 
 
 COLUMNS = UsageSums.__struct_fields__

@@ -50,19 +50,27 @@ class UsageQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
 class UsageGroup(Form, frozen=True):
     """One group: ``of`` has the key of each grouping, and ``sums`` what its requests sum up to."""
 
-    of: dict[str, str]
-    sums: UsageSums
+    of: Annotated[dict[str, str], msgspec.Meta(description="The key of each grouping")]
+    sums: Annotated[UsageSums, msgspec.Meta(description="What its requests sum up to")]
 
 
 class Usage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     """The sums of a period. ``from`` is inclusive, ``to`` exclusive; null is without a limit."""
 
-    timezone: str
-    begin: str | None
-    end: str | None
-    by: list[By]
-    groups: list[UsageGroup]
-    total: UsageSums
+    timezone: Annotated[str, msgspec.Meta(description="The time zone of the answer")]
+    begin: Annotated[
+        str | None,
+        msgspec.Meta(description="When the period begins, inclusive; null without a limit"),
+    ]
+    end: Annotated[
+        str | None,
+        msgspec.Meta(description="When the period ends, exclusive; null without a limit"),
+    ]
+    by: Annotated[list[By], msgspec.Meta(description="The groupings")]
+    groups: Annotated[
+        list[UsageGroup], msgspec.Meta(description="A group for each combination that has requests")
+    ]
+    total: Annotated[UsageSums, msgspec.Meta(description="The sums of all groups")]
 
 
 class InterruptionsQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
@@ -80,18 +88,28 @@ class InterruptionsQuery(Form, frozen=True, rename={"begin": "from", "end": "to"
 class Interruption(Form, frozen=True):
     """How many attempts broke off by a cause, in requests with an ending; null while they run."""
 
-    cause: str
-    ending: str | None
-    attempts: int
+    cause: Annotated[str, msgspec.Meta(description="Why attempts broke off")]
+    ending: Annotated[
+        str | None, msgspec.Meta(description="The ending of their requests, null while they run")
+    ]
+    attempts: Annotated[int, msgspec.Meta(description="How many attempts broke off so")]
 
 
 class InterruptionList(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     """What interrupted the requests of a period that were tried again and are still kept."""
 
-    timezone: str
-    begin: str | None
-    end: str | None
-    interruptions: list[Interruption]
+    timezone: Annotated[str, msgspec.Meta(description="The time zone of the answer")]
+    begin: Annotated[
+        str | None,
+        msgspec.Meta(description="When the period begins, inclusive; null without a limit"),
+    ]
+    end: Annotated[
+        str | None,
+        msgspec.Meta(description="When the period ends, exclusive; null without a limit"),
+    ]
+    interruptions: Annotated[
+        list[Interruption], msgspec.Meta(description="A row for each cause and ending")
+    ]
 
 
 async def usage(call: Call[UsageQuery, Any]) -> Usage | Text:
