@@ -14,6 +14,7 @@ from gemproxy.ledger.audit import Audit
 from gemproxy.ledger.queries import Queries
 
 if TYPE_CHECKING:
+    from gemproxy.admin.database import Database
     from gemproxy.admin.settings import Tuner
 
 
@@ -111,3 +112,6 @@ class Desk:
 
     settings: "Tuner | None" = None
     """The settings, and changing them while the proxy runs."""
+
+    database: "Database | None" = None
+    """The ledger's database, and the work on it that an operator asks for."""

@@ -1,6 +1,16 @@
 """All routes of the admin API, in the order of the document."""
 
-from gemproxy.admin import audit, earlier, openapi, requests, settings, stats, streams, usage
+from gemproxy.admin import (
+    audit,
+    database,
+    earlier,
+    openapi,
+    requests,
+    settings,
+    stats,
+    streams,
+    usage,
+)
 from gemproxy.admin.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -18,4 +28,5 @@ ROUTES: tuple[Route, ...] = (
     *usage.ROUTES,
     *requests.ROUTES,
     *stats.ROUTES,
+    *database.ROUTES,
 )

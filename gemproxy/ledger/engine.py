@@ -99,8 +99,13 @@ class Place:
         """The place for people, without its password."""
         if self.file is not None:
             return f"'{self.file}'"
-        host = self.url.host or self.url.query.get("host") or "the local socket"
-        return f"database {self.url.database!r} at {host if isinstance(host, str) else host[0]}"
+        return f"database {self.url.database!r} at {self.host or 'the local socket'}"
+
+    @property
+    def host(self) -> str:
+        """The host of PostgreSQL, empty for the local socket and for SQLite."""
+        host = self.url.host or self.url.query.get("host") or ""
+        return host if isinstance(host, str) else host[0]
 
 
 def place_of(database_url: str, data_dir: Path) -> Place:

@@ -14,8 +14,9 @@ from typing import TypeVar
 import attrs
 from sqlalchemy.exc import SQLAlchemyError
 
+from gemproxy.accounts.calendar import Calendar
 from gemproxy.ledger.cleanup import BATCH, Cleanup
-from gemproxy.ledger.engine import words_of
+from gemproxy.ledger.engine import Engines, words_of
 from gemproxy.ledger.rollup import Rollups
 
 EVERY_SECONDS = 60.0
@@ -25,6 +26,7 @@ BUDGET_SECONDS = 30.0
 """Seconds that a pass takes at most, with its rests."""
 
 _RESTS = 9
+_RESTS_WHEN_ASKED = 1
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +73,30 @@ class Upkeep:
 
     async def _paced(self, step: Awaitable[T]) -> T:
         return await paced(step, _RESTS, self.clock, self.rest)
+
+
+@attrs.frozen
+class Cleaned:
+    """What a cleanup came to; ``kept_since`` is the Unix time before which no row is kept, or 0."""
+
+    deleted: int
+    kept_since: int
+
+
+async def clean_up(engines: Engines, calendar: Calendar, now: float, days: float) -> Cleaned:
+    """Fold what is over, and delete the rows older than ``days``; half of the time is others'.
+
+    ``now`` is a Unix time in seconds. Raises SQLAlchemyError, OSError.
+    """
+    rollups, cleanup = Rollups(engines, calendar), Cleanup(engines)
+    while await paced(rollups.fold(now), _RESTS_WHEN_ASKED):
+        pass
+    before = await cleanup.aim(now, days)
+    deleted = last = await paced(cleanup.delete(before), _RESTS_WHEN_ASKED)
+    while last == BATCH:
+        last = await paced(cleanup.delete(before), _RESTS_WHEN_ASKED)
+        deleted += last
+    return Cleaned(deleted, before)
 
 
 async def paced(

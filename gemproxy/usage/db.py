@@ -15,10 +15,8 @@ from gemproxy.accounts.calendar import Calendar
 from gemproxy.config.arguments import Misused
 from gemproxy.ledger.backup import Refused, back_up, open_existing, restore
 from gemproxy.ledger.check import check
-from gemproxy.ledger.cleanup import BATCH, Cleanup
 from gemproxy.ledger.engine import Place, place_of, words_of
-from gemproxy.ledger.rollup import Rollups
-from gemproxy.ledger.upkeep import paced
+from gemproxy.ledger.upkeep import clean_up
 from gemproxy.store.unusable import Unusable
 from gemproxy.usage.db_options import Options
 
@@ -47,19 +45,13 @@ class Command:
         """Fold what is over, and delete the rows that are too old; half of the time is others'."""
         engines = await open_existing(self.place)
         try:
-            rollups, cleanup = Rollups(engines, self.calendar), Cleanup(engines)
-            while await paced(rollups.fold(self.now), rests=1):
-                pass
-            before = await cleanup.aim(self.now, self.options.days)
-            deleted = last = await paced(cleanup.delete(before), rests=1)
-            while last == BATCH:
-                last = await paced(cleanup.delete(before), rests=1)
-                deleted += last
+            cleaned = await clean_up(engines, self.calendar, self.now, self.options.days)
         finally:
             await engines.close()
-        since = dt.datetime.fromtimestamp(before, dt.UTC).isoformat() if before else None
+        since, deleted = cleaned.kept_since, cleaned.deleted
+        kept = dt.datetime.fromtimestamp(since, dt.UTC).isoformat() if since else None
         self._show(
-            {"deleted": deleted, "kept_since": since},
+            {"deleted": deleted, "kept_since": kept},
             f"deleted {deleted} requests; their sums stay",
         )
         return OK

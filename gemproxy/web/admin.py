@@ -6,6 +6,7 @@ port answers such paths with 404.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import attrs
 import msgspec
@@ -16,6 +17,7 @@ from yarl import URL
 from gemproxy.access.operator import Operator
 from gemproxy.accounts.addresses import Proxies
 from gemproxy.admin.application import API, Api, administer, places_of
+from gemproxy.admin.database import STATE, Database
 from gemproxy.admin.desk import Desk, Figures
 from gemproxy.admin.document import document, for_viewer
 from gemproxy.admin.guard import GUARD, Guard
@@ -55,9 +57,10 @@ def operator_of(settings: Settings) -> Operator | None:
 async def open_admin(settings: Settings, app: web.Application) -> AsyncIterator[None]:
     """Keep the admin API while the application serves; the parts that it asks are there before."""
     described = document(ROUTES)
+    database = _database(settings, app)
     api = Api(
         app[GUARD],
-        _desk(settings, app, msgspec.json.encode(described)),
+        _desk(settings, app, msgspec.json.encode(described), database),
         places_of(ROUTES),
         settings.server.request_body_timeout,
         settings.server.request_body_rate,
@@ -66,10 +69,27 @@ async def open_admin(settings: Settings, app: web.Application) -> AsyncIterator[
     app[OFFICE] = Office(api, page)
     if not settings.admin.port:
         app[API], app[PAGE] = api, page
-    yield
+    try:
+        yield
+    finally:
+        if database is not None:
+            await database.close()
 
 
-def _desk(settings: Settings, app: web.Application, described: bytes) -> Desk:
+def _database(settings: Settings, app: web.Application) -> Database | None:
+    """Return the ledger's database, and have ``app`` answer the other workers about its rows."""
+    if LEDGER not in app:
+        return None
+    folder = Path(settings.server.data_dir, "backups")
+    number = app[NEIGHBOURS].number
+    database = Database(app[LEDGER], calendar_of(settings), folder, number)
+    app[NEIGHBOURS].answerers[STATE] = database.state
+    return database
+
+
+def _desk(
+    settings: Settings, app: web.Application, described: bytes, database: Database | None
+) -> Desk:
     """Return what the handlers may use of the application."""
     ledger = app.get(LEDGER)
     queries = Queries(ledger.engines, calendar_of(settings)) if ledger else None
@@ -80,6 +100,7 @@ def _desk(settings: Settings, app: web.Application, described: bytes) -> Desk:
         audit=Audit(ledger.engines) if ledger else None,
         figures=Figures(queries, lambda: app[PRICES].names) if queries else None,
         settings=app[TUNER],
+        database=database,
     )
 
 

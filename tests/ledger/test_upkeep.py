@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from gemproxy.ledger.cleanup import BATCH
 from gemproxy.ledger.engine import Engines
-from gemproxy.ledger.upkeep import BUDGET_SECONDS, Upkeep
+from gemproxy.ledger.upkeep import BUDGET_SECONDS, Upkeep, clean_up
 from tests.ledger.book import MS, Book, at, row, summed
 
 NOW = at("2026-03-10T12:00") / MS
@@ -103,3 +103,15 @@ async def test_a_database_that_fails_is_told_once_and_tried_again(
     (record,) = [one for one in caplog.records if one.name == "gemproxy.ledger.upkeep"]
     assert record.getMessage().startswith("the ledger is not summed up: ")
     assert not await book.rollups.fold(NOW)
+
+
+async def test_a_cleanup_folds_first_and_says_what_it_deleted(engines: Engines) -> None:
+    book = Book(engines)
+    rows = [row(at("2026-03-01") + number) for number in range(BATCH + 5)]
+    await book.put(*rows)
+    cleaned = await clean_up(engines, book.calendar, NOW, 0)
+    again = await clean_up(engines, book.calendar, NOW, 0)
+
+    assert (cleaned.deleted, again.deleted) == (BATCH + 5, 0)
+    assert cleaned.kept_since == again.kept_since > at("2026-03-01") / 1000
+    assert await book.queries.total() == summed(rows)
