@@ -5,12 +5,15 @@ minute in which it is settled. So the sums of a day are those of the rows of the
 in it.
 """
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from gemproxy.accounts.user import Limit, User
+
+if TYPE_CHECKING:  # it imports this module
+    from gemproxy.accounts.gauges import State
 
 
 @attrs.frozen
@@ -74,6 +77,9 @@ class Limiter(Protocol):
 
     async def admit(self, asked: Asked, now: float) -> Hold:
         """Take a hold. Raises LimitReached, and Forbidden for a model without a price."""
+
+    def states(self, user: User, now: float) -> "Sequence[State]":
+        """Return how much is taken of each limit of a user, those of client addresses apart."""
 
     async def visit(self, user: User, address: str, now: float) -> None:
         """Count a request that asks no model: for the whole proxy and for the client's address.

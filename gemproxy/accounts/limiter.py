@@ -172,6 +172,14 @@ class MemoryLimiter:
         plan = self._plan(user, hold.asked.model, self._tick(now))
         return words.fields(_states(hold.asked, plan, now), now)
 
+    def states(self, user: User, now: float) -> list[State]:
+        """Return how much is taken of each limit of a user, those of client addresses apart."""
+        day, found = self._tick(now), []
+        for limit in user.limits:
+            plan, asked = self._plan(user, limit.model, day), Asked(0, user, limit.model)
+            found += [gauge.state(asked, now) for gauge in plan.gauges if gauge.limit == limit]
+        return found
+
     def restore(self, day: Iterable[Spent], month: Iterable[Spent], now: float) -> None:
         """Take the ledger's sums of the current day and month, at the start.
 

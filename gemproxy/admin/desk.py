@@ -16,6 +16,7 @@ from gemproxy.ledger.queries import Queries
 if TYPE_CHECKING:
     from gemproxy.admin.database import Database
     from gemproxy.admin.settings import Tuner
+    from gemproxy.admin.users import Holders
 
 
 @attrs.frozen
@@ -115,3 +116,6 @@ class Desk:
 
     database: "Database | None" = None
     """The ledger's database, and the work on it that an operator asks for."""
+
+    users: "Holders | None" = None
+    """The access keys; None without a pool, which they would open."""

@@ -1,8 +1,8 @@
-"""Paths by which scripts of earlier tools change how models think, and the prompt.
+"""Paths by which scripts of earlier tools make access keys, and change thinking and the prompt.
 
-They change settings (``admin.settings``), so they are validated, kept and noted in the audit log
-like those. A field that is missing changes nothing. Some scripts send the fields in the query: the
-body is stronger.
+They do what the paths of this API do (``admin.users``, ``admin.settings``), so they are validated,
+kept and noted in the audit log like those. Of the settings, a field that is missing changes
+nothing. Some scripts send the fields of settings in the query: the body is stronger.
 """
 
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from gemproxy.admin.route import Call, Form, Route
 from gemproxy.admin.settings import Setting, caller_of, tuner_of
+from gemproxy.admin.users import UserChange, added
 from gemproxy.core.errors import BadRequest
 
 _SWITCHED = ["true", "false", "1", "0", "on", "off", "yes", "no"]
@@ -55,6 +56,22 @@ class PromptWish(Form, frozen=True):
     ] = UNSET
 
 
+class KeyWish(Form, frozen=True):
+    """Who shall have an access key."""
+
+    name: Annotated[str, msgspec.Meta(description="Who uses it; a name is never used again")]
+
+
+class KeyDone(Form, frozen=True):
+    """A new access key: this answer alone has it."""
+
+    success: Annotated[bool, msgspec.Meta(description="True")]
+    message: Annotated[str, msgspec.Meta(description="What was done, for people")]
+    name: Annotated[str, msgspec.Meta(description="Who uses it")]
+    id: Annotated[str, msgspec.Meta(description="The public characters of the key")]
+    key: Annotated[str, msgspec.Meta(description="The key, in the place of a Gemini key")]
+
+
 class Done(Form, frozen=True):
     """A change that was made; ``values`` are the settings now, a secret as its length."""
 
@@ -80,6 +97,14 @@ async def inject(call: Call[PromptWish, PromptWish]) -> Done:
     return await _changed(call, "injection")
 
 
+async def user_key(call: Call[Any, KeyWish]) -> KeyDone:
+    """Make an access key. Raises a GemproxyError."""
+    name = call.body.name
+    made = await added(call, name, UserChange())
+    message = f"{name} has an access key. It is shown only now."
+    return KeyDone(success=True, message=message, name=name, id=made.user.id, key=made.key)
+
+
 async def _changed(call: Call[Any, Any], section: str) -> Done:
     names = call.body.__struct_fields__
     wishes = msgspec.structs.asdict(call.query) | {
@@ -102,6 +127,16 @@ def _text(setting: Setting) -> str:
 
 
 ROUTES = (
+    Route(
+        "POST",
+        "/admin/config/user-key",
+        user_key,
+        "Make an access key, as scripts of earlier tools do; it is shown once.",
+        KeyDone,
+        body=KeyWish,
+        tag="users",
+        base="",
+    ),
     Route(
         "POST",
         "/admin/config/thinking",

@@ -10,6 +10,7 @@ from gemproxy.admin import (
     stats,
     streams,
     usage,
+    users,
 )
 from gemproxy.admin.route import Route
 
@@ -29,4 +30,5 @@ ROUTES: tuple[Route, ...] = (
     *requests.ROUTES,
     *stats.ROUTES,
     *database.ROUTES,
+    *users.ROUTES,
 )

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import attrs
 
 from gemproxy.config.kinds import Kind, one_of
-from gemproxy.config.tables import NAME, json_of, shown, table_of
+from gemproxy.config.tables import json_of, shown, table_of
 from gemproxy.observe.logs import MASK, redact
+from gemproxy.observe.names import NAME, is_name
 from gemproxy.pool.key import Key, Limits, fingerprint
 
 ACCESS_PREFIX = "gp-"
@@ -84,11 +85,6 @@ def _project(name: str) -> str:
     if redact(name) != name:  # outputs have the names of projects
         raise ValueError("has a key in the place of a project")
     return name
-
-
-def is_name(name: str) -> bool:
-    """Return whether a text can name a user; a text that looks like a key cannot."""
-    return bool(NAME.fullmatch(name)) and name == name.strip() and redact(name) == name
 
 
 def _weights(value: object) -> Mapping[str, float]:

@@ -1,13 +1,12 @@
 """Tables as values of settings: from TOML, or from text as JSON; and names in them for people."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from gemproxy.observe.logs import MASK, redact
+from gemproxy.observe.names import NAME
 
-NAME = re.compile(r"[^\W_][\w .@-]{0,63}")
 """What a name of a project or a user looks like."""
 
 

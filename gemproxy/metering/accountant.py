@@ -25,6 +25,7 @@ from gemproxy.accounts.bounding import bounded
 from gemproxy.accounts.charge import charge
 from gemproxy.accounts.cost import most_cost
 from gemproxy.accounts.estimate import Asking, asking, estimate
+from gemproxy.accounts.gauges import State as Taken
 from gemproxy.accounts.hold import Asked, Hold, Limiter, Used
 from gemproxy.accounts.prices import Prices
 from gemproxy.accounts.user import Kind, Limit, User
@@ -133,6 +134,10 @@ class Accountant:
     def running(self) -> int:
         """How many requests have begun and not ended."""
         return len(self._running)
+
+    def states(self, user: User) -> Sequence[Taken]:
+        """Return how much is taken of each limit of a user, those of client addresses apart."""
+        return self.limiter.states(user, self.clock())
 
     def wants_address(self, user: User) -> bool:
         """Return whether a limit asks for the client's address."""

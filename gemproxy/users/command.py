@@ -10,14 +10,15 @@ from collections.abc import Callable, Coroutine, Mapping
 import attrs
 from sqlalchemy.exc import SQLAlchemyError
 
-from gemproxy.access.secret import PREFIX, PURPOSE, hashed, id_in, new_id, new_key
+from gemproxy.access.secret import PREFIX, PURPOSE, id_in
 from gemproxy.accounts.user import User
 from gemproxy.config.arguments import Misused, aligned
-from gemproxy.config.keyring import is_name
 from gemproxy.config.kinds import seconds_in
 from gemproxy.config.starting import OPEN, SHARED
 from gemproxy.ledger.engine import words_of
-from gemproxy.ledger.users import Entry, Missing, Revoked, Taken, Users
+from gemproxy.ledger.users import Entry, Missing, Users
+from gemproxy.metering.permits import Unfit
+from gemproxy.metering.roster import Made, Refused, Roster, Wish
 from gemproxy.store.unusable import Unusable
 from gemproxy.store.vault import Vault
 from gemproxy.users import values
@@ -38,7 +39,7 @@ class Command:
     """One call of ``gemproxy users``.
 
     ``write`` takes a line of output and ``complain`` a line about it. The actions return the exit
-    code, and raise Misused, Unusable, and what the database raises.
+    code, and raise Misused, Unfit, Refused, Unusable, and what the database raises.
     """
 
     options: Options
@@ -53,22 +54,13 @@ class Command:
 
     async def add(self) -> int:
         """Make an access key."""
-        name = self.options.name
-        self._check_name(name)
-        user = self._changed(User(new_id(), name))
-        vault = self.site.vault()
-        key = new_key(user.id)
+        wish, vault = self._wish(), self.site.vault()
         async with self.site.users(vault) as users:
-            await self._check_no_id(users)
-            try:
-                await users.add(user, hashed(key, vault.subkey(PURPOSE)), self.now)
-            except Taken:
-                raise Misused(
-                    f"there is a user called {name!r} already, or there was: names are never used "
-                    "again, because files and budgets hang on them"
-                ) from None
+            made = await self._roster(users, vault).add(self.options.name, wish, self.now)
+        user = made.user
         self._warn(user)
-        self._show(user, key, f"added {name} ({user.id}): {may_use(user, self.site.zone)}")
+        said = f"added {user.name} ({user.id}): {may_use(user, self.site.zone)}"
+        self._show(made, said)
         return OK
 
     async def list(self) -> int:
@@ -89,10 +81,10 @@ class Command:
         """Change what a user may use."""
         if not (self.options.limits or self.options.models or self.options.expires):
             raise Misused("nothing to change is given: see gemproxy users set --help")
-        async with self.site.users(self._vault()) as users:
+        wish, vault = self._wish(), self._vault()
+        async with self.site.users(vault) as users:
             entry = await self._meant(users)
-            user = self._changed(entry.user)
-            await users.change(user)
+            user = await self._roster(users, vault).change(entry.user, wish)
         self._warn(user)
         if self.options.json:
             self.write(json.dumps(document(attrs.evolve(entry, user=user))))
@@ -106,15 +98,10 @@ class Command:
         vault = self._vault()
         async with self.site.users(vault) as users:
             user = (await self._meant(users)).user
-            key = new_key(user.id)
             until = self.now + grace if grace else None
-            try:
-                await users.rotate(user.id, hashed(key, vault.subkey(PURPOSE)), until)
-            except Revoked:
-                why = f"the key of {user.name!r} is revoked, for good: add another user"
-                raise Misused(why) from None
+            made = await self._roster(users, vault).rotate(user, until)
         old = f"stays good for {grace:g} s" if grace else "is refused from now on"
-        self._show(user, key, f"rotated {user.name} ({user.id}): the old key {old}")
+        self._show(made, f"rotated {user.name} ({user.id}): the old key {old}")
         return OK
 
     async def revoke(self) -> int:
@@ -128,38 +115,22 @@ class Command:
             self.write(f"revoked {user.name}" if was_good else f"{user.name} was revoked already")
         return OK
 
-    def _changed(self, user: User) -> User:
-        """Return a user with what the options give. Raises Misused."""
-        options, site = self.options, self.site
-        changes = values.amounts(options.limits.items())
+    def _roster(self, users: Users, vault: Vault) -> Roster:
+        site = self.site
+        taken = {*site.taken, SHARED, OPEN}
+        return Roster(users, vault.subkey(PURPOSE), taken, site.workers)
+
+    def _wish(self) -> Wish:
+        """Return what the options give. Raises Misused."""
+        options = self.options
+        changes = values.amounts(options.limits.items(), shadow=options.shadow)
         if options.shadow and not changes:
             raise Misused("--shadow is about the limits beside it, and there are none")
-        user = attrs.evolve(
-            user, limits=tuple(values.limits_of(user.limits, changes, shadow=options.shadow))
-        )
-        if options.models is not None:
-            user = attrs.evolve(user, models=values.models_of(options.models))
-        if options.expires is not None:
-            user = attrs.evolve(user, expires=values.expiry(options.expires, site.zone))
-        if site.workers > 1 and any(change.amount is not None for change in changes):
-            raise Misused(
-                f"server.workers is {site.workers}, and each of them would count the limits alone: "
-                "set it to 1, or leave the limits out"
-            )
-        return user
-
-    def _check_name(self, name: str) -> None:
-        if not is_name(name):
-            raise Misused("a name is up to 64 letters, digits, '.', '-', '_', '@' or blanks")
-        if name in {*self.site.taken, SHARED, OPEN}:
-            raise Misused(f"{name!r} names an access key of the settings: use another name")
-
-    async def _check_no_id(self, users: Users) -> None:
-        """Raise Misused where the name is the id of a user, who could not be named by it then."""
-        name = self.options.name
-        with contextlib.suppress(Missing):
-            if (await users.find(name)).user.id == name:
-                raise Misused(f"{name!r} is the id of a user: use another name")
+        models = None if options.models is None else values.models_of(options.models)
+        if options.expires is None:
+            return Wish(changes, models)
+        expires = values.expiry(options.expires, self.site.zone)
+        return Wish(changes, models, expires, expiring=True)
 
     def _warn(self, user: User) -> None:
         if user.expires is not None and user.expires <= self.now:
@@ -187,7 +158,8 @@ class Command:
     def _nobody(self) -> Misused:
         return Misused("no user has that name or id; gemproxy users list shows them")
 
-    def _show(self, user: User, key: str, done: str) -> None:
+    def _show(self, made: Made, done: str) -> None:
+        user, key = made.user, made.key
         if self.options.json:
             self.write(json.dumps({"id": user.id, "name": user.name, "key": key}))
         else:
@@ -210,7 +182,7 @@ def run(options: Options, site: Site) -> int:
     """
     try:
         return Command(options, site, time.time(), _line, _complain).run()
-    except (Misused, Unusable) as error:
+    except (Misused, Unfit, Refused, Unusable) as error:
         _complain(str(error))
         return USAGE
     except KeyboardInterrupt:

@@ -6,9 +6,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gemproxy.accounts import words
+from gemproxy.accounts.gauges import MONEY
 from gemproxy.accounts.user import Limit, User
 from gemproxy.ledger.users import Entry
-from gemproxy.users.values import MONEY
 
 
 def table(entries: Sequence[Entry], now: float, zone: ZoneInfo) -> list[tuple[str, ...]]:

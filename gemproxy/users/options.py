@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from gemproxy.accounts.gauges import MONEY
 from gemproxy.accounts.user import Kind
 from gemproxy.config.arguments import Parser, divided
-from gemproxy.users.values import MONEY, OFF, flag_of
+from gemproxy.users.values import OFF, flag_of
 
 _LIMITS: Mapping[Kind, str] = {
     Kind.RPM: "requests in 60 seconds",

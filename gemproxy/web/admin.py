@@ -7,6 +7,7 @@ port answers such paths with 404.
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import attrs
 import msgspec
@@ -24,10 +25,14 @@ from gemproxy.admin.guard import GUARD, Guard
 from gemproxy.admin.page import DOCS, FAMILY, PAGE, Page, show
 from gemproxy.admin.paths import ADMIN
 from gemproxy.admin.table import ROUTES
+from gemproxy.admin.users import Holders
 from gemproxy.config.settings import Settings
+from gemproxy.config.starting import OPEN, SHARED
 from gemproxy.ledger.audit import Audit
 from gemproxy.ledger.queries import Queries
-from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER, PRESENT, PRICES
+from gemproxy.metering.accountant import Accountant
+from gemproxy.metering.roster import Roster
+from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER, PRESENT, PRICES, USERS
 from gemproxy.web.accounting import LEDGER, calendar_of
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.middlewares import stamp
@@ -101,7 +106,19 @@ def _desk(
         figures=Figures(queries, lambda: app[PRICES].names) if queries else None,
         settings=app[TUNER],
         database=database,
+        users=_holders(settings, app),
     )
+
+
+def _holders(settings: Settings, app: web.Application) -> Holders | None:
+    """Return the access keys, None without a pool."""
+    directory, meter = app.get(USERS), app[METER]
+    if directory is None:
+        return None
+    taken = {*directory.keys.given, SHARED, OPEN}
+    roster = Roster(directory.users, directory.pepper, taken, settings.server.workers)
+    assert isinstance(meter, Accountant)  # noqa: S101 (there is one wherever there is a pool)
+    return Holders(roster, directory, meter.states, ZoneInfo(settings.accounts.timezone))
 
 
 @attrs.frozen(eq=False)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemproxy.accounts.user import NANO, Kind, Limit
+from gemproxy.accounts.user import NANO, Kind
 from gemproxy.accounts.words import dollars
 from gemproxy.config.arguments import Misused
-from gemproxy.users.values import Amount, amounts, expiry, limits_of, models_of
+from gemproxy.metering.permits import Amount
+from gemproxy.users.values import amounts, expiry, models_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -88,18 +89,6 @@ def test_no_message_shows_what_looks_like_a_key() -> None:
 def test_a_limit_that_is_given_twice_is_refused(values: Sequence[str]) -> None:
     with pytest.raises(Misused, match="is given twice"):
         amounts([(Kind.RPM, values)])
-
-
-def test_changes_replace_limits_of_the_same_kind_and_model() -> None:
-    present = [Limit(Kind.RPM, 1), Limit(Kind.RPM, 2, "m"), Limit(Kind.TPM, 3, "m", shadow=True)]
-    changes = amounts([(Kind.RPM, ["off", "M=5"]), (Kind.USD_PER_DAY, ["1"])])
-
-    assert limits_of(present, changes, shadow=True) == [
-        Limit(Kind.RPM, 5, "M", shadow=True),
-        Limit(Kind.TPM, 3, "m", shadow=True),
-        Limit(Kind.USD_PER_DAY, NANO, shadow=True),
-    ]
-    assert limits_of(present, [], shadow=False) == present
 
 
 def test_models_are_lists_with_commas() -> None:

@@ -1,0 +1,394 @@
+"""Access keys, which the house calls users: who may call the pool, and how much.
+
+Those of the settings are shown and cannot be changed here. The others are in the ledger's database;
+a change is one of ``metering.roster``, as by the command ``gemproxy users``. This process takes it
+up before the answer, the other workers within half a second, or with the first request that brings
+a new key. A key is in one answer, that of its making, and nowhere else.
+"""
+
+import datetime as dt
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import attrs
+import msgspec
+from msgspec import UNSET, UnsetType
+from sqlalchemy.exc import SQLAlchemyError
+
+from gemproxy.accounts import words
+from gemproxy.accounts.gauges import MONEY, State
+from gemproxy.accounts.user import Kind, Limit, User
+from gemproxy.admin.audit import note
+from gemproxy.admin.route import Call, Form, Nothing, Route
+from gemproxy.core.errors import BadField, BadRequest, Busy, Conflict, Unrouted
+from gemproxy.ledger.engine import words_of
+from gemproxy.ledger.users import Entry, Missing
+from gemproxy.metering.directory import Directory
+from gemproxy.metering.permits import Amount, Unfit, amount_of, each_once, expiry_of, models_of
+from gemproxy.metering.roster import Made, Refused, Roster, Wish
+from gemproxy.store.unusable import Unusable
+
+SETTINGS, STORED = "settings", "stored"
+"""Where an access key comes from."""
+
+_LONGEST_GRACE = 366 * 86_400
+_NO_POOL = (
+    "This proxy has no pool, which access keys would open: set GEMINI_API_KEYS or pool.keys, or "
+    "add a Gemini key with gemproxy keys add, and start it again."
+)
+_NOBODY = "No access key has this name or id."
+
+
+@attrs.frozen(eq=False)
+class Holders:
+    """The access keys of a running proxy.
+
+    ``directory`` has those that this process knows, ``states`` tells what is taken of a user's
+    limits, ``zone`` is that of the limits. ``now`` gives the Unix time in seconds.
+    """
+
+    roster: Roster
+    directory: Directory
+    states: Callable[[User], Sequence[State]]
+    zone: ZoneInfo
+    now: Callable[[], float] = time.time
+
+
+class LimitState(Form, frozen=True):
+    """A limit; amounts are whole numbers, and exact decimals of dollars in a text for money."""
+
+    kind: Annotated[str, msgspec.Meta(description="What it counts, such as rpm or usd_per_day")]
+    model: Annotated[str, msgspec.Meta(description="Its model; empty for all models together")]
+    amount: Annotated[int | str, msgspec.Meta(description="The most")]
+    shadow: Annotated[bool, msgspec.Meta(description="Whether it only counts and refuses nothing")]
+    used: Annotated[
+        int | str | None,
+        msgspec.Meta(description="What is spent; null for a limit of each client address"),
+    ]
+    held: Annotated[
+        int | str | None, msgspec.Meta(description="What running requests hold beside that")
+    ]
+    left: Annotated[int | str | None, msgspec.Meta(description="What can still be asked for")]
+    resets: Annotated[
+        dt.datetime | None,
+        msgspec.Meta(description="When nothing of it is used any more, if time changes that"),
+    ]
+
+
+class UserState(Form, frozen=True):
+    """An access key, without the key."""
+
+    name: Annotated[str, msgspec.Meta(description="Who uses it")]
+    id: Annotated[str, msgspec.Meta(description="The key's public characters, or the name")]
+    origin: Annotated[str, msgspec.Meta(description="settings, or stored: made here or by command")]
+    state: Annotated[str, msgspec.Meta(description="good, expired or revoked")]
+    models: Annotated[
+        list[str], msgspec.Meta(description="The only models that it may call; empty: any")
+    ]
+    limits: Annotated[list[LimitState], msgspec.Meta(description="The limits, with their use")]
+    made: Annotated[dt.datetime | None, msgspec.Meta(description="When; null for the settings'")]
+    expires: Annotated[dt.datetime | None, msgspec.Meta(description="When the key ends, if ever")]
+    revoked: Annotated[dt.datetime | None, msgspec.Meta(description="When it was revoked")]
+    old_key_until: Annotated[
+        dt.datetime | None, msgspec.Meta(description="Until when the key before is good")
+    ]
+
+
+class UserPage(Form, frozen=True):
+    """Access keys: those of the settings, then the others in the order of their making."""
+
+    users: Annotated[list[UserState], msgspec.Meta(description="The access keys of this page")]
+    next: Annotated[str | None, msgspec.Meta(description="The cursor of the page behind, or null")]
+
+
+class UsersQuery(Form, frozen=True):
+    """Which page is wanted."""
+
+    cursor: Annotated[str, msgspec.Meta(description="`next` of the page before")] = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most access keys")] = 100
+
+
+class NewLimit(Form, frozen=True):
+    """A limit; it replaces that of the same kind and model."""
+
+    kind: Annotated[Kind, msgspec.Meta(description="What it counts")]
+    amount: Annotated[
+        int | float | str | None,
+        msgspec.Meta(description="The most; dollars for money, exact as a text; null: no limit"),
+    ]
+    model: Annotated[str, msgspec.Meta(description="Its model; empty: all together")] = ""
+    shadow: Annotated[bool, msgspec.Meta(description="Only count, and refuse nothing")] = False
+
+
+Models = Annotated[
+    list[str] | UnsetType,
+    msgspec.Meta(description="The only models, a * at the end for any rest; empty: any"),
+]
+Limits = Annotated[list[NewLimit], msgspec.Meta(description="Limits that are set or taken away")]
+Expiry = Annotated[
+    str | UnsetType | None,
+    msgspec.Meta(description="When the key ends: 2027-01-31 or 2027-01-31T18:00Z; null: never"),
+]
+
+
+class UserChange(Form, frozen=True):
+    """What an access key may use; what is missing stays as it is."""
+
+    models: Models = UNSET
+    limits: Limits = msgspec.field(default_factory=list)
+    expires: Expiry = UNSET
+
+
+class NewUser(Form, frozen=True):
+    """A new access key, and what it may use; without that it may use everything."""
+
+    name: Annotated[str, msgspec.Meta(description="Who uses it; a name is never used again")]
+    models: Models = UNSET
+    limits: Limits = msgspec.field(default_factory=list)
+    expires: Expiry = UNSET
+
+
+class Rotation(Form, frozen=True):
+    """How a key is replaced."""
+
+    grace: Annotated[
+        float,
+        msgspec.Meta(ge=0, le=_LONGEST_GRACE, description="Seconds that the old key stays good"),
+    ] = 0.0
+
+
+class NewKey(Form, frozen=True):
+    """A new access key: this answer alone has it."""
+
+    key: Annotated[str, msgspec.Meta(description="The key, in the place of a Gemini key")]
+    user: Annotated[UserState, msgspec.Meta(description="Whose it is, and what it may use")]
+
+
+async def listed(call: Call[UsersQuery, Nothing]) -> UserPage:
+    """Return a page of access keys. Raises Unrouted without a pool, BadRequest."""
+    async with _asking(call) as holders:
+        entries = await holders.roster.users.all()
+    found = [_given(name) for name in sorted(holders.directory.keys.given)]
+    found += [_shown(holders, entry) for entry in entries]
+    cursors = [f"{one.origin}:{one.id}" for one in found]
+    start, query = 0, call.query
+    if query.cursor:
+        if query.cursor not in cursors:
+            raise BadRequest("The cursor is not the `next` of a page of this list.")
+        start = cursors.index(query.cursor) + 1
+    end = start + query.limit
+    following = cursors[end - 1] if end < len(found) else None
+    return UserPage(users=found[start:end], next=following)
+
+
+async def one(call: Call[Nothing, Nothing]) -> UserState:
+    """Return an access key. Raises Unrouted."""
+    async with _asking(call) as holders:
+        name = call.names["name"]
+        if name in holders.directory.keys.given:
+            return _given(name)
+        return await _state(holders, name)
+
+
+async def add(call: Call[Nothing, NewUser]) -> NewKey:
+    """Make an access key. Raises BadField, Conflict, Unrouted."""
+    body = call.body
+    change = UserChange(models=body.models, limits=body.limits, expires=body.expires)
+    made = await added(call, body.name, change)
+    async with _asking(call) as holders:
+        return NewKey(key=made.key, user=await _state(holders, made.user.id))
+
+
+async def added(call: Call[Any, Any], name: str, change: UserChange) -> Made:
+    """Make an access key of a name, and note it. Raises BadField, Conflict, Unrouted."""
+    async with _asking(call) as holders:
+        wish = _wish(change, holders.zone)
+        try:
+            made = await holders.roster.add(name, wish, holders.now())
+        except Unfit as error:
+            raise BadField("name", f"does not fit: {error}") from None
+        await note(call, "users.add", name, {"id": made.user.id, **_told(change)})
+        await holders.directory.look()
+    return made
+
+
+async def change(call: Call[Nothing, UserChange]) -> UserState:
+    """Change what an access key may use. Raises BadRequest, Conflict, Unrouted."""
+    async with _asking(call) as holders:
+        wish = _wish(call.body, holders.zone)
+        if wish.is_empty:
+            raise BadRequest("Nothing is to be changed: name models, limits or expires.")
+        user = (await _meant(call, holders)).user
+        await holders.roster.change(user, wish)
+        await note(call, "users.change", user.name, _told(call.body))
+        await holders.directory.look()
+        return await _state(holders, user.id)
+
+
+async def rotate(call: Call[Nothing, Rotation]) -> NewKey:
+    """Make another key for a user. Raises Conflict, Unrouted."""
+    async with _asking(call) as holders:
+        user, grace = (await _meant(call, holders)).user, call.body.grace
+        made = await holders.roster.rotate(user, holders.now() + grace if grace else None)
+        await note(call, "users.rotate", user.name, {"grace_seconds": grace})
+        await holders.directory.look()
+        return NewKey(key=made.key, user=await _state(holders, user.id))
+
+
+async def revoke(call: Call[Nothing, Nothing]) -> UserState:
+    """Refuse an access key from now on. Raises Conflict, Unrouted."""
+    async with _asking(call) as holders:
+        user = (await _meant(call, holders)).user
+        if await holders.roster.users.revoke(user.id, holders.now()):
+            await note(call, "users.revoke", user.name)
+        await holders.directory.look()
+        return await _state(holders, user.id)
+
+
+@asynccontextmanager
+async def _asking(call: Call[Any, Any]) -> AsyncIterator[Holders]:
+    """Yield the access keys; what they raise becomes errors of the API."""
+    if call.desk.users is None:
+        raise Unrouted(_NO_POOL)
+    try:
+        yield call.desk.users
+    except Missing:
+        raise Unrouted(_NOBODY) from None
+    except (Refused, Unusable) as error:
+        raise Conflict(f"Nothing changed: {error}.") from None
+    except (SQLAlchemyError, OSError) as error:
+        raise Busy(f"The database of access keys fails: {words_of(error)}.") from None
+
+
+async def _meant(call: Call[Any, Any], holders: Holders) -> Entry:
+    """Return the stored user that a path names, to be changed. Raises Conflict, Missing."""
+    name = call.names["name"]
+    if name in holders.directory.keys.given:
+        raise Conflict("This access key is one of the settings, and changes only there.")
+    return await holders.roster.users.find(name)
+
+
+def _wish(change: UserChange, zone: ZoneInfo) -> Wish:
+    """Return what a body asks for. Raises BadField."""
+    field = "limits"
+    try:
+        limits = each_once(map(_amount, change.limits))
+        field = "models"
+        models = None if change.models is UNSET else models_of(change.models)
+        field = "expires"
+        if change.expires is UNSET:
+            return Wish(limits, models)
+        expires = None if change.expires is None else expiry_of(change.expires, zone)
+    except Unfit as error:
+        raise BadField(field, f"does not fit: {error}") from None
+    return Wish(limits, models, expires, expiring=True)
+
+
+def _amount(limit: NewLimit) -> Amount:
+    text = None if limit.amount is None else str(limit.amount)
+    return amount_of(limit.kind, limit.model, text, shadow=limit.shadow)
+
+
+def _told(change: UserChange) -> dict[str, object]:
+    """Return what the audit log has of a change that was made."""
+    told: dict[str, object] = {}
+    if change.models is not UNSET:
+        told["models"] = change.models
+    if change.limits:
+        told["limits"] = [msgspec.to_builtins(limit) for limit in change.limits]
+    if change.expires is not UNSET:
+        told["expires"] = change.expires
+    return told
+
+
+def _given(name: str) -> UserState:
+    """Return an access key of the settings, which has no limits."""
+    return UserState(
+        name=name,
+        id=name,
+        origin=SETTINGS,
+        state="good",
+        models=[],
+        limits=[],
+        made=None,
+        expires=None,
+        revoked=None,
+        old_key_until=None,
+    )
+
+
+async def _state(holders: Holders, name: str) -> UserState:
+    return _shown(holders, await holders.roster.users.find(name))
+
+
+def _shown(holders: Holders, entry: Entry) -> UserState:
+    user, now = entry.user, holders.now()
+    expired = user.expires is not None and user.expires <= now
+    state = "revoked" if entry.revoked is not None else "expired" if expired else "good"
+    taken = {state.limit: state for state in holders.states(user)}
+    old = entry.old_until if entry.old_until is not None and entry.old_until > now else None
+    return UserState(
+        name=user.name,
+        id=user.id,
+        origin=STORED,
+        state=state,
+        models=list(user.models),
+        limits=[_limit(limit, taken.get(limit)) for limit in user.limits],
+        made=_time(entry.made),
+        expires=_time(user.expires),
+        revoked=_time(entry.revoked),
+        old_key_until=_time(old),
+    )
+
+
+def _limit(limit: Limit, state: State | None) -> LimitState:
+    used, held, left = (state.spent, state.held, state.remaining) if state else (None,) * 3
+    return LimitState(
+        kind=limit.kind.value,
+        model=limit.model,
+        amount=_number(limit.kind, limit.amount),
+        shadow=limit.shadow,
+        used=None if used is None else _number(limit.kind, used),
+        held=None if held is None else _number(limit.kind, held),
+        left=None if left is None else _number(limit.kind, left),
+        resets=None if state is None or not state.spent else _time(state.empty),
+    )
+
+
+def _number(kind: Kind, amount: int) -> int | str:
+    return words.dollars(amount).replace("$", "") if kind in MONEY else amount
+
+
+def _time(moment: float | None) -> dt.datetime | None:
+    return None if moment is None else dt.datetime.fromtimestamp(moment, dt.UTC)
+
+
+def _route(method: str, path: str, handler: Any, summary: str, answer: Any, **more: Any) -> Route:  # noqa: ANN401 (those of Route)
+    return Route(method, f"/users{path}", handler, summary, answer, tag="users", **more)
+
+
+ROUTES = (
+    _route("GET", "", listed, "List the access keys.", UserPage, query=UsersQuery),
+    _route("POST", "", add, "Make an access key; it is shown once.", NewKey, body=NewUser),
+    _route("GET", "/{name}", one, "Show an access key by its name or id.", UserState),
+    _route(
+        "PATCH",
+        "/{name}",
+        change,
+        "Change the models, the limits or the expiry of an access key.",
+        UserState,
+        body=UserChange,
+    ),
+    _route("DELETE", "/{name}", revoke, "Refuse an access key from now on, for good.", UserState),
+    _route(
+        "POST",
+        "/{name}/rotate",
+        rotate,
+        "Make another key for a user; it is shown once.",
+        NewKey,
+        body=Rotation,
+    ),
+)
