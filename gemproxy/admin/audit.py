@@ -31,12 +31,21 @@ class AuditQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     target: Annotated[str | None, msgspec.Meta(description="Only entries about this")] = None
     begin: Annotated[
         dt.datetime | None,
-        msgspec.Meta(description="The earliest time (RFC 3339); without an offset it is UTC"),
+        msgspec.Meta(
+            description="The earliest time (RFC 3339); without an offset it is UTC",
+        ),
     ] = None
     end: Annotated[
-        dt.datetime | None, msgspec.Meta(description="The time before which entries are wanted")
+        dt.datetime | None,
+        msgspec.Meta(description="The time before which entries are wanted"),
     ] = None
-    cursor: Annotated[str, msgspec.Meta(description="`next` of the page before")] = ""
+    cursor: Annotated[
+        str,
+        msgspec.Meta(
+            description="`next` of the page before",
+            extra_json_schema={"pattern": "^[0-9]{0,18}$"},
+        ),
+    ] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST, description="Most entries")] = 100
 
 

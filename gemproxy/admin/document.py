@@ -163,11 +163,21 @@ def _parameters(row: Route) -> list[dict[str, Any]]:
     required = schema.get("required", ())
     parameters = []
     for name, field in schema["properties"].items():
-        parameter = {"name": name, "in": "query", "required": name in required, "schema": field}
+        shown = _without_null(field)
+        parameter = {"name": name, "in": "query", "required": name in required, "schema": shown}
         if "description" in field:
             parameter["description"] = field["description"]
         parameters.append(parameter)
     return parameters
+
+
+def _without_null(field: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a field in a query, which leaves out what it does not have."""
+    made = {name: value for name, value in field.items() if (name, value) != ("default", None)}
+    choices = [choice for choice in made.pop("anyOf", ()) if choice != {"type": "null"}]
+    if not choices:
+        return made
+    return {**made, **choices[0]} if len(choices) == 1 else {**made, "anyOf": choices}
 
 
 def _schema(form: Any) -> dict[str, Any]:  # noqa: ANN401 (whatever a row answers)

@@ -21,11 +21,20 @@ F = TypeVar("F", bound=Form)
 _PLACED = re.compile(r"(?P<why>.*?)(?: - at `\$(?P<place>.*)`)?", re.DOTALL)
 _OF_FIELD = re.compile(r"Object (?:contains (unknown)|missing required) field `(?P<name>.*)`")
 _LONGEST = 200
+_LISTS = (
+    msgspec.inspect.ListType,
+    msgspec.inspect.VarTupleType,
+    msgspec.inspect.SetType,
+    msgspec.inspect.FrozenSetType,
+)
+_TEXT = (msgspec.inspect.StrType,)
 
 
 def query_of(form: type[F], given: MultiMapping[str]) -> F:
     """Return the query of a request. Raises BadField."""
-    lists = {field.encode_name for field in msgspec.structs.fields(form) if _is_list(field.type)}
+    fields = msgspec.structs.fields(form)
+    lists = {field.encode_name for field in fields if _is(field.type, _LISTS)}
+    texts = {field.encode_name for field in fields if _is(field.type, _TEXT)}
     values: dict[str, object] = {}
     for name in given:
         found = given.getall(name)
@@ -33,6 +42,8 @@ def query_of(form: type[F], given: MultiMapping[str]) -> F:
             values[name] = [item for text in found for item in text.split(",")]
         elif len(found) > 1:
             raise BadField(_shown(name), "comes several times")
+        elif found[0].lower() == "null" and name not in texts:
+            raise BadField(_shown(name), "has no value")  # read as JSON, it would be none at all
         else:
             values[name] = found[0]
     return _converted(form, values, strict=False)
@@ -75,16 +86,10 @@ def _shown(name: str) -> str:
     return redact(name)[:_LONGEST] or "request"
 
 
-def _is_list(annotation: object) -> bool:
+def _is(annotation: object, wanted: tuple[type, ...]) -> bool:
     kind = msgspec.inspect.type_info(annotation)
     kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
-    lists = (
-        msgspec.inspect.ListType,
-        msgspec.inspect.VarTupleType,
-        msgspec.inspect.SetType,
-        msgspec.inspect.FrozenSetType,
-    )
-    return any(isinstance(_plain(one), lists) for one in kinds)
+    return any(isinstance(_plain(one), wanted) for one in kinds)
 
 
 def _plain(kind: msgspec.inspect.Type) -> msgspec.inspect.Type:
