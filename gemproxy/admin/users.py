@@ -1,9 +1,9 @@
 """Access keys, which the house calls users: who may call the pool, and how much.
 
 Those of the settings are shown and cannot be changed here. The others are in the ledger's database;
-a change is one of ``metering.roster``, as by the command ``gemproxy users``. This process takes it
-up before the answer, the other workers within half a second, or with the first request that brings
-a new key. A key is in one answer, that of its making, and nowhere else.
+a change is one of ``metering.roster``, as by the command ``gemproxy users``. All workers take it up
+before the answer; one that does not answer within a second takes it up by itself. A key is in one
+answer, that of its making, and nowhere else.
 """
 
 import datetime as dt
@@ -31,6 +31,9 @@ from gemproxy.metering.permits import Amount, Unfit, amount_of, each_once, expir
 from gemproxy.metering.roster import Made, Refused, Roster, Wish
 from gemproxy.store.unusable import Unusable
 
+CHANGED = "users"
+"""The question that has another worker look at the stored access keys, by its path."""
+
 SETTINGS, STORED = "settings", "stored"
 """Where an access key comes from."""
 
@@ -55,6 +58,10 @@ class Holders:
     states: Callable[[User], Sequence[State]]
     zone: ZoneInfo
     now: Callable[[], float] = time.time
+
+    async def look(self, _document: Any = None) -> bool:  # noqa: ANN401 (JSON)
+        """Have this worker know what changed; return whether it looked."""
+        return await self.directory.look()
 
 
 class LimitState(Form, frozen=True):
@@ -211,7 +218,7 @@ async def added(call: Call[Any, Any], name: str, change: UserChange) -> Made:
         except Unfit as error:
             raise BadField("name", f"does not fit: {error}") from None
         await note(call, "users.add", name, {"id": made.user.id, **_told(change)})
-        await holders.directory.look()
+        await _take_up(call, holders)
     return made
 
 
@@ -224,7 +231,7 @@ async def change(call: Call[Nothing, UserChange]) -> UserState:
         user = (await _meant(call, holders)).user
         await holders.roster.change(user, wish)
         await note(call, "users.change", user.name, _told(call.body))
-        await holders.directory.look()
+        await _take_up(call, holders)
         return await _state(holders, user.id)
 
 
@@ -234,7 +241,7 @@ async def rotate(call: Call[Nothing, Rotation]) -> NewKey:
         user, grace = (await _meant(call, holders)).user, call.body.grace
         made = await holders.roster.rotate(user, holders.now() + grace if grace else None)
         await note(call, "users.rotate", user.name, {"grace_seconds": grace})
-        await holders.directory.look()
+        await _take_up(call, holders)
         return NewKey(key=made.key, user=await _state(holders, user.id))
 
 
@@ -244,8 +251,14 @@ async def revoke(call: Call[Nothing, Nothing]) -> UserState:
         user = (await _meant(call, holders)).user
         if await holders.roster.users.revoke(user.id, holders.now()):
             await note(call, "users.revoke", user.name)
-        await holders.directory.look()
+        await _take_up(call, holders)
         return await _state(holders, user.id)
+
+
+async def _take_up(call: Call[Any, Any], holders: Holders) -> None:
+    """Have all workers know a change."""
+    await holders.look()
+    await call.desk.neighbours.ask(CHANGED)
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from gemproxy.admin.guard import GUARD, Guard
 from gemproxy.admin.page import DOCS, FAMILY, PAGE, Page, show
 from gemproxy.admin.paths import ADMIN
 from gemproxy.admin.table import ROUTES
-from gemproxy.admin.users import Holders
+from gemproxy.admin.users import CHANGED, Holders
 from gemproxy.config.settings import Settings
 from gemproxy.config.starting import OPEN, SHARED
 from gemproxy.ledger.audit import Audit
@@ -111,14 +111,17 @@ def _desk(
 
 
 def _holders(settings: Settings, app: web.Application) -> Holders | None:
-    """Return the access keys, None without a pool."""
+    """Return the access keys, which the other workers ask it to look at; None without a pool."""
     directory, meter = app.get(USERS), app[METER]
     if directory is None:
         return None
     taken = {*directory.keys.given, SHARED, OPEN}
     roster = Roster(directory.users, directory.pepper, taken, settings.server.workers)
     assert isinstance(meter, Accountant)  # noqa: S101 (there is one wherever there is a pool)
-    return Holders(roster, directory, meter.states, ZoneInfo(settings.accounts.timezone))
+    zone = ZoneInfo(settings.accounts.timezone)
+    holders = Holders(roster, directory, meter.states, zone)
+    app[NEIGHBOURS].answerers[CHANGED] = holders.look
+    return holders
 
 
 @attrs.frozen(eq=False)

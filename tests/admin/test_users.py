@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import attrs
 import msgspec
 import pytest
 
@@ -14,7 +15,7 @@ from gemproxy.accounts.hold import Asked
 from gemproxy.accounts.limiter import MemoryLimiter
 from gemproxy.accounts.user import NANO, Kind
 from gemproxy.admin import users
-from gemproxy.admin.desk import Desk
+from gemproxy.admin.desk import Answers, Desk
 from gemproxy.admin.route import NOTHING, Call
 from gemproxy.core.errors import BadField, BadRequest, Busy, Conflict, Unrouted
 from gemproxy.ledger.audit import Audit, Wanted
@@ -254,6 +255,31 @@ async def test_several_workers_take_no_limits(engines: Engines) -> None:
     await place.add()
     with pytest.raises(Conflict, match=r"server\.workers"):
         await place.change(limits=[{"kind": "rpm", "amount": 1}])
+
+
+@attrs.define
+class Others:
+    """The other workers, who note what they are asked."""
+
+    asked: list[str] = attrs.field(factory=list)
+    number: int = 0
+
+    async def ask(self, path: str, document: Any = None) -> Answers:
+        assert document is None
+        self.asked.append(path)
+        return Answers(asked=1)
+
+
+async def test_every_change_is_told_to_the_other_workers(place: Place) -> None:
+    others = Others()
+    place.desk = attrs.evolve(place.desk, neighbours=others)
+
+    await place.add()
+    await place.change(models=["x"])
+    await users.rotate(place.call("ann", body=users.Rotation()))
+    await users.revoke(place.call("ann"))
+
+    assert others.asked == [users.CHANGED] * 4
 
 
 async def test_without_a_pool_there_are_no_access_keys() -> None:
