@@ -101,6 +101,7 @@ class PriceList:
 
     ``since`` is a Unix time in seconds, None for always. A prompt of more than ``above`` tokens
     has the prices of ``long``. ``factors`` are thousandths, by the name of a service tier.
+    ``source`` says where the prices were read.
     """
 
     rates: Rates
@@ -108,6 +109,7 @@ class PriceList:
     above: int | None = None
     long: Rates | None = None
     factors: Mapping[str, int] = attrs.field(factory=dict)
+    source: str = attrs.field(default="", eq=False)
 
     def for_prompt(self, tokens: int) -> Rates:
         """Return the prices of a request whose prompt has that many tokens, cached included."""
@@ -148,6 +150,15 @@ class Prices:
             return name
         found = (pattern for pattern, _ in self.patterns if pattern.fullmatch(name))
         return next((_written(pattern) for pattern in found), None)
+
+    def by_names(self) -> list[tuple[list[str], Sequence[PriceList]]]:
+        """Return the names of each model, with # for digits, and its lists, newest first."""
+        named = [*self.names.items()]
+        named += [(_written(pattern), lists) for pattern, lists in self.patterns]
+        found: dict[int, tuple[list[str], Sequence[PriceList]]] = {}
+        for name, lists in named:  # names of one model share its lists
+            found.setdefault(id(lists), ([], lists))[0].append(name)
+        return [*found.values()]
 
     def _lists(self, name: str) -> Sequence[PriceList]:
         """Return the lists of a model; requests name few models, so they are searched once."""
@@ -244,6 +255,7 @@ class _Reader:
             above,
             long,
             {field: self._factor(table, field, at) for field in _FACTORS if field in table},
+            table["source"],
         )
 
     def _long(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from gemproxy.accounts.prices import Prices
 from gemproxy.ledger.audit import Audit
 from gemproxy.ledger.queries import Queries
 
@@ -119,3 +120,6 @@ class Desk:
 
     users: "Holders | None" = None
     """The access keys; None without a pool, which they would open."""
+
+    prices: Prices = attrs.field(factory=Prices)
+    """The price table."""

@@ -4,6 +4,7 @@ from gemproxy.admin import (
     audit,
     database,
     earlier,
+    models,
     openapi,
     requests,
     settings,
@@ -31,4 +32,5 @@ ROUTES: tuple[Route, ...] = (
     *stats.ROUTES,
     *database.ROUTES,
     *users.ROUTES,
+    *models.ROUTES,
 )

@@ -107,6 +107,7 @@ def _desk(
         settings=app[TUNER],
         database=database,
         users=_holders(settings, app),
+        prices=app[PRICES],
     )
 
 

@@ -80,3 +80,15 @@ async def test_without_a_ledger_the_setting_is_named(proxy: StartProxy) -> None:
         ):
             answer = await called(served, method, path, body, status=404)
             assert "ledger.enabled" in answer["error"]["message"]
+
+
+async def test_models_and_prices_are_shown(proxy: StartProxy) -> None:
+    async with replying() as upstream:
+        served = await proxy(upstream.url, admin={"secret": SECRET}, ledger={"enabled": True})
+        prices = await called(served, "GET", "/prices")
+        models = await called(served, "GET", "/models?limit=2&priced=true")
+
+    assert prices["used_without_price"] == []
+    assert prices["models"][0]["prices"][0]["rates"]["input"]
+    assert len(models["models"]) == 2
+    assert models["next"] == models["models"][-1]["name"]
