@@ -394,3 +394,18 @@ async def test_a_day_is_as_long_as_in_its_zone(zone: str, start: str, hours: int
     assert error.headers(1)["Retry-After"] == str(hours * 3600)
     await refused(limiter, asked, now + hours * 3600 - 1)
     await limiter.admit(asked, now + hours * 3600)
+
+
+async def test_what_is_taken_of_each_limit_is_told() -> None:
+    shadow = Limit(Kind.RPM, 1, shadow=True)
+    user = ann(Limit(Kind.RPM, 5, MODEL), shadow, Limit(Kind.PER_IP_RPM, 9))
+    limiter = MemoryLimiter()
+    await limiter.admit(Asked(1, user, MODEL, "192.0.2.7"), NOON)
+    await limiter.admit(Asked(2, user, "another", "192.0.2.7"), NOON)
+
+    states = limiter.states(user, NOON)
+
+    assert [(state.limit, state.spent, state.remaining) for state in states] == [
+        (user.limits[0], 1, 4),
+        (shadow, 2, 0),
+    ]
