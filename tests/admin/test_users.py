@@ -21,6 +21,7 @@ from gemproxy.core.errors import BadField, BadRequest, Busy, Conflict, Unrouted
 from gemproxy.ledger.audit import Audit, Wanted
 from gemproxy.ledger.engine import Engines, place_of
 from gemproxy.ledger.schema import prepare
+from gemproxy.ledger.tables import USERS
 from gemproxy.ledger.users import Users
 from gemproxy.metering.directory import Directory
 from gemproxy.metering.roster import Roster
@@ -288,8 +289,9 @@ async def test_without_a_pool_there_are_no_access_keys() -> None:
         await users.listed(call)
 
 
-async def test_a_database_that_fails_is_said(tmp_path: Path) -> None:
-    engines = Engines.of(place_of("", tmp_path / "missing"))
+async def test_a_database_that_fails_is_said(engines: Engines) -> None:
+    async with engines.writing() as connection:
+        await connection.run_sync(USERS.drop)
+
     with pytest.raises(Busy, match="database of access keys"):
         await users.listed(Place(engines).call(query=users.UsersQuery()))
-    await engines.close()
