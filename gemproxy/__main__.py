@@ -206,6 +206,7 @@ def _site(loaded: "Loaded") -> "Site":
         proxy=resolve_proxy(settings.upstream.proxy, base, os.environ),
         connect_seconds=settings.upstream.connect_timeout_seconds,
         access=frozenset(access_keys(settings.access.keys, settings.access.password).values()),
+        admin=settings.admin.secret,
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gemproxy.admin.database import Database
     from gemproxy.admin.settings import Tuner
     from gemproxy.admin.users import Holders
+    from gemproxy.lending.ring import Ring
 
 
 @attrs.frozen
@@ -123,3 +124,6 @@ class Desk:
 
     prices: Prices = attrs.field(factory=Prices)
     """The price table."""
+
+    ring: "Ring | None" = None
+    """The operator's keys; None without a pool."""

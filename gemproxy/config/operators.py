@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gemproxy.config.keyring import keys_of
+from gemproxy.config.keyring import keys_of, projects_of
 from gemproxy.config.outbound import proxy_of_key
+from gemproxy.exchange.credential import is_api_key
 from gemproxy.pool.key import Key
 
 if TYPE_CHECKING:
@@ -37,6 +38,19 @@ def operators_keys(settings: "Settings") -> tuple[Key, ...]:
     for key in pool.keys:
         keys.setdefault(key.secret, key)
     return tuple(with_proxy(key, pool.proxies) for key in keys.values())
+
+
+def key_of(secret: str, project: str = "", proxy: str = "") -> Key:
+    """Return the key that an operator gives; raise ValueError, with a sentence, if it is none."""
+    if not project:
+        keys = keys_of([secret])
+    elif is_api_key(project):
+        raise ValueError("has a key in the place of a project")
+    else:
+        keys = projects_of({project: [secret]})[project]
+    if not keys:
+        raise ValueError("has an empty key")
+    return attrs.evolve(keys[0], proxy=proxy_of_key(proxy) if proxy else None)
 
 
 def with_proxy(key: Key, proxies: Mapping[str, str]) -> Key:

@@ -18,7 +18,7 @@ from gemproxy.keys.listing import table, views
 from gemproxy.keys.options import Options
 from gemproxy.keys.site import Holdings, Site
 from gemproxy.pool.key import Key
-from gemproxy.store import keyring, learnt
+from gemproxy.store import learnt
 from gemproxy.store.keyring import Added
 from gemproxy.store.unusable import Unusable
 
@@ -163,15 +163,11 @@ class Command:
         known = sorted({key.name for key in keys if key.secret in self.site.access})
         if known:
             raise Misused(f"nothing was added: {', '.join(known)} is an access key of the settings")
+        if self.site.admin in [key.secret for key in keys]:
+            raise Misused("nothing was added: one of the keys is the operator's admin.secret")
         with self.site.store() as store:
-
-            def add(connection: sqlite3.Connection) -> list[tuple[Added, str]]:
-                became = store.ring.add(connection, keys, time.time())
-                names = [key.name for key in keys]
-                projects = [keyring.project_of(connection, name) for name in names]
-                return list(zip(became, projects, strict=True))
-
-            return store.database.write(add).result()
+            now = time.time()
+            return store.database.write(lambda it: store.ring.place(it, keys, now)).result()
 
     def _tell_of_settings(self, names: Collection[str], advice: str) -> bool:
         """Tell of keys that the settings have; return whether there are any."""

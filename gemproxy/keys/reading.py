@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import attrs
 from yarl import URL
 
 from gemproxy.config.arguments import Misused
-from gemproxy.config.keyring import keys_of, projects_of
-from gemproxy.config.outbound import needs_socks, proxy_of_key
+from gemproxy.config.keyring import keys_of
+from gemproxy.config.operators import key_of
+from gemproxy.config.outbound import needs_socks
 from gemproxy.exchange.credential import is_api_key
 from gemproxy.pool.key import Key
 
@@ -38,8 +38,7 @@ _FIELDS = {"key", "project", "proxy"}
 def keys_in_input(text: str, project: str, proxy: str) -> list[Key]:
     """Return the keys on standard input of ``add``. Raises Misused."""
     try:
-        way = proxy_of_key(proxy) if proxy else None
-        keys = [key_of(secret, project, way) for secret in _plain(text)]
+        keys = [key_of(secret, project, proxy) for secret in _plain(text)]
     except ValueError as error:
         raise Misused(str(error)) from None
     if not keys:
@@ -65,19 +64,6 @@ def keys_in_file(text: str) -> list[Key]:
     if not keys:
         raise Misused("there is no key in it")
     return keys
-
-
-def key_of(secret: str, project: str = "", proxy: URL | None = None) -> Key:
-    """Return a key; raise ValueError, with a sentence, if it is none."""
-    if not project:
-        keys = keys_of([secret])
-    elif is_api_key(project):
-        raise ValueError("has a key in the place of a project")
-    else:
-        keys = projects_of({project: [secret]})[project]
-    if not keys:
-        raise ValueError("has an empty key")
-    return attrs.evolve(keys[0], proxy=proxy)
 
 
 def written(key: Key) -> dict[str, str]:
@@ -151,9 +137,7 @@ def _of_item(item: object) -> Sequence[Key]:
         raise ValueError("is neither a key nor an object with key, project and proxy")
     if not all(isinstance(value, str) for value in item.values()):
         raise ValueError("holds something else than text")
-    proxy = item.get("proxy")
-    way = proxy_of_key(proxy) if proxy else None
-    return [key_of(item.get("key", ""), item.get("project", ""), way)]
+    return [key_of(item.get("key", ""), item.get("project", ""), item.get("proxy", ""))]
 
 
 def _tried(read: Callable[[T], Sequence[Key]], source: T) -> Sequence[Key | ValueError]:

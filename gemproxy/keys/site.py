@@ -19,7 +19,7 @@ from gemproxy.store.store import Store
 class Site:
     """What the settings say; ``keys`` are those of the settings, with their origins.
 
-    ``access`` holds the access keys, which are no keys of the pool.
+    ``access`` holds the access keys and ``admin`` the operator's secret: no keys of the pool.
     """
 
     data_dir: Path
@@ -30,6 +30,7 @@ class Site:
     proxy: URL | None = attrs.field(repr=False)
     connect_seconds: float
     access: frozenset[str] = attrs.field(default=frozenset(), repr=False)
+    admin: str = attrs.field(default="", repr=False)
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:

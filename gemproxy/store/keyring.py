@@ -121,6 +121,13 @@ class Keyring:
             set_meta(connection, _CHANGED, next_serial(connection))
         return done
 
+    def place(
+        self, connection: sqlite3.Connection, keys: Sequence[Key], now: float
+    ) -> list[tuple[Added, str]]:
+        """Add keys; return what became of each, and the project of its fingerprint."""
+        became = self.add(connection, keys, now)
+        return list(zip(became, [project_of(connection, key.name) for key in keys], strict=True))
+
     def _add(self, connection: sqlite3.Connection, key: Key, now: float) -> Added:
         query = "SELECT sealed FROM keys WHERE fingerprint = ?"
         row = connection.execute(query, (key.name,)).fetchone()

@@ -37,6 +37,7 @@ from gemproxy.web.accounting import LEDGER, calendar_of
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.middlewares import stamp
 from gemproxy.web.neighbours import NEIGHBOURS
+from gemproxy.web.pooling import RING
 from gemproxy.web.streams import STREAMS
 from gemproxy.web.tuning import TUNER
 
@@ -108,6 +109,7 @@ def _desk(
         database=database,
         users=_holders(settings, app),
         prices=app[PRICES],
+        ring=app.get(RING),
     )
 
 

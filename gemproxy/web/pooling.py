@@ -15,12 +15,14 @@ from pathlib import Path
 from aiohttp import web
 from yarl import URL
 
+from gemproxy.access.door import Door
 from gemproxy.access.keys import AccessKeys
-from gemproxy.config.operators import mode_of, operators_keys, with_stored
+from gemproxy.config.operators import key_of, mode_of, operators_keys, with_stored
 from gemproxy.config.settings import Settings
 from gemproxy.config.starting import SHARED, access_keys
 from gemproxy.lending.errands import Errands
 from gemproxy.lending.keeping import Keeper, projects_of
+from gemproxy.lending.ring import Ring, Wish
 from gemproxy.lending.source import PoolSource
 from gemproxy.owners.binding import Binding
 from gemproxy.owners.lists import PageTokens
@@ -40,6 +42,9 @@ from gemproxy.web.users import check_users, open_users
 POOL = web.AppKey("pool", Pool)
 """The pool while it serves; only there if there is one."""
 
+RING = web.AppKey("ring", Ring)
+"""What changes its keys; there with it."""
+
 
 def needs_pool(settings: Settings) -> bool:
     """Return whether clients may call with access keys. Blocks; raises Unusable."""
@@ -55,7 +60,7 @@ def prepare(settings: Settings) -> None:
     """Make the data directory and its secret, if a pool needs them and they are missing.
 
     Several processes that start after this find the same ones. Blocks; raises Unusable, also if a
-    stored key is an access key, or the stored access keys cannot be used.
+    stored key is an access key or the operator's secret, or the stored access keys cannot be used.
     """
     if not needs_pool(settings):
         return
@@ -68,7 +73,7 @@ def prepare(settings: Settings) -> None:
 
 
 def _keep_apart(settings: Settings, stored: Iterable[Key]) -> None:
-    """Raise Unusable if clients know a key of the pool."""
+    """Raise Unusable if clients or the operator have a key of the pool as their own secret."""
     given = access_keys(settings.access.keys, settings.access.password)
     for key in stored:
         for name, secret in given.items():
@@ -76,6 +81,8 @@ def _keep_apart(settings: Settings, stored: Iterable[Key]) -> None:
                 path = "access.password" if name == SHARED else "access.keys"
                 why = f"the key of {name!r} is the stored key {key.name} of the pool too"
                 raise Unusable(path, f"{why}; clients must not know those")
+        if key.secret == settings.admin.secret:
+            raise Unusable("admin.secret", f"it is the stored key {key.name} of the pool too")
 
 
 @contextlib.asynccontextmanager
@@ -95,6 +102,7 @@ async def open_pool(
         unowned = partial(_allows_unowned, settings.pool.unowned, app[DOOR].keys)
         binding = Binding(Registry(store.owners), errands, unowned, _hosts(settings, base))
         app[POOL] = pool
+        app[RING] = Ring(keeper, _read, partial(_is_known, app[DOOR]))
         app[AVAILABLE_KEYS] = lambda: pool.available(time.time())
         app[KEYS] = [key for project in pool.projects for key in project.keys]
         app[UPLOADS] = UploadSessions(key=_subkey(store, "uploads"))
@@ -161,12 +169,25 @@ def _adopt(pool: Pool, source: PoolSource, settings: Settings) -> None:
 def _projects(settings: Settings, stored: Iterable[Key]) -> list[Project]:
     """Return the projects of the keys in the settings and of those in the data directory.
 
-    A start with a stored key that is an access key is refused; one that comes later is left out.
+    A start with a stored key that is an access key, or the operator's secret, is refused; one that
+    comes later is left out.
     """
     given = access_keys(settings.access.keys, settings.access.password).values()
-    usable = (key for key in stored if key.secret not in given)
+    others = {*given, settings.admin.secret}
+    usable = (key for key in stored if key.secret not in others)
     keys = with_stored(operators_keys(settings), usable, settings.pool.proxies)
     return projects_of(keys, settings.pool.weights)
+
+
+def _read(wish: Wish) -> Key:
+    """Return the key that an operator wants to add. Raises ValueError."""
+    return key_of(wish.secret, wish.project, wish.proxy)
+
+
+def _is_known(door: Door, secret: str) -> bool:
+    """Return whether a text is an access key, or the operator's secret."""
+    known = door.keys.find(secret, time.time()) is not None
+    return known or (door.operator is not None and door.operator.is_among([secret]))
 
 
 def _allows_unowned(choice: str, keys: AccessKeys) -> bool:
