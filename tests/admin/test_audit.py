@@ -86,7 +86,7 @@ async def test_without_a_ledger_a_change_is_a_line_of_the_log(
 async def test_a_log_that_cannot_be_written_fails_no_change(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engines = Engines.of(place_of("", tmp_path / "missing"))
+    engines = Engines.of(place_of("", tmp_path))  # where nobody made the tables
 
     await note(call(Desk(audit=Audit(engines))), "keys.add", "lab")
 
