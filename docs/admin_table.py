@@ -85,6 +85,12 @@ _ZH: Mapping[str, str] = {
         "更改访问密钥的模型、限额或到期时间。"
     ),
     "Refuse an access key from now on, for good.": "从此永久拒绝一个访问密钥。",
+    "List the models that have prices or were used in the last 30 days.": (
+        "列出有价格的或最近 30 天用过的模型。"
+    ),
+    "Show the price table, and which models were used without a price.": (
+        "显示价目表，以及哪些用过的模型没有价格。"
+    ),
     "Make another key for a user; it is shown once.": "为用户换一个新的密钥；只显示一次。",
 }
 """The summaries of the routes in Chinese."""
