@@ -24,7 +24,7 @@ from gemproxy.accounts.calendar import Calendar
 from gemproxy.admin.audit import note
 from gemproxy.admin.route import Call, Form, Nothing, Route
 from gemproxy.admin.streams import Workers, workers_of
-from gemproxy.core.errors import Busy, Conflicting, Unrouted
+from gemproxy.core.errors import Busy, Conflict, Unrouted
 from gemproxy.ledger.backup import Refused, back_up
 from gemproxy.ledger.check import check as checked
 from gemproxy.ledger.contents import Contents, contents_of
@@ -166,9 +166,9 @@ class Database:
         )
 
     async def alone(self, work: Callable[[], Coroutine[None, None, T]]) -> T:
-        """Do some work to its end, also if the caller is cancelled. Raises Conflicting."""
+        """Do some work to its end, also if the caller is cancelled. Raises Conflict."""
         if self._work is not None and not self._work.done():
-            raise Conflicting(_BUSY)
+            raise Conflict(_BUSY)
         task = self._work = asyncio.create_task(work())
         task.add_done_callback(_seen)
         return await asyncio.shield(task)
@@ -249,7 +249,7 @@ def _shown(contents: Contents) -> DatabaseContents:
 
 
 async def backup(call: Call[Any, Nothing]) -> DatabaseBackup:
-    """Write a backup to a new file. Raises Unrouted, Conflicting."""
+    """Write a backup to a new file. Raises Unrouted, Conflict."""
     held = database_of(call)
     return await held.alone(lambda: _backup(call, held))
 
@@ -263,9 +263,9 @@ async def _backup(call: Call[Any, Any], held: Database) -> DatabaseBackup:
         requests = await back_up(held.ledger.engines.place, file)
         size = (await asyncio.to_thread(file.stat)).st_size
     except (Refused, Unusable) as error:
-        raise Conflicting(f"No backup can be made: {error}.") from None
+        raise Conflict(f"No backup can be made: {error}.") from None
     except OSError as error:
-        raise Conflicting(f"No backup can be made in {held.folder}: {words_of(error)}.") from None
+        raise Conflict(f"No backup can be made in {held.folder}: {words_of(error)}.") from None
     await note(call, "database.backup", name, {"bytes": size, "requests": requests})
     return DatabaseBackup(name=name, bytes=size, requests=requests)
 
@@ -275,7 +275,7 @@ def _make(folder: Path) -> None:
 
 
 async def check(call: Call[Any, Nothing]) -> DatabaseCheck:
-    """Check the database; all of it is read. Raises Unrouted, Conflicting, Busy."""
+    """Check the database; all of it is read. Raises Unrouted, Conflict, Busy."""
     held = database_of(call)
     return await held.alone(lambda: _check(held))
 
@@ -296,7 +296,7 @@ async def _check(held: Database) -> DatabaseCheck:
 
 
 async def cleanup(call: Call[Any, CleanupOrder]) -> DatabaseCleanup:
-    """Delete the rows of old requests. Raises Unrouted, Conflicting, Busy."""
+    """Delete the rows of old requests. Raises Unrouted, Conflict, Busy."""
     held = database_of(call)
     return await held.alone(lambda: _cleanup(call, held))
 

@@ -12,7 +12,7 @@ import msgspec
 
 from gemproxy.admin.audit import note
 from gemproxy.admin.route import Call, Form, Route
-from gemproxy.core.errors import BadField, BadRequest, Conflicting, Unrouted
+from gemproxy.core.errors import BadField, BadRequest, Conflict, Unrouted
 from gemproxy.lending.ring import Placed, Result, Ring, Wish
 from gemproxy.pool.standing import Standing
 from gemproxy.pool.state import Rest
@@ -188,7 +188,7 @@ async def projects(call: Call[Any, Any]) -> ProjectList:
 
 
 async def add(call: Call[Any, NewKey]) -> KeyResult:
-    """Add a key. Raises BadField, Conflicting for one that is there, Unrouted, Busy."""
+    """Add a key. Raises BadField, Conflict for one that is there, Unrouted, Busy."""
     return _result(await _added(call, call.body))
 
 
@@ -202,7 +202,7 @@ async def import_(call: Call[Any, NewKeys]) -> KeyResults:
 
 
 async def delete(call: Call[Any, Any]) -> KeyRemoved:
-    """Remove a stored key. Raises Conflicting for one of the settings, Unrouted, Busy."""
+    """Remove a stored key. Raises Conflict for one of the settings, Unrouted, Busy."""
     name = call.names["key"].lower()
     project = await _ring(call).remove(name)
     await note(call, "key.remove", name, {"project": project})
@@ -220,7 +220,7 @@ async def _added(call: Call[Any, Any], wish: NewKey) -> Placed:
     if placed.result is Result.REFUSED:
         raise BadField("key", placed.why)
     if placed.result is Result.KNOWN:
-        raise Conflicting(f"The key {placed.name} of {placed.project} {placed.why}.")
+        raise Conflict(f"The key {placed.name} of {placed.project} {placed.why}.")
     await note(call, "key.add", placed.name, {"project": placed.project})
     return placed
 

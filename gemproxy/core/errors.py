@@ -14,7 +14,6 @@
     |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends its body too slowly
     |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
     |- Encoded                    415 INVALID_ARGUMENT      a body that must be read is compressed
-    |- Conflicting                409 ABORTED               what is to change cannot, as it stands
     |- Misdirected                421 INVALID_ARGUMENT      a host name that is not the proxy's
     |- LimitReached               429 RESOURCE_EXHAUSTED    a limit of an access key, or of all
     |- Busy                       503 UNAVAILABLE           a limit on concurrency was exceeded
@@ -202,13 +201,6 @@ class TooSlow(GemproxyError):
 
     status = 408
     code = "DEADLINE_EXCEEDED"
-
-
-class Conflicting(GemproxyError):
-    """The operator asks for a change that cannot be made as things stand."""
-
-    status = 409
-    code = "ABORTED"
 
 
 class Misdirected(GemproxyError):

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import attrs
 
-from gemproxy.core.errors import Busy, Conflicting, Unrouted
+from gemproxy.core.errors import Busy, Conflict, Unrouted
 from gemproxy.lending.keeping import Keeper
 from gemproxy.pool.key import Key, Project
 from gemproxy.pool.standing import Standing
@@ -101,11 +101,11 @@ class Ring:
     async def remove(self, name: str) -> str:
         """Remove a stored key by its fingerprint; return its project, empty if it did not serve.
 
-        Raises Conflicting for a key of the settings, Unrouted for an unknown one, Busy.
+        Raises Conflict for a key of the settings, Unrouted for an unknown one, Busy.
         """
         key = self.find(name)
         if key is not None and key.origin != ORIGIN:
-            raise Conflicting(
+            raise Conflict(
                 f"The key {name} is in the settings ({key.origin}): remove it there and restart."
             )
         if not await self._write(lambda it: self.keeper.store.ring.remove(it, [name])):

@@ -25,7 +25,7 @@ from gemproxy.admin.database import (
 )
 from gemproxy.admin.desk import Answer, Answers, Desk
 from gemproxy.admin.route import NOTHING, Call, Form
-from gemproxy.core.errors import Busy, Conflicting, Unrouted
+from gemproxy.core.errors import Busy, Conflict, Unrouted
 from gemproxy.ledger.audit import Audit
 from gemproxy.ledger.backup import restore
 from gemproxy.ledger.engine import Engines, Place, in_file, place_of
@@ -159,7 +159,7 @@ async def test_a_backup_has_a_name_of_ours_and_can_be_restored(
 async def test_a_backup_that_cannot_be_written_is_a_conflict_in_words(held: Database) -> None:
     held.folder.parent.mkdir()
     held.folder.write_text("a file")
-    with pytest.raises(Conflicting, match="No backup can be made"):
+    with pytest.raises(Conflict, match="No backup can be made"):
         await backup(call(held))
 
     assert await noted(held) == []
@@ -204,7 +204,7 @@ async def test_work_goes_on_without_its_caller_and_keeps_other_work_out(held: Da
     await begun.wait()
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)
-    with pytest.raises(Conflicting, match="ask again"):
+    with pytest.raises(Conflict, match="ask again"):
         await check(call(held))
     go_on.set()
     await ended.wait()

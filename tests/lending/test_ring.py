@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from gemproxy.core.errors import Busy, Conflicting, Unrouted
+from gemproxy.core.errors import Busy, Conflict, Unrouted
 from gemproxy.lending.keeping import Keeper
 from gemproxy.lending.ring import Result, Ring, Wish
 from gemproxy.pool.key import Key, fingerprint
@@ -69,7 +69,7 @@ async def test_each_key_has_a_result_in_its_place(tmp_path: Path) -> None:
 
 async def test_a_key_of_the_settings_and_an_unknown_one_are_not_removed(tmp_path: Path) -> None:
     async with serving(tmp_path) as (ring, _):
-        with pytest.raises(Conflicting, match=r"pool\.keys"):
+        with pytest.raises(Conflict, match=r"pool\.keys"):
             await ring.remove(OF_SETTINGS.name)
         with pytest.raises(Unrouted):
             await ring.remove("0" * 8)
