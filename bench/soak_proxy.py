@@ -101,12 +101,12 @@ def main(argv: Sequence[str]) -> int:
     report, seconds, log, *flags = argv
     sampler = Sampler(Path(report), float(seconds), Path(log))
 
-    def create_sampled(settings: Settings, upload_key: bytes | None = None) -> web.Application:
-        app = create_app(settings, upload_key)
+    def create_sampled(settings: Settings, *given: Any, **more: Any) -> web.Application:  # noqa: ANN401 (create_app's)
+        app = create_app(settings, *given, **more)
         app.on_startup.append(sampler.start)
         return app
 
-    server.create_app = create_sampled  # type: ignore[assignment,attr-defined]
+    server.create_app = create_sampled  # type: ignore[attr-defined]
     return command_line.main([*flags, "--logging.file", log])
 
 

@@ -13,7 +13,7 @@ from gemproxy.routes.parts import IN_FLIGHT, METER
 from tests.sockets import exchange, running
 
 
-async def get(path: str, *, draining: bool = False) -> tuple[int, dict[str, str]]:
+async def get(path: str, *, draining: bool = False) -> tuple[int, dict[str, str | None]]:
     app = web.Application()
     app[IN_FLIGHT] = InFlight(limit=1, draining=draining)
     app[METER] = UNMETERED
@@ -28,7 +28,7 @@ async def get(path: str, *, draining: bool = False) -> tuple[int, dict[str, str]
 async def test_health_says_the_version(*, draining: bool) -> None:
     assert await get("/health", draining=draining) == (
         200,
-        {"status": "ok", "version": __version__},
+        {"status": "ok", "available_keys": None, "version": __version__},
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gemproxy.routes import ROUTES
 from gemproxy.web.checks import HEALTH
+from gemproxy.web.status import ROUTES as STATUS
 
 SEGMENT = st.text("abcXYZ019-._~%", min_size=1, max_size=8)
 
@@ -15,7 +16,7 @@ SEGMENT = st.text("abcXYZ019-._~%", min_size=1, max_size=8)
 async def matched(method: str, path: str) -> str | None:
     """Return the name of the route that takes a request."""
     router = web.UrlDispatcher()
-    router.add_routes(ROUTES)
+    router.add_routes([*STATUS, *ROUTES])
     return (await router.resolve(make_mocked_request(method, path))).route.name
 
 
@@ -66,7 +67,6 @@ async def test_a_stream_is_recognised_by_its_end(path: str) -> None:
         ("POST", "/v1/endpoints/123:rawPredict"),
         ("POST", "/v1beta/openai/chat/completions"),
         ("PROPFIND", "/anything"),
-        ("POST", "/health"),
     ],
 )
 async def test_everything_else_is_passed_through(method: str, path: str) -> None:
@@ -78,6 +78,7 @@ async def test_everything_else_is_passed_through(method: str, path: str) -> None
     [
         ("POST", "/v1beta/models/m:generateContent", "generate"),
         ("POST", "//team/v1/tunedModels/m%3AgenerateContent", "generate"),
+        ("POST", "/health", "health"),
         ("POST", "/v1beta/models/m:countTokens", "compute"),
         ("POST", "/v1beta/models/m:embedContent", "compute"),
         ("POST", "/v1beta/models/m:batchEmbedContents", "compute"),
