@@ -42,6 +42,15 @@ _NO_LEDGER = (
 _LOST_PLUS = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 """An offset in a query whose ``+`` was not percent-encoded."""
 
+ZoneName = Annotated[str, msgspec.Meta(description="The time zone of the answer")]
+Begin = Annotated[
+    str | None, msgspec.Meta(description="When the period begins, inclusive; null without a limit")
+]
+End = Annotated[
+    str | None, msgspec.Meta(description="When the period ends, exclusive; null without a limit")
+]
+"""What an answer says of its period."""
+
 
 @attrs.frozen(eq=False)
 class Period:

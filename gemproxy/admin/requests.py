@@ -12,7 +12,17 @@ from typing import Annotated, Any
 import msgspec
 
 from gemproxy.accounts.calendar import Calendar
-from gemproxy.admin.periods import From, Period, To, Zone, period_of, reading
+from gemproxy.admin.periods import (
+    Begin,
+    End,
+    From,
+    Period,
+    To,
+    Zone,
+    ZoneName,
+    period_of,
+    reading,
+)
 from gemproxy.admin.route import Call, Form, Route
 from gemproxy.admin.sums import UsageSums, dollars, shown
 from gemproxy.admin.usage import Key, Model, Project, User
@@ -128,15 +138,9 @@ class RequestPage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     ``total`` sums up all requests of the list, on all its pages; null if it was not asked for.
     """
 
-    timezone: Annotated[str, msgspec.Meta(description="The time zone of the answer")]
-    begin: Annotated[
-        str | None,
-        msgspec.Meta(description="When the period begins, inclusive; null without a limit"),
-    ]
-    end: Annotated[
-        str | None,
-        msgspec.Meta(description="When the period ends, exclusive; null without a limit"),
-    ]
+    timezone: ZoneName
+    begin: Begin
+    end: End
     requests: Annotated[list[Request], msgspec.Meta(description="The page")]
     next: Annotated[
         str | None, msgspec.Meta(description="The cursor of the page behind, null at the end")
@@ -188,7 +192,7 @@ class StoryQuery(Form, frozen=True):
 class Stories(Form, frozen=True):
     """The requests with an id, newest first: there are several if a client used it again."""
 
-    timezone: Annotated[str, msgspec.Meta(description="The time zone of the answer")]
+    timezone: ZoneName
     requests: Annotated[list[Story], msgspec.Meta(description="The requests, newest first")]
 
 

@@ -11,7 +11,17 @@ from typing import Annotated, Any
 import attrs
 import msgspec
 
-from gemproxy.admin.periods import From, Period, To, Zone, period_of, reading
+from gemproxy.admin.periods import (
+    Begin,
+    End,
+    From,
+    Period,
+    To,
+    Zone,
+    ZoneName,
+    period_of,
+    reading,
+)
 from gemproxy.admin.route import Call, Form, Route, Text
 from gemproxy.admin.sums import COLUMNS, UsageSums, shown
 from gemproxy.core.errors import BadField
@@ -57,15 +67,9 @@ class UsageGroup(Form, frozen=True):
 class Usage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     """The sums of a period. ``from`` is inclusive, ``to`` exclusive; null is without a limit."""
 
-    timezone: Annotated[str, msgspec.Meta(description="The time zone of the answer")]
-    begin: Annotated[
-        str | None,
-        msgspec.Meta(description="When the period begins, inclusive; null without a limit"),
-    ]
-    end: Annotated[
-        str | None,
-        msgspec.Meta(description="When the period ends, exclusive; null without a limit"),
-    ]
+    timezone: ZoneName
+    begin: Begin
+    end: End
     by: Annotated[list[By], msgspec.Meta(description="The groupings")]
     groups: Annotated[
         list[UsageGroup], msgspec.Meta(description="A group for each combination that has requests")
@@ -98,15 +102,9 @@ class Interruption(Form, frozen=True):
 class InterruptionList(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     """What interrupted the requests of a period that were tried again and are still kept."""
 
-    timezone: Annotated[str, msgspec.Meta(description="The time zone of the answer")]
-    begin: Annotated[
-        str | None,
-        msgspec.Meta(description="When the period begins, inclusive; null without a limit"),
-    ]
-    end: Annotated[
-        str | None,
-        msgspec.Meta(description="When the period ends, exclusive; null without a limit"),
-    ]
+    timezone: ZoneName
+    begin: Begin
+    end: End
     interruptions: Annotated[
         list[Interruption], msgspec.Meta(description="A row for each cause and ending")
     ]
