@@ -12,13 +12,20 @@ from typing import Annotated, Any
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
+from gemproxy.accounts.calendar import Calendar
+from gemproxy.admin.periods import From, To, moment_of
 from gemproxy.admin.route import Call, Form, Route
-from gemproxy.core.errors import BadRequest, Unrouted
+from gemproxy.admin.texts import Number
+from gemproxy.core.errors import BadField, Unrouted
 from gemproxy.ledger.audit import MOST, Deed, Entry, Wanted
 from gemproxy.ledger.engine import words_of
+from gemproxy.ledger.pieces import SECOND_MS
 
 _log = logging.getLogger(__name__)
+_UTC = Calendar(dt.UTC)
+"""The clock of times without an offset."""
 
+_MOST_DIGITS = 18
 _NO_LEDGER = (
     "This proxy keeps no ledger, and so no audit log: set ledger.enabled to true and start it again"
 )
@@ -29,23 +36,9 @@ class AuditQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
 
     action: Annotated[str | None, msgspec.Meta(description="Only entries of this action")] = None
     target: Annotated[str | None, msgspec.Meta(description="Only entries about this")] = None
-    begin: Annotated[
-        dt.datetime | None,
-        msgspec.Meta(
-            description="The earliest time (RFC 3339); without an offset it is UTC",
-        ),
-    ] = None
-    end: Annotated[
-        dt.datetime | None,
-        msgspec.Meta(description="The time before which entries are wanted"),
-    ] = None
-    cursor: Annotated[
-        str,
-        msgspec.Meta(
-            description="`next` of the page before",
-            extra_json_schema={"pattern": "^[0-9]{0,18}$"},
-        ),
-    ] = ""
+    begin: From = None
+    end: To = None
+    cursor: Annotated[Number, msgspec.Meta(description="`next` of the page before")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST, description="Most entries")] = 100
 
 
@@ -104,9 +97,9 @@ async def audit(call: Call[AuditQuery, Any]) -> AuditPage:
     if call.desk.audit is None:
         raise Unrouted(_NO_LEDGER)
     query = call.query
-    wanted = Wanted(
-        query.action, query.target, _unix(query.begin), _unix(query.end), _before(query.cursor)
-    )
+    since = None if query.begin is None else _seconds(moment_of("from", query.begin, _UTC).at)
+    until = None if query.end is None else _seconds(moment_of("to", query.end, _UTC).end)
+    wanted = Wanted(query.action, query.target, since, until, _before(query.cursor))
     found = await call.desk.audit.read(query.limit, wanted)
     more = len(found) == query.limit
     return AuditPage(entries=list(map(_shown, found)), next=str(found[-1].number) if more else None)
@@ -115,15 +108,13 @@ async def audit(call: Call[AuditQuery, Any]) -> AuditPage:
 def _before(cursor: str) -> int | None:
     if not cursor:
         return None
-    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > len(str(1 << 62)):
-        raise BadRequest("The cursor is not the `next` of a page of this list.")
+    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > _MOST_DIGITS:
+        raise BadField("cursor", "is not the `next` of a page of this list")
     return int(cursor)
 
 
-def _unix(moment: dt.datetime | None) -> float | None:
-    if moment is None:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+def _seconds(milliseconds: int) -> float:
+    return milliseconds / SECOND_MS
 
 
 def _shown(entry: Entry) -> AuditEntry:

@@ -12,6 +12,7 @@ import msgspec
 
 from gemproxy import __version__
 from gemproxy.admin.route import Nothing, Route
+from gemproxy.admin.texts import common
 
 _ABOUT = (
     "What an operator asks of a running gemproxy, and changes in it. Every path needs the"
@@ -86,7 +87,7 @@ def document(rows: Sequence[Route]) -> dict[str, Any]:
         "security": [{"bearer": []}, {"header": []}],
         "paths": paths,
         "components": {
-            "schemas": {**schemas, "Error": _ERROR},
+            "schemas": {**schemas, **common(), "Error": _ERROR},
             "responses": {str(status): _refusal(words) for status, words in _REFUSALS.items()},
             "securitySchemes": {
                 "bearer": {
@@ -114,10 +115,9 @@ def _operation(row: Route) -> dict[str, Any]:
         "responses": {str(row.status): _answer(row), **_refusals(row)},
     }
     if row.body is not Nothing:
-        schema = _schema(row.body)
-        required = bool(
-            msgspec.json.schema_components([row.body])[1][row.body.__name__]["required"]
-        )
+        (schema,), forms = msgspec.json.schema_components([row.body], ref_template=_REF)
+        form = forms[schema["$ref"].rpartition("/")[2]]
+        required = bool(form["required"]) or len(schema) > 1
         content = {"application/json": {"schema": schema}}
         operation["requestBody"] = {"required": required, "content": content}
     return operation

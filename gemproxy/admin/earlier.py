@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from gemproxy.admin.route import Call, Form, Route
 from gemproxy.admin.settings import Setting, caller_of, tuner_of
+from gemproxy.admin.texts import PersonsName
 from gemproxy.admin.users import UserChange, added
 from gemproxy.core.errors import BadRequest
 
@@ -59,7 +60,9 @@ class PromptWish(Form, frozen=True):
 class KeyWish(Form, frozen=True):
     """Who shall have an access key."""
 
-    name: Annotated[str, msgspec.Meta(description="Who uses it; a name is never used again")]
+    name: Annotated[
+        PersonsName, msgspec.Meta(description="Who uses it; a name is never used again")
+    ]
 
 
 class KeyDone(Form, frozen=True):

@@ -12,7 +12,8 @@ import msgspec
 
 from gemproxy.admin.audit import note
 from gemproxy.admin.route import Call, Form, Route
-from gemproxy.core.errors import BadField, BadRequest, Conflict, Unrouted
+from gemproxy.admin.texts import GEMINI_KEY, PROJECT, PROXY, OfKeys
+from gemproxy.core.errors import BadField, Conflict, Unrouted
 from gemproxy.lending.ring import Placed, Result, Ring, Wish
 from gemproxy.pool.standing import Standing
 from gemproxy.pool.state import Rest
@@ -29,7 +30,7 @@ class KeysQuery(Form, frozen=True):
     """Which keys are wanted, and how many."""
 
     project: Annotated[str | None, msgspec.Meta(description="Only keys of this project")] = None
-    cursor: Annotated[str, msgspec.Meta(description="`next` of the page before")] = ""
+    cursor: Annotated[OfKeys, msgspec.Meta(description="`next` of the page before")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most keys")] = 100
 
 
@@ -138,7 +139,10 @@ class KeyRemoved(Form, frozen=True):
 class GeminiKey(Form, frozen=True):
     """A Gemini key, as scripts of earlier tools send it."""
 
-    key: Annotated[str, msgspec.Meta(description="The key itself", max_length=4096)]
+    key: Annotated[
+        str,
+        msgspec.Meta(extra_json_schema=GEMINI_KEY, description="The key itself", max_length=4096),
+    ]
 
     def __repr__(self) -> str:
         return "GeminiKey(...)"
@@ -155,7 +159,7 @@ async def keys(call: Call[KeysQuery, Any]) -> KeyPage:
     """Return a page of the keys. Raises Unrouted without a pool, BadRequest."""
     ring, query = _ring(call), call.query
     if query.cursor and "/" not in query.cursor:
-        raise BadRequest("The cursor is not the `next` of a page of this list.")
+        raise BadField("cursor", "is not the `next` of a page of this list")
     behind = tuple(query.cursor.rsplit("/", 1)) if query.cursor else ("", "")
     elsewhere = await ring.refused_locations()
     found = sorted(ring.standings(), key=_order)
@@ -272,6 +276,9 @@ def _time(seconds: float | None) -> dt.datetime | None:
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
+_USABLE = {"properties": {"key": GEMINI_KEY, "project": PROJECT, "proxy": PROXY}}
+"""A key that is added alone is refused as a whole; one of several has a result instead."""
+
 ROUTES = (
     Route(
         "GET",
@@ -288,7 +295,7 @@ ROUTES = (
         add,
         "Add a key to the data directory; it serves at once.",
         KeyResult,
-        body=NewKey,
+        body=Annotated[NewKey, msgspec.Meta(extra_json_schema=_USABLE)],
         status=201,
         tag="keys",
     ),

@@ -20,6 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gemproxy.accounts.calendar import Calendar
 from gemproxy.admin.desk import Desk, Figures
+from gemproxy.admin.texts import Time
+from gemproxy.admin.texts import Zone as ZoneText
 from gemproxy.core.errors import BadField, Busy, Unrouted
 from gemproxy.ledger.engine import words_of
 from gemproxy.ledger.pieces import SECOND_MS, Span
@@ -27,14 +29,14 @@ from gemproxy.ledger.queries import Queries
 from gemproxy.ledger.times import Moment, read_moment
 
 From = Annotated[
-    str | None,
+    Time | None,
     msgspec.Meta(description="The first date, or the earliest time (ISO 8601 or Unix seconds)"),
 ]
 To = Annotated[
-    str | None,
+    Time | None,
     msgspec.Meta(description="The last date, or the time before which requests are wanted"),
 ]
-Zone = Annotated[str | None, msgspec.Meta(description="A time zone, such as Europe/Berlin")]
+Zone = Annotated[ZoneText | None, msgspec.Meta(description="A time zone, such as Europe/Berlin")]
 
 _NO_LEDGER = (
     "This proxy keeps no ledger, and so no figures: set ledger.enabled to true and start it again"
@@ -80,8 +82,8 @@ def period_of(desk: Desk, begin: str | None, end: str | None, zone: str | None) 
     if zone is not None:
         queries = queries.by_clock(_zone(zone))
     always, calendar = Span(), queries.calendar
-    start = None if begin is None else _moment("from", begin, calendar).at
-    stop = None if end is None else _moment("to", end, calendar).end
+    start = None if begin is None else moment_of("from", begin, calendar).at
+    stop = None if end is None else moment_of("to", end, calendar).end
     if start is not None and stop is not None and start > stop:
         raise BadField("from", "is later than `to`")
     span = Span(
@@ -107,7 +109,8 @@ def _zone(name: str) -> dt.tzinfo:
         raise BadField("timezone", "is no time zone, such as Europe/Berlin or UTC") from None
 
 
-def _moment(field: str, words: str, calendar: Calendar) -> Moment:
+def moment_of(field: str, words: str, calendar: Calendar) -> Moment:
+    """Return the time that a field of a query means. Raises BadField."""
     try:
         return read_moment(_LOST_PLUS.sub(r"\1+\2", words.strip()), calendar)
     except (ValueError, OverflowError, OSError):

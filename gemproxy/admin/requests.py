@@ -25,6 +25,7 @@ from gemproxy.admin.periods import (
 )
 from gemproxy.admin.route import Call, Form, Route
 from gemproxy.admin.sums import UsageSums, dollars, shown
+from gemproxy.admin.texts import Number
 from gemproxy.admin.usage import Key, Model, Project, User
 from gemproxy.core.errors import BadField, Unrouted
 from gemproxy.ledger.naming import Only
@@ -71,7 +72,7 @@ class RequestsQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     totals: Annotated[
         bool, msgspec.Meta(description="Whether to sum up all requests of the list, not the page")
     ] = False
-    cursor: Annotated[str, msgspec.Meta(description="`next` of the page before")] = ""
+    cursor: Annotated[Number, msgspec.Meta(description="`next` of the page before")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST, description="Most requests")] = 100
 
 

@@ -62,7 +62,8 @@ class Route:
     """One row of the API.
 
     ``path`` stands below ``base``, with parts as ``{name}``. ``summary`` is the sentence of the
-    document. ``answer`` is the class of the answer's body with status ``status``; a handler may
+    document. ``body`` is a class of ``Form``, or one annotated with more schema.
+    ``answer`` is the class of the answer's body with status ``status``; a handler may
     return a ``Text`` of one of the types ``media`` in its place.
     """
 
@@ -72,7 +73,7 @@ class Route:
     summary: str
     answer: Any
     query: type[Form] = Nothing
-    body: type[Form] = Nothing
+    body: Any = Nothing
     status: int = 200
     tag: str = ""
     base: str = BASE

@@ -39,6 +39,15 @@ Key = Annotated[str | None, msgspec.Meta(description="Only requests with the key
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
+_BY = {
+    "uniqueItems": True,
+    "contains": {"enum": [by.value for by in (By.HOUR, By.DAY, By.MONTH)]},
+    "minContains": 0,
+    "maxContains": 1,
+}
+"""The groupings differ, and one at most is of time."""
+
+
 class UsageQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     """Which usage is wanted, and how it is grouped."""
 
@@ -48,7 +57,9 @@ class UsageQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     by: Annotated[
         list[By],
         msgspec.Meta(
-            max_length=MOST_GROUPINGS, description="One or two groupings; none for the total alone"
+            max_length=MOST_GROUPINGS,
+            description="One or two groupings; none for the total alone",
+            extra_json_schema=_BY,
         ),
     ] = msgspec.field(default_factory=list)
     user: User = None

@@ -8,7 +8,8 @@ answer, that of its making, and nowhere else.
 
 import datetime as dt
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -23,6 +24,8 @@ from gemproxy.accounts.gauges import MONEY, State
 from gemproxy.accounts.user import Kind, Limit, User
 from gemproxy.admin.audit import note
 from gemproxy.admin.route import Call, Form, Nothing, Route
+from gemproxy.admin.texts import COUNT, DOLLARS, Day, Model, OfUsers, PersonsName
+from gemproxy.admin.texts import Models as ModelTexts
 from gemproxy.core.errors import BadField, BadRequest, Busy, Conflict, Unrouted
 from gemproxy.ledger.engine import words_of
 from gemproxy.ledger.users import Entry, Missing
@@ -37,6 +40,7 @@ CHANGED = "users"
 SETTINGS, STORED = "settings", "stored"
 """Where an access key comes from."""
 
+_MOST_DIGITS = 9
 _LONGEST_GRACE = 366 * 86_400
 _NO_POOL = (
     "This proxy has no pool, which access keys would open: set GEMINI_API_KEYS or pool.keys, or "
@@ -114,7 +118,7 @@ class UserPage(Form, frozen=True):
 class UsersQuery(Form, frozen=True):
     """Which page is wanted."""
 
-    cursor: Annotated[str, msgspec.Meta(description="`next` of the page before")] = ""
+    cursor: Annotated[OfUsers, msgspec.Meta(description="`next` of the page before")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most access keys")] = 100
 
 
@@ -126,17 +130,33 @@ class NewLimit(Form, frozen=True):
         int | float | str | None,
         msgspec.Meta(description="The most; dollars for money, exact as a text; null: no limit"),
     ]
-    model: Annotated[str, msgspec.Meta(description="Its model; empty: all together")] = ""
+    model: Annotated[Model, msgspec.Meta(description="Its model; empty: all together")] = ""
     shadow: Annotated[bool, msgspec.Meta(description="Only count, and refuse nothing")] = False
 
 
+def _of(kinds: Iterable[Kind], amount: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of limits of some kinds, with the schema of their amounts."""
+    names = sorted(kind.value for kind in kinds)
+    choices = [*amount["anyOf"], {"type": "null"}]
+    return {"properties": {"kind": {"enum": names}, "amount": {"anyOf": choices}}}
+
+
 Models = Annotated[
-    list[str] | UnsetType,
+    list[ModelTexts] | UnsetType,
     msgspec.Meta(description="The only models, a * at the end for any rest; empty: any"),
 ]
-Limits = Annotated[list[NewLimit], msgspec.Meta(description="Limits that are set or taken away")]
+_ByKind = Annotated[
+    NewLimit,
+    msgspec.Meta(extra_json_schema={"oneOf": [_of(MONEY, DOLLARS), _of({*Kind} - MONEY, COUNT)]}),
+]
+Limits = Annotated[
+    list[_ByKind],
+    msgspec.Meta(
+        description="Limits that are set or taken away", extra_json_schema={"uniqueItems": True}
+    ),
+]
 Expiry = Annotated[
-    str | UnsetType | None,
+    Day | UnsetType | None,
     msgspec.Meta(description="When the key ends: 2027-01-31 or 2027-01-31T18:00Z; null: never"),
 ]
 
@@ -152,7 +172,9 @@ class UserChange(Form, frozen=True):
 class NewUser(Form, frozen=True):
     """A new access key, and what it may use; without that it may use everything."""
 
-    name: Annotated[str, msgspec.Meta(description="Who uses it; a name is never used again")]
+    name: Annotated[
+        PersonsName, msgspec.Meta(description="Who uses it; a name is never used again")
+    ]
     models: Models = UNSET
     limits: Limits = msgspec.field(default_factory=list)
     expires: Expiry = UNSET
@@ -180,15 +202,27 @@ async def listed(call: Call[UsersQuery, Nothing]) -> UserPage:
         entries = await holders.roster.users.all()
     found = [_given(name) for name in sorted(holders.directory.keys.given)]
     found += [_shown(holders, entry) for entry in entries]
-    cursors = [f"{one.origin}:{one.id}" for one in found]
-    start, query = 0, call.query
-    if query.cursor:
-        if query.cursor not in cursors:
-            raise BadRequest("The cursor is not the `next` of a page of this list.")
-        start = cursors.index(query.cursor) + 1
-    end = start + query.limit
-    following = cursors[end - 1] if end < len(found) else None
-    return UserPage(users=found[start:end], next=following)
+    given = len(found) - len(entries)
+    start = _place(call.query.cursor, [one.name for one in found[:given]])
+    end = start + call.query.limit
+    page = found[start:end]
+    behind = f"{STORED}:{end - given}" if end > given else f"{SETTINGS}:{page[-1].name}"
+    return UserPage(users=page, next=behind if end < len(found) else None)
+
+
+def _place(cursor: str, given: Sequence[str]) -> int:
+    """Return where the page behind a cursor begins, where the names ``given`` come first.
+
+    No access key leaves the database, so a place among those that it has stays the same.
+    """
+    origin, _, place = cursor.partition(":")
+    if not cursor:
+        return 0
+    if origin == SETTINGS:
+        return bisect_right(given, place)
+    if origin == STORED and place.isascii() and place.isdecimal() and len(place) <= _MOST_DIGITS:
+        return len(given) + int(place)
+    raise BadField("cursor", "is not the `next` of a page of this list")
 
 
 async def one(call: Call[Nothing, Nothing]) -> UserState:
@@ -301,8 +335,15 @@ def _wish(change: UserChange, zone: ZoneInfo) -> Wish:
 
 
 def _amount(limit: NewLimit) -> Amount:
-    text = None if limit.amount is None else str(limit.amount)
-    return amount_of(limit.kind, limit.model, text, shadow=limit.shadow)
+    return amount_of(limit.kind, limit.model, _digits(limit), shadow=limit.shadow)
+
+
+def _digits(limit: NewLimit) -> str | None:
+    """Return the amount in digits; a number with a fraction as whole nano-dollars."""
+    amount = limit.amount
+    if isinstance(amount, float):
+        return f"{amount:.0f}" if amount.is_integer() else f"{amount:.9f}"
+    return None if amount is None else str(amount)
 
 
 def _told(change: UserChange) -> dict[str, object]:
@@ -383,6 +424,13 @@ def _route(method: str, path: str, handler: Any, summary: str, answer: Any, **mo
     return Route(method, f"/users{path}", handler, summary, answer, tag="users", **more)
 
 
+_SOMETHING = [
+    {"required": ["models"]},
+    {"required": ["expires"]},
+    {"required": ["limits"], "properties": {"limits": {"minItems": 1}}},
+]
+"""A change names something: the schema of that, which the forms cannot say."""
+
 ROUTES = (
     _route("GET", "", listed, "List the access keys.", UserPage, query=UsersQuery),
     _route("POST", "", add, "Make an access key; it is shown once.", NewKey, body=NewUser),
@@ -393,7 +441,7 @@ ROUTES = (
         change,
         "Change the models, the limits or the expiry of an access key.",
         UserState,
-        body=UserChange,
+        body=Annotated[UserChange, msgspec.Meta(extra_json_schema={"anyOf": _SOMETHING})],
     ),
     _route("DELETE", "/{name}", revoke, "Refuse an access key from now on, for good.", UserState),
     _route(

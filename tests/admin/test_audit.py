@@ -59,8 +59,9 @@ async def test_a_time_without_an_offset_is_utc(desk: Desk) -> None:
     for number in range(3):
         await note(call(desk), "keys.add", f"k{number}")
     moment = dt.datetime.fromtimestamp(NOW + 1, dt.UTC).replace(tzinfo=None)
+    later = moment + dt.timedelta(seconds=1)
 
-    page = await audit(call(desk, begin=moment, end=moment + dt.timedelta(seconds=1)))
+    page = await audit(call(desk, begin=moment.isoformat(), end=later.isoformat()))
 
     assert [entry.target for entry in page.entries] == ["k1"]
 

@@ -185,20 +185,35 @@ async def test_the_list_has_those_of_the_settings_and_pages(place: Place) -> Non
     for name in ("ann", "ben"):
         await place.add(name)
 
-    found, cursor = [], ""
-    while cursor is not None:
-        page = await users.listed(place.call(query=users.UsersQuery(cursor=cursor, limit=2)))
-        found += page.users
-        cursor = page.next or None  # type: ignore[assignment]
+    for limit in (1, 2, 3):
+        found, cursor = [], ""
+        while cursor is not None:
+            query = users.UsersQuery(cursor=cursor, limit=limit)
+            page = await users.listed(place.call(query=query))
+            found += page.users
+            cursor = page.next or None  # type: ignore[assignment]
+        assert [(one.name, one.origin) for one in found] == [
+            ("lab", "settings"),
+            ("ann", "stored"),
+            ("ben", "stored"),
+        ]
+    for wrong in ("x", "stored:", "stored:x", "elsewhere:1"):
+        with pytest.raises(BadField, match="cursor"):
+            await users.listed(place.call(query=users.UsersQuery(cursor=wrong)))
 
-    assert {(one.name, one.origin) for one in found} == {
-        ("lab", "settings"),
-        ("ann", "stored"),
-        ("ben", "stored"),
-    }
-    assert len(found) == 3
-    with pytest.raises(BadRequest, match="cursor"):
-        await users.listed(place.call(query=users.UsersQuery(cursor="x")))
+
+async def test_a_number_is_the_same_amount_however_it_is_written(place: Place) -> None:
+    made = await place.add(
+        "ann",
+        limits=[
+            {"kind": "rpm", "amount": 5.0},
+            {"kind": "usd_per_day", "amount": 1e-7},
+            {"kind": "usd_per_month", "amount": 57 * 0.01},
+        ],
+    )
+
+    amounts = {one.kind: one.amount for one in made.user.limits}
+    assert amounts == {"rpm": 5, "usd_per_day": "0.0000001", "usd_per_month": "0.57"}
 
 
 async def test_a_key_of_the_settings_is_shown_and_does_not_change(place: Place) -> None:

@@ -33,10 +33,13 @@ CHECKS = {
     "ignored_auth": OFF,
     # A setting that is reset has the value of the files, and is still there.
     "use_after_free": OFF,
-    # Times, zones and the values of settings have rules that no schema of a text has.
-    "positive_data_acceptance": OFF,
 }
 OPERATIONS = [
+    {
+        # A setting is judged by its own rules, and together with all others.
+        "include-path-regex": "^/admin/(api/v1/settings|config/(thinking|inject-prompt))",
+        "checks": {"positive_data_acceptance": OFF},
+    },
     {
         # The body is stronger than the query: a field of the query that it hides is not looked at.
         "include-path-regex": "^/admin/config/",
@@ -53,16 +56,29 @@ def configured(url: str) -> schemathesis.Config:
             "base-url": url,
             "headers": OPERATOR,
             "cache": OFF,
-            "generation": {"deterministic": True, "max-examples": 8, "database": "none"},
+            "generation": {"deterministic": True, "max-examples": 5, "database": "none"},
             "checks": CHECKS,
             "operations": OPERATIONS,
         }
     )
 
 
+def filter_query(_context: schemathesis.HookContext, query: Any) -> bool:
+    """Leave out periods with both ends: no schema can say that one is after the other."""
+    return not isinstance(query, dict) or not {"from", "to"} <= query.keys()
+
+
+def filter_body(_context: schemathesis.HookContext, body: Any) -> bool:
+    """Leave out several limits: no schema can say that they are about different things."""
+    limits = body.get("limits") if isinstance(body, dict) else None
+    return not isinstance(limits, list) or len(limits) <= 1
+
+
 def found(document: dict[str, Any], url: str) -> Iterator[str]:
     """Try the API of a document, and give what is wrong with it."""
     schema = schemathesis.openapi.from_dict(document, config=configured(url))
+    schema.hook(filter_query)
+    schema.hook(filter_body)
     for event in engine.from_schema(schema.exclude(path_regex=OF_THE_MACHINE)).execute():
         if isinstance(event, FatalError):
             raise event.exception
@@ -89,6 +105,9 @@ async def test_the_api_does_what_its_document_says(
         )
         served.app[GUARD].attempts = Attempts(most=1_000_000)
         answer = await served.ask(DOCUMENT, b"", OPERATOR, method="GET")
-        faults = await asyncio.to_thread(lambda: list(found(json.loads(answer.body), served.url)))
+        document = json.loads(answer.body)
+        zones = document["components"]["schemas"]["TimeZone"]
+        zones["enum"] = zones["enum"][::100]  # each of them would be tried, and there are hundreds
+        faults = await asyncio.to_thread(lambda: list(found(document, served.url)))
 
     assert not faults, "\n".join(faults)
