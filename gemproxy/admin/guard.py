@@ -15,7 +15,7 @@ import ipaddress
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import attrs
@@ -94,7 +94,11 @@ class Guard:
     clock: Callable[[], float] = time.time
 
     def require(self, request: web.Request) -> None:
-        """Let a request pass that has the secret.
+        """Let a request pass that has the secret in a header; see ``judge``."""
+        self.judge(request, _secrets(request))
+
+    def judge(self, request: web.Request, given: Sequence[str]) -> None:
+        """Return if the secret is among the texts that a request has ``given`` as it.
 
         Raises Forbidden without a setting, for an access key and for another site's page;
         Misdirected for another's host name; LimitReached; Unauthenticated.
@@ -105,7 +109,6 @@ class Guard:
         self.check_page(request)
         address, now = self.address(request), self.clock()
         self.attempts.check(address, now)
-        given = _secrets(request)
         if operator.is_among(given):
             return
         taken, _ = brought(request.headers, request.rel_url.raw_query_string)

@@ -17,7 +17,7 @@ from yarl import URL
 
 from gemproxy.access.operator import Operator
 from gemproxy.accounts.addresses import Proxies
-from gemproxy.admin.application import API, Api, administer, places_of
+from gemproxy.admin.application import API, Api, places_of
 from gemproxy.admin.database import STATE, Database
 from gemproxy.admin.desk import Desk, Figures
 from gemproxy.admin.document import document, for_viewer
@@ -32,11 +32,14 @@ from gemproxy.ledger.audit import Audit
 from gemproxy.ledger.queries import Queries
 from gemproxy.metering.accountant import Accountant
 from gemproxy.metering.roster import Roster
+from gemproxy.pages.application import PAGES, Pages, administer
+from gemproxy.pages.rendering import set_up
 from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER, PRESENT, PRICES, USERS
 from gemproxy.web.accounting import LEDGER, calendar_of
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.middlewares import stamp
 from gemproxy.web.neighbours import NEIGHBOURS
+from gemproxy.web.pages import pages_of
 from gemproxy.web.pooling import RING
 from gemproxy.web.streams import STREAMS
 from gemproxy.web.tuning import TUNER
@@ -64,17 +67,19 @@ async def open_admin(settings: Settings, app: web.Application) -> AsyncIterator[
     """Keep the admin API while the application serves; the parts that it asks are there before."""
     described = document(ROUTES)
     database = _database(settings, app)
+    desk = _desk(settings, app, msgspec.json.encode(described), database)
     api = Api(
         app[GUARD],
-        _desk(settings, app, msgspec.json.encode(described), database),
+        desk,
         places_of(ROUTES),
         settings.server.request_body_timeout,
         settings.server.request_body_rate,
     )
     page = Page(app[GUARD], msgspec.json.encode(for_viewer(described)))
-    app[OFFICE] = Office(api, page)
+    pages = pages_of(settings, app, desk)
+    app[OFFICE] = Office(api, page, pages)
     if not settings.admin.port:
-        app[API], app[PAGE] = api, page
+        app[API], app[PAGE], app[PAGES] = api, page, pages
     try:
         yield
     finally:
@@ -129,10 +134,11 @@ def _holders(settings: Settings, app: web.Application) -> Holders | None:
 
 @attrs.frozen(eq=False)
 class Office:
-    """The API and its page, for the application of their own port."""
+    """The API, its page and the pages, for the application of their own port."""
 
     api: Api
     page: Page
+    pages: Pages
 
 
 OFFICE = web.AppKey("office", Office)
@@ -143,7 +149,8 @@ def own_app(app: web.Application, middlewares: Sequence[Middleware]) -> web.Appl
     own = web.Application(middlewares=middlewares)
     own[IN_FLIGHT], own[CLIENTS], own[METER] = app[IN_FLIGHT], app[CLIENTS], app[METER]
     own[GUARD], own[DOOR], own[PRESENT] = app[GUARD], app[DOOR], app[PRESENT]
-    own[API], own[PAGE] = app[OFFICE].api, app[OFFICE].page
+    own[API], own[PAGE], own[PAGES] = app[OFFICE].api, app[OFFICE].page, app[OFFICE].pages
+    set_up(own)
     own.on_response_prepare.append(stamp)
     rest = web.route("*", "/{path:(?s:.*)}", administer, name=ADMIN)
     own.add_routes(answering_expectations([*OPERATING, rest]))

@@ -20,6 +20,7 @@ from gemproxy.exchange.exchange import Exchange
 from gemproxy.metering.meter import UNMETERED
 from gemproxy.openai.catalogue import Shelf
 from gemproxy.openai.drawn import Drawn
+from gemproxy.pages.rendering import set_up
 from gemproxy.relay import octets
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.handshake import open_sockets
@@ -125,6 +126,7 @@ def create_app(
         app.cleanup_ctx.append(partial(fetching, settings))
     app.cleanup_ctx.append(following)
     app[GUARD] = guard_of(settings, app)
+    set_up(app)
     app.cleanup_ctx.append(partial(open_admin, settings))
     app.cleanup_ctx.append(_answer_neighbours)
     app.cleanup_ctx.append(partial(keep_awake, settings))

@@ -30,7 +30,6 @@ from aiohttp.typedefs import Handler, Middleware
 
 from gemproxy.access.door import UnknownKey
 from gemproxy.accounts.user import OWN, User
-from gemproxy.admin.application import administer
 from gemproxy.admin.paths import ADMIN, is_admins
 from gemproxy.core.errors import (
     BadRequest,
@@ -55,6 +54,7 @@ from gemproxy.metrics.recorder import End, Recorder
 from gemproxy.observe.logs import new_request_id, request_id_var, sane_request_id, unsaid
 from gemproxy.openai.document import OpenAIDocumentVoice
 from gemproxy.openai.words import is_out_of_quota
+from gemproxy.pages.application import administer
 from gemproxy.relay.downstream import ClientGone
 from gemproxy.relay.incoming import error_for
 from gemproxy.relay.inflight import InFlight
@@ -127,7 +127,8 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     if exchange is not None and exchange.account.metered is not None:
         response.headers.update(request.app[METER].fields(exchange))
     if exchange is not None and exchange.family in OPERATORS:
-        response.headers.update(_OF_THE_OPERATOR)
+        for name, value in _OF_THE_OPERATOR.items():
+            response.headers.setdefault(name, value)
     half = response.status in _OF_A_BODY and not request.content.is_eof()
     # In HTTP/1.0 its end is all that ends such a body; aiohttp keeps it for whoever asks for that.
     endless = request.version == HttpVersion10 and response.content_length is None

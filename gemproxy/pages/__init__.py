@@ -1,0 +1,1 @@
+"""The pages of the operator, at ``/admin/``: the admin API's answers, drawn for people."""
