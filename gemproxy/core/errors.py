@@ -18,7 +18,7 @@
     |- LimitReached               429 RESOURCE_EXHAUSTED    a limit of an access key, or of all
     |- Busy                       503 UNAVAILABLE           a limit on concurrency was exceeded
     |- Unserved                   503 UNAVAILABLE           no key of the pool serves this request
-    |  |- NoKey                   503 UNAVAILABLE           all keys that could serve are sick
+    |  |- NoKey                   503 UNAVAILABLE           all that could serve are sick or off
     |  |- KeyRefused              503 UNAVAILABLE           a key was refused, and the body is gone
     |  |- Exhausted               429 RESOURCE_EXHAUSTED    all keys that could serve rest
     |  `- LocationRefused         400 FAILED_PRECONDITION   Google does not serve our address
@@ -308,7 +308,7 @@ class Exhausted(Unserved):
 
 
 class NoKey(Unserved):
-    """All keys of the pool that could serve are sick."""
+    """All keys of the pool that could serve are sick or disabled."""
 
     def headers(self, attempts: int) -> dict[str, str]:
         """Return that OpenAI's SDKs must not retry: a key is checked again after a while."""

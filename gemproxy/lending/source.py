@@ -9,6 +9,7 @@ the client's deadline. Otherwise it is refused:
     all that could serve rest        429 with the time until the first can again
     no project's tier has the model  429 without a time
     all that could serve are sick    503
+    all that could are disabled      503, which says so
     the project it needs is gone     503
     the location is refused          400, which says whose location it is
 
@@ -162,10 +163,14 @@ class PoolLease(msgspec.Struct, eq=False):
         """Have the pool learn from the outcome; the refusal of a token says nothing about a key."""
         source, pick, now = self.source, self.pick, self.source.clock()
         if not self.another:
-            source.pool.over(pick, Outcome(), now)
+            source.pool.returned(pick, now)
             return
         tokens = None if entry.usage is None else entry.usage.prompt or None
-        source.pool.over(pick, Outcome(entry.status, entry.error, entry.retry_after, tokens), now)
+        if entry.status is None and entry.how is None:
+            source.pool.returned(pick, now)  # the client has left
+        else:
+            outcome = Outcome(entry.status, entry.error, entry.retry_after, tokens)
+            source.pool.over(pick, outcome, now)
         if self.trip.hear(pick, entry):
             source.learnt()
         refused = entry.error is not None and is_of_the_location(entry.error)
@@ -261,7 +266,7 @@ class PoolSource:
         if isinstance(pick, Nobody) and wish.project != home:
             pick = self.pool.pick(wish, now)
         if isinstance(pick, Pick) and pick.key.name in trip.refused:
-            self.pool.over(pick, Outcome(), now)
+            self.pool.returned(pick, now)
             return Nobody(now + 1.0)
         return pick
 
@@ -295,8 +300,10 @@ class PoolSource:
         if nobody.until is not None:
             seconds = max(nobody.until - self.clock(), 1.0)
             return Exhausted(_rests(trip.wish, seconds), seconds)
+        those = "of the project that has what the request names" if bound else "of the pool"
+        if nobody.disabled:
+            return NoKey(f"The operator has disabled all keys {those}.")
         if nobody.sick:
-            those = "of the project that has what the request names" if bound else "of the pool"
             return NoKey(f"Google refuses all keys {those}.")
         where = "The project that has what the request names" if bound else "No project of the pool"
         has = "has no access" if bound else "has access"

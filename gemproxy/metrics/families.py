@@ -200,7 +200,7 @@ WORKERS = _gauge(
 )
 KEYS = _gauge(
     "keys",
-    "Keys of the pool: ready, resting (its project rests for some model) or sick.",
+    "Keys of the pool: ready, resting (its project rests for some model), sick or disabled.",
     "state",
     merge=Merge.MAX,
 )

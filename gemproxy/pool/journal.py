@@ -2,7 +2,7 @@
 
 import attrs
 
-from gemproxy.pool.state import Change, Home, Rest, Sickness, Spent
+from gemproxy.pool.state import Change, Home, Rest, Sickness, Spent, Use
 
 
 @attrs.define(eq=False)
@@ -12,12 +12,14 @@ class Journal:
     _last: dict[object, Change] = attrs.field(factory=dict)
     _spent: dict[tuple[str, str, str], int] = attrs.field(factory=dict)
 
-    def note(self, change: Rest | Sickness | Home) -> None:
+    def note(self, change: Rest | Sickness | Use | Home) -> None:
         """Note a change, in place of an earlier one about the same thing."""
         if isinstance(change, Rest):
             self._last[change.project, change.model] = change
         elif isinstance(change, Sickness):
             self._last[change.key] = change
+        elif isinstance(change, Use):
+            self._last[Use, change.key] = change
         else:
             self._last[change.opening] = change
 

@@ -5,8 +5,9 @@ and what creates names to the caller's home. Otherwise, and where a home cannot 
 decides (``roster``). The keys of a project take turns.
 
 The outcome teaches by ``blame``: only what is the key's fault does. A quota is the affair of
-project and model (``rests``); anything else makes the key sick (``sickness``). When nobody can
-serve, one attempt an hour may try a project that rests for the day.
+project and model (``rests``); anything else makes the key sick (``sickness``). The operator may
+have disabled a key (``switches``), which gets no new attempt then. When nobody can serve, one
+attempt an hour may try a project that rests for the day.
 
 Time is an argument, in seconds of the Unix clock.
 """
@@ -31,12 +32,15 @@ from gemproxy.pool.pacific import day_of
 from gemproxy.pool.place import Place
 from gemproxy.pool.quota import is_quota, quota_of
 from gemproxy.pool.rests import Rests, Try
+from gemproxy.pool.result import result_of
 from gemproxy.pool.roster import Roster
 from gemproxy.pool.rosters import Rosters
 from gemproxy.pool.seat import Seat
 from gemproxy.pool.sickness import Sicknesses
 from gemproxy.pool.standing import Standing, standing_of
-from gemproxy.pool.state import Change, Rest, Sickness, Spent, Why
+from gemproxy.pool.state import Change, Rest, Result, Sickness, Spent, Switch, Use, Why
+from gemproxy.pool.switches import Switches
+from gemproxy.pool.uses import Uses
 from gemproxy.pool.window import Slot
 
 _ERRORS = 400
@@ -116,12 +120,14 @@ class Outcome(msgspec.Struct, frozen=True):
 class Nobody:
     """No key can serve. ``until``: when the first one can again; None: not by waiting.
 
-    ``sick``: all keys that could are sick. ``absent``: no project has the model.
+    ``disabled``: all keys that could are disabled. ``sick``: those that are enabled are sick.
+    ``absent``: no project has the model.
     """
 
     until: float | None
     sick: bool = False
     absent: bool = False
+    disabled: bool = False
 
 
 @attrs.define(eq=False)
@@ -140,6 +146,8 @@ class Pool:
     _rests: Rests = attrs.field(factory=Rests, init=False)
     _rosters: Rosters = attrs.field(init=False)
     _sick: Sicknesses = attrs.field(factory=Sicknesses, init=False)
+    _switches: Switches = attrs.field(factory=Switches, init=False)
+    _uses: Uses = attrs.field(factory=Uses, init=False)
     _homes: Homes = attrs.field(factory=Homes, init=False)
     _journal: Journal = attrs.field(factory=Journal, init=False)
     _loaded: bool = attrs.field(default=False, init=False)
@@ -189,11 +197,25 @@ class Pool:
         """Learn from the outcome of an attempt. Called once for each pick."""
         refused = outcome.refused_with
         self._count(pick, outcome, now, succeeded=outcome.status is not None and refused is None)
+        result = Result.OK
         if refused is not None:
+            result = result_of(refused, outcome.error, outcome.retry_after)
             if blame(refused, outcome.error) is Fault.KEY:
                 self._refused(pick, refused, outcome, now)
         elif outcome.status is not None:
             self._served(pick, now)
+        else:
+            result = Result.NO_ANSWER
+        news = self._uses.note(pick.key.name, result, now)
+        if news is not None:
+            self._journal.note(news)
+
+    def returned(self, pick: Pick, now: float) -> None:
+        """Take back a pick in place of ``over``, where the attempt says nothing of its key.
+
+        It was not made, or it was left before there was an answer.
+        """
+        self._count(pick, Outcome(), now, succeeded=False)
 
     def changes(self) -> list[Change]:
         """Return what was learnt since the last call."""
@@ -210,7 +232,12 @@ class Pool:
                     self._rosters.wake(change.project, change.model)
             elif isinstance(change, Sickness):
                 if self._sick.put(change):
-                    self._follow(change)
+                    self._follow(change.key)
+            elif isinstance(change, Switch):
+                if self._switches.put(change):
+                    self._follow(change.key)
+            elif isinstance(change, Use):
+                self._uses.put(change)
             elif isinstance(change, Spent):
                 self._spent(change, now)
             else:
@@ -219,9 +246,9 @@ class Pool:
 
     def replace(self, projects: Iterable[Project]) -> None:
         """Take other projects and keys; what is known of those that stay or come back is kept."""
-        sick = {sickness.key for sickness in self._sick.sick()}
+        out = {sickness.key for sickness in self._sick.sick()} | self._switches.off()
         self.projects = tuple(projects)
-        self._places = {project.name: Place.of(project, sick) for project in self.projects}
+        self._places = {project.name: Place.of(project, out) for project in self.projects}
         keys = [(key, place) for place in self._places.values() for key in place.project.keys]
         self._of_key = {key.name: place for key, place in keys}
         self._weigh()
@@ -267,8 +294,9 @@ class Pool:
         return len(sick) + len(resting)
 
     def due(self, now: float) -> list[Key]:
-        """Return the sick keys that are to be checked."""
+        """Return the sick keys that are to be checked; a disabled one is not."""
         names = {sickness.key for sickness in self._sick.sick() if sickness.again_at <= now}
+        names -= self._switches.off()
         places = {place.name: place for name in names if (place := self._of_key.get(name))}
         keys = (key for place in places.values() for key in place.project.keys)
         return [key for key in keys if key.name in names]
@@ -295,6 +323,17 @@ class Pool:
             change = self._sick.fell(key, ailment_of(refused, outcome.error), now)
         self._learn(change)
 
+    def asked(self, key: str, outcome: Outcome, now: float) -> None:
+        """Learn from a check of any key (by fingerprint) that an operator asked for."""
+        place, refused = self._of_key.get(key), outcome.refused_with
+        if place is None or self._sick.is_sick(key):
+            self.checked(key, outcome, now)
+            return
+        ill = refused is not None and blame(refused, outcome.error) is Fault.KEY
+        if refused is not None and ill and not is_quota(refused, outcome.error):
+            why = ailment_of(refused, outcome.error)
+            self._fall(place, key, why, since=now, now=now)
+
     def order(self, caller: str) -> list[str]:
         """Return the names of all projects, the home of an access key first."""
         homes = self._homes.of_caller(caller)
@@ -310,21 +349,27 @@ class Pool:
         found: list[Standing] = []
         for project in self.projects:
             rests = tuple(r for r in self._rests.all_of(project.name) if r.until > now)
-            found += [standing_of(key, self._sick.get(key.name), rests) for key in project.keys]
+            found += [self._standing(key, rests) for key in project.keys]
         return found
+
+    def _standing(self, key: Key, rests: tuple[Rest, ...]) -> Standing:
+        name = key.name
+        enabled = not self._switches.is_off(name)
+        used = self._uses.get(name)
+        return standing_of(key, self._sick.get(name), rests, enabled=enabled, used=used)
 
     def available(self, now: float) -> int:
         """Return how many keys could serve some model now.
 
         That is any of the models that are known by requests, limits or rests; before the first of
-        them a well key is one that could.
+        them a well key that is enabled is one that could.
         """
         rosters = {roster.model: roster for roster in self._rosters.all(now) if roster.model}
         resting = [model for model in self._rests.models() if model and model not in rosters]
 
         def could(place: Place) -> bool:
-            if not place.well or not (rosters or resting):
-                return bool(place.well)
+            if not place.able or not (rosters or resting):
+                return bool(place.able)
             if any(
                 (seat := roster.seats.get(place.name)) is not None
                 and roster.free_at(seat, 0, now) <= now
@@ -334,7 +379,7 @@ class Pool:
             rests = (self._rests.get(place.name, model) for model in resting)
             return any(rest is None or rest.until <= now for rest in rests)
 
-        return sum(len(place.well) for place in self._places.values() if could(place))
+        return sum(len(place.able) for place in self._places.values() if could(place))
 
     def _seat(self, roster: Roster, wish: Wish, now: float) -> Seat | None:
         """Return the seat of a project that can serve."""
@@ -361,7 +406,7 @@ class Pool:
         """Yield the seats of projects that can serve by other proxies than those to avoid."""
         for name, seat in roster.seats.items():
             if wish.project in (None, name) and roster.free_at(seat, wish.tokens, now) <= now:
-                ways = (key.proxy for key in seat.place.well if key.name not in wish.tried)
+                ways = (key.proxy for key in seat.place.able if key.name not in wish.tried)
                 if any(way not in wish.avoiding for way in ways):
                     yield seat
 
@@ -380,15 +425,19 @@ class Pool:
         if wish.avoiding:
             return Nobody(None)
         if wish.project is None:
-            well = any(place.well for place in self._places.values())
+            places = list(self._places.values())
             until = roster.until(wish.tokens, now)
         else:
             seat = roster.seats.get(wish.project)
-            well = seat is not None and bool(seat.place.well)
+            places = [] if seat is None else [seat.place]
             until = math.inf if seat is None else roster.free_at(seat, wish.tokens, now)
         if until < math.inf:
             return Nobody(until)
-        return Nobody(None, sick=not well, absent=well)
+        if any(place.able for place in places):
+            return Nobody(None, absent=True)
+        keys = [key for place in places for key in place.project.keys]
+        disabled = bool(keys) and all(self._switches.is_off(key.name) for key in keys)
+        return Nobody(None, sick=not disabled, disabled=disabled)
 
     def _count(self, pick: Pick, outcome: Outcome, now: float, *, succeeded: bool) -> None:
         """Note what the upstream has counted of an attempt that is over."""
@@ -426,12 +475,19 @@ class Pool:
         why = ailment_of(status, outcome.error)
         if why is Why.DENIED and pick.bound:
             return  # a client may name what nobody of us may use, and Google does not say so
-        keys = place.project.keys if why is Why.BILLING else (pick.key,)
-        for key in keys:
-            known = self._sick.get(key.name)
-            if known is None or (known.why is None and known.at <= pick.at):
+        self._fall(place, pick.key.name, why, since=pick.at, now=now)
+
+    def _fall(self, place: Place, key: str, why: Why, *, since: float, now: float) -> None:
+        """Note that a key is sick by what was asked ``since`` then; without billing, its project.
+
+        A key that is known to be sick stays so, and one that has recovered later is well.
+        """
+        names = [one.name for one in place.project.keys] if why is Why.BILLING else [key]
+        for name in names:
+            known = self._sick.get(name)
+            if known is None or (known.why is None and known.at <= since):
                 self.falls[why] += 1
-                self._learn(self._sick.fell(key.name, why, now))
+                self._learn(self._sick.fell(name, why, now))
 
     def _served(self, pick: Pick, now: float) -> None:
         """Learn from a success."""
@@ -456,17 +512,17 @@ class Pool:
     def _learn(self, change: Sickness) -> None:
         """Act on a change of a key's health, and note it."""
         self._journal.note(change)
-        self._follow(change)
+        self._follow(change.key)
 
-    def _follow(self, change: Sickness) -> None:
-        """Take a key out of its project, or put it back."""
-        place = self._of_key.get(change.key)
+    def _follow(self, key: str) -> None:
+        """Take a key out of its project, or put it back, as its health and its switch say."""
+        place = self._of_key.get(key)
         if place is None:
             return
-        if change.why is not None:
-            place.fell(change.key)
+        if self._sick.is_sick(key) or self._switches.is_off(key):
+            place.leave(key)
             return
-        place.recovered(change.key)
+        place.come_back(key)
         self._rosters.wake(place.name)
 
 

@@ -100,7 +100,7 @@ class Roster:
 
         ``resting``: whether its rest counts.
         """
-        if not seat.place.well:
+        if not seat.place.able:
             return math.inf
         at = now
         if resting:

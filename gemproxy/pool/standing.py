@@ -3,7 +3,7 @@
 import attrs
 
 from gemproxy.pool.key import Key
-from gemproxy.pool.state import Rest, Sickness, Why
+from gemproxy.pool.state import Rest, Sickness, Use, Why
 
 
 @attrs.frozen
@@ -12,6 +12,7 @@ class Standing:
 
     ``why`` says why it is sick and ``again_at`` when it is checked; None for a well key. ``rests``
     are those of its project, with an infinite end for a model that the project does not have.
+    ``used`` is its last use; None if none is known.
     """
 
     key: str
@@ -20,11 +21,27 @@ class Standing:
     why: Why | None
     again_at: float | None
     rests: tuple[Rest, ...]
+    enabled: bool = True
+    used: Use | None = None
+
+    @property
+    def state(self) -> str:
+        """The state in a word: disabled, sick or well."""
+        if not self.enabled:
+            return "disabled"
+        return "well" if self.why is None else "sick"
 
 
-def standing_of(key: Key, sickness: Sickness | None, rests: tuple[Rest, ...]) -> Standing:
-    """Return how a key stands, by its last sickness and the rests of its project."""
-    if sickness is None or sickness.why is None:
-        return Standing(key.name, key.project, key.origin, None, None, rests)
-    why, again_at = sickness.why, sickness.again_at
-    return Standing(key.name, key.project, key.origin, why, again_at, rests)
+def standing_of(
+    key: Key,
+    sickness: Sickness | None,
+    rests: tuple[Rest, ...],
+    *,
+    enabled: bool = True,
+    used: Use | None = None,
+) -> Standing:
+    """Return how a key stands, by its last sickness, the rests of its project, and its last use."""
+    why = again_at = None
+    if sickness is not None and sickness.why is not None:
+        why, again_at = sickness.why, sickness.again_at
+    return Standing(key.name, key.project, key.origin, why, again_at, rests, enabled, used)

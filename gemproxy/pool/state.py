@@ -29,6 +29,32 @@ class Why(enum.Enum):
     DENIED = "denied"
 
 
+class Result(enum.Enum):
+    """How an attempt ended, as far as it says something of its key.
+
+    A refusal that is the key's fault has the value of its ``Why``.
+    """
+
+    OK = "ok"
+    MINUTE = "minute"
+    DAY = "day"
+    ABSENT = "absent"
+    BARE = "bare"
+    INVALID = "invalid"
+    SUSPENDED = "suspended"
+    LEAKED = "leaked"
+    DISABLED = "disabled"
+    BILLING = "billing"
+    DENIED = "denied"
+    LOCATION = "location"
+    """Google refuses the location that the request came from."""
+    REQUEST = "request"
+    """A refusal for the fault of the request."""
+    SERVICE = "service"
+    """A refusal for the fault of the service."""
+    NO_ANSWER = "no_answer"
+
+
 @attrs.frozen
 class Rest:
     """A project rests for a model until a time; one that is not after ``at`` ends the rest.
@@ -61,6 +87,23 @@ class Sickness:
 
 
 @attrs.frozen
+class Switch:
+    """The operator has enabled or disabled a key (by fingerprint)."""
+
+    key: str
+    enabled: bool
+    at: float
+
+
+class Use(msgspec.Struct, frozen=True):
+    """The last attempt with a key (by fingerprint): its result, and when it was over."""
+
+    key: str
+    result: Result
+    at: float
+
+
+@attrs.frozen
 class Spent:
     """Requests of a project to a model in one Pacific day (``2026-11-28``).
 
@@ -82,4 +125,4 @@ class Home(msgspec.Struct, frozen=True):
     at: float
 
 
-Change = Rest | Sickness | Spent | Home
+Change = Rest | Sickness | Switch | Use | Spent | Home

@@ -6,9 +6,10 @@ ones some ahead. Projects where the caller has nothing are not asked, unless the
 everybody see what belongs to nobody (``pool.unowned``).
 
 A list is whole or an error. A project that does not answer has its part of the list, so the error
-names it, and the client asks again. There is one exception: a project whose keys are all sick and
-in which the caller has nothing on record is left out, because it may stay so for weeks; the log
-says so. What Google refuses for the request's own fault (a wrong filter) is passed on.
+names it, and the client asks again. There is one exception: a project whose keys are all sick or
+disabled and in which the caller has nothing on record is left out, because it may stay so for
+weeks; the log says so. What Google refuses for the request's own fault (a wrong filter) is passed
+on.
 
 A collection whose names the proxy does not record is not listed under an access key: nobody could
 say which entries belong to whom.
@@ -89,7 +90,7 @@ async def _page(request: web.Request, fetch: "_Fetch", question: Question) -> Pa
             except NoKey:
                 if place.project in known:
                     raise
-                _log.warning("a list leaves out project %s: all its keys are sick", place.project)
+                _log.warning("a list leaves out project %s: no key of it serves", place.project)
                 document = {}
             page.take(document, await _visible(request, page.names(document), place.project))
     finally:

@@ -145,12 +145,16 @@ class Keyring:
             return False
 
     def remove(self, connection: sqlite3.Connection, names: Sequence[str]) -> int:
-        """Remove keys by their fingerprints, with their sicknesses; return how many there were."""
+        """Remove keys by their fingerprints, and what was learnt of them.
+
+        Returns how many there were.
+        """
         query = "DELETE FROM keys WHERE fingerprint = ?"
         count = sum(connection.execute(query, (name,)).rowcount for name in names)
         if count:
-            query = "DELETE FROM sicknesses WHERE key = ?"
-            connection.executemany(query, [(name,) for name in names])
+            for table in ("sicknesses", "uses"):
+                query = f"DELETE FROM {table} WHERE key = ?"  # noqa: S608 (a constant)
+                connection.executemany(query, [(name,) for name in names])
             set_meta(connection, _CHANGED, next_serial(connection))
         return count
 

@@ -1,4 +1,4 @@
-"""The tables of what the pool has learnt: rests, sicknesses, counts and homes.
+"""The tables of what the pool has learnt: rests, sicknesses, switches, uses, counts and homes.
 
 Of two rows about the same thing the one with the later ``at`` stays; but a rest does not cut short
 a longer one that its process did not know of, unless it is what a probe learnt. Counts are added
@@ -11,21 +11,23 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from gemproxy.pool.state import Change, Home, Rest, Sickness, Spent, Why
+from gemproxy.pool.state import Change, Home, Rest, Result, Sickness, Spent, Switch, Use, Why
 from gemproxy.store.schema import get_meta, next_serial
 
 MOST_HOMES = 50_000
 """Most conversations whose home is remembered."""
 
 OVER_SECONDS = 2 * 24 * 3600
-"""Seconds for which a rest that is over, or the end of a sickness, is kept."""
+"""Seconds for which a rest that is over, the end of a sickness, or an enabling is kept."""
 
 _LATER = 0.001
 _SPENT_SECONDS = 3 * 24 * 3600
 _SICK_SECONDS = 30 * 24 * 3600
+_USED_SECONDS = 365 * 24 * 3600
 
 _WHYS = {why.value for why in Why}
-"""The causes that this code knows; a later version, on the same directory, may know more."""
+_RESULTS = {result.value for result in Result}
+"""The causes and results that this code knows; a later version may know more."""
 
 _PUT_REST = """INSERT INTO rests VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (project, model) DO UPDATE SET until = excluded.until, why = excluded.why,
@@ -36,6 +38,12 @@ _PUT_SICKNESS = """INSERT INTO sicknesses VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET why = excluded.why, at = excluded.at,
     again_at = excluded.again_at, times = excluded.times, serial = excluded.serial
     WHERE excluded.at >= at"""
+_PUT_SWITCH = """INSERT INTO switches VALUES (?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET enabled = excluded.enabled, at = excluded.at,
+    serial = excluded.serial WHERE excluded.at >= at"""
+_PUT_USE = """INSERT INTO uses VALUES (?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET result = excluded.result, at = excluded.at,
+    serial = excluded.serial WHERE excluded.at >= at"""
 _PUT_SPENT = """INSERT INTO spent VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (project, model, day) DO UPDATE SET requests = requests + excluded.requests,
     serial = excluded.serial"""
@@ -72,6 +80,10 @@ def _put(connection: sqlite3.Connection, change: Change | Location, serial: int)
         case Sickness(key, reason, at, again_at, times):
             named = reason.value if reason else None
             connection.execute(_PUT_SICKNESS, (key, named, at, again_at, times, serial))
+        case Switch(key, enabled, at):
+            connection.execute(_PUT_SWITCH, (key, enabled, at, serial))
+        case Use(key, result, at):
+            connection.execute(_PUT_USE, (key, result.value, at, serial))
         case Spent(project, model, day, requests):
             row_spent = (_text(project), _text(model), day, requests, serial)
             connection.execute(_PUT_SPENT, row_spent)
@@ -88,6 +100,8 @@ def since(connection: sqlite3.Connection, serial: int) -> list[Change]:
     return [
         *_rests(connection, serial),
         *_sicknesses(connection, serial),
+        *_switches(connection, serial),
+        *_uses(connection, serial),
         *_others(connection, serial),
     ]
 
@@ -114,6 +128,19 @@ def _sicknesses(connection: sqlite3.Connection, serial: int) -> Iterator[Change]
     for key, why, at, again_at, times in connection.execute(query, (serial,)):
         if why is None or why in _WHYS:
             yield Sickness(key, None if why is None else Why(why), at, again_at, times)
+
+
+def _switches(connection: sqlite3.Connection, serial: int) -> Iterator[Switch]:
+    query = "SELECT key, enabled, at FROM switches WHERE serial > ?"
+    for key, enabled, at in connection.execute(query, (serial,)):
+        yield Switch(key, bool(enabled), at)
+
+
+def _uses(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
+    query = "SELECT key, result, at FROM uses WHERE serial > ?"
+    for key, result, at in connection.execute(query, (serial,)):
+        if result in _RESULTS:
+            yield Use(key, Result(result), at)
 
 
 def _others(connection: sqlite3.Connection, serial: int) -> Iterator[Change]:
@@ -148,12 +175,27 @@ def clear(
     return len(ends)
 
 
+def switch(
+    connection: sqlite3.Connection, keys: Iterable[str], now: float, *, enabled: bool
+) -> list[str]:
+    """Enable or disable keys (fingerprints); return those that were in the other state."""
+    known = {change.key: change for change in _switches(connection, 0)}
+    fresh = Switch("", enabled=True, at=0.0)
+    changed = [key for key in keys if known.get(key, fresh).enabled != enabled]
+    if changed:
+        ends = {key: max(now, known.get(key, fresh).at + _LATER) for key in changed}
+        put(connection, [Switch(key, enabled, at) for key, at in ends.items()])
+    return changed
+
+
 def prune(connection: sqlite3.Connection, now: float) -> None:
     """Forget what no longer matters at ``now``."""
     over = now - OVER_SECONDS
     connection.execute("DELETE FROM rests WHERE max(until, at) < ?", (over,))
     query = "DELETE FROM sicknesses WHERE at < iif(why IS NULL, ?, ?)"
     connection.execute(query, (over, now - _SICK_SECONDS))
+    connection.execute("DELETE FROM switches WHERE enabled AND at < ?", (over,))
+    connection.execute("DELETE FROM uses WHERE at < ?", (now - _USED_SECONDS,))
     query = "DELETE FROM spent WHERE day < date(?, 'unixepoch')"
     connection.execute(query, (now - _SPENT_SECONDS,))
     query = """DELETE FROM homes WHERE at <=

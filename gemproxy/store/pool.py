@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import attrs
 
 from gemproxy.pool.key import Key
-from gemproxy.pool.state import Change, Home, Rest, Sickness, Spent
+from gemproxy.pool.state import Change, Home, Rest, Sickness, Spent, Switch, Use
 from gemproxy.store import keyring, learnt
 from gemproxy.store.behind import Behind
 from gemproxy.store.database import Database, understood
@@ -156,8 +156,8 @@ def _thing(change: Change) -> Hashable:
     match change:
         case Rest():
             return Rest, change.project, change.model
-        case Sickness():
-            return Sickness, change.key
+        case Sickness() | Switch() | Use():
+            return type(change), change.key
         case Spent():
             return Spent, change.project, change.model, change.day
         case Home():

@@ -33,6 +33,12 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX owners_by_caller ON owners (caller, collection)",
         "CREATE INDEX owners_by_time ON owners (until)",
     ),
+    (
+        """CREATE TABLE switches (key TEXT PRIMARY KEY, enabled INTEGER NOT NULL, at REAL NOT NULL,
+           serial INTEGER NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE uses (key TEXT PRIMARY KEY, result TEXT NOT NULL, at REAL NOT NULL,
+           serial INTEGER NOT NULL) WITHOUT ROWID""",
+    ),
 )
 """The statements of each step; a new version of the schema adds a step and changes none."""
 

@@ -66,14 +66,14 @@ def _of_pool(pool: Pool, models: ModelLabels, now: float) -> Iterator[Value]:
     states, sick, rests = Counter[str](), Counter[Why](), Counter[tuple[str, str]]()
     seen: set[str] = set()
     for standing in pool.standings(now):
-        resting = "resting" if standing.rests else "ready"
-        states[resting if standing.why is None else "sick"] += 1
+        state = standing.state
+        states[("resting" if standing.rests else "ready") if state == "well" else state] += 1
         if standing.why is not None:
             sick[standing.why] += 1
         if standing.project not in seen:
             seen.add(standing.project)
             rests.update((models.of(rest.model), rest.why.value) for rest in standing.rests)
-    for state in ("ready", "resting", "sick"):
+    for state in ("ready", "resting", "sick", "disabled"):
         yield families.KEYS, (state,), states[state]
     for why in _OF_KEYS:
         yield families.KEYS_SICK, (why.value,), sick[why]

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from gemproxy.pool.key import Key, Limits, Project
 from gemproxy.pool.pacific import day_of
 from gemproxy.pool.pool import Nobody, Outcome, Pick, Pool, Wish
-from gemproxy.pool.state import Change, Home, Rest, Sickness, Spent, Why
+from gemproxy.pool.state import Change, Home, Rest, Sickness, Spent, Use, Why
 from tests.pool.naive import Naive, Request, nobody
 from tests.pool.refusals import PER_DAY, PER_MINUTE, error, exhausted, info, retry, violations
 
@@ -60,6 +60,8 @@ class Kept:
                 self.last[change.project, change.model] = change
             elif isinstance(change, Sickness):
                 self.last[change.key] = change
+            elif isinstance(change, Use):
+                self.last[Use, change.key] = change
             else:
                 assert isinstance(change, Home)
                 self.last[change.opening] = change

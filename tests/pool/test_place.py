@@ -43,11 +43,11 @@ def test_keys_behind_a_proxy_to_avoid_do_not_serve() -> None:
 
 def test_a_sick_key_leaves_and_comes_back() -> None:
     here = place()
-    here.fell(A)
+    here.leave(A)
     assert taken(here, 3) == list("bcb")
 
-    here.recovered(A)
-    here.recovered(A)
+    here.come_back(A)
+    here.come_back(A)
     assert sorted(taken(here, 3)) == list("abc")
 
 

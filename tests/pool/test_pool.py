@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from gemproxy.pool.key import Key, Limits, Project
+from gemproxy.pool.key import Key, Limits, Project, fingerprint
 from gemproxy.pool.pool import Nobody, Outcome, Pick, Pool, Wish
-from gemproxy.pool.state import Sickness, Why
+from gemproxy.pool.state import Result, Sickness, Switch, Use, Why
 from tests.pool.refusals import (
     PER_DAY,
     PER_MINUTE,
@@ -473,7 +473,9 @@ def test_changes_of_unsuccessful_requests_with_made_up_models_are_none() -> None
 
     refused(pool, NOW, error(404, "NOT_FOUND", "models/x is not found"), model="made-up")
 
-    assert pool.changes() == []
+    changes = pool.changes()
+    assert [change for change in changes if not isinstance(change, Use)] == []
+    assert "made-up" not in repr(changes)
 
 
 def test_no_key_is_shown() -> None:
@@ -504,3 +506,77 @@ def test_a_sick_key_is_not_available() -> None:
     refused(pool, NOW, INVALID)
 
     assert pool.available(NOW) == 2
+
+
+def disable(pool: Pool, secret: str, *, at: float = NOW, enabled: bool = False) -> None:
+    pool.apply([Switch(fingerprint(secret), enabled=enabled, at=at)], at)
+
+
+def test_a_disabled_key_serves_nothing_new_and_comes_back() -> None:
+    pool = two_projects()
+    under_way = picked(pool, NOW, project="P2")
+    disable(pool, "K3")
+    assert who(pool, NOW) == {"K1", "K2"}
+    assert nobody(pool, NOW, project="P2") == Nobody(None, disabled=True)
+    assert pool.available(NOW) == 2
+
+    pool.over(under_way, OK, NOW + 1)  # it goes on
+    disable(pool, "K3", at=NOW + 2, enabled=True)
+    assert who(pool, NOW + 2) == {"K1", "K2", "K3"}
+
+
+def test_only_a_project_without_an_enabled_key_is_disabled() -> None:
+    pool = two_projects()
+    disable(pool, "K1")
+    assert served(pool, NOW, project="P1") == "K2"
+
+    refused(pool, NOW, INVALID, project="P1")
+    assert nobody(pool, NOW, project="P1") == Nobody(None, sick=True)
+    disable(pool, "K2")
+    disable(pool, "K3")
+    assert nobody(pool, NOW) == Nobody(None, disabled=True)
+
+
+def test_a_disabled_key_stays_so_when_keys_change_and_is_not_checked() -> None:
+    pool = two_projects()
+    refused(pool, NOW, INVALID, project="P2")
+    disable(pool, "K3")
+    pool.replace([project("P2", "K3"), project("P1", "K1")])
+    pool.clear("P2", NOW)
+    refused_key = Key("K1", "P1")
+    refused(pool, NOW, INVALID)
+    disable(pool, "K1")
+
+    assert nobody(pool, NOW, project="P2").disabled
+    assert pool.due(NOW + 86_400) == []
+    disable(pool, "K1", at=NOW + 1, enabled=True)
+    assert pool.due(NOW + 86_400) == [refused_key]
+    assert nobody(pool, NOW).sick
+
+
+def test_the_last_result_of_a_key_is_known() -> None:
+    pool = two_projects()
+    assert [one.used for one in pool.standings(NOW)] == [None] * 3
+
+    served(pool, NOW, project="P2")
+    refused(pool, NOW + 1, QUOTAS["a day"][0], project="P1")
+    pool.returned(picked(pool, NOW + 2, project="P1", model=OTHER), NOW + 2)
+    served(pool, NOW + 3, Outcome(), project="P2")
+
+    used = {one.used.key: one.used for one in pool.standings(NOW) if one.used is not None}
+    k1, k3 = fingerprint("K1"), fingerprint("K3")
+    assert used == {k1: Use(k1, Result.DAY, NOW + 1), k3: Use(k3, Result.NO_ANSWER, NOW + 3)}
+    assert [one for one in pool.changes() if isinstance(one, Use)] == [used[k3], used[k1]]
+
+
+def test_an_operators_check_may_find_a_well_key_sick() -> None:
+    pool = two_projects()
+
+    for outcome in (OK, Outcome(), Outcome(429, QUOTAS["a day"][0]), Outcome(400, LOCATION)):
+        pool.asked(fingerprint("K1"), outcome, NOW)
+    assert who(pool, NOW) == {"K1", "K2", "K3"}
+    pool.asked(fingerprint("K1"), Outcome(400, INVALID), NOW)
+    assert who(pool, NOW) == {"K2", "K3"}
+    pool.asked(fingerprint("K1"), OK, NOW + 1)
+    assert who(pool, NOW + 1) == {"K1", "K2", "K3"}
+    pool.asked("00000000", Outcome(400, INVALID), NOW)

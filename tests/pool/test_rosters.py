@@ -42,13 +42,13 @@ def test_other_projects_come_to_all_rosters() -> None:
 def test_a_project_is_woken_for_one_model_or_for_all() -> None:
     all_of_them = rosters()
     known = [all_of_them.of(model, NOW) for model in ("one", "other")]
-    PLACES[0].fell("A")
-    PLACES[0].fell(Key("A", "A").name)
+    PLACES[0].leave("A")
+    PLACES[0].leave(Key("A", "A").name)
     for roster in known:
         seat = roster.first(0, frozenset(), NOW)
         assert seat is not None
         assert seat.name == "B"
-    PLACES[0].recovered(Key("A", "A").name)
+    PLACES[0].come_back(Key("A", "A").name)
 
     all_of_them.wake("A", "one")
     assert [bool(roster.seats["A"].entry) for roster in known] == [True, False]

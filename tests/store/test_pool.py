@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from gemproxy.pool.key import Key
-from gemproxy.pool.state import Change, Home, Rest, Sickness, Spent, Why
+from gemproxy.pool.state import Change, Home, Rest, Result, Sickness, Spent, Switch, Use, Why
 from gemproxy.store import learnt
 from gemproxy.store.database import FILE
 from gemproxy.store.store import Store
@@ -19,7 +19,9 @@ REST = Rest("lab", "gemini-3.5-flash", NOW + 60, Why.DAY, NOW, times=2, probed=N
 SICK = Sickness("0badcafe", Why.LEAKED, NOW, again_at=NOW + 300, times=3)
 SPENT = Spent("lab", "gemini-3.5-flash", "2026-11-28", 18)
 HOME = Home(b"\x00\xff", "lab", NOW)
-EVERYTHING: list[Change] = [REST, SICK, SPENT, HOME]
+SWITCH = Switch("0badcafe", enabled=False, at=NOW)
+USE = Use("0badcafe", Result.MINUTE, NOW)
+EVERYTHING: list[Change] = [REST, SICK, SWITCH, USE, SPENT, HOME]
 
 
 async def written(store: Store, *changes: Change) -> None:
@@ -101,9 +103,9 @@ async def test_an_endless_rest_is_kept_as_one(opened: OpenStore) -> None:
 
 async def test_a_cause_that_only_a_later_version_knows_is_left_alone(opened: OpenStore) -> None:
     store = opened()
-    await written(store, REST, SICK, SPENT)
-    for rows in ("rests", "sicknesses"):
-        query = f"UPDATE {rows} SET why = 'moon'"
+    await written(store, REST, SICK, USE, SPENT)
+    for rows, column in (("rests", "why"), ("sicknesses", "why"), ("uses", "result")):
+        query = f"UPDATE {rows} SET {column} = 'moon'"
         store.database.write(lambda it, query=query: it.execute(query)).result()  # type: ignore[misc]
 
     assert opened().pool.load() == [SPENT]
@@ -189,7 +191,7 @@ async def test_pruning_forgets_what_no_longer_matters(
 
     await store.prune(late)
 
-    assert opened().pool.load() == fresh
+    assert opened().pool.load() == [fresh[0], SWITCH, USE, *fresh[1:]]
 
 
 async def test_a_full_disk_delays_and_loses_nothing(
@@ -257,3 +259,30 @@ async def test_what_waits_is_bounded(opened: OpenStore, monkeypatch: pytest.Monk
     await written(store)
 
     assert opened().pool.load() == [Home(bytes([n]), "lab", NOW) for n in range(90, 100)]
+
+
+async def test_a_switch_is_known_until_long_after_the_key_is_enabled(opened: OpenStore) -> None:
+    store = opened()
+
+    def switch(*keys: str, at: float, enabled: bool) -> list[str]:
+        job = store.database.write(lambda it: learnt.switch(it, keys, at, enabled=enabled))
+        return job.result()
+
+    assert switch("a", "b", at=NOW, enabled=True) == []
+    assert switch("a", "b", at=NOW, enabled=False) == ["a", "b"]
+    assert switch("b", at=NOW - 5, enabled=True) == ["b"]
+    on = Switch("b", enabled=True, at=NOW + 0.001)
+    assert opened().pool.load() == [Switch("a", enabled=False, at=NOW), on]
+
+    await store.pool.prune(NOW + 2 * learnt.OVER_SECONDS)
+    assert opened().pool.load() == [Switch("a", enabled=False, at=NOW)]
+
+
+async def test_the_last_use_of_a_key_goes_with_it(opened: OpenStore) -> None:
+    store, key = opened(), Key("AIza-canary", "lab")
+    store.database.write(lambda it: store.ring.add(it, [key], NOW)).result()
+    await written(store, Use(key.name, Result.OK, NOW))
+
+    store.database.write(lambda it: store.ring.remove(it, [key.name])).result()
+
+    assert opened().pool.load() == []
