@@ -69,11 +69,24 @@ _ZH: Mapping[str, str] = {
         "按项目列出运营者的 Gemini 密钥及其状态。"
     ),
     "Add a key to the data directory; it serves at once.": "把一个密钥加入数据目录；立即可用。",
-    "Add several keys to the data directory; each has its result.": (
-        "把几个密钥加入数据目录；每个都有自己的结果。"
+    "Add several keys to the data directory, of a list or a text; each has its result.": (
+        "把列表或文本中的几个密钥加入数据目录；每个都有自己的结果。"
     ),
+    "Show a key by its fingerprint.": "按指纹显示一个密钥。",
+    "Disable or enable a key, also one of the settings.": (
+        "停用或启用一个密钥，设置里的密钥也可以。"
+    ),
+    "Ask Gemini about all keys, by requests that cost nothing; the pool learns.": (
+        "用不产生费用的请求向 Gemini 询问所有密钥；密钥池记住结果。"
+    ),
+    "Ask Gemini about a key, by a request that costs nothing; the pool learns.": (
+        "用不产生费用的请求向 Gemini 询问一个密钥；密钥池记住结果。"
+    ),
+    "Show the pool at a glance.": "显示密钥池的概况。",
     "Remove a key of the data directory by its fingerprint.": "按指纹从数据目录中删除一个密钥。",
-    "List the projects of the pool.": "列出密钥池的项目。",
+    "List the projects of the pool, with their use by model of Google's running day.": (
+        "列出密钥池的项目，以及 Google 当天各模型的使用情况。"
+    ),
     "Add a Gemini key, as scripts of earlier tools do.": "添加 Gemini 密钥，供早先工具的脚本使用。",
     "Make an access key, as scripts of earlier tools do; it is shown once.": (
         "创建访问密钥，供早先工具的脚本使用；只显示一次。"

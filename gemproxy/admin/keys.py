@@ -1,22 +1,28 @@
-"""The operator's keys: how they stand, adding them to the data directory, removing them.
+"""The operator's keys: how they stand, and what is done to them.
 
-A key goes in and never comes out: every answer and the audit log name it by its fingerprint. Keys
-of the settings are shown, and change only there.
+Keys of the data directory are added and removed; any key is disabled and enabled. A key goes in
+and never comes out: every answer and the audit log name it by its fingerprint.
 """
 
 import datetime as dt
+import itertools
 import math
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
+import attrs
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from gemproxy.admin.audit import note
 from gemproxy.admin.route import Call, Form, Route
 from gemproxy.admin.texts import GEMINI_KEY, PROJECT, PROXY, OfKeys
-from gemproxy.core.errors import BadField, Conflict, Unrouted
+from gemproxy.core.errors import BadField, BadRequest, Conflict, Unrouted
+from gemproxy.lending.listed import wishes_in
 from gemproxy.lending.ring import Placed, Result, Ring, Wish
 from gemproxy.pool.standing import Standing
 from gemproxy.pool.state import Rest
+from gemproxy.pool.state import Result as Ending
 from gemproxy.store.keyring import ORIGIN
 
 _NO_POOL = (
@@ -24,12 +30,29 @@ _NO_POOL = (
     "pool.mode to pool, and start it again."
 )
 _MOST = 10_000
+_MOST_TEXT = 2_000_000
+ENDINGS = ", ".join(ending.value for ending in Ending if ending is not Ending.NOT_GEMINI)
+"""The words for the result of an attempt."""
+
+State = Literal["well", "ready", "resting", "sick", "disabled"]
 
 
 class KeysQuery(Form, frozen=True):
     """Which keys are wanted, and how many."""
 
     project: Annotated[str | None, msgspec.Meta(description="Only keys of this project")] = None
+    state: Annotated[
+        State | None,
+        msgspec.Meta(
+            description="Only keys in this state; ready and resting are the two kinds of well"
+        ),
+    ] = None
+    find: Annotated[
+        str,
+        msgspec.Meta(
+            description="Only keys whose fingerprint or project contains this", max_length=100
+        ),
+    ] = ""
     cursor: Annotated[OfKeys, msgspec.Meta(description="`next` of the page before")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most keys")] = 100
 
@@ -51,7 +74,10 @@ class KeyView(Form, frozen=True):
     project: Annotated[str, msgspec.Meta(description="The Google project that it belongs to")]
     origin: Annotated[str, msgspec.Meta(description="settings, or stored: in the data directory")]
     place: Annotated[str, msgspec.Meta(description="The setting or variable; store for the rest")]
-    state: Annotated[str, msgspec.Meta(description="well or sick")]
+    state: Annotated[str, msgspec.Meta(description="well, sick or disabled")]
+    enabled: Annotated[
+        bool, msgspec.Meta(description="false: an operator disabled it; it serves nothing new")
+    ]
     why: Annotated[str | None, msgspec.Meta(description="The cause of a sickness, a word")]
     check_at: Annotated[
         dt.datetime | None, msgspec.Meta(description="When a sick key is checked again")
@@ -63,6 +89,15 @@ class KeyView(Form, frozen=True):
         dt.datetime | None,
         msgspec.Meta(description="When Google last refused the location it is used from"),
     ]
+    last_used_at: Annotated[
+        dt.datetime | None,
+        msgspec.Meta(
+            description="When its last attempt was over; of another worker's up to 10 s late"
+        ),
+    ]
+    last_result: Annotated[
+        str | None, msgspec.Meta(description=f"What became of that attempt: {ENDINGS}")
+    ]
 
 
 class KeyPage(Form, frozen=True):
@@ -72,22 +107,6 @@ class KeyPage(Form, frozen=True):
     next: Annotated[
         str | None, msgspec.Meta(description="The cursor of the page behind; null at the end")
     ]
-
-
-class ProjectView(Form, frozen=True):
-    """A Google project with keys in the pool."""
-
-    name: Annotated[str, msgspec.Meta(description="Its name; that of its key if nobody named it")]
-    weight: Annotated[float, msgspec.Meta(description="Its share by the strategy weighted")]
-    keys: Annotated[list[str], msgspec.Meta(description="The fingerprints of its keys")]
-    well: Annotated[int, msgspec.Meta(description="How many of its keys are not sick")]
-    rests: Annotated[list[KeyRest], msgspec.Meta(description="The models for which it rests now")]
-
-
-class ProjectList(Form, frozen=True):
-    """All projects of the pool."""
-
-    projects: Annotated[list[ProjectView], msgspec.Meta(description="The projects by name")]
 
 
 class NewKey(Form, frozen=True):
@@ -106,11 +125,28 @@ class NewKey(Form, frozen=True):
 
 
 class NewKeys(Form, frozen=True):
-    """Gemini keys that are to be added to the data directory."""
+    """Gemini keys that are to be added to the data directory: a list, a text with keys, or both."""
 
     keys: Annotated[
-        list[NewKey], msgspec.Meta(description="The keys", min_length=1, max_length=_MOST)
-    ]
+        Annotated[list[NewKey], msgspec.Meta(min_length=1, max_length=_MOST)] | UnsetType,
+        msgspec.Meta(description="The keys"),
+    ] = UNSET
+    text: Annotated[
+        Annotated[str, msgspec.Meta(max_length=_MOST_TEXT)] | UnsetType,
+        msgspec.Meta(
+            description="Lines of KEY, PROJECT KEY or NAME=KEY,KEY with comments"
+            " behind a #, or JSON, as gemproxy keys import reads them"
+        ),
+    ] = UNSET
+    project: Annotated[
+        str, msgspec.Meta(description="The project of those keys that come without one")
+    ] = ""
+
+    def __repr__(self) -> str:
+        return "NewKeys(...)"
+
+
+_ANY_KEYS = {"anyOf": [{"required": ["keys"]}, {"required": ["text"]}]}
 
 
 class KeyResult(Form, frozen=True):
@@ -122,10 +158,16 @@ class KeyResult(Form, frozen=True):
     why: Annotated[str, msgspec.Meta(description="Why it was not added, for people")]
 
 
+class ImportResult(KeyResult, frozen=True):
+    """What became of a key of several."""
+
+    place: Annotated[str, msgspec.Meta(description="Where it stands, such as line 3 or item 2")]
+
+
 class KeyResults(Form, frozen=True):
     """What became of keys, in their order."""
 
-    results: Annotated[list[KeyResult], msgspec.Meta(description="One for each key")]
+    results: Annotated[list[ImportResult], msgspec.Meta(description="One for each key")]
     added: Annotated[int, msgspec.Meta(description="How many were added")]
 
 
@@ -134,6 +176,15 @@ class KeyRemoved(Form, frozen=True):
 
     fingerprint: Annotated[str, msgspec.Meta(description="Its name")]
     project: Annotated[str, msgspec.Meta(description="Its project; empty if it did not serve")]
+
+
+class KeyChange(Form, frozen=True):
+    """A change of a key."""
+
+    enabled: Annotated[
+        bool,
+        msgspec.Meta(description="false: it serves nothing new from now on; what runs goes on"),
+    ]
 
 
 class GeminiKey(Form, frozen=True):
@@ -157,13 +208,13 @@ class KeyDone(Form, frozen=True):
 
 async def keys(call: Call[KeysQuery, Any]) -> KeyPage:
     """Return a page of the keys. Raises Unrouted without a pool, BadRequest."""
-    ring, query = _ring(call), call.query
+    ring, query = ring_of(call), call.query
     if query.cursor and "/" not in query.cursor:
         raise BadField("cursor", "is not the `next` of a page of this list")
     behind = tuple(query.cursor.rsplit("/", 1)) if query.cursor else ("", "")
     elsewhere = await ring.refused_locations()
     found = sorted(ring.standings(), key=_order)
-    wanted = [one for one in found if _order(one) > behind and query.project in {None, one.project}]
+    wanted = [one for one in found if _order(one) > behind and _is_wanted(one, query)]
     page = wanted[: query.limit]
     more = len(wanted) > len(page)
     return KeyPage(
@@ -172,23 +223,17 @@ async def keys(call: Call[KeysQuery, Any]) -> KeyPage:
     )
 
 
-async def projects(call: Call[Any, Any]) -> ProjectList:
-    """Return all projects. Raises Unrouted without a pool."""
-    ring = _ring(call)
-    standings = {one.key: one for one in ring.standings()}
-    views = []
-    for project in sorted(ring.projects, key=lambda one: one.name):
-        found = [standings[key.name] for key in project.keys]
-        views.append(
-            ProjectView(
-                name=project.name,
-                weight=project.weight,
-                keys=[one.key for one in found],
-                well=sum(one.why is None for one in found),
-                rests=list(map(_rest, found[0].rests)),
-            )
-        )
-    return ProjectList(projects=views)
+async def one(call: Call[Any, Any]) -> KeyView:
+    """Return a key by its fingerprint. Raises Unrouted."""
+    return await _shown(call, name_of(call))
+
+
+async def change(call: Call[Any, KeyChange]) -> KeyView:
+    """Disable or enable a key. Raises Unrouted, Busy."""
+    name, enabled = name_of(call), call.body.enabled
+    if await ring_of(call).switch(name, enabled=enabled):
+        await note(call, "key.enable" if enabled else "key.disable", name)
+    return await _shown(call, name)
 
 
 async def add(call: Call[Any, NewKey]) -> KeyResult:
@@ -197,18 +242,25 @@ async def add(call: Call[Any, NewKey]) -> KeyResult:
 
 
 async def import_(call: Call[Any, NewKeys]) -> KeyResults:
-    """Add keys; each has its result. Raises Unrouted, Busy."""
-    placed = await _ring(call).add(list(map(_wish, call.body.keys)))
-    added = [one.name for one in placed if one.result is Result.ADDED]
+    """Add keys; each has its result. Raises BadRequest, Unrouted, Busy."""
+    ring, listed = ring_of(call), list(_listed(call.body))
+    if len(listed) > _MOST:
+        raise BadField("text", f"holds more than {_MOST} keys")
+    placed = iter(await ring.add([wish for _, wish in listed if isinstance(wish, Wish)]))
+    results = [
+        _in_place(place, next(placed) if isinstance(wish, Wish) else _refused(wish))
+        for place, wish in listed
+    ]
+    added = [one.fingerprint for one in results if one.result == Result.ADDED.value]
     if added:
         await note(call, "key.import", "", {"added": added})
-    return KeyResults(results=list(map(_result, placed)), added=len(added))
+    return KeyResults(results=results, added=len(added))
 
 
 async def delete(call: Call[Any, Any]) -> KeyRemoved:
     """Remove a stored key. Raises Conflict for one of the settings, Unrouted, Busy."""
-    name = call.names["key"].lower()
-    project = await _ring(call).remove(name)
+    name = name_of(call)
+    project = await ring_of(call).remove(name)
     await note(call, "key.remove", name, {"project": project})
     return KeyRemoved(fingerprint=name, project=project)
 
@@ -220,7 +272,7 @@ async def add_as_before(call: Call[Any, GeminiKey]) -> KeyDone:
 
 
 async def _added(call: Call[Any, Any], wish: NewKey) -> Placed:
-    (placed,) = await _ring(call).add([_wish(wish)])
+    (placed,) = await ring_of(call).add([_wish(wish)])
     if placed.result is Result.REFUSED:
         raise BadField("key", placed.why)
     if placed.result is Result.KNOWN:
@@ -229,14 +281,54 @@ async def _added(call: Call[Any, Any], wish: NewKey) -> Placed:
     return placed
 
 
-def _ring(call: Call[Any, Any]) -> Ring:
+def ring_of(call: Call[Any, Any]) -> Ring:
+    """Return the operator's keys. Raises Unrouted without a pool."""
     if call.desk.ring is None:
         raise Unrouted(_NO_POOL)
     return call.desk.ring
 
 
+def name_of(call: Call[Any, Any]) -> str:
+    """Return the fingerprint in the path of a call."""
+    return call.names["key"].lower()
+
+
+async def _shown(call: Call[Any, Any], name: str) -> KeyView:
+    ring = ring_of(call)
+    standing = ring.standing(name)
+    return _view(standing, (await ring.refused_locations()).get(name))
+
+
 def _wish(key: NewKey) -> Wish:
     return Wish(key.key, key.project, key.proxy)
+
+
+def _listed(new: NewKeys) -> Iterator[tuple[str, Wish | str]]:
+    """Yield the keys that are to be added, by their places. Raises BadRequest."""
+    if new.keys is UNSET and new.text is UNSET:
+        raise BadRequest("An import needs 'keys' or 'text'.")
+    listed = [] if new.keys is UNSET else new.keys
+    items = ((f"item {number}", _wish(key)) for number, key in enumerate(listed, 1))
+    for place, wish in itertools.chain(items, _in_text("" if new.text is UNSET else new.text)):
+        if isinstance(wish, Wish) and not wish.project:
+            yield place, attrs.evolve(wish, project=new.project)
+        else:
+            yield place, wish
+
+
+def _in_text(text: str) -> Iterator[tuple[str, Wish | str]]:
+    try:
+        yield from wishes_in(text)
+    except ValueError as error:
+        yield "text", f"cannot be read: {error}"
+
+
+def _refused(why: str) -> Placed:
+    return Placed(Result.REFUSED, why=why)
+
+
+def _in_place(place: str, placed: Placed) -> ImportResult:
+    return ImportResult(place=place, **msgspec.structs.asdict(_result(placed)))
 
 
 def _result(placed: Placed) -> KeyResult:
@@ -252,25 +344,38 @@ def _order(one: Standing) -> tuple[str, ...]:
     return one.project, one.key
 
 
+def _is_wanted(one: Standing, query: KeysQuery) -> bool:
+    if query.project not in {None, one.project}:
+        return False
+    text = query.find.lower()
+    found = text in one.key or text in one.project.lower()
+    return found and query.state in {None, one.state, one.kind}
+
+
 def _view(one: Standing, elsewhere: float | None) -> KeyView:
     return KeyView(
         fingerprint=one.key,
         project=one.project,
         origin="stored" if one.origin == ORIGIN else "settings",
         place=one.origin,
-        state="sick" if one.why else "well",
+        state=one.state,
+        enabled=one.enabled,
         why=one.why.value if one.why else None,
-        check_at=_time(one.again_at),
-        rests=list(map(_rest, one.rests)),
-        location_refused_at=_time(elsewhere),
+        check_at=time_of(one.again_at),
+        rests=list(map(rest_of, one.rests)),
+        location_refused_at=time_of(elsewhere),
+        last_used_at=None if one.used is None else time_of(one.used.at),
+        last_result=None if one.used is None else one.used.result.value,
     )
 
 
-def _rest(rest: Rest) -> KeyRest:
-    return KeyRest(model=rest.model, until=_time(rest.until), why=rest.why.value)
+def rest_of(rest: Rest) -> KeyRest:
+    """Return a rest as it is shown."""
+    return KeyRest(model=rest.model, until=time_of(rest.until), why=rest.why.value)
 
 
-def _time(seconds: float | None) -> dt.datetime | None:
+def time_of(seconds: float | None) -> dt.datetime | None:
+    """Return a time as it is shown; null for none and for one without an end."""
     if seconds is None or math.isinf(seconds):
         return None
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
@@ -303,9 +408,19 @@ ROUTES = (
         "POST",
         "/keys/import",
         import_,
-        "Add several keys to the data directory; each has its result.",
+        "Add several keys to the data directory, of a list or a text; each has its result.",
         KeyResults,
-        body=NewKeys,
+        body=Annotated[NewKeys, msgspec.Meta(extra_json_schema=_ANY_KEYS)],
+        tag="keys",
+    ),
+    Route("GET", "/keys/{key}", one, "Show a key by its fingerprint.", KeyView, tag="keys"),
+    Route(
+        "PATCH",
+        "/keys/{key}",
+        change,
+        "Disable or enable a key, also one of the settings.",
+        KeyView,
+        body=KeyChange,
         tag="keys",
     ),
     Route(
@@ -316,7 +431,6 @@ ROUTES = (
         KeyRemoved,
         tag="keys",
     ),
-    Route("GET", "/projects", projects, "List the projects of the pool.", ProjectList, tag="keys"),
     Route(
         "POST",
         "/admin/config/gemini-key",

@@ -2,11 +2,13 @@
 
 from gemproxy.admin import (
     audit,
+    checks,
     database,
     earlier,
     keys,
     models,
     openapi,
+    projects,
     requests,
     settings,
     stats,
@@ -25,6 +27,8 @@ ROUTES: tuple[Route, ...] = (
         openapi.Document,
     ),
     *keys.ROUTES,
+    *checks.ROUTES,
+    *projects.ROUTES,
     *audit.ROUTES,
     *settings.ROUTES,
     *earlier.ROUTES,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from gemproxy.config.outbound import UnusableProxy, resolve_proxy
 from gemproxy.doctor.case import Case
 from gemproxy.doctor.finding import Verdict, Verdicts, fault, ok, skipped, warning
-from gemproxy.keys.checking import Finding as Checked
 from gemproxy.keys.checking import check
 from gemproxy.keys.site import Site
+from gemproxy.lending.checking import Finding as Checked
 
 SECONDS = 8.0
 """Seconds for all keys together."""

@@ -13,10 +13,11 @@ import attrs
 
 from gemproxy.config.arguments import Misused, aligned
 from gemproxy.keys import reading
-from gemproxy.keys.checking import Finding, changes_of, check
+from gemproxy.keys.checking import changes_of, check
 from gemproxy.keys.listing import table, views
 from gemproxy.keys.options import Options
 from gemproxy.keys.site import Holdings, Site
+from gemproxy.lending.checking import Finding
 from gemproxy.pool.key import Key
 from gemproxy.store import learnt
 from gemproxy.store.keyring import Added
@@ -103,14 +104,16 @@ class Command:
         if changes or places:
             with self.site.store() as store:
                 store.database.write(lambda it: learnt.put(it, [*changes, *places])).result()
-        return OK if all(finding.well for finding in findings) else FAILED
+        off = holdings.disabled
+        return OK if all(one.well or one.key.name in off for one in findings) else FAILED
 
     def _found(self, finding: Finding) -> None:
-        key, state = finding.key, {True: "well", False: "sick", None: "unknown"}[finding.well]
+        key, state = finding.key, finding.state
         if self.options.json:
             why = finding.why.value if finding.why else None
             document = {"fingerprint": key.name, "project": key.project, "state": state}
-            self.write(json.dumps({**document, "why": why, "words": finding.words}))
+            document |= {"result": finding.result.value, "words": finding.words}
+            self.write(json.dumps({**document, "why": why}))
             return
         why = f" ({finding.why.value})" if finding.why else ""
         words = f": {finding.words}" if finding.words else ""
@@ -136,13 +139,37 @@ class Command:
         """Remove keys from the data directory."""
         holdings = Holdings.of(self.site)
         names = [key.name for key in self._meant(holdings)]
+        gone = set(names).difference(key.name for key in self.site.keys)
         count = 0
         if self.site.has_store:
             with self.site.store() as store:
-                count = store.database.write(lambda it: store.ring.remove(it, names)).result()
+
+                def remove(connection: sqlite3.Connection) -> int:
+                    learnt.switch(connection, gone, time.time(), enabled=True)
+                    return store.ring.remove(connection, names)
+
+                count = store.database.write(remove).result()
         self.write(f"{count} removed")
         stay = self._tell_of_settings(set(names), "remove it there")
         return FAILED if stay and not count else OK
+
+    def disable(self) -> int:
+        """Have keys serve nothing new."""
+        return self._switch(enabled=False)
+
+    def enable(self) -> int:
+        """Have disabled keys serve again."""
+        return self._switch(enabled=True)
+
+    def _switch(self, *, enabled: bool) -> int:
+        names = [key.name for key in self._meant(Holdings.of(self.site))]
+        with self.site.store() as store:
+            now = time.time()
+            changed = store.database.write(
+                lambda it: learnt.switch(it, names, now, enabled=enabled)
+            ).result()
+        self.write(f"{len(changed)} {'enabled' if enabled else 'disabled'}")
+        return OK
 
     def export(self) -> int:
         """Print the keys of the data directory."""
@@ -210,6 +237,8 @@ _ACTIONS: Mapping[str, Callable[[Command], int]] = {
     "list": Command.list,
     "check": Command.check,
     "clear": Command.clear,
+    "disable": Command.disable,
+    "enable": Command.enable,
     "remove": Command.remove,
     "import": Command.import_,
     "export": Command.export,

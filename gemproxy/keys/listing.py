@@ -10,9 +10,9 @@ import attrs
 from gemproxy.keys.site import Holdings
 from gemproxy.pool.key import Key
 from gemproxy.pool.standing import Standing, standing_of
-from gemproxy.pool.state import Rest, Sickness
+from gemproxy.pool.state import Rest, Sickness, Use
 
-_HEAD = ("key", "project", "from", "state", "resting", "proxy")
+_HEAD = ("key", "project", "from", "state", "last used", "resting", "proxy")
 
 
 @attrs.frozen
@@ -30,7 +30,8 @@ class View:
             "fingerprint": standing.key,
             "project": standing.project,
             "origin": standing.origin,
-            "state": "sick" if standing.why else "well",
+            "state": standing.state,
+            "enabled": standing.enabled,
             "why": standing.why.value if standing.why else None,
             "check_at": _time(standing.again_at),
             "rests": [
@@ -38,23 +39,30 @@ class View:
                 for rest in standing.rests
             ],
             "location_refused_at": _time(self.elsewhere),
+            "last_used_at": None if standing.used is None else _time(standing.used.at),
+            "last_result": None if standing.used is None else standing.used.result.value,
             "proxy": _proxy(self.key),
         }
 
     def row(self) -> tuple[str, ...]:
         """Return it for people."""
         standing = self.standing
-        state = "well"
-        if standing.why:
+        state, used = standing.state, "-"
+        if standing.why and standing.enabled:
             state = f"sick ({standing.why.value}), checked at {_time(standing.again_at)}"
+        elif standing.why:
+            state = f"disabled, sick ({standing.why.value})"
         if self.elsewhere is not None:
             state += f", location refused at {_time(self.elsewhere)}"
+        if standing.used is not None:
+            used = f"{_time(standing.used.at)} ({standing.used.result.value})"
         resting = "; ".join(map(_rest, standing.rests))
         return (
             standing.key,
             standing.project,
             standing.origin,
             state,
+            used,
             resting or "-",
             _proxy(self.key) or "-",
         )
@@ -64,19 +72,22 @@ def views(holdings: Holdings, now: float) -> list[View]:
     """Return all keys as they stand at ``now``."""
     rests: dict[str, list[Rest]] = {}
     sick: dict[str, Sickness] = {}
+    uses: dict[str, Use] = {}
     for change in holdings.changes:
         if isinstance(change, Rest) and change.until > now:
             rests.setdefault(change.project, []).append(change)
         elif isinstance(change, Sickness):
             sick[change.key] = change
-    return [
-        View(
-            key,
-            standing_of(key, sick.get(key.name), tuple(rests.get(key.project, ()))),
-            holdings.elsewhere.get(key.name),
-        )
-        for key in holdings.keys
-    ]
+        elif isinstance(change, Use):
+            uses[change.key] = change
+    off = holdings.disabled
+
+    def standing(key: Key) -> Standing:
+        resting = tuple(rests.get(key.project, ()))
+        enabled, used = key.name not in off, uses.get(key.name)
+        return standing_of(key, sick.get(key.name), resting, enabled=enabled, used=used)
+
+    return [View(key, standing(key), holdings.elsewhere.get(key.name)) for key in holdings.keys]
 
 
 def table(shown: Iterable[View]) -> list[Sequence[str]]:

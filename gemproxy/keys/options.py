@@ -73,6 +73,11 @@ def _parser() -> Parser:
     check.add_argument("name", metavar="ID", nargs="?", help="only these keys")
     clear = action("clear", "end the rests and the sickness of a key or a project")
     clear.add_argument("name", metavar="ID")
+    for name, does in (
+        ("disable", "have keys serve nothing new; what runs with them goes on"),
+        ("enable", "have disabled keys serve again"),
+    ):
+        action(name, does).add_argument("name", metavar="ID")
     remove = action("remove", "remove keys from the data directory")
     remove.add_argument("name", metavar="ID")
     imports = action("import", "add the keys in a file")

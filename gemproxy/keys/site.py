@@ -9,7 +9,7 @@ from yarl import URL
 
 from gemproxy.config.operators import with_stored
 from gemproxy.pool.key import Key
-from gemproxy.pool.state import Change
+from gemproxy.pool.state import Change, Switch
 from gemproxy.store import learnt
 from gemproxy.store.database import FILE
 from gemproxy.store.store import Store
@@ -70,6 +70,12 @@ class Holdings:
                 elsewhere = store.database.read(learnt.refused_locations).result()
                 keys = with_stored(site.keys, store.pool.keys(), site.proxies)
         return cls(keys, tuple(changes), elsewhere)
+
+    @property
+    def disabled(self) -> frozenset[str]:
+        """The fingerprints of the keys that are disabled."""
+        switches = (change for change in self.changes if isinstance(change, Switch))
+        return frozenset(switch.key for switch in switches if not switch.enabled)
 
     def named(self, name: str) -> tuple[Key, ...]:
         """Return the keys that an ID means: of a project, or the one with the fingerprint."""

@@ -1,4 +1,6 @@
-"""The operator's keys while the pool serves: how they stand, adding stored ones, removing them.
+"""The operator's keys while the pool serves: how they stand, and what an operator does to them.
+
+Stored keys are added and removed; any key is checked, disabled and enabled.
 
 A change goes to the store, and the pool of this process takes it in before the call returns. Other
 processes follow at their next step (``lending.keeping``).
@@ -8,12 +10,13 @@ import asyncio
 import contextlib
 import enum
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import attrs
 
 from gemproxy.core.errors import Busy, Conflict, Unrouted
+from gemproxy.lending.checking import Checker, Finding
 from gemproxy.lending.keeping import Keeper
 from gemproxy.pool.key import Key, Project
 from gemproxy.pool.standing import Standing
@@ -23,6 +26,9 @@ from gemproxy.store.keyring import ORIGIN, Added
 from gemproxy.store.unusable import Unusable
 
 T = TypeVar("T")
+
+CHECK_SECONDS = 60.0
+"""Seconds for a check of all keys; those that could not be asked about in it are left."""
 
 _CLIENTS_KNOW = "is an access key or the operator's secret, which no key of the pool may be"
 _UNKNOWN = "No key has this fingerprint; /admin/api/v1/keys lists them."
@@ -71,6 +77,7 @@ class Ring:
     keeper: Keeper
     read: Callable[[Wish], Key]
     is_known: Callable[[str], bool]
+    checker: Checker
 
     @property
     def projects(self) -> Sequence[Project]:
@@ -80,6 +87,19 @@ class Ring:
     def standings(self) -> list[Standing]:
         """Return how all keys stand now."""
         return self.keeper.pool.standings(self.keeper.clock())
+
+    def spent(self) -> Mapping[str, Mapping[str, int]]:
+        """Return project -> model -> its requests of Google's running day."""
+        return self.keeper.pool.spent(self.keeper.clock())
+
+    def available(self) -> int:
+        """Return how many keys could serve some model now."""
+        return self.keeper.pool.available(self.keeper.clock())
+
+    def standing(self, name: str) -> Standing:
+        """Return how a key stands now, by its fingerprint. Raises Unrouted for an unknown one."""
+        self.known(name)
+        return next(one for one in self.standings() if one.key == name)
 
     async def refused_locations(self) -> dict[str, float]:
         """Return when Google refused the location of a key, by fingerprint. Raises Busy."""
@@ -108,9 +128,56 @@ class Ring:
             raise Conflict(
                 f"The key {name} is in the settings ({key.origin}): remove it there and restart."
             )
-        if not await self._write(lambda it: self.keeper.store.ring.remove(it, [name])):
+
+        def remove(connection: sqlite3.Connection) -> int:
+            count = self.keeper.store.ring.remove(connection, [name])
+            if count:  # it is enabled if it comes back
+                learnt.switch(connection, [name], self.keeper.clock(), enabled=True)
+            return count
+
+        if not await self._write(remove):
             raise Unrouted(_UNKNOWN)
         return "" if key is None else key.project
+
+    async def switch(self, name: str, *, enabled: bool) -> bool:
+        """Enable or disable a key by its fingerprint; return whether that changed anything.
+
+        A disabled key gets no new attempt, here at once and in other processes at their next step;
+        what runs with it goes on. Raises Unrouted for an unknown key, Busy.
+        """
+        self.known(name)
+        now = self.keeper.clock()
+        return bool(await self._write(lambda it: learnt.switch(it, [name], now, enabled=enabled)))
+
+    async def check(self, keys: Iterable[Key]) -> Mapping[str, Finding]:
+        """Ask the upstream about keys, and have the pool learn; return findings by fingerprint.
+
+        A key that could not be asked about in the time for all has no finding.
+        """
+        findings: dict[str, Finding] = {}
+
+        def hear(finding: Finding) -> None:
+            findings[finding.key.name] = finding
+            self._learn(finding)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self.checker.check(keys, hear)
+        return findings
+
+    def _learn(self, finding: Finding) -> None:
+        name, now = finding.key.name, self.keeper.clock()
+        self.keeper.pool.asked(name, finding.outcome, now)
+        if finding.well:
+            self.keeper.store.pool.located(name, now, finding.elsewhere)
+        self.keeper.save()
+
+    def known(self, name: str) -> Key:
+        """Return the key of the pool with a fingerprint. Raises Unrouted."""
+        key = self.find(name)
+        if key is None:
+            raise Unrouted(_UNKNOWN)
+        return key
 
     def find(self, name: str) -> Key | None:
         """Return the key of the pool with a fingerprint."""

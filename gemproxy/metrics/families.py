@@ -205,7 +205,7 @@ KEYS = _gauge(
     merge=Merge.MAX,
 )
 KEYS_SICK = _gauge(
-    "keys_sick", "Keys that are out of the pool, by reason.", "reason", merge=Merge.MAX
+    "keys_sick", "Sick keys that are not disabled, by reason.", "reason", merge=Merge.MAX
 )
 RESTS = _gauge(
     "rests", "Projects that rest for a model now, by reason.", "model", "reason", merge=Merge.MAX

@@ -358,6 +358,20 @@ class Pool:
         used = self._uses.get(name)
         return standing_of(key, self._sick.get(name), rests, enabled=enabled, used=used)
 
+    def spent(self, now: float) -> dict[str, dict[str, int]]:
+        """Return project -> model -> its requests of the running Pacific day, in all processes.
+
+        Those of this process that run are among them. Of models without known limits only those
+        that were asked for lately are known.
+        """
+        found: dict[str, dict[str, int]] = {}
+        for roster in self._rosters.all(now):
+            if roster.model:
+                for seat in roster.seats.values():
+                    if seat.used:
+                        found.setdefault(seat.name, {})[roster.model] = seat.used
+        return found
+
     def available(self, now: float) -> int:
         """Return how many keys could serve some model now.
 

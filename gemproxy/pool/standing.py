@@ -31,6 +31,13 @@ class Standing:
             return "disabled"
         return "well" if self.why is None else "sick"
 
+    @property
+    def kind(self) -> str:
+        """The same, but of a well key whether it is ready, or resting for some model."""
+        if self.state != "well":
+            return self.state
+        return "resting" if self.rests else "ready"
+
 
 def standing_of(
     key: Key,

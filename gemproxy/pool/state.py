@@ -53,6 +53,8 @@ class Result(enum.Enum):
     SERVICE = "service"
     """A refusal for the fault of the service."""
     NO_ANSWER = "no_answer"
+    NOT_GEMINI = "not_gemini"
+    """An answer that is not one of the Gemini API; only a check looks so closely."""
 
 
 @attrs.frozen

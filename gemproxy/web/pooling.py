@@ -20,6 +20,7 @@ from gemproxy.access.keys import AccessKeys
 from gemproxy.config.operators import key_of, mode_of, operators_keys, with_stored
 from gemproxy.config.settings import Settings
 from gemproxy.config.starting import SHARED, access_keys
+from gemproxy.lending.checking import Checker
 from gemproxy.lending.errands import Errands
 from gemproxy.lending.keeping import Keeper, projects_of
 from gemproxy.lending.ring import Ring, Wish
@@ -102,7 +103,8 @@ async def open_pool(
         unowned = partial(_allows_unowned, settings.pool.unowned, app[DOOR].keys)
         binding = Binding(Registry(store.owners), errands, unowned, _hosts(settings, base))
         app[POOL] = pool
-        app[RING] = Ring(keeper, _read, partial(_is_known, app[DOOR]))
+        known = partial(_is_known, app[DOOR])
+        app[RING] = Ring(keeper, _read, known, Checker(upstream, base))
         app[AVAILABLE_KEYS] = lambda: pool.available(time.time())
         app[KEYS] = [key for project in pool.projects for key in project.keys]
         app[UPLOADS] = UploadSessions(key=_subkey(store, "uploads"))

@@ -66,9 +66,8 @@ def _of_pool(pool: Pool, models: ModelLabels, now: float) -> Iterator[Value]:
     states, sick, rests = Counter[str](), Counter[Why](), Counter[tuple[str, str]]()
     seen: set[str] = set()
     for standing in pool.standings(now):
-        state = standing.state
-        states[("resting" if standing.rests else "ready") if state == "well" else state] += 1
-        if standing.why is not None:
+        states[standing.kind] += 1
+        if standing.why is not None and standing.enabled:
             sick[standing.why] += 1
         if standing.project not in seen:
             seen.add(standing.project)

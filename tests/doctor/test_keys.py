@@ -7,9 +7,9 @@ from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
 from gemproxy.doctor.keys import judge
-from gemproxy.keys.checking import Finding
+from gemproxy.lending.checking import Finding
 from gemproxy.pool.key import Key, fingerprint
-from gemproxy.pool.state import Why
+from gemproxy.pool.state import Result
 from tests.doctor.conftest import STRONG, Doctor
 
 WELL, SICK = "AIza-well", "AIza-canary"
@@ -72,10 +72,10 @@ KEY = Key("AIza-one", "lab", "environment GEMINI_API_KEY")
 @pytest.mark.parametrize(
     ("finding", "status", "words"),
     [
-        (Finding(KEY, well=True), "ok", "Google takes 1 key"),
-        (Finding(KEY, well=False, words="403 x", why=Why.LEAKED), "fault", "403 x"),
-        (Finding(KEY, well=None, words="no answer: y"), "warning", "no answer: y"),
-        (Finding(KEY, well=True, words="z", elsewhere=True), "fault", "the location"),
+        (Finding(KEY, Result.OK), "ok", "Google takes 1 key"),
+        (Finding(KEY, Result.LEAKED, "403 x"), "fault", "403 x"),
+        (Finding(KEY, Result.NO_ANSWER, "no answer: y"), "warning", "no answer: y"),
+        (Finding(KEY, Result.LOCATION, "z"), "fault", "the location"),
     ],
 )
 def test_what_google_says(finding: Finding, status: str, words: str) -> None:
@@ -86,14 +86,14 @@ def test_what_google_says(finding: Finding, status: str, words: str) -> None:
 
 
 def test_many_refused_keys_are_counted() -> None:
-    found = [Finding(Key(f"AIza-{n}", "lab"), well=False, words="400") for n in range(40)]
+    found = [Finding(Key(f"AIza-{n}", "lab"), Result.DENIED, "400") for n in range(40)]
 
     assert len(judge(found, 40)) == 11
     assert judge(found, 40)[-1].message == "and 30 more"
 
 
 def test_keys_without_an_answer_in_time_are_counted() -> None:
-    (verdict,) = judge([Finding(KEY, well=True)], 3)
+    (verdict,) = judge([Finding(KEY, Result.OK)], 3)
 
     assert (verdict.status, verdict.message[:38]) == (
         "warning",

@@ -96,10 +96,13 @@ def test_the_list_has_all_keys_and_how_they_stand(
             "project": F2,
             "origin": "environment GEMINI_API_KEY",
             "state": "sick",
+            "enabled": True,
             "why": "leaked",
             "check_at": "2096-10-02T07:07:40Z",
             "rests": [{"model": "gemini-pro", "until": None, "why": "absent"}],
             "location_refused_at": None,
+            "last_used_at": None,
+            "last_result": None,
             "proxy": None,
         },
         {
@@ -107,10 +110,13 @@ def test_the_list_has_all_keys_and_how_they_stand(
             "project": "lab",
             "origin": "store",
             "state": "well",
+            "enabled": True,
             "why": None,
             "check_at": None,
             "rests": [{"model": "gemini-3.5-flash", "until": "2096-10-02T07:06:40Z", "why": "day"}],
             "location_refused_at": None,
+            "last_used_at": None,
+            "last_result": None,
             "proxy": "http://u@h:3128",
         },
     ]
@@ -168,7 +174,41 @@ def test_a_key_of_the_settings_is_not_removed(
     assert f"{F1} is in the settings (environment GEMINI_API_KEY)" in done.err
 
 
-@pytest.mark.parametrize("action", ["remove", "clear", "check"])
+def test_a_key_and_a_project_are_disabled_and_enabled(
+    keys: RunKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", ONE)
+    keys("add", "--project", "lab", given=TWO)
+
+    def states() -> dict[str, str]:
+        rows = json.loads(keys("list", "--json").out)
+        return {row["fingerprint"]: row["state"] for row in rows}
+
+    assert keys("disable", F1).out == "1 disabled\n"
+    assert keys("disable", F1).out == "0 disabled\n"
+    assert keys("disable", "lab").out == "1 disabled\n"
+    assert states() == {F1: "disabled", F2: "disabled"}
+    assert keys("enable", F1).out == "1 enabled\n"
+    assert states() == {F1: "well", F2: "disabled"}
+
+
+def test_removing_forgets_that_a_key_was_disabled_unless_the_settings_have_it(
+    keys: RunKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys("add", given=f"{ONE}\n{TWO}")
+    for name in (F1, F2):
+        keys("disable", name)
+    monkeypatch.setenv("GEMINI_API_KEY", ONE)
+
+    for name in (F1, F2):
+        keys("remove", name)
+    keys("add", given=TWO)
+
+    rows = json.loads(keys("list", "--json").out)
+    assert {row["fingerprint"]: row["enabled"] for row in rows} == {F1: False, F2: True}
+
+
+@pytest.mark.parametrize("action", ["remove", "clear", "check", "disable"])
 def test_an_id_that_nobody_has_is_not_repeated(keys: RunKeys, action: str) -> None:
     keys("add", given=ONE)
 

@@ -12,12 +12,14 @@ from yarl import URL
 
 from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import DeadlinePassed, Exhausted, LocationRefused, NoKey, NotOwned
+from gemproxy.core.repair.events import How
 from gemproxy.exchange.account import Account, Entry
 from gemproxy.exchange.deadline import HEADER
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.lending.source import PoolLease, PoolSource
 from gemproxy.pool.key import Key, Limits, Project, fingerprint
 from gemproxy.pool.pool import Pool
+from gemproxy.pool.state import Result, Switch, Use
 
 BASE = URL("https://upstream.test")
 GENERATE = "/v1beta/models/gemini-m:generateContent"
@@ -225,6 +227,33 @@ async def test_a_bound_request_stays_where_the_service_fails() -> None:
     leases = [await at.refuse(exchange, 503, {"code": 503, "message": "x"}) for _ in range(4)]
 
     assert {lease.project for lease in leases} == {"P2"}
+
+
+async def test_what_only_disabled_keys_could_serve_is_refused_in_words() -> None:
+    at = Scene(pool("a", "b"), Binder("P1"))
+    at.pool.apply([Switch(fingerprint("a"), enabled=False, at=NOW)], NOW)
+
+    with pytest.raises(NoKey, match="disabled all keys of the project that has what") as caught:
+        await at.lease(asking())
+    assert caught.value.status == 503
+    at.binder.project = None
+    assert (await at.lease(asking())).credential.value == "b"
+    at.pool.apply([Switch(fingerprint("b"), enabled=False, at=NOW)], NOW)
+    with pytest.raises(NoKey, match="disabled all keys of the pool"):
+        await at.lease(asking())
+
+
+async def test_an_attempt_that_its_client_left_is_no_result_of_the_key() -> None:
+    at = Scene(pool("a"))
+    left = await at.lease(asking())
+    left.over(Entry(0.0, left.key))
+    assert [one.used for one in at.pool.standings(NOW)] == [None]
+
+    failed = await at.lease(asking())
+    failed.over(Entry(0.0, failed.key, how=How.RESET))
+    assert [one.used for one in at.pool.standings(NOW)] == [
+        Use(fingerprint("a"), Result.NO_ANSWER, NOW)
+    ]
 
 
 async def test_all_keys_are_refused_once_each() -> None:

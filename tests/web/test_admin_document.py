@@ -17,7 +17,7 @@ from schemathesis import engine
 from schemathesis.engine.events import FatalError, NonFatalError
 
 from gemproxy.admin.guard import GUARD, Attempts
-from tests.replies import replying
+from tests.replies import json_reply, replying
 from tests.running import StartProxy
 
 SECRET = "w7Kq2mXv9TzRw4Lp8sDfGh3J"
@@ -95,7 +95,7 @@ async def test_the_api_does_what_its_document_says(
     proxy: StartProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # the program writes files into the folder that it runs in
-    async with replying() as upstream:
+    async with replying(json_reply({"models": []})) as upstream:
         served = await proxy(
             upstream.url,
             admin={"secret": SECRET},
