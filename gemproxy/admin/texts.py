@@ -73,7 +73,7 @@ COUNT = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 10**15 - 1}, _te
 DOLLARS = {"anyOf": [{"type": "number", "minimum": 1e-9, "maximum": 10**9 - 1}, _text(_DOLLARS)]}
 """The schema of a limit that is money."""
 
-GEMINI_KEY = _text(r"(?!gp-)[!#-&(-~][!-~]{0,499}")
+GEMINI_KEY = _text(r"(?!gp-)[!#-&(-~](?:[!-~]{0,498}[!#-&(-~])?")
 """The schema of a Gemini key."""
 
 PROJECT = _text(f"(?:{_NAME})?")
