@@ -2,11 +2,21 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
+from promql_parser import (
+    AggModifierType,
+    AggregateExpr,
+    Call,
+    MatchOp,
+    VectorSelector,
+    parse,
+    walk,
+)
 
 from gemproxy.accounts.user import User
 from gemproxy.chaos.faults import parse_fault
@@ -27,10 +37,6 @@ DASHBOARD = DEPLOY / "grafana" / "gemproxy.json"
 ALERTS = DEPLOY / "prometheus" / "alerts.yaml"
 GUIDES = [DEPLOY.parent / "docs" / name for name in ("metrics.md", "metrics.zh-CN.md")]
 
-METRIC = re.compile(r"(?P<inside>(?:rate|increase)\()?\b(?P<name>[a-z]+_\w+)(?:\{(?P<of>[^}]*)\})?")
-MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
-GROUPS = re.compile(r"\bby \(([^)]*)\)")
-WORDS = {"histogram_quantile", "topk", "sum", "max", "min", "rate", "increase", "and", "by"}
 SUFFIXES = ("_bucket", "_sum", "_count")
 
 
@@ -48,14 +54,43 @@ def expressions() -> Iterator[str]:
     yield from (line.partition(": ")[2].strip() for line in alerts.splitlines() if "expr:" in line)
 
 
-def metrics_of(expression: str) -> list[tuple[str, dict[str, tuple[str, str]], bool]]:
-    """Return each metric, its matchers, and whether the expression asks for its rate."""
-    found = []
-    for match in METRIC.finditer(GROUPS.sub("", expression)):
-        if match["name"] not in WORDS:
-            matchers = {m[1]: (m[2], m[3]) for m in MATCHER.finditer(match["of"] or "")}
-            found.append((match["name"], matchers, match["inside"] is not None))
-    return found
+@attrs.frozen
+class Selected:
+    """A metric that an expression asks for, by labels, and whether for its rate."""
+
+    name: str
+    matchers: Mapping[str, tuple[MatchOp, str]]
+    rate: bool
+
+
+@attrs.frozen
+class Query:
+    """What an expression asks for: metrics, and the labels by which it adds up."""
+
+    metrics: Sequence[Selected]
+    groups: frozenset[str]
+
+
+def query_of(expression: str) -> Query:
+    """Return what an expression asks for. Raises ValueError if Prometheus would refuse it."""
+    metrics: list[Selected] = []
+    groups: set[str] = set()
+    rates: set[int] = set()
+
+    def visit(node: object) -> bool:
+        if isinstance(node, Call) and node.func.name in {"rate", "increase"}:
+            rates.add(len(metrics))  # its metric is the next one
+        elif isinstance(node, AggregateExpr) and node.modifier is not None:
+            assert node.modifier.type == AggModifierType.By, expression
+            groups.update(node.modifier.labels)
+        elif isinstance(node, VectorSelector):
+            matchers = {one.name: (one.op, one.value) for one in node.matchers.matchers}
+            assert node.name is not None
+            metrics.append(Selected(node.name, matchers, len(metrics) in rates))
+        return True
+
+    walk(parse(expression), visit)
+    return Query(metrics, frozenset(groups))
 
 
 async def busy(house: StartHouse) -> Scrape:
@@ -82,19 +117,28 @@ async def test_every_query_asks_for_metrics_and_labels_that_a_scrape_has(
     asked = list(expressions())
 
     for expression in asked:
-        names = metrics_of(expression)
-        assert names, expression
-        for name, matchers, _ in names:
-            assert name in labels, expression
-            assert set(matchers) <= labels[name], expression
-            equal = {label: value for label, (how, value) in matchers.items() if how == "="}
+        query = query_of(expression)
+        assert query.metrics, expression
+        for one in query.metrics:
+            assert one.name in labels, expression
+            assert set(one.matchers) <= labels[one.name], expression
+            equal = {
+                label: value for label, (how, value) in one.matchers.items() if how == MatchOp.Equal
+            }
             matching = [
-                given for n, given in found.samples if n == name and equal.items() <= set(given)
+                given for n, given in found.samples if n == one.name and equal.items() <= set(given)
             ]
             assert matching, expression
-        groups = {word.strip() for one in GROUPS.findall(expression) for word in one.split(",")}
-        assert groups <= set.union(*(labels[name] for name, _, _ in names)), expression
+        assert query.groups <= set.union(*(labels[one.name] for one in query.metrics)), expression
     assert len(asked) > 50
+
+
+@pytest.mark.parametrize(
+    "wrong", ["sum(rate(up[5m])", "rate(up)", "sum by le (up)", "histogram_quantile(up)"]
+)
+def test_a_query_that_prometheus_refuses_is_found(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        query_of(wrong)
 
 
 def test_rates_are_of_what_only_grows_and_all_else_is_read_as_it_is() -> None:
@@ -104,14 +148,13 @@ def test_rates_are_of_what_only_grows_and_all_else_is_read_as_it_is() -> None:
             growing |= {f"{family.name}{suffix}" for suffix in SUFFIXES}
 
     for expression in expressions():
-        for name, _, rate in metrics_of(expression):
-            assert rate is (name in growing), expression
+        for one in query_of(expression).metrics:
+            assert one.rate is (one.name in growing), expression
         assert ("histogram_quantile" in expression) is ("_bucket" in expression), expression
-        assert expression.count("(") == expression.count(")"), expression
 
 
 def test_each_metric_of_ours_is_on_the_dashboard_or_is_left_out_on_purpose() -> None:
-    shown = {name for expression in expressions() for name, _, _ in metrics_of(expression)}
+    shown = {one.name for expression in expressions() for one in query_of(expression).metrics}
     missing = {
         family.shown
         for family in FAMILIES

@@ -145,6 +145,61 @@ async def test_no_spelling_goes_up(proxy: StartProxy, method: str, target: str) 
         assert server.requests == []
 
 
+SECRET = "w7Kq2mXv9TzRw4Lp8sDfGh3J"
+ANN = "gp-7Kq2mXv9TzRw4Lp8"
+FOREIGN = {"Host": "metrics.example"}
+ELSEWHERE = {
+    "through a reverse proxy": {"X-Forwarded-For": "192.0.2.1"},
+    "from a page of another site": {"Sec-Fetch-Site": "cross-site"},
+}
+CREDENTIALS = {
+    "none": ({}, 401),
+    "a wrong one": ({"x-admin-secret": SECRET[:-1]}, 401),
+    "an access key": ({"Authorization": f"Bearer {ANN}"}, 403),
+    "a Gemini key": ({"x-goog-api-key": "AIzaSyPool"}, 401),
+    "the secret": ({"x-admin-secret": SECRET}, 200),
+    "the secret as Bearer": ({"Authorization": f"Bearer {SECRET}"}, 200),
+}
+
+
+@pytest.mark.parametrize("place", ELSEWHERE.values(), ids=ELSEWHERE.keys())
+@pytest.mark.parametrize(("headers", "status"), CREDENTIALS.values(), ids=CREDENTIALS.keys())
+async def test_others_than_programs_of_this_machine_need_the_secret(
+    proxy: StartProxy, place: dict[str, str], headers: dict[str, str], status: int
+) -> None:
+    running = await proxy(
+        "http://127.0.0.1:9",
+        admin={"secret": SECRET},
+        pool={"keys": "AIzaSyPool"},
+        access={"keys": {"ann": ANN}},
+    )
+    for target in ("/metrics", "//metrics/", "/metrics?format=json"):
+        answer = await ask(running, target, **place, **headers)
+        assert answer.status == status
+        assert (b"gemproxy_build_info" in answer.body) is (status == 200)
+
+
+@pytest.mark.parametrize("place", [FOREIGN, *ELSEWHERE.values()])
+async def test_without_a_secret_nobody_else_reads_metrics(
+    proxy: StartProxy, place: dict[str, str]
+) -> None:
+    running = await proxy("http://127.0.0.1:9")
+
+    answer = await ask(running, **place, **{"x-admin-secret": SECRET})
+
+    assert answer.status == 403
+    assert "admin.secret" in answer.error["message"]
+    assert (await ask(running, **{"x-admin-secret": SECRET})).status == 200
+
+
+async def test_the_secret_under_a_name_of_somebody_else_reads_no_metrics(proxy: StartProxy) -> None:
+    running = await proxy("http://127.0.0.1:9", admin={"secret": SECRET})
+
+    answer = await ask(running, **FOREIGN, **{"x-admin-secret": SECRET})
+
+    assert answer.status == 421
+
+
 async def test_metrics_that_are_off_are_not_there_and_nothing_goes_up(proxy: StartProxy) -> None:
     async with ChaosServer(Script(STORY)) as server:
         running = await proxy(server, metrics={"enabled": False})
