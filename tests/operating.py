@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from html import unescape
 from http.cookies import SimpleCookie
 from typing import Any
@@ -34,10 +35,12 @@ class Browser:
         self.form_token = found[1] if found else self.form_token
         return answer
 
-    async def post(self, path: str, fields: dict[str, str], token: str | None = None) -> Answer:
-        """Send a form."""
+    async def post(
+        self, path: str, fields: Mapping[str, str | Sequence[str]], token: str | None = None
+    ) -> Answer:
+        """Send a form; a field with several values comes several times."""
         token = self.form_token if token is None else token
-        body = urlencode({"form_token": token, **fields}).encode()
+        body = urlencode({"form_token": token, **fields}, doseq=True).encode()
         return await self._ask(path, body, {"Content-Type": FORM}, "POST")
 
     async def sign_in(self, secret: str = SECRET, path: str = "/admin/sign-in") -> Answer:

@@ -1,10 +1,35 @@
 """All pages, in the order of the menu, and all forms."""
 
+from gemproxy.pages import keys, projects
 from gemproxy.pages.overview import overview, overview_now
 from gemproxy.pages.page import Change, Page
 
 PAGES: tuple[Page, ...] = (
     Page("/", "Overview", "overview.html", overview, in_menu=True, live=overview_now),
+    Page("/keys", "Keys", "keys.html", keys.listed, in_menu=True, live=keys.listed_now),
+    Page("/keys/import", "Add several keys", "keys_import.html", keys.import_form),
+    Page("/keys/{key}", "Key", "key.html", keys.one),
+    Page(
+        "/projects",
+        "Projects",
+        "projects.html",
+        projects.heat,
+        in_menu=True,
+        live=projects.heat_now,
+    ),
 )
 
-CHANGES: tuple[Change, ...] = ()
+CHANGES: tuple[Change, ...] = (
+    Change("/keys/add", keys.add),
+    Change("/keys/import", keys.import_, "keys_import.html", "Add several keys"),
+    Change("/keys/check", keys.check_all),
+    Change("/keys/selected/check", keys.check_selected),
+    Change("/keys/selected/disable", keys.disable_selected),
+    Change("/keys/selected/enable", keys.enable_selected),
+    Change("/keys/selected/remove", keys.remove_selected),
+    Change("/keys/{key}/check", keys.check),
+    Change("/keys/{key}/disable", keys.disable),
+    Change("/keys/{key}/enable", keys.enable),
+    Change("/keys/{key}/remove", keys.remove),
+    Change("/projects/{project}/check", keys.check_all),
+)

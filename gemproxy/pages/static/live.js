@@ -3,9 +3,10 @@
 //   texts   {name: text}          for [data-live=name]
 //   states  {name: word}          data-state of [data-state-of=name], for the style sheet
 //   amounts {name: number}        value of a <meter> or <progress> with [data-amount=name]
-//   lists   {name: [{id, texts, states, amounts, links}]}
+//   lists   {name: [{id, texts, states, amounts, links, actions, values}]}
 //           for [data-list=name], whose <template> is a row; names are those of data-field,
-//           data-field-state, data-field-amount and data-field-link within the row
+//           data-field-state, data-field-amount, data-field-link, data-field-action and
+//           data-field-value (of an input) within the row
 //   error   a sentence
 //
 // All text is set as text. Rows keep their nodes, so focus and selection stay.
@@ -39,6 +40,7 @@ function fillRow(row, item) {
   set(row, "data-field-amount", item.amounts, amount);
   set(row, "data-field-link", item.links, href);
   set(row, "data-field-action", item.actions, action);
+  set(row, "data-field-value", item.values, amount);
 }
 
 function fillList(list, items) {
