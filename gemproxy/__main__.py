@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from gemproxy.config.settings import Loaded
     from gemproxy.config.starting import StoredUsers
     from gemproxy.keys.site import Site
+    from gemproxy.service.background import Outcome
+    from gemproxy.service.options import ServeOptions
     from gemproxy.users.site import Site as PlaceOfUsers
 
 COMMAND_LINE = """\
 gemproxy [serve] [flags]   run the proxy
+gemproxy stop [flags]      end a proxy that "gemproxy serve --detach" has started
 gemproxy check [flags]     show every setting and where it comes from
 gemproxy doctor ...        find out what is wrong with an installation, and what to do
 gemproxy demo ...          watch a broken stream being repaired; needs no key
@@ -36,7 +39,11 @@ gemproxy --version
 "gemproxy serve --help" lists the flags; the others have a --help of their own.
 Exit codes: 0 success, 1 a failure at run time, 2 wrong settings or a wrong command line."""
 
-OK, USAGE = 0, 2
+OK, FAILED, USAGE = 0, 1, 2
+PID_FILE, OUTPUT = "gemproxy.pid", "gemproxy.out"
+"""Files in the data directory of a proxy in the background: its process, and what it prints."""
+AFTER_DRAIN_SECONDS = 10.0
+"""Seconds that an orderly end may take behind the drain timeout."""
 
 
 class Options(Protocol):
@@ -66,12 +73,73 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(argv: Sequence[str]) -> int:
-    def run(loaded: "Loaded") -> int:
+    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
+    from gemproxy.config.settings import usage  # noqa: PLC0415
+    from gemproxy.service.options import ServeOptions, read_serve, serve_help  # noqa: PLC0415
+
+    if HELP.intersection(argv):
+        return _say(serve_help(usage()).rstrip())
+
+    def run(options: ServeOptions, loaded: "Loaded") -> int:
+        if options.detach:
+            return _start(options, loaded)
+        if options.pid_file is not None:
+            return _kept(options.pid_file, loaded)
         from gemproxy.web.server import serve  # noqa: PLC0415 (check does not need a server)
 
         return serve(loaded)
 
-    return _with_settings(argv, run)
+    try:
+        options = read_serve(argv)
+    except Misused as misuse:
+        return _complain([str(misuse)])
+    return _with_settings(options.flags, lambda loaded: run(options, loaded))
+
+
+def _start(options: "ServeOptions", loaded: "Loaded") -> int:
+    """Start the proxy in the background."""
+    from gemproxy.service.background import start  # noqa: PLC0415 (see this module's docstring)
+
+    folder = Path(loaded.settings.server.data_dir)
+    pid_file = options.pid_file or folder / PID_FILE
+    arguments = ["serve", "--pid-file", str(pid_file), *options.flags]
+    return _told(start(arguments, pid_file, folder / OUTPUT))
+
+
+def _kept(pid_file: Path, loaded: "Loaded") -> int:
+    """Serve while a file says which process does."""
+    from gemproxy.service.pidfile import PidFile, Taken  # noqa: PLC0415
+    from gemproxy.web.server import serve  # noqa: PLC0415 (see this module's docstring)
+
+    try:
+        with PidFile(pid_file).held():
+            return serve(loaded)
+    except Taken as taken:
+        sys.stderr.write(f"gemproxy: {pid_file}: process {taken.pid} runs already\n")
+    except OSError as error:
+        sys.stderr.write(f"gemproxy: {pid_file}: {error.strerror}\n")
+    return FAILED
+
+
+def _stop(argv: Sequence[str]) -> int:
+    from gemproxy.service.options import StopOptions, read_stop  # noqa: PLC0415
+
+    def run(options: StopOptions, loaded: "Loaded") -> int:
+        from gemproxy.service.background import stop  # noqa: PLC0415 (see this module's docstring)
+
+        server = loaded.settings.server
+        pid_file = options.pid_file or Path(server.data_dir, PID_FILE)
+        return _told(stop(pid_file, server.drain_timeout + AFTER_DRAIN_SECONDS))
+
+    return _with_options(argv, read_stop, run)
+
+
+def _told(outcome: "Outcome") -> int:
+    """Tell what became of an order; return its exit code."""
+    if outcome.code == OK:
+        return _say(outcome.text)
+    sys.stderr.write(f"gemproxy: {outcome.text}\n")
+    return outcome.code
 
 
 def _check(argv: Sequence[str]) -> int:
@@ -230,6 +298,7 @@ def _probe(argv: Sequence[str]) -> int:
 
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "serve": _serve,
+    "stop": _stop,
     "check": _check,
     "doctor": _doctor,
     "demo": _demo,

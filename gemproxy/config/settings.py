@@ -11,6 +11,8 @@ Sources, each stronger than the one before:
              from .env, then from the environment
     flags    --section.key VALUE, and --key VALUE for the section ``server``
 
+--env-file names files that are read in place of .env; of two, the later one is stronger.
+
 An alias is weaker than every name of our own, even than one in .env, because other programs may
 have set it for another purpose. A secret may be kept in a file: as ``file:///path``, or by the name
 of its variable with ``_FILE`` added. The keys of the pool are no exception from this, but those in
@@ -70,6 +72,7 @@ ALIASES = {
     "RETRY_DELAY_MS": "repair.retry_delay_ms",
     "SWALLOW_THOUGHTS_AFTER_RETRY": "repair.swallow_thoughts_after_retry",
     "LOG_LEVEL": "logging.level",
+    "LOG_FILE_PATH": "logging.file",
     "DEBUG_MODE": "logging.debug_mode",
     "PASSWORD": "access.password",
     "MAX_REQUESTS_PER_MINUTE": "access.requests_per_minute",
@@ -192,21 +195,22 @@ def _read(
     places = [cwd] if cwd else [Path.cwd(), CHECKOUT]
     sources = Sources(catalogue(), places[0])
     sources.add(values_of(Settings()), "default")
-    config, flags = sources.read_flags(argv or [])
-    dotenv = sources.read_dotenv()
+    named, flags = sources.read_flags(argv or [])
     environment = sources.read_environment(os.environ if environ is None else environ)
-    sources.add_files(config, {**dotenv, **environment}, places)
-    sources.add_aliases(".env", dotenv, ALIASES)
-    sources.add_aliases("environment", environment, ALIASES)
+    variables = [*sources.read_env_files(named.env), ("environment", environment)]
+    merged = {name: value for _, table in variables for name, value in table.items()}
+    sources.add_files(named.config, merged, places)
+    for label, table in variables:
+        sources.add_aliases(label, table, ALIASES)
     place = len(sources.layers)
-    sources.add_variables(".env", dotenv)
-    sources.add_variables("environment", environment)
+    for label, table in variables:
+        sources.add_variables(label, table)
     sources.add_flags(flags)
-    sources.add_keys("environment", environment)
-    sources.add_keys(".env", dotenv)
+    for label, table in reversed(variables):
+        sources.add_keys(label, table)
     own = OF_PROVIDERS.get(sources.word("images.storage"), {})
-    sources.add_aliases("environment", environment, own, place)
-    sources.add_aliases(".env", dotenv, own, place)
+    for label, table in reversed(variables):
+        sources.add_aliases(label, table, own, place)
     return Loading(sources, os.environ if environ is None else environ)
 
 

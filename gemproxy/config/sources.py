@@ -48,6 +48,14 @@ Flags = Mapping[str, tuple[str, str]]
 
 
 @attrs.frozen
+class Named:
+    """The files that flags name: TOML files, and files of variables."""
+
+    config: Sequence[str] = ()
+    env: Sequence[str] = ()
+
+
+@attrs.frozen
 class Catalogue:
     """Every setting by its path, in the order of the tree.
 
@@ -141,17 +149,17 @@ class Sources:
         free = {option.path: option for option in found if option}
         return list((dict(self.catalogue.options) | free).values())
 
-    def read_flags(self, argv: Sequence[str]) -> tuple[list[str], Flags]:
-        """Return the files of --config, and the other flags."""
+    def read_flags(self, argv: Sequence[str]) -> tuple[Named, Flags]:
+        """Return the files that flags name, and the other flags."""
         parser = _parser(self.catalogue, argv)
         try:
             namespace, rest = parser.parse_known_args(argv)
         except argparse.ArgumentError as error:
             self.problems.append(f"{error} (from the command line)")
-            return [], {}
+            return Named(), {}
         self._refuse_rest(rest, parser)
         flags = vars(namespace)
-        return flags.pop("config", []), flags
+        return Named(flags.pop("config", []), flags.pop("env_file", [])), flags
 
     def _refuse_rest(self, rest: Sequence[str], parser: argparse.ArgumentParser) -> None:
         known = parser._option_string_actions  # noqa: SLF001 (argparse names flags nowhere else)
@@ -175,18 +183,27 @@ class Sources:
             and not (name.startswith(PREFIX) and SERVICE_ADDRESS.fullmatch(value))
         }
 
-    def read_dotenv(self) -> dict[str, str]:
-        """Return the variables of ``.env``: NAME=value, with quotes and comments."""
-        if not (self.cwd / ".env").is_file():
-            return {}
+    def read_env_files(self, named: Sequence[str] = ()) -> list[tuple[str, dict[str, str]]]:
+        """Return the variables of the files ``named``, or else of ``.env``, by their labels.
+
+        A file has lines NAME=value, with quotes and comments.
+        """
+        if named:
+            origin = "flag --env-file"
+            return [(file, self._variables(self.cwd / file, file, origin)) for file in named]
+        usual = self.cwd / ".env"
+        if not usual.is_file():
+            return []
+        return [(".env", self._variables(usual, ".env", "the working directory"))]
+
+    def _variables(self, file: Path, label: str, named_by: str) -> dict[str, str]:
         variables: dict[str, str] = {}
-        text = self._text(self.cwd / ".env", "the working directory")
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(self._text(file, named_by).splitlines(), 1):
             match = DOTENV_LINE.fullmatch(line)
             if match:
                 variables[match["name"]] = match["single"] or match["double"] or match["bare"] or ""
             elif line.strip() and not line.lstrip().startswith("#"):
-                self.problems.append(problem(f"line {number}", "is not NAME=value", ".env"))
+                self.problems.append(problem(f"line {number}", "is not NAME=value", label))
         return variables
 
     def add_aliases(
@@ -318,6 +335,9 @@ def _parser(catalogue: Catalogue, argv: Sequence[str]) -> argparse.ArgumentParse
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("--config", action="append", metavar="FILE", help="TOML file to read")
+    parser.add_argument(
+        "--env-file", action="append", metavar="FILE", help="variables, read in place of .env"
+    )
     named = [argument.partition("=")[0].removeprefix("--") for argument in argv]
     for path in dict.fromkeys([*catalogue.options, *named]):
         option = catalogue.find(path)

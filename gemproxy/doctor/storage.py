@@ -99,6 +99,9 @@ def _open_files(case: Case) -> Iterator[Verdict]:
         yield warning(words, f"chmod 700 '{case.data_dir}'")
 
 
+_NO_FILES = ("environment", "flag")
+
+
 def _other_files(case: Case) -> list[Path]:
     """Return the files that have secrets, if they exist."""
     files = [case.data_dir / FILE, case.data_dir / "ledger.sqlite"]
@@ -107,9 +110,9 @@ def _other_files(case: Case) -> list[Path]:
     origins = [key.origin for key in case.keys]
     origins += [case.origins[path] for path in SECRETS if _value(case, path)]
     for origin in dict.fromkeys(origins):
-        name = ".env" if origin.startswith(".env ") else origin
-        if name.endswith((".env", ".toml")):
-            files.append(Path(name))
+        label = origin.rpartition(" ")[0]  # of a variable: the file that has it, or "environment"
+        if label not in _NO_FILES:
+            files.append(Path(label or origin))
     return list(dict.fromkeys(files))
 
 

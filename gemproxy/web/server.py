@@ -50,6 +50,7 @@ from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.parser import NO_PARSER, parses_in_c
 from gemproxy.relay.sessions import new_key
 from gemproxy.routes.parts import DOOR, IN_FLIGHT
+from gemproxy.service.notify import READY, STOPPING, tell
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.admin import own_app
 from gemproxy.web.app import create_app
@@ -196,7 +197,10 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
             f"gemproxy {__version__} ({_words(app, settings)}) listens on {site.name}\n"
         )
         sys.stdout.flush()
+        tell(READY)
     await signals.get()
+    if announce:
+        tell(STOPPING)
     await site.stop()
     await _drain(app[IN_FLIGHT], server.drain_timeout, signals)
     if office is not None:

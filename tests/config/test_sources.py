@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemproxy.config.settings import catalogue
-from gemproxy.config.sources import DOTENV_LINE, Sources, flag_help, problem
+from gemproxy.config.sources import DOTENV_LINE, Named, Sources, flag_help, problem
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def layers(sources: Sources) -> list[tuple[str, object]]:
 def test_a_dotenv_line_is_read_as_a_shell_would(sources: Sources, line: str, value: str) -> None:
     (sources.cwd / ".env").write_text(line)
 
-    assert sources.read_dotenv() == {"NAME": value}
+    assert sources.read_env_files() == [(".env", {"NAME": value})]
     assert not sources.problems
 
 
 def test_a_dotenv_file_may_have_a_bom_crlf_comments_and_blank_lines(sources: Sources) -> None:
     (sources.cwd / ".env").write_bytes(b"\xef\xbb\xbf# first\r\n\r\nA=1\r\n  # last\r\nB=2\r\n")
 
-    assert sources.read_dotenv() == {"A": "1", "B": "2"}
+    assert sources.read_env_files() == [(".env", {"A": "1", "B": "2"})]
     assert not sources.problems
 
 
@@ -55,7 +55,7 @@ def test_a_dotenv_line_that_is_no_assignment_is_a_problem_without_its_text(
 ) -> None:
     (sources.cwd / ".env").write_text("A=1\nthis is a secret\nB='open")
 
-    assert sources.read_dotenv() == {"A": "1"}
+    assert sources.read_env_files() == [(".env", {"A": "1"})]
     assert sources.problems == [
         "line 2: is not NAME=value (from .env)",
         "line 3: is not NAME=value (from .env)",
@@ -63,14 +63,28 @@ def test_a_dotenv_line_that_is_no_assignment_is_a_problem_without_its_text(
 
 
 def test_no_dotenv_file_is_no_problem(sources: Sources) -> None:
-    assert sources.read_dotenv() == {}
+    assert sources.read_env_files() == []
     assert not sources.problems
+
+
+def test_files_of_variables_are_read_in_place_of_the_usual_one(sources: Sources) -> None:
+    for name, text in ((".env", "A=1"), ("x.env", "A=2"), ("y.env", "A=3\nB=4")):
+        (sources.cwd / name).write_text(text)
+
+    assert sources.read_env_files(["x.env", "y.env"]) == [
+        ("x.env", {"A": "2"}),
+        ("y.env", {"A": "3", "B": "4"}),
+    ]
+    assert sources.read_env_files(["lost.env"]) == [("lost.env", {})]
+    (said,) = sources.problems
+    assert said.startswith(f"{sources.cwd / 'lost.env'}: cannot be read")
+    assert said.endswith("(from flag --env-file)")
 
 
 def test_a_dotenv_file_that_is_not_utf_8_is_a_problem(sources: Sources) -> None:
     (sources.cwd / ".env").write_bytes(b"A=\xff")
 
-    assert sources.read_dotenv() == {}
+    assert sources.read_env_files() == [(".env", {})]
     assert sources.problems == [
         f"{sources.cwd / '.env'}: is not UTF-8 (from the working directory)"
     ]
@@ -188,7 +202,7 @@ def test_an_empty_alias_counts_as_not_set(sources: Sources) -> None:
 
 
 def test_flags_are_read_in_every_spelling_and_keep_it(sources: Sources) -> None:
-    config, flags = sources.read_flags(
+    named, flags = sources.read_flags(
         [
             "--config=a.toml",
             "--server.host=::1",
@@ -202,10 +216,12 @@ def test_flags_are_read_in_every_spelling_and_keep_it(sources: Sources) -> None:
             "resume",
             "--config",
             "b.toml",
+            "--env-file",
+            "x.env",
         ]
     )
 
-    assert config == ["a.toml", "b.toml"]
+    assert named == Named(["a.toml", "b.toml"], ["x.env"])
     assert flags == {
         "server.host": ("::1", "--server.host"),
         "server.max_connections": ("5", "--max-connections"),
@@ -236,7 +252,7 @@ def test_a_flag_is_not_guessed_from_its_beginning(sources: Sources) -> None:
 
 
 def test_a_flag_without_its_value_is_a_problem(sources: Sources) -> None:
-    assert sources.read_flags(["--port"]) == ([], {})
+    assert sources.read_flags(["--port"]) == (Named(), {})
     assert sources.problems == [
         "argument --server.port/--port: expected one argument (from the command line)"
     ]
