@@ -25,7 +25,7 @@ from gemproxy.admin.texts import Zone as ZoneText
 from gemproxy.core.errors import BadField, Busy, Unrouted
 from gemproxy.ledger.engine import words_of
 from gemproxy.ledger.pieces import SECOND_MS, Span
-from gemproxy.ledger.queries import Queries
+from gemproxy.ledger.queries import Queries, TooManyGroups
 from gemproxy.ledger.times import Moment, read_moment
 
 From = Annotated[
@@ -95,9 +95,11 @@ def period_of(desk: Desk, begin: str | None, end: str | None, zone: str | None) 
 
 @contextlib.contextmanager
 def reading() -> Iterator[None]:
-    """Turn a failure of the database into an answer. Raises Busy."""
+    """Turn failures of the database and answers too large into errors. Raises Busy, BadField."""
     try:
         yield
+    except TooManyGroups as error:
+        raise BadField("by", f"is too much: {error}") from None
     except (SQLAlchemyError, OSError) as error:
         raise Busy(f"The ledger cannot be read: {words_of(error)}") from error
 

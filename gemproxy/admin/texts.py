@@ -4,6 +4,7 @@ A text that fits its schema is taken. The code that reads a text may take more s
 a query may have lost its ``+``), or a later year; a client that follows the schema needs none.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -56,6 +57,11 @@ Number = Annotated[str, spelt(r"\d{0,18}")]
 
 OfKeys = Annotated[str, spelt("(?:.*/.*)?")]
 """The cursor of the list of Gemini keys; empty for the first page."""
+
+_GROUPS = r"(?:[0-9a-f]{2})*(?:\.(?:[0-9a-f]{2})*)?"
+OF_GROUPS = re.compile(_GROUPS)
+OfGroups = Annotated[str, spelt(_GROUPS)]
+"""The cursor of the groups of usage; empty for the first page."""
 
 OfUsers = Annotated[str, spelt(r"(?:settings:.*|stored:\d{1,9})?")]
 """The cursor of the list of access keys; empty for the first page."""

@@ -1,6 +1,8 @@
 """Usage and cost: sums over a period, grouped, in JSON or as a table in CSV.
 
-The total is that of the groups that stand in the same answer: all were read at one moment.
+The total is that of all groups, whatever page of them an answer has: all were read at one moment. A
+page goes on behind the last group of the one before. A table has all groups; a question that has
+more of them than ``ledger.queries.MOST_GROUPS`` is refused.
 """
 
 import csv
@@ -8,7 +10,6 @@ import io
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import attrs
 import msgspec
 
 from gemproxy.admin.periods import (
@@ -24,12 +25,15 @@ from gemproxy.admin.periods import (
 )
 from gemproxy.admin.route import Call, Form, Route, Text
 from gemproxy.admin.sums import COLUMNS, UsageSums, shown
+from gemproxy.admin.texts import OF_GROUPS, OfGroups
 from gemproxy.core.errors import BadField
 from gemproxy.ledger.naming import Only
-from gemproxy.ledger.queries import MOST_GROUPINGS, By, Group, check
-from gemproxy.ledger.sums import Sums
+from gemproxy.ledger.queries import MOST_GROUPINGS, MOST_GROUPS, By, Group, check
+from gemproxy.ledger.sums import Sums, added
 
 CSV = "text/csv; charset=utf-8"
+PAGE = 1000
+"""Groups of an answer, unless the caller says otherwise."""
 
 User = Annotated[str | None, msgspec.Meta(description="Only requests of this access key")]
 Model = Annotated[str | None, msgspec.Meta(description="Only requests to this model")]
@@ -48,7 +52,7 @@ _BY = {
 """The groupings differ, and one at most is of time."""
 
 
-class UsageQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
+class TableQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     """Which usage is wanted, and how it is grouped."""
 
     begin: From = None
@@ -68,6 +72,16 @@ class UsageQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     key: Key = None
 
 
+class UsageQuery(TableQuery, frozen=True, rename={"begin": "from", "end": "to"}):
+    """Which usage is wanted, how it is grouped, and which page of the groups."""
+
+    cursor: Annotated[OfGroups, msgspec.Meta(description="`next` of the page before")] = ""
+    limit: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=MOST_GROUPS)] | None,
+        msgspec.Meta(description=f"Most groups of a page; {PAGE} unless it is given"),
+    ] = None
+
+
 class UsageGroup(Form, frozen=True):
     """One group: ``of`` has the key of each grouping, and ``sums`` what its requests sum up to."""
 
@@ -85,7 +99,10 @@ class Usage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     groups: Annotated[
         list[UsageGroup], msgspec.Meta(description="A group for each combination that has requests")
     ]
-    total: Annotated[UsageSums, msgspec.Meta(description="The sums of all groups")]
+    next: Annotated[
+        str | None, msgspec.Meta(description="The cursor of the page behind, null at the end")
+    ]
+    total: Annotated[UsageSums, msgspec.Meta(description="The sums of all groups, on all pages")]
 
 
 class InterruptionsQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
@@ -111,7 +128,7 @@ class Interruption(Form, frozen=True):
 
 
 class InterruptionList(Form, frozen=True, rename={"begin": "from", "end": "to"}):
-    """What interrupted the requests of a period that were tried again and are still kept."""
+    """What interrupted the requests of a period; the counts stay when rows are deleted."""
 
     timezone: ZoneName
     begin: Begin
@@ -119,29 +136,37 @@ class InterruptionList(Form, frozen=True, rename={"begin": "from", "end": "to"})
     interruptions: Annotated[
         list[Interruption], msgspec.Meta(description="A row for each cause and ending")
     ]
+    total: Annotated[int, msgspec.Meta(description="The attempts of all rows")]
 
 
 async def usage(call: Call[UsageQuery, Any]) -> Usage | Text:
     """Return the usage; as CSV where the caller asks for that. Raises Unrouted, BadField, Busy."""
+    query = call.query
+    if not OF_GROUPS.fullmatch(query.cursor):
+        raise BadField("cursor", "is not the `next` of a page of this list")
     if "text/csv" in call.accept.lower():
+        if query.cursor or query.limit is not None:
+            raise BadField("limit", "and `cursor` are of JSON alone: a table has all groups")
         return await usage_table(call)
     period, groups, total = await _read(call)
-    by = call.query.by
-    names = [one.value for one in by]
+    names = [one.value for one in query.by]
+    first = _place(groups, query.cursor)
+    last = first + (query.limit or PAGE)
     return Usage(
         timezone=period.timezone,
         begin=period.begin,
         end=period.end,
-        by=by,
+        by=query.by,
         groups=[
             UsageGroup(of=dict(zip(names, group.keys, strict=True)), sums=shown(group.sums))
-            for group in groups
+            for group in groups[first:last]
         ],
+        next=_cursor(groups[last - 1]) if last < len(groups) else None,
         total=shown(total),
     )
 
 
-async def usage_table(call: Call[UsageQuery, Any]) -> Text:
+async def usage_table(call: Call[Any, Any]) -> Text:
     """Return the usage as CSV: a row for each group, or one with the total if there are none."""
     period, groups, total = await _read(call)
     names = [one.value for one in call.query.by]
@@ -166,12 +191,16 @@ async def interruptions(call: Call[InterruptionsQuery, Any]) -> InterruptionList
         for one in found
     ]
     return InterruptionList(
-        timezone=period.timezone, begin=period.begin, end=period.end, interruptions=listed
+        timezone=period.timezone,
+        begin=period.begin,
+        end=period.end,
+        interruptions=listed,
+        total=sum(one.attempts for one in listed),
     )
 
 
-async def _read(call: Call[UsageQuery, Any]) -> tuple[Period, Sequence[Group], Sums]:
-    query = call.query
+async def _read(call: Call[Any, Any]) -> tuple[Period, Sequence[Group], Sums]:
+    query: TableQuery = call.query
     period = period_of(call.desk, query.begin, query.end, query.timezone)
     if not query.by:
         with reading():
@@ -182,14 +211,26 @@ async def _read(call: Call[UsageQuery, Any]) -> tuple[Period, Sequence[Group], S
         raise BadField("by", f"cannot be so: {error}") from None
     with reading():
         groups = await period.queries.usage(query.by, period.span, _only(query))
-    total = Sums()
-    for group in groups:
-        total.add(attrs.astuple(group.sums))
-    return period, groups, total
+    return period, groups, added(group.sums for group in groups)
 
 
-def _only(query: UsageQuery | InterruptionsQuery) -> Only:
+def _only(query: TableQuery | InterruptionsQuery) -> Only:
     return Only(query.user, query.model, query.project, query.key)
+
+
+def _cursor(group: Group) -> str:
+    """Return the cursor of the page behind a group: its keys, in hexadecimal digits."""
+    return ".".join(key.encode().hex() for key in group.keys)
+
+
+def _place(groups: Sequence[Group], cursor: str) -> int:
+    """Return the place of the first group behind a cursor, also where its group is gone."""
+    if not cursor:
+        return 0
+    found = (place for place, group in enumerate(groups, 1) if _cursor(group) == cursor)
+    keys = tuple(bytes.fromhex(key).decode(errors="replace") for key in cursor.split("."))
+    behind = (place for place, group in enumerate(groups) if group.keys > keys)
+    return next(found, next(behind, len(groups)))
 
 
 def _cell(text: str) -> str:
@@ -214,7 +255,7 @@ ROUTES = (
         usage_table,
         "Sum up usage and cost as a table for spreadsheets.",
         Usage,
-        query=UsageQuery,
+        query=TableQuery,
         tag="usage",
         media=(CSV,),
     ),

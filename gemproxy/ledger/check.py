@@ -12,10 +12,11 @@ from sqlalchemy import Executable, exists, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.ledger.engine import Engines
+from gemproxy.ledger.levels import DAYS, HOURS, MONTHS, SHAPES, WHOLE_SHAPE
 from gemproxy.ledger.pieces import HOUR, SECOND_MS, State
-from gemproxy.ledger.rollup import DAYS, HOURS, MONTHS, SHAPES, WHOLE_SHAPE, read_state
+from gemproxy.ledger.rollup import read_state
 from gemproxy.ledger.schema import version_of
-from gemproxy.ledger.summing import of_rollups, of_rows
+from gemproxy.ledger.summing import SUMS
 from gemproxy.ledger.sums import SUMMED
 from gemproxy.ledger.tables import ATTEMPTS, GENERATIONS, ROLLUPS
 
@@ -67,12 +68,12 @@ async def _wrong_hours(connection: AsyncConnection, state: State) -> tuple[int, 
     """Return how many hours were compared, and what is wrong with their sums."""
     hour_ms = literal(HOUR * SECOND_MS)
     rows = (
-        select(_G.started // hour_ms * HOUR, *of_rows())
+        select(_G.started // hour_ms * HOUR, *SUMS.of_rows())
         .where(_G.started >= state.pruned * SECOND_MS, _G.started < state.folded * SECOND_MS)
         .group_by(text("1"))
     )
     folded = (
-        select(_R.start // literal(HOUR) * HOUR, *of_rollups())
+        select(_R.start // literal(HOUR) * HOUR, *SUMS.of_rollups())
         .where(_R.level == HOURS, _R.shape == WHOLE_SHAPE)
         .where(_R.start >= state.pruned, _R.start < state.folded)
         .group_by(text("1"))
@@ -93,11 +94,11 @@ async def _wrong_shapes(connection: AsyncConnection, state: State) -> list[str]:
     problems = []
     levels = ((HOURS, state.folded), (DAYS, state.days), (MONTHS, state.months))
     for level, end in levels:
-        hours = select(literal(0), *of_rollups()).where(
+        hours = select(literal(0), *SUMS.of_rollups()).where(
             _R.level == HOURS, _R.shape == WHOLE_SHAPE, _R.start < end
         )
         whole = (await _by_first(connection, hours))[0]
-        shapes = select(_R.shape, *of_rollups()).where(_R.level == level, _R.start < end)
+        shapes = select(_R.shape, *SUMS.of_rollups()).where(_R.level == level, _R.start < end)
         found = await _by_first(connection, shapes.group_by(_R.shape))
         nothing = {shape: whole for shape in range(len(SHAPES)) if not any(whole)}
         problems += [

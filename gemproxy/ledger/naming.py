@@ -6,7 +6,7 @@ import attrs
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gemproxy.ledger.rollup import DIMENSIONS
+from gemproxy.ledger.levels import DIMENSIONS
 from gemproxy.ledger.tables import NAMES, NO_NAME
 
 _AT_ONCE = 1000

@@ -6,24 +6,27 @@ names, never looked for among the rows. Days and hours are those of a time zone 
 choose: the ledger's own one is only the fastest.
 
 A request counts from its start on, in ``requests`` and in ``running`` until it has an ending. Its
-tokens and its money count when it has ended.
+tokens and its money count when it has ended. Requests that were interrupted are counted by cause
+and ending from the same pieces, so they outlive their rows, too.
 """
 
 import datetime as dt
 import enum
-import functools
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self
 
 import attrs
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import Row as Found
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.accounts.calendar import Calendar
+from gemproxy.ledger.asking import Timed, parameters, statement, timed_of
 from gemproxy.ledger.engine import Engines
+from gemproxy.ledger.levels import DIMENSIONS, HOURS, SPREAD_SHAPES, shape_of
 from gemproxy.ledger.naming import ALL, Only, names_of, numbers_of
-from gemproxy.ledger.pieces import HOUR, SECOND_MS, Piece, Source, Span, cut
+from gemproxy.ledger.pieces import HOUR, SECOND_MS, Source, Span, cut
 from gemproxy.ledger.requests import (
     ALWAYS,
     ANY,
@@ -35,14 +38,17 @@ from gemproxy.ledger.requests import (
     rows_of,
     with_tries,
 )
-from gemproxy.ledger.rollup import DAYS, HOURS, MONTHS, SHAPES, read_state
+from gemproxy.ledger.rollup import read_state
 from gemproxy.ledger.row import Row
-from gemproxy.ledger.summing import of_rollups, of_rows
+from gemproxy.ledger.summing import BROKEN, SPREAD, SUMS, Kind
 from gemproxy.ledger.sums import SUMMED, Sums
-from gemproxy.ledger.tables import ATTEMPTS, ENDINGS, GENERATIONS, ROLLUPS, WHOLE
+from gemproxy.ledger.tables import ENDINGS, GENERATIONS, ROLLUPS
 
-_QUARTER = HOUR // 4
-_LEVELS = {Source.HOURS: HOURS, Source.DAYS: DAYS, Source.MONTHS: MONTHS}
+MOST_GROUPS = 10_000
+"""Groups that one answer has at most."""
+
+_UNBOUNDED = 1 << 62
+_PARTS = 100
 _ENDING = {number: ending.value for ending, number in ENDINGS.items()}
 _G, _R = GENERATIONS.c, ROLLUPS.c
 
@@ -68,6 +74,16 @@ _TIMES: Mapping[By, Source] = {
 
 MOST_GROUPINGS = 2
 """Groupings of one question; at most one of them is by time."""
+
+
+class TooManyGroups(ValueError):
+    """A question whose answer has more than ``MOST_GROUPS`` groups."""
+
+    def __str__(self) -> str:
+        return (
+            f"the answer would have more than {MOST_GROUPS} groups: choose a shorter period, "
+            "a larger grouping, or a filter"
+        )
 
 
 @attrs.frozen
@@ -121,19 +137,20 @@ class Queries:
 
     async def total(self, span: Span = ALWAYS, only: Only = ALL) -> Sums:
         """Return the sums over a span."""
-        found = await self._sums(span, only, ())
-        return found.get((), Sums())
+        async with self.engines.snapshot() as connection:
+            return (await self._added(connection, _Asked(span, only))).get((), Sums())
 
     async def usage(self, by: Sequence[By], span: Span = ALWAYS, only: Only = ALL) -> list[Group]:
         """Return the sums of each group that has requests, in the order of the keys.
 
-        Raises ValueError if groupings are the same, both by time, or too many (``check``).
+        Raises ValueError if groupings are the same, both by time, or too many (``check``), and
+        TooManyGroups.
         """
         check(by)
         first, *rest = sorted(by, key=lambda one: one not in _TIMES)
         time = first if first in _TIMES else None
         names = [one.value for one in (rest if time else (first, *rest))]
-        found = await self._sums(span, only, names, time)
+        found = await self._named(_Asked(span, only, tuple(names), time, MOST_GROUPS))
         places = [(first, *rest).index(one) for one in by]
         groups = {tuple(key[place] for place in places): sums for key, sums in found.items()}
         return [
@@ -144,7 +161,7 @@ class Queries:
     async def committed(self, since: float) -> list[Committed]:
         """Return what each user used of each model from a Unix time in seconds on."""
         span = Span(int(since * SECOND_MS))
-        found = await self._sums(span, ALL, ("user", "model"))
+        found = await self._named(_Asked(span, by=("user", "model"), spread=False))
         return [
             Committed(
                 user,
@@ -176,12 +193,14 @@ class Queries:
             if wanted.is_of_rollups:
                 pruned = (await read_state(connection)).pruned * SECOND_MS
                 span = attrs.evolve(wanted.span, start=max(wanted.span.start, pruned))
-                return (await self._added(connection, span, wanted.only, ())).get((), Sums())
+                asked = _Asked(span, wanted.only)
+                return (await self._added(connection, asked)).get((), Sums())
             conditions = await conditions_of(connection, wanted)
             total = Sums()
             if conditions is not None:
-                found = await connection.execute(select(*of_rows()).where(*conditions))
-                total.add(found.one())
+                for kind, add in ((SUMS, total.add), (SPREAD, total.count)):
+                    statement = select(*kind.of_rows()).where(*conditions)
+                    add((await connection.execute(statement)).one())
             return total
 
     async def request(self, request_id: str) -> list[Row]:
@@ -194,30 +213,24 @@ class Queries:
             return [await with_tries(connection, row) for row in rows]
 
     async def interruptions(self, span: Span = ALWAYS, only: Only = ALL) -> list[Interruptions]:
-        """Return what interrupted attempts, and how their requests ended, most frequent first.
-
-        Only requests that were tried again and whose rows are kept count.
-        """
+        """Return what interrupted attempts, and how their requests ended, most frequent first."""
         async with self.engines.snapshot() as connection:
-            conditions = await conditions_of(connection, Wanted(only, span=span, interrupted=True))
-            if conditions is None:
-                return []
-            found = (await connection.execute(_CAUSES.where(*conditions))).all()
-            names = await names_of(connection, {row[0] for row in found})
-        counted = [
-            Interruptions(names[cause], _ENDING.get(ending, ""), int(attempts))
-            for cause, ending, attempts in found
-            if names[cause]
+            counted: dict[tuple[int, int], int] = {}
+            async for _, row in self._read(connection, BROKEN, _Asked(span, only)):
+                cause, ending, attempts = tuple(row)
+                counted[cause, ending] = counted.get((cause, ending), 0) + attempts
+            names = await names_of(connection, {cause for cause, _ in counted})
+        listed = [
+            Interruptions(names[cause], _ENDING.get(ending, ""), attempts)
+            for (cause, ending), attempts in counted.items()
         ]
-        return sorted(counted, key=lambda one: (-one.attempts, one.cause, one.ending))
+        return sorted(listed, key=lambda one: (-one.attempts, one.cause, one.ending))
 
-    async def _sums(
-        self, span: Span, only: Only, by: Sequence[str], time: By | None = None
-    ) -> dict[tuple[Any, ...], Sums]:
+    async def _named(self, asked: "_Asked") -> dict[tuple[Any, ...], Sums]:
         """Return sums by their key: the beginning of the time, if wanted, and names."""
         async with self.engines.snapshot() as connection:
-            found = await self._added(connection, span, only, by, time)
-            first = 0 if time is None else 1
+            found = await self._added(connection, asked)
+            first = 0 if asked.time is None else 1
             texts = await names_of(connection, {number for key in found for number in key[first:]})
         return {
             (*key[:first], *(texts[number] for number in key[first:])): sums
@@ -225,32 +238,70 @@ class Queries:
         }
 
     async def _added(
-        self,
-        connection: AsyncConnection,
-        span: Span,
-        only: Only,
-        by: Sequence[str],
-        time: By | None = None,
+        self, connection: AsyncConnection, asked: "_Asked"
     ) -> dict[tuple[int, ...], Sums]:
         """Return sums by their key: the beginning of the time, if wanted, and numbers of names."""
         found: dict[tuple[int, ...], Sums] = {}
-        filters = await numbers_of(connection, only)
+        width = len(SUMMED)
+        async for key, row in self._read(connection, SUMS, asked):
+            figures = row[-width:]
+            if not figures[0]:  # a sum over nothing is a row, too
+                continue
+            if key in found:
+                found[key].add(figures)
+            elif len(found) < asked.most:
+                found[key] = Sums.of(figures)
+            else:
+                raise TooManyGroups
+        if asked.spread:
+            await self._spread(connection, asked, found)
+        return found
+
+    async def _spread(
+        self, connection: AsyncConnection, asked: "_Asked", found: Mapping[tuple[int, ...], Sums]
+    ) -> None:
+        """Add how the times to the first byte are spread, as far as that is kept."""
+        if asked.shape not in SPREAD_SHAPES:
+            for sums in found.values():
+                sums.spread = []
+            return
+        async for found_key, row in self._read(connection, SPREAD, asked):
+            key = found_key
+            if key not in found and asked.time in {By.DAY, By.HOUR}:
+                # An hour all of whose requests are in the day of another zone that begins in it.
+                key = (self._begin(asked.time, row[0] + HOUR), *key[1:])
+            if key in found:
+                found[key].count(row[-len(SPREAD.figures) :])
+
+    async def _read(
+        self, connection: AsyncConnection, kind: Kind, asked: "_Asked"
+    ) -> AsyncIterator[tuple[tuple[int, ...], Found[Any]]]:
+        """Yield the rows of all pieces, each with its key."""
+        filters = await numbers_of(connection, asked.only)
         if filters is None:
-            return found
+            return
         state, names = await read_state(connection), frozenset(filters)
+        span, time = asked.span, asked.time
         if time is not None:
             span = await _clipped(connection, span)
-        for piece in cut(span, state, self.calendar, _TIMES.get(time) if time else None):
-            statement = _statement(piece.source, names, tuple(by), timed=time is not None)
-            for row in await connection.execute(statement, _bounds(piece) | filters):
-                figures = row[-len(SUMMED) :]
-                if not figures[0]:  # a sum over nothing is a row, too
-                    continue
-                key = tuple(row[: -len(SUMMED)])
-                if time is not None:
-                    key = (self._begin(time, key[0]), *key[1:])
-                found.setdefault(key, Sums()).add(figures)
-        return found
+        finest = _finest(kind, asked.shape)
+        most = {"most": (asked.most + 1) * (1 if time in {None, By.HOUR} else _PARTS)}
+        for piece in cut(span, state, self.calendar, _TIMES.get(time) if time else None, finest):
+            timed = timed_of(piece, grouped=time is not None)
+            question = statement(kind, piece.source, names, asked.by, timed)
+            given = {**parameters(piece), **filters, **most}
+            for row in await connection.execute(question, given):
+                yield self._key(asked, timed, piece.month, row), row
+
+    def _key(
+        self, asked: "_Asked", timed: Timed, month: int | None, row: Found[Any]
+    ) -> tuple[int, ...]:
+        """Return the key of a row: the beginning of the time, if wanted, and numbers of names."""
+        if asked.time is None:
+            return tuple(row[: len(asked.by)])
+        if timed is Timed.NEVER:
+            return (month or 0, *row[: len(asked.by)])
+        return (self._begin(asked.time, row[0]), *row[1 : 1 + len(asked.by)])
 
     def _begin(self, time: By, at: int) -> int:
         """Return when the month, the day or the hour of a time begins, by the zone's clock.
@@ -273,6 +324,27 @@ class Queries:
         return name if by is By.DAY else name.rpartition("-")[0]
 
 
+@attrs.frozen
+class _Asked:
+    """A question: a span, a filter, groupings by names and by time, how many groups at most.
+
+    ``spread``: whether the spread of the times to the first byte is wanted, too.
+    """
+
+    span: Span
+    only: Only = ALL
+    by: tuple[str, ...] = ()
+    time: By | None = None
+    most: int = _UNBOUNDED // _PARTS
+    spread: bool = True
+
+    @property
+    def shape(self) -> int:
+        """The shape of the roll-ups that have the answer."""
+        filters = {name for name in DIMENSIONS if getattr(self.only, name) is not None}
+        return shape_of({*self.by, *filters})
+
+
 def check(by: Sequence[By]) -> None:
     """Raise ValueError, in words for people, if usage cannot be grouped so."""
     if not by or len(by) > MOST_GROUPINGS or len({*by}) < len(by):
@@ -290,44 +362,12 @@ async def _clipped(connection: AsyncConnection, span: Span) -> Span:
     return attrs.evolve(span, start=min(max(span.start, first), span.end))
 
 
-@functools.cache
-def _statement(
-    source: Source, filters: Collection[str], by: Sequence[str], *, timed: bool
-) -> Select[Any]:
-    """Return the SELECT over a piece: the time if wanted, the groups, the sums.
-
-    There are few of them, and making one takes longer than asking it.
-    """
-    if source is Source.ROWS:
-        at = _G.started // (_QUARTER * SECOND_MS) * _QUARTER
-        groups = [_G[name] for name in by]
-        # The 0 keeps SQLite from going through all rows of a user, in place of those of the time.
-        chosen = [_G[name] + 0 == bindparam(name) for name in filters]
-        within = [_G.started >= _LOW, _G.started < _HIGH]
-        sums = of_rows()
-    else:
-        at = _R.start
-        shape = next(i for i, dims in enumerate(SHAPES) if dims >= {*by, *filters})
-        level = _LEVELS[source]
-        groups = [_R[name] for name in by]
-        chosen = [_R[name] == bindparam(name) for name in filters]
-        within = [_R.level == level, _R.shape == shape, _R.start >= _LOW, _R.start < _HIGH]
-        sums = of_rollups()
-    keys: list[ColumnElement[Any]] = [at.label("at"), *groups] if timed else [*groups]
-    return select(*keys, *sums).where(*within, *chosen).group_by(*keys)
+def _finest(kind: Kind, shape: int) -> Source:
+    """Return how a kind of figures divides an hour in which a day of another zone begins."""
+    if kind is SPREAD:
+        return Source.HOURS
+    return Source.QUARTERS if shape in kind.quarters else Source.ROWS
 
 
-def _bounds(piece: Piece) -> dict[str, int]:
-    if piece.source is Source.ROWS:
-        return {"low": piece.start, "high": piece.end}
-    return {"low": -(-piece.start // SECOND_MS), "high": -(-piece.end // SECOND_MS)}
-
-
-_LOW, _HIGH = bindparam("low", type_=WHOLE), bindparam("high", type_=WHOLE)
 _FIRST_HOUR = select(_R.start).where(_R.level == HOURS, _R.shape == 0).order_by(_R.start).limit(1)
 _FIRST_ROW = select(_G.started).order_by(_G.started).limit(1)
-_CAUSES = (
-    select(ATTEMPTS.c.cause, _G.ending, func.count())
-    .join(GENERATIONS, ATTEMPTS.c.serial == _G.serial)
-    .group_by(ATTEMPTS.c.cause, _G.ending)
-)

@@ -7,46 +7,33 @@ anywhere, and a slice may be folded twice. An hour with rows that are not settle
 for an hour at most. A row that comes, or is settled, after its hour was folded marks the hour, and
 the next pass folds it again.
 
-Each hour has roll-ups of several *shapes*: sums over all; by user, by model, by project, by key; by
-user and model, by model and key; and by all four. A key is of one project, so the last ones are few
+Each hour has roll-ups of several *shapes* (``ledger.levels``): sums over all; by user, by model, by
+project, by key; by two of these; and by all four. A key is of one project, so the last ones are few
 more than they would be without keys. The same of a day are summed up from its hours, and those of a
-month from its days, as soon as all of these are there; so a year takes few rows for each user. Days
-and months are those of one time zone. Where its offset is no whole number of hours, hours are split
-into slots of 30 or 15 minutes. Another time zone has its days summed anew from the hours, and if it
-needs other slots, all hours whose rows are there.
+month from its days, as soon as all of these are there; so a year takes few rows for each user. So
+are the spread of the times to the first byte, and the interruptions (``ledger.summing``).
+
+Days and months are those of one time zone. Where its offset is no whole number of hours, hours are
+split into slots of 30 or 15 minutes. A change of the time zone has days summed anew from the hours,
+and if it needs other slots, all hours whose rows are there. The sums of small shapes are kept by
+quarters of hours, too, for whoever asks for the days of such a zone.
 
 Locks: in SQLite one transaction writes at a time. In PostgreSQL a fold takes the row of the
 watermark FOR UPDATE before it reads, and a writer of rows takes it FOR SHARE before it commits. So
 a row is in the fold, or its writer sees the new watermark and marks the hour.
 """
 
-from collections.abc import Sequence
-
 import attrs
-from sqlalchemy import BindParameter, Insert, bindparam, delete, func, insert, literal, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.accounts.calendar import Calendar, Day, Period
 from gemproxy.ledger.engine import Engines
-from gemproxy.ledger.pieces import HOUR, SECOND_MS, State, slot_seconds
-from gemproxy.ledger.summing import of_rollups, of_rows
-from gemproxy.ledger.sums import SUMMED
-from gemproxy.ledger.tables import GENERATIONS, META, REFOLDS, ROLLUPS, WHOLE
-
-HOURS, DAYS, MONTHS = 0, 1, 2
-"""The levels of roll-ups."""
-
-DIMENSIONS = ("user", "model", "project", "key")
-SHAPES: Sequence[frozenset[str]] = (
-    frozenset(),
-    *(frozenset({name}) for name in DIMENSIONS),
-    frozenset({"user", "model"}),
-    frozenset({"model", "key"}),
-    frozenset(DIMENSIONS),
-)
-"""The dimensions that a roll-up keeps apart; its ``shape`` is the index. Small ones come first."""
-
-WHOLE_SHAPE = len(SHAPES) - 1
+from gemproxy.ledger.folding import FOLDINGS, whole
+from gemproxy.ledger.levels import DAYS, HOURS, MONTHS, QUARTERS
+from gemproxy.ledger.pieces import HOUR, QUARTER, SECOND_MS, State, slot_seconds
+from gemproxy.ledger.summing import KINDS
+from gemproxy.ledger.tables import GENERATIONS, META, REFOLDS, ROLLUPS
 
 GRACE_SECONDS = 60
 """How long after its end an hour is folded: rows wait in a queue, and clocks differ."""
@@ -58,8 +45,6 @@ ROWS_A_SLICE = 5_000
 PERIODS_A_STEP = 4
 
 _R, _G = ROLLUPS.c, GENERATIONS.c
-_KEYS = (_R.level, _R.shape, _R.start, *(_R[name] for name in DIMENSIONS))
-_COLUMNS = [*(column.name for column in _KEYS), *SUMMED]
 
 
 @attrs.frozen
@@ -98,7 +83,9 @@ class Rollups:
 
     async def _move_to_zone(self, connection: AsyncConnection, state: State) -> None:
         """Forget the days of another zone and, where its slots differ, what has rows."""
-        await connection.execute(delete(ROLLUPS).where(_R.level.in_([DAYS, MONTHS])))
+        for kind in KINDS:
+            levels = kind.table.c.level
+            await connection.execute(delete(kind.table).where(levels.in_([DAYS, MONTHS])))
         await put_meta(connection, "days", 0, self._zone)
         await put_meta(connection, "months", 0)
         if state.zone and await self._has_parts(connection, state):
@@ -153,13 +140,18 @@ class Rollups:
         self, connection: AsyncConnection, start: int, end: int, since: int | None = None
     ) -> None:
         """Sum the rows of some hours; what was there since ``since`` (None: start) is deleted."""
-        await _forget(connection, HOURS, start if since is None else since, end)
         times = {"start": start, "end": end}
+        gone = {"start": start if since is None else since, "end": end}
         slot = slot_seconds(self.calendar.zone, start, end - 1)
-        rows = {"start": start * SECOND_MS, "end": end * SECOND_MS}
-        await connection.execute(_FOLD, {**rows, "slot_ms": slot * SECOND_MS, "slot": slot})
-        for statement in _FOLD_SHAPES:
-            await connection.execute(statement, times)
+        for folding in FOLDINGS:
+            for level in (QUARTERS, HOURS):
+                await connection.execute(folding.forget, {"level": level, **gone})
+            for statement in folding.quarters:
+                await connection.execute(statement, _of_rows(start, end, QUARTER))
+            for statement in folding.hours:
+                await connection.execute(statement, _of_rows(start, end, slot))
+            for statement in folding.rest:
+                await connection.execute(statement, times)
 
     async def _sum_up(self, connection: AsyncConnection, level: int, done: int, below: int) -> bool:
         """Sum up days, or months, from ``done`` on whose parts are all known up to ``below``."""
@@ -186,9 +178,11 @@ class Rollups:
         self, connection: AsyncConnection, level: int, period: Period | Day
     ) -> None:
         start, end = int(period.start), int(period.end)
-        await _forget(connection, level, start, end)
-        for statement in _PERIOD_SHAPES[level]:
-            await connection.execute(statement, {"start": start, "end": end})
+        times = {"start": start, "end": end}
+        for folding in FOLDINGS:
+            await connection.execute(folding.forget, {"level": level, **times})
+            for statement in folding.days if level == DAYS else folding.months:
+                await connection.execute(statement, times)
 
 
 async def read_state(connection: AsyncConnection) -> State:
@@ -212,14 +206,14 @@ async def put_meta(
     await connection.execute(_PUT, {"name": name, "number": number, "words": words})
 
 
-async def _forget(connection: AsyncConnection, level: int, start: int, end: int) -> None:
-    gone = delete(ROLLUPS).where(
-        _R.level == level,
-        _R.shape.in_(range(len(SHAPES))),
-        _R.start >= start,
-        _R.start < end,
-    )
-    await connection.execute(gone)
+def _of_rows(start: int, end: int, slot: int) -> dict[str, int]:
+    """Return the parameters of a statement that reads rows, for times in seconds."""
+    return {
+        "start": start * SECOND_MS,
+        "end": end * SECOND_MS,
+        "slot": slot,
+        "slot_ms": slot * SECOND_MS,
+    }
 
 
 def _hour(seconds: float) -> int:
@@ -228,10 +222,6 @@ def _hour(seconds: float) -> int:
 
 def _hour_of(milliseconds: int) -> int:
     return _hour(milliseconds // SECOND_MS)
-
-
-def _whole(name: str) -> BindParameter[int]:
-    return bindparam(name, type_=WHOLE)
 
 
 _WATERMARKS = {DAYS: "days", MONTHS: "months"}
@@ -244,52 +234,16 @@ _LOCKED = select(META.c.number).where(META.c.name == "folded").with_for_update()
 _STATE = select(META.c.name, META.c.number, META.c.words).where(
     META.c.name.in_(["folded", "days", "months", "pruned"])
 )
-_REFOLDS = select(REFOLDS.c.hour).where(REFOLDS.c.hour >= _whole("pruned")).order_by(REFOLDS.c.hour)
+_REFOLDS = select(REFOLDS.c.hour).where(REFOLDS.c.hour >= whole("pruned")).order_by(REFOLDS.c.hour)
 _STARTED = select(_G.started).order_by(_G.started).limit(1)
-_FIRST = _STARTED.where(_G.started >= _whole("start"))
+_FIRST = _STARTED.where(_G.started >= whole("start"))
 _FURTHER = _FIRST.offset(ROWS_A_SLICE)
 OLDEST_UNFINISHED = select(func.min(_G.started + 0)).where(_G.ending.is_(None))
 """The start of the oldest row that runs. Without the 0, SQLite would go through all rows in the
 order of ``started``, and not through the few in the index of unfinished ones."""
 _FIRST_PART = (
     select(_R.start)
-    .where(_R.level == _whole("level"), _R.shape == 0, _R.start >= _whole("start"))
+    .where(_R.level == whole("level"), _R.shape == 0, _R.start >= whole("start"))
     .order_by(_R.start)
     .limit(1)
 )
-
-_SLOT = _G.started // _whole("slot_ms") * _whole("slot")
-_OF_ROWS = [_G[name] for name in DIMENSIONS]
-_FOLD = insert(ROLLUPS).from_select(
-    _COLUMNS,
-    select(literal(HOURS), literal(WHOLE_SHAPE), _SLOT, *_OF_ROWS, *of_rows())
-    .where(_G.started >= _whole("start"), _G.started < _whole("end"))
-    .group_by(text("3"), *_OF_ROWS),
-)
-
-
-def _summed_up(source: tuple[int, int], level: int, shape: int) -> Insert:
-    """Return the INSERT that sums up roll-ups of a level and a shape into another."""
-    kept = [_R[name] if name in SHAPES[shape] else literal(0) for name in DIMENSIONS]
-    start = _R.start if level == HOURS else _whole("start")
-    grouped = [_R[name] for name in DIMENSIONS if name in SHAPES[shape]]
-    by = [_R.start, *grouped] if level == HOURS else grouped
-    chosen = (
-        select(literal(level), literal(shape), start, *kept, *of_rollups())
-        .where(
-            _R.level == source[0],
-            _R.shape == source[1],
-            _R.start >= _whole("start"),
-            _R.start < _whole("end"),
-        )
-        .group_by(*by)
-        .having(text("count(*) > 0"))
-    )
-    return insert(ROLLUPS).from_select(_COLUMNS, chosen)
-
-
-_FOLD_SHAPES = [_summed_up((HOURS, WHOLE_SHAPE), HOURS, shape) for shape in range(WHOLE_SHAPE)]
-_PERIOD_SHAPES = {
-    level: [_summed_up((level - 1, shape), level, shape) for shape in range(len(SHAPES))]
-    for level in (DAYS, MONTHS)
-}

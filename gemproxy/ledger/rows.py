@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_in_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_in_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gemproxy.ledger.buckets import bucket_of
 from gemproxy.ledger.row import Row
 from gemproxy.ledger.tables import (
     ATTEMPTS,
@@ -178,6 +179,7 @@ def _values(row: Row, numbers: Mapping[str, int], process: int) -> Values:
         row.seam_ms,
         int(row.injected),
         row.calls,
+        None if row.first_byte_ms is None else bucket_of(row.first_byte_ms),
     )
 
 

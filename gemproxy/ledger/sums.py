@@ -1,13 +1,15 @@
-"""Sums over requests. Their names are those of the columns of a roll-up (``SUMMED``).
+"""Sums over requests. Their names are those of the columns of a roll-up (``SUMMED``, ``COUNTED``).
 
 Money of rows without a price is in no sum; ``unpriced`` counts these rows, so unknown money never
 looks like none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
+
+from gemproxy.ledger.buckets import BUCKETS, percentile
 
 
 @attrs.define
@@ -16,8 +18,9 @@ class Sums:
 
     ``requests`` counts all that were admitted, also those that run. ``done`` to ``lost`` count
     their endings. ``retries`` counts the attempts beyond the calls of each. ``first_bytes``
-    counts those that had a first byte, whose times are in ``first_byte_ms``. The other fields are
-    sums of the fields of ``ledger.row.Row``.
+    counts those that had a first byte, whose times are in ``first_byte_ms``; ``spread`` counts them
+    by ``ledger.buckets``, and is empty where no roll-up keeps that. The other fields are sums of
+    the fields of ``ledger.row.Row``.
     """
 
     requests: int = 0
@@ -44,6 +47,7 @@ class Sums:
     first_byte_ms: int = 0
     duration_ms: int = 0
     seam_ms: int = 0
+    spread: list[int] = attrs.field(factory=lambda: [0] * BUCKETS)
 
     @property
     def running(self) -> int:
@@ -56,11 +60,42 @@ class Sums:
         """Whether there are rows without a price, and none with one."""
         return 0 < self.unpriced == self.requests - self.running
 
+    @classmethod
+    def of(cls, figures: Iterable[Any]) -> "Sums":
+        """Return sums by their figures in the order of ``SUMMED``."""
+        return cls(*(int(figure or 0) for figure in figures))  # type: ignore[arg-type]
+
+    def first_byte(self, share: float) -> float | None:
+        """Return the milliseconds to the first byte that a share of the requests did not exceed.
+
+        It is off by at most ``buckets.LARGEST_ERROR``. None if that is not known.
+        """
+        return percentile(self.spread, share)
+
     def add(self, figures: Sequence[Any]) -> None:
         """Add figures in the order of ``SUMMED``; PostgreSQL's may be Decimal or None."""
         for name, figure in zip(SUMMED, figures, strict=True):
             setattr(self, name, getattr(self, name) + int(figure or 0))
 
+    def count(self, counts: Sequence[int | None]) -> None:
+        """Add counts of times to the first byte, in the order of ``COUNTED``."""
+        self.spread = [have + (more or 0) for have, more in zip(self.spread, counts, strict=True)]
 
-SUMMED = tuple(field.name for field in attrs.fields(Sums))
+
+def added(parts: Iterable[Sums]) -> Sums:
+    """Return what sums come to together."""
+    total = Sums()
+    for part in parts:
+        total.add([getattr(part, name) for name in SUMMED])
+        if not part.spread:
+            total.spread = []
+        elif total.spread:
+            total.count(part.spread)
+    return total
+
+
+SUMMED = tuple(field.name for field in attrs.fields(Sums) if field.type is int)
 """The names of all sums."""
+
+COUNTED = tuple(f"bucket_{number}" for number in range(BUCKETS))
+"""The names of the counts of times to the first byte."""

@@ -10,7 +10,7 @@ rows of a user.
 PostgreSQL sums BIGINT as NUMERIC: cast a sum to ``WHOLE`` before it is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import (
     BigInteger,
@@ -26,8 +26,9 @@ from sqlalchemy import (
     text,
 )
 
+from gemproxy.ledger.levels import DIMENSIONS
 from gemproxy.ledger.row import Ending
-from gemproxy.ledger.sums import SUMMED
+from gemproxy.ledger.sums import COUNTED, SUMMED
 
 WHOLE = BigInteger().with_variant(Integer, "sqlite")
 """A whole number of 64 bits; SQLite takes as many bytes as it needs."""
@@ -91,9 +92,11 @@ GENERATIONS = Table(
     _number("seam_ms"),
     Column("injected", Integer, nullable=False),
     _number("calls"),
+    Column("bucket", Integer),
 )
 """``user``, ``model``, ``route``, ``dialect``, ``project`` and ``key`` are numbers of ``names``;
-``process`` is one of ``processes``."""
+``process`` is one of ``processes``. ``bucket`` is that of ``first_byte_ms``
+(``ledger.buckets``)."""
 
 Index("generations_by_user", GENERATIONS.c.user, GENERATIONS.c.serial)
 Index("generations_by_start", GENERATIONS.c.started)
@@ -144,23 +147,33 @@ ATTEMPTS = Table(
 """The attempts of a generation that had more than one, counted from 1; ``key``, ``cause``, ``form``
 and ``joint`` are numbers of ``names``."""
 
-ROLLUPS = Table(
-    "rollups",
-    METADATA,
-    Column("level", Integer, nullable=False),
-    Column("shape", Integer, nullable=False),
-    Column("start", Integer, nullable=False),
-    Column("user", Integer, nullable=False),
-    Column("model", Integer, nullable=False),
-    Column("project", Integer, nullable=False),
-    Column("key", Integer, nullable=False),
-    *(_number(name) for name in SUMMED),
-    PrimaryKeyConstraint("level", "shape", "start", "user", "model", "project", "key"),
-    sqlite_with_rowid=False,
-)
-"""Sums of ``generations``, as ``ledger.rollup`` folds them. ``level`` is an hour, a day or a
-month. ``shape`` says which of user, model, project and key are kept apart; the others are 0.
-``start`` is when the hour, day or month begins, in Unix seconds."""
+_PLACE = ("level", "shape", "start", *DIMENSIONS)
+
+
+def _rollups(name: str, apart: Sequence[str], *figures: Column[int]) -> Table:
+    """Return a table of roll-ups that keeps more names ``apart`` than its shape says."""
+    keys = (*_PLACE, *apart)
+    return Table(
+        name,
+        METADATA,
+        *(Column(key, Integer, nullable=False) for key in keys),
+        *figures,
+        PrimaryKeyConstraint(*keys),
+        sqlite_with_rowid=False,
+    )
+
+
+ROLLUPS = _rollups("rollups", (), *(_number(name) for name in SUMMED))
+"""Sums of ``generations``, as ``ledger.rollup`` folds them. ``level`` is a quarter of an hour, an
+hour, a day or a month. ``shape`` says which of user, model, project and key are kept apart; the
+others are 0. ``start`` is when the hour, day or month begins, in Unix seconds."""
+
+SPREADS = _rollups("spreads", (), *(Column(name, Integer) for name in COUNTED))
+"""How the times to the first byte are spread: how many are in each bucket; NULL is none."""
+
+INTERRUPTIONS = _rollups("interruptions", ("cause", "ending"), _number("attempts"))
+"""How many attempts were interrupted by a cause, in requests with an ending; 0 if these run.
+``cause`` is a number of ``names``."""
 
 REFOLDS = Table("refolds", METADATA, Column("hour", Integer, primary_key=True, autoincrement=False))
 """Hours below the watermark of ``rollups`` that got a row later, as Unix seconds: they are folded

@@ -5,7 +5,7 @@ it, before any route is asked. With ``admin.port`` it is an application of its o
 port answers such paths with 404.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,7 @@ from gemproxy.admin.page import DOCS, FAMILY, PAGE, Page, show
 from gemproxy.admin.paths import ADMIN
 from gemproxy.admin.table import ROUTES
 from gemproxy.admin.users import CHANGED, Holders
+from gemproxy.config.models import models_of
 from gemproxy.config.settings import Settings
 from gemproxy.config.starting import OPEN, SHARED
 from gemproxy.ledger.audit import Audit
@@ -109,13 +110,18 @@ def _desk(
         neighbours=app[NEIGHBOURS],
         streams=app[STREAMS],
         audit=Audit(ledger.engines) if ledger else None,
-        figures=Figures(queries, lambda: app[PRICES].names) if queries else None,
+        figures=Figures(queries, lambda: _models(app)) if queries else None,
         settings=app[TUNER],
         database=database,
         users=_holders(settings, app),
         prices=app[PRICES],
         ring=app.get(RING),
     )
+
+
+def _models(app: web.Application) -> Iterable[str]:
+    """Return the models that have a price, or that a setting names."""
+    return {*app[PRICES].names, *models_of(app[TUNER].settings)}
 
 
 def _holders(settings: Settings, app: web.Application) -> Holders | None:

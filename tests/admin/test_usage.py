@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import random
+import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,8 @@ from gemproxy.admin.requests import RequestsQuery, StoryQuery, request, requests
 from gemproxy.admin.route import NOTHING, Call, Form, Text
 from gemproxy.admin.stats import stats
 from gemproxy.core.errors import BadField, Busy, Unrouted
+from gemproxy.ledger import queries
+from gemproxy.ledger.buckets import LARGEST_ERROR
 from gemproxy.ledger.engine import Engines, place_of
 from gemproxy.ledger.row import Ending, Try
 from gemproxy.ledger.schema import prepare
@@ -131,6 +134,53 @@ async def test_groups_have_the_keys_of_their_groupings(book: Book) -> None:
     ]
 
 
+async def test_groups_come_in_pages_and_the_total_is_of_all(book: Book) -> None:
+    rows = [row(at("2026-10-25") + hour * 3_600_000, first_byte_ms=80) for hour in range(5)]
+    await book.put(*rows)
+    got: list[str] = []
+    cursor = ""
+
+    for _ in range(3):
+        page = await usage_of(book, f"by=hour,user&limit=2&cursor={cursor}")
+        got += [group["of"]["hour"] for group in page["groups"]]
+        cursor = page["next"]
+        assert page["total"]["requests"] == 5
+        assert page["total"]["first_byte_p95_ms"] == pytest.approx(80, rel=LARGEST_ERROR)
+
+    assert cursor is None
+    assert len(got) == len({*got}) == 5
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "words"),
+    [
+        ("by=hour&limit=3", "text/csv", "a table has all groups"),
+        ("by=hour&cursor=x", "", "is not the `next` of a page of this list"),
+        ("by=hour&limit=0", "", "limit"),
+        ("by=hour&limit=10001", "", "limit"),
+    ],
+)
+async def test_a_wrong_page_of_groups_is_refused(
+    book: Book, query: str, accept: str, words: str
+) -> None:
+    await book.put(row(at("2026-10-25")))
+
+    with pytest.raises(BadField, match=re.escape(words)):
+        await usage_of(book, query, accept)
+
+
+async def test_more_groups_than_an_answer_may_have_are_refused_in_words(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MOST_GROUPS", 3)
+    await book.put(*(row(at("2026-10-25") + hour * 3_600_000) for hour in range(4)))
+
+    for accept in ("", "text/csv"):
+        with pytest.raises(BadField, match="more than 3 groups: choose a shorter period"):
+            await usage_of(book, "by=hour", accept)
+    assert (await usage_of(book, "by=day"))["total"]["requests"] == 4
+
+
 async def test_a_table_has_no_formulas(book: Book) -> None:
     for number, start in enumerate("=+-@\t"):
         await book.put(row(at("2026-10-25") + number, model=f"{start}cmd|' /C calc'!A0"))
@@ -230,6 +280,7 @@ async def test_a_request_is_told_with_its_attempts(book: Book) -> None:
     assert [(one.cause, one.ending, one.attempts) for one in listed.interruptions] == [
         ("drop", "done", 1)
     ]
+    assert listed.total == 1
     with pytest.raises(Unrouted):
         await request(ask(book, StoryQuery, id="none"))
 

@@ -76,7 +76,7 @@ def _row(
     endings: dict[int, Ending],
     attempts: dict[int, list[Try]],
 ) -> Row:
-    del values["process"]
+    del values["process"], values["bucket"]
     for name in ("user", "model", "route", "dialect", "project", "key"):
         values[name] = names[values[name]]
     values["ending"] = endings.get(values["ending"])

@@ -48,7 +48,7 @@ async def test_a_ledger_is_well(engines: Engines) -> None:
     [
         ("UPDATE generations SET input_tokens = 1000 WHERE serial = 7", "sums of the hour"),
         ("DELETE FROM generations WHERE serial = 7", "sums of the hour"),
-        ("DELETE FROM rollups WHERE level = 0 AND shape = 7", "sums of the hour"),
+        ("DELETE FROM rollups WHERE level = 0 AND shape = 8", "sums of the hour"),
         ("UPDATE rollups SET requests = requests + 1 WHERE level = 0 AND shape = 2", "shape 2"),
         ("UPDATE rollups SET done = done + 1 WHERE level = 1 AND shape = 0", "level 1"),
         ("UPDATE attempts SET serial = 4711 WHERE serial = 7", "2 attempts"),

@@ -5,10 +5,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gemproxy.accounts.calendar import Calendar
-from gemproxy.ledger.pieces import HOUR, Piece, Source, Span, State, cut, slot_seconds
+from gemproxy.ledger.pieces import DAY, HOUR, Local, Piece, Source, Span, State, cut, slot_seconds
 from tests.ledger.book import MS, at, zone
 
-DAY = 86_400
 UTC = Calendar()
 
 
@@ -81,12 +80,88 @@ def test_an_hour_that_waits_for_another_fold_comes_from_rows() -> None:
     ]
 
 
-def test_roll_ups_of_another_time_zone_are_used_by_hours() -> None:
-    span = Span(at("2026-02-01"), at("2026-03-01"))
+def test_a_span_without_groups_has_the_same_pieces_by_any_clock() -> None:
+    span, known = Span(at("2026-01-30T22:00"), at("2026-03-02")), state("2026-04-02T03:00")
 
-    found = cut(span, state("2026-04-02"), Calendar(zone("Europe/Berlin")))
+    assert cut(span, known, Calendar(zone("Europe/Berlin"))) == cut(span, known, UTC)
 
-    assert found == [Piece(Source.HOURS, span.start, span.end)]
+
+def test_months_of_another_time_zone_have_days_within() -> None:
+    span, known = Span(at("2026-02-01"), at("2026-03-01")), state("2026-04-02")
+    berlin = Calendar(zone("Europe/Berlin"))
+
+    found = cut(span, known, berlin, Source.MONTHS)
+
+    march, february = at("2026-02-28T23:00"), at("2026-01-31T23:00") // MS
+    assert found == [
+        Piece(Source.DAYS, span.start, march - 23 * HOUR * MS, month=february),
+        Piece(Source.HOURS, march - 23 * HOUR * MS, march, month=february),
+        Piece(Source.HOURS, march, span.end, month=march // MS),
+    ]
+
+
+def test_days_of_another_time_zone_are_put_together_from_hours_of_one_offset() -> None:
+    span, known = Span(at("2026-10-24"), at("2026-10-27")), state("2026-11-02")
+
+    found = cut(span, known, Calendar(zone("Europe/Berlin")), Source.DAYS)
+
+    change = at("2026-10-25T01:00")
+    assert found == [
+        Piece(Source.HOURS, span.start, change, Local(7200, DAY)),
+        Piece(Source.HOURS, change, span.end, Local(3600, DAY)),
+    ]
+
+
+def test_an_hour_in_which_a_day_begins_comes_from_quarters_or_else_from_rows() -> None:
+    span, known = Span(at("2026-10-24"), at("2026-10-25")), state("2026-11-02")
+    kathmandu, offset = Calendar(zone("Asia/Kathmandu")), 5 * HOUR + 45 * 60
+
+    by_quarters = cut(span, known, kathmandu, Source.DAYS, Source.QUARTERS)
+    by_rows = cut(span, known, kathmandu, Source.DAYS)
+    every, broken = Local(offset, DAY), at("2026-10-24T18:00")
+
+    assert by_quarters == [
+        Piece(Source.HOURS, span.start, span.end, Local(offset, DAY, 0, DAY - HOUR)),
+        Piece(Source.QUARTERS, span.start, span.end, Local(offset, DAY, DAY - HOUR + 1, DAY)),
+    ]
+    assert by_rows == [
+        Piece(Source.HOURS, span.start, broken, every),
+        Piece(Source.ROWS, broken, broken + HOUR * MS),
+        Piece(Source.HOURS, broken + HOUR * MS, span.end, every),
+    ]
+
+
+def test_hours_of_another_clock_are_put_together_from_quarters() -> None:
+    span, known = Span(at("2026-10-24"), at("2026-10-25")), state("2026-11-02")
+    kolkata = Calendar(zone("Asia/Kolkata"))
+    local = Local(5 * HOUR + 1800, HOUR)
+
+    assert cut(span, known, kolkata, Source.HOURS, Source.QUARTERS) == [
+        Piece(Source.QUARTERS, span.start, span.end, local)
+    ]
+    assert cut(span, known, kolkata, Source.HOURS) == [Piece(Source.ROWS, span.start, span.end)]
+
+
+def test_an_hour_within_which_the_clocks_change_is_read_by_itself() -> None:
+    span, known = Span(at("2026-10-03"), at("2026-10-04")), state("2026-11-02")
+    adelaide = Calendar(zone("Australia/Adelaide"))  # 02:00 is 16:30 UTC
+
+    found = cut(span, known, adelaide, Source.DAYS, Source.QUARTERS)
+
+    change = at("2026-10-03T16:00")
+    assert Piece(Source.QUARTERS, change, change + HOUR * MS) in found
+    assert {piece.local.offset for piece in found if piece.local} == {34_200, 37_800}
+
+
+def test_where_rows_are_gone_hours_of_another_clock_count_as_they_begin() -> None:
+    pruned = at("2026-10-24T12:00")
+    known = state("2026-11-02", pruned // MS)
+    span = Span(at("2026-10-24"), at("2026-10-24T18:00"))
+    kolkata = Calendar(zone("Asia/Kolkata"))
+
+    first, *_ = cut(span, known, kolkata, Source.DAYS, Source.QUARTERS)
+
+    assert first == Piece(Source.HOURS, span.start, pruned, Local(19_800, DAY))
 
 
 def test_a_day_that_begins_within_an_hour_needs_no_rows_in_its_own_zone() -> None:

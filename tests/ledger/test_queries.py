@@ -2,15 +2,19 @@
 
 import datetime as dt
 import itertools
+import math
 import random
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+import attrs
 import pytest
 from sqlalchemy import select
 
-from gemproxy.ledger import queries
+from gemproxy.ledger import asking, queries, sums
+from gemproxy.ledger.asking import Timed
+from gemproxy.ledger.buckets import LARGEST_ERROR
 from gemproxy.ledger.engine import Engines, place_of
 from gemproxy.ledger.naming import ALL, Only
 from gemproxy.ledger.pieces import Source, Span
@@ -18,6 +22,7 @@ from gemproxy.ledger.queries import By, Committed, Interruptions
 from gemproxy.ledger.requests import Wanted, conditions_of, order_of
 from gemproxy.ledger.row import Ending, Row, Try
 from gemproxy.ledger.schema import prepare
+from gemproxy.ledger.summing import SUMS
 from gemproxy.ledger.sums import Sums
 from gemproxy.ledger.tables import GENERATIONS
 from tests.ledger.book import MS, Book, at, grouped, row, summed, zone
@@ -73,10 +78,12 @@ async def views(book: Book, span: Span, only: Only = ALL) -> Sequence[dict[str, 
 
 def added(groups: dict[str, Sums]) -> Sums:
     """Return the sum of groups."""
-    total = Sums()
-    for sums in groups.values():
-        total.add([getattr(sums, name) for name in Sums.__slots__ if name != "__weakref__"])
-    return total
+    return sums.added(groups.values())
+
+
+def plain(figures: Sums) -> Sums:
+    """Return sums without the spread of the times, which is not kept by any two names."""
+    return attrs.evolve(figures, spread=[])
 
 
 @pytest.mark.parametrize("name", ZONES)
@@ -118,9 +125,10 @@ async def test_any_zone_may_be_asked_for_whatever_the_days_of_the_ledger_are(
     for _ in range(2):  # from rows, then from roll-ups
         for by in (By.HOUR, By.DAY, By.MONTH):
             found = await asked.usage([by])
-            assert {group.keys[0]: group.sums for group in found} == grouped(
-                rows, clock_of(other, by)
-            )
+            assert {group.keys[0]: plain(group.sums) for group in found} == {
+                key: plain(figures) for key, figures in grouped(rows, clock_of(other, by)).items()
+            }
+            assert sums.added(group.sums for group in found) == summed(rows)
         await book.fold(at("2026-11-08") / MS)
 
 
@@ -187,6 +195,77 @@ async def test_interruptions_are_counted_by_cause_and_ending(engines: Engines) -
     assert await book.queries.interruptions(only=Only("nobody")) == []
 
 
+@pytest.mark.parametrize("name", ["Europe/Berlin", "Asia/Kolkata"])
+async def test_percentiles_and_interruptions_outlive_the_rows(engines: Engines, name: str) -> None:
+    book = Book(engines, zone("America/New_York"))
+    dice, start = random.Random(8), at("2026-10-20")
+    causes = ["drop", "stall", "drop"]
+    rows = []
+    for number in range(300):
+        waits = dice.choice([None, 5 + dice.randrange(9000)])
+        tried = number % 5 == 0
+        tries = [Try("aaaa0000", 200, cause, "", "", 40, 300, 10, 5, 0) for cause in causes]
+        rows.append(
+            row(
+                start + dice.randrange(20 * 86_400 * MS),
+                user=dice.choice(["ann", "bob"]),
+                ending=dice.choice([Ending.DONE, Ending.FAILED]),
+                first_byte_ms=waits,
+                attempts=4 if tried else 1,
+                tries=(*tries, attrs.evolve(tries[0], cause="")) if tried else (),
+            )
+        )
+    await book.put(*rows)
+    asked = book.queries.by_clock(zone(name))
+
+    before = await asked.total(), await asked.interruptions(), await asked.usage([By.USER])
+    await book.fold(at("2026-11-20") / MS)
+    folded = await asked.total(), await asked.interruptions(), await asked.usage([By.USER])
+    assert await book.clean(at("2026-11-20") / MS, 1) == len(rows)
+    after = await asked.total(), await asked.interruptions(), await asked.usage([By.USER])
+    times = sorted(one.first_byte_ms for one in rows if one.first_byte_ms is not None)
+
+    assert before == folded == after
+    for share in (0.5, 0.95):
+        true = times[math.ceil(share * len(times)) - 1]
+        found = after[0].first_byte(share)
+        assert found is not None
+        assert abs(found - true) <= LARGEST_ERROR * true
+    assert sum(one.attempts for one in after[1]) == 3 * 60
+    assert {one.cause for one in after[1]} == {"drop", "stall"}
+    of_users = [await asked.interruptions(only=Only(name)) for name in ("ann", "bob")]
+    assert sum(one.attempts for found in of_users for one in found) == 3 * 60
+
+
+async def test_what_no_roll_up_keeps_apart_has_no_percentile(engines: Engines) -> None:
+    book = Book(engines)
+    await book.put(row(at("2026-03-01"), first_byte_ms=70))
+
+    (group,) = await book.queries.usage([By.KEY], only=Only("ann"))
+    (other,) = await book.queries.usage([By.MODEL], only=Only("ann"))
+
+    assert (group.sums.first_bytes, group.sums.first_byte(0.5)) == (1, None)
+    assert other.sums.first_byte(0.5) == pytest.approx(70, rel=LARGEST_ERROR)
+
+
+async def test_an_answer_has_a_bounded_number_of_groups(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MOST_GROUPS", 5)
+    book = Book(engines)
+    start = at("2026-03-01")
+    await book.put(*(row(start + hour * 3_600_000, user=f"u{hour % 3}") for hour in range(6)))
+
+    for _ in range(2):  # from rows, then from roll-ups
+        with pytest.raises(queries.TooManyGroups, match="more than 5 groups"):
+            await book.queries.usage([By.HOUR])
+        with pytest.raises(queries.TooManyGroups):
+            await book.queries.usage([By.USER, By.HOUR])
+        assert len(await book.queries.usage([By.USER, By.DAY])) == 3
+        assert len(await book.queries.committed(start / MS)) == 3
+        await book.fold(at("2026-03-04") / MS)
+
+
 async def test_groups_are_in_order(engines: Engines) -> None:
     book = Book(engines, zone("Europe/Berlin"))
     rows = some_rows(random.Random(1), at("2026-10-23"), 4, 100)
@@ -227,9 +306,10 @@ async def test_filters_hold_in_every_view(engines: Engines, only: Only) -> None:
         and only.key in {None, one.key}
     ]
 
-    assert await book.queries.total(only=only) == summed(within)
-    found = [added(groups) for groups in await views(book, Span(), only)]
-    assert found == [summed(within)] * len(By)
+    assert plain(await book.queries.total(only=only)) == plain(summed(within))
+    expected = plain(summed(within))
+    found = [plain(added(groups)) for groups in await views(book, Span(), only)]
+    assert found == [expected] * len(By)
 
 
 async def test_a_name_without_rows_has_no_sums(engines: Engines) -> None:
@@ -331,8 +411,8 @@ async def test_a_request_is_found_by_its_id_with_its_attempts(engines: Engines) 
 async def test_sqlite_sums_a_user_over_a_time_by_the_rows_of_the_time(tmp_path: Path) -> None:
     engines = Engines.of(place_of("", tmp_path))
     await prepare(engines)
-    statement = queries._statement(Source.ROWS, frozenset({"user"}), (), timed=True)
-    values = {"low": 1, "high": 2, "user": 3}
+    statement = asking.statement(SUMS, Source.ROWS, frozenset({"user"}), (), Timed.BEGINNING)
+    values = {"low": 1, "high": 2, "user": 3, "most": 4}
     words = str(statement.params(values).compile(compile_kwargs={"literal_binds": True}))
     async with engines.reading() as connection:
         plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}")).all()

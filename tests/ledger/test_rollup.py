@@ -9,9 +9,10 @@ from sqlalchemy import event, func, select
 
 from gemproxy.ledger import rollup
 from gemproxy.ledger.engine import Engines, place_of
+from gemproxy.ledger.levels import DAYS, HOURS, MONTHS, SHAPES
 from gemproxy.ledger.pieces import Span, State
 from gemproxy.ledger.queries import By
-from gemproxy.ledger.rollup import DAYS, HOURS, MONTHS, SHAPES, read_state
+from gemproxy.ledger.rollup import read_state
 from gemproxy.ledger.schema import prepare
 from gemproxy.ledger.tables import ROLLUPS
 from tests.ledger.book import MS, Book, at, grouped, row, summed, zone
@@ -165,7 +166,7 @@ async def test_a_fold_that_dies_at_any_statement_leaves_the_same_sums(engines: E
             raise Killed
 
     now, deaths = at("2026-03-05") / MS, 0
-    for step in range(1, 80):
+    for step in range(1, 200):
         left = step
         asked = 0
         event.listen(engines.write.sync_engine, "before_cursor_execute", die)

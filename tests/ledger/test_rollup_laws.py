@@ -10,6 +10,7 @@ import functools
 import random
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
+from gemproxy.ledger import sums
 from gemproxy.ledger.cleanup import ABANDONED_SECONDS
 from gemproxy.ledger.engine import Engines, Place, is_busy, place_of
 from gemproxy.ledger.pieces import Span
 from gemproxy.ledger.queries import By
 from gemproxy.ledger.rollup import read_state
-from gemproxy.ledger.row import Ending, Row
+from gemproxy.ledger.row import Ending, Row, Try
 from gemproxy.ledger.schema import prepare
 from gemproxy.ledger.sums import Sums
 from tests.ledger.book import MS, Book, at, row, summed, zone
@@ -117,14 +119,24 @@ class World:
         assert [added(view) for view in await views(self.book, Span())] == [total] * len(By)
         parts, low = Sums(), 0
         for high in (self.now * MS - self.dice.randrange(3 * 86_400 * MS), 1 << 50):
-            part = await self.book.queries.total(Span(low, high))
-            parts.add([getattr(part, field.name) for field in attrs.fields(Sums)])
+            parts = sums.added([parts, await self.book.queries.total(Span(low, high))])
             low = high
         assert parts == total
+        broken = await self.book.queries.interruptions()
+        assert Counter({(one.cause, one.ending): one.attempts for one in broken}) == Counter(
+            (one.cause, "" if row.ending is None else row.ending.value)
+            for row in self.rows.values()
+            for one in row.tries
+            if one.cause
+        )
 
     async def _settle(self, one: Row) -> None:
         ending = self.dice.choice([*Ending])
-        await self.put(msgspec.structs.replace(one, ending=ending, output_tokens=50, attempts=2))
+        causes = self.dice.choice([("drop", ""), ("stall", "drop"), ()])
+        tries = tuple(Try("aaaa0000", 200, cause, "", "", 40, 300, 10, 5, 0) for cause in causes)
+        wait = self.dice.choice([None, 40, 700])
+        change = {"ending": ending, "output_tokens": 50, "attempts": 2, "first_byte_ms": wait}
+        await self.put(msgspec.structs.replace(one, tries=tries, **change))
 
     def _row(self, started: int, ending: Ending | None = Ending.DONE) -> Row:
         return row(

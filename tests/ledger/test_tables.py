@@ -9,7 +9,7 @@ from gemproxy.ledger.tables import ATTEMPTS, ENDINGS, GENERATIONS
 def test_each_field_of_a_row_has_its_column() -> None:
     fields = {*Row.__struct_fields__} - {"tries"}
 
-    assert {column.name for column in GENERATIONS.c} == fields | {"process"}
+    assert {column.name for column in GENERATIONS.c} == fields | {"process", "bucket"}
 
 
 def test_each_field_of_a_try_has_its_column() -> None:

@@ -73,6 +73,7 @@ def _make_rows() -> None:
         *_whole("seam_ms"),
         *_small("injected"),
         *_whole("calls"),
+        *_small("bucket", null=True),
     )
     op.create_index("generations_by_user", "generations", ["user", "serial"])
     op.create_index("generations_by_start", "generations", ["started"])
@@ -93,16 +94,20 @@ def _make_rows() -> None:
 
 
 def _make_rollups() -> None:
-    op.create_table(
-        "rollups",
-        *_small("level", "shape", "start", "user", "model", "project", "key"),
-        *_whole("requests", "done", "failed", "client_left", "shutdown", "lost"),
-        *_whole("estimated", "unpriced", "retries", *_SUMS, *_MONEY),
-        *_whole("first_bytes", "first_byte_ms", "duration_ms", "seam_ms"),
-        sa.PrimaryKeyConstraint("level", "shape", "start", "user", "model", "project", "key"),
-        sqlite_with_rowid=False,
-    )
+    endings = ("done", "failed", "client_left", "shutdown", "lost")
+    counts = ("requests", *endings, "estimated", "unpriced", "retries")
+    times = ("first_bytes", "first_byte_ms", "duration_ms", "seam_ms")
+    _make_one("rollups", (), _whole(*counts, *_SUMS, *_MONEY, *times))
+    buckets = [f"bucket_{number}" for number in range(53)]
+    _make_one("spreads", (), _small(*buckets, null=True))
+    _make_one("interruptions", ("cause", "ending"), _whole("attempts"))
     op.create_table("refolds", sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False))
+
+
+def _make_one(name: str, apart: tuple[str, ...], figures: list[sa.Column[int]]) -> None:
+    keys = ("level", "shape", "start", "user", "model", "project", "key", *apart)
+    primary = sa.PrimaryKeyConstraint(*keys)
+    op.create_table(name, *_small(*keys), *figures, primary, sqlite_with_rowid=False)
 
 
 def _make_users() -> None:
