@@ -282,6 +282,7 @@ EndingName = Literal["accept", "resume", "replay", "reroll"]
 UnpricedName = Literal["refuse", "allow"]
 ServerTimingName = Literal["off", "ask", "on"]
 ConventionsName = Literal["new", "old", "both"]
+OnDisconnectName = Literal["continue", "cancel"]
 
 seconds_in = _seconds(zero=True).parse
 """Returns the seconds in a value, 0 or more. Raises ValueError."""
@@ -311,3 +312,4 @@ Format = Annotated[FormatName, one_of(FormatName)]
 Ending = Annotated[EndingName, one_of(EndingName)]
 ServerTiming = Annotated[ServerTimingName, one_of(ServerTimingName)]
 Conventions = Annotated[ConventionsName, one_of(ConventionsName)]
+OnDisconnect = Annotated[OnDisconnectName, one_of(OnDisconnectName)]

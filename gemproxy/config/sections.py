@@ -28,6 +28,7 @@ from gemproxy.config.kinds import (
     Level,
     Name,
     Networks,
+    OnDisconnect,
     Origins,
     Port,
     Positive,
@@ -188,6 +189,32 @@ class Client:
     """Seconds after which the response headers go out even without a frame."""
     send_timeout_seconds: Seconds = 120.0
     """Seconds that a client may leave sent data unacknowledged."""
+
+
+@attrs.frozen(kw_only=True)
+class Resume:
+    """Streams with an Idempotency-Key, which go on when their client loses its connection."""
+
+    enabled: SwitchOrNone = None
+    """true or false; empty: with one worker, since several do not share what they keep."""
+    ttl_seconds: Seconds = 600.0
+    """Seconds after its end for which an answer is kept."""
+    max_stream_bytes: Bytes = 8 << 20
+    """Most bytes that are kept of one answer; beyond, its oldest frames go."""
+    max_total_bytes: Bytes = 128 << 20
+    """Most bytes that are kept of all answers; beyond, the oldest ended answers go first."""
+    max_streams: Positive = 1000
+    """Most answers that are kept; beyond, the oldest ended ones go, or a request gets 503."""
+    max_streams_per_user: Positive = 50
+    """Most answers of one access key or client's key; beyond, the same, or a request gets 429."""
+    max_followers: Positive = 4
+    """Most connections that read one answer at the same time; one more gets 429."""
+    on_disconnect: OnDisconnect = "continue"
+    """continue or cancel an answer that nobody reads; see X-Gemproxy-On-Disconnect."""
+    detach_max_seconds: Seconds = 120.0
+    """Seconds for which an answer goes on that nobody reads."""
+    detach_max_output_tokens: Count = 0
+    """Tokens of output for which it goes on, of four characters each; 0: any number."""
 
 
 @attrs.frozen(kw_only=True)

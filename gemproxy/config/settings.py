@@ -53,6 +53,7 @@ from gemproxy.config.sections import (
     OpenAI,
     Pool,
     Repair,
+    Resume,
     Server,
     Thinking,
     Tracing,
@@ -132,6 +133,7 @@ class Settings:
     finish_reasons: Mapping[str, Ending] = attrs.field(factory=_endings)
     """The meaning of a finishReason: accept, resume, replay or reroll (replay once)."""
     client: Client = attrs.field(factory=Client)
+    resume: Resume = attrs.field(factory=Resume)
     logging: Logging = attrs.field(factory=Logging)
     pool: Pool = attrs.field(factory=Pool)
     access: Access = attrs.field(factory=Access)

@@ -87,6 +87,13 @@ def start_problems(
     yield from picture_problems(values, origins)
     yield from _tracing(values, origins)
     yield from _self_ping(values, origins)
+    if values.get("resume.enabled") and values.get("server.workers", 1) > 1:
+        why = (
+            f"{values['server.workers']} workers do not share what they keep, and a client would "
+            "come back to one that does not have its answer. Set server.workers to 1, or this to "
+            "false"
+        )
+        yield problem("resume.enabled", why, origins["resume.enabled"])
     if values.get("server.workers", 1) > 1:
         yield from _in_memory(values, origins, StoredUsers() if mode == "passthrough" else users())
 

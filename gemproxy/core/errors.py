@@ -10,6 +10,8 @@
     |- Unrouted                   404 NOT_FOUND             a path that the proxy does not have
     |- WrongMethod                405 UNIMPLEMENTED         a method that the path does not take
     |- Conflict                   409 ABORTED              the present state does not allow it
+    |- Gone                       410 OUT_OF_RANGE         what it asks for is not kept any more
+    |- Mismatch                   422 INVALID_ARGUMENT      its key belongs to another request
     |- Cancelled                  499 CANCELLED             an operator ended the request
     |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends its body too slowly
     |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
@@ -64,8 +66,10 @@ RPC_CODES = {
     502: "UNAVAILABLE",  # has no code of its own, like the following
     408: "DEADLINE_EXCEEDED",
     415: "INVALID_ARGUMENT",
+    410: "OUT_OF_RANGE",
     417: "INVALID_ARGUMENT",
     421: "INVALID_ARGUMENT",
+    422: "INVALID_ARGUMENT",
 }
 """HTTP status -> google.rpc code, after google/rpc/code.proto. If several statuses share a code,
 the first of them is the status of that code."""
@@ -194,6 +198,20 @@ class Conflict(GemproxyError):
 
     status = 409
     code = "ABORTED"
+
+
+class Gone(GemproxyError):
+    """The request goes on with an answer, or a part of one, that is not kept any more."""
+
+    status = 410
+    code = "OUT_OF_RANGE"
+
+
+class Mismatch(GemproxyError):
+    """The request has the Idempotency-Key of another request."""
+
+    status = 422
+    code = "INVALID_ARGUMENT"
 
 
 class TooSlow(GemproxyError):

@@ -255,7 +255,9 @@ class Account:
     of the request's spans, None where nothing is traced. ``times`` is there where its answer says
     how long things took. ``cancelled``: an operator ended the request. ``glance`` reads what its
     answer is doing, while that runs. ``parts`` are the accounts of several answers that run side by
-    side (``exchange.parting``).
+    side (``exchange.parting``). ``stream`` is the id of the stream that outlives its connection,
+    empty for every other request. ``followers`` counts who reads it; it is None for a request that
+    only follows the stream that another one made.
     """
 
     access: str = ""
@@ -277,6 +279,13 @@ class Account:
     cancelled: bool = False
     glance: Callable[[], Glimpse] | None = attrs.field(default=None, repr=False)
     parts: "list[Account]" = attrs.field(factory=list, repr=False)
+    stream: str = ""
+    followers: Callable[[], int] | None = attrs.field(default=None, repr=False)
+
+    @property
+    def follows(self) -> bool:
+        """Whether the request only reads what another one had made."""
+        return bool(self.stream) and self.followers is None
 
     @property
     def spent(self) -> Spent | None:

@@ -32,6 +32,10 @@ def line(exchange: Exchange, status: int, size: int, seconds: float) -> Fields:
         fields["cancelled"] = True
     if exchange.account.injected:
         fields["injected"] = True
+    if exchange.account.stream:
+        fields["stream"] = exchange.account.stream
+        if exchange.account.follows:
+            fields["follows"] = True
     if exchange.account.trace is not None:
         fields |= exchange.account.trace.fields()
     fields["route"] = exchange.family

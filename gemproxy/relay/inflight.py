@@ -6,6 +6,9 @@ can end a single request in the same way; ``reason`` returns what its client is 
 
 Requests aside are the operator's: they do not count, so that a full proxy can be looked at.
 
+A generation that runs in a task of its own is listed and ended like a request. It does not count
+against the limit: the clients that read it do.
+
 A request that ended with an error lingers until its client has read the reason. It does not count
 as running any more; a shutdown waits for it about as long as for last words.
 """
@@ -29,13 +32,14 @@ _LINGERING_AT_MOST = 1000
 class Written(Protocol):
     """Counts what went out to a client."""
 
-    output_size: int
-    """Bytes."""
+    @property
+    def output_size(self) -> int:
+        """The bytes that went out."""
 
 
 @attrs.frozen(eq=False)
 class Run:
-    """A request that runs: since when (monotonic, seconds), and the bytes that its client got."""
+    """A request that runs: since when (monotonic, seconds), and the bytes that went out for it."""
 
     exchange: Exchange
     written: Written
@@ -55,6 +59,7 @@ class InFlight:
     expired: bool = False
     clock: Callable[[], float] = time.monotonic
     _tasks: dict[asyncio.Task[Any], Run] = attrs.field(factory=dict)
+    _generations: dict[asyncio.Task[Any], Run] = attrs.field(factory=dict)
     _aside: set[asyncio.Task[Any]] = attrs.field(factory=set)
     _lingering: set[asyncio.Task[Any]] = attrs.field(factory=set)
     _over: asyncio.Event = attrs.field(factory=asyncio.Event)
@@ -69,8 +74,8 @@ class InFlight:
 
     @property
     def running(self) -> list[Run]:
-        """The requests that run, in the order of their beginning."""
-        return list(self._tasks.values())
+        """The requests that run, and generations that run by themselves, each in their order."""
+        return [*self._tasks.values(), *self._generations.values()]
 
     def reason(self, account: Account) -> GemproxyError | None:
         """Return why the proxy itself ends a cancelled request; None: its client has left."""
@@ -83,7 +88,8 @@ class InFlight:
 
         A request that is being ended already is left to its last words.
         """
-        task = next((task for task, one in self._tasks.items() if one is run), None)
+        tasks = (*self._tasks.items(), *self._generations.items())
+        task = next((task for task, one in tasks if one is run), None)
         if task is None:
             return False
         account = run.exchange.account
@@ -103,6 +109,17 @@ class InFlight:
             yield
         finally:
             del self._tasks[task]
+
+    @contextlib.contextmanager
+    def generation(self, exchange: Exchange, written: Written) -> Iterator[None]:
+        """List the current task as a generation that runs by itself."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 (the keeper of such generations runs each in one)
+        self._generations[task] = Run(exchange, written, self.clock())
+        try:
+            yield
+        finally:
+            del self._generations[task]
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
@@ -136,12 +153,13 @@ class InFlight:
     async def drain(self, seconds: float) -> None:
         """Return when no request runs; cancel the remaining ones after ``seconds``."""
         self.draining = True
-        await _end(seconds, self._tasks, self._aside)
-        left = [*self._tasks, *self._aside]
+        await _end(seconds, self._tasks, self._generations, self._aside)
+        left = [*self._tasks, *self._generations, *self._aside]
         self.expired = bool(left)
         for task in left:
             task.cancel()
-        await _end(_LAST_WORDS_SECONDS, self._tasks, self._aside, self._lingering)
+        running = (self._tasks, self._generations, self._aside, self._lingering)
+        await _end(_LAST_WORDS_SECONDS, *running)
         self._over.set()
 
 

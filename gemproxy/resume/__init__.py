@@ -8,7 +8,7 @@ follows on from there.
 - The log stands behind the repair: its frames are those that a client of Gemini's would get,
   native, each of them once. What a repair makes of an interruption is in the log already.
 - The task belongs to the keeper (``keeper``), not to a request. It has its own exchange and
-  account, and so one row, one hold, one charge and one line in the log. Followers have none of these.
+  account, and so one row, one hold, one charge and one record. Followers have none of these.
 - A follower asks for what comes behind its place. If there is something it writes it, else it waits
   for news, which carry no data. So replay and live are the same code, and nothing can be lost or
   doubled where the one becomes the other.

@@ -37,6 +37,7 @@ from gemproxy.relay.pacing import Budget, Pacing
 from gemproxy.relay.retries import RetryBudget
 from gemproxy.relay.sessions import UploadSessions
 from gemproxy.relay.watch import Timing
+from gemproxy.resume.keeper import Keeper
 from gemproxy.shaping.shaping import Shaping
 from gemproxy.voices.voice import Asides
 
@@ -145,6 +146,8 @@ PICTURES = web.AppKey("pictures", Pictures)
 """Only there if pictures that requests name by URL are fetched."""
 CATALOGUE = web.AppKey("catalogue", Shelf)
 """The last list of models that came with a key of the pool."""
+KEEPER = web.AppKey("keeper", Keeper)
+"""Keeps the streams that outlive their connections; only there if the settings want them."""
 METER: web.AppKey[Meter] = web.AppKey("meter")
 PRICES = web.AppKey("prices", Prices)
 ROOM = web.AppKey("room", Room)

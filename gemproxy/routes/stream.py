@@ -2,12 +2,16 @@
 
 The handler only gathers what one stream needs, and hands it to the relay. Answers that
 cannot be judged (a field mask that hides finishReason, a binary ``alt``) are passed through.
+
+With an ``Idempotency-Key`` the client follows the stream that its key stands for
+(``routes.keyed``).
 """
 
 import asyncio
 from collections.abc import Callable
 from functools import partial
 
+import attrs
 from aiohttp import web
 
 from gemproxy.core.repair.machine import StreamMachine
@@ -19,15 +23,32 @@ from gemproxy.exchange.exchange import Exchange
 from gemproxy.generation.connection import connection_reader
 from gemproxy.generation.generation import Generation, OpenAttempt, Refused
 from gemproxy.generation.kinds import STREAM
+from gemproxy.generation.reader import Reader
 from gemproxy.relay.bodies import Body
 from gemproxy.relay.dispatcher import Dispatcher
 from gemproxy.relay.downstream import ClientGone
+from gemproxy.resume.cursor import KEY, Wish, wish_of
+from gemproxy.resume.keeper import Work
+from gemproxy.resume.stream import Stream
+from gemproxy.resume.writing import LogReader
 from gemproxy.routes.addressing import passed_down, with_upstream_uris
 from gemproxy.routes.forwarding import pass_through
-from gemproxy.routes.metered import begun
+from gemproxy.routes.keyed import (
+    RESUME,
+    Beginning,
+    Joining,
+    fingerprint_of,
+    follow,
+    found,
+    keeps,
+    opened,
+    refuse_resuming,
+)
+from gemproxy.routes.metered import begin, begun
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, IN_FLIGHT, LIVE, VOICE, Repairing
 from gemproxy.routes.refusing import refusal
 from gemproxy.routes.shaped import is_shaped, shaped
+from gemproxy.routes.telling import ARRAY, SSE
 from gemproxy.voices.sse import EventVoice
 from gemproxy.voices.table import voice_of
 from gemproxy.voices.voice import Voice
@@ -38,11 +59,19 @@ async def handle(request: web.Request) -> web.StreamResponse:
     framings = _framings(request)
     mask = request.query.get("fields") or request.query.get("$fields") or ""
     mask = mask or request.headers.get("X-Goog-FieldMask", "")
+    keyed = KEY in request.headers
     if hides_the_end(mask) or framings - {"sse", "json", ""}:
+        if keyed:
+            refuse_resuming(wish_of(request.headers))
         return await pass_through(request)
     app, exchange = request.app, request[EXCHANGE]
     voice = voice_for(request)
     try:
+        if keyed:
+            wish = wish_of(request.headers)
+            if keeps(request):
+                return await _keyed(request, exchange, wish, voice)
+            refuse_resuming(wish)
         adds = is_shaped(request, exchange)
         whole = adds or bool(exchange.account.access)
         async with request[LIVE].repair.bodies.receive(request, whole=whole) as received:
@@ -74,35 +103,80 @@ async def _stream(
     request: web.Request, app: web.Application, exchange: Exchange, voice: Voice, body: Body
 ) -> web.StreamResponse:
     sse = isinstance(voice, EventVoice)
-    repair, account, model = request[LIVE].repair, exchange.account, exchange.model
-    timing = repair.timing.within(exchange.deadline)
-    machine = _machine(request, repair, exchange, body)
     reader = connection_reader(request, voice, send_timeout=app[CLIENTS].send_timeout)
-    generation = Generation(
-        STREAM,
-        exchange,
-        STREAM.intake(machine, _decoders(repair.max_frame, sse=sse)),
-        reader,
-        _opener(app[DISPATCHER], exchange, body),
-        repair.pacing(exchange, model, lambda: machine.progress),
-        timing,
-        partial(passed_down, request),
-        repair.max_stream,
-        body.arriving,
-    )
+    if KEY in request.headers:
+        reader.response.headers[RESUME] = "off"
+    generation = _generation(request, exchange, reader, body, sse=sse)
     try:
         await generation.run()
     except ClientGone:
-        account.client_gone = True
+        exchange.account.client_gone = True
     except asyncio.CancelledError:
-        reason = app[IN_FLIGHT].reason(account)
+        reason = app[IN_FLIGHT].reason(exchange.account)
         if reason is None or not reader.committed:
             raise
         await reader.fail(reason.payload(exchange.id))
     finally:
-        if machine.lesson is not None:
-            repair.lessons.learn(model, machine.lesson)
+        _learn(request, exchange, generation.machine)
     return reader.response
+
+
+async def _keyed(
+    request: web.Request, exchange: Exchange, wish: Wish, voice: Voice
+) -> web.StreamResponse:
+    """Have the client follow the stream of its key, which this request may begin."""
+    dialect, resumes = SSE if isinstance(voice, EventVoice) else ARRAY, True
+    async with request[LIVE].repair.bodies.receive(request, whole=True) as received:
+        fingerprint = fingerprint_of(exchange, received.kept)
+        stream = await found(request, wish, fingerprint)
+        if stream is None:
+            body = shaped(request, received) if is_shaped(request, exchange) else received
+            work = partial(_work, request, body, sse=dialect is SSE)
+            beginning = Beginning(fingerprint, work)
+            stream, resumes = await opened(request, wish, dialect, beginning)
+    return await follow(request, stream, dialect, Joining(wish.after, wish.ids, resumes))
+
+
+def _work(request: web.Request, body: Body, stream: Stream, *, sse: bool) -> Work:
+    """Return what makes the answer of a stream; it runs in a task of its own."""
+
+    async def work(reader: LogReader) -> None:
+        exchange = stream.exchange
+        exchange.account.model = exchange.model
+        with request[LIVE].repair.bodies.holding(len(body.kept)):
+            kept = await begin(request, body.kept, exchange=exchange)
+            asked = body if kept is None else attrs.evolve(body, kept=kept)
+            generation = _generation(request, exchange, reader, asked, sse=sse)
+            try:
+                await generation.run()
+            finally:
+                _learn(request, exchange, generation.machine)
+
+    return work
+
+
+def _generation(
+    request: web.Request, exchange: Exchange, reader: Reader, body: Body, *, sse: bool
+) -> Generation[StreamMachine]:
+    repair = request[LIVE].repair
+    machine = _machine(request, repair, exchange, body)
+    return Generation(
+        STREAM,
+        exchange,
+        STREAM.intake(machine, _decoders(repair.max_frame, sse=sse)),
+        reader,
+        _opener(request.app[DISPATCHER], exchange, body),
+        repair.pacing(exchange, exchange.model, lambda: machine.progress),
+        repair.timing.within(exchange.deadline),
+        partial(passed_down, request),
+        repair.max_stream,
+        body.arriving,
+    )
+
+
+def _learn(request: web.Request, exchange: Exchange, machine: StreamMachine) -> None:
+    if machine.lesson is not None:
+        request[LIVE].repair.lessons.learn(exchange.model, machine.lesson)
 
 
 def _machine(

@@ -48,6 +48,7 @@ from gemproxy.web.admin import OPERATING, guard_of, open_admin, operator_of
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.cors import Cors
 from gemproxy.web.dialect import fetching
+from gemproxy.web.keeping import keep_streams
 from gemproxy.web.live import Learnt, live_of
 from gemproxy.web.metrics import count_requests, open_metrics, route
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
@@ -122,6 +123,7 @@ def create_app(
     app.cleanup_ctx.append(partial(_keep_pictures, settings))
     app.cleanup_ctx.append(partial(_connect, settings, lender))
     app.cleanup_ctx.append(partial(_measure, settings))
+    app.cleanup_ctx.append(partial(keep_streams, settings))
     if settings.openai.fetch_images:
         app.cleanup_ctx.append(partial(fetching, settings))
     app.cleanup_ctx.append(following)
