@@ -269,7 +269,7 @@ def test_the_help_lists_every_flag_with_its_meaning(monkeypatch: pytest.MonkeyPa
 
 def test_a_file_s_unknown_names_are_problems_with_a_guess(sources: Sources) -> None:
     (sources.cwd / "a.toml").write_text(
-        "port = 1\nfree = 2\n[server]\nhots = 'x'\nhost = '::1'\n[upsteam]\nproxy = ''\n"
+        "port = 1\nquux = 2\n[server]\nhots = 'x'\nhost = '::1'\n[upsteam]\nproxy = ''\n"
         "[finish_reasons]\nother = 'accept'\n'A.B' = 'accept'\n"
     )
     sources.add_files(["a.toml"], {}, [])
@@ -279,7 +279,7 @@ def test_a_file_s_unknown_names_are_problems_with_a_guess(sources: Sources) -> N
     ]
     assert sources.problems == [
         "port: no such setting; did you mean server.port? (from a.toml)",
-        "free: no such setting (from a.toml)",
+        "quux: no such setting (from a.toml)",
         "server.hots: no such setting; did you mean server.host? (from a.toml)",
         "upsteam: no such setting; did you mean upstream? (from a.toml)",
         "finish_reasons.A.B: no such setting; did you mean finish_reasons.OTHER? (from a.toml)",
