@@ -1,15 +1,18 @@
 """Memory and time of answers with many large pictures.
 
     python bench/pictures.py [--requests 10] [--pictures 10] [--megabytes 4] [--seconds 2]
+        [--rounds 7] [--chunked]
 
 Requests at once of several pictures each. The fake Gemini draws each for ``--seconds`` and sends
-it as base64 in JSON. First the clients ask it themselves, with as many calls at once as the proxy
-makes for them; then they ask the proxy, a real process with its default settings. All read as fast
-as they can and keep nothing.
+it as base64 in JSON, with its length or ``--chunked``. First the clients ask it themselves, with as
+many calls at once as the proxy makes for them; then they ask the proxy, a real process with its
+default settings, except for the limit on requests in a minute. All read as fast as they can and
+keep nothing.
 
 Each line says the growth of the proxy's resident memory over that of the idle proxy behind a first
-picture, in MiB, and the time through the proxy over the time without it. ``--seconds 0`` shows the
-cost of the bytes alone.
+picture, in MiB, as the kernel's own mark of the most; the time through the proxy over the time
+without it; and the processor time of the proxy. The last line has the medians, and the most memory
+of all rounds. ``--seconds 0`` shows the cost of the bytes alone.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -33,12 +37,13 @@ import aiohttp
 import attrs
 from aiohttp import web
 
-from bench.system import memory
+from bench.system import cpu_seconds, memory
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MODEL = "gemini-3-pro-image-preview"
 NATIVE = f"/v1beta/models/{MODEL}:generateContent"
-POLL = 0.005
+FORGET = b"5"
+"""Written to clear_refs: the kernel's mark of the most memory begins anew (man 5 proc)."""
 HOST = "127.0.0.1"
 
 
@@ -50,6 +55,7 @@ class Load:
     pictures: int
     size: int
     seconds: float
+    chunked: bool = False
 
     def answer(self) -> bytes:
         """Return Gemini's answer with one picture."""
@@ -67,7 +73,10 @@ def upstream(load: Load, told: "multiprocessing.Queue[int]") -> None:
     async def draw(request: web.Request) -> web.Response:
         await request.read()
         await asyncio.sleep(load.seconds)
-        return web.Response(body=answer, content_type="application/json")
+        response = web.Response(body=answer, content_type="application/json")
+        if load.chunked:
+            response.enable_chunked_encoding()
+        return response
 
     async def serve() -> None:
         app = web.Application()
@@ -86,7 +95,8 @@ def upstream(load: Load, told: "multiprocessing.Queue[int]") -> None:
 async def proxy(base: str) -> AsyncIterator[tuple[str, int]]:
     """Run gemproxy in an empty folder; yield its URL and the id of its process."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment = {**kept, "GEMPROXY_UPSTREAM_URL_BASE": base}
+    ours = {"GEMPROXY_UPSTREAM_URL_BASE": base, "GEMPROXY_IMAGES_RATE_PER_MINUTE": "100000"}
+    environment = {**kept, **ours}
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, str(ROOT / "run.py"), "--port", "0"),
@@ -124,14 +134,28 @@ async def timed(calls: list[Awaitable[int]], least: int) -> float:
     return took
 
 
-async def watched(pid: int, run: Awaitable[float]) -> tuple[float, int]:
-    """Return what ``run`` returns, and the most resident memory of a process meanwhile."""
-    most = 0
-    running = asyncio.ensure_future(run)
-    while not running.done():
-        most = max(most, memory(pid, "VmRSS"))
-        await asyncio.wait([running], timeout=POLL)
-    return running.result(), most
+@attrs.frozen
+class Round:
+    """What one round brought: MiB more memory, seconds without and with the proxy, its CPU time."""
+
+    growth: float
+    alone: float
+    through: float
+    cpu: float
+
+    @property
+    def ratio(self) -> float:
+        """The time with the proxy over the time without it."""
+        return self.through / self.alone
+
+
+async def watched(pid: int, idle: int, alone: float, run: Awaitable[float]) -> Round:
+    """Return what a run through the proxy brought; ``idle`` is the memory before it."""
+    await asyncio.to_thread(Path(f"/proc/{pid}/clear_refs").write_bytes, FORGET)
+    before = cpu_seconds(pid)
+    through = await run
+    growth = (memory(pid, "VmHWM") - idle) / 2**20
+    return Round(growth, alone, through, cpu_seconds(pid) - before)
 
 
 async def measure(load: Load, rounds: int) -> None:
@@ -158,14 +182,19 @@ async def measure(load: Load, rounds: int) -> None:
 
         await read(session, f"{url}/generate", {**asked, "number_of_images": 1})
         idle = memory(pid, "VmRSS")
+        done: list[Round] = []
         for number in range(rounds):
-            bare_seconds = await alone()
-            seconds, most = await watched(pid, through())
-            growth = (most - idle) / 2**20
+            one = await watched(pid, idle, await alone(), through())
+            done.append(one)
             print(
-                f"round {number + 1}: {growth:.0f} MiB more, {bare_seconds:.2f} s without,"
-                f" {seconds:.2f} s through, ratio {seconds / bare_seconds:.2f}"
+                f"round {number + 1}: {one.growth:.0f} MiB more, {one.alone:.2f} s without,"
+                f" {one.through:.2f} s through, ratio {one.ratio:.2f}, {one.cpu:.2f} s of processor"
             )
+        ratio, cpu = statistics.median([one.ratio for one in done]), [one.cpu for one in done]
+        print(
+            f"{rounds} rounds: {max(one.growth for one in done):.0f} MiB at most,"
+            f" median ratio {ratio:.2f}, {statistics.median(cpu):.2f} s of processor"
+        )
     fake.terminate()
 
 
@@ -176,10 +205,11 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=10)
     parser.add_argument("--megabytes", type=float, default=4.0)
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--chunked", action="store_true")
     asked = parser.parse_args()
     size = int(asked.megabytes * 2**20)
-    load = Load(asked.requests, asked.pictures, size, asked.seconds)
+    load = Load(asked.requests, asked.pictures, size, asked.seconds, asked.chunked)
     asyncio.run(measure(load, asked.rounds))
 
 

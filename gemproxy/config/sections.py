@@ -374,7 +374,7 @@ class Images:
     max_bytes: Bytes = 20 << 20
     """Largest picture that is kept; a larger one is sent as it is."""
     max_memory_bytes: Bytes = 64 << 20
-    """Most bytes of the pictures in the storage memory; beyond, the oldest go."""
+    """Most bytes of pictures in memory; half of them for the storage memory, if it is that."""
     expire_seconds: SecondsOrNone = 604_800.0
     """Seconds after which a kept picture is deleted; 0: never."""
     endpoint: PublicUrl = ""

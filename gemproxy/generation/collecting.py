@@ -27,8 +27,8 @@ from gemproxy.relay.headers import downstream_headers
 
 _OK = 200
 _JSON = "application/json; charset=UTF-8"
-_SLICE = 1 << 18
-"""Bytes of a large piece that are written at a time."""
+_LARGE = 1 << 18
+"""A piece of more bytes is written without a copy of it."""
 
 
 @attrs.define(eq=False)
@@ -76,8 +76,10 @@ class Waiting:
 
     async def _write(self, pieces: Iterable[bytes | memoryview]) -> None:
         for piece in pieces:
-            for start in range(0, len(piece), _SLICE):
-                await self.client.emit(bytes(piece[start : start + _SLICE]))
+            if len(piece) > _LARGE:
+                await self.client.pour(piece)
+            else:
+                await self.client.emit(bytes(piece))
 
     @contextlib.asynccontextmanager
     async def kept_warm(self, after: float, every: float) -> AsyncIterator[None]:

@@ -2,7 +2,8 @@
 
 A call for a picture takes a small part of the room, for what its connection holds of an answer that
 nobody reads yet; all calls together leave an eighth of it. A large answer is read when there is
-room for the whole of it. Both wait in the order in which they came.
+room for the whole of it. Both wait in the order in which they came. An eighth of the memory is not
+given away: connections to clients are in it, and what the allocator keeps.
 
 Who waits for room for an answer must not be behind somebody who waits for that one
 (``routes/canvas.py`` sees to it). Then somebody always goes on: the room of an answer is given back
@@ -16,11 +17,13 @@ from collections.abc import AsyncIterator, Callable
 
 import attrs
 
-SHARE = 512 << 10
-"""Bytes of the room that a call takes: two reads, behind which its connection pauses."""
+SHARE = 64 << 10
+"""Bytes of the room that a call takes: one small read, behind which its connection pauses."""
+SHARE_OF_TLS = 512 << 10
+"""The same for a call through TLS, which reads on into buffers of its own."""
 
 _LEFT = 8
-"""The part of the room that calls leave: an eighth."""
+"""The part of the room that calls leave, and the part of the memory that is no room: an eighth."""
 
 
 @attrs.define(eq=False)
@@ -46,22 +49,27 @@ _Queue = deque[tuple[asyncio.Future[None], int]]
 
 @attrs.define(eq=False)
 class Room:
-    """``most`` bytes; ``calls`` and ``answers`` are those that are taken."""
+    """``memory`` has it in bytes, most of them; ``calls`` and ``answers`` are those taken."""
 
-    most: int
+    memory: int
+    most: int = attrs.field(init=False)
     calls: int = attrs.field(default=0, init=False)
     answers: int = attrs.field(default=0, init=False)
     _callers: _Queue = attrs.field(factory=deque, init=False, repr=False)
     _readers: _Queue = attrs.field(factory=deque, init=False, repr=False)
 
+    @most.default
+    def _most(self) -> int:
+        return self.memory - self.memory // _LEFT
+
     @contextlib.asynccontextmanager
-    async def call(self) -> AsyncIterator[None]:
-        """Wait for room for a call; it is taken while entered."""
-        await self._wait(self._callers, SHARE, self._take_call)
+    async def call(self, share: int = SHARE) -> AsyncIterator[None]:
+        """Wait for room for a call, which takes ``share`` bytes; they are taken while entered."""
+        await self._wait(self._callers, share, self._take_call)
         try:
             yield
         finally:
-            self._take_call(-SHARE)
+            self._take_call(-share)
             self.wake()
 
     async def answer(self, size: int) -> Held:
@@ -100,7 +108,7 @@ class Room:
         readers, callers = self._readers, self._callers
         while readers and self._has_room_to_read(readers[0][1]):
             self._let_in(readers, self._take_answer)
-        while callers and self._has_room_to_call():
+        while callers and self._has_room_to_call(callers[0][1]):
             self._let_in(callers, self._take_call)
 
     def _let_in(self, queue: _Queue, take: Callable[[int], None]) -> None:
@@ -112,7 +120,7 @@ class Room:
     def _has_room_to_read(self, size: int) -> bool:
         return not self.answers or self.calls + self.answers + size <= self.most
 
-    def _has_room_to_call(self) -> bool:
-        taken = self.calls + SHARE
+    def _has_room_to_call(self, share: int) -> bool:
+        taken = self.calls + share
         fits = taken <= self.most - self.most // _LEFT and taken + self.answers <= self.most
         return fits or not self.calls

@@ -8,7 +8,8 @@ that brings the answer's end. The pool, TLS, names and proxies stay the library'
 - **Given back** is a connection whose answer is whole and means to keep it, with nothing behind the
   end, nothing unsent, and the flow in both directions open. Every other one is closed.
 - **A slow reader**: beyond ``_MOST_HELD`` bytes the connection is read no further until they are
-  taken. What TLS had decoded by then still comes.
+  taken. What TLS had decoded by then still comes. For a sparing reader nothing is read ahead, and
+  it lends its own memory for the body (``relay.filling``).
 - **A large request** goes up in slices, one for each turn of the loop, and none while the
   connection takes no more. An error that comes before its end ends it: the rest is not sent, and
   the connection is closed.
@@ -31,6 +32,7 @@ from multidict import CIMultiDictProxy
 from gemproxy.core.repair.events import How
 from gemproxy.relay.bell import Bell
 from gemproxy.relay.coding import FalseCoding
+from gemproxy.relay.filling import Filling
 from gemproxy.relay.message import Message
 from gemproxy.relay.silence import Silence
 from gemproxy.relay.unpacking import Unpacking, unpacking
@@ -80,7 +82,8 @@ class Direct(asyncio.Protocol):
     """One request and its answer on ``connection``, which is used for nothing else meanwhile.
 
     ``ask``, await ``head``, then ``readany`` until it returns b""; ``close`` in the end, whatever
-    came of it. ``unpacked``: a Content-Encoding of the answer is undone.
+    came of it. ``unpacked``: a Content-Encoding of the answer is undone. ``common``: the reader is
+    sparing, and this is where the connection reads until it lends memory of its own.
     """
 
     __slots__ = (
@@ -89,12 +92,14 @@ class Direct(asyncio.Protocol):
         "_crashed",
         "_cut_short",
         "_end",
+        "_filling",
         "_head_is_there",
         "_heard",
         "_held",
         "_inner",
         "_loop",
         "_message",
+        "_most_held",
         "_packed",
         "_pieces",
         "_reading_paused",
@@ -109,7 +114,9 @@ class Direct(asyncio.Protocol):
         "_writing_paused",
     )
 
-    def __init__(self, connection: Connection, *, unpacked: bool) -> None:
+    def __init__(
+        self, connection: Connection, *, unpacked: bool, common: memoryview | None = None
+    ) -> None:
         loop = self._loop = asyncio.get_running_loop()
         transport, inner = connection.transport, connection.protocol
         if transport is None or inner is None:
@@ -118,6 +125,8 @@ class Direct(asyncio.Protocol):
         self._transport, self._inner = transport, inner
         self._message = Message()
         self._silence = Silence(loop, self._late)
+        self._filling = None if common is None else Filling(self, common)
+        self._most_held = _MOST_HELD if common is None else 0
         self._pieces: list[bytes] = []
         self._held = self._size = self._unpacked_size = 0
         self._unsent = memoryview(b"")
@@ -153,7 +162,7 @@ class Direct(asyncio.Protocol):
     def ask(self, head: bytes, body: bytes, patience: float) -> None:
         """Send a request; its answer may begin ``patience`` seconds behind the last byte."""
         transport = self._transport
-        transport.set_protocol(self)
+        transport.set_protocol(self._filling or self)
         if len(body) <= _SLICE:
             transport.write(head + body)
         else:
@@ -185,6 +194,32 @@ class Direct(asyncio.Protocol):
         while not self._pieces and self._end is None:
             await (self._bell or self._something())
         return self._taken()
+
+    async def fill(self, target: memoryview) -> int:
+        """Read the rest of the body into ``target``, and return the number of its bytes.
+
+        0, and nothing is read, where that cannot be: the reader is not sparing, or the body is
+        coded, does not say how long it is, or is larger. Raises Broken.
+        """
+        filling, left, held = self._filling, self._left(), self._held
+        if filling is None or self._packed is not None:
+            return 0
+        if left is None or held + left > len(target):
+            self._most_held = _MOST_HELD
+            filling.gulp()
+            return 0
+        target[:held] = self._taken_held()
+        if left and self._end is None:
+            filling.fill(target[held : held + left])
+            self._read_on()
+            try:
+                while self._end is None:
+                    await self._something()
+            finally:
+                filling.stop()
+        if self._end is None or self._end[0] is not How.EOF:
+            raise self._failure()
+        return held + left
 
     def ring(self, bell: Bell) -> None:
         """Wake by ``bell`` from now on, in the call that has the news: its pump alone may read."""
@@ -234,12 +269,22 @@ class Direct(asyncio.Protocol):
             data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
             self._held = 0
-            if self._reading_paused:
-                self._read_on()
+            self._read_on()
             return data
         if self._end is None or self._end[0] is not How.EOF:
             raise self._failure()
         return b""
+
+    def _left(self) -> int | None:
+        """Return how many bytes of the body are to come, None if that is not known."""
+        length = self._message.length
+        return None if length is None else length - self._size
+
+    def _taken_held(self) -> bytes:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        return data
 
     def _failure(self) -> Exception:
         """Return what is raised for the end, a new one for each time."""
@@ -266,6 +311,8 @@ class Direct(asyncio.Protocol):
         return made
 
     def _read_on(self) -> None:
+        if not self._reading_paused:
+            return
         self._reading_paused = False
         self._silence.go_on()
         if self._connection is not None and not self._transport.is_closing():
@@ -273,7 +320,7 @@ class Direct(asyncio.Protocol):
 
     # The connection's side.
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         """Take what came."""
         try:
             if self._connection is None:
@@ -295,12 +342,25 @@ class Direct(asyncio.Protocol):
             elif not body:
                 return
             self._wake()
-            if self._held > _MOST_HELD and self._connection is not None:
+            if self._held > self._most_held and self._connection is not None:
                 self._pause()
         except BaseException as error:
             self.crash(error)
             if not isinstance(error, Exception):
                 raise
+
+    @_loudly
+    def filled(self, size: int) -> None:
+        """Take the news that so many bytes of the body were read into the reader's memory."""
+        if self._connection is None:
+            return  # it is being closed
+        self._size += size
+        if self._silence.timed:
+            self._silence.heard()
+        if not self._left():
+            self._message.end()
+            self._end_came()
+            self._wake()
 
     def _end_came(self) -> None:
         fault = self._message.fault

@@ -49,6 +49,10 @@ _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 _SLICE = 1 << 18
 """A frame of more bytes is written in slices, each when the client has taken the one before."""
 
+_KEPT = 1 << 17
+"""Bytes at the end of a large part that are copied: more than a transport keeps when it takes more.
+"""
+
 _SMALL = 2048
 """Bytes below which a chunk and its framing are joined; aiohttp's writer draws the line there."""
 
@@ -165,6 +169,27 @@ class ClientSink:
         if not await self.offer(raw):
             await self.settle()
 
+    async def pour(self, data: bytes | memoryview) -> None:
+        """Write a large part of an answer without a copy of it; wait while the client is slow.
+
+        In chunked coding it is one chunk. Behind it nothing refers to ``data``: only the end may
+        wait in the transport, and that is a copy.
+        """
+        self._transport()
+        writer, view = self._writer, memoryview(data)
+        chunked, size = writer.chunked, len(view)
+        end = max(0, size - _KEPT)
+        self._within_a_frame = True
+        if chunked:
+            await self._within(self._write_plainly, b"%x\r\n" % size)
+        for start in range(0, end, _SLICE):
+            await self._within(self._write_plainly, view[start : min(start + _SLICE, end)])
+        last = bytes(view[end:])
+        await self._within(self._write_plainly, last + b"\r\n" if chunked else last)
+        self._within_a_frame = False
+        self._tail = last[-_TAIL:]
+        self.sent += size
+
     async def heartbeat(self) -> None:
         """Write what the client's SDK skips between two frames; nothing where it skips none."""
         raw = self.voice.heartbeat()
@@ -207,6 +232,14 @@ class ClientSink:
         if payload is not None and not self._within_a_frame:
             error = self.voice.last_words(payload, self._tail)
         cut(self._request, self._unwritten + error)
+
+    async def _write_plainly(self, raw: _Bytes) -> None:
+        """Write to the transport, past the framing of the client library, which makes a copy."""
+        writer = self._writer
+        transport = self._transport()
+        transport.write(raw)
+        writer.output_size += len(raw)
+        await writer.drain()
 
     async def _drain(self, _: _Bytes) -> None:
         await self._writer.drain()

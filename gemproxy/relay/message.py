@@ -48,7 +48,7 @@ class Message:
     ``begun``: the head is there. ``complete``: the body has ended as its framing says. ``fault``
     says why an answer cannot be read, None as long as it can. ``over``: either. ``keep``: the
     upstream means to keep the connection. ``behind``: bytes came behind the end. ``until_eof``: the
-    body ends with the connection.
+    body ends with the connection. ``length``: the bytes of the body, if the head says so.
     """
 
     __slots__ = (
@@ -66,6 +66,7 @@ class Message:
         "fault",
         "headers",
         "keep",
+        "length",
         "on_body",
         "over",
         "status",
@@ -81,6 +82,7 @@ class Message:
         self.begun = self.over = self.complete = False
         self.behind = self.keep = self.until_eof = False
         self.fault: str | None = None
+        self.length: int | None = None
         self.headers: CIMultiDictProxy[str] = _NO_HEADERS
         parser = httptools.HttpResponseParser(self)
         parser.set_dangerous_leniencies(
@@ -95,7 +97,7 @@ class Message:
         """The reason phrase, which may be empty."""
         return self._status_line.decode("utf-8", "surrogateescape")
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes:
         """Take the next bytes of the connection; return what of the body is in them.
 
         What came before a fault is returned, too. An exception of this module's own passes.
@@ -154,6 +156,12 @@ class Message:
         if cleanly and self.until_eof and self.fault is None:
             self.complete = self.over = True
 
+    def end(self) -> None:
+        """Take the end of a body of known length whose rest was not fed."""
+        if self._parser is not None:
+            self.complete = self.over = True
+            self.keep = self._parser.should_keep_alive()
+
     def let_go(self) -> None:
         """Drop the parser, which holds this object in a cycle; more bytes are behind the end."""
         self._parser = None
@@ -198,11 +206,13 @@ class Message:
             raise _Refused("the head is too large")
         self.begun, self.status = True, status
         headers = self.headers = CIMultiDictProxy(CIMultiDict(self._fields))
-        self.until_eof = (
-            "Content-Length" not in headers
-            and status not in _NO_BODY
-            and "chunked" not in ",".join(headers.getall("Transfer-Encoding", ())).lower()
-        )
+        if "Content-Length" in headers:
+            self.length = _number(headers["Content-Length"])
+        else:
+            self.until_eof = (
+                status not in _NO_BODY
+                and "chunked" not in ",".join(headers.getall("Transfer-Encoding", ())).lower()
+            )
 
     def on_message_complete(self) -> None:
         """Take the end of the answer, unless it was an interim one."""
@@ -210,3 +220,7 @@ class Message:
             self.complete = self.over = True
             self._end = len(self._pieces)
             self.keep = self._parser.should_keep_alive()
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None

@@ -41,6 +41,11 @@ class SessionAnswer:
         """The headers of the answer."""
         return self._response.headers
 
+    async def fill(self, target: memoryview) -> int:
+        """Return 0: the library reads into memory of its own."""
+        del target
+        return 0
+
     def ring(self, bell: Bell) -> None:
         """Leave the waking to the library's reader."""
 

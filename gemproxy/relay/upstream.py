@@ -42,6 +42,7 @@ from gemproxy.relay.bell import Bell
 from gemproxy.relay.bodies import Once, Outgoing
 from gemproxy.relay.connections import Connections, Connector, new_way
 from gemproxy.relay.direct import Broken, Direct
+from gemproxy.relay.filling import GULP
 from gemproxy.relay.incoming import Incoming, error_for
 from gemproxy.relay.leases import Lease, Witness
 from gemproxy.relay.redirects import Hop
@@ -104,6 +105,12 @@ class Answer(Protocol):
     @property
     def readany(self) -> Callable[[], Awaitable[bytes]]:
         """What returns the next bytes of the body, b"" at its end; it raises what BREAKS has."""
+
+    async def fill(self, target: memoryview) -> int:
+        """Read the rest of the body into ``target``, and return the number of its bytes.
+
+        0, and nothing is read, where that cannot be. It raises what BREAKS has.
+        """
 
     def ring(self, bell: Bell) -> None:
         """Have ``bell`` wake who reads from now on, if it can: its pump alone reads."""
@@ -188,6 +195,26 @@ class Reply:
                 await self.record(names)
         return data
 
+    async def fill(self, target: memoryview) -> int:
+        """Read the body into ``target``, as much as has room; return the number of bytes.
+
+        If there is more, ``read`` returns it. Raises what ``read`` raises.
+        """
+        at = 0
+        if not self._begun and self.witness is None:
+            try:
+                at = await self._answer.fill(target)
+            except BREAKS as error:
+                raise self._broken(error) from error
+        while data := await self.read():
+            fits = len(target) - at
+            target[at : at + len(data)] = data[:fits]
+            at += min(fits, len(data))
+            if len(data) > fits:
+                self._begun = data[fits:]
+                break
+        return at
+
     async def record(self, names: Mapping[str, float | None]) -> None:
         """Have names recorded before the client gets them."""
         if self.lease is not None:
@@ -247,6 +274,7 @@ class Upstream:
     _socks: Ways[aiohttp.ClientSession]
     _connections: Connections
     _direct: bool
+    _common: memoryview = attrs.field(factory=lambda: memoryview(bytearray(GULP)), repr=False)
 
     async def open(
         self, method: str, hop: Hop, body: Outgoing, patience: float, want: Want
@@ -282,14 +310,16 @@ class Upstream:
         head, body = asking.head, asking.kept
         timeout = _beginning_within(self._timeout, asking.patience)
         connection = await self._connections.take(asking.hop.url, asking.proxy, timeout)
-        answer = Direct(connection, unpacked=asking.want.unpacked)
+        want = asking.want
+        common = self._common if want.sparing else None
+        answer = Direct(connection, unpacked=want.unpacked, common=common)
         try:
             answer.ask(head, body, asking.patience)
             await answer.head()
         except BaseException:
             answer.close()
             raise
-        if asking.want.watched:
+        if want.watched:
             answer.allow_silence(None)
         return answer
 

@@ -14,13 +14,15 @@ class Want:
 
     ``identity`` asks for an uncompressed answer: always, never, or (None) in place of the client's
     request for a coding. ``unpacked`` decodes a coding that comes nevertheless. ``watched``: the
-    caller keeps the time of the body. ``follows``: a redirect may be followed.
+    caller keeps the time of the body. ``follows``: a redirect may be followed. ``sparing``: nothing
+    of the body is read ahead of its reader.
     """
 
     identity: bool | None
     unpacked: bool = False
     watched: bool = False
     follows: bool = False
+    sparing: bool = False
 
 
 STREAM = Want(identity=True, unpacked=True, watched=True)
@@ -29,5 +31,7 @@ EVENTS = Want(identity=True, watched=True)
 """To be read event by event if it is a stream, else to be passed on as it came."""
 DOCUMENT = Want(identity=None, follows=True)
 """To be read as a whole."""
+PICTURE = Want(identity=None, follows=True, sparing=True)
+"""To be read as a whole, perhaps much later."""
 BYTES = Want(identity=False, follows=True)
 """To be passed on as it comes."""

@@ -14,6 +14,8 @@ A picture that is kept for a link is kept at once, and its room is free then.
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from mmap import mmap
 
 import attrs
 from aiohttp import web
@@ -23,17 +25,19 @@ from gemproxy.core.repair.unary import Look
 from gemproxy.core.wire.image import Lifted, lifted
 from gemproxy.exchange.account import Account
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.images.room import Held
+from gemproxy.images.mapped import mapped
+from gemproxy.images.room import SHARE, SHARE_OF_TLS, Held
 from gemproxy.images.shelf import StoreDown
 from gemproxy.images.store import NotKept
 from gemproxy.openai.image_answers import Drawn, Result, picture_in
 from gemproxy.relay.unary import is_json
 from gemproxy.relay.upstream import Reply
+from gemproxy.relay.wants import PICTURE
 from gemproxy.routes.addressing import addresses_of
 from gemproxy.routes.documents import LARGEST, Documents, whole
-from gemproxy.routes.parts import LIVE, PICTURE_STORE, ROOM
+from gemproxy.routes.parts import DISPATCHER, LIVE, PICTURE_STORE, ROOM
 
-_SMALL = 64 << 10
+_SMALL = 32 << 10
 """Bytes of an answer that are read at once: more than any error, less than most pictures."""
 
 _UNSAID = 8 << 20
@@ -64,7 +68,8 @@ class Canvas:
 
     @documents.default
     def _documents(self) -> Documents:
-        return Documents(self.request, "picture", self.model, Look.GENERATION, self._take)
+        look, take = Look.GENERATION, self._take
+        return Documents(self.request, "picture", self.model, look, take, PICTURE)
 
     async def draw(self, towards: Exchange, body: bytes) -> Result:
         """Return what became of the picture; its room is taken until ``release``."""
@@ -96,7 +101,7 @@ class Canvas:
         exchange = attrs.evolve(towards, account=self.account, due=towards.deadline)
         seconds = self.request[LIVE].studio.seconds
         try:
-            async with self.request.app[ROOM].call(), asyncio.timeout(seconds) as self._limit:
+            async with self._room_to_call(), asyncio.timeout(seconds) as self._limit:
                 answer = await self.documents.fetch(exchange, body)
         except TimeoutError:
             raise DeadlinePassed(f"The picture did not come within {seconds:g} seconds.") from None
@@ -104,44 +109,49 @@ class Canvas:
             self._limit = None  # it has the task, and so the picture
         return picture_in(answer, self._lifted)
 
+    def _room_to_call(self) -> AbstractAsyncContextManager[None]:
+        app = self.request.app
+        return app[ROOM].call(SHARE_OF_TLS if app[DISPATCHER].base.scheme == "https" else SHARE)
+
     async def _take(self, reply: Reply) -> bytes:
         """Return the JSON of an answer, without its pictures."""
         self._let_go()
         if reply.status != _OK or not is_json(reply.headers):
             return await whole(reply)
         try:
-            body = await self._read(reply)
+            return await self._read(reply)
         except BaseException:
             self._let_go()
             raise
-        if "Content-Encoding" in reply.headers:
-            return bytes(body)
-        self._lifted = lifted(body)
-        return self._lifted.text
 
-    async def _read(self, reply: Reply) -> bytearray:
-        """Return the body of an answer, which is read in its turn if it is large."""
+    async def _read(self, reply: Reply) -> bytes:
+        """Return the JSON of a good answer, which is read in its turn if it is large."""
         room, length = self.request.app[ROOM], reply.headers.get("Content-Length", "")
         size = int(length) if length.isdecimal() else 0
-        body = bytearray()
         if size <= _SMALL:
-            while len(body) <= _SMALL and (data := await reply.read()):
-                body += data
-            if len(body) <= _SMALL:
-                self._held = room.overfull(len(body))
-                return body
+            begun = bytearray()
+            while len(begun) <= _SMALL and (data := await reply.read()):
+                begun += data
+            if len(begun) <= _SMALL:
+                self._held = room.overfull(len(begun))
+                return self._lift(reply, begun, len(begun))
+            reply.put_back(bytes(begun))
+            del begun
         with self._untimed():
             await self._turn()
             self._held = await room.answer(self._room_for(size or _UNSAID))
-        at = len(body)
-        if not body:  # one that grows is copied, and leaves holes in the memory
-            body = bytearray(min(size, LARGEST))
-        while at <= LARGEST and (data := await reply.read()):
-            body[at : at + len(data)] = data
-            at += len(data)
-        del body[at:]
-        self._held.resize(self._room_for(at))
-        return body
+        known = 0 < size <= LARGEST
+        body = mapped(size if known else LARGEST)
+        size = await reply.fill(memoryview(body))
+        self._held.resize(self._room_for(size))
+        return self._lift(reply, body, size)
+
+    def _lift(self, reply: Reply, body: bytearray | mmap, size: int) -> bytes:
+        """Return the JSON of an answer, and note its pictures; a coded answer is left as it is."""
+        if "Content-Encoding" in reply.headers:
+            return bytes(memoryview(body)[:size])
+        self._lifted = lifted(body, size)
+        return self._lifted.text
 
     def _room_for(self, size: int) -> int:
         """Return the room for an answer of ``size`` bytes: a kept picture is decoded, too."""

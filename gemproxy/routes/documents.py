@@ -24,7 +24,7 @@ from gemproxy.relay.headers import retry_after
 from gemproxy.relay.pacing import Interrupted
 from gemproxy.relay.unary import Answer
 from gemproxy.relay.upstream import AttemptFailed, Reply
-from gemproxy.relay.wants import DOCUMENT
+from gemproxy.relay.wants import DOCUMENT, Want
 from gemproxy.routes.parts import DISPATCHER, EXCHANGE, LIVE
 from gemproxy.routes.refusing import beginning
 
@@ -44,7 +44,7 @@ async def whole(reply: Reply) -> bytes:
 class Documents:
     """Fetches documents for a request; ``what`` is the word for one, ``model`` whose they are.
 
-    ``look`` says how they are judged. ``take`` reads the body of an answer.
+    ``look`` says how they are judged. ``take`` reads the body of an answer, as ``want`` says.
 
     ``headers`` are those of the last document that came.
     """
@@ -54,6 +54,7 @@ class Documents:
     model: str = ""
     look: Look = Look.DOCUMENT
     take: Callable[[Reply], Awaitable[bytes]] = whole
+    want: Want = DOCUMENT
     judge: Judge = attrs.field(init=False)
     headers: Mapping[str, str] = attrs.field(factory=dict, init=False)
 
@@ -93,7 +94,7 @@ class Documents:
         self, exchange: Exchange, body: bytes | None
     ) -> tuple[Answer, bytes | None, Resume | None]:
         """Return the answer of one attempt, its JSON if it has any, and how to go on."""
-        async with self.request.app[DISPATCHER].attempt(exchange, body, DOCUMENT) as reply:
+        async with self.request.app[DISPATCHER].attempt(exchange, body, self.want) as reply:
             answer = Answer(reply.status, reply.headers, await self.take(reply))
             try:
                 document = answer.document

@@ -11,7 +11,7 @@ from gemproxy.config.settings import Settings
 from gemproxy.images.bucket import open_bucket
 from gemproxy.images.folder import Folder
 from gemproxy.images.memory import Memory
-from gemproxy.images.providers import LOCAL, Wish
+from gemproxy.images.providers import LOCAL, MEMORY, Wish
 from gemproxy.images.room import Room
 from gemproxy.images.shelf import Shelf
 from gemproxy.images.store import PictureStore
@@ -33,7 +33,7 @@ async def open_pictures(settings: Settings, app: web.Application) -> AsyncIterat
     There is room for pictures on their way in any case.
     """
     images = settings.images
-    app[ROOM] = Room(images.max_memory_bytes)
+    app[ROOM] = Room(images.max_memory_bytes - _kept_in_memory(settings))
     if not images.storage:
         yield
         return
@@ -49,12 +49,18 @@ async def open_pictures(settings: Settings, app: web.Application) -> AsyncIterat
             await asyncio.gather(sweeping, return_exceptions=True)
 
 
+def _kept_in_memory(settings: Settings) -> int:
+    """Return the bytes for pictures that are kept in memory: half of what is for pictures."""
+    images = settings.images
+    return images.max_memory_bytes // 2 if images.storage == MEMORY else 0
+
+
 @contextlib.asynccontextmanager
 async def _shelf(settings: Settings) -> AsyncIterator[Shelf]:
     images = settings.images
     match images.storage:
         case "memory":
-            yield Memory(images.max_memory_bytes)
+            yield Memory(_kept_in_memory(settings))
         case "local":
             yield _folder(images.directory)
         case _:

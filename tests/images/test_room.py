@@ -9,7 +9,9 @@ from gemproxy.images.room import SHARE, Held, Room
 
 
 def room(shares: int) -> Room:
-    return Room(shares * SHARE)
+    made = Room(0)
+    made.most = shares * SHARE
+    return made
 
 
 async def settled() -> None:
@@ -36,6 +38,23 @@ async def test_calls_leave_some_room_and_the_next_one_waits() -> None:
     assert taken(place) == (1, 0)
     await late.__aexit__(None, None, None)
     assert taken(place) == (0, 0)
+
+
+def test_an_eighth_of_the_memory_is_no_room() -> None:
+    assert Room(64).most == 56
+
+
+async def test_a_call_may_take_more_than_others() -> None:
+    place = room(10)
+    async with place.call(8 * SHARE):
+        late = place.call(SHARE)
+        waiting = asyncio.create_task(late.__aenter__())
+        await settled()
+        assert not waiting.done()
+        assert taken(place) == (8, 0)
+
+    await waiting
+    await late.__aexit__(None, None, None)
 
 
 async def test_an_answer_waits_until_all_of_it_fits() -> None:

@@ -19,7 +19,7 @@ from gemproxy.core.repair.events import How
 from gemproxy.relay.direct import Direct
 from gemproxy.relay.redirects import Hop
 from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream, open_upstream
-from gemproxy.relay.wants import BYTES, STREAM, Want
+from gemproxy.relay.wants import BYTES, PICTURE, STREAM, Want
 from tests import certificates
 from tests.running import READING
 from tests.sockets import CHUNKED, END, OK, Reader, Script, Writer, chunk, close, head, scripted
@@ -74,6 +74,26 @@ def pooled(upstream: Upstream) -> int:
     connector: Any = upstream._session.connector
     assert not connector._acquired
     return sum(map(len, connector._conns.values()))
+
+
+@pytest.mark.parametrize("body", [b"short", bytes(range(256)) * 10_000])
+async def test_a_body_behind_tls_is_read_into_the_memory_of_its_reader(
+    direct: Upstream, tls: ssl.SSLContext, body: bytes
+) -> None:
+    async def script(reader: Reader, writer: Writer) -> None:
+        while True:
+            await head(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    async with scripted(script, tls) as url:
+        for _ in range(2):
+            memory = bytearray(len(body))
+            reply = await opened(direct, url, b"", PICTURE)
+            with contextlib.closing(reply):
+                assert await reply.fill(memoryview(memory)) == len(body)
+            assert bytes(memory) == body
+
+    assert pooled(direct) <= 1
 
 
 async def until(true: Callable[[], bool]) -> None:

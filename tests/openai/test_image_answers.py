@@ -100,7 +100,7 @@ def test_a_refusal_for_the_content_says_so(given: Any) -> None:
 
 def test_a_picture_that_was_lifted_is_found_again() -> None:
     given = json.dumps(answer(inline(JPEG, thought=True), {"text": "ü"}, inline(PNG)))
-    images = lifted(bytearray(given.encode()))
+    images = lifted(given.encode(), len(given))
 
     found = picture_in(json.loads(images.text), images)
 
@@ -112,7 +112,8 @@ def test_base64_for_urls_is_told_in_the_alphabet_of_all_clients(lifts: bool) -> 
     data = PNG + b"\xff\xfe\xfd" * 5 + b"x"
     safe = base64.urlsafe_b64encode(data).decode().rstrip("=")
     given = answer({"inlineData": {"mimeType": "image/png", "data": safe}})
-    images = lifted(bytearray(json.dumps(given).encode())) if lifts else PLAIN
+    body = json.dumps(given).encode()
+    images = lifted(body, len(body)) if lifts else PLAIN
 
     found = picture_in(json.loads(images.text) if lifts else given, images)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import gzip
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from gemproxy.core.repair.events import How
 from gemproxy.generation.pump import Pump
 from gemproxy.relay.bell import Bell
 from gemproxy.relay.direct import Broken, Direct
+from gemproxy.relay.filling import GULP, Filling
 from gemproxy.relay.message import Message
 from gemproxy.relay.silence import Silence
 from tests.sockets import CHUNKED, END, OK, chunk
@@ -589,3 +591,134 @@ async def test_a_bell_tells_the_end_of_the_connection(wire: Wire, end: str) -> N
     with pytest.raises(Broken) as broken:
         await handler
     assert broken.value.how is How.RESET
+
+
+def sparing(wire: Wire, *, unpacked: bool = False) -> Direct:
+    """Return an answer of which nothing is read ahead."""
+    common = memoryview(bytearray(GULP))
+    direct = Direct(cast("Connection", wire), unpacked=unpacked, common=common)
+    direct.ask(HEAD, b"{}", PATIENCE)
+    return direct
+
+
+def comes(wire: Wire, data: bytes) -> bytes:
+    """Have bytes come until the connection reads no more, or another; return the rest."""
+    filling = cast("Filling", wire.inner)
+    while data and wire.reading and wire.inner is filling:
+        here = filling.get_buffer(-1)
+        size = min(len(here), len(data))
+        here[:size] = data[:size]
+        filling.buffer_updated(size)
+        data = data[size:]
+    return data
+
+
+SIZED = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+
+
+async def test_a_sparing_reader_has_little_read_ahead_and_the_rest_in_its_memory(
+    wire: Wire,
+) -> None:
+    direct = sparing(wire)
+    rest = comes(wire, SIZED % len(LARGE) + LARGE)
+    await direct.head()
+    assert len(rest) > len(LARGE) - (1 << 15)
+    assert not wire.reading
+
+    target = bytearray(b"x" * (len(LARGE) + 1))
+    filling = asyncio.ensure_future(direct.fill(memoryview(target)))
+    await asyncio.sleep(0)
+    assert comes(wire, rest[:-1]) == b""
+    assert not filling.done()
+    comes(wire, rest[-1:])
+
+    assert wire.said[-2:] == ["restore", "release"]
+    assert await filling == direct.size == len(LARGE)
+    assert bytes(target) == LARGE + b"x"
+    assert await direct.readany() == b""
+    direct.close()
+    target.append(0)  # nothing refers to it
+
+
+async def test_a_body_that_came_with_its_head_is_taken_over(wire: Wire) -> None:
+    direct, target = sparing(wire), bytearray(9)
+    comes(wire, OK)
+    await direct.head()
+
+    assert await direct.fill(memoryview(target)) == 2
+    assert target.startswith(b"ok")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        CHUNKED + chunk(b"four") + END,
+        SIZED % 4 + b"four",
+        OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1),
+    ],
+    ids=["chunks", "larger than the memory", "fits"],
+)
+async def test_what_is_not_filled_is_read(wire: Wire, answer: bytes) -> None:
+    direct, target = sparing(wire), bytearray(3)
+    comes(wire, answer)
+    await direct.head()
+
+    size = await direct.fill(memoryview(target))
+    assert bytes(target[:size]) + await whole(direct) in {b"four", b"ok"}
+    assert "release" in wire.said or "close" in wire.said
+
+
+async def test_no_memory_is_lent_for_a_coded_body_or_by_others(wire: Wire) -> None:
+    body = gzip.compress(b"packed")
+    coded = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    direct = sparing(wire, unpacked=True)
+    comes(wire, coded % len(body) + body)
+    await direct.head()
+    other = await asked(Wire(), OK)
+
+    assert await direct.fill(memoryview(bytearray(99))) == 0
+    assert await whole(direct) == b"packed"
+    assert await other.fill(memoryview(bytearray(99))) == 0
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError()])
+async def test_a_body_that_is_cut_while_it_is_filled_is_broken(
+    wire: Wire, error: Exception | None
+) -> None:
+    direct, target = sparing(wire), bytearray(9)
+    comes(wire, SIZED % 9 + b"half")
+    await direct.head()
+    filling = asyncio.ensure_future(direct.fill(memoryview(target)))
+    await asyncio.sleep(0)
+    comes(wire, b" a")
+    cast("Filling", wire.inner).connection_lost(error)
+
+    with pytest.raises(Broken) as caught:
+        await filling
+    assert caught.value.how is How.RESET
+
+
+async def test_who_stops_waiting_takes_the_memory_back(wire: Wire) -> None:
+    direct, target = sparing(wire), bytearray(9)
+    comes(wire, SIZED % 9 + b"half")
+    await direct.head()
+    filling = asyncio.ensure_future(direct.fill(memoryview(target)))
+    await asyncio.sleep(0)
+    filling.cancel()
+    await asyncio.wait([filling])
+    direct.close()
+
+    assert "release" not in wire.said
+    comes(wire, b" a body")
+    assert bytes(target) == b"half" + bytes(5)
+
+
+async def test_a_body_that_falls_silent_while_it_is_filled_is_stalled(wire: Wire) -> None:
+    direct = sparing(wire)
+    comes(wire, SIZED % 9 + b"half")
+    await direct.head()
+    direct.allow_silence(0.01)
+
+    with pytest.raises(Broken) as caught:
+        await direct.fill(memoryview(bytearray(9)))
+    assert caught.value.how is How.STALLED

@@ -116,6 +116,50 @@ async def test_a_frame_is_one_write_to_the_transport(size: int) -> None:
     assert stage.ends.get_nowait() is None
 
 
+@pytest.mark.parametrize("size", [1, 2**17, 2**20 + 7])
+@pytest.mark.parametrize("framing", ["chunks", "length", "end of the connection"])
+async def test_a_large_part_is_written_as_it_is_and_let_go_of(size: int, framing: str) -> None:
+    part = bytearray(b"x" * size)
+
+    async def script(sink: ClientSink) -> None:
+        length = {"Content-Length": str(size + 2)} if framing == "length" else {}
+        await sink.open(200, length)
+        await sink.emit(b"[")
+        await sink.pour(memoryview(part))
+        part.append(0)  # nothing refers to it
+        assert sink.sent == size + 1
+        await sink.finish(b"]")
+
+    stage = Stage(script, DocumentVoice())
+    request = LAST_POST.replace(b"1.1", b"1.0") if framing == "end of the connection" else LAST_POST
+    _, body = await received(stage, request)
+
+    data = b"x" * size
+    chunked = chunk(b"[") + chunk(data) + b"1\r\n]\r\n" + END
+    assert body == (chunked if framing == "chunks" else b"[" + data + b"]")
+    assert stage.ends.get_nowait() is None
+
+
+async def test_a_large_part_that_is_half_written_is_followed_by_no_error() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        sending = asyncio.create_task(sink.pour(MEBIBYTE * 32))
+        transport = sink._request.transport
+        assert transport is not None
+        while transport.get_write_buffer_size() == 0:  # noqa: ASYNC110 (nothing announces it)
+            await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait([sending])
+        await sink.fail(ERROR)
+
+    async with connected(Stage(script)) as client:
+        await client.head()
+        body = await client.rest()
+
+    assert body.endswith(b"x" + NEVER)
+    assert len(body) < 32 * len(MEBIBYTE)
+
+
 async def test_a_frame_is_taken_without_waiting_or_kept_for_later() -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)

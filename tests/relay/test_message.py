@@ -288,3 +288,25 @@ def test_an_answer_that_was_read_leaves_no_cycle() -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("field", "length"),
+    [(b"Content-Length: 5", 5), (b"Transfer-Encoding: chunked", None), (b"X: y", None)],
+)
+def test_an_answer_says_how_long_its_body_is_or_not(field: bytes, length: int | None) -> None:
+    message = Message()
+    message.feed(b"HTTP/1.1 200 OK\r\n" + field + b"\r\n\r\n")
+
+    assert message.length == length
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_body_may_be_read_elsewhere_to_its_end(*, keep: bool) -> None:
+    message, how = Message(), b"keep-alive" if keep else b"close"
+    message.feed(b"HTTP/1.1 200 OK\r\nConnection: %s\r\nContent-Length: 9\r\n\r\nbe" % how)
+    message.end()
+
+    assert (message.complete, message.over, message.keep) == (True, True, keep)
+    assert message.feed(b"gun") == b""
+    assert message.behind

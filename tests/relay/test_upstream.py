@@ -16,15 +16,17 @@ from gemproxy.relay.bodies import Outgoing
 from gemproxy.relay.redirects import Hop
 from gemproxy.relay.session_answer import SessionAnswer
 from gemproxy.relay.upstream import AttemptFailed, Reply, Upstream, open_upstream
-from gemproxy.relay.wants import BYTES, STREAM, Want
+from gemproxy.relay.wants import BYTES, PICTURE, STREAM, Want
 from tests.sockets import (
     CHUNKED,
+    END,
     OK,
     Reader,
     Script,
     Serve,
     Writer,
     answering,
+    chunk,
     cutting,
     head,
     scripted,
@@ -475,6 +477,77 @@ async def test_an_attempt_is_decoded_and_a_forwarded_answer_is_not(
     assert await post(upstream, url) == b"text"
     async with forwarded(upstream, "GET", url, {}, None, PATIENCE) as reply:
         assert packed == await whole(reply)
+
+
+def framed(body: bytes) -> dict[str, bytes]:
+    """Return a body in each framing."""
+    ok = b"HTTP/1.1 200 OK\r\n"
+    return {
+        "length": ok + b"Content-Length: %d\r\n\r\n" % len(body) + body,
+        "chunks": CHUNKED + chunk(body[:9]) + chunk(body[9:]) + END,
+        "end of the connection": ok + b"\r\n" + body,
+    }
+
+
+DRAWN = bytes(range(256)) * 4000
+
+
+@pytest.mark.parametrize("begun", [0, 7])
+@pytest.mark.parametrize("answer", framed(DRAWN).values(), ids=framed(DRAWN).keys())
+async def test_a_body_is_read_into_the_memory_of_its_reader(
+    upstream: Upstream, serve: Serve, answer: bytes, begun: int
+) -> None:
+    url, target = await serve(cutting(answer)), bytearray(len(DRAWN) + 1)
+    async with forwarded(upstream, "POST", url, {}, b"", PATIENCE, PICTURE) as reply:
+        if begun:
+            data = await reply.read()
+            reply.put_back(data)
+        size = await reply.fill(memoryview(target))
+
+    assert (size, bytes(target[:size])) == (len(DRAWN), DRAWN)
+    assert reply.how is How.EOF
+
+
+@pytest.mark.parametrize("answer", framed(DRAWN).values(), ids=framed(DRAWN).keys())
+async def test_what_has_no_room_in_the_memory_can_be_read_behind_it(
+    upstream: Upstream, serve: Serve, answer: bytes
+) -> None:
+    url, target = await serve(cutting(answer)), bytearray(700_000)
+    async with forwarded(upstream, "POST", url, {}, b"", PATIENCE, PICTURE) as reply:
+        assert await reply.fill(memoryview(target)) == len(target)
+        assert bytes(target) + await whole(reply) == DRAWN
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+async def test_a_body_that_is_cut_fills_nothing(
+    upstream: Upstream, serve: Serve, framing: str
+) -> None:
+    url = await serve(cutting(framed(DRAWN)[framing][:-9]))
+    async with forwarded(upstream, "POST", url, {}, b"", PATIENCE, PICTURE) as reply:
+        with pytest.raises(AttemptFailed) as caught:
+            await reply.fill(memoryview(bytearray(len(DRAWN))))
+
+    assert caught.value.how is How.RESET
+
+
+async def test_a_connection_that_filled_memory_serves_the_next_request(
+    upstream: Upstream, serve: Serve
+) -> None:
+    requests: list[bytes] = []
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        while True:
+            requests.append(await head(reader))
+            writer.write(framed(DRAWN)["length"])
+
+    url = await serve(script)
+    async with asyncio.timeout(PATIENCE):
+        async with forwarded(upstream, "POST", url, {}, b"", PATIENCE, PICTURE) as reply:
+            await reply.fill(memoryview(bytearray(len(DRAWN))))
+        async with forwarded(upstream, "POST", url, {}, b"", PATIENCE, PICTURE) as reply:
+            assert await whole(reply) == DRAWN
+
+    assert len(requests) == 2
 
 
 async def pieces(*data: bytes) -> AsyncIterator[bytes]:

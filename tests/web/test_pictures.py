@@ -9,7 +9,7 @@ from aiohttp import web
 from gemproxy.images.bucket import Bucket
 from gemproxy.images.folder import Folder
 from gemproxy.images.memory import Memory
-from gemproxy.routes.parts import PICTURE_STORE
+from gemproxy.routes.parts import PICTURE_STORE, ROOM
 from gemproxy.store.unusable import Unusable
 from gemproxy.web.pictures import open_pictures, prepare_pictures
 from tests.images.samples import PNG
@@ -36,6 +36,20 @@ async def test_each_storage_has_its_place(tmp_path: Path) -> None:
         app = web.Application()
         async with open_pictures(settings(UPSTREAM, images=images), app):
             assert isinstance(app[PICTURE_STORE].shelf, kind)
+
+
+@pytest.mark.parametrize(
+    ("storage", "on_the_way", "kept"), [("memory", 400, 400), ("local", 800, 0)]
+)
+async def test_pictures_in_memory_share_one_bound(
+    tmp_path: Path, storage: str, on_the_way: int, kept: int
+) -> None:
+    app, directory = web.Application(), str(tmp_path)
+    images = {"storage": storage, "directory": directory, "max_memory_bytes": 800}
+    async with open_pictures(settings(UPSTREAM, images=images), app):
+        shelf = app[PICTURE_STORE].shelf
+        assert app[ROOM].memory == on_the_way
+        assert (shelf.most if isinstance(shelf, Memory) else 0) == kept
 
 
 async def test_links_have_the_base_of_pictures_else_that_of_the_server() -> None:

@@ -11,6 +11,7 @@ of megabytes is decoded, judged and passed on without a copy of it.
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import attrs
 
@@ -30,6 +31,18 @@ _MARK = "@"
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _GROUP = 4
 """Characters of base64 that belong together."""
+_SLICE = 1 << 16
+"""Bytes that are looked at together."""
+
+
+class Searchable(Protocol):
+    """Bytes that can be searched without a copy: ``bytes``, a ``bytearray``, mapped memory."""
+
+    def find(self, sub: bytes, start: int, end: int, /) -> int:
+        """Return where ``sub`` stands between two places, -1 if it does not."""
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """Return the bytes."""
 
 
 class _Unplain(Exception):
@@ -71,32 +84,36 @@ class Lifted:
         if not mark and number.isdecimal() and int(number) < len(self._images):
             return self._images[int(number)]
         raw = data.encode("ascii", "replace")
-        return _standard(raw) if _is_odd(raw, 0, len(raw)) else raw
+        is_odd = b"-" in raw or b"_" in raw or len(raw) % _GROUP
+        return _standard(raw) if is_odd else raw
 
 
-def lifted(body: bytearray) -> Lifted:
-    """Lift the images out of an answer; one that is not plain stays as it is.
+def lifted(body: Searchable, size: int) -> Lifted:
+    """Lift the images out of an answer, the first ``size`` bytes of ``body``.
 
-    ``body`` stays in use for its images.
+    One that is not plain stays as it is. ``body`` stays in use for its images.
     """
-    text, images, start = bytearray(), list[bytes | memoryview](), 0
-    whole, plain = memoryview(body), body.isascii()
+    text, images, copied = bytearray(), list[bytes | memoryview](), 0
+    whole, read = memoryview(body)[:size], 0
     try:
-        for begin, end in _images(body, 0):
-            if not (plain or bytes(whole[begin:end]).isascii()):
-                return Lifted(bytes(body))
-            text += whole[start:begin]
+        while (name := body.find(_NAME, read, size)) >= 0:
+            read = name + len(_NAME)
+            image = _UP_TO_ITS_BYTES.match(whole, name)
+            if image is None:
+                continue
+            begin = image.end()
+            read, is_odd = _end(whole, begin)
+            text += whole[copied:begin]
             text += f"{_MARK}{len(images)}".encode()
-            odd = _is_odd(body, begin, end)
-            images.append(_standard(bytes(whole[begin:end])) if odd else whole[begin:end])
-            start = end
+            images.append(_standard(bytes(whole[begin:read])) if is_odd else whole[begin:read])
+            copied = read
     except _Unplain:
-        return Lifted(bytes(body))
-    text += whole[start:]
+        return Lifted(bytes(whole))
+    text += whole[copied:]
     return Lifted(bytes(text), images)
 
 
-def _images(whole: bytes | bytearray, start: int) -> Iterator[tuple[int, int]]:
+def _images(whole: bytes, start: int) -> Iterator[tuple[int, int]]:
     """Yield where the base64 of each image begins and ends; raise _Unplain."""
     while (name := whole.find(_NAME, start)) >= 0:
         image = _UP_TO_ITS_BYTES.match(whole, name)
@@ -108,10 +125,24 @@ def _images(whole: bytes | bytearray, start: int) -> Iterator[tuple[int, int]]:
             yield begin, end
 
 
-def _is_odd(raw: bytes | bytearray, begin: int, end: int) -> bool:
-    """Return whether base64 is in the alphabet for URLs, or lacks its padding."""
-    found = raw.find(b"-", begin, end) >= 0 or raw.find(b"_", begin, end) >= 0
-    return found or (end - begin) % _GROUP > 0
+def _end(whole: memoryview, begin: int) -> tuple[int, bool]:
+    """Return where base64 ends, and whether it is in the alphabet for URLs, or lacks its padding.
+
+    Raises _Unplain for what is no plain ASCII. A slice is in the processor's cache for all looks.
+    """
+    is_odd = False
+    for start in range(begin, len(whole), _SLICE):
+        piece = bytes(whole[start : start + _SLICE])
+        length = piece.find(b'"')
+        if length >= 0:
+            piece = piece[:length]
+        if not piece.isascii() or b"\\" in piece:
+            raise _Unplain
+        is_odd = is_odd or b"-" in piece or b"_" in piece
+        if length >= 0:
+            end = start + length
+            return end, is_odd or (end - begin) % _GROUP > 0
+    raise _Unplain
 
 
 def _standard(raw: bytes) -> bytes:

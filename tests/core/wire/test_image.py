@@ -1,6 +1,7 @@
 """A frame without its images says what the frame says."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from gemproxy.core.answer.chunk import Undecodable, read
 from gemproxy.core.wire.frame import Data
-from gemproxy.core.wire.image import without_images
+from gemproxy.core.wire.image import lifted, without_images
 
 BYTES = "QUJD" * 1000
 
@@ -120,3 +121,57 @@ def test_a_frame_says_the_same_without_its_images(
     text = json.dumps(answer(*found))
     text = text if whole else text[:cut]
     assert said(view(text)) == said(text.encode())
+
+
+LONG = "QUJD" * 50_000
+"""More than is looked at together."""
+
+
+def raised(text: str) -> tuple[Any, list[bytes]]:
+    """Return a JSON text without its images, and these, however it is kept."""
+    raw = text.encode()
+    out = lifted(raw, len(raw))
+    again = lifted(bytearray(raw + b"behind"), len(raw))
+    assert (again.text, list(again._images)) == (out.text, list(out._images))
+    return json.loads(out.text), [bytes(one) for one in out._images]
+
+
+def test_images_are_lifted_and_found_by_their_marks() -> None:
+    raw = json.dumps(answer(image(LONG), {"text": "a"}, image(), image())).encode()
+    out = lifted(raw, len(raw))
+
+    parts = json.loads(out.text)["candidates"][0]["content"]["parts"]
+    marks = [part["inlineData"]["data"] for part in parts if "inlineData" in part]
+    assert [bytes(out.image(mark)) for mark in marks] == [
+        one.encode() for one in (LONG, BYTES, BYTES)
+    ]
+    assert out.image("QUJD") == b"QUJD"
+
+
+@pytest.mark.parametrize("data", [LONG[:-2] + "-_", LONG + "QUI", "-" + LONG[1:]])
+def test_an_image_in_another_alphabet_is_lifted_in_the_standard_one(data: str) -> None:
+    standard = data.replace("-", "+").replace("_", "/")
+    _, images = raised(json.dumps(answer(image(data))))
+
+    assert images == [(standard + "=" * (-len(standard) % 4)).encode()]
+
+
+@pytest.mark.parametrize("bad", ["\\/", "\u00e9"])
+@pytest.mark.parametrize("before", [0, 1 << 17])
+def test_an_answer_with_an_image_that_is_not_plain_stays_as_it_is(bad: str, before: int) -> None:
+    text = '{"inlineData":{"mimeType":"image/png","data":"' + "A" * before + bad + '"}}'
+
+    assert raised(text) == (json.loads(text), [])
+
+
+def test_half_an_image_is_not_lifted() -> None:
+    text = b'{"inlineData":{"mimeType":"image/png","data":"' + LONG.encode()
+
+    assert lifted(text, len(text)).text == text
+    assert lifted(text + b'"}}', len(text)).text == text
+
+
+def test_a_name_without_an_image_behind_it_hides_none() -> None:
+    document, images = raised(json.dumps([{"inlineData": 1}, image()]))
+
+    assert (images, document[0]) == ([BYTES.encode()], {"inlineData": 1})
