@@ -68,7 +68,7 @@ lock: $(VENV)/.dev ## pin the dependencies anew (ARGS=--upgrade takes later vers
 
 clean: ## remove what these commands made
 	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -rf build dist tests/sdk/node_modules
+	rm -rf build dist tests/sdk/node_modules tests/browser/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # venv installs pip last, so an environment without pip is created again.

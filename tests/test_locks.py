@@ -17,7 +17,7 @@ from tests.pins import Pin, holds, pins, unpinned
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 LOCKS = (*REQUIREMENTS, "tests/sdk/langchain.txt", "tests/sdk/chat/clients.txt")
-NODE_LOCK = "tests/sdk/package-lock.json"
+NODE_LOCKS = ("tests/sdk/package-lock.json", "tests/browser/package-lock.json")
 
 
 class Installed(importlib.metadata.Distribution):
@@ -146,8 +146,9 @@ def test_each_line_of_a_project_pins_its_own_extras() -> None:
     assert pinned == {"auth": Pin("1", frozenset(sets))}
 
 
-def test_the_javascript_lock_has_hashes_and_no_registry() -> None:
-    packages = json.loads((ROOT / NODE_LOCK).read_text())["packages"]
+@pytest.mark.parametrize("name", NODE_LOCKS)
+def test_a_javascript_lock_has_hashes_and_no_registry(name: str) -> None:
+    packages = json.loads((ROOT / name).read_text())["packages"]
     installed = {path: package for path, package in packages.items() if path}
 
     assert [path for path, package in installed.items() if "integrity" not in package] == []
