@@ -7,6 +7,7 @@ answer, that of its making, and nowhere else.
 """
 
 import datetime as dt
+import enum
 import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ from gemproxy.accounts import words
 from gemproxy.accounts.gauges import MONEY, State
 from gemproxy.accounts.user import Kind, Limit, User
 from gemproxy.admin.audit import note
+from gemproxy.admin.periods import reading
 from gemproxy.admin.route import Call, Form, Nothing, Route
 from gemproxy.admin.texts import COUNT, DOLLARS, Day, Model, OfUsers, PersonsName
 from gemproxy.admin.texts import Models as ModelTexts
@@ -106,18 +108,38 @@ class UserState(Form, frozen=True):
     old_key_until: Annotated[
         dt.datetime | None, msgspec.Meta(description="Until when the key before is good")
     ]
+    last_used: Annotated[
+        dt.datetime | None,
+        msgspec.Meta(description="When its newest request began; null: none is kept"),
+    ]
+    change: Annotated[
+        int, msgspec.Meta(description="The number of its last change; 0 for the settings'")
+    ]
 
 
 class UserPage(Form, frozen=True):
     """Access keys: those of the settings, then the others in the order of their making."""
 
     users: Annotated[list[UserState], msgspec.Meta(description="The access keys of this page")]
+    total: Annotated[int, msgspec.Meta(description="How many there are, on all pages")]
     next: Annotated[str | None, msgspec.Meta(description="The cursor of the page behind, or null")]
 
 
-class UsersQuery(Form, frozen=True):
-    """Which page is wanted."""
+class Word(enum.Enum):
+    """How an access key stands."""
 
+    GOOD = "good"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class UsersQuery(Form, frozen=True):
+    """Which access keys are wanted, and which page of them."""
+
+    search: Annotated[
+        str, msgspec.Meta(description="Only those with this text in the name or the id")
+    ] = ""
+    state: Annotated[Word | None, msgspec.Meta(description="Only those that stand so")] = None
     cursor: Annotated[OfUsers, msgspec.Meta(description="`next` of the page before")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most access keys")] = 100
 
@@ -187,6 +209,10 @@ class Rotation(Form, frozen=True):
         float,
         msgspec.Meta(ge=0, le=_LONGEST_GRACE, description="Seconds that the old key stays good"),
     ] = 0.0
+    change: Annotated[
+        int | None,
+        msgspec.Meta(description="Its last change that is known: refused if there was another"),
+    ] = None
 
 
 class NewKey(Form, frozen=True):
@@ -197,17 +223,40 @@ class NewKey(Form, frozen=True):
 
 
 async def listed(call: Call[UsersQuery, Nothing]) -> UserPage:
-    """Return a page of access keys. Raises Unrouted without a pool, BadRequest."""
+    """Return a page of access keys. Raises Unrouted without a pool, BadRequest, Busy."""
+    query = call.query
     async with _asking(call) as holders:
-        entries = await holders.roster.users.all()
-    found = [_given(name) for name in sorted(holders.directory.keys.given)]
-    found += [_shown(holders, entry) for entry in entries]
-    given = len(found) - len(entries)
-    start = _place(call.query.cursor, [one.name for one in found[:given]])
-    end = start + call.query.limit
-    page = found[start:end]
-    behind = f"{STORED}:{end - given}" if end > given else f"{SETTINGS}:{page[-1].name}"
-    return UserPage(users=page, next=behind if end < len(found) else None)
+        given = sorted(holders.directory.keys.given)
+        found: list[str | Entry] = [*given, *await holders.roster.users.all()]
+        start = _place(query.cursor, given)
+        wanted = [place for place, one in enumerate(found) if _is_wanted(one, query, holders.now())]
+        page = [place for place in wanted if place >= start][: query.limit]
+        states = await _states(call, holders, [found[place] for place in page])
+    more = bool(page) and page[-1] < wanted[-1]
+    behind = _cursor(page[-1], given) if more else None
+    return UserPage(users=states, total=len(wanted), next=behind)
+
+
+def _is_wanted(one: str | Entry, query: UsersQuery, now: float) -> bool:
+    text = query.search.strip().casefold()
+    names = (one,) if isinstance(one, str) else (one.user.name, one.user.id)
+    is_found = not text or any(text in name.casefold() for name in names)
+    return is_found and query.state in {None, _word(one, now)}
+
+
+def _word(one: str | Entry, now: float) -> Word:
+    if isinstance(one, str):
+        return Word.GOOD
+    if one.revoked is not None:
+        return Word.REVOKED
+    expires = one.user.expires
+    return Word.EXPIRED if expires is not None and expires <= now else Word.GOOD
+
+
+def _cursor(place: int, given: Sequence[str]) -> str:
+    """Return the cursor of the page that begins behind a place."""
+    behind = place + 1 - len(given)
+    return f"{STORED}:{behind}" if behind > 0 else f"{SETTINGS}:{given[place]}"
 
 
 def _place(cursor: str, given: Sequence[str]) -> int:
@@ -228,10 +277,7 @@ def _place(cursor: str, given: Sequence[str]) -> int:
 async def one(call: Call[Nothing, Nothing]) -> UserState:
     """Return an access key. Raises Unrouted."""
     async with _asking(call) as holders:
-        name = call.names["name"]
-        if name in holders.directory.keys.given:
-            return _given(name)
-        return await _state(holders, name)
+        return await _state(call, holders, call.names["name"])
 
 
 async def add(call: Call[Nothing, NewUser]) -> NewKey:
@@ -240,7 +286,7 @@ async def add(call: Call[Nothing, NewUser]) -> NewKey:
     change = UserChange(models=body.models, limits=body.limits, expires=body.expires)
     made = await added(call, body.name, change)
     async with _asking(call) as holders:
-        return NewKey(key=made.key, user=await _state(holders, made.user.id))
+        return NewKey(key=made.key, user=await _state(call, holders, made.user.id))
 
 
 async def added(call: Call[Any, Any], name: str, change: UserChange) -> Made:
@@ -266,17 +312,18 @@ async def change(call: Call[Nothing, UserChange]) -> UserState:
         await holders.roster.change(user, wish)
         await note(call, "users.change", user.name, _told(call.body))
         await _take_up(call, holders)
-        return await _state(holders, user.id)
+        return await _state(call, holders, user.id)
 
 
 async def rotate(call: Call[Nothing, Rotation]) -> NewKey:
     """Make another key for a user. Raises Conflict, Unrouted."""
     async with _asking(call) as holders:
         user, grace = (await _meant(call, holders)).user, call.body.grace
-        made = await holders.roster.rotate(user, holders.now() + grace if grace else None)
+        until = holders.now() + grace if grace else None
+        made = await holders.roster.rotate(user, until, call.body.change)
         await note(call, "users.rotate", user.name, {"grace_seconds": grace})
         await _take_up(call, holders)
-        return NewKey(key=made.key, user=await _state(holders, user.id))
+        return NewKey(key=made.key, user=await _state(call, holders, user.id))
 
 
 async def revoke(call: Call[Nothing, Nothing]) -> UserState:
@@ -286,7 +333,7 @@ async def revoke(call: Call[Nothing, Nothing]) -> UserState:
         if await holders.roster.users.revoke(user.id, holders.now()):
             await note(call, "users.revoke", user.name)
         await _take_up(call, holders)
-        return await _state(holders, user.id)
+        return await _state(call, holders, user.id)
 
 
 async def _take_up(call: Call[Any, Any], holders: Holders) -> None:
@@ -358,43 +405,67 @@ def _told(change: UserChange) -> dict[str, object]:
     return told
 
 
-def _given(name: str) -> UserState:
+async def _state(call: Call[Any, Any], holders: Holders, name: str) -> UserState:
+    """Return the access key of a name or an id. Raises Missing, Busy."""
+    is_given = name in holders.directory.keys.given
+    one = name if is_given else await holders.roster.users.find(name)
+    (state,) = await _states(call, holders, [one])
+    return state
+
+
+async def _states(
+    call: Call[Any, Any], holders: Holders, found: Sequence[str | Entry]
+) -> list[UserState]:
+    """Return access keys as the API shows them; those of the settings are names. Raises Busy."""
+    names = [one if isinstance(one, str) else one.user.name for one in found]
+    figures = call.desk.figures
+    used: Mapping[str, float] = {}
+    if figures is not None:
+        with reading():
+            used = await figures.queries.last_starts(names)
+    return [
+        _given(one, _time(used.get(name)))
+        if isinstance(one, str)
+        else _shown(holders, one, _time(used.get(name)))
+        for one, name in zip(found, names, strict=True)
+    ]
+
+
+def _given(name: str, last_used: dt.datetime | None) -> UserState:
     """Return an access key of the settings, which has no limits."""
     return UserState(
         name=name,
         id=name,
         origin=SETTINGS,
-        state="good",
+        state=Word.GOOD.value,
         models=[],
         limits=[],
         made=None,
         expires=None,
         revoked=None,
         old_key_until=None,
+        last_used=last_used,
+        change=0,
     )
 
 
-async def _state(holders: Holders, name: str) -> UserState:
-    return _shown(holders, await holders.roster.users.find(name))
-
-
-def _shown(holders: Holders, entry: Entry) -> UserState:
+def _shown(holders: Holders, entry: Entry, last_used: dt.datetime | None) -> UserState:
     user, now = entry.user, holders.now()
-    expired = user.expires is not None and user.expires <= now
-    state = "revoked" if entry.revoked is not None else "expired" if expired else "good"
     taken = {state.limit: state for state in holders.states(user)}
     old = entry.old_until if entry.old_until is not None and entry.old_until > now else None
     return UserState(
         name=user.name,
         id=user.id,
         origin=STORED,
-        state=state,
+        state=_word(entry, now).value,
         models=list(user.models),
         limits=[_limit(limit, taken.get(limit)) for limit in user.limits],
         made=_time(entry.made),
         expires=_time(user.expires),
         revoked=_time(entry.revoked),
         old_key_until=_time(old),
+        last_used=last_used,
+        change=entry.change,
     )
 
 

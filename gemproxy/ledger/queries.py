@@ -13,12 +13,12 @@ and ending from the same pieces, so they outlive their rows, too.
 import datetime as dt
 import enum
 import operator
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import attrs
 from sqlalchemy import Row as Found
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.accounts.calendar import Calendar
@@ -42,7 +42,7 @@ from gemproxy.ledger.rollup import read_state
 from gemproxy.ledger.row import Row
 from gemproxy.ledger.summing import BROKEN, SPREAD, SUMS, Kind
 from gemproxy.ledger.sums import SUMMED, Sums
-from gemproxy.ledger.tables import ENDINGS, GENERATIONS, ROLLUPS
+from gemproxy.ledger.tables import ENDINGS, GENERATIONS, NAMES, ROLLUPS
 
 MOST_GROUPS = 10_000
 """Groups that one answer has at most."""
@@ -212,6 +212,12 @@ class Queries:
             rows = await rows_of(connection, BY_ID, {"id": request_id})
             return [await with_tries(connection, row) for row in rows]
 
+    async def last_starts(self, users: Iterable[str]) -> Mapping[str, float]:
+        """Return when the newest request of each user began (Unix seconds), if one is kept."""
+        async with self.engines.snapshot() as connection:
+            found = await connection.execute(_LAST_STARTS, {"users": [*users]})
+            return {name: at / SECOND_MS for name, at in found if at is not None}
+
     async def interruptions(self, span: Span = ALWAYS, only: Only = ALL) -> list[Interruptions]:
         """Return what interrupted attempts, and how their requests ended, most frequent first."""
         async with self.engines.snapshot() as connection:
@@ -371,3 +377,14 @@ def _finest(kind: Kind, shape: int) -> Source:
 
 _FIRST_HOUR = select(_R.start).where(_R.level == HOURS, _R.shape == 0).order_by(_R.start).limit(1)
 _FIRST_ROW = select(_G.started).order_by(_G.started).limit(1)
+_NEWEST = (
+    select(_G.started)
+    .where(_G.user == NAMES.c.id)
+    .order_by(_G.serial.desc())
+    .limit(1)
+    .correlate(NAMES)
+    .scalar_subquery()
+)
+_LAST_STARTS = select(NAMES.c.name, _NEWEST).where(
+    NAMES.c.name.in_(bindparam("users", expanding=True))
+)

@@ -51,6 +51,10 @@ class Revoked(Exception):
     """The user's key is revoked, for good."""
 
 
+class Changed(Exception):
+    """The user was changed after the change that the caller knows of."""
+
+
 def good_users(database_url: str, data_dir: Path) -> list[User]:
     """Return the users whose keys are not revoked. Blocks; for the start. Raises Unusable."""
     place = place_of(database_url, data_dir)
@@ -77,7 +81,8 @@ def good_users(database_url: str, data_dir: Path) -> list[User]:
 class Entry:
     """A stored user with the hash of the access key; times are Unix times in seconds.
 
-    ``old_hash`` is that of the key before a rotation, good until ``old_until``.
+    ``old_hash`` is that of the key before a rotation, good until ``old_until``. ``change`` is the
+    number of the change that wrote it.
     """
 
     user: User
@@ -86,6 +91,7 @@ class Entry:
     old_hash: bytes | None = attrs.field(default=None, repr=False)
     old_until: float | None = None
     revoked: float | None = None
+    change: int = 0
 
 
 @attrs.frozen
@@ -126,13 +132,19 @@ class Users:
             statement = update(USERS).where(USERS.c.id == user.id)
             await connection.execute(statement.values(change=change, **_allowed(user)))
 
-    async def rotate(self, user_id: str, hashed: bytes, old_until: float | None) -> None:
+    async def rotate(
+        self, user_id: str, hashed: bytes, old_until: float | None, known: int | None = None
+    ) -> None:
         """Replace the key of a user. The present one stays good until ``old_until``, if given.
 
-        Raises Revoked, Unusable.
+        ``known`` is the last change of the user that the caller knows of, None if that does not
+        matter. Raises Revoked, Changed, Unusable.
         """
         async with self.engines.writing() as connection:
             change = await self._begin(connection)
+            present = select(USERS.c.change).where(USERS.c.id == user_id)
+            if known not in {None, await connection.scalar(present)}:
+                raise Changed
             statement = update(USERS).where(USERS.c.id == user_id, USERS.c.revoked.is_(None))
             until = None if old_until is None else _ms(old_until)
             before = USERS.c.hash if old_until is not None else None
@@ -224,7 +236,7 @@ def _entry(row: "Record[tuple[object, ...]]") -> Entry:
         _seconds(row.expires),
     )
     revoked, until = _seconds(row.revoked), _seconds(row.old_until)
-    return Entry(user, row.hash, row.made / 1000, row.old_hash, until, revoked)
+    return Entry(user, row.hash, row.made / 1000, row.old_hash, until, revoked, row.change)
 
 
 def _allowed(user: User) -> dict[str, object]:

@@ -10,7 +10,7 @@ import attrs
 
 from gemproxy.access.secret import hashed, new_id, new_key
 from gemproxy.accounts.user import User
-from gemproxy.ledger.users import Missing, Revoked, Taken, Users
+from gemproxy.ledger.users import Changed, Missing, Revoked, Taken, Users
 from gemproxy.metering.permits import Amount, Unfit, limits_of
 from gemproxy.observe.names import is_name
 
@@ -82,14 +82,17 @@ class Roster:
         await self.users.change(user)
         return user
 
-    async def rotate(self, user: User, until: float | None) -> Made:
+    async def rotate(self, user: User, until: float | None, known: int | None = None) -> Made:
         """Make another key for a user; the present one stays good until then, if at all.
 
-        Raises Refused for a revoked key, Unusable.
+        ``known`` is the last change of the user that the caller knows of, None if that does not
+        matter. Raises Refused for a revoked key and after another change, Unusable.
         """
         key = new_key(user.id)
         try:
-            await self.users.rotate(user.id, hashed(key, self.pepper), until)
+            await self.users.rotate(user.id, hashed(key, self.pepper), until, known)
+        except Changed:
+            raise Refused(f"{user.name!r} was changed meanwhile: look at it again") from None
         except Revoked:
             why = f"the key of {user.name!r} is revoked, for good: add another user"
             raise Refused(why) from None

@@ -15,7 +15,7 @@ from gemproxy.accounts.hold import Asked
 from gemproxy.accounts.limiter import MemoryLimiter
 from gemproxy.accounts.user import NANO, Kind
 from gemproxy.admin import users
-from gemproxy.admin.desk import Answers, Desk
+from gemproxy.admin.desk import Answers, Desk, Figures
 from gemproxy.admin.route import NOTHING, Call
 from gemproxy.core.errors import BadField, BadRequest, Busy, Conflict, Unrouted
 from gemproxy.ledger.audit import Audit, Wanted
@@ -25,6 +25,7 @@ from gemproxy.ledger.tables import USERS
 from gemproxy.ledger.users import Users
 from gemproxy.metering.directory import Directory
 from gemproxy.metering.roster import Roster
+from tests.ledger.book import MS, Book, row
 
 NOW = 1_800_000_000.0
 MODEL = "gemini-2.5-pro"
@@ -43,12 +44,13 @@ class Place:
     """A database of access keys, and what a process knows of them."""
 
     def __init__(self, engines: Engines, workers: int = 1) -> None:
+        self.now = NOW
         self.keys = AccessKeys.of({"lab": "a-key-of-the-settings"})
         self.limiter = MemoryLimiter()
         directory = Directory(Users(engines, b"check"), self.keys, b"pepper")
         roster = Roster(directory.users, b"pepper", {"lab", "open"}, workers)
         zone = ZoneInfo("Europe/Berlin")
-        self.holders = users.Holders(roster, directory, self.states, zone, lambda: NOW)
+        self.holders = users.Holders(roster, directory, self.states, zone, lambda: self.now)
         self.desk = Desk(users=self.holders, audit=Audit(engines, lambda: NOW))
 
     def states(self, user: Any) -> Any:
@@ -184,6 +186,7 @@ async def test_a_key_is_rotated_and_revoked(place: Place) -> None:
 async def test_the_list_has_those_of_the_settings_and_pages(place: Place) -> None:
     for name in ("ann", "ben"):
         await place.add(name)
+        place.now += 1
 
     for limit in (1, 2, 3):
         found, cursor = [], ""
@@ -197,9 +200,68 @@ async def test_the_list_has_those_of_the_settings_and_pages(place: Place) -> Non
             ("ann", "stored"),
             ("ben", "stored"),
         ]
+        assert page.total == 3
     for wrong in ("x", "stored:", "stored:x", "elsewhere:1"):
         with pytest.raises(BadField, match="cursor"):
             await users.listed(place.call(query=users.UsersQuery(cursor=wrong)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        ({}, ["lab", "ann", "ben", "hanna"]),
+        ({"search": "AN"}, ["ann", "hanna"]),
+        ({"search": "la", "state": users.Word.GOOD}, ["lab"]),
+        ({"search": "nobody"}, []),
+        ({"state": users.Word.REVOKED}, ["ben"]),
+        ({"state": users.Word.EXPIRED, "search": "hann"}, ["hanna"]),
+    ],
+)
+async def test_a_list_is_searched_and_filtered_across_its_pages(
+    place: Place, wanted: dict[str, Any], names: list[str]
+) -> None:
+    for name in ("ann", "ben", "hanna"):
+        await place.add(name)
+        place.now += 1
+    await users.revoke(place.call("ben"))
+    await place.change("hanna", expires="2020-01-01")
+
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = users.UsersQuery(cursor=cursor, limit=1, **wanted)
+        page = await users.listed(place.call(query=query))
+        assert page.total == len(names)
+        found += [one.name for one in page.users]
+        cursor = page.next
+    assert found == names
+
+
+async def test_a_rotation_that_knows_another_change_is_refused(place: Place) -> None:
+    made = await place.add()
+    known = users.Rotation(change=made.user.change)
+    once = await users.rotate(place.call("ann", body=known))
+
+    with pytest.raises(Conflict, match="changed meanwhile"):
+        await users.rotate(place.call("ann", body=known))
+    assert once.user.change > made.user.change
+    assert (await users.one(place.call("ann"))).change == once.user.change
+
+
+async def test_the_newest_request_of_an_access_key_is_known(engines: Engines) -> None:
+    book = Book(engines)
+    place = Place(engines)
+    for name in ("ann", "ben"):
+        await place.add(name)
+    rows = [row(int((NOW - age) * MS), user=user) for age, user in ((9, "ann"), (5, "ann"))]
+    await book.put(*rows)
+    place.desk = attrs.evolve(place.desk, figures=Figures(book.queries))
+
+    page = await users.listed(place.call(query=users.UsersQuery()))
+
+    used = {one.name: one.last_used for one in page.users}
+    assert used["ann"] == dt.datetime.fromtimestamp(NOW - 5, dt.UTC)
+    assert (used["ben"], used["lab"]) == (None, None)
 
 
 async def test_a_number_is_the_same_amount_however_it_is_written(place: Place) -> None:
