@@ -42,6 +42,9 @@ CHANGED = "users"
 SETTINGS, STORED = "settings", "stored"
 """Where an access key comes from."""
 
+KINDS = tuple(kind.value for kind in Kind)
+"""What a limit can count."""
+
 _MOST_DIGITS = 9
 _LONGEST_GRACE = 366 * 86_400
 _NO_POOL = (

@@ -1,6 +1,6 @@
 """All pages, in the order of the menu, and all forms."""
 
-from gemproxy.pages import keys, projects
+from gemproxy.pages import keys, projects, users
 from gemproxy.pages.overview import overview, overview_now
 from gemproxy.pages.page import Change, Page
 
@@ -17,6 +17,9 @@ PAGES: tuple[Page, ...] = (
         in_menu=True,
         live=projects.heat_now,
     ),
+    Page("/users", "Access keys", "users.html", users.users, in_menu=True),
+    Page("/users/{name}", "Access key", "user.html", users.user),
+    Page("/users/{name}/revoke", "Revoke an access key", "user_revoke.html", users.asked),
 )
 
 CHANGES: tuple[Change, ...] = (
@@ -32,4 +35,8 @@ CHANGES: tuple[Change, ...] = (
     Change("/keys/{key}/enable", keys.enable),
     Change("/keys/{key}/remove", keys.remove),
     Change("/projects/{project}/check", keys.check_all),
+    Change("/users", users.make, "user_key.html", "Access key"),
+    Change("/users/{name}", users.alter, "user.html", "Access key"),
+    Change("/users/{name}/rotate", users.turn, "user_key.html", "Access key"),
+    Change("/users/{name}/revoke", users.end),
 )
