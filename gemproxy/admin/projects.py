@@ -7,7 +7,7 @@ import datetime as dt
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -20,6 +20,11 @@ from gemproxy.pool.standing import Standing
 Limits = Mapping[str, int]
 """Model -> the known limit of a day."""
 
+Some = Literal["busy", "resting", "down"]
+"""Some of the projects: those with requests today or a rest, those with a rest, and those of which
+no key serves.
+"""
+
 
 class ProjectsQuery(Form, frozen=True):
     """Which projects are wanted, and how many."""
@@ -27,6 +32,13 @@ class ProjectsQuery(Form, frozen=True):
     find: Annotated[
         str, msgspec.Meta(description="Only projects whose name contains this", max_length=100)
     ] = ""
+    only: Annotated[
+        Some | None,
+        msgspec.Meta(
+            description="Only projects that are busy (with requests today, or a rest), that rest"
+            " for a model, or that are down (none of their keys is well and enabled)"
+        ),
+    ] = None
     cursor: Annotated[str, msgspec.Meta(description="`next` of the page before")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most projects")] = 1000
 
@@ -68,6 +80,9 @@ class ProjectList(Form, frozen=True):
             description="The models that are used today or for which a project rests, the most"
             " used one first, of all projects"
         ),
+    ]
+    most: Annotated[
+        int, msgspec.Meta(description="The most requests of a model in one project, of all")
     ]
     day: Annotated[dt.date, msgspec.Meta(description="Google's day, of which requests count")]
     day_ends: Annotated[dt.datetime, msgspec.Meta(description="When that day ends")]
@@ -115,9 +130,13 @@ async def projects(call: Call[ProjectsQuery, Any]) -> ProjectList:
     standings: dict[str, list[Standing]] = {}
     for one in ring.standings():
         standings.setdefault(one.project, []).append(one)
-    found = sorted(ring.projects, key=lambda one: one.name)
-    text = query.find.lower()
-    wanted = [one for one in found if one.name > query.cursor and text in one.name.lower()]
+    wanted = [
+        one
+        for one in sorted(ring.projects, key=lambda one: one.name)
+        if one.name > query.cursor
+        and query.find.lower() in one.name.lower()
+        and _is_one(query.only, standings[one.name], used=one.name in spent)
+    ]
     page = wanted[: query.limit]
     limits = {model: limit.rpd for model, limit in ring.keeper.pool.limits.items() if limit.rpd}
     return ProjectList(
@@ -125,10 +144,19 @@ async def projects(call: Call[ProjectsQuery, Any]) -> ProjectList:
             _project(one, standings[one.name], spent.get(one.name, {}), limits) for one in page
         ],
         models=_models(spent, itertools.chain(*standings.values())),
+        most=max((one for used in spent.values() for one in used.values()), default=0),
         day=dt.date.fromisoformat(day.name),
         day_ends=dt.datetime.fromtimestamp(day.end, dt.UTC),
         next=page[-1].name if len(wanted) > len(page) else None,
     )
+
+
+def _is_one(some: Some | None, standings: Sequence[Standing], *, used: bool) -> bool:
+    """Return whether a project is one of ``some``."""
+    resting = bool(standings[0].rests)
+    if some == "down":
+        return all(one.state != "well" for one in standings)
+    return some is None or resting or (used and some == "busy")
 
 
 def _project(

@@ -42,9 +42,9 @@ _SHOWN = 2
 """Rests of a key that a list shows."""
 
 
-def named(visit: Visit, word: str | None) -> str:
-    """Return the name of a result or a cause; a dash for none."""
-    return "–" if word is None else visit.say(RESULTS[word][0])
+def named(visit: Visit, word: str) -> str:
+    """Return the name of a result or a cause."""
+    return visit.say(RESULTS[word][0])
 
 
 def kind_of(key: KeyView) -> str:

@@ -227,7 +227,7 @@ def _row(visit: Visit, key: api.KeyView) -> Mapping[str, Any]:
             "kind": visit.say(STATES[kind][0]),
             "why": "" if why is None else named(visit, why),
             "rests": rests_words(visit, key.rests, now),
-            "result": named(visit, key.last_result),
+            "result": "" if key.last_result is None else named(visit, key.last_result),
             "at": "" if at is None else clocked(at, visit.zone),
             "origin": visit.say("data directory") if key.origin == "stored" else key.place,
             "switch": visit.say("Disable") if key.enabled else visit.say("Enable"),

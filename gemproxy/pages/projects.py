@@ -15,24 +15,34 @@ from gemproxy.admin.keys import KeyRest
 from gemproxy.pages.key_words import rest_words
 from gemproxy.pages.page import ROOT, Visit
 from gemproxy.pages.rendering import number, seconds
+from gemproxy.pages.words import worded
 
 PROJECTS = "/projects"
 PAGE, COLUMNS = 50, 12
 """Projects and models of a page."""
+_CHOICES = (
+    ("", worded("All")),
+    ("busy", worded("Used today or resting")),
+    ("resting", worded("Resting for a model")),
+    ("down", worded("No key serves")),
+)
 LEVELS = 5
-"""Shades of use: of the known limit of the day, else of the most that a project of the page has."""
+"""Shades of use: of the known limit of the day, else of the most that any project has."""
+
+_FEW = 10
+"""Requests of a day of which the deepest shade is for more."""
 
 
 async def heat(visit: Visit) -> Mapping[str, Any]:
     """Return what the page shows."""
     if visit.desk.ring is None:
         return {"pool": None}
-    query = visit.wanted(api.ProjectsQuery, "find", "cursor")
+    query = visit.wanted(api.ProjectsQuery, "find", "only", "cursor")
     pool = await visit.ask(api.pool)
     found = await visit.ask(api.projects, msgspec.structs.replace(query, limit=PAGE))
     models, first = _columns(visit, found.models)
     now = dt.datetime.now(dt.UTC)
-    most = max((cell.requests for one in found.projects for cell in one.models), default=0)
+    most = max(found.most, _FEW)
     more, cursor = first + COLUMNS, found.next
     return {
         "pool": pool,
@@ -42,10 +52,11 @@ async def heat(visit: Visit) -> Mapping[str, Any]:
         "left": seconds((found.day_ends - now).total_seconds()),
         "rows": [_row(visit, one, models, most, now) for one in found.projects],
         "blank": _blank(models),
-        "next": _page(query.find, cursor, first) if cursor else "",
-        "first": _page(query.find, "", first) if query.cursor else "",
-        "later": _page(query.find, query.cursor, more) if more < len(found.models) else "",
-        "earlier": _page(query.find, query.cursor, max(first - COLUMNS, 0)) if first else "",
+        "next": _page(query, first, cursor=cursor) if cursor else "",
+        "first": _page(query, first, cursor="") if query.cursor else "",
+        "later": _page(query, more) if more < len(found.models) else "",
+        "earlier": _page(query, max(first - COLUMNS, 0)) if first else "",
+        "choices": [(only, name, _page(query, only=only, cursor="")) for only, name in _CHOICES],
     }
 
 
@@ -133,7 +144,9 @@ def _level(cell: api.ProjectModel | None, resting: KeyRest | None, most: int) ->
     return str(max(1, min(LEVELS, round(share * LEVELS))))
 
 
-def _page(find: str, cursor: str, model: int) -> str:
-    fields = {"find": find, "cursor": cursor, "model": str(model) if model else ""}
+def _page(query: api.ProjectsQuery, model: int = 0, **other: str) -> str:
+    """Return the path of the page with other fields, from the column ``model`` on."""
+    fields = {name: getattr(query, name) for name in ("find", "only", "cursor")} | other
+    fields["model"] = str(model) if model else ""
     kept = {name: value for name, value in fields.items() if value}
     return f"{ROOT}{PROJECTS}?{urlencode(kept)}" if kept else f"{ROOT}{PROJECTS}"

@@ -26,6 +26,7 @@ async def test_projects_have_their_use_by_model_and_their_rests(tmp_path: Path) 
     assert sorted(cell["requests"] for cells in used for cell in cells) == [1, 2]
     assert {cell["model"] for cells in used for cell in cells} == {model}
     assert {cell["limit"] for cells in used for cell in cells} == {limits[model].rpd}
+    assert listed["most"] == 2
     assert listed["day_ends"] > listed["day"]
     assert (page["next"], rest["next"]) == ("added", None)
     assert [one["name"] for one in rest["projects"]] == ["given"]
@@ -47,6 +48,10 @@ async def test_the_pool_is_shown_at_a_glance(tmp_path: Path) -> None:
         await ask(proxy, "PATCH", f"{BASE}/keys/{fingerprint(CANARY)}", {"enabled": False})
         after = await ask(proxy, "GET", f"{BASE}/pool")
         listed = await ask(proxy, "GET", f"{BASE}/projects")
+        some = [
+            await ask(proxy, "GET", f"{BASE}/projects?only={only}")
+            for only in ("busy", "resting", "down")
+        ]
 
     counts = {"keys": 3, "projects": 3, "ready": 1, "resting": 1, "strategy": "least_used"}
     assert before == {
@@ -58,4 +63,6 @@ async def test_the_pool_is_shown_at_a_glance(tmp_path: Path) -> None:
     }
     assert after == {**before, "sick": 0, "disabled": 1, "causes": {}}
     assert listed["models"] == ["m"]
+    names = [[one["name"] for one in page["projects"]] for page in some]
+    assert names == [["added", "given"], ["given"], ["added"]]
     assert GIVEN not in str(listed)
