@@ -1,6 +1,7 @@
 """One thin module for each family of routes; the table below reads as one list.
 
-The first entry that matches wins. SDKs put any API version in front of a resource, a base
+The first entry that matches wins, and each that is tried before it costs three calls, so the routes
+that are asked most go first. SDKs put any API version in front of a resource, a base
 URL may add a path of its own, and one that ends with a slash makes two of it; a gateway or
 Vertex AI names a model in its own way. So a method of Gemini is recognised by the end of the
 path alone, behind its last colon, which may be percent-encoded.
@@ -57,17 +58,21 @@ LIVE = r"/{prefix:(?s:.*/)?}ws/{rest:(?s:.*)}"
 UPLOAD = r"/{prefix:(?s:.*/)?}upload/{version:v\d[^/]*}/{rest:(?s:.*)}"
 PICTURE = r"/{prefix:(?s:.*/)?}images/{name:" + PATTERN + "}"
 
-ROUTES = [
+USUAL = [
+    web.post(STREAM, stream.handle, name="stream"),
+    web.post(CHAT, chat.handle, name="chat"),
+    web.post(GENERATE, unary.generate, name="generate"),
+    web.post(COMPUTE, unary.compute, name="compute"),
+]
+"""What nearly all requests are; no path of our own is among them."""
+
+OTHERS = [
     web.route("*", OWN % "health", health.health, name="health"),
     web.route("*", OWN % "healthz", health.live, name="healthz"),
     web.route("*", OWN % "livez", health.live, name="livez"),
     web.route("*", OWN % "readyz", health.ready, name="readyz"),
     web.get("/selftest/stream", selftest.stream, name="selftest"),
     web.route("*", "/images/{name:(?s:.*)}", pictures.handle, name="picture"),
-    web.post(STREAM, stream.handle, name="stream"),
-    web.post(GENERATE, unary.generate, name="generate"),
-    web.post(COMPUTE, unary.compute, name="compute"),
-    web.post(CHAT, chat.handle, name="chat"),
     web.post(EMBEDDINGS, embeddings.handle, name="embeddings"),
     web.post(GENERATIONS, drawing.generations, name="drawing"),
     web.post(EDITS, drawing.edits, name="edits"),
@@ -83,3 +88,5 @@ ROUTES = [
     web.get("/{path:(?s:.*)}", live.handle, name="fetch"),
     web.route("*", "/{path:(?s:.*)}", passthrough.handle, name="passthrough"),
 ]
+
+ROUTES = [*USUAL, *OTHERS]

@@ -28,7 +28,7 @@ from gemproxy.relay.inflight import InFlight
 from gemproxy.relay.leases import ClientsOwn, CredentialSource
 from gemproxy.relay.sessions import UploadSessions, new_key
 from gemproxy.relay.upstream import Upstream, open_upstream
-from gemproxy.routes import ROUTES
+from gemproxy.routes import OTHERS, USUAL
 from gemproxy.routes.parts import (
     ADMIN_SECRET,
     CATALOGUE,
@@ -134,7 +134,8 @@ def create_app(
     app.cleanup_ctx.append(partial(keep_awake, settings))
     app.on_response_prepare.append(stamp)
     Cors(settings.server.cors_origins).apply_to(app)
-    app.add_routes(answering_expectations([*OPERATING, route(settings), *STATUS, *ROUTES]))
+    routes = [*USUAL, *OPERATING, route(settings), *STATUS, *OTHERS]
+    app.add_routes(answering_expectations(routes))
     return app
 
 

@@ -152,13 +152,14 @@ def _advise(response: web.StreamResponse, attempts: int) -> None:
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id, and write its line when it is over, however it ends."""
     exchange = request[EXCHANGE] = _exchange(request)
-    request[LIVE] = request.app[PRESENT].live
+    app = request.app
+    request[LIVE] = app[PRESENT].live
     request_id_var.set(exchange.id)
     if speaks_openai(request, exchange.family):
         request[VOICE] = _TO_OPENAI
     began = time.monotonic()
-    app = request.app
-    if is_wanted(app[CLIENTS].server_timing, request.headers):
+    here, clients = app[IN_FLIGHT], app[CLIENTS]
+    if is_wanted(clients.server_timing, request.headers):
         exchange.account.times = Times(began)
     tracer = app.get(TRACER)
     if tracer is not None and exchange.family not in UNCOUNTED:
@@ -173,13 +174,12 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         _write_line(exchange, response, size, ended - began)
         recorder = app.get(METRICS)
         if recorder is not None and exchange.family not in UNCOUNTED:
-            _count(recorder, exchange, response, (began, ended, size), app[IN_FLIGHT])
+            _count(recorder, exchange, response, (began, ended, size), here)
         if tracer is not None and exchange.account.trace is not None:
             status = CLIENT_CLOSED_REQUEST if response is None else response.status
             took = Took(began, ended, status, size)
             trace(request, tracer, took)
-    here, slow = app[IN_FLIGHT], app[CLIENTS].send_timeout
-    await part(request, here.linger, patience=here.patience, send_timeout=slow)
+    await part(request, here.linger, patience=here.patience, send_timeout=clients.send_timeout)
     return response
 
 
@@ -306,15 +306,16 @@ async def _admit(request: web.Request) -> None:
     if exchange.method == hdrs.METH_OPTIONS and answers_preflight(request):
         return
     minted = await _minter(request) if exchange.family == _LIVE else ""
+    app = request.app
     try:
         try:
-            user = request.app[DOOR].admit(exchange, minted)
+            user = app[DOOR].admit(exchange, minted)
         except UnknownKey as unknown:
             user = await _newly_stored(request, minted, unknown)
         if user is not OWN:
             exchange.account.access = user.name
             request[USER] = user
-        meter = request.app[METER]
+        meter = app[METER]
         if meter is not UNMETERED:
             await _visit(request, meter, user)
     except GemproxyError:

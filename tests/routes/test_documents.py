@@ -5,7 +5,7 @@ import json
 import pytest
 from aiohttp import web
 
-from gemproxy.routes import ROUTES
+from gemproxy.routes import USUAL
 from gemproxy.routes.documents import Documents
 from gemproxy.routes.parts import EXCHANGE
 from tests.replies import DEAD, Reply, cut, error_reply, json_reply, reply, replying
@@ -27,7 +27,7 @@ async def handle(request: web.Request) -> web.Response:
 
 @pytest.fixture(autouse=True)
 def route(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gemproxy.web.app.ROUTES", [web.get("/thing", handle), *ROUTES])
+    monkeypatch.setattr("gemproxy.web.app.USUAL", [web.get("/thing", handle), *USUAL])
 
 
 async def got(proxy: StartProxy, *replies: Reply, retries: int = 5, repair: str = "on") -> Answer:

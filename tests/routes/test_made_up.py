@@ -24,7 +24,7 @@ from gemproxy.core.wire.sse import SSEDecoder
 from gemproxy.generation.connection import connection_reader
 from gemproxy.generation.generation import Generation
 from gemproxy.generation.kinds import STREAM
-from gemproxy.routes import ROUTES
+from gemproxy.routes import USUAL
 from gemproxy.routes.parts import CLIENTS, DISPATCHER, EXCHANGE, LIVE, VOICE
 from gemproxy.voices.voice import Payload
 from tests.running import StartProxy
@@ -82,7 +82,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
 
 @pytest.fixture(autouse=True)
 def route(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gemproxy.web.app.ROUTES", [web.post("/lines", handle), *ROUTES])
+    monkeypatch.setattr("gemproxy.web.app.USUAL", [web.post("/lines", handle), *USUAL])
 
 
 def said(body: bytes) -> str:
