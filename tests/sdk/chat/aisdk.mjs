@@ -3,11 +3,11 @@
 // Arguments and output are those of openai.mjs. The SDK loops through the tools by itself.
 
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { embed, generateText, jsonSchema, Output, stepCountIs, streamText, tool } from "ai";
+import { embed, generateImage, generateText, jsonSchema, Output, stepCountIs, streamText, tool } from "ai";
 import { play, raised, used } from "./playing.mjs";
 
 const [baseURL, told] = process.argv.slice(2);
-const { key, model: name, embedding, prompts, functions, pictured, boat } = JSON.parse(told);
+const { key, model: name, embedding, drawing, jpeg, prompts, functions, pictured, boat } = JSON.parse(told);
 const provider = createOpenAICompatible({
   name: "gemproxy",
   apiKey: key,
@@ -71,6 +71,9 @@ async function picture() {
   return (await generateText({ model, messages: [{ role: "user", content }], maxRetries })).text;
 }
 
+const drawer = provider.imageModel(drawing);
+const drawn = async (prompt) => (await generateImage({ model: drawer, prompt, maxRetries })).image.base64;
+
 await play({
   text: () => said(prompts.text),
   stream: () => streamed(prompts.text),
@@ -84,4 +87,6 @@ await play({
   "cut, resumed": () => streamed(prompts.repaired),
   embeddings: async () =>
     (await embed({ model: provider.embeddingModel(embedding), value: prompts.embedded, maxRetries })).embedding,
+  image: () => drawn(prompts.drawn),
+  "image edit": () => drawn({ text: prompts.redrawn, images: [Buffer.from(jpeg, "base64")] }),
 });

@@ -18,9 +18,14 @@ FEATURES = (
     "cut, resumed",
     "embeddings",
     "models",
+    "image",
+    "image edit",
+    "image, streamed",
 )
 _LOCK = "chat/clients.txt"
 _NO_MODELS = frozenset({"models"})
+_NO_STREAMED_IMAGES = frozenset({"image, streamed"})
+_NO_IMAGES = _NO_STREAMED_IMAGES | {"image", "image edit"}
 
 CLIENTS = (
     Sdk("openai (Python)", "openai"),
@@ -29,11 +34,13 @@ CLIENTS = (
         "@ai-sdk/openai-compatible",
         "@ai-sdk/openai-compatible",
         javascript=True,
-        lacks=_NO_MODELS,
+        lacks=_NO_MODELS | _NO_STREAMED_IMAGES,
     ),
-    Sdk("langchain-openai", "langchain-openai", lock=_LOCK, lacks=_NO_MODELS),
-    Sdk("litellm", "litellm", lock=_LOCK, lacks=_NO_MODELS),
-    Sdk("openai-agents", "openai-agents", lock=_LOCK, lacks=_NO_MODELS | {"embeddings"}),
+    Sdk("langchain-openai", "langchain-openai", lock=_LOCK, lacks=_NO_MODELS | _NO_IMAGES),
+    Sdk("litellm", "litellm", lock=_LOCK, lacks=_NO_MODELS | _NO_STREAMED_IMAGES),
+    Sdk(
+        "openai-agents", "openai-agents", lock=_LOCK, lacks=_NO_MODELS | _NO_IMAGES | {"embeddings"}
+    ),
 )
 
 _HEAD = """# OpenAI's clients
@@ -58,6 +65,9 @@ _FOOT = """
 - **cut**: a stream that breaks off and cannot be resumed raises an exception behind the text; no
   client takes it for an end. **cut, resumed**: a stream that breaks off twice arrives whole.
 - **embeddings**: the vectors, in the form that the client asks for unasked (base64).
+- **image**: the picture of `images/generations`, without a draft of it. **image edit**: a JPEG that
+  the client calls a PNG reaches Gemini as a JPEG, and the changed picture comes back. **image,
+  streamed**: one event, with the picture and the usage.
 """
 
 CHAT_TABLE = Table(DOCS / "openai-conformance.md", CLIENTS, FEATURES, _HEAD, _FOOT)

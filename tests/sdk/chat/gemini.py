@@ -113,6 +113,22 @@ def _picture(body: Json, _step: int) -> list[Json]:
     return [frame({"text": json.dumps(found)}, finish="STOP", usageMetadata=USAGE)]
 
 
+def _drawn(body: Json, _step: int) -> list[Json]:
+    if "IMAGE" not in body.get("generationConfig", {}).get("responseModalities", ()):
+        raise Refused(400, "no picture is asked for")
+    draft = {"inlineData": {"mimeType": "image/png", "data": "ZHJhZnQ="}, "thought": True}
+    return [frame(draft, _image("image/png", PIXEL), finish="STOP", usageMetadata=USAGE)]
+
+
+def _redrawn(body: Json, _step: int) -> list[Json]:
+    (found,) = (part["inlineData"] for part in _parts(body, "inlineData"))
+    return [frame(_image(**found), finish="STOP", usageMetadata=USAGE)]
+
+
+def _image(mimeType: str, data: str) -> Json:  # noqa: N803 (the API's own names)
+    return {"inlineData": {"mimeType": mimeType, "data": data}}
+
+
 def _schema(body: Json, _step: int) -> list[Json]:
     config = body.get("generationConfig", {})
     schema = config.get("responseJsonSchema") or config.get("responseSchema") or {}
@@ -135,6 +151,8 @@ SCENES: Mapping[str, Scene] = {
     "tools": _tools,
     "blocked": _blocked,
     "picture": _picture,
+    "drawn": _drawn,
+    "redrawn": _redrawn,
     "schema": _schema,
     "refused": _refused,
     "cut": _cut,
@@ -191,6 +209,8 @@ class Gemini:
                 self.refused.append(message)
             fault = {"code": status, "message": message, "status": "UNAVAILABLE"}
             return web.json_response({"error": fault}, status=status)
+        if request.path.endswith(":generateContent"):
+            return web.json_response(frames[0])
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         for one in frames:

@@ -3,11 +3,11 @@
 // Two arguments: the base URL, and what playing.py holds for all clients, as JSON. One JSON line on
 // stdout, feature -> what the application saw; an error is {text, raised, message, status}.
 
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 import { play, raised, used } from "./playing.mjs";
 
 const [baseURL, told] = process.argv.slice(2);
-const { key, model, embedding, prompts, functions, pictured, boat } = JSON.parse(told);
+const { key, model, embedding, drawing, jpeg, prompts, functions, pictured, boat } = JSON.parse(told);
 const client = new OpenAI({ apiKey: key, baseURL, maxRetries: 0 });
 const asked = (content) => [{ role: "user", content }];
 const counted = ({ prompt_tokens, completion_tokens, total_tokens }) => [
@@ -67,6 +67,22 @@ async function helped(messages) {
   return { message: choices[0].message, finish: choices[0].finish_reason };
 }
 
+async function edited() {
+  const image = await toFile(Buffer.from(jpeg, "base64"), "x.png", { type: "image/png" });
+  return (await client.images.edit({ model: drawing, prompt: prompts.redrawn, image })).data[0].b64_json;
+}
+
+async function drawnEvents() {
+  const types = [];
+  let last = null;
+  const stream = await client.images.generate({ model: drawing, prompt: prompts.drawn, stream: true });
+  for await (const event of stream) {
+    types.push(event.type);
+    last = event;
+  }
+  return [types, last.b64_json, last.usage.total_tokens];
+}
+
 const form = { type: "json_schema", json_schema: { name: "boat", strict: true, schema: boat } };
 await play({
   text: () => said(asked(prompts.text)),
@@ -86,4 +102,7 @@ await play({
     for await (const { id } of client.models.list()) ids.push(id);
     return ids;
   },
+  image: async () => (await client.images.generate({ model: drawing, prompt: prompts.drawn })).data[0].b64_json,
+  "image edit": edited,
+  "image, streamed": drawnEvents,
 });

@@ -13,6 +13,7 @@ from typing import Any
 KEY = "test-key"
 MODEL = "gemini-3.8-flash"
 EMBEDDING = "gemini-embedding-001"
+DRAWING = "gemini-3-pro-image-preview"
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 TEXT = "text: name some boats"
 TOOLS = "tools: plan the dive"
@@ -23,6 +24,10 @@ REFUSED = "refused: say it"
 CUT = "cut: tell it"
 REPAIRED = "repaired: tell a story"
 EMBEDDED = "a boat"
+DRAWN = "drawn: a kelp forest"
+REDRAWN = "redrawn: as an etching"
+JPEG = "/9j/4AAQSkZJRg=="
+"""A picture that is changed, by a client that takes it for a PNG."""
 ONE_PORT = {
     "type": "object",
     "properties": {"port": {"type": "string", "description": "Name of the port."}},

@@ -45,6 +45,8 @@ def told() -> str:
             "CUT",
             "REPAIRED",
             "EMBEDDED",
+            "DRAWN",
+            "REDRAWN",
         )
     }
     return json.dumps(
@@ -52,6 +54,8 @@ def told() -> str:
             "key": playing.KEY,
             "model": playing.MODEL,
             "embedding": playing.EMBEDDING,
+            "drawing": playing.DRAWING,
+            "jpeg": playing.JPEG,
             "prompts": prompts,
             "functions": playing.FUNCTIONS,
             "pictured": playing.WITH_PICTURE,
@@ -142,6 +146,19 @@ def is_list(seen: Seen) -> bool:
     return set(seen) == {gemini.MODEL, gemini.EMBEDDING}
 
 
+def is_drawn(seen: Seen) -> bool:
+    return bool(seen == gemini.PIXEL)
+
+
+def is_redrawn(seen: Seen) -> bool:
+    return bool(seen == playing.JPEG)
+
+
+def is_drawn_event(seen: Seen) -> bool:
+    """Look at the types of the events, the picture of the last one, and its usage."""
+    return bool(seen == [["image_generation.completed"], gemini.PIXEL, 15])
+
+
 RIGHT: Mapping[str, Callable[[Seen], bool]] = {
     "text": is_text,
     "stream": is_text,
@@ -155,6 +172,9 @@ RIGHT: Mapping[str, Callable[[Seen], bool]] = {
     "cut, resumed": is_story,
     "embeddings": is_vector,
     "models": is_list,
+    "image": is_drawn,
+    "image edit": is_redrawn,
+    "image, streamed": is_drawn_event,
 }
 
 

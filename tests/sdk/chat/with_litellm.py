@@ -1,5 +1,7 @@
 """Drives the stock litellm, as a client, as an application would; see ``playing``."""
 
+import base64
+import io
 import json
 import sys
 from typing import Any
@@ -25,6 +27,20 @@ class _Chat:
         """Return a vector."""
         model = f"openai/{playing.EMBEDDING}"
         return litellm.embedding(model=model, input=[text], **self._options).data[0]["embedding"]
+
+    def draw(self) -> Any:
+        """Return a picture in base64."""
+        model = f"openai/{playing.DRAWING}"
+        answer = litellm.image_generation(playing.DRAWN, model=model, **self._options)
+        return answer.data[0].b64_json
+
+    def redraw(self) -> Any:
+        """Return a changed picture in base64."""
+        model, image = f"openai/{playing.DRAWING}", io.BytesIO(base64.b64decode(playing.JPEG))
+        answer = litellm.image_edit(
+            image=image, prompt=playing.REDRAWN, model=model, **self._options
+        )
+        return answer.data[0].b64_json
 
 
 def _said(answer: Any) -> dict[str, Any]:
@@ -93,6 +109,8 @@ def main(url: str) -> None:
             "cut": lambda: _stream(chat, playing.CUT),
             "cut, resumed": lambda: _stream(chat, playing.REPAIRED),
             "embeddings": lambda: chat.embed(playing.EMBEDDED),
+            "image": chat.draw,
+            "image edit": chat.redraw,
         }
     )
 

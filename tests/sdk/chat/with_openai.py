@@ -1,5 +1,6 @@
 """Drives the stock openai package (Python) as an application would; see ``playing``."""
 
+import base64
 import sys
 from typing import Any
 
@@ -150,6 +151,23 @@ def _embeddings(client: Client) -> Any:
     )
 
 
+def _image(client: Client) -> Any:
+    answer = client.images.generate(model=playing.DRAWING, prompt=playing.DRAWN)
+    return answer.data[0].b64_json
+
+
+def _image_edit(client: Client) -> Any:
+    picture = ("x.png", base64.b64decode(playing.JPEG), "image/png")
+    asked = {"model": playing.DRAWING, "prompt": playing.REDRAWN, "image": picture}
+    return client.images.edit(**asked).data[0].b64_json
+
+
+def _image_events(client: Client) -> Any:
+    events = list(client.images.generate(model=playing.DRAWING, prompt=playing.DRAWN, stream=True))
+    last = events[-1]
+    return [[event.type for event in events], last.b64_json, last.usage.total_tokens]
+
+
 def main(url: str) -> None:
     """Do everything once."""
     client: Any = openai.OpenAI(api_key=playing.KEY, base_url=url, max_retries=0)
@@ -167,6 +185,9 @@ def main(url: str) -> None:
             "cut, resumed": lambda: _stream(client, playing.REPAIRED),
             "embeddings": lambda: _embeddings(client),
             "models": lambda: [model.id for model in client.models.list()],
+            "image": lambda: _image(client),
+            "image edit": lambda: _image_edit(client),
+            "image, streamed": lambda: _image_events(client),
         }
     )
 
