@@ -1,10 +1,11 @@
 """Memory and time of answers with many large pictures.
 
     python bench/pictures.py [--requests 10] [--pictures 10] [--megabytes 4] [--seconds 2]
-        [--rounds 7] [--chunked]
+        [--rounds 7] [--chunked] [--route generate|chat|chat-stream]
 
-Requests at once of several pictures each. The fake Gemini draws each for ``--seconds`` and sends
-it as base64 in JSON, with its length or ``--chunked``. First the clients ask it themselves, with as
+Requests at once of several pictures each: of ``/generate``, or choices of a chat answer. The fake
+Gemini draws each for ``--seconds`` and sends it as base64 in JSON, with its length or
+``--chunked``; for a chat, as an event. First the clients ask it themselves, with as
 many calls at once as the proxy makes for them; then they ask the proxy, a real process with its
 default settings, except for the limit on requests in a minute. All read as fast as they can and
 keep nothing.
@@ -44,6 +45,7 @@ MODEL = "gemini-3-pro-image-preview"
 NATIVE = f"/v1beta/models/{MODEL}:generateContent"
 FORGET = b"5"
 """Written to clear_refs: the kernel's mark of the most memory begins anew (man 5 proc)."""
+PROMPT = "a kelp forest"
 HOST = "127.0.0.1"
 
 
@@ -56,6 +58,20 @@ class Load:
     size: int
     seconds: float
     chunked: bool = False
+    route: str = "generate"
+
+    @property
+    def path(self) -> str:
+        """The path that clients of the proxy ask."""
+        return "/generate" if self.route == "generate" else "/v1/chat/completions"
+
+    def asked(self, pictures: int) -> dict[str, object]:
+        """Return the request for so many pictures."""
+        if self.route == "generate":
+            return {"prompt": PROMPT, "number_of_images": pictures}
+        messages = [{"role": "user", "content": PROMPT}]
+        stream = self.route == "chat-stream"
+        return {"model": MODEL, "messages": messages, "n": pictures, "stream": stream}
 
     def answer(self) -> bytes:
         """Return Gemini's answer with one picture."""
@@ -63,7 +79,8 @@ class Load:
         content = {"parts": [{"inlineData": {"mimeType": "image/png", "data": data}}]}
         usage = {"promptTokenCount": 6, "candidatesTokenCount": 1120, "totalTokenCount": 1126}
         candidate = {"content": content, "finishReason": "STOP", "index": 0}
-        return json.dumps({"candidates": [candidate], "usageMetadata": usage}).encode()
+        document = json.dumps({"candidates": [candidate], "usageMetadata": usage}).encode()
+        return document if self.route == "generate" else b"data: " + document + b"\r\n\r\n"
 
 
 def upstream(load: Load, told: "multiprocessing.Queue[int]") -> None:
@@ -73,7 +90,9 @@ def upstream(load: Load, told: "multiprocessing.Queue[int]") -> None:
     async def draw(request: web.Request) -> web.Response:
         await request.read()
         await asyncio.sleep(load.seconds)
-        response = web.Response(body=answer, content_type="application/json")
+        events = load.route != "generate"
+        kind = "text/event-stream" if events else "application/json"
+        response = web.Response(body=answer, content_type=kind)
         if load.chunked:
             response.enable_chunked_encoding()
         return response
@@ -166,8 +185,7 @@ async def measure(load: Load, rounds: int) -> None:
     base = f"http://{HOST}:{await asyncio.to_thread(told.get)}"
     bare = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=bare) as session, proxy(base) as (url, pid):
-        native = {"contents": [{"parts": [{"text": "a kelp forest"}]}]}
-        asked = {"prompt": "a kelp forest", "number_of_images": load.pictures}
+        native = {"contents": [{"parts": [{"text": PROMPT}]}]}
         coded = load.size * 4 // 3
 
         async def alone() -> float:
@@ -177,10 +195,12 @@ async def measure(load: Load, rounds: int) -> None:
         async def through() -> float:
             count, least = load.requests, load.pictures * coded
             calls: list[Awaitable[int]] = []
-            calls += [read(session, f"{url}/generate", asked) for _ in range(count)]
+            calls += [
+                read(session, url + load.path, load.asked(load.pictures)) for _ in range(count)
+            ]
             return await timed(calls, least)
 
-        await read(session, f"{url}/generate", {**asked, "number_of_images": 1})
+        await read(session, url + load.path, load.asked(1))
         idle = memory(pid, "VmRSS")
         done: list[Round] = []
         for number in range(rounds):
@@ -206,10 +226,12 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=4.0)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=7)
+    routes = ("generate", "chat", "chat-stream")
+    parser.add_argument("--route", choices=routes, default=routes[0])
     parser.add_argument("--chunked", action="store_true")
     asked = parser.parse_args()
     size = int(asked.megabytes * 2**20)
-    load = Load(asked.requests, asked.pictures, size, asked.seconds, asked.chunked)
+    load = Load(asked.requests, asked.pictures, size, asked.seconds, asked.chunked, asked.route)
     asyncio.run(measure(load, asked.rounds))
 
 
