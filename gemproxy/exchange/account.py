@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 from msgspec import structs
 
+from gemproxy.core.answer.chunk import NAMELESS, Named
 from gemproxy.core.answer.usage import Billed
 from gemproxy.core.repair.blame import Fault, blame
 from gemproxy.core.repair.continuation import Form
@@ -36,7 +37,7 @@ class Entry:
     no rendering shows them. ``cause`` is the reason for another attempt. ``first`` is when the
     first bytes went to the client, in the attempt that brought them. ``characters`` counts those
     that the attempt added to the client's text. ``span_id`` is its id in a trace, 0 until one is
-    needed.
+    needed. ``named`` is what its answer calls itself.
     """
 
     began: float
@@ -56,6 +57,7 @@ class Entry:
     first: float | None = None
     characters: int | None = None
     span_id: int = 0
+    named: Named = NAMELESS
 
     @property
     def fault(self) -> Fault | None:

@@ -20,6 +20,7 @@ from typing import Any, Generic, Protocol
 import attrs
 from multidict import CIMultiDict
 
+from gemproxy.core.answer.chunk import NAMELESS
 from gemproxy.core.errors import (
     GemproxyError,
     KeyRefused,
@@ -134,6 +135,7 @@ class Generation(Generic[M]):
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
             finally:
                 account.glance = None
+                self._name_the_last()
                 self.course.attempts = max(self.course.attempts, len(account.entries))
                 account.result = self.kind.result(self.machine, self.course)
 
@@ -147,6 +149,13 @@ class Generation(Generic[M]):
         if isinstance(step.next, Resume):
             entry.cause = step.next.cause
         self.kind.note(self.machine, entries)
+        entry.named = self.kind.name(self.machine)
+
+    def _name_the_last(self) -> None:
+        """Note what the answer of an attempt calls itself that was left in its middle."""
+        entries = self.exchange.account.entries
+        if entries and entries[-1].named is NAMELESS and entries[-1].cause is None:
+            entries[-1].named = self.kind.name(self.machine)
 
     async def _show(self) -> None:
         """Send the head early, but not while the request arrives: a bad body has its own status."""

@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from gemproxy.core.answer.chunk import Named
 from gemproxy.core.answer.counted import counted
 from gemproxy.core.answer.usage import Billed, parse_usage
 from gemproxy.core.interactions import reading as interaction_reading
@@ -79,6 +80,7 @@ class AnswerKind(Generic[M]):
     ``passes``: a document that is no answer of this kind is passed on as it came.
     ``form`` returns the form in which a resumed attempt asks for the rest. ``note`` completes the
     last of the account's entries with what the machine knows of the attempt that has just ended.
+    ``name`` returns what the answer of that attempt, or of one that is left, calls itself.
     ``finish`` returns the finishReason with which the answer ended, None where it has none.
     ``result`` returns what became of a generation, ``glimpse`` what it is doing, given the silence
     of the upstream and whether the client is waited for: figures, no content.
@@ -89,6 +91,7 @@ class AnswerKind(Generic[M]):
     head_at_once: bool
     form: Callable[[M], Form | None]
     note: Callable[[M, Sequence[Entry]], None]
+    name: Callable[[M], Named]
     finish: Callable[[M], str | None]
     result: Callable[[M, Course], Result]
     glimpse: Callable[[M, float | None, bool], Glimpse]
@@ -187,6 +190,10 @@ def _note_nothing(_machine: InteractionMachine, _entries: Sequence[Entry]) -> No
     """Leave the entry as it is: a part of an interaction has no usage of its own."""
 
 
+def _name_of_interaction(machine: InteractionMachine) -> Named:
+    return Named(machine.interaction_id)
+
+
 def _no_finish(_machine: InteractionMachine) -> None:
     """Return that an interaction has a status in place of a finishReason."""
 
@@ -226,6 +233,7 @@ STREAM = AnswerKind(
     head_at_once=False,
     form=_form,
     note=_note_usage,
+    name=StreamMachine.take_name,
     finish=_finish,
     result=_stream_result,
     glimpse=_stream_glimpse,
@@ -238,6 +246,7 @@ INTERACTION = AnswerKind(
     head_at_once=True,
     form=_no_form,
     note=_note_nothing,
+    name=_name_of_interaction,
     finish=_no_finish,
     result=_interaction_result,
     glimpse=_interaction_glimpse,

@@ -159,7 +159,7 @@ class _RoundTrip:
         finally:
             entry.how, entry.error, entry.bytes = reply.how, reply.error, reply.size
             if reply.usage is not None:
-                entry.usage = reply.usage
+                entry.usage, entry.named = reply.usage, reply.named
             if reply.status >= _ERRORS:
                 entry.retry_after = retry_after(reply.headers)
             _over(entry, self._lease)

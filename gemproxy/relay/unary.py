@@ -224,7 +224,7 @@ class Call:
         judge, after = self.judge, retry_after(reply.headers)
         resume = judge.answered(reply.status, document, after, another=reply.another)
         reply.error = judge.error or refusal_behind(judge.finish_reason)
-        reply.usage = judge.usage
+        reply.usage, reply.named = judge.usage, judge.named
         if resume is None and reply.another and judge.error is not None:
             status = error_status(judge.error)
             if blame(status, judge.error) is Fault.KEY:

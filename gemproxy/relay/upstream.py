@@ -34,6 +34,7 @@ import attrs
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from gemproxy.core.answer.chunk import NAMELESS, Named
 from gemproxy.core.answer.usage import Billed
 from gemproxy.core.errors import GemproxyError, upstream_error
 from gemproxy.core.repair.events import How
@@ -132,8 +133,8 @@ class Reply:
     ``how`` says how the body ended, None as long as it has not. ``error`` is the google.rpc.Status
     in it once somebody has read one: ``read_error``, or the reader of a stream. ``lease`` is what
     it was asked with, and ``witness`` reads the names in it. ``usage`` is what a unary answer cost,
-    once somebody has read that. ``_sent`` is the body of the request, which may fail while the
-    answer is read.
+    and ``named`` what it calls itself, once somebody has read that. ``_sent`` is the body of the
+    request, which may fail while the answer is read.
     """
 
     _answer: Answer
@@ -141,6 +142,7 @@ class Reply:
     lease: Lease | None = None
     witness: Witness | None = None
     usage: Billed | None = None
+    named: Named = NAMELESS
     how: How | None = None
     error: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     status: int = attrs.field(init=False)

@@ -369,6 +369,16 @@ def _finish(it: Attempt) -> list[str] | None:
     return None if reason is None else [reason]
 
 
+def _answers_id(it: Attempt) -> str | None:
+    name = it.entry.named.response_id
+    return shown(name) if name else None
+
+
+def _answers_model(it: Attempt) -> str | None:
+    model = it.entry.named.model
+    return shown(model) if model else None
+
+
 def _has_usage(it: Attempt) -> bool:
     return it.usage is not None and it.operation != FETCH
 
@@ -402,6 +412,8 @@ GEN_AI: Sequence[Group[Attempt]] = (
                 "old",
             ),
             Row("gen_ai.request.model", "Model", lambda it: shown(it.model) if it.model else None),
+            Row("gen_ai.response.id", "Id of the answer, as the upstream gives it", _answers_id),
+            Row("gen_ai.response.model", "Model that the answer names", _answers_model),
             Row(
                 "gen_ai.response.finish_reasons",
                 "finishReason, at the attempt that brought it",

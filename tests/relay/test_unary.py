@@ -66,6 +66,7 @@ class Said:
     error: object = None
     another: bool = False
     usage: object = None
+    named: object = None
 
     def allow_silence(self, seconds: float) -> None:
         self.silences.append(seconds)

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
 import msgspec
 
 from gemproxy.core.wire.frame import Data
@@ -96,6 +97,16 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
         """Whether any candidate has a finishReason."""
         return self.finish_reason is not None or any(c.finish_reason for c in self.candidates)
 
+
+@attrs.frozen
+class Named:
+    """What an answer calls itself: its responseId, and the model that it names."""
+
+    response_id: str | None = None
+    model: str | None = None
+
+
+NAMELESS = Named()
 
 SILENT = Chunk()
 """A frame without content: a comment, a blank line."""

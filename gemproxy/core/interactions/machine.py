@@ -73,6 +73,7 @@ class InteractionMachine:
 
     ``retry_after_limit`` is the longest wait, in seconds, that the upstream may ask for. ``usage``
     is what the interaction cost, as far as it has said so, and ``written`` counts its text.
+    ``interaction_id`` is None until an event has named it.
     """
 
     flowing: ClassVar[bool] = False
@@ -90,7 +91,7 @@ class InteractionMachine:
     delivered: Delivered = attrs.field(init=False)
     usage: msgspec.Raw = attrs.field(factory=msgspec.Raw)
     written: Characters = attrs.field(factory=Characters)
-    _interaction_id: str | None = attrs.field(init=False)
+    interaction_id: str | None = attrs.field(init=False)
     _opened: bool = False
     _completed: bool = False
     _ended: bool = False
@@ -105,7 +106,7 @@ class InteractionMachine:
 
     def __attrs_post_init__(self) -> None:
         self.delivered = Delivered(self.origin.last_event_id)
-        self._interaction_id = self.origin.interaction_id
+        self.interaction_id = self.origin.interaction_id
         self._checkpoint = self.origin.token
         self._refusals = Refusals(self.retry_after_limit)
 
@@ -114,9 +115,9 @@ class InteractionMachine:
     @property
     def next_request(self) -> Point | None:
         """From where the next attempt reads on; None: it is the client's own request."""
-        if not self._opened or self._interaction_id is None:
+        if not self._opened or self.interaction_id is None:
             return None
-        return Point(self._interaction_id, self.delivered.last_id)
+        return Point(self.interaction_id, self.delivered.last_id)
 
     @property
     def progress(self) -> int:
@@ -228,7 +229,7 @@ class InteractionMachine:
 
     def _note(self, event: Event, data: Data) -> None:
         self.delivered.add(event, data)
-        self._interaction_id = self._interaction_id or event.interaction_id
+        self.interaction_id = self.interaction_id or event.interaction_id
         self.status = event.status or self.status
         self._completed |= event.type in COMPLETED
         self.usage = event.usage or self.usage
@@ -300,7 +301,7 @@ class InteractionMachine:
             return False
         if self._creating:
             return self.origin.again
-        return self.origin.keeps and self._interaction_id is not None
+        return self.origin.keeps and self.interaction_id is not None
 
     def _fail(self, error: GemproxyError) -> Actions:
         self.state = State.FAILED

@@ -15,7 +15,7 @@ import enum
 import attrs
 import msgspec
 
-from gemproxy.core.answer.chunk import Chunk
+from gemproxy.core.answer.chunk import NAMELESS, Chunk, Named
 from gemproxy.core.answer.rewrite import Rewriter
 from gemproxy.core.answer.transcript import Checkpoint, Transcript, join_surrogates
 from gemproxy.core.answer.usage import Tally, counts_output, parse_usage
@@ -55,7 +55,8 @@ class Attempt:
     ``begins_at`` counts the visible characters that went out before.
     ``another`` says that a key other than its own could serve the next one.
     ``spoke`` says that its last news was text, ``shown`` that it thinks again behind text, and
-    ``content`` that it has brought any.
+    ``content`` that it has brought any. ``own`` is what its answer called itself in a frame that
+    was looked at: plain ones of the first attempt are not, and go out as they are.
     """
 
     body: bytes = attrs.field(repr=False)
@@ -74,6 +75,15 @@ class Attempt:
     repeated: int = 0
     settled: bool = False
     usage: msgspec.Raw = attrs.field(factory=msgspec.Raw)
+    own: Named = NAMELESS
+
+    @property
+    def named(self) -> Named:
+        """What its answer calls itself."""
+        transcript = self.holdback.transcript
+        if self.own is NAMELESS and self.holdback.rewriter is None:
+            return Named(transcript.response_id, transcript.model_version)
+        return self.own
 
     @property
     def ended(self) -> bool:
@@ -84,6 +94,8 @@ class Attempt:
         """Take what a frame says of usage and of the end, and whether it brings content."""
         if chunk.usage:
             self.usage = chunk.usage
+        if self.own is NAMELESS and chunk.response_id is not None:
+            self.own = Named(chunk.response_id, chunk.model_version)
         self.content |= self.spoke
         self.ending.note(chunk, first_seen=self.content or self.begins_at > 0)
         self.marked = bool(self.ending.reasons) or self.ending.blocked

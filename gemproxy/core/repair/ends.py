@@ -192,7 +192,7 @@ def interrupt(
         broke = Unrepaired(f"The stream broke ({cause.value}).")
         return fail(machine, error or (tries.spent and machine.error) or broke)
     machine.error = error
-    machine.tally = machine.attempt.settle(machine.tally)
+    machine.tally, machine.left = machine.attempt.settle(machine.tally), machine.attempt.named
     way = tries.way(machine.documents.ahead.text)
     try:
         machine.attempt = next_attempt(
@@ -219,7 +219,7 @@ def _follows(machine: "StreamMachine", cause: Cause) -> bool:
 
 def fail(machine: "StreamMachine", error: GemproxyError) -> Actions:
     """End loudly, unless Gemini gave an ending at this place that can be passed on."""
-    machine.tally = machine.attempt.settle(machine.tally)
+    machine.tally, machine.left = machine.attempt.settle(machine.tally), machine.attempt.named
     withdraw(machine)
     machine.error = error
     kept = machine.kept.attempt(machine.visible, machine.transcript)

@@ -47,7 +47,7 @@ from typing import Any, ClassVar, TypeVar
 
 import attrs
 
-from gemproxy.core.answer.chunk import read
+from gemproxy.core.answer.chunk import Named, read
 from gemproxy.core.answer.transcript import Transcript
 from gemproxy.core.answer.usage import Tally
 from gemproxy.core.errors import (
@@ -111,7 +111,8 @@ class StreamMachine:
     ``causes`` says why attempts had to be made again, ``joints`` how they joined, in their order.
     ``finish_reason`` is how the answer ended, and ``grace_ran_out`` that an attempt fell silent
     behind its reason. ``error`` is what the client gets if nothing better comes. What begins
-    with ``attempt`` is for the modules of this room.
+    with ``attempt`` is for the modules of this room. ``left`` is what the answer of an attempt
+    called itself in whose place there is another one now.
     """
 
     request: StreamRequest
@@ -130,6 +131,7 @@ class StreamMachine:
     kept: KeptEnding = attrs.field(factory=KeptEnding)
     error: GemproxyError | None = None
     progress_before: int = 0
+    left: Named | None = None
 
     def __attrs_post_init__(self) -> None:
         self.attempt = Attempt(self.request.body, HoldBack(self.transcript, self.policy))
@@ -142,6 +144,11 @@ class StreamMachine:
     def next_request(self) -> bytes:
         """The request body of the next attempt, or of the one that is being made."""
         return self.attempt.body
+
+    def take_name(self) -> Named:
+        """Return what the answer calls itself, of the attempt that ended last or that runs."""
+        left, self.left = self.left, None
+        return self.attempt.named if left is None else left
 
     @property
     def plan(self) -> Plan:

@@ -21,7 +21,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from gemproxy.core.answer.chunk import Chunk, Undecodable, read
+from gemproxy.core.answer.chunk import NAMELESS, Chunk, Named, Undecodable, read
 from gemproxy.core.answer.usage import Billed, billed, parse_usage
 from gemproxy.core.errors import upstream_error
 from gemproxy.core.repair.events import CAUSE_OF, Cause, How, Resume
@@ -47,8 +47,8 @@ class Judge:
     """Judges the answers to one call; ``causes`` are the reasons for repeating it.
 
     ``billed`` is the cost of all answers, ``bills`` that of each. ``finish_reason`` is that of the
-    last generation. ``whole`` is False after an answer that must not be passed on. ``error`` is the
-    google.rpc.Status in the last answer.
+    last generation, and ``named`` what it calls itself. ``whole`` is False after an answer that
+    must not be passed on. ``error`` is the google.rpc.Status in the last answer.
     """
 
     request: StreamRequest
@@ -58,6 +58,7 @@ class Judge:
     billed: Billed = attrs.field(factory=Billed)
     bills: list[Billed] = attrs.field(factory=list)
     finish_reason: str | None = None
+    named: Named = NAMELESS
     whole: bool = True
     error: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     _last: Billed = attrs.field(factory=Billed)
@@ -81,7 +82,7 @@ class Judge:
         """
         self.whole = True
         self.error = None
-        self._last = _NOTHING
+        self._last, self.named = _NOTHING, NAMELESS
         if status >= _ERRORS:
             error = self.error = upstream_error(body or b"")
             again = self._refusals.judge(status, error, retry_after, another=another)
@@ -97,6 +98,7 @@ class Judge:
             again = self._refusals.judge(status, chunk.error, retry_after, another=another)
             return self._refused(Cause.ERROR_FRAME, again)
         self._last = _cost_of(chunk, body)
+        self.named = Named(chunk.response_id, chunk.model_version)
         self.bills.append(self._last)
         self.billed += self._last
         return self._weigh(chunk, body) if self.look is Look.GENERATION else None
