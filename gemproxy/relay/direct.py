@@ -269,7 +269,8 @@ class Direct(asyncio.Protocol):
             data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
             self._held = 0
-            self._read_on()
+            if self._reading_paused:  # asked here, because the call would be one for each event
+                self._read_on()
             return data
         if self._end is None or self._end[0] is not How.EOF:
             raise self._failure()
