@@ -81,6 +81,13 @@ async def signed_in(proxy: StartProxy, url: str, /, **sections: Any) -> Browser:
     return browser
 
 
+async def told(browser: Browser, path: str) -> Any:
+    """Return what the admin API says at a path below its base."""
+    headers = {"x-admin-secret": SECRET}
+    answer = await browser.served.ask(f"/admin/api/v1{path}", b"", headers, "GET")
+    return json.loads(answer.body)
+
+
 async def news(browser: Browser, path: str) -> dict[str, Any]:
     """Return what the page's stream says first."""
     async with browser.served.connect() as connection:

@@ -40,6 +40,12 @@ class Setting(Form, frozen=True):
         msgspec.Meta(description="switch, whole number, number, word, text, list or table"),
     ]
     words: Annotated[list[str], msgspec.Meta(description="The words that it may be, if few")]
+    columns: Annotated[
+        list[str], msgspec.Meta(description="The values of each name in a table that has several")
+    ]
+    pinned: Annotated[
+        bool, msgspec.Meta(description="Whether a flag of the command line keeps it from changing")
+    ]
     description: Annotated[str, msgspec.Meta(description="What it does")]
     default: Annotated[str, msgspec.Meta(description="Its default, for people")]
 

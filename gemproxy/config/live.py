@@ -94,8 +94,8 @@ def fixed(base: Loaded, path: str) -> str | None:
     """Return why a setting cannot change while the proxy runs, None if it can."""
     if note_of(path) is None:
         return "changes by a restart only"
-    origin = base.origins.get(path, "")
-    if origin.startswith(FLAG):
+    if pinned(base, path):
+        origin = base.origins[path]
         return f"is set by the {origin}, which is stronger; start without it to change this"
     return None
 
@@ -136,6 +136,18 @@ def shape_of(option: OptionInfo) -> tuple[str, list[str]]:
     if outer in (Mapping, tuple):
         return ("table" if outer is Mapping else "list"), []
     return _SHAPES.get(kinds[0], "text"), []
+
+
+def columns_of(option: OptionInfo) -> list[str]:
+    """Return the values that each name of a table has, empty where it has one without a name."""
+    annotation = get_args(option.cls)[0] if hasattr(option.cls, "__metadata__") else option.cls
+    item = get_args(annotation)[-1] if get_origin(annotation) is Mapping else str
+    return [field.name for field in attrs.fields(item)] if attrs.has(item) else []
+
+
+def pinned(base: Loaded, path: str) -> bool:
+    """Return whether a flag keeps a setting from changing that could change otherwise."""
+    return note_of(path) is not None and base.origins.get(path, "").startswith(FLAG)
 
 
 def changed(base: Loaded, values: Mapping[str, object], projects: Collection[str]) -> Loaded:

@@ -1,6 +1,6 @@
 """All pages, in the order of the menu, and all forms."""
 
-from gemproxy.pages import keys, projects, users
+from gemproxy.pages import keys, projects, settings, users
 from gemproxy.pages.overview import overview, overview_now
 from gemproxy.pages.page import Change, Page
 
@@ -20,6 +20,8 @@ PAGES: tuple[Page, ...] = (
     Page("/users", "Access keys", "users.html", users.users, in_menu=True),
     Page("/users/{name}", "Access key", "user.html", users.user),
     Page("/users/{name}/revoke", "Revoke an access key", "user_revoke.html", users.asked),
+    Page("/settings", "Settings", "settings.html", settings.settings, in_menu=True),
+    Page("/settings/{path}", "Setting", "setting.html", settings.setting),
 )
 
 CHANGES: tuple[Change, ...] = (
@@ -39,4 +41,6 @@ CHANGES: tuple[Change, ...] = (
     Change("/users/{name}", users.alter, "user.html", "Access key"),
     Change("/users/{name}/rotate", users.turn, "user_key.html", "Access key"),
     Change("/users/{name}/revoke", users.end),
+    Change("/settings/{path}", settings.change, "setting.html", "Setting"),
+    Change("/settings/{path}/reset", settings.give_back),
 )

@@ -18,9 +18,11 @@ from gemproxy.admin.settings import Caller, Setting
 from gemproxy.config.live import (
     ADMIN,
     changed,
+    columns_of,
     fixed,
     note_of,
     option_of,
+    pinned,
     shape_of,
     shown,
     taken,
@@ -170,6 +172,8 @@ class Tuner:
             secret=option.is_secret,
             shape=shape,
             words=words,
+            columns=columns_of(option),
+            pinned=pinned(self.base, path),
             description=option.metadata.get("argparse", {}).get("help", ""),
             default="" if standard is None else shown(option, standard)[0],
         )

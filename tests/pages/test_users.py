@@ -1,6 +1,5 @@
 """The pages of access keys over sockets: making, limits and their use, changing, ending."""
 
-import json
 import re
 from html import unescape
 from typing import Any
@@ -10,14 +9,13 @@ import pytest
 
 from gemproxy.pool.key import Key
 from tests.gemini import BODY, chunk, sse
-from tests.operating import SECRET, Browser, signed_in, target_of, words_of
+from tests.operating import Browser, signed_in, target_of, told, words_of
 from tests.replies import replying, sse_reply
 from tests.running import StartProxy
 from tests.wire import STREAM, Answer
 
 WHOLE = sse(chunk("All of it.", finish="STOP"))
 KEY = re.compile(r"gp-[\w-]{20,}")
-API = "/admin/api/v1"
 
 
 async def browsing(proxy: StartProxy, url: str, **sections: Any) -> Browser:
@@ -26,12 +24,6 @@ async def browsing(proxy: StartProxy, url: str, **sections: Any) -> Browser:
     return await signed_in(
         proxy, url, pool=pool, access=access, ledger={"enabled": True}, **sections
     )
-
-
-async def told(browser: Browser, path: str) -> Any:
-    """Return what the API says."""
-    headers = {"x-admin-secret": SECRET}
-    return json.loads((await browser.served.ask(f"{API}{path}", b"", headers, "GET")).body)
 
 
 def limit(row: int, kind: str, amount: str, model: str = "", **more: str) -> dict[str, str]:
