@@ -22,7 +22,6 @@ LONGEST = 1 << 20
 
 _FORM = "multipart/form-data"
 _MOST_FIELDS = 64
-_BUFFER = 1 << 16
 _PICTURES = frozenset({"image", "image[]"})
 _NUMBERS = frozenset({"n", "output_compression", "partial_images"})
 _SWITCHES = {"true": True, "false": False}
@@ -57,7 +56,8 @@ async def pictures_of(headers: Mapping[str, str], body: bytes) -> tuple[Json, li
 
 
 async def _fields(headers: Mapping[str, str], body: bytes) -> AsyncIterator[tuple[str, bytes]]:
-    stream = StreamReader(BaseProtocol(asyncio.get_running_loop()), _BUFFER)
+    # A buffer that has room for all: a full one would want a connection to read no further.
+    stream = StreamReader(BaseProtocol(asyncio.get_running_loop()), len(body))
     stream.feed_data(body)
     stream.feed_eof()
     count = 0

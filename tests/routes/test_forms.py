@@ -1,5 +1,6 @@
 """Forms with pictures: read as OpenAI's SDKs send them, bounded, and refused in words."""
 
+import base64
 from typing import Any
 
 import aiohttp
@@ -44,6 +45,14 @@ async def test_fields_are_texts_numbers_and_switches() -> None:
 
     assert document == {"prompt": "größer 大", "n": 2, "stream": True, "user": "7"}
     assert [part["inlineData"]["mimeType"] for part in pictures] == ["image/jpeg"]
+
+
+async def test_a_picture_larger_than_a_buffer_stays_whole() -> None:
+    large = PNG + bytes(range(256)) * 4_000
+    document, (part,) = await read(("image", large), ("prompt", "p"))
+
+    assert document == {"prompt": "p"}
+    assert base64.b64decode(part["inlineData"]["data"]) == large
 
 
 async def test_pictures_stay_in_order_under_either_name() -> None:
