@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.doctor.conftest import Doctor
 from tests.s3 import running_s3
@@ -57,3 +59,20 @@ async def test_a_bucket_is_read_and_a_missing_one_told(
 
     assert report.one("pictures").status == "fault"
     assert "make the bucket" in report.one("pictures").advice
+
+
+async def test_a_bucket_is_asked_for_one_list_and_nothing_else(doctor: Doctor) -> None:
+    asked: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        asked.append(f"{request.method} {request.path_qs}")
+        return web.Response(text="<ListBucketResult></ListBucketResult>")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    async with TestServer(app) as server:
+        url = str(server.make_url("")).rstrip("/")
+        report = await doctor("--online", **S3, GEMPROXY_IMAGES_ENDPOINT=url)
+
+    assert asked == ["GET /pics?list-type=2&prefix=gemproxy%2F"]
+    assert report.one("pictures").status == "ok"

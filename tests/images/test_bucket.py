@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import attrs
 import obstore
 import pytest
 from aiohttp import web
-from botocore.auth import S3SigV4Auth  # type: ignore[import-untyped]  # it has no types
+from botocore.auth import (  # type: ignore[import-untyped]  # it has no types
+    S3SigV4Auth,
+    S3SigV4QueryAuth,
+)
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from multidict import CIMultiDictProxy
@@ -170,6 +174,15 @@ async def provider(answer: Answering = lambda _: _good()) -> AsyncIterator[Provi
         await runner.cleanup()
 
 
+EMPTY = b"""<?xml version="1.0" encoding="UTF-8"?><ListBucketResult>
+<Name>pics-125</Name><IsTruncated>false</IsTruncated></ListBucketResult>"""
+
+
+def _good_or_empty(request: web.Request) -> web.StreamResponse:
+    listing = "list-type" in request.query_string
+    return web.Response(body=EMPTY, content_type="application/xml") if listing else _good()
+
+
 def _good() -> web.Response:
     headers = {"ETag": '"x"', "Last-Modified": "Sun, 29 Nov 2026 00:00:00 GMT"}
     return web.Response(body=PNG, headers=headers)
@@ -204,7 +217,7 @@ async def test_a_provider_is_asked_in_its_style_with_plain_headers(
     virtual: bool,
 ) -> None:
     name = new_name("image/png")
-    async with provider() as there:
+    async with provider(_good_or_empty) as there:
         monkeypatch.setenv("HTTP_PROXY", there.url)
         wish = Wish(storage, f"http://{host}", region, "pics-125", **KEYS)
         async with open_bucket(wish, "", 600, 3600.0) as shelf:
@@ -212,12 +225,16 @@ async def test_a_provider_is_asked_in_its_style_with_plain_headers(
             await shelf.find(name)
             link = URL(await shelf.link(name), encoded=True)
             await shelf.delete(name)
+            _ = await names(shelf)
 
-    put, get, delete = there.asked
+    put, get, delete, listed = there.asked
     base = f"http://pics-125.{host}" if virtual else f"http://{host}/pics-125"
     expected = f"{base}/{PREFIX}{name}"
-    assert [one.method for one in there.asked] == ["PUT", "GET", "DELETE"]
-    assert {str(one.url.with_query(None)) for one in there.asked} == {expected}
+    assert [one.method for one in there.asked] == ["PUT", "GET", "DELETE", "GET"]
+    assert {str(one.url.with_query(None)) for one in there.asked[:3]} == {expected}
+    assert str(listed.url.with_query(None)).rstrip("/") == base
+    assert dict(listed.url.query) == {"list-type": "2", "prefix": PREFIX}
+    assert listed.is_signed(signed)
     assert {one.scope for one in there.asked} == {f"AKtest {signed} s3"}
     assert put.is_signed(signed)
     assert get.is_signed(signed)
@@ -246,6 +263,65 @@ async def test_a_domain_of_the_bucket_is_the_base_of_links(domain: str, base: st
     wish = Wish("qiniu", region="cn-east-1", bucket="pics", **KEYS)
     async with open_bucket(wish, domain, 60, 0.0) as shelf:
         assert await shelf.link(name) == f"{base}/{PREFIX}{name}"
+
+
+def checking(there: dict[str, bytes], now: Callable[[], datetime]) -> Answering:
+    """Answer as a store does that looks at the signature of a link, and at its end."""
+
+    def answer(request: web.Request) -> web.StreamResponse:
+        query = dict(request.query)
+        said = query.pop("X-Amz-Signature", "")
+        url = f"http://{request.host}{request.path}?{urlencode(query, quote_via=quote, safe='')}"
+        signing = S3SigV4QueryAuth(Credentials("AKtest", "SKtest"), "s3", "us-east-1")
+        asked = AWSRequest(request.method, url, headers={"host": request.host})
+        asked.context["timestamp"] = query.get("X-Amz-Date", "")
+        text = signing.string_to_sign(asked, signing.canonical_request(asked))
+        made = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        is_over = (now() - made).total_seconds() > int(query["X-Amz-Expires"])
+        if said != signing.signature(text, asked) or is_over:
+            return web.Response(status=403)
+        return web.Response(body=there[request.path])
+
+    return answer
+
+
+async def test_a_signed_link_works_until_it_expires_and_for_one_picture() -> None:
+    name, other = new_name("image/png"), new_name("image/png")
+    objects = {f"/pics/{PREFIX}{name}": PNG, f"/pics/{PREFIX}{other}": JPEG}
+    later = 0.0
+
+    def now() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=later)
+
+    async with provider(checking(objects, now)) as there:
+        wish = Wish("minio", there.url, bucket="pics", **KEYS)
+        async with open_bucket(wish, "", 600, 0.0) as shelf:
+            link = await shelf.link(name)
+        seen = []
+        for seconds in (0.0, 590.0, 700.0):
+            later = seconds
+            seen.append((await fetched(link))[::2])
+        later = 0.0
+        forged = [link.replace(name, other), link.replace("Expires=600", "Expires=90000")]
+        refused = [(await fetched(one))[0] for one in forged]
+
+    assert seen == [(200, PNG), (200, PNG), (403, b"")]
+    assert refused == [403, 403]
+
+
+async def test_two_that_sweep_a_bucket_at_once_do_no_harm(bucket: Bucket) -> None:
+    later = 0.0
+    stores = [
+        PictureStore(bucket, lasting=60, now=lambda: datetime.now(UTC).timestamp() + later)
+        for _ in range(2)
+    ]
+    for _ in range(6):
+        await stores[0].put(PNG)
+    later = 3600.0
+    await asyncio.gather(*(store.sweep() for store in stores))
+
+    assert await names(bucket) == set()
+    assert [store.state()["status"] for store in stores] == ["ok", "ok"]
 
 
 FOREIGN = {

@@ -107,3 +107,44 @@ async def test_two_processes_share_a_directory(tmp_path: Path) -> None:
     assert len(found) == 100
     sizes = {(tmp_path / name).stat().st_size for name in found}
     assert sizes == {100_000}
+
+
+SWEEPS = """
+import asyncio, sys
+from pathlib import Path
+from gemproxy.images.folder import Folder
+from gemproxy.images.store import PictureStore
+
+async def main():
+    pictures = PictureStore(Folder.open(Path(sys.argv[1])), lasting=60)
+    print(flush=True)
+    sys.stdin.read()
+    await pictures.sweep()
+    print(pictures.state()["status"])
+
+asyncio.run(main())
+"""
+
+
+async def test_two_processes_that_sweep_at_once_delete_what_has_expired_and_no_more(
+    tmp_path: Path,
+) -> None:
+    shelf = Folder.open(tmp_path)
+    fresh, old = new_name("image/png"), [new_name("image/png") for _ in range(300)]
+    for name in (fresh, *old):
+        (tmp_path / name).write_bytes(PNG)
+    for name in old:
+        os.utime(tmp_path / name, (0, 0))
+    (tmp_path / "notes.txt").write_text("somebody's")
+    os.utime(tmp_path / "notes.txt", (0, 0))
+    command, pipe = (sys.executable, "-c", SWEEPS, str(tmp_path)), asyncio.subprocess.PIPE
+    sweeping = [
+        await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe) for _ in range(2)
+    ]
+    for process in sweeping:  # both are ready before either begins
+        assert process.stdout is not None
+        await process.stdout.readline()
+    said = await asyncio.gather(*(process.communicate(b"") for process in sweeping))
+
+    assert [out for out, _ in said] == [b"ok\n", b"ok\n"]
+    assert await names(shelf) == {fresh, "notes.txt"}
