@@ -153,7 +153,7 @@ class RequestPage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
 
 
 class Attempt(Form, frozen=True):
-    """One request to Gemini; ``cause`` is why another one followed, ``form`` how it was asked.
+    """One request to Gemini; ``cause`` is why it broke off, ``form`` how it was asked.
 
     ``joint`` is how its text was joined to the text before.
     """
@@ -163,9 +163,7 @@ class Attempt(Form, frozen=True):
     status: Annotated[
         int | None, msgspec.Meta(description="The HTTP status of its answer, null without one")
     ]
-    cause: Annotated[
-        str | None, msgspec.Meta(description="Why another attempt followed, null if none did")
-    ]
+    cause: Annotated[str | None, msgspec.Meta(description="Why it broke off, null if it did not")]
     form: Annotated[str, msgspec.Meta(description="How it was asked")]
     joint: Annotated[str, msgspec.Meta(description="How its text was joined to the text before")]
     milliseconds: Annotated[int, msgspec.Meta(description="How long it took")]
@@ -176,11 +174,12 @@ class Attempt(Form, frozen=True):
 
 
 class Story(Form, frozen=True):
-    """A request and its attempts, which are kept where there was more than one."""
+    """A request and its attempts, which are kept if one broke off or there were several."""
 
     request: Annotated[Request, msgspec.Meta(description="The request")]
     attempts: Annotated[
-        list[Attempt], msgspec.Meta(description="Its attempts; none are kept where there was one")
+        list[Attempt],
+        msgspec.Meta(description="Its attempts; none are kept of an answer that came at once"),
     ]
 
 

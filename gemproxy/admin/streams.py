@@ -49,16 +49,14 @@ class StreamsQuery(Form, frozen=True):
 
 
 class StreamAttempt(Form, frozen=True):
-    """One request to the upstream; ``cause`` is why another one followed."""
+    """One request to the upstream; ``cause`` is why it broke off."""
 
     key: Annotated[str, msgspec.Meta(description="The fingerprint of its Gemini key")]
     project: Annotated[str, msgspec.Meta(description="The project of its key")]
     status: Annotated[
         int | None, msgspec.Meta(description="The HTTP status of its answer, null without one")
     ]
-    cause: Annotated[
-        str | None, msgspec.Meta(description="Why another attempt followed, null if none did")
-    ]
+    cause: Annotated[str | None, msgspec.Meta(description="Why it broke off, null if it did not")]
     age_seconds: Annotated[float, msgspec.Meta(description="Seconds since it began")]
     running: Annotated[bool, msgspec.Meta(description="Whether it has not ended yet")]
 

@@ -34,10 +34,10 @@ class Entry:
     for the client's own, and ``project`` is its project. ``status`` is None before the head has
     come. ``how`` is None for an attempt that was left before its end. ``error`` is the
     google.rpc.Status in the answer, if it was read, and ``retry_after`` its Retry-After in seconds;
-    no rendering shows them. ``cause`` is the reason for another attempt. ``first`` is when the
-    first bytes went to the client, in the attempt that brought them. ``characters`` counts those
-    that the attempt added to the client's text. ``span_id`` is its id in a trace, 0 until one is
-    needed. ``named`` is what its answer calls itself.
+    no rendering shows them. ``cause`` is why it broke off, so that another attempt was wanted.
+    ``first`` is when the first bytes went to the client, in the attempt that brought them.
+    ``characters`` counts those that the attempt added to the client's text. ``span_id`` is its id
+    in a trace, 0 until one is needed. ``named`` is what its answer calls itself.
     """
 
     began: float

@@ -109,6 +109,7 @@ class Generation(Generic[M]):
     _received: int = attrs.field(default=0, init=False)
     _received_before: int = attrs.field(default=0, init=False)
     _witness: Witness | None = attrs.field(default=None, init=False)
+    _causes: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.machine = self.intake.machine
@@ -139,15 +140,16 @@ class Generation(Generic[M]):
                 self.course.attempts = max(self.course.attempts, len(account.entries))
                 account.result = self.kind.result(self.machine, self.course)
 
-    def _note(self, step: Step) -> None:
+    def _note(self) -> None:
         """Complete the attempt's entry, if it got as far as to have one."""
         entries = self.exchange.account.entries
         if not entries or entries[-1].usage is not None:
             return
         entry = entries[-1]
         entry.form, entry.joint, self._joint = self._form, self._joint, None
-        if isinstance(step.next, Resume):
-            entry.cause = step.next.cause
+        causes = self.machine.causes
+        if len(causes) > self._causes:  # also where nothing can follow
+            self._causes, entry.cause = len(causes), causes[-1]
         self.kind.note(self.machine, entries)
         entry.named = self.kind.name(self.machine)
 
@@ -181,13 +183,13 @@ class Generation(Generic[M]):
                     step = await self._read(reply, watch)
                 else:
                     step = await self._take(reply, use)
-                self._note(step)  # before the lease hears of the attempt
+                self._note()  # before the lease hears of the attempt
                 return step
         except AttemptFailed as failure:
             if self.course.passed:
                 raise
             step = self.intake.failed_to_open(failure.how)
-            self._note(step)
+            self._note()
             return step
         except GemproxyError as error:  # no key can serve, or the client's body broke on the way up
             if self.course.passed:

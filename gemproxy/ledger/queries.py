@@ -22,11 +22,11 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.accounts.calendar import Calendar
-from gemproxy.ledger.asking import Timed, parameters, statement, timed_of
+from gemproxy.ledger.asking import Timed, batches, statement
 from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.levels import DIMENSIONS, HOURS, SPREAD_SHAPES, shape_of
 from gemproxy.ledger.naming import ALL, Only, names_of, numbers_of
-from gemproxy.ledger.pieces import HOUR, SECOND_MS, Source, Span, cut
+from gemproxy.ledger.pieces import HOUR, SECOND_MS, Source, Span, State, cut
 from gemproxy.ledger.requests import (
     ALWAYS,
     ANY,
@@ -153,8 +153,9 @@ class Queries:
         found = await self._named(_Asked(span, only, tuple(names), time, MOST_GROUPS))
         places = [(first, *rest).index(one) for one in by]
         groups = {tuple(key[place] for place in places): sums for key, sums in found.items()}
+        words = {key: self._word(time, key) for key in {it[0] for it in found}} if time else {}
         return [
-            Group(tuple(map(self._word, by, key)), sums)
+            Group(tuple(words.get(part, part) for part in key), sums)
             for key, sums in sorted(groups.items(), key=operator.itemgetter(0))
         ]
 
@@ -222,7 +223,9 @@ class Queries:
         """Return what interrupted attempts, and how their requests ended, most frequent first."""
         async with self.engines.snapshot() as connection:
             counted: dict[tuple[int, int], int] = {}
-            async for _, row in self._read(connection, BROKEN, _Asked(span, only)):
+            asked = _Asked(span, only)
+            base = await self._base(connection, asked)
+            async for _, row in self._read(connection, BROKEN, asked, base):
                 cause, ending, attempts = tuple(row)
                 counted[cause, ending] = counted.get((cause, ending), 0) + attempts
             names = await names_of(connection, {cause for cause, _ in counted})
@@ -248,66 +251,75 @@ class Queries:
     ) -> dict[tuple[int, ...], Sums]:
         """Return sums by their key: the beginning of the time, if wanted, and numbers of names."""
         found: dict[tuple[int, ...], Sums] = {}
-        width = len(SUMMED)
-        async for key, row in self._read(connection, SUMS, asked):
+        base, width = await self._base(connection, asked), len(SUMMED)
+        async for key, row in self._read(connection, SUMS, asked, base):
             figures = row[-width:]
             if not figures[0]:  # a sum over nothing is a row, too
                 continue
             if key in found:
                 found[key].add(figures)
             elif len(found) < asked.most:
-                found[key] = Sums.of(figures)
+                found[key] = Sums(*figures)
             else:
                 raise TooManyGroups
-        if asked.spread:
-            await self._spread(connection, asked, found)
+        if found and asked.spread:
+            await self._spread(connection, asked, base, found)
         return found
 
     async def _spread(
-        self, connection: AsyncConnection, asked: "_Asked", found: Mapping[tuple[int, ...], Sums]
+        self,
+        connection: AsyncConnection,
+        asked: "_Asked",
+        base: "_Base | None",
+        found: Mapping[tuple[int, ...], Sums],
     ) -> None:
         """Add how the times to the first byte are spread, as far as that is kept."""
         if asked.shape not in SPREAD_SHAPES:
             for sums in found.values():
-                sums.spread = []
+                sums.spread = ()
             return
-        async for found_key, row in self._read(connection, SPREAD, asked):
+        width = len(SPREAD.figures)
+        async for found_key, row in self._read(connection, SPREAD, asked, base):
             key = found_key
             if key not in found and asked.time in {By.DAY, By.HOUR}:
                 # An hour all of whose requests are in the day of another zone that begins in it.
                 key = (self._begin(asked.time, row[0] + HOUR), *key[1:])
             if key in found:
-                found[key].count(row[-len(SPREAD.figures) :])
+                found[key].count(row[-width:])
 
-    async def _read(
-        self, connection: AsyncConnection, kind: Kind, asked: "_Asked"
-    ) -> AsyncIterator[tuple[tuple[int, ...], Found[Any]]]:
-        """Yield the rows of all pieces, each with its key."""
+    async def _base(self, connection: AsyncConnection, asked: "_Asked") -> "_Base | None":
+        """Return what all figures of an answer are read by; None if there are none."""
         filters = await numbers_of(connection, asked.only)
         if filters is None:
-            return
-        state, names = await read_state(connection), frozenset(filters)
-        span, time = asked.span, asked.time
-        if time is not None:
-            span = await _clipped(connection, span)
-        finest = _finest(kind, asked.shape)
-        most = {"most": (asked.most + 1) * (1 if time in {None, By.HOUR} else _PARTS)}
-        for piece in cut(span, state, self.calendar, _TIMES.get(time) if time else None, finest):
-            timed = timed_of(piece, grouped=time is not None)
-            question = statement(kind, piece.source, names, asked.by, timed)
-            given = {**parameters(piece), **filters, **most}
-            for row in await connection.execute(question, given):
-                yield self._key(asked, timed, piece.month, row), row
+            return None
+        state, span = await read_state(connection), asked.span
+        return _Base(
+            filters, state, span if asked.time is None else await _clipped(connection, span)
+        )
 
-    def _key(
-        self, asked: "_Asked", timed: Timed, month: int | None, row: Found[Any]
-    ) -> tuple[int, ...]:
-        """Return the key of a row: the beginning of the time, if wanted, and numbers of names."""
-        if asked.time is None:
-            return tuple(row[: len(asked.by)])
-        if timed is Timed.NEVER:
-            return (month or 0, *row[: len(asked.by)])
-        return (self._begin(asked.time, row[0]), *row[1 : 1 + len(asked.by)])
+    async def _read(
+        self, connection: AsyncConnection, kind: Kind, asked: "_Asked", base: "_Base | None"
+    ) -> AsyncIterator[tuple[tuple[int, ...], Found[Any]]]:
+        """Yield the rows of all pieces, each with its key."""
+        if base is None:
+            return
+        names, time = frozenset(base.filters), asked.time
+        finest = _finest(kind, asked.shape)
+        source = None if time is None else _TIMES[time]
+        given = {**base.filters, "most": asked.most_rows}
+        begun: dict[int, int] = {}
+        groups = slice(0, len(asked.by)) if time is None else slice(1, 1 + len(asked.by))
+        pieces = cut(base.span, base.state, self.calendar, source, finest)
+        for batch in batches(pieces, grouped=time is not None):
+            question = statement(kind, names, asked.by, batch.timed, rows=batch.rows)
+            for row in await connection.execute(question, {**given, **batch.parameters}):
+                if time is None:
+                    yield tuple(row[groups]), row
+                    continue
+                at = row[0]
+                if at not in begun:
+                    begun[at] = at if batch.timed is Timed.KNOWN else self._begin(time, at)
+                yield (begun[at], *row[groups]), row
 
     def _begin(self, time: By, at: int) -> int:
         """Return when the month, the day or the hour of a time begins, by the zone's clock.
@@ -320,14 +332,12 @@ class Queries:
         local = dt.datetime.fromtimestamp(at, self.calendar.zone)
         return int(local.replace(minute=0, second=0).timestamp())
 
-    def _word(self, by: By, key: Any) -> str:  # noqa: ANN401 (a time or a name)
-        """Return the key of a group for people."""
-        if by not in _TIMES:
-            return str(key)
-        if by is By.HOUR:
-            return self.calendar.clock(key)
-        name = self.calendar.day(key).name
-        return name if by is By.DAY else name.rpartition("-")[0]
+    def _word(self, time: By, begin: int) -> str:
+        """Return a time for people."""
+        if time is By.HOUR:
+            return self.calendar.clock(begin)
+        name = self.calendar.day(begin).name
+        return name if time is By.DAY else name.rpartition("-")[0]
 
 
 @attrs.frozen
@@ -345,10 +355,24 @@ class _Asked:
     spread: bool = True
 
     @property
+    def most_rows(self) -> int:
+        """The most rows that a statement returns; a day may be in several."""
+        return (self.most + 1) * (1 if self.time in {None, By.HOUR} else _PARTS)
+
+    @property
     def shape(self) -> int:
         """The shape of the roll-ups that have the answer."""
         filters = {name for name in DIMENSIONS if getattr(self.only, name) is not None}
         return shape_of({*self.by, *filters})
+
+
+@attrs.frozen
+class _Base:
+    """What the figures of an answer are read by: numbers of names, how far roll-ups are, a span."""
+
+    filters: Mapping[str, int]
+    state: State
+    span: Span
 
 
 def check(by: Sequence[By]) -> None:

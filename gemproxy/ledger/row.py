@@ -24,7 +24,10 @@ class Ending(enum.Enum):
 
 @attrs.frozen
 class Try:
-    """One attempt of a generation; only generations with more than one keep them."""
+    """One attempt of a generation, which keeps them if there are several, or if its one broke off.
+
+    ``cause`` is why the attempt broke off, so that another one was wanted; empty if it did not.
+    """
 
     key: str
     status: int | None

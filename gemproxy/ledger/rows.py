@@ -143,7 +143,7 @@ def cleaned(text: str) -> str:
 
 def _names(row: Row) -> Iterable[str]:
     yield from (row.user, row.model, row.route, row.dialect, row.project, row.key)
-    for attempt in row.tries if len(row.tries) > 1 else ():
+    for attempt in row.tries:
         yield from (attempt.key, attempt.cause, attempt.form, attempt.joint)
 
 
@@ -184,9 +184,7 @@ def _values(row: Row, numbers: Mapping[str, int], process: int) -> Values:
 
 
 def _attempts(row: Row, numbers: Mapping[str, int]) -> Iterable[Values]:
-    """Yield the values of the attempts, if there was more than one."""
-    if len(row.tries) < 2:  # noqa: PLR2004 (more than one)
-        return
+    """Yield the values of the attempts that are kept."""
     for number, attempt in enumerate(row.tries, 1):
         yield (
             row.serial,

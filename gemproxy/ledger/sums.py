@@ -11,6 +11,8 @@ import attrs
 
 from gemproxy.ledger.buckets import BUCKETS, percentile
 
+_NOWHERE = (0,) * BUCKETS
+
 
 @attrs.define
 class Sums:
@@ -47,7 +49,7 @@ class Sums:
     first_byte_ms: int = 0
     duration_ms: int = 0
     seam_ms: int = 0
-    spread: list[int] = attrs.field(factory=lambda: [0] * BUCKETS)
+    spread: tuple[int, ...] = _NOWHERE
 
     @property
     def running(self) -> int:
@@ -59,11 +61,6 @@ class Sums:
     def is_unpriced(self) -> bool:
         """Whether there are rows without a price, and none with one."""
         return 0 < self.unpriced == self.requests - self.running
-
-    @classmethod
-    def of(cls, figures: Iterable[Any]) -> "Sums":
-        """Return sums by their figures in the order of ``SUMMED``."""
-        return cls(*(int(figure or 0) for figure in figures))  # type: ignore[arg-type]
 
     def first_byte(self, share: float) -> float | None:
         """Return the milliseconds to the first byte that a share of the requests did not exceed.
@@ -79,7 +76,11 @@ class Sums:
 
     def count(self, counts: Sequence[int | None]) -> None:
         """Add counts of times to the first byte, in the order of ``COUNTED``."""
-        self.spread = [have + (more or 0) for have, more in zip(self.spread, counts, strict=True)]
+        if self.spread is _NOWHERE:
+            self.spread = tuple([more or 0 for more in counts])
+        else:
+            pairs = zip(self.spread, counts, strict=True)
+            self.spread = tuple([have + (more or 0) for have, more in pairs])
 
 
 def added(parts: Iterable[Sums]) -> Sums:
@@ -88,7 +89,7 @@ def added(parts: Iterable[Sums]) -> Sums:
     for part in parts:
         total.add([getattr(part, name) for name in SUMMED])
         if not part.spread:
-            total.spread = []
+            total.spread = ()
         elif total.spread:
             total.count(part.spread)
     return total

@@ -3,9 +3,9 @@
 Times are Unix times in milliseconds, money is nano-dollars. A row of
 ``generations`` is a ``ledger.row.Row``; it must be small, because there are millions of them. So it
 has numbers for texts that repeat (``names``) and for its ending, and its attempts are in a table
-of their own, only where there was more than one. In SQLite ``serial`` is the row's own number
-(INTEGER PRIMARY KEY), so each index has it as its last column: one over ``user`` finds the newest
-rows of a user.
+of their own, only where one broke off or there were several. In SQLite ``serial`` is the row's own
+number (INTEGER PRIMARY KEY), so each index has it as its last column: one over ``user`` finds the
+newest rows of a user.
 
 PostgreSQL sums BIGINT as NUMERIC: cast a sum to ``WHOLE`` before it is read.
 """
@@ -144,8 +144,8 @@ ATTEMPTS = Table(
     PrimaryKeyConstraint("serial", "number"),
     sqlite_with_rowid=False,
 )
-"""The attempts of a generation that had more than one, counted from 1; ``key``, ``cause``, ``form``
-and ``joint`` are numbers of ``names``."""
+"""The attempts of a generation, counted from 1, if one broke off or there were several; ``key``,
+``cause``, ``form`` and ``joint`` are numbers of ``names``."""
 
 _PLACE = ("level", "shape", "start", *DIMENSIONS)
 

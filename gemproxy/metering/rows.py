@@ -5,6 +5,7 @@ What the row has in common with the line in the access log is taken from the sam
 
 from gemproxy.exchange.account import (
     Account,
+    CallResult,
     Charge,
     Entry,
     InteractionResult,
@@ -73,8 +74,24 @@ def settled(
         round(sum(stream.seam_ms)) if stream is not None and stream.seam_ms else 0,
         account.injected,
         account.calls,
-        tuple(map(_try, entries)) if len(entries) > 1 else (),
+        _tries(account),
     )
+
+
+def _tries(account: Account) -> tuple[Try, ...]:
+    """Return the attempts, if one of them was interrupted or there are several."""
+    entries, causes = account.entries, _causes(account)
+    if len(entries) < 2 and not any(causes):  # noqa: PLR2004 (several)
+        return ()
+    return tuple(map(_try, entries, causes))
+
+
+def _causes(account: Account) -> list[str]:
+    """Return why each attempt broke off; a unary call has its causes beside its attempts."""
+    result = account.result
+    beside = iter(result.causes if isinstance(result, CallResult) else ())
+    causes = [one.cause or next(beside, None) for one in account.entries]
+    return ["" if cause is None else cause.value for cause in causes]
 
 
 def _repairs(account: Account) -> int:
@@ -99,12 +116,12 @@ def _first_byte(account: Account, running: Running) -> int | None:
     return round((last.answered - running.began) * 1000)
 
 
-def _try(entry: Entry) -> Try:
+def _try(entry: Entry, cause: str) -> Try:
     usage, ended = entry.usage, entry.ended
     return Try(
         entry.key,
         entry.status,
-        entry.cause.value if entry.cause is not None else "",
+        cause,
         entry.form.value if entry.form is not None else "",
         entry.joint.value if entry.joint is not None else "",
         round((ended - entry.began) * 1000) if ended is not None else 0,

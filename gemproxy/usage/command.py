@@ -18,7 +18,7 @@ from gemproxy.accounts.calendar import Calendar
 from gemproxy.config.arguments import Misused, aligned
 from gemproxy.ledger.engine import Engines, Place, place_of, words_of
 from gemproxy.ledger.pieces import Span
-from gemproxy.ledger.queries import Group, Queries
+from gemproxy.ledger.queries import Group, Queries, TooManyGroups
 from gemproxy.ledger.requests import MOST, Wanted
 from gemproxy.ledger.row import Row
 from gemproxy.ledger.schema import Foreign, Newer, prepare, version_of
@@ -50,7 +50,10 @@ class Command:
     write: Callable[[str], object]
 
     async def run(self) -> None:
-        """Show what is wanted. Raises Misused, Unusable, SQLAlchemyError, OSError."""
+        """Show what is wanted.
+
+        Raises Misused, Unusable, TooManyGroups, SQLAlchemyError, OSError.
+        """
         span = span_of(self.options.since, self.options.until, self.calendar)
         if self.place.file is not None and not self.place.file.exists():
             self._show_nothing()
@@ -132,7 +135,7 @@ def run(options: Options, database_url: str, data_dir: Path, zone: dt.tzinfo) ->
     try:
         place = place_of(database_url, data_dir)
         asyncio.run(Command(options, place, Calendar(zone), _line).run())
-    except (Misused, Unusable) as error:
+    except (Misused, Unusable, TooManyGroups) as error:
         return _complain(str(error), USAGE)
     except (SQLAlchemyError, OSError) as error:
         return _complain(f"the ledger cannot be read: {words_of(error)}", FAILED)

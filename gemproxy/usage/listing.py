@@ -18,6 +18,7 @@ from gemproxy.ledger.sums import SUMMED, Sums
 _MS = 1000
 _CENTS = Decimal("0.01")
 _SUMS = ("running", *SUMMED)
+_PERCENTILES = {"first_byte_p50_ms": 0.5, "first_byte_p95_ms": 0.95}
 _MONEY = ("cost_nano_usd", "operator_cost_nano_usd")
 _COLUMNS = (
     "requests",
@@ -61,8 +62,12 @@ _HEAD_OF_REQUESTS = (
 
 
 def document_of_sums(sums: Sums) -> dict[str, Any]:
-    """Return sums for programs; money is null if no request had a price."""
+    """Return sums for programs; money is null if no request had a price.
+
+    Percentiles are null if no request had a first byte, or if they are not kept.
+    """
     document = {name: getattr(sums, name) for name in _SUMS}
+    document |= {name: sums.first_byte(share) for name, share in _PERCENTILES.items()}
     return document | dict.fromkeys(_MONEY) if sums.is_unpriced else document
 
 

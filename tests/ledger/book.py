@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from gemproxy.accounts.calendar import Calendar
-from gemproxy.ledger.buckets import bucket_of
+from gemproxy.ledger.buckets import BUCKETS, bucket_of
 from gemproxy.ledger.cleanup import Cleanup
 from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.queries import Queries
@@ -61,7 +61,7 @@ def summed(rows: Iterable[Row]) -> Sums:
         total.retries += max(0, one.attempts - one.calls)
         if one.first_byte_ms is not None:
             total.first_bytes += 1
-            total.spread[bucket_of(one.first_byte_ms)] += 1
+            total.count([number == bucket_of(one.first_byte_ms) for number in range(BUCKETS)])
         for name in Row.__struct_fields__:
             figure = getattr(one, name)
             if hasattr(total, name) and name != "estimated":

@@ -12,17 +12,15 @@ import attrs
 import pytest
 from sqlalchemy import select
 
-from gemproxy.ledger import asking, queries, sums
-from gemproxy.ledger.asking import Timed
+from gemproxy.ledger import queries, sums
 from gemproxy.ledger.buckets import LARGEST_ERROR
 from gemproxy.ledger.engine import Engines, place_of
 from gemproxy.ledger.naming import ALL, Only
-from gemproxy.ledger.pieces import Source, Span
+from gemproxy.ledger.pieces import Span
 from gemproxy.ledger.queries import By, Committed, Interruptions
 from gemproxy.ledger.requests import Wanted, conditions_of, order_of
 from gemproxy.ledger.row import Ending, Row, Try
 from gemproxy.ledger.schema import prepare
-from gemproxy.ledger.summing import SUMS
 from gemproxy.ledger.sums import Sums
 from gemproxy.ledger.tables import GENERATIONS
 from tests.ledger.book import MS, Book, at, grouped, row, summed, zone
@@ -83,7 +81,7 @@ def added(groups: dict[str, Sums]) -> Sums:
 
 def plain(figures: Sums) -> Sums:
     """Return sums without the spread of the times, which is not kept by any two names."""
-    return attrs.evolve(figures, spread=[])
+    return attrs.evolve(figures, spread=())
 
 
 @pytest.mark.parametrize("name", ZONES)
@@ -406,21 +404,6 @@ async def test_a_request_is_found_by_its_id_with_its_attempts(engines: Engines) 
 
     assert await book.queries.request("mine") == [again, one]
     assert await book.queries.request("none") == []
-
-
-async def test_sqlite_sums_a_user_over_a_time_by_the_rows_of_the_time(tmp_path: Path) -> None:
-    engines = Engines.of(place_of("", tmp_path))
-    await prepare(engines)
-    statement = asking.statement(SUMS, Source.ROWS, frozenset({"user"}), (), Timed.BEGINNING)
-    values = {"low": 1, "high": 2, "user": 3, "most": 4}
-    words = str(statement.params(values).compile(compile_kwargs={"literal_binds": True}))
-    async with engines.reading() as connection:
-        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}")).all()
-    await engines.close()
-
-    assert plan[0].detail == (
-        "SEARCH generations USING INDEX generations_by_start (started>? AND started<?)"
-    )
 
 
 @pytest.mark.parametrize(

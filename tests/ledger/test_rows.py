@@ -49,12 +49,12 @@ async def test_a_row_comes_back_as_it_was(engines: Engines, one: Row) -> None:
     assert await stored(engines) == [one]
 
 
-async def test_the_attempt_of_a_row_with_one_is_not_kept(engines: Engines) -> None:
-    await put(engines, settled(tries=(TRY,)))
+async def test_the_attempts_of_a_row_are_kept_as_they_are_given(engines: Engines) -> None:
+    await put(engines, settled(tries=(TRY,)), settled(2, tries=()))
 
     async with engines.reading() as connection:
         count = select(func.count()).select_from(ATTEMPTS)
-        assert (await connection.execute(count)).scalar_one() == 0
+        assert (await connection.execute(count)).scalar_one() == 1
 
 
 async def test_a_second_put_changes_what_a_generation_learns(engines: Engines) -> None:

@@ -10,6 +10,7 @@ from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.events import Cause, How
 from gemproxy.core.seam.seam import Joint
 from gemproxy.exchange.account import (
+    CallResult,
     Charge,
     Entry,
     InteractionResult,
@@ -104,6 +105,22 @@ def test_a_single_attempt_is_in_the_row_alone() -> None:
     one.account.entries.append(Entry(100.0, "K1", 200, project="P1"))
 
     assert row_of(one).tries == ()
+
+
+def test_a_single_attempt_that_broke_off_is_kept_with_its_cause() -> None:
+    one = exchange()
+    one.account.entries.append(Entry(100.0, "K1", 200, cause=Cause.DROP))
+
+    assert [it.cause for it in row_of(one).tries] == ["drop"]
+
+
+def test_a_unary_call_has_the_causes_of_its_attempts() -> None:
+    one = exchange()
+    first = Entry(100.0, "K1", 429, cause=Cause.STATUS)
+    one.account.entries += [first, *(Entry(100.0, "K2", 503) for _ in range(3))]
+    one.account.result = CallResult(3, [Cause.STATUS, Cause.EMPTY], repair=True)
+
+    assert [it.cause for it in row_of(one).tries] == ["status", "status", "empty", ""]
 
 
 @pytest.mark.parametrize(("statuses", "repairs"), [((200,), 0), ((429, 200), 0), ((200, 200), 1)])
