@@ -126,6 +126,8 @@ class ClientSink:
     async def offer(self, raw: bytes) -> bool:
         """Write one frame to the transport at once, unless the write could wait for the client.
 
+        An empty one, which a voice makes of what it has no word for, is left out: a chunk without
+        bytes is the end of the body.
         Returns False in that case: ``settle`` writes the frame then, or waits until it is written.
         This never waits; it is a coroutine because aiohttp's ``write`` is one, and awaiting it
         costs no call. The writer itself is asked, because the response's ``write`` would wait. A
@@ -135,6 +137,8 @@ class ClientSink:
         if transport is None or self._over:
             raise ClientGone("the client closed the connection")
         size = len(raw)
+        if not size:
+            return True
         self._tail = raw[-_TAIL:] if size >= _TAIL else (self._tail + raw)[-_TAIL:]
         waiting = transport.get_write_buffer_size()
         if waiting >= _CALM or size > _SLICE:

@@ -160,6 +160,18 @@ async def test_a_large_part_that_is_half_written_is_followed_by_no_error() -> No
     assert len(body) < 32 * len(MEBIBYTE)
 
 
+async def test_a_frame_without_bytes_is_no_end_of_the_body() -> None:
+    async def script(sink: ClientSink) -> None:
+        await sink.open(200, HEADERS)
+        for piece in (FRAME, b"", FRAME):
+            assert await sink.offer(piece)
+        await sink.finish()
+
+    _, body = await received(Stage(script))
+
+    assert body == chunk(FRAME) * 2 + END
+
+
 async def test_a_frame_is_taken_without_waiting_or_kept_for_later() -> None:
     async def script(sink: ClientSink) -> None:
         await sink.open(200, HEADERS)
