@@ -4,6 +4,9 @@ A list is read from the state of the running requests when it is asked for; they
 it. Each worker knows its own, so the one that is asked asks the others, and the answer says how
 many of them answered.
 
+A stream with an ``Idempotency-Key`` is one entry, however many connections follow it, and is there
+while nobody does.
+
 An ended request is told so in the voice of its client, as at a shutdown: with an error in the
 stream and a broken connection, with status 499 before the head, or with a close frame. No answer
 looks whole. The attempt is closed; an interaction goes on at Google, who keeps it.
@@ -68,7 +71,8 @@ class RunningStream(Form, frozen=True):
     are those of the last attempt. ``state`` is connecting, streaming or splicing. ``characters``
     and ``bytes`` count what the client got; ``events`` those of an interaction, or the messages of
     a session. ``silent_seconds`` is the time since the upstream's last byte, or since it was asked;
-    null while nothing is awaited from it. ``waits_for_client``: the client reads too slowly.
+    null while nothing is awaited from it. ``waits_for_client``: the client reads too slowly. A
+    stream with an Idempotency-Key counts what its answer has, whoever got it.
     """
 
     id: Annotated[str, msgspec.Meta(description="The request id, as in the log")]
@@ -94,6 +98,15 @@ class RunningStream(Form, frozen=True):
         ),
     ]
     bytes: Annotated[int, msgspec.Meta(description="Bytes that the client got")]
+    stream: Annotated[
+        str, msgspec.Meta(description="The id of a stream with an Idempotency-Key, else empty")
+    ]
+    followers: Annotated[
+        int, msgspec.Meta(description="Connections that read it; 1 without an Idempotency-Key")
+    ]
+    detached: Annotated[
+        bool, msgspec.Meta(description="Whether it goes on although nobody reads it")
+    ]
     silent_seconds: Annotated[
         float | None,
         msgspec.Meta(
@@ -226,6 +239,8 @@ def _is_wanted(one: RunningStream, query: StreamsQuery) -> bool:
 
 def _is_for_a_model(run: Run) -> bool:
     exchange = run.exchange
+    if exchange.account.follows:
+        return False
     if exchange.account.model is not None or exchange.account.glance is not None:
         return True
     return exchange.family in {LIVE, _READS_ON} or asks_a_model(exchange)
@@ -237,6 +252,7 @@ def _shown(run: Run, worker: int, clock: float, now: float) -> RunningStream:
     last = entries[-1] if entries else None
     glimpse = _glimpse(account, last, clock)
     age = clock - run.began
+    followers = 1 if account.followers is None else account.followers()
     return RunningStream(
         id=exchange.id,
         worker=worker,
@@ -252,6 +268,9 @@ def _shown(run: Run, worker: int, clock: float, now: float) -> RunningStream:
         characters=glimpse.characters,
         events=glimpse.events,
         bytes=run.written.output_size,
+        stream=account.stream,
+        followers=followers,
+        detached=not followers,
         silent_seconds=None if glimpse.silence is None else round(glimpse.silence, 3),
         waits_for_client=glimpse.waits,
         cancelled=account.cancelled,

@@ -155,6 +155,14 @@ class Keeper:
             if stream.started:
                 task.cancel()
 
+    def _reason(self, stream: Stream) -> GemproxyError:
+        """Return why an answer is ended; an operator's wish came first."""
+        account = stream.exchange.account
+        by_proxy = self.in_flight.reason(account)
+        if account.cancelled and by_proxy is not None:
+            return by_proxy
+        return stream.reason or by_proxy or Busy(_DOWN)
+
     async def _run(self, stream: Stream, work: Work, reader: LogReader) -> None:
         """Make one answer, and settle its request."""
         status, exchange = _OK, stream.exchange
@@ -177,10 +185,9 @@ class Keeper:
             await work(reader)
             error = GemproxyError(_FAILED)  # unless the log has an end already, as it should
         except asyncio.CancelledError:
-            account = stream.exchange.account
-            error = stream.reason or self.in_flight.reason(account) or Busy(_DOWN)
+            error = self._reason(stream)
             cancelled = isinstance(error, Cancelled)
-            account.client_gone |= stream.reason is not None and cancelled
+            stream.exchange.account.client_gone |= error is stream.reason and cancelled
         except (OfUpstream, GemproxyError) as refused:
             error = refused
         except Exception as unexpected:  # noqa: BLE001 (the followers have to hear of it)

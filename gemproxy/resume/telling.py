@@ -14,6 +14,7 @@ gives ids to events, for readers that follow the standard; Google's SDKs take no
 
 import attrs
 
+from gemproxy.core.answer.unframed import one_line
 from gemproxy.core.repair.events import Frames, Out, each
 from gemproxy.core.wire.frame import Frame
 from gemproxy.voices.voice import Payload, Voice
@@ -86,8 +87,8 @@ class AsEvents:
         return self.voice.content_type
 
     def say(self, out: tuple[Out, ...]) -> bytes:
-        """Return the events of frames with data."""
-        frames = (Frame(b"", frame.data) for frame in each(out) if frame.data is not None)
+        """Return the events of frames with data, which may have several lines in an array."""
+        frames = (Frame(b"", one_line(frame.data)) for frame in each(out) if frame.data is not None)
         return self.voice.say((Frames(tuple(frames)),))
 
     def close(self, _tail: Frame | None) -> bytes:

@@ -17,6 +17,7 @@ from gemproxy.routes import (
     health,
     image_relay,
     interactions,
+    kept,
     live,
     models,
     passthrough,
@@ -52,6 +53,8 @@ _ALONE = "(?:chat/)?completions|embeddings|responses"
 REFUSED = (
     r"/{slash:/*}{openai:(?:v1/+(?:" + _OF_OPENAI + r")(?:/(?s:.*))?|" + _ALONE + r")}{end:/*}"
 )
+_KEPT = "/{slash:/*}gemproxy/v1/streams{rest:(?s:.*)}"
+KEPT = "/{slash:/*}gemproxy/v1/streams/{stream:[^/:]+}"
 RELAY = "/{slash:/*}generate{end:/*}"
 INTERACTIONS = r"/{prefix:(?s:.*/)?}interactions"
 LIVE = r"/{prefix:(?s:.*/)?}ws/{rest:(?s:.*)}"
@@ -73,6 +76,10 @@ OTHERS = [
     web.route("*", OWN % "readyz", health.ready, name="readyz"),
     web.get("/selftest/stream", selftest.stream, name="selftest"),
     web.route("*", "/images/{name:(?s:.*)}", pictures.handle, name="picture"),
+    web.route("*", KEPT + "{end:/*}", kept.read, name="streams"),
+    web.route("*", KEPT + "/{status:status}{end:/*}", kept.status, name="stream_status"),
+    web.route("*", KEPT + ":cancel{end:/*}", kept.cancel, name="stream_cancel"),
+    web.route("*", _KEPT, kept.nothing, name="gemproxy"),
     web.post(EMBEDDINGS, embeddings.handle, name="embeddings"),
     web.post(GENERATIONS, drawing.generations, name="drawing"),
     web.post(EDITS, drawing.edits, name="edits"),

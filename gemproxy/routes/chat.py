@@ -5,6 +5,10 @@ each is resumed when it is cut. An answer that the client wants whole goes up as
 voice stands behind the repair: it sees what a client of Gemini's would.
 
 One request has one estimate, one hold and one row, for all its answers.
+
+A stream of one answer can outlive its connection, with an ``Idempotency-Key`` (``routes.keyed``).
+Several answers side by side cannot, and neither can one whose pictures are kept for links: each
+client would get other links.
 """
 
 import asyncio
@@ -43,7 +47,22 @@ from gemproxy.openai.finish import FAILURES
 from gemproxy.openai.request import Ways, translate
 from gemproxy.openai.voice import OpenAIVoice
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
+from gemproxy.resume.cursor import KEY, Wish, wish_of
+from gemproxy.resume.keeper import Work
+from gemproxy.resume.stream import Stream
+from gemproxy.resume.writing import LogReader
 from gemproxy.routes.addressing import with_upstream_uris
+from gemproxy.routes.keyed import (
+    RESUME,
+    Beginning,
+    Joining,
+    fingerprint_of,
+    follow,
+    found,
+    keeps,
+    opened,
+    refuse_resuming,
+)
 from gemproxy.routes.metered import begin
 from gemproxy.routes.native import document_of, native, passed_to_openai, retold
 from gemproxy.routes.parts import (
@@ -56,23 +75,67 @@ from gemproxy.routes.parts import (
     caller_of,
 )
 from gemproxy.routes.showing import keeping, named
+from gemproxy.routes.telling import CHAT, Terms
 
 _STREAM = "streamGenerateContent?alt=sse"
 
 
 async def handle(request: web.Request) -> web.StreamResponse:
     """Answer one chat request, as a stream or as one document."""
-    exchange = request[EXCHANGE]
+    try:
+        if KEY in request.headers:
+            return await _keyed(request, wish_of(request.headers))
+        async with request[LIVE].repair.bodies.receive(request, whole=True) as received:
+            asked, body = await _translated(request, received.kept)
+            return await _answered(request, asked, body)
+    except Refused as refused:
+        raise retold(refused.refusal) from None
+
+
+async def _answered(request: web.Request, asked: Asked, body: bytes) -> web.StreamResponse:
+    """Answer on the request's own connection, and end with it."""
+    towards = _towards(request[EXCHANGE], asked)
+    body = await begin(request, body, towards.model) or body
+    return await _Answers(request, asked, towards, body).run()
+
+
+async def _keyed(request: web.Request, wish: Wish) -> web.StreamResponse:
+    """Have the client follow the stream of its key, which this request may begin."""
+    resumes, keeping_it = True, keeps(request)
     async with request[LIVE].repair.bodies.receive(request, whole=True) as received:
-        asked, body = await _translated(request, received.kept)
-        towards, account = native(exchange, asked.model, _STREAM), exchange.account
-        account.model, account.injected = towards.model, asked.injected
-        account.answers = account.calls = asked.n
-        body = await begin(request, body, towards.model) or body
-        try:
-            return await _Answers(request, asked, towards, body).run()
-        except Refused as refused:
-            raise retold(refused.refusal) from None
+        fingerprint = fingerprint_of(request[EXCHANGE], received.kept)
+        stream = await found(request, wish, fingerprint) if keeping_it else None
+        if stream is None:
+            asked, body = await _translated(request, received.kept)
+            several = asked.n > 1 or not asked.stream or request[LIVE].ways.links
+            if several or not keeping_it:
+                refuse_resuming(wish)
+                return await _answered(request, asked, body)
+            terms = Terms(asked.telling, request[EXCHANGE].id, int(time.time()))
+            beginning = Beginning(fingerprint, partial(_work, request, asked, body), terms)
+            stream, resumes = await opened(request, wish, CHAT, beginning)
+    return await follow(request, stream, CHAT, Joining(wish.after, wish.ids, resumes))
+
+
+def _work(request: web.Request, asked: Asked, body: bytes, stream: Stream) -> Work:
+    """Return what makes the answer of a stream; it runs in a task of its own."""
+
+    async def work(reader: LogReader) -> None:
+        exchange = stream.exchange
+        towards = _towards(exchange, asked)
+        with request[LIVE].repair.bodies.holding(len(body)):
+            kept = await begin(request, body, towards.model, exchange) or body
+            await _Answers(request, asked, towards, kept).write(reader)
+
+    return work
+
+
+def _towards(exchange: Exchange, asked: Asked) -> Exchange:
+    """Return the exchange with Gemini, and note in the account what is asked."""
+    towards, account = native(exchange, asked.model, _STREAM), exchange.account
+    account.model, account.injected = towards.model, asked.injected
+    account.answers = account.calls = asked.n
+    return towards
 
 
 async def _translated(request: web.Request, body: bytes) -> tuple[Asked, bytes]:
@@ -121,6 +184,13 @@ class _Answers:
         finally:
             self._give_up()
 
+    async def write(self, reader: Reader) -> None:
+        """Give the frames of the only answer to a reader that is no connection."""
+        try:
+            await self._generation(reader, self.towards.account).run()
+        finally:
+            self._learn()
+
     async def _run(self, client: ClientSink, readers: Sequence[Reader]) -> web.StreamResponse:
         account, app = self.towards.account, self.request.app
         accounts = [account] if len(readers) == 1 else [part(account) for _ in readers]
@@ -150,8 +220,12 @@ class _Answers:
         voices = [OpenAIVoice.of(answer, choice) for choice in range(self.asked.n)]
         if len(voices) == 1:
             reader = connection_reader(request, voices[0], send_timeout=send_timeout)
+            if KEY in request.headers:
+                reader.response.headers[RESUME] = "off"
             return reader.sink, [reader]
         sink = client_sink(request, voices[0], OpenAIVoice.content_type, send_timeout=send_timeout)
+        if KEY in request.headers:
+            sink.response.headers[RESUME] = "off"
         client = Connected(sink, len(voices))
         return sink, [SharedReader(client, voice) for voice in voices]
 
