@@ -145,6 +145,9 @@ def _told(outcome: "Outcome") -> int:
 def _check(argv: Sequence[str]) -> int:
     from gemproxy.config.arguments import aligned  # noqa: PLC0415 (see this module's docstring)
 
+    if any(argument.partition("=")[0] == "--from" for argument in argv):
+        return _moved(argv)
+
     def run(loaded: "Loaded") -> int:
         loaded = _with_changes(loaded)
         for warning in loaded.warnings():
@@ -152,6 +155,23 @@ def _check(argv: Sequence[str]) -> int:
         return _say(aligned([("setting", "value", "from"), *loaded.rows()]))
 
     return _with_settings(argv, run)
+
+
+def _moved(argv: Sequence[str]) -> int:
+    """Show the settings of another proxy as ours."""
+    from gemproxy.config.arguments import Misused  # noqa: PLC0415 (see this module's docstring)
+    from gemproxy.moving.command import read_options, run  # noqa: PLC0415
+
+    try:
+        code, text, notes = run(read_options(argv))
+    except Misused as misuse:
+        return _complain([str(misuse)])
+    except SystemExit:  # --help was shown
+        return OK
+    sys.stdout.write(text)
+    for line in notes.splitlines():
+        sys.stderr.write(f"gemproxy: {line}\n")
+    return code
 
 
 def _doctor(argv: Sequence[str]) -> int:

@@ -100,7 +100,9 @@ OF_PROVIDERS: Mapping[str, Mapping[str, str]] = {
     "tencent": {
         "TENCENT_SECRET_ID": "images.access_key",
         "TENCENT_SECRET_KEY": "images.secret_key",
+        "TENCENT_BUCKET": "images.bucket",
         "TENCENT_BUCKET_NAME": "images.bucket",
+        "TENCENT_DOMAIN": "images.bucket_domain",
         "TENCENT_BUCKET_DOMAIN": "images.bucket_domain",
         "TENCENT_REGION": "images.region",
     },

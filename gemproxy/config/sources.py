@@ -105,6 +105,19 @@ def problem(name: str, why: str, origin: str) -> str:
     return f"{name}: {why} (from {origin})"
 
 
+def read_variables(text: str) -> tuple[dict[str, str], list[int]]:
+    """Return the variables of a file, and the numbers of the lines that are none."""
+    variables: dict[str, str] = {}
+    wrong: list[int] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        match = DOTENV_LINE.fullmatch(line)
+        if match:
+            variables[match["name"]] = match["single"] or match["double"] or match["bare"] or ""
+        elif line.strip() and not line.lstrip().startswith("#"):
+            wrong.append(number)
+    return variables, wrong
+
+
 def flag_help(catalogue: Catalogue) -> str:
     """Return the help text of every flag."""
     return _parser(catalogue, []).format_help()
@@ -197,13 +210,8 @@ class Sources:
         return [(".env", self._variables(usual, ".env", "the working directory"))]
 
     def _variables(self, file: Path, label: str, named_by: str) -> dict[str, str]:
-        variables: dict[str, str] = {}
-        for number, line in enumerate(self._text(file, named_by).splitlines(), 1):
-            match = DOTENV_LINE.fullmatch(line)
-            if match:
-                variables[match["name"]] = match["single"] or match["double"] or match["bare"] or ""
-            elif line.strip() and not line.lstrip().startswith("#"):
-                self.problems.append(problem(f"line {number}", "is not NAME=value", label))
+        variables, wrong = read_variables(self._text(file, named_by))
+        self.problems += [problem(f"line {line}", "is not NAME=value", label) for line in wrong]
         return variables
 
     def add_aliases(

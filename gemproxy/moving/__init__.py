@@ -1,0 +1,1 @@
+"""Moving here: the settings of other proxies, as gemproxy's."""
