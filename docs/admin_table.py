@@ -101,6 +101,14 @@ _ZH: Mapping[str, str] = {
     "List the models that have prices or were used in the last 30 days.": (
         "列出有价格的或最近 30 天用过的模型。"
     ),
+    "Show where pictures are kept, how many there are, and the newest of them.": (
+        "显示图片存放的位置、数量和最新的图片。"
+    ),
+    "Show a picture that is kept.": "显示一张保存的图片。",
+    "Delete a picture.": "删除一张图片。",
+    "Delete the pictures that have expired, without waiting for the next sweep.": (
+        "删除已过期的图片，不等下一次清理。"
+    ),
     "Show the price table, and which models were used without a price.": (
         "显示价目表，以及哪些用过的模型没有价格。"
     ),

@@ -16,6 +16,7 @@ from gemproxy.ledger.queries import Queries
 
 if TYPE_CHECKING:
     from gemproxy.admin.database import Database
+    from gemproxy.admin.images import Gallery
     from gemproxy.admin.settings import Tuner
     from gemproxy.admin.users import Holders
     from gemproxy.lending.ring import Ring
@@ -127,3 +128,6 @@ class Desk:
 
     ring: "Ring | None" = None
     """The operator's keys; None without a pool."""
+
+    images: "Gallery | None" = None
+    """The pictures that are kept; None without a storage."""

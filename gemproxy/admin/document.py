@@ -26,6 +26,7 @@ _PARTS = {
     "key": "The fingerprint of a Gemini key.",
     "name": "The name or the id of an access key.",
     "id": "The id in the list.",
+    "image": "The id of a picture.",
     "path": "The path of a setting, such as pool.strategy.",
 }
 """What the parts of paths are."""

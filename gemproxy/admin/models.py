@@ -101,6 +101,9 @@ class ModelsQuery(Form, frozen=True):
     """Which models are wanted."""
 
     priced: Annotated[bool | None, _says("Only models with a price now, or only the others")] = None
+    used: Annotated[
+        bool | None, _says("Only models that were used in the last 30 days, or only the others")
+    ] = None
     cursor: Annotated[str, _says("`next` of the page before")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most models")] = 100
 
@@ -155,10 +158,14 @@ async def models(call: Call[ModelsQuery, Any]) -> ModelPage:
     used = await _used(desk, now)
     names = sorted({*desk.prices.names, *(used or ())})
     known = (_known(desk, name, now, used) for name in names if name > query.cursor)
-    found = [one for one in known if query.priced in {None, one.priced}]
+    found = [one for one in known if _is_wanted(one, query)]
     more = len(found) > query.limit
     page = found[: query.limit]
     return ModelPage(models=page, next=page[-1].name if more else None)
+
+
+def _is_wanted(one: KnownModel, query: ModelsQuery) -> bool:
+    return query.priced in {None, one.priced} and query.used in {None, bool(one.requests)}
 
 
 def _known(desk: Desk, name: str, now: float, used: Mapping[str, Sums] | None) -> KnownModel:

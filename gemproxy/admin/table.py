@@ -5,6 +5,7 @@ from gemproxy.admin import (
     checks,
     database,
     earlier,
+    images,
     keys,
     models,
     openapi,
@@ -39,4 +40,5 @@ ROUTES: tuple[Route, ...] = (
     *database.ROUTES,
     *users.ROUTES,
     *models.ROUTES,
+    *images.ROUTES,
 )

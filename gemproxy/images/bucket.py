@@ -26,7 +26,7 @@ from gemproxy.images import objects
 from gemproxy.images.names import type_in
 from gemproxy.images.objects import in_thread, understood
 from gemproxy.images.providers import Place, Wish, place_of
-from gemproxy.images.shelf import Found, StoreDown
+from gemproxy.images.shelf import Entry, Found, StoreDown
 
 PREFIX = "gemproxy/"
 """In front of the names of all pictures."""
@@ -85,10 +85,10 @@ class Bucket:
             if answer.status not in _GONE:
                 raise StoreDown(f"it answers a delete with status {answer.status}")
 
-    async def names(self) -> AsyncIterator[tuple[str, float]]:
+    async def names(self) -> AsyncIterator[Entry]:
         """Yield the name of each object under the prefix with the Unix time of its making."""
-        async for key, since in objects.keys(self._store, PREFIX, _SECONDS):
-            yield key.removeprefix(PREFIX), since
+        async for key, since, size in objects.keys(self._store, PREFIX, _SECONDS):
+            yield key.removeprefix(PREFIX), since, size
 
     async def tidy(self, now: float) -> None:
         """Do nothing: an object is whole or absent."""

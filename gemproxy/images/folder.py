@@ -21,7 +21,7 @@ from obstore.store import LocalStore
 from gemproxy.images import objects
 from gemproxy.images.names import PATTERN
 from gemproxy.images.objects import in_thread, understood
-from gemproxy.images.shelf import Found
+from gemproxy.images.shelf import Entry, Found
 
 HALF_SECONDS = 3600.0
 """Age at which a half-written file has no writer any more."""
@@ -76,8 +76,8 @@ class Folder:
         async with understood(_SECONDS):
             await objects.delete(self._store, name)
 
-    async def names(self) -> AsyncIterator[tuple[str, float]]:
-        """Yield each file with the Unix time of its last change."""
+    async def names(self) -> AsyncIterator[Entry]:
+        """Yield each file with the Unix time of its last change, and its size."""
         async with understood(_SECONDS):
             files = await in_thread(self._files)
         for file in files:
@@ -86,15 +86,16 @@ class Folder:
     async def tidy(self, now: float) -> None:
         """Remove what a dead process left half written."""
         async with understood(_SECONDS):
-            for name, since in await in_thread(self._files):
+            for name, since, _ in await in_thread(self._files):
                 if _HALF.fullmatch(name) and now - since > HALF_SECONDS:
                     (self.path / name).unlink(missing_ok=True)
 
-    def _files(self) -> list[tuple[str, float]]:
+    def _files(self) -> list[Entry]:
         found = []
         with os.scandir(self.path) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):  # another process was first
                     if entry.is_file(follow_symlinks=False):
-                        found.append((entry.name, entry.stat(follow_symlinks=False).st_mtime))
+                        stat = entry.stat(follow_symlinks=False)
+                        found.append((entry.name, stat.st_mtime, stat.st_size))
         return found

@@ -13,17 +13,20 @@ _log = logging.getLogger(__name__)
 class Health:
     """The state of reading or of writing (``doing``).
 
-    ``failing_since`` is a Unix time, None while it works; ``failures`` counts them all.
+    ``failing_since`` is a Unix time, None while it works, and ``why`` a phrase, then empty;
+    ``failures`` counts them all.
     """
 
     doing: str
     now: Callable[[], float] = time.time
     failing_since: float | None = None
     failures: int = 0
+    why: str = ""
 
     def failed(self, why: str) -> None:
         """Note a failure."""
         self.failures += 1
+        self.why = why
         if self.failing_since is None:
             self.failing_since = self.now()
             _log.warning("the store of pictures fails (%s): %s", self.doing, why)
@@ -35,4 +38,4 @@ class Health:
             _log.warning(
                 "the store of pictures works again (%s), after %.0f seconds", self.doing, seconds
             )
-        self.failing_since = None
+        self.failing_since, self.why = None, ""

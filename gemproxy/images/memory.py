@@ -9,7 +9,7 @@ from obstore.store import MemoryStore
 
 from gemproxy.images import objects
 from gemproxy.images.objects import understood
-from gemproxy.images.shelf import Found, StoreDown
+from gemproxy.images.shelf import Entry, Found, StoreDown
 
 _SECONDS = 10.0
 
@@ -57,10 +57,10 @@ class Memory:
         async with understood(_SECONDS):
             await objects.delete(self._store, name)
 
-    async def names(self) -> AsyncIterator[tuple[str, float]]:
-        """Yield each name with the Unix time since when it is there."""
-        async for name, since in objects.keys(self._store, "", _SECONDS):
-            yield name, since
+    async def names(self) -> AsyncIterator[Entry]:
+        """Yield each name with the Unix time since when it is there, and its size."""
+        async for entry in objects.keys(self._store, "", _SECONDS):
+            yield entry
 
     async def tidy(self, now: float) -> None:
         """Do nothing: nothing here is half written."""

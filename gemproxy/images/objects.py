@@ -20,7 +20,7 @@ import obstore
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
-from gemproxy.images.shelf import Found, StoreDown
+from gemproxy.images.shelf import Entry, Found, StoreDown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -114,8 +114,8 @@ async def delete(store: ObjectStore, key: str) -> None:
         await in_thread(obstore.delete, store, key)
 
 
-async def keys(store: ObjectStore, prefix: str, seconds: float) -> AsyncIterator[tuple[str, float]]:
-    """Yield each key under ``prefix`` with its time; each page may take ``seconds``."""
+async def keys(store: ObjectStore, prefix: str, seconds: float) -> AsyncIterator[Entry]:
+    """Yield each key under ``prefix`` with its time and size; each page may take ``seconds``."""
     pages = iter(obstore.list(store, prefix=prefix or None))
     while True:
         async with understood(seconds):
@@ -123,4 +123,4 @@ async def keys(store: ObjectStore, prefix: str, seconds: float) -> AsyncIterator
         if page is None:
             return
         for meta in page:
-            yield meta["path"], meta["last_modified"].timestamp()
+            yield meta["path"], meta["last_modified"].timestamp(), meta["size"]

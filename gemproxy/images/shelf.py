@@ -14,6 +14,10 @@ class StoreDown(Exception):
         self.why = why
 
 
+Entry = tuple[str, float, int]
+"""What a place lists: a name, since when it is there (Unix time), and its size in bytes."""
+
+
 @attrs.frozen
 class Found:
     """A picture in its place: its size in bytes, since when it is there (Unix time), its bytes.
@@ -46,8 +50,8 @@ class Shelf(Protocol):
     async def delete(self, name: str) -> None:
         """Forget a picture, which may be gone already."""
 
-    def names(self) -> AsyncIterator[tuple[str, float]]:
-        """Yield each name with the Unix time since when it is there."""
+    def names(self) -> AsyncIterator[Entry]:
+        """Yield each name with the Unix time since when it is there, and the size."""
 
     async def tidy(self, now: float) -> None:
         """Remove what a dead process left half written."""

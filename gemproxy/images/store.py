@@ -18,7 +18,7 @@ import attrs
 from gemproxy.core.picture import Picture, type_of
 from gemproxy.images.health import Health
 from gemproxy.images.names import ENDINGS, new_name, type_in
-from gemproxy.images.shelf import Found, Shelf, StoreDown
+from gemproxy.images.shelf import Entry, Found, Shelf, StoreDown
 
 PATH = "/images/"
 """In front of the name of a picture that we serve ourselves."""
@@ -113,11 +113,23 @@ class PictureStore:
 
     async def sweep(self) -> None:
         """Delete the pictures that have expired, and what was left half written."""
-        with contextlib.suppress(StoreDown), _watched(self.reading):
+        with contextlib.suppress(StoreDown):
+            await self.swept()
+
+    async def swept(self) -> int:
+        """Do the same; return how many pictures had expired. Raises StoreDown."""
+        deleted = 0
+        with _watched(self.reading):
             await self.shelf.tidy(self.now())
-            async for name, since in self._expirable():
-                if self._expired(since):
-                    await self.shelf.delete(name)
+            async for name, *_ in self._expirable():
+                await self.shelf.delete(name)
+                deleted += 1
+        return deleted
+
+    async def kept(self) -> list[Entry]:
+        """Return the pictures that have not expired, in no order. Raises StoreDown."""
+        with _watched(self.reading):
+            return [entry async for entry in self._all() if not self._expired(entry[1])]
 
     def pause(self) -> float:
         """Return the seconds between two sweeps."""
@@ -143,12 +155,17 @@ class PictureStore:
             raise StoreDown("the client's request says no host for a link")
         return f"{ours.rstrip('/')}{PATH}{name}"
 
-    async def _expirable(self) -> AsyncIterator[tuple[str, float]]:
+    async def _expirable(self) -> AsyncIterator[Entry]:
         if not self.lasting:
             return
-        async for name, since in self.shelf.names():
-            if type_in(name) is not None:
-                yield name, since
+        async for entry in self._all():
+            if self._expired(entry[1]):
+                yield entry
+
+    async def _all(self) -> AsyncIterator[Entry]:
+        async for entry in self.shelf.names():
+            if type_in(entry[0]) is not None:
+                yield entry
 
     def _expired(self, since: float) -> bool:
         return bool(self.lasting) and self.now() - since >= self.lasting

@@ -1,6 +1,6 @@
 """All pages, in the order of the menu, and all forms."""
 
-from gemproxy.pages import keys, projects, settings, users
+from gemproxy.pages import images, keys, models, projects, settings, users
 from gemproxy.pages.overview import overview, overview_now
 from gemproxy.pages.page import Change, Page
 
@@ -20,8 +20,11 @@ PAGES: tuple[Page, ...] = (
     Page("/users", "Access keys", "users.html", users.users, in_menu=True),
     Page("/users/{name}", "Access key", "user.html", users.user),
     Page("/users/{name}/revoke", "Revoke an access key", "user_revoke.html", users.asked),
+    Page("/models", "Models and prices", "models.html", models.shown, in_menu=True),
     Page("/settings", "Settings", "settings.html", settings.settings, in_menu=True),
     Page("/settings/{path}", "Setting", "setting.html", settings.setting),
+    Page("/images", "Images", "images.html", images.shown, in_menu=True),
+    Page("/images/{image}", "Picture", "", images.seen),
 )
 
 CHANGES: tuple[Change, ...] = (
@@ -43,4 +46,6 @@ CHANGES: tuple[Change, ...] = (
     Change("/users/{name}/revoke", users.end),
     Change("/settings/{path}", settings.change, "setting.html", "Setting"),
     Change("/settings/{path}/reset", settings.give_back),
+    Change("/images/sweep", images.sweep_now),
+    Change("/images/{image}/delete", images.forget),
 )

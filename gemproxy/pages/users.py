@@ -33,6 +33,7 @@ from gemproxy.admin.users import (
 from gemproxy.core.errors import GemproxyError, Unrouted
 from gemproxy.pages.forms import errors_of, items_of, rows_of
 from gemproxy.pages.page import Notice, Visit
+from gemproxy.pages.periods import since_of
 from gemproxy.pages.rendering import money, number
 
 DAYS = 30
@@ -199,11 +200,9 @@ def _difference(visit: Visit, state: UserState) -> dict[str, Any]:
 
 async def _costs(visit: Visit) -> Mapping[str, str | None] | None:
     """Return the cost of each access key in the last days; None without a ledger."""
-    figures = visit.desk.figures
-    if figures is None:
+    begin = since_of(visit, DAYS)
+    if begin is None:
         return None
-    today = dt.datetime.fromtimestamp(figures.clock(), figures.queries.calendar.zone).date()
-    begin = (today - dt.timedelta(days=DAYS - 1)).isoformat()
     query = query_of(UsageQuery, MultiDict({"from": begin, "by": "user"}))
     found = await visit.ask(usage, query)
     return {group.of["user"]: group.sums.cost_usd for group in found.groups}

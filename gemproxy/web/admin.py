@@ -22,6 +22,7 @@ from gemproxy.admin.database import STATE, Database
 from gemproxy.admin.desk import Desk, Figures
 from gemproxy.admin.document import document, for_viewer
 from gemproxy.admin.guard import GUARD, Guard
+from gemproxy.admin.images import Gallery
 from gemproxy.admin.page import DOCS, FAMILY, PAGE, Page, show
 from gemproxy.admin.paths import ADMIN
 from gemproxy.admin.table import ROUTES
@@ -29,13 +30,23 @@ from gemproxy.admin.users import CHANGED, Holders
 from gemproxy.config.models import models_of
 from gemproxy.config.settings import Settings
 from gemproxy.config.starting import OPEN, SHARED
+from gemproxy.images.providers import MEMORY
 from gemproxy.ledger.audit import Audit
 from gemproxy.ledger.queries import Queries
 from gemproxy.metering.accountant import Accountant
 from gemproxy.metering.roster import Roster
 from gemproxy.pages.application import PAGES, Pages, administer
 from gemproxy.pages.rendering import set_up
-from gemproxy.routes.parts import CLIENTS, DOOR, IN_FLIGHT, METER, PRESENT, PRICES, USERS
+from gemproxy.routes.parts import (
+    CLIENTS,
+    DOOR,
+    IN_FLIGHT,
+    METER,
+    PICTURE_STORE,
+    PRESENT,
+    PRICES,
+    USERS,
+)
 from gemproxy.web.accounting import LEDGER, calendar_of
 from gemproxy.web.checks import answering_expectations
 from gemproxy.web.middlewares import stamp
@@ -116,6 +127,17 @@ def _desk(
         users=_holders(settings, app),
         prices=app[PRICES],
         ring=app.get(RING),
+        images=_gallery(settings, app),
+    )
+
+
+def _gallery(settings: Settings, app: web.Application) -> Gallery | None:
+    """Return the pictures that are kept; None without a storage."""
+    store, images = app.get(PICTURE_STORE), settings.images
+    if store is None:
+        return None
+    return Gallery(
+        store, images.storage, images.max_memory_bytes if images.storage == MEMORY else None
     )
 
 

@@ -60,7 +60,7 @@ async def fetched(url: str) -> tuple[int, CIMultiDictProxy[str], bytes]:
 
 
 async def names(shelf: Bucket) -> set[str]:
-    return {name async for name, _ in shelf.names()}
+    return {name async for name, *_ in shelf.names()}
 
 
 async def test_a_picture_is_kept_linked_found_and_deleted(bucket: Bucket) -> None:

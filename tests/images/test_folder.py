@@ -29,7 +29,7 @@ asyncio.run(main())
 
 
 async def names(shelf: Folder) -> set[str]:
-    return {name async for name, _ in shelf.names()}
+    return {name async for name, *_ in shelf.names()}
 
 
 async def test_a_new_directory_and_its_files_are_for_their_owner_alone(tmp_path: Path) -> None:

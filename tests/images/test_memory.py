@@ -7,7 +7,7 @@ from gemproxy.images.shelf import StoreDown
 
 
 async def names(shelf: Memory) -> set[str]:
-    return {name async for name, _ in shelf.names()}
+    return {name async for name, *_ in shelf.names()}
 
 
 async def test_a_picture_comes_back_in_pieces() -> None:

@@ -99,8 +99,8 @@ async def test_objects_are_listed_by_prefix_and_deleted() -> None:
     await objects.delete(store, "a/1")
     await objects.delete(store, "a/1")
 
-    assert [key async for key, _ in objects.keys(store, "a/", 10)] == ["a/2"]
-    assert {key async for key, _ in objects.keys(store, "", 10)} == {"a/2", "b/1"}
+    assert [key async for key, *_ in objects.keys(store, "a/", 10)] == ["a/2"]
+    assert {key async for key, *_ in objects.keys(store, "", 10)} == {"a/2", "b/1"}
 
 
 async def test_a_write_that_runs_out_of_room_leaves_nothing(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ async def test_a_write_that_runs_out_of_room_leaves_nothing(tmp_path: Path) -> N
     process = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
     said, _ = await process.communicate()
 
-    (left,) = [name async for name, _ in Folder.open(tmp_path).names()]
+    (left,) = [name async for name, *_ in Folder.open(tmp_path).names()]
     assert said.decode().strip() == "the file may not be so large"
     assert (tmp_path / left).stat().st_size == 50_000
 

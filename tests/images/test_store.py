@@ -12,7 +12,7 @@ from gemproxy.core.picture import Picture
 from gemproxy.images.folder import Folder
 from gemproxy.images.memory import Memory
 from gemproxy.images.names import new_name, type_in
-from gemproxy.images.shelf import Found, Shelf, StoreDown
+from gemproxy.images.shelf import Entry, Found, Shelf, StoreDown
 from gemproxy.images.store import NotKept, PictureStore
 from tests.images.samples import GIF, JPEG, PNG, SVG, WEBP
 
@@ -57,8 +57,8 @@ class Broken:
     async def delete(self, name: str) -> None:
         self._fail()
 
-    async def names(self) -> AsyncIterator[tuple[str, float]]:
-        yield self.there, 0.0
+    async def names(self) -> AsyncIterator[Entry]:
+        yield self.there, 0.0, 0
 
     async def tidy(self, now: float) -> None:
         self._fail()
@@ -98,7 +98,7 @@ async def test_what_is_no_picture_is_not_kept(shelf: Shelf, data: bytes) -> None
     with pytest.raises(NotKept):
         await PictureStore(shelf, BASE).put(data)
 
-    assert [name async for name, _ in shelf.names()] == []
+    assert [name async for name, *_ in shelf.names()] == []
 
 
 async def test_a_picture_that_is_too_large_is_not_kept(shelf: Shelf) -> None:
@@ -127,7 +127,7 @@ async def test_a_picture_expires_at_its_second_and_is_deleted_after_it(shelf: Sh
 
     assert await shelf.find(kept.name) is None
     await pictures.delete(young.name)
-    assert [name async for name, _ in shelf.names()] == []
+    assert [name async for name, *_ in shelf.names()] == []
 
 
 async def test_without_an_expiry_a_picture_stays(shelf: Shelf) -> None:

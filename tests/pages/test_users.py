@@ -160,6 +160,18 @@ async def test_many_keys_come_in_pages_and_are_searched(proxy: StartProxy) -> No
     assert [one["name"] for one in listed["users"]] == ["user 50", "user 51"]
 
 
+async def test_the_menu_leads_to_the_same_pages_from_everywhere(proxy: StartProxy) -> None:
+    async with replying() as upstream:
+        browser = await browsing(proxy, upstream.url)
+        menus = []
+        for path in ("/admin/", "/admin/users", "/admin/users/lab", "/admin/users/lab/revoke"):
+            page = (await browser.get(path)).body.decode()
+            menus.append([urljoin(path, one) for one in re.findall(r'<li><a href="([^"]+)"', page)])
+
+    assert "/admin/users" in menus[0]
+    assert menus[1:] == menus[:1] * 3
+
+
 async def test_a_key_of_the_settings_has_no_forms(proxy: StartProxy) -> None:
     async with replying() as upstream:
         browser = await browsing(proxy, upstream.url)

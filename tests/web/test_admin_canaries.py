@@ -78,6 +78,7 @@ NAMES = {
     "key": ["ffffffff", WRONG],
     "name": ["ann", "ben", WRONG],
     "id": ["told", WRONG],
+    "image": [f"{32 * '0'}.png", WRONG],
     "path": ["injection.content", "pool.keys", "access.keys", "admin.secret", WRONG],
 }
 """What stands for the parts of paths."""
