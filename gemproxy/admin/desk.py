@@ -58,6 +58,9 @@ class Streams(Protocol):
     async def cancel(self, document: Any) -> int:  # noqa: ANN401 (JSON)
         """End those that a document means; return how many there are."""
 
+    async def interrupt(self, document: Any) -> int:  # noqa: ANN401 (JSON)
+        """Cut the upstream's connection of those that a document means; return how many."""
+
 
 @attrs.frozen
 class Alone:
@@ -81,6 +84,11 @@ class Idle:
         return []
 
     async def cancel(self, document: Any) -> int:  # noqa: ANN401 (JSON)
+        """Return that there is none."""
+        del document
+        return 0
+
+    async def interrupt(self, document: Any) -> int:  # noqa: ANN401 (JSON)
         """Return that there is none."""
         del document
         return 0

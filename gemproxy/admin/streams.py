@@ -11,6 +11,9 @@ An ended request is told so in the voice of its client, as at a shutdown: with a
 stream and a broken connection, with status 499 before the head, or with a close frame. No answer
 looks whole. The attempt is closed; an interaction goes on at Google, who keeps it.
 
+An interrupted request loses the connection of its present attempt, as if the network had dropped
+it, and is repaired as any other. So an operator can see what a cut does to a real stream.
+
 Clients choose request ids and may choose one twice. So an id ends all requests that have it, and
 ``worker`` narrows it to those of one worker.
 """
@@ -33,6 +36,7 @@ from gemproxy.relay.inflight import InFlight, Run
 
 LISTS = "streams"
 CANCELS = "cancel"
+INTERRUPTS = "interrupt"
 """The questions to the other workers, by path."""
 
 _READS_ON = "interaction"
@@ -157,8 +161,16 @@ class CancelAnswer(Form, frozen=True):
     workers: Annotated[Workers, msgspec.Meta(description="Whether all workers were asked")]
 
 
-class _Ending(msgspec.Struct):
-    """The question to end requests."""
+class InterruptAnswer(Form, frozen=True):
+    """How many requests with this id lost their connection."""
+
+    id: Annotated[str, msgspec.Meta(description="The id of the requests")]
+    interrupted: Annotated[int, msgspec.Meta(description="How many requests were interrupted")]
+    workers: Annotated[Workers, msgspec.Meta(description="Whether all workers were asked")]
+
+
+class _Meant(msgspec.Struct):
+    """The question to end or interrupt requests."""
 
     id: str
     worker: int | None = None
@@ -183,11 +195,17 @@ class Streams:
 
     async def cancel(self, document: Any) -> int:  # noqa: ANN401 (JSON)
         """End those of this worker that are meant; return how many there are."""
-        meant = msgspec.convert(document, _Ending)
+        return sum(map(self.in_flight.cancel, self._meant(document)))
+
+    async def interrupt(self, document: Any) -> int:  # noqa: ANN401 (JSON)
+        """Cut the connections of those of this worker that are meant; return how many were."""
+        return sum(_interrupt(run.exchange.account) for run in self._meant(document))
+
+    def _meant(self, document: Any) -> Sequence[Run]:  # noqa: ANN401 (JSON)
+        meant = msgspec.convert(document, _Meant)
         if meant.worker not in {None, self.number}:
-            return 0
-        found = [run for run in self._running() if run.exchange.id == meant.id]
-        return sum(map(self.in_flight.cancel, found))
+            return []
+        return [run for run in self._running() if run.exchange.id == meant.id]
 
     def _running(self) -> Iterator[Run]:
         return (run for run in self.in_flight.running if _is_for_a_model(run))
@@ -218,7 +236,23 @@ async def cancel(call: Call[CancelQuery, Nothing]) -> CancelAnswer:
     return CancelAnswer(id=name, cancelled=ended, workers=workers_of(answers))
 
 
+async def interrupt(call: Call[CancelQuery, Nothing]) -> InterruptAnswer:
+    """Cut the upstream's connection of the running requests with an id. Raises Unrouted."""
+    desk, name = call.desk, call.names["id"]
+    document = {"id": name, "worker": call.query.worker}
+    cut = await desk.streams.interrupt(document)
+    answers = await desk.neighbours.ask(INTERRUPTS, document)
+    cut += sum(msgspec.convert(answer.document, int) for answer in answers.answers)
+    if not cut:
+        raise Unrouted(_NOTHING_TO_CUT + _silent(answers))
+    await note(call, "interrupt a stream", name, {"interrupted": cut})
+    return InterruptAnswer(id=name, interrupted=cut, workers=workers_of(answers))
+
+
 _GONE = "No request with this id runs."
+_NOTHING_TO_CUT = (
+    "No request with this id reads an answer now that would be repaired if its connection broke."
+)
 
 
 def _silent(answers: Answers) -> str:
@@ -276,6 +310,12 @@ def _shown(run: Run, worker: int, clock: float, now: float) -> RunningStream:
         cancelled=account.cancelled,
         attempts=[_attempt(entry, clock) for entry in entries],
     )
+
+
+def _interrupt(account: Account) -> bool:
+    """Cut the connections of a request, those of answers side by side among them."""
+    cuts = [one.interrupt() for one in (account, *account.parts) if one.interrupt is not None]
+    return any(cuts)
 
 
 def _entries(account: Account) -> list[Entry]:
@@ -340,6 +380,15 @@ ROUTES = (
         cancel,
         "End the running requests with an id; their clients get an error.",
         CancelAnswer,
+        query=CancelQuery,
+        tag="streams",
+    ),
+    Route(
+        "POST",
+        "/streams/{id}/interrupt",
+        interrupt,
+        "Cut the connection to Gemini of the running requests with an id; they are repaired.",
+        InterruptAnswer,
         query=CancelQuery,
         tag="streams",
     ),

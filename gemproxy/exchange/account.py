@@ -256,10 +256,11 @@ class Account:
     once that is known. ``injected``: the operator's prompt is in the request. ``trace`` has the ids
     of the request's spans, None where nothing is traced. ``times`` is there where its answer says
     how long things took. ``cancelled``: an operator ended the request. ``glance`` reads what its
-    answer is doing, while that runs. ``parts`` are the accounts of several answers that run side by
-    side (``exchange.parting``). ``stream`` is the id of the stream that outlives its connection,
-    empty for every other request. ``followers`` counts who reads it; it is None for a request that
-    only follows the stream that another one made.
+    answer is doing, while that runs, and ``interrupt`` closes its attempt as if the connection had
+    dropped, and returns whether there was one to close. ``parts`` are the accounts of several
+    answers that run side by side (``exchange.parting``). ``stream`` is the id of the stream that
+    outlives its connection, empty for every other request. ``followers`` counts who reads it; it is
+    None for a request that only follows the stream that another one made.
     """
 
     access: str = ""
@@ -280,6 +281,7 @@ class Account:
     times: Times | None = None
     cancelled: bool = False
     glance: Callable[[], Glimpse] | None = attrs.field(default=None, repr=False)
+    interrupt: Callable[[], bool] | None = attrs.field(default=None, repr=False)
     parts: "list[Account]" = attrs.field(factory=list, repr=False)
     stream: str = ""
     followers: Callable[[], int] | None = attrs.field(default=None, repr=False)

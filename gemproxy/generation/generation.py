@@ -110,6 +110,7 @@ class Generation(Generic[M]):
     _received_before: int = attrs.field(default=0, init=False)
     _witness: Witness | None = attrs.field(default=None, init=False)
     _causes: int = attrs.field(default=0, init=False)
+    _reading: Reply | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.machine = self.intake.machine
@@ -124,6 +125,7 @@ class Generation(Generic[M]):
         account = self.exchange.account
         with Watch(self.timing, self._show, self._beat) as watch:
             account.glance = lambda: self.kind.glimpse(self.machine, watch.silence, watch.busy)
+            account.interrupt = self.interrupt
             try:
                 while True:
                     step = await self._attempt(watch)
@@ -135,10 +137,21 @@ class Generation(Generic[M]):
             except Interrupted as spent:
                 await self._act(self.intake.gave_up(spent.gave_up), watch)
             finally:
-                account.glance = None
+                account.glance = account.interrupt = None
                 self._name_the_last()
                 self.course.attempts = max(self.course.attempts, len(account.entries))
                 account.result = self.kind.result(self.machine, self.course)
+
+    def interrupt(self) -> bool:
+        """Close the connection of the attempt that is read, and return whether there is one.
+
+        To the machine it is a connection that dropped. An answer that nobody would repair is left
+        alone.
+        """
+        if self._reading is None or not self.kind.repairs(self.machine):
+            return False
+        self._reading.abort(How.RESET)
+        return True
 
     def _note(self) -> None:
         """Complete the attempt's entry, if it got as far as to have one."""
@@ -180,6 +193,7 @@ class Generation(Generic[M]):
             async with self.open_attempt(asked) as reply:
                 use = self.kind.use(self.machine, reply, self.reader)
                 if use is Use.READ:
+                    self._reading = reply
                     step = await self._read(reply, watch)
                 else:
                     step = await self._take(reply, use)
@@ -197,6 +211,8 @@ class Generation(Generic[M]):
             if self.machine.state is State.CONNECTING:
                 return self.intake.gave_up(type(error).__name__, error)
             return Step((), Fail(error))
+        finally:
+            self._reading = None
 
     async def _take(self, reply: Reply, use: Use) -> Step:
         """Take a reply that is not read; a step without a next one ends the generation."""

@@ -82,6 +82,7 @@ class AnswerKind(Generic[M]):
     last of the account's entries with what the machine knows of the attempt that has just ended.
     ``name`` returns what the answer of that attempt, or of one that is left, calls itself.
     ``finish`` returns the finishReason with which the answer ended, None where it has none.
+    ``repairs`` returns whether an attempt that breaks is followed by another one.
     ``result`` returns what became of a generation, ``glimpse`` what it is doing, given the silence
     of the upstream and whether the client is waited for: figures, no content.
     """
@@ -93,6 +94,7 @@ class AnswerKind(Generic[M]):
     note: Callable[[M, Sequence[Entry]], None]
     name: Callable[[M], Named]
     finish: Callable[[M], str | None]
+    repairs: Callable[[M], bool]
     result: Callable[[M, Course], Result]
     glimpse: Callable[[M, float | None, bool], Glimpse]
     passes: bool = True
@@ -235,6 +237,7 @@ STREAM = AnswerKind(
     note=_note_usage,
     name=StreamMachine.take_name,
     finish=_finish,
+    repairs=lambda machine: machine.policy.repair,
     result=_stream_result,
     glimpse=_stream_glimpse,
 )
@@ -248,6 +251,7 @@ INTERACTION = AnswerKind(
     note=_note_nothing,
     name=_name_of_interaction,
     finish=_no_finish,
+    repairs=lambda machine: machine.repair,
     result=_interaction_result,
     glimpse=_interaction_glimpse,
 )

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gemproxy.admin.streams import CANCELS, LISTS, Streams
+from gemproxy.admin.streams import CANCELS, INTERRUPTS, LISTS, Streams
 from gemproxy.routes.parts import IN_FLIGHT
 from gemproxy.web.neighbours import NEIGHBOURS
 
@@ -15,4 +15,5 @@ def show_streams(app: web.Application) -> Streams:
     streams = Streams(app[IN_FLIGHT], neighbours.number)
     neighbours.answerers[LISTS] = streams.list
     neighbours.answerers[CANCELS] = streams.cancel
+    neighbours.answerers[INTERRUPTS] = streams.interrupt
     return streams

@@ -13,10 +13,12 @@ from gemproxy.admin.route import NOTHING, Call
 from gemproxy.admin.streams import (
     CancelAnswer,
     CancelQuery,
+    InterruptAnswer,
     RunningStream,
     StreamList,
     StreamsQuery,
     cancel,
+    interrupt,
     streams,
 )
 from gemproxy.chaos.faults import Fault, Kind, event
@@ -226,3 +228,43 @@ async def test_a_process_alone_lists_its_own() -> None:
         (stream,) = (await listed(one)).streams
         assert stream.id == "mine"
         assert await Alone().ask("streams") == await one.app[NEIGHBOURS].ask("streams")
+
+
+@pytest.mark.parametrize("target", [STREAM, ARRAY, CHAT], ids=["sse", "array", "chat"])
+@pytest.mark.parametrize("worker", [0, 1])
+async def test_an_interrupted_stream_is_repaired_as_after_a_drop(
+    target: str, worker: int, access_log: AccessLog
+) -> None:
+    async with stalled() as (*both, fake), asking(both[0], target) as client:
+        await fake.until_stalled()
+        said = await interrupted(both[worker])
+        answer = await client.answer()
+
+    assert said.interrupted == 1
+    assert answer.ending is Ending.COMPLETE
+    text = answer.text if target != CHAT else text_of_chat(answer.body)
+    assert text == BUILT_IN["story"].text
+    line = await access_log.line()
+    assert (line["ending"], line["causes"]) == ("done", ["drop"])
+
+
+def text_of_chat(body: bytes) -> str:
+    events = [json.loads(line[6:]) for line in body.splitlines() if line.startswith(b"data: {")]
+    return "".join(
+        choice["delta"].get("content", "") for event in events for choice in event["choices"]
+    )
+
+
+async def interrupted(proxy: Proxy) -> InterruptAnswer:
+    return await interrupt(call(proxy, CancelQuery(), id="mine"))
+
+
+async def test_what_would_not_be_repaired_is_not_interrupted() -> None:
+    async with stalled() as (one, _, fake), one.connect() as client:
+        own = {**KEY, "X-Request-Id": "mine", "X-Gemproxy-Repair": "off"}
+        await client.send(STREAM, body_of("Tell."), own)
+        await fake.until_stalled()
+        with pytest.raises(Unrouted):
+            await interrupted(one)
+        with pytest.raises(Unrouted):
+            await interrupt(call(one, CancelQuery(), id="other"))
