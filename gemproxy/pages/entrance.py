@@ -6,7 +6,8 @@ has the prefix that makes browsers see to that themselves (RFC 6265bis, 4.1.3.2)
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 import attrs
@@ -38,6 +39,16 @@ class Entrance:
         """Return the session of a request, if it has one that is still good."""
         token = request.cookies.get(_name(secure=_is_secure(request)), "")
         return self.sessions.find(token, self.clock())
+
+    def admits(self, headers: Mapping[str, str]) -> bool:
+        """Return whether the cookies of a request have a session that is still good."""
+        try:
+            cookies = SimpleCookie(headers.get("Cookie", ""))
+        except CookieError:
+            return False
+        tokens = (cookies.get(_name(secure=secure)) for secure in (False, True))
+        now = self.clock()
+        return any(token and self.sessions.find(token.value, now) for token in tokens)
 
     async def sign_in(self, request: web.Request, secret: str, response: web.Response) -> None:
         """Give ``response`` the cookie of a new session. Raises as ``Guard.judge`` does."""

@@ -54,7 +54,7 @@ class Lease(Protocol):
 
     @property
     def proxy(self) -> URL | None:
-        """The outbound proxy for this attempt; None for the one of all requests."""
+        """The outbound proxy for this attempt; None for the one of all requests, empty for none."""
 
     @property
     def another(self) -> bool:

@@ -289,7 +289,8 @@ class Upstream:
         AttemptFailed with UNREACHABLE, NO_FIRST_BYTE, GARBLED or RESET, and a GemproxyError for an
         ``Incoming`` that the client broke: the upstream then got a body without an end.
         """
-        asking = _Asking(method, hop, body, patience, want, hop.proxy or self._proxy)
+        proxy = self._proxy if hop.proxy is None else hop.proxy or None
+        asking = _Asking(method, hop, body, patience, want, proxy)
         once = not isinstance(body, bytes) or asking.by_socks  # its sockets do not tell if new
         ask = self._by_the_library
         if self._direct and asking.may_be_direct:

@@ -54,6 +54,7 @@ from gemproxy.web.metrics import count_requests, open_metrics, route
 from gemproxy.web.middlewares import MIDDLEWARES, stamp
 from gemproxy.web.neighbours import NEIGHBOURS, Neighbours
 from gemproxy.web.pictures import open_pictures
+from gemproxy.web.playground import staged
 from gemproxy.web.pooling import needs_pool, open_pool
 from gemproxy.web.status import ROUTES as STATUS
 from gemproxy.web.status import show_status
@@ -187,11 +188,12 @@ async def _connect(settings: Settings, lender: Lender, app: web.Application) -> 
         open_upstream(connect_timeout=patience, proxy=proxy, direct=direct) as upstream,
         open_sockets(connect_timeout=patience, proxy=proxy, max_message=largest) as sockets,
         lender(upstream, base, app) as source,
+        staged(app, source) as stage,
     ):
         app[DISPATCHER] = Dispatcher(
             upstream,
             sockets,
-            source,
+            stage,
             base,
             settings.upstream.first_byte_timeout_seconds,
         )
