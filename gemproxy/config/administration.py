@@ -1,4 +1,4 @@
-"""The rules of a start about the operator's secret, and about the port of the admin API.
+"""The rules of a start about the operator's secret, and about the ports for operators.
 
 Whoever has the secret changes keys and limits, so it is no weaker than an access key, and it is
 none: a client's key would else open the admin API. Text that begins like a made access key is
@@ -9,12 +9,14 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from gemproxy.config.keyring import ACCESS_PREFIX
+from gemproxy.config.reach import is_loopback
 from gemproxy.config.sources import problem
 from gemproxy.config.strength import ADVICE, LEAST, weakness
 from gemproxy.exchange.credential import is_api_key
 
 SECRET = "admin.secret"  # noqa: S105 (the path of a setting)
-PORT = "admin.port"
+PORT, HOST = "admin.port", "admin.host"
+_METRICS = "metrics.port"
 
 
 def admin_problems(
@@ -32,6 +34,16 @@ def admin_problems(
     if port and port == values.get("server.port"):
         why = f"{port} is the port of the proxy too; 0 has the admin API there, under /admin"
         yield problem(PORT, why, origins[PORT])
+    if port and not secret and not is_loopback(values.get(HOST, "localhost")):
+        why = (
+            f"{values[HOST]!r} lets other machines in, and nothing guards the admin API: set "
+            f"{SECRET}, or listen on 127.0.0.1"
+        )
+        yield problem(HOST, why, origins[HOST])
+    figures = values.get("metrics.enabled", True) and values.get(_METRICS, 0)
+    if figures and figures in {port, values.get("server.port")}:
+        why = f"{figures} is the port of another server of this proxy; take another one"
+        yield problem(_METRICS, why, origins[_METRICS])
 
 
 def why_not(secret: str, access: Collection[str], pool: Collection[str]) -> str | None:

@@ -6,7 +6,6 @@ its fingerprint, an access key by its name.
 """
 
 import functools
-import ipaddress
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import combinations
@@ -17,6 +16,7 @@ import attrs
 from gemproxy.config.administration import admin_problems
 from gemproxy.config.outbound import UnusableProxy, needs_socks, proxy_of_key
 from gemproxy.config.pictures import picture_problems
+from gemproxy.config.reach import is_loopback
 from gemproxy.config.sources import problem
 from gemproxy.config.strength import ADVICE, LEAST, weakness
 from gemproxy.exchange.credential import is_api_key
@@ -48,14 +48,6 @@ class StoredUsers:
 def access_keys(keys: Mapping[str, str], password: str) -> dict[str, str]:
     """Return name -> access key of all access keys."""
     return {**keys, **({SHARED: password} if password else {})}
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches a server that listens on ``host``."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def start_problems(

@@ -146,8 +146,11 @@ CHECKS = (
         "bind",
         "an address that lets other machines in without authentication or without TLS",
         guard.bind,
-        needs=("server.host", "server.public_url", "server.trusted_proxies"),
-        tells=("server.host", "pool.open", "server.allow_passthrough_keys"),
+        needs=(
+            *("server.host", "server.public_url", "server.trusted_proxies"),
+            *("admin.host", "admin.port", "metrics.host", "metrics.port"),
+        ),
+        tells=("server.host", "pool.open", "server.allow_passthrough_keys", "admin.host"),
         zh="让其他机器进入、却没有认证或没有 TLS 的地址",
     ),
     Check(

@@ -186,6 +186,9 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
         sys.stderr.write(f"gemproxy cannot listen: {_said(error)}\n")
         await runner.cleanup()
         return 1
+    except Unusable:
+        await runner.cleanup()
+        raise
     # Objects that exist by now live as long as the process, so the collector can skip them. It
     # need not search for cycles after every few requests, because hardly any code here makes them.
     gc.collect()
@@ -194,7 +197,8 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
     signals = _signals(supervised=server.workers > 1)
     if announce:
         sys.stdout.write(
-            f"gemproxy {__version__} ({_words(app, settings)}) listens on {site.name}\n"
+            f"gemproxy {__version__} ({_words(app, settings)}){_beside(office, settings)} "
+            f"listens on {site.name}\n"
         )
         sys.stdout.flush()
         tell(READY)
@@ -212,7 +216,7 @@ async def _serve(app: web.Application, settings: Settings, *, announce: bool) ->
 async def _open_office(
     app: web.Application, settings: Settings, tls: ssl.SSLContext | None, *, shared: bool | None
 ) -> web.AppRunner | None:
-    """Listen on the admin API's own port, if it has one. Raises OSError."""
+    """Listen on the admin API's own port, if it has one. Raises Unusable."""
     admin = settings.admin
     if not admin.port:
         return None
@@ -221,10 +225,22 @@ async def _open_office(
     try:
         site = web.TCPSite(runner, admin.host, admin.port, reuse_port=shared, ssl_context=tls)
         await site.start()
-    except OSError:
+    except OSError as error:
         await runner.cleanup()
-        raise
+        why = f"cannot be listened on at {admin.host}: {error.strerror or error}"
+        raise Unusable("admin.port", why) from None
     return runner
+
+
+def _beside(office: web.AppRunner | None, settings: Settings) -> str:
+    """Return where the admin API and the metrics are, if they have ports of their own."""
+    found = []
+    if office is not None:
+        found.append(f"the admin API on {next(iter(office.sites)).name}")
+    metrics = settings.metrics
+    if metrics.enabled and metrics.port:
+        found.append(f"metrics on http://{metrics.host}:{metrics.port}")
+    return f" with {' and '.join(found)}" if found else ""
 
 
 def _words(app: web.Application, settings: Settings) -> str:

@@ -9,7 +9,7 @@ import pytest
 from gemproxy.config import starting
 from gemproxy.config.loading import Stored
 from gemproxy.config.settings import Settings, SettingsError
-from gemproxy.config.starting import StoredUsers, access_keys, is_loopback
+from gemproxy.config.starting import StoredUsers, access_keys
 from gemproxy.pool.key import fingerprint
 
 ANN, BOB = "gp-7Kq2mXv9TzRw4Lp8", "bobs-5f2c9a7e31d84b60"
@@ -334,17 +334,6 @@ def test_a_command_that_manages_keys_may_add_the_first_one_of_a_project() -> Non
 def test_the_shared_key_is_an_access_key_like_any_other() -> None:
     assert access_keys({"ann": ANN}, BOB) == {"ann": ANN, "password": BOB}
     assert access_keys({}, "") == {}
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        *(("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("LocalHost", True)),
-        *(("0.0.0.0", False), ("::", False), ("192.168.0.2", False), ("example.test", False)),
-    ],
-)
-def test_loopback_is_what_only_this_machine_reaches(host: str, loopback: bool) -> None:
-    assert is_loopback(host) is loopback
 
 
 def test_traces_need_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,3 +98,46 @@ async def test_loopback_and_tls_in_front_are_silent(
     doctor: Doctor, tmp_path: Path, variables: dict[str, str]
 ) -> None:
     assert (await doctor(**KEY, PASSWORD=STRONG, **variables)).one("bind").status == "ok"
+
+
+ADMIN = {"GEMPROXY_ADMIN_PORT": "9001", "GEMPROXY_ADMIN_SECRET": "w7Kq2mXv9TzRw4Lp8sDfGh3J"}
+FIGURES = {"GEMPROXY_METRICS_PORT": "9002"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({**ADMIN, "GEMPROXY_ADMIN_HOST": "0.0.0.0"}, "the operator's secret passes the network"),
+        ({**FIGURES, "GEMPROXY_METRICS_HOST": "::"}, "no secret guards it"),
+    ],
+)
+async def test_the_other_ports_are_judged_too(
+    doctor: Doctor, variables: dict[str, str], words: str
+) -> None:
+    report = await doctor(**KEY, PASSWORD=STRONG, **variables)
+
+    warned = [one.message for one in report.of("bind") if one.status == "warning"]
+    assert len(warned) == 1
+    assert words in warned[0]
+
+
+async def test_an_admin_api_for_all_without_a_secret_is_a_fault(doctor: Doctor) -> None:
+    report = await doctor(GEMPROXY_ADMIN_PORT="9001", GEMPROXY_ADMIN_HOST="0.0.0.0")
+
+    assert "nothing guards the admin API" in report.faults["bind"]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {**ADMIN, **FIGURES},
+        {"GEMPROXY_ADMIN_HOST": "0.0.0.0", "GEMPROXY_METRICS_HOST": "0.0.0.0"},
+        {**FIGURES, "GEMPROXY_METRICS_HOST": "0.0.0.0", "GEMPROXY_METRICS_ENABLED": "false"},
+    ],
+)
+async def test_other_ports_on_loopback_or_unused_are_silent(
+    doctor: Doctor, variables: dict[str, str]
+) -> None:
+    report = await doctor(**KEY, PASSWORD=STRONG, **variables)
+
+    assert {one.status for one in report.of("bind")} == {"ok"}

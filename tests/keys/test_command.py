@@ -63,6 +63,20 @@ def test_an_access_key_is_no_key_of_the_pool(
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("action", [("add",), ("import", "-")])
+def test_the_operators_secret_is_no_key_of_the_pool(
+    keys: RunKeys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, action: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("GEMPROXY_ADMIN_SECRET", "Zk3v9Qw2Lr8Tn5xB7")
+
+    done = keys(*action, given=f"{ONE}\nZk3v9Qw2Lr8Tn5xB7\n")
+
+    assert done.code == 2
+    assert "admin.secret" in done.err
+    assert "Zk3v9Qw2Lr8Tn5xB7" not in done.out + done.err
+    assert not (tmp_path / "data").exists()
+
+
 def test_no_key_is_no_success(keys: RunKeys, tmp_path: Path) -> None:
     done = keys("add")
 
