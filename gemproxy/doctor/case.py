@@ -36,10 +36,15 @@ class Problem:
 
 @attrs.frozen
 class Stored:
-    """The keys in the data directory, with the number of damaged ones, or why there are none."""
+    """The keys in the data directory, with the number of damaged ones, or why there are none.
+
+    ``disabled`` are the fingerprints of all keys that an operator disabled, those of the settings
+    included.
+    """
 
     keys: Sequence[Key] = ()
     damaged: int = 0
+    disabled: frozenset[str] = frozenset()
     unusable: str = ""
     setting: str = ""
 
@@ -79,6 +84,11 @@ class Case:
         """All keys of the operator."""
         given = operators_keys(self.settings)
         return with_stored(given, self.stored.keys, self.settings.pool.proxies)
+
+    @property
+    def enabled_keys(self) -> tuple[Key, ...]:
+        """Those of them that are not disabled."""
+        return tuple(key for key in self.keys if key.name not in self.stored.disabled)
 
     @property
     def access_keys(self) -> Mapping[str, str]:

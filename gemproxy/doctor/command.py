@@ -20,7 +20,7 @@ from gemproxy.doctor.report import document, page
 from gemproxy.doctor.running import run as run_checks
 from gemproxy.ledger.peeking import look
 from gemproxy.observe.logs import MASK, redact
-from gemproxy.store.peeking import peek_at_keys, peek_at_projects
+from gemproxy.store.peeking import peek_at_disabled, peek_at_keys, peek_at_projects
 from gemproxy.store.unusable import Unusable
 
 OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -102,9 +102,10 @@ def _stored(settings: Settings) -> Stored:
     server = settings.server
     try:
         keys, damaged = peek_at_keys(Path(server.data_dir), server.secret_key)
+        disabled = peek_at_disabled(Path(server.data_dir))
     except Unusable as error:
         return Stored(unusable=str(error), setting=error.setting)
-    return Stored(keys, damaged)
+    return Stored(keys, damaged, disabled)
 
 
 def _secrets(case: Case) -> Iterator[str]:

@@ -33,22 +33,28 @@ async def keys(case: Case) -> Verdicts:
     if shared:
         words = f"clients know a key of the pool, because it is an access key: {_some(shared)}"
         found.append(fault(words, "make another access key: openssl rand -hex 24"))
+    if not case.enabled_keys:
+        words = "an operator has disabled all keys of the pool, so no request is served"
+        found.append(fault(words, "enable one: gemproxy keys enable ID"))
     projects = {key.project for key in case.keys}
     total = f"{_count(len(case.keys), 'key')} of {_count(len(projects), 'project')}"
+    if off := len(case.keys) - len(case.enabled_keys):
+        total = f"{total}, {off} disabled"
     return found or [ok(f"{case.mode}: {total}")]
 
 
 async def at_google(case: Case) -> Verdicts:
-    """Ask Gemini about each key, by a request that costs nothing."""
-    if not case.pooled or not case.keys:
+    """Ask Gemini about each key that is enabled, by a request that costs nothing."""
+    keys = case.enabled_keys
+    if not case.pooled or not keys:
         return [ok("there is no key of the pool to ask about")]
     checked: list[Checked] = []
     try:
         async with asyncio.timeout(SECONDS):
-            await check(_site(case), case.keys, checked.append)
+            await check(_site(case), keys, checked.append)
     except TimeoutError:
         pass
-    return judge(checked, len(case.keys))
+    return judge(checked, len(keys))
 
 
 def judge(checked: Sequence[Checked], total: int) -> list[Verdict]:

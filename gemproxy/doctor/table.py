@@ -127,12 +127,12 @@ CHECKS = (
     ),
     Check(
         "keys",
-        "a pool without keys, stored keys that cannot be decrypted, a key that is an access key"
-        " too",
+        "a pool without keys or with disabled ones alone, stored keys that cannot be decrypted, a"
+        " key that is an access key too",
         keys.keys,
         needs=("pool.mode", "pool.keys", "pool.projects", *_DATA),
         tells=("pool.mode",),
-        zh="没有密钥的密钥池、无法解密的已存密钥、同时是访问密钥的密钥",
+        zh="没有密钥或密钥全部停用的密钥池、无法解密的已存密钥、同时是访问密钥的密钥",
     ),
     Check(
         "access",

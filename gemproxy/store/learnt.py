@@ -175,6 +175,12 @@ def clear(
     return len(ends)
 
 
+def disabled(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the keys (fingerprints) that are disabled."""
+    query = "SELECT key FROM switches WHERE NOT enabled"
+    return frozenset(key for (key,) in connection.execute(query))
+
+
 def switch(
     connection: sqlite3.Connection, keys: Iterable[str], now: float, *, enabled: bool
 ) -> list[str]:

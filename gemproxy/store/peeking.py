@@ -13,10 +13,10 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from gemproxy.pool.key import Key
-from gemproxy.store import keyring
+from gemproxy.store import keyring, learnt
 from gemproxy.store.database import FILE, understood
 from gemproxy.store.keyring import Keyring, any_sealed
-from gemproxy.store.schema import steps_taken
+from gemproxy.store.schema import STEPS, steps_taken
 from gemproxy.store.vault import Vault
 
 
@@ -51,6 +51,18 @@ def peek_at_projects(folder: Path) -> frozenset[str]:
         return frozenset()
     with peeking(folder / FILE) as connection:
         return keyring.projects(connection) if steps_taken(connection) else frozenset()
+
+
+def peek_at_disabled(folder: Path) -> frozenset[str]:
+    """Return the fingerprints of the keys that are disabled. Blocks; raises Unusable.
+
+    An earlier version's database, which has not been opened by this one, has none.
+    """
+    if not (folder / FILE).exists():
+        return frozenset()
+    with peeking(folder / FILE) as connection:
+        known = steps_taken(connection) == len(STEPS)
+        return learnt.disabled(connection) if known else frozenset()
 
 
 def peek_at_keys(folder: Path, secret_key: str) -> tuple[list[Key], int]:

@@ -1,7 +1,10 @@
 """The operator's keys: whether there are any, and what Google says of them."""
 
+import asyncio
+
 import pytest
 
+from gemproxy.__main__ import main
 from gemproxy.chaos.projects import parse_project
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
@@ -47,6 +50,26 @@ async def test_keys_that_google_refuses_are_faults(doctor: Doctor) -> None:
     assert "canary" not in sick.text
     assert well.one("keys-at-google").message == "Google takes 1 key"
     assert well.code == 0
+
+
+async def test_a_disabled_key_is_not_asked_about_and_all_of_them_are_a_fault(
+    doctor: Doctor,
+) -> None:
+    projects = [parse_project(f"lab={WELL}")]
+    variables = {"GEMINI_API_KEYS": f"{WELL},{SICK}", "PASSWORD": STRONG}
+    async with ChaosServer(Script(BUILT_IN["story"]), projects=projects) as fake:
+        flags = ("--upstream.url_base", fake.url)
+        await doctor(*flags, **variables)  # sets the variables
+        await asyncio.to_thread(main, ["keys", "disable", fingerprint(SICK)])
+        some = await doctor(*flags, **variables)
+        await asyncio.to_thread(main, ["keys", "disable", fingerprint(WELL)])
+        none = await doctor(*flags, **variables)
+
+    assert some.one("keys").message == "pool: 2 keys of 2 projects, 1 disabled"
+    assert some.one("keys-at-google").message == "Google takes 1 key"
+    assert some.code == 0
+    assert none.one("keys").status == "fault"
+    assert "disabled all keys" in none.one("keys").message
 
 
 async def test_no_answer_is_no_refusal(doctor: Doctor) -> None:

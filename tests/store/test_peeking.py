@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gemproxy.pool.key import Key
+from gemproxy.store import learnt
 from gemproxy.store.database import FILE
-from gemproxy.store.peeking import peek_at_keys, peek_at_projects, peeking
+from gemproxy.store.peeking import peek_at_disabled, peek_at_keys, peek_at_projects, peeking
 from gemproxy.store.store import Store
 from gemproxy.store.unusable import Unusable
 
@@ -53,6 +54,18 @@ def test_a_store_whose_process_died_is_read_with_its_log(tmp_path: Path) -> None
     assert f"{FILE}-wal" in before
     assert peek_at_projects(tmp_path / "dead") == {"lab", "home"}
     assert state(tmp_path / "dead") == before
+
+
+def test_disabled_keys_are_seen_and_an_earlier_database_has_none(tmp_path: Path) -> None:
+    assert peek_at_disabled(tmp_path) == frozenset()
+    store = filled(tmp_path)
+    store.database.write(lambda it: learnt.switch(it, ["a", "b"], 0.0, enabled=False)).result()
+    store.database.write(lambda it: learnt.switch(it, ["a"], 0.0, enabled=True)).result()
+    assert peek_at_disabled(tmp_path) == {"b"}
+
+    store.database.write(lambda it: it.execute("PRAGMA user_version = 1")).result()
+    assert peek_at_disabled(tmp_path) == frozenset()
+    store.database.close()
 
 
 def test_a_key_that_is_damaged_is_counted(tmp_path: Path) -> None:
