@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COMMAND_LINE = """\
 gemproxy [serve] [flags]   run the proxy
 gemproxy stop [flags]      end a proxy that "gemproxy serve --detach" has started
+gemproxy health [flags]    ask whether the proxy of this machine lives
 gemproxy check [flags]     show every setting and where it comes from
 gemproxy doctor ...        find out what is wrong with an installation, and what to do
 gemproxy demo ...          watch a broken stream being repaired; needs no key
@@ -132,6 +133,20 @@ def _stop(argv: Sequence[str]) -> int:
         return _told(stop(pid_file, server.drain_timeout + AFTER_DRAIN_SECONDS))
 
     return _with_options(argv, read_stop, run)
+
+
+def _health(argv: Sequence[str]) -> int:
+    def run(loaded: "Loaded") -> int:
+        from gemproxy.service.health import Address, ask  # noqa: PLC0415 (see this docstring)
+
+        server = loaded.settings.server
+        wrong = ask(Address(server.host, server.port, bool(server.tls_cert)))
+        if not wrong:
+            return OK
+        sys.stderr.write(f"gemproxy: {wrong}\n")
+        return FAILED
+
+    return _with_settings(argv, run, starting=False)
 
 
 def _told(outcome: "Outcome") -> int:
@@ -319,6 +334,7 @@ def _probe(argv: Sequence[str]) -> int:
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "serve": _serve,
     "stop": _stop,
+    "health": _health,
     "check": _check,
     "doctor": _doctor,
     "demo": _demo,

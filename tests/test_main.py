@@ -240,7 +240,10 @@ def test_check_reads_the_projects_in_the_data_directory(
     ("name", "hint"),
     [
         ("serv", "did you mean serve?"),
-        ("x", "only serve, stop, check, doctor, demo, keys, users, usage, db, chaos, probe"),
+        (
+            "x",
+            "only serve, stop, health, check, doctor, demo, keys, users, usage, db, chaos, probe",
+        ),
     ],
 )
 def test_an_unknown_command_is_refused(

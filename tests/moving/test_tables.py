@@ -11,13 +11,18 @@ from gemproxy.moving.tables import TOOLS
 READ = {*catalogue().variables(), *ALIASES, *(n for names in OF_PROVIDERS.values() for n in names)}
 
 
+def is_read(name: str) -> bool:
+    """Return whether gemproxy reads a variable."""
+    return name in READ or VARIABLE.fullmatch(name) is not None
+
+
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 def test_every_row_leads_to_a_variable_or_says_why_not(tool: Tool) -> None:
     names = [row.name for row in tool.rows]
     assert len(set(names)) == len(names)
     for row in tool.rows:
         if row.ours:
-            assert row.ours in READ or VARIABLE.fullmatch(row.ours), row.name
+            assert is_read(row.ours), row.name
         else:
             assert row.why, row.name
         assert bool(row.why) == bool(row.zh), row.name
