@@ -10,18 +10,14 @@ import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urljoin
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from gemproxy.pages.application import Places
-from gemproxy.pages.page import ROOT
-from gemproxy.pages.table import PAGES
 from tests.browser.chromium import MISSING, provide
-from tests.browser.links import links_of
-from tests.browser.tab import AXE, DESKTOP, Tab, new_tab
+from tests.browser.links import addresses_of
+from tests.browser.tab import AXE, DESKTOP, NEWS, Tab, new_tab
 from tests.browser.world import World, busy_world
 
 HERE = Path(__file__).parent
@@ -114,6 +110,7 @@ async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
         await context.add_cookies(
             [{"name": name, "value": value, "url": place.proxy.url} for name, value in kept.items()]
         )
+        await context.add_init_script(NEWS)
         tab = await new_tab(context, place.proxy)
         opened.append(tab)
         return tab
@@ -133,18 +130,5 @@ async def busy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def addresses(busy: World) -> dict[str, str]:
-    """Return a path for each page by its row's path: those with parts are links of other pages."""
-    places, found = Places.of(PAGES), dict[str, str]()
-    waiting = [ROOT + page.path for page in PAGES if "{" not in page.path]
-    while waiting:
-        path = waiting.pop(0)
-        row, _ = places.find(path.partition("?")[0])
-        if row.path in found:
-            continue
-        found[row.path] = path
-        answer = await busy.session.get(path)
-        for link in links_of(answer.body.decode()):
-            target = urljoin(path, link)
-            if target.startswith(ROOT) and places.has(target.partition("?")[0]):
-                waiting.append(target)
-    return found
+    """Return a path for each page by its row's path."""
+    return await addresses_of(busy.session)

@@ -30,6 +30,12 @@ PICTURES = "GEMPROXY_SCREENSHOTS"
 """The variable that names a folder for pictures of all pages; without it none are taken."""
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+NEWS = """
+window.__news = new Promise((come) =>
+  document.addEventListener("gemproxy:news", come, {once: true}));
+"""
+"""A script that a page runs before its own; ``Tab.news`` waits for what it made."""
+
 _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _SSE = "text/event-stream"
 
@@ -79,6 +85,10 @@ class Tab:
     async def text(self) -> str:
         """Return the text of the page, as it is shown."""
         return await self.page.inner_text("body")
+
+    async def news(self) -> None:
+        """Return when the page has taken what its stream says first."""
+        await self.page.evaluate("window.__news.then(() => null)")
 
     async def violations(self, *rules: str) -> list[str]:
         """Return what axe-core finds wrong, by all rules or by the ones named."""

@@ -13,7 +13,6 @@ from typing import Any
 import attrs
 
 from gemproxy.chaos.faults import parse_fault
-from gemproxy.chaos.projects import Project
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
@@ -47,19 +46,25 @@ SCRIPTS = {
 
 @attrs.frozen(eq=False)
 class World:
-    """The proxy, the fake behind it, and a session with the proxy's pages."""
+    """The proxy, and a session with its pages."""
 
     proxy: Proxy
-    fake: ChaosServer
     session: Browser
 
     async def api(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Return what the admin API answers; it must succeed."""
-        headers = {"x-admin-secret": SECRET, "Content-Type": "application/json"}
-        document = b"" if body is None else json.dumps(body).encode()
-        answer = await self.proxy.ask(API + path, document, headers, method=method)
+        answer = await self._ask(method, path, body)
         assert answer.status < 300, answer.body
         return json.loads(answer.body)
+
+    async def status(self, method: str, path: str, body: Mapping[str, Any]) -> int:
+        """Return the status of what the admin API answers."""
+        return (await self._ask(method, path, body)).status
+
+    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+        headers = {"x-admin-secret": SECRET, "Content-Type": "application/json"}
+        document = b"" if body is None else json.dumps(body).encode()
+        return await self.proxy.ask(API + path, document, headers, method=method)
 
     async def stream(self, model: str, prompt: str = "Hello", key: str = ANN) -> Answer:
         """Stream an answer through the proxy."""
@@ -80,38 +85,39 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world(
-    folder: Path,
-    scripts: Mapping[str, Script] | None = None,
-    of: list[Project] | None = None,
-    **sections: Mapping[str, Any],
-) -> AsyncIterator[World]:
+async def world(folder: Path, url: str, **sections: Mapping[str, Any]) -> AsyncIterator[World]:
     """Run a proxy with the operator's secret, keys, and a ledger; somebody is signed in."""
     given: dict[str, dict[str, Any]] = {
         "admin": {"secret": SECRET},
         "access": {"keys": {"ann": ANN, "bob": BOB}},
+        "pool": {"projects": keys_of(projects())},
         "ledger": {"enabled": None},
         "server": {"data_dir": str(folder / "data")},
         "repair": {"retry_after_limit_seconds": 0},
     }
-    known = projects() if of is None else of
-    given["pool"] = {"projects": keys_of(known)}
     merged = {
         name: {**given.get(name, {}), **sections.get(name, {})} for name in {*given, *sections}
     }
-    async with (
-        ChaosServer(scripts or SCRIPTS, projects=known) as fake,
-        running(fake, **merged) as proxy,
-    ):
+    async with running(url, **merged) as proxy:
         session = Browser(proxy)
         assert (await session.sign_in()).status == 303
-        yield World(proxy, fake, session)
+        yield World(proxy, session)
+
+
+@contextlib.asynccontextmanager
+async def faulty_world(folder: Path, **sections: Mapping[str, Any]) -> AsyncIterator[World]:
+    """Run a proxy in front of a fake Gemini that breaks on purpose, by model."""
+    async with (
+        ChaosServer(SCRIPTS, projects=projects()) as fake,
+        world(folder, fake.url, **sections) as made,
+    ):
+        yield made
 
 
 @contextlib.asynccontextmanager
 async def busy_world(folder: Path) -> AsyncIterator[World]:
     """Run a proxy that has had requests of all kinds, and has one that does not end by itself."""
-    async with world(folder) as made:
+    async with faulty_world(folder) as made:
         await made.api(
             "POST", "/users", {"name": "cleo", "limits": [{"kind": "rpm", "amount": 60}]}
         )
