@@ -1,5 +1,6 @@
 """The links of a page, and an address for every page."""
 
+from collections import Counter
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
@@ -28,18 +29,28 @@ def links_of(page: str) -> list[str]:
 
 
 async def addresses_of(session: Browser) -> dict[str, str]:
-    """Return a path for each page by its row's path; one with parts is a link of another page."""
-    places, found = Places.of(PAGES), dict[str, str]()
+    """Return a path for each page by its row's path; one with parts is a link of another page.
+
+    Pages of one row differ in their links, so a few of each are asked.
+    """
+    places, found, asked = Places.of(PAGES), dict[str, str](), Counter[str]()
     waiting = [ROOT + page.path for page in PAGES if "{" not in page.path]
+    known = set(waiting)
     while waiting:
         path = waiting.pop(0)
         row, _ = places.find(path.partition("?")[0])
-        if row.path in found:
+        asked[row.path] += 1
+        if asked[row.path] > _A_FEW:
             continue
-        found[row.path] = path
+        found.setdefault(row.path, path)
         answer = await session.get(path)
-        for link in links_of(answer.body.decode()):
-            target = urljoin(path, link)
-            if target.startswith(ROOT) and places.has(target.partition("?")[0]):
+        targets = (urljoin(path, link) for link in links_of(answer.body.decode()))
+        for target in targets:
+            bare = target.partition("?")[0]
+            if bare.startswith(ROOT) and places.has(bare) and target not in known:
+                known.add(target)
                 waiting.append(target)
     return found
+
+
+_A_FEW = 3

@@ -38,6 +38,19 @@ window.__news = new Promise((come) =>
 
 _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _SSE = "text/event-stream"
+_WIDE = """
+(() => {
+  const page = document.documentElement, most = page.clientWidth;
+  if (page.scrollWidth <= most) return [];
+  const scrolls = (node) => node && (getComputedStyle(node).overflowX !== "visible"
+    || scrolls(node.parentElement));
+  const sticksOut = (node) => node.getBoundingClientRect().right > most + 1
+    || node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display === "block";
+  const found = [...document.querySelectorAll("main *, footer *")].filter(
+    (node) => sticksOut(node) && !scrolls(node));
+  return [`${page.scrollWidth - most} px`, ...found.map((node) => node.outerHTML.slice(0, 120))];
+})()
+"""
 
 
 @attrs.define(eq=False, slots=False)  # Playwright notes its own things on who listens
@@ -109,11 +122,9 @@ class Tab:
         """Draw the page in a theme, as the server does by the same attribute."""
         await self.page.evaluate(f"document.documentElement.dataset.theme = {json.dumps(theme)}")
 
-    async def overflow(self) -> int:
-        """Return by how many pixels the page is wider than its window."""
-        wide: int = await self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+    async def overflow(self) -> list[str]:
+        """Return what makes the page wider than its window."""
+        wide: list[str] = await self.page.evaluate(_WIDE)
         return wide
 
     async def weights(self) -> Mapping[str, int]:

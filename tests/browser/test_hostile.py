@@ -43,8 +43,9 @@ REFUSAL = {
 }
 _UNDERGROUND = """
 [...document.querySelectorAll("*")].flatMap((node) => [...node.attributes]
-  .filter((one) => one.name !== "value")
-  .filter((one) => /^on/i.test(one.name) || /^\\s*javascript:/i.test(one.value))
+  .filter((one) => /^on/i.test(one.name)
+    || /^(href|src|action|formaction|data|srcdoc|xlink:href)$/.test(one.name)
+    && /^\\s*(javascript|data):/i.test(one.value))
   .map((one) => node.outerHTML.slice(0, 200)))
 """
 
