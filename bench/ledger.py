@@ -126,7 +126,8 @@ def attempts_of(row: tuple[object, ...]) -> Iterator[tuple[object, ...]]:
         return
     cut, plain, anchor = NUMBER["cut"], NUMBER["plain"], NUMBER["anchor"]
     for number in range(1, count + 1):
-        yield (row[0], number, row[11], 200, cut, plain, anchor, 4000, 9000, row[15], 100, 0)
+        asked = (row[0], number, row[11], 200, cut, plain, anchor, 4000, 9000, row[15], 100, 0)
+        yield (*asked, row[10], 0, 40, 300, 40, 0, 200, 4000 * (number - 1), 300)
 
 
 def fill(file: Path, count: int, days: float) -> None:

@@ -1,7 +1,8 @@
 """Single requests: a list in pages, and one request with its attempts.
 
-A page goes on behind the last request of the one before, by its number in the ledger, so rows that
-come in meanwhile neither repeat nor hide a request.
+A page goes on behind the last request of the one before, or before the first one of the one
+behind, by its number in the ledger, so rows that come in meanwhile neither repeat nor hide a
+request.
 """
 
 import enum
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from gemproxy.accounts.calendar import Calendar
+from gemproxy.admin.attempts import Attempt, kept
 from gemproxy.admin.periods import (
     Begin,
     End,
@@ -28,10 +30,11 @@ from gemproxy.admin.sums import UsageSums, dollars, shown
 from gemproxy.admin.texts import Number
 from gemproxy.admin.usage import Key, Model, Project, User
 from gemproxy.core.errors import BadField, Unrouted
+from gemproxy.core.repair.events import Cause
 from gemproxy.ledger.naming import Only
 from gemproxy.ledger.pieces import SECOND_MS
 from gemproxy.ledger.requests import MOST, Wanted
-from gemproxy.ledger.row import Ending, Row, Try
+from gemproxy.ledger.row import Ending, Row
 
 _MOST_DIGITS = 19
 
@@ -65,6 +68,9 @@ class RequestsQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     interrupted: Annotated[
         bool, msgspec.Meta(description="Only those that had to be tried again")
     ] = False
+    cause: Annotated[
+        Cause | None, msgspec.Meta(description="Only those that were interrupted for this cause")
+    ] = None
     min_cost_usd: Annotated[
         Annotated[float, msgspec.Meta(ge=0, le=1_000_000_000)] | None,
         msgspec.Meta(description="Only those that cost users this or more"),
@@ -73,6 +79,7 @@ class RequestsQuery(Form, frozen=True, rename={"begin": "from", "end": "to"}):
         bool, msgspec.Meta(description="Whether to sum up all requests of the list, not the page")
     ] = False
     cursor: Annotated[Number, msgspec.Meta(description="`next` of the page before")] = ""
+    newer: Annotated[Number, msgspec.Meta(description="`previous` of the page behind")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST, description="Most requests")] = 100
 
 
@@ -136,7 +143,8 @@ class Request(Form, frozen=True):
 class RequestPage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     """Requests, newest first; ``next`` is the cursor of the page behind, or null.
 
-    ``total`` sums up all requests of the list, on all its pages; null if it was not asked for.
+    ``previous`` leads to the newer requests, those that came in meanwhile among them. ``total``
+    sums up all requests of the list, on all its pages; null if it was not asked for.
     """
 
     timezone: ZoneName
@@ -146,31 +154,13 @@ class RequestPage(Form, frozen=True, rename={"begin": "from", "end": "to"}):
     next: Annotated[
         str | None, msgspec.Meta(description="The cursor of the page behind, null at the end")
     ]
+    previous: Annotated[
+        str | None, msgspec.Meta(description="The `newer` of the page before, null without rows")
+    ]
     total: Annotated[
         UsageSums | None,
         msgspec.Meta(description="The sums of all pages, null if they were not asked for"),
     ]
-
-
-class Attempt(Form, frozen=True):
-    """One request to Gemini; ``cause`` is why it broke off, ``form`` how it was asked.
-
-    ``joint`` is how its text was joined to the text before.
-    """
-
-    number: Annotated[int, msgspec.Meta(description="Its place, from 1")]
-    key: Annotated[str, msgspec.Meta(description="The id of its Gemini key")]
-    status: Annotated[
-        int | None, msgspec.Meta(description="The HTTP status of its answer, null without one")
-    ]
-    cause: Annotated[str | None, msgspec.Meta(description="Why it broke off, null if it did not")]
-    form: Annotated[str, msgspec.Meta(description="How it was asked")]
-    joint: Annotated[str, msgspec.Meta(description="How its text was joined to the text before")]
-    milliseconds: Annotated[int, msgspec.Meta(description="How long it took")]
-    bytes: Annotated[int, msgspec.Meta(description="Bytes of its answer")]
-    prompt_tokens: Annotated[int, msgspec.Meta(description="Tokens of its prompt")]
-    output_tokens: Annotated[int, msgspec.Meta(description="Tokens of answers")]
-    thought_tokens: Annotated[int, msgspec.Meta(description="Tokens of thoughts")]
 
 
 class Story(Form, frozen=True):
@@ -209,7 +199,8 @@ async def requests(call: Call[RequestsQuery, Any]) -> RequestPage:
         begin=period.begin,
         end=period.end,
         requests=[_request(row, period.queries.calendar) for row in rows],
-        next=str(rows[-1].serial) if len(rows) == query.limit else None,
+        next=str(rows[-1].serial) if rows and _has_more(query, len(rows)) else None,
+        previous=str(rows[0].serial) if rows else None,
         total=None if total is None else shown(total),
     )
 
@@ -224,11 +215,16 @@ async def request(call: Call[StoryQuery, Any]) -> Stories:
     stories = [
         Story(
             request=_request(row, period.queries.calendar),
-            attempts=[_attempt(number, one) for number, one in enumerate(row.tries, 1)],
+            attempts=kept(row.tries),
         )
         for row in rows
     ]
     return Stories(timezone=period.timezone, requests=stories)
+
+
+def _has_more(query: RequestsQuery, found: int) -> bool:
+    """Return whether older requests follow; behind newer ones, those of the page that asked."""
+    return bool(query.newer) or found == query.limit
 
 
 def _wanted(query: RequestsQuery, period: Period) -> Wanted:
@@ -237,11 +233,13 @@ def _wanted(query: RequestsQuery, period: Period) -> Wanted:
         only=Only(query.user, query.model, query.project, query.key),
         ending=None if running or query.ending is None else Ending(query.ending.value),
         span=period.span,
-        before=_before(query.cursor),
+        before=_serial("cursor", query.cursor),
+        after=_serial("newer", query.newer),
         running=running,
         status=query.status,
         interrupted=query.interrupted,
         least_usd=_dollars(query.min_cost_usd),
+        cause=None if query.cause is None else query.cause.value,
     )
 
 
@@ -251,11 +249,11 @@ def _dollars(amount: float | None) -> Decimal | None:
     return None if amount is None else Decimal(str(amount))
 
 
-def _before(cursor: str) -> int | None:
+def _serial(name: str, cursor: str) -> int | None:
     if not cursor:
         return None
     if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > _MOST_DIGITS:
-        raise BadField("cursor", "is not the `next` of a page of this list")
+        raise BadField(name, "is none that a page of this list gave")
     return min(int(cursor), (1 << 63) - 1)
 
 
@@ -270,11 +268,6 @@ def _request(row: Row, calendar: Calendar) -> Request:
         "operator_cost_usd": dollars(row.operator_cost_nano_usd),
     }
     return msgspec.convert({**own, **given}, Request)
-
-
-def _attempt(number: int, one: Try) -> Attempt:
-    own = {name: getattr(one, name) for name in Attempt.__struct_fields__ if hasattr(one, name)}
-    return msgspec.convert({**own, "number": number, "cause": one.cause or None}, Attempt)
 
 
 ROUTES = (

@@ -1,8 +1,8 @@
 """What runs: every request for a model, in all workers, and the end that an operator gives to one.
 
 A list is read from the state of the running requests when it is asked for; they note nothing for
-it. Each worker knows its own, so the one that is asked asks the others, and the answer says how
-many of them answered.
+it. ``conditions`` says what each of them is doing. Each worker knows its own, so the one that is
+asked asks the others, and the answer says how many of them answered.
 
 A stream with an ``Idempotency-Key`` is one entry, however many connections follow it, and is there
 while nobody does.
@@ -20,17 +20,22 @@ Clients choose request ids and may choose one twice. So an id ends all requests 
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Annotated, Any
+from weakref import WeakKeyDictionary
 
 import attrs
 import msgspec
 
+from gemproxy.admin.attempts import Attempt, under_way
 from gemproxy.admin.audit import note
+from gemproxy.admin.conditions import Condition, Pace, condition_of
 from gemproxy.admin.desk import Answers
 from gemproxy.admin.route import Call, Form, Nothing, Route
 from gemproxy.core.errors import Unrouted
-from gemproxy.exchange.account import Account, Entry, Glimpse
+from gemproxy.core.repair.engine import Patience
+from gemproxy.exchange.account import Account, Entry, Glimpse, Wait
 from gemproxy.metering.asking import LIVE, asks_a_model, dialect_of
 from gemproxy.relay.inflight import InFlight, Run
 
@@ -52,31 +57,25 @@ class StreamsQuery(Form, frozen=True):
     project: Annotated[
         str | None, msgspec.Meta(description="Only those whose last attempt is in this project")
     ] = None
+    id: Annotated[str | None, msgspec.Meta(description="Only those with this request id")] = None
+    condition: Annotated[
+        Condition | None, msgspec.Meta(description="Only those that are doing this")
+    ] = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most requests")] = 1000
-
-
-class StreamAttempt(Form, frozen=True):
-    """One request to the upstream; ``cause`` is why it broke off."""
-
-    key: Annotated[str, msgspec.Meta(description="The fingerprint of its Gemini key")]
-    project: Annotated[str, msgspec.Meta(description="The project of its key")]
-    status: Annotated[
-        int | None, msgspec.Meta(description="The HTTP status of its answer, null without one")
-    ]
-    cause: Annotated[str | None, msgspec.Meta(description="Why it broke off, null if it did not")]
-    age_seconds: Annotated[float, msgspec.Meta(description="Seconds since it began")]
-    running: Annotated[bool, msgspec.Meta(description="Whether it has not ended yet")]
 
 
 class RunningStream(Form, frozen=True):
     """A running request for a model.
 
     ``user`` is the access key, empty for a client with its own Gemini key. ``key`` and ``project``
-    are those of the last attempt. ``state`` is connecting, streaming or splicing. ``characters``
-    and ``bytes`` count what the client got; ``events`` those of an interaction, or the messages of
-    a session. ``silent_seconds`` is the time since the upstream's last byte, or since it was asked;
-    null while nothing is awaited from it. ``waits_for_client``: the client reads too slowly. A
-    stream with an Idempotency-Key counts what its answer has, whoever got it.
+    are those of the last attempt. ``state`` is connecting, streaming or splicing, and ``condition``
+    says in a word what that means. ``characters`` and ``bytes`` count what the client got;
+    ``events`` those of an interaction, or the messages of a session. ``silent_seconds`` is the time
+    since the upstream's last byte, or since it was asked; null while nothing is awaited from it.
+    ``awaits`` is what it waits for: a part of the answer, the loan of a ``key``, the end of a
+    ``pause``, the ``client``. The upstream is given up, or the pause is over,
+    ``patience_left_seconds`` from now. ``waits_for_client``: the client reads too slowly. A stream
+    with an Idempotency-Key counts what its answer has, whoever got it.
     """
 
     id: Annotated[str, msgspec.Meta(description="The request id, as in the log")]
@@ -94,6 +93,25 @@ class RunningStream(Form, frozen=True):
     began: Annotated[dt.datetime, msgspec.Meta(description="When it began")]
     age_seconds: Annotated[float, msgspec.Meta(description="Seconds since it began")]
     state: Annotated[str, msgspec.Meta(description="connecting, streaming or splicing")]
+    condition: Annotated[Condition, msgspec.Meta(description="What it is doing, in a word")]
+    characters_per_second: Annotated[
+        float | None,
+        msgspec.Meta(
+            description="Characters in a second, by the looks at it in the last ten seconds, at the"
+            " first look since the first byte; null without text"
+        ),
+    ]
+    awaits: Annotated[
+        str | None, msgspec.Meta(description="What it waits for, null if nothing is awaited")
+    ]
+    patience_seconds: Annotated[
+        float | None,
+        msgspec.Meta(description="Seconds of silence after which the upstream is given up"),
+    ]
+    patience_left_seconds: Annotated[
+        float | None,
+        msgspec.Meta(description="Seconds until that, or until a pause is over; null if unknown"),
+    ]
     characters: Annotated[int, msgspec.Meta(description="Characters of text that the client got")]
     events: Annotated[
         int,
@@ -122,7 +140,7 @@ class RunningStream(Form, frozen=True):
     ]
     cancelled: Annotated[bool, msgspec.Meta(description="Whether an operator is ending it")]
     attempts: Annotated[
-        list[StreamAttempt], msgspec.Meta(description="Its requests to the upstream, in order")
+        list[Attempt], msgspec.Meta(description="Its requests to the upstream, in order")
     ]
 
 
@@ -133,6 +151,13 @@ class Workers(Form, frozen=True):
     answered: Annotated[int, msgspec.Meta(description="How many of them answered in time")]
 
 
+class ConditionCount(Form, frozen=True):
+    """How many running requests are doing the same."""
+
+    condition: Annotated[Condition, msgspec.Meta(description="What they are doing")]
+    streams: Annotated[int, msgspec.Meta(description="How many they are")]
+
+
 class StreamList(Form, frozen=True):
     """The running requests, oldest first; ``total`` counts all that the query means."""
 
@@ -141,6 +166,10 @@ class StreamList(Form, frozen=True):
     ]
     total: Annotated[
         int, msgspec.Meta(description="How many the query means, also beyond its limit")
+    ]
+    conditions: Annotated[
+        list[ConditionCount],
+        msgspec.Meta(description="How many there are of each condition, whichever is asked for"),
     ]
     workers: Annotated[
         Workers, msgspec.Meta(description="Whether the list has those of all workers")
@@ -187,11 +216,12 @@ class Streams:
     number: int = 0
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
+    _paces: MutableMapping[Run, Pace] = attrs.field(factory=WeakKeyDictionary, init=False)
 
     async def list(self, _document: Any = None) -> list[RunningStream]:  # noqa: ANN401 (JSON)
         """Return those of this worker."""
         clock, now = self.clock(), self.now()
-        return [_shown(run, self.number, clock, now) for run in self._running()]
+        return [self._shown(run, clock, now) for run in self._running()]
 
     async def cancel(self, document: Any) -> int:  # noqa: ANN401 (JSON)
         """End those of this worker that are meant; return how many there are."""
@@ -210,6 +240,44 @@ class Streams:
     def _running(self) -> Iterator[Run]:
         return (run for run in self.in_flight.running if _is_for_a_model(run))
 
+    def _shown(self, run: Run, clock: float, now: float) -> RunningStream:
+        exchange, account = run.exchange, run.exchange.account
+        entries = _entries(account)
+        last = entries[-1] if entries else None
+        glimpse = _glimpse(account, last, clock)
+        first = min((one.first for one in entries if one.first is not None), default=None)
+        rate = self._paces.setdefault(run, Pace()).look(clock, glimpse.characters, first)
+        age, wait = clock - run.began, glimpse.wait
+        followers = 1 if account.followers is None else account.followers()
+        return RunningStream(
+            id=exchange.id,
+            worker=self.number,
+            user=account.access,
+            project=last.project if last is not None else "",
+            key=last.key if last is not None else "",
+            model=account.model or exchange.model,
+            route=exchange.family,
+            dialect=dialect_of(exchange),
+            began=dt.datetime.fromtimestamp(now - age, dt.UTC),
+            age_seconds=round(age, 3),
+            state=glimpse.state,
+            condition=condition_of(glimpse, len(entries), rate, cancelled=account.cancelled),
+            characters_per_second=_rounded(rate, 1),
+            awaits=wait.what or None,
+            patience_seconds=_rounded(wait.patience),
+            patience_left_seconds=_rounded(wait.left),
+            characters=glimpse.characters,
+            events=glimpse.events,
+            bytes=run.written.output_size,
+            stream=account.stream,
+            followers=followers,
+            detached=not followers,
+            silent_seconds=_rounded(wait.silence),
+            waits_for_client=wait.what == "client",
+            cancelled=account.cancelled,
+            attempts=under_way(entries, run.began, clock),
+        )
+
 
 async def streams(call: Call[StreamsQuery, Nothing]) -> StreamList:
     """Return what runs in all workers."""
@@ -218,9 +286,21 @@ async def streams(call: Call[StreamsQuery, Nothing]) -> StreamList:
     found: list[RunningStream] = await desk.streams.list()
     for answer in answers.answers:
         found += msgspec.convert(answer.document, list[RunningStream])
-    wanted = [one for one in found if _is_wanted(one, query)]
-    wanted.sort(key=lambda one: -one.age_seconds)
-    return StreamList(streams=wanted[: query.limit], total=len(wanted), workers=workers_of(answers))
+    meant = [one for one in found if _is_wanted(one, query)]
+    asked = query.condition
+    wanted = [one for one in meant if asked in {None, one.condition}]
+    wanted.sort(key=lambda one: (-one.age_seconds, one.worker, one.id))
+    return StreamList(
+        streams=wanted[: query.limit],
+        total=len(wanted),
+        conditions=_counted(meant),
+        workers=workers_of(answers),
+    )
+
+
+def _counted(found: Sequence[RunningStream]) -> list[ConditionCount]:
+    counts = Counter(one.condition for one in found)
+    return [ConditionCount(condition=one, streams=counts[one]) for one in Condition if counts[one]]
 
 
 async def cancel(call: Call[CancelQuery, Nothing]) -> CancelAnswer:
@@ -266,8 +346,8 @@ def workers_of(answers: Answers) -> Workers:
 
 
 def _is_wanted(one: RunningStream, query: StreamsQuery) -> bool:
-    wanted = (query.user, query.model, query.project)
-    has = (one.user, one.model, one.project)
+    wanted = (query.user, query.model, query.project, query.id)
+    has = (one.user, one.model, one.project, one.id)
     return all(asked is None or asked == own for asked, own in zip(wanted, has, strict=True))
 
 
@@ -278,38 +358,6 @@ def _is_for_a_model(run: Run) -> bool:
     if exchange.account.model is not None or exchange.account.glance is not None:
         return True
     return exchange.family in {LIVE, _READS_ON} or asks_a_model(exchange)
-
-
-def _shown(run: Run, worker: int, clock: float, now: float) -> RunningStream:
-    exchange, account = run.exchange, run.exchange.account
-    entries = _entries(account)
-    last = entries[-1] if entries else None
-    glimpse = _glimpse(account, last, clock)
-    age = clock - run.began
-    followers = 1 if account.followers is None else account.followers()
-    return RunningStream(
-        id=exchange.id,
-        worker=worker,
-        user=account.access,
-        project=last.project if last is not None else "",
-        key=last.key if last is not None else "",
-        model=account.model or exchange.model,
-        route=exchange.family,
-        dialect=dialect_of(exchange),
-        began=dt.datetime.fromtimestamp(now - age, dt.UTC),
-        age_seconds=round(age, 3),
-        state=glimpse.state,
-        characters=glimpse.characters,
-        events=glimpse.events,
-        bytes=run.written.output_size,
-        stream=account.stream,
-        followers=followers,
-        detached=not followers,
-        silent_seconds=None if glimpse.silence is None else round(glimpse.silence, 3),
-        waits_for_client=glimpse.waits,
-        cancelled=account.cancelled,
-        attempts=[_attempt(entry, clock) for entry in entries],
-    )
 
 
 def _interrupt(account: Account) -> bool:
@@ -327,22 +375,28 @@ def _entries(account: Account) -> list[Entry]:
 def _glimpse(account: Account, last: Entry | None, clock: float) -> Glimpse:
     """Return what a request is doing: its answers together, or what its last attempt says.
 
-    The upstream's silence is that of the answer that has waited longest.
+    It waits for what the answer waits for that has waited longest, and for its client before all.
     """
     seen = [one.glance() for one in (account, *account.parts) if one.glance is not None]
-    asked = None if last is None or last.ended is not None else last
-    waited = None if asked is None or asked.answered is not None else clock - asked.began
     if not seen:
-        answers = asked is not None and asked.answered is not None
-        return Glimpse(_STREAMING if answers else _CONNECTING, silence=waited)
-    silences = [one.silence for one in seen if one.silence is not None]
+        return _by_attempt(last, clock)
+    waits = [one.wait for one in seen]
+    waits.sort(key=lambda wait: (wait.what == "client", wait.silence or 0.0))
     return Glimpse(
         _state_of(seen),
         sum(one.characters for one in seen),
         sum(one.events for one in seen),
-        max(silences, default=waited),
-        any(one.waits for one in seen),
+        waits[-1],
     )
+
+
+def _by_attempt(last: Entry | None, clock: float) -> Glimpse:
+    """Return what a request is doing of whose answer only the last attempt is known."""
+    if last is None or last.ended is not None:
+        return Glimpse(_CONNECTING)
+    if last.answered is not None:
+        return Glimpse(_STREAMING)
+    return Glimpse(_CONNECTING, wait=Wait(Patience.FIRST_BYTE.value, clock - last.began))
 
 
 def _state_of(seen: Sequence[Glimpse]) -> str:
@@ -353,15 +407,8 @@ def _state_of(seen: Sequence[Glimpse]) -> str:
     )
 
 
-def _attempt(entry: Entry, clock: float) -> StreamAttempt:
-    return StreamAttempt(
-        key=entry.key,
-        project=entry.project,
-        status=entry.status,
-        cause=None if entry.cause is None else entry.cause.value,
-        age_seconds=round(clock - entry.began, 3),
-        running=entry.ended is None,
-    )
+def _rounded(seconds: float | None, digits: int = 3) -> float | None:
+    return None if seconds is None else round(seconds, digits)
 
 
 ROUTES = (

@@ -8,6 +8,7 @@ can be others.
 The record contains only figures and words of our own vocabularies, never a key or content.
 """
 
+import enum
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from msgspec import structs
 
 from gemproxy.core.answer.chunk import NAMELESS, Named
 from gemproxy.core.answer.usage import Billed
+from gemproxy.core.repair.attempt import Plan
 from gemproxy.core.repair.blame import Fault, blame
 from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.events import Cause, How
@@ -24,6 +26,11 @@ from gemproxy.core.seam.seam import Joint
 from gemproxy.exchange.trace import Trace
 
 _ERRORS = 400
+
+
+def word_of(one: enum.Enum | None) -> str:
+    """Return the word of a vocabulary, empty for none."""
+    return "" if one is None else str(one.value)
 
 
 @attrs.define(eq=False)
@@ -36,8 +43,13 @@ class Entry:
     google.rpc.Status in the answer, if it was read, and ``retry_after`` its Retry-After in seconds;
     no rendering shows them. ``cause`` is why it broke off, so that another attempt was wanted.
     ``first`` is when the first bytes went to the client, in the attempt that brought them.
-    ``characters`` counts those that the attempt added to the client's text. ``span_id`` is its id
-    in a trace, 0 until one is needed. ``named`` is what its answer calls itself.
+    ``characters`` counts those that the attempt added to the client's text, None where nobody
+    counts. ``plan`` is what the attempt asked for, ``form`` in which form it asked for the rest of
+    a text, and ``anchor`` how many characters it asked to be repeated. ``joint`` is how its text
+    was joined, after ``seam`` seconds in which the text was held; ``dropped`` counts the characters
+    that the client did not get, repeated ones most of all, and ``swallowed`` those of thoughts.
+    ``span_id`` is its id in a trace, 0 until one is needed. ``named`` is what its answer calls
+    itself.
     """
 
     began: float
@@ -50,12 +62,17 @@ class Entry:
     ended: float | None = None
     bytes: int = 0
     cause: Cause | None = None
+    plan: Plan | None = None
     form: Form | None = None
+    anchor: int = 0
     joint: Joint | None = None
     usage: Billed | None = None
     project: str = ""
     first: float | None = None
     characters: int | None = None
+    dropped: int = 0
+    swallowed: int = 0
+    seam: float = 0.0
     span_id: int = 0
     named: Named = NAMELESS
 
@@ -71,6 +88,11 @@ class Entry:
         if status < _ERRORS:  # an error in a stream that had begun
             return blame(error_status(self.error), self.error) if self.error else None
         return blame(status, self.error)
+
+    @property
+    def asked(self) -> str:
+        """How it asked again: a form of continuation, or its plan; empty for the first time."""
+        return word_of(self.form) or word_of(None if self.plan is Plan.FIRST else self.plan)
 
     @property
     def delay(self) -> float | None:
@@ -189,20 +211,34 @@ Result = StreamResult | InteractionResult | CallResult | SessionResult
 
 
 @attrs.frozen
+class Wait:
+    """What an answer waits for at one moment, and for how long (seconds).
+
+    ``what`` is a word: ``key`` for the loan of one, ``pause`` for the time of the next attempt,
+    ``client`` for a client who reads more slowly than the upstream writes, or a patience of the
+    machine (``core.repair.engine.Patience``) while the upstream is awaited. ``silence`` counts from
+    the upstream's last byte, or from when it was asked; None while nothing is awaited from it.
+    After ``patience`` in all, ``left`` from now, it is over; None where that is not known.
+    """
+
+    what: str = ""
+    silence: float | None = None
+    patience: float | None = None
+    left: float | None = None
+
+
+@attrs.frozen
 class Glimpse:
     """What a running answer is doing at one moment; it is read when an operator asks.
 
     ``state`` is the machine's, by its name. ``characters`` counts what the client has of the text,
-    ``events`` what it has of an interaction or a session. ``silence`` counts the seconds since the
-    upstream's last byte, None while nothing is read from it. ``waits``: the answer waits for its
-    client, who reads more slowly than the upstream writes.
+    ``events`` what it has of an interaction or a session.
     """
 
     state: str
     characters: int = 0
     events: int = 0
-    silence: float | None = None
-    waits: bool = False
+    wait: Wait = Wait()
 
 
 @attrs.frozen

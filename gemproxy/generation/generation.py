@@ -28,12 +28,12 @@ from gemproxy.core.errors import (
     UpstreamRejection,
     upstream_error,
 )
+from gemproxy.core.repair.attempt import Attempt
 from gemproxy.core.repair.blame import Fault, blame, refusal_behind
-from gemproxy.core.repair.continuation import Form
-from gemproxy.core.repair.engine import State
+from gemproxy.core.repair.engine import Patience, State
 from gemproxy.core.repair.events import Fail, Finish, How, Out, Resume
 from gemproxy.core.repair.intake import Intake, PassOn, Step
-from gemproxy.core.seam.seam import Joint
+from gemproxy.exchange.account import Glimpse, Wait
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.generation.kinds import AnswerKind, Course, M, Use
 from gemproxy.generation.pump import Pump
@@ -103,8 +103,7 @@ class Generation(Generic[M]):
     _headers: Headers = attrs.field(factory=dict, init=False)
     _rejection: tuple[int, Headers] | None = attrs.field(default=None, init=False)
     _seam_since: float | None = attrs.field(default=None, init=False)
-    _form: Form | None = attrs.field(default=None, init=False)
-    _joint: Joint | None = attrs.field(default=None, init=False)
+    _tried: Attempt | None = attrs.field(default=None, init=False)
     _renamed: bool = attrs.field(default=False, init=False)
     _received: int = attrs.field(default=0, init=False)
     _received_before: int = attrs.field(default=0, init=False)
@@ -124,7 +123,7 @@ class Generation(Generic[M]):
         """
         account = self.exchange.account
         with Watch(self.timing, self._show, self._beat) as watch:
-            account.glance = lambda: self.kind.glimpse(self.machine, watch.silence, watch.busy)
+            account.glance = lambda: self._glimpse(watch)
             account.interrupt = self.interrupt
             try:
                 while True:
@@ -141,6 +140,7 @@ class Generation(Generic[M]):
                 self._name_the_last()
                 self.course.attempts = max(self.course.attempts, len(account.entries))
                 account.result = self.kind.result(self.machine, self.course)
+                self._complete()
 
     def interrupt(self) -> bool:
         """Close the connection of the attempt that is read, and return whether there is one.
@@ -158,19 +158,49 @@ class Generation(Generic[M]):
         entries = self.exchange.account.entries
         if not entries or entries[-1].usage is not None:
             return
-        entry = entries[-1]
-        entry.form, entry.joint, self._joint = self._form, self._joint, None
         causes = self.machine.causes
         if len(causes) > self._causes:  # also where nothing can follow
-            self._causes, entry.cause = len(causes), causes[-1]
-        self.kind.note(self.machine, entries)
-        entry.named = self.kind.name(self.machine)
+            self._causes, entries[-1].cause = len(causes), causes[-1]
+        self._complete()
+        entries[-1].named = self.kind.name(self.machine)
+
+    def _complete(self) -> None:
+        """Write into the last entry what the machine knows of its attempt."""
+        entries = self.exchange.account.entries
+        if entries and entries[-1].usage is None:
+            self.kind.note(self.machine, self._tried, entries)
 
     def _name_the_last(self) -> None:
         """Note what the answer of an attempt calls itself that was left in its middle."""
         entries = self.exchange.account.entries
         if entries and entries[-1].named is NAMELESS and entries[-1].cause is None:
             entries[-1].named = self.kind.name(self.machine)
+
+    def _glimpse(self, watch: Watch) -> Glimpse:
+        """Return what the answer is doing; its present attempt's entry says how far that is."""
+        entries = self.exchange.account.entries
+        if entries and entries[-1].ended is None:
+            self.kind.tell(self.machine, self._tried, entries)
+            if entries[-1].answered is not None:
+                entries[-1].bytes = self._received - self._received_before
+        return self.kind.glimpse(self.machine, self._wait(watch))
+
+    def _wait(self, watch: Watch) -> Wait:
+        """Return what the answer waits for."""
+        if watch.busy:
+            return Wait("client")
+        entries, due = self.exchange.account.entries, self.pacing.due
+        asked = entries[-1] if entries else None
+        if due is not None:
+            return Wait("pause", left=due - self.pacing.clock())
+        if asked is None or asked.ended is not None:
+            return Wait("key")
+        if asked.answered is not None:
+            return watch.wait or Wait()
+        patience = self.timing.patience[Patience.FIRST_BYTE]
+        silence, left = time.monotonic() - asked.began, self.timing.deadline.left
+        left = patience - silence if left is None else left
+        return Wait(Patience.FIRST_BYTE.value, silence, patience, left)
 
     async def _show(self) -> None:
         """Send the head early, but not while the request arrives: a bad body has its own status."""
@@ -186,8 +216,7 @@ class Generation(Generic[M]):
 
     async def _attempt(self, watch: Watch) -> Step:
         self.course.attempts += 1
-        if self.machine.causes:
-            self._form = self.kind.form(self.machine)
+        self._tried = self.kind.tried(self.machine)
         try:
             asked = self.machine.next_request
             async with self.open_attempt(asked) as reply:
@@ -368,7 +397,8 @@ class Generation(Generic[M]):
             return
         if len(self.machine.joints) > len(self.course.seam_seconds):
             self.course.seam_seconds.append(now - (self._seam_since or now))
-            self._joint = self.machine.joints[-1]
+            for entry in self.exchange.account.entries[-1:]:
+                entry.joint, entry.seam = self.machine.joints[-1], self.course.seam_seconds[-1]
         self._seam_since = None
 
     async def _act(self, step: Step, watch: Watch) -> Resume | None:

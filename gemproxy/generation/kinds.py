@@ -27,14 +27,21 @@ from gemproxy.core.answer.usage import Billed, parse_usage
 from gemproxy.core.interactions import reading as interaction_reading
 from gemproxy.core.interactions.machine import InteractionMachine
 from gemproxy.core.repair import reading as stream_reading
-from gemproxy.core.repair.attempt import Plan
-from gemproxy.core.repair.continuation import Form
+from gemproxy.core.repair.attempt import Attempt
 from gemproxy.core.repair.engine import Machine, State
 from gemproxy.core.repair.intake import Intake
 from gemproxy.core.repair.machine import StreamMachine
 from gemproxy.core.repair.reading import Reading
 from gemproxy.core.wire.frame import Decoder
-from gemproxy.exchange.account import Entry, Glimpse, InteractionResult, Result, Spent, StreamResult
+from gemproxy.exchange.account import (
+    Entry,
+    Glimpse,
+    InteractionResult,
+    Result,
+    Spent,
+    StreamResult,
+    Wait,
+)
 from gemproxy.generation.reader import Reader
 from gemproxy.relay.headers import is_event_stream as of_events
 from gemproxy.relay.upstream import Reply
@@ -78,25 +85,27 @@ class AnswerKind(Generic[M]):
     ``reading`` is the row for the same kind in the core. ``use`` says what a reply is used for.
     ``head_at_once`` says that the head goes out with the upstream's, no sooner and no later.
     ``passes``: a document that is no answer of this kind is passed on as it came.
-    ``form`` returns the form in which a resumed attempt asks for the rest. ``note`` completes the
-    last of the account's entries with what the machine knows of the attempt that has just ended.
+    ``tried`` returns what the machine knows of the attempt that is made now. ``tell`` writes that
+    into the last of the account's entries, while the attempt runs, and ``note`` again with its
+    usage when it has just ended.
     ``name`` returns what the answer of that attempt, or of one that is left, calls itself.
     ``finish`` returns the finishReason with which the answer ended, None where it has none.
     ``repairs`` returns whether an attempt that breaks is followed by another one.
-    ``result`` returns what became of a generation, ``glimpse`` what it is doing, given the silence
-    of the upstream and whether the client is waited for: figures, no content.
+    ``result`` returns what became of a generation, ``glimpse`` what it is doing, given what it
+    waits for: figures, no content.
     """
 
     reading: Reading
     use: Callable[[M, Reply, Reader], Use]
     head_at_once: bool
-    form: Callable[[M], Form | None]
-    note: Callable[[M, Sequence[Entry]], None]
+    tried: Callable[[M], Attempt | None]
+    tell: Callable[[M, Attempt | None, Sequence[Entry]], None]
+    note: Callable[[M, Attempt | None, Sequence[Entry]], None]
     name: Callable[[M], Named]
     finish: Callable[[M], str | None]
     repairs: Callable[[M], bool]
     result: Callable[[M, Course], Result]
-    glimpse: Callable[[M, float | None, bool], Glimpse]
+    glimpse: Callable[[M, Wait], Glimpse]
     passes: bool = True
 
     def intake(self, machine: M, new_decoder: Callable[[], Decoder]) -> Intake[M]:
@@ -108,17 +117,29 @@ def _use_for_a_stream(_machine: StreamMachine, reply: Reply, _reader: Reader) ->
     return Use.READ if reply.status < _MULTIPLE_CHOICES else Use.REFUSAL
 
 
-def _form(machine: StreamMachine) -> Form | None:
-    return machine.tries.forms.present if machine.plan is Plan.TEXT else None
+def _tried(machine: StreamMachine) -> Attempt:
+    return machine.attempt
 
 
-def _note_usage(machine: StreamMachine, entries: Sequence[Entry]) -> None:
-    usage = machine.tally.billed
+def _tell(machine: StreamMachine, attempt: Attempt | None, entries: Sequence[Entry]) -> None:
+    entry = entries[-1]
+    said = sum(earlier.characters or 0 for earlier in entries[:-1])
+    entry.characters = max(machine.transcript.chars - said, 0)
+    if attempt is None:
+        return
+    entry.plan, entry.form, entry.anchor = attempt.plan, attempt.form, attempt.anchor
+    rewriter = attempt.holdback.rewriter
+    if rewriter is not None:
+        entry.dropped, entry.swallowed = rewriter.dropped, rewriter.swallowed
+
+
+def _note(machine: StreamMachine, attempt: Attempt | None, entries: Sequence[Entry]) -> None:
+    _tell(machine, attempt, entries)
+    entry, usage = entries[-1], machine.tally.billed
     for earlier in entries[:-1]:
         usage -= earlier.usage or Billed()
-    entries[-1].usage = usage
-    said = sum(earlier.characters or 0 for earlier in entries[:-1])
-    entries[-1].characters = max(machine.transcript.chars - said, 0)
+    entry.usage = usage
+    entry.dropped = 0 if attempt is None else attempt.undelivered()
 
 
 def _finish(machine: StreamMachine) -> str | None:
@@ -145,12 +166,8 @@ def _stream_result(machine: StreamMachine, course: Course) -> StreamResult:
     )
 
 
-def _stream_glimpse(
-    machine: StreamMachine,
-    silence: float | None,
-    waits: bool,  # noqa: FBT001 (of a table)
-) -> Glimpse:
-    return Glimpse(machine.state.value, machine.transcript.chars, 0, silence, waits)
+def _stream_glimpse(machine: StreamMachine, wait: Wait) -> Glimpse:
+    return Glimpse(machine.state.value, machine.transcript.chars, 0, wait)
 
 
 def _ending(machine: StreamMachine, course: Course) -> str:
@@ -184,11 +201,11 @@ def is_event_stream(reply: Reply) -> bool:
     return reply.status == _OK and of_events(reply.headers) and coding == "identity"
 
 
-def _no_form(_machine: InteractionMachine) -> None:
-    """Return that an interaction is read on, in no form of its own."""
+def _not_tried(_machine: InteractionMachine) -> None:
+    """Return that an interaction is read on, and nothing is known of a part alone."""
 
 
-def _note_nothing(_machine: InteractionMachine, _entries: Sequence[Entry]) -> None:
+def _note_nothing(_machine: InteractionMachine, _: Attempt | None, __: Sequence[Entry]) -> None:
     """Leave the entry as it is: a part of an interaction has no usage of its own."""
 
 
@@ -213,13 +230,9 @@ def _interaction_result(machine: InteractionMachine, course: Course) -> Interact
     )
 
 
-def _interaction_glimpse(
-    machine: InteractionMachine,
-    silence: float | None,
-    waits: bool,  # noqa: FBT001 (of a table)
-) -> Glimpse:
+def _interaction_glimpse(machine: InteractionMachine, wait: Wait) -> Glimpse:
     characters = machine.written.plain + machine.written.others
-    return Glimpse(machine.state.value, characters, machine.progress, silence, waits)
+    return Glimpse(machine.state.value, characters, machine.progress, wait)
 
 
 def _spent_on_interaction(machine: InteractionMachine) -> Spent:
@@ -233,8 +246,9 @@ STREAM = AnswerKind(
     stream_reading.STREAM,
     _use_for_a_stream,
     head_at_once=False,
-    form=_form,
-    note=_note_usage,
+    tried=_tried,
+    tell=_tell,
+    note=_note,
     name=StreamMachine.take_name,
     finish=_finish,
     repairs=lambda machine: machine.policy.repair,
@@ -247,7 +261,8 @@ INTERACTION = AnswerKind(
     interaction_reading.INTERACTION,
     _use_for_an_interaction,
     head_at_once=True,
-    form=_no_form,
+    tried=_not_tried,
+    tell=_note_nothing,
     note=_note_nothing,
     name=_name_of_interaction,
     finish=_no_finish,

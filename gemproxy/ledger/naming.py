@@ -30,7 +30,7 @@ async def numbers_of(connection: AsyncConnection, only: Only) -> dict[str, int] 
     wanted = {name: getattr(only, name) for name in DIMENSIONS if getattr(only, name) is not None}
     found: dict[str, int] = {}
     for dimension, name in wanted.items():
-        number = await _number(connection, name)
+        number = await number_of(connection, name)
         if number is None:
             return None
         found[dimension] = number
@@ -48,7 +48,8 @@ async def names_of(connection: AsyncConnection, numbers: Iterable[int]) -> dict[
     return known
 
 
-async def _number(connection: AsyncConnection, name: str) -> int | None:
+async def number_of(connection: AsyncConnection, name: str) -> int | None:
+    """Return the number of a name, None if nothing has it."""
     if not name:
         return NO_NAME
     found: int | None = await connection.scalar(_NUMBER, {"name": name})

@@ -175,21 +175,22 @@ class Queries:
         ]
 
     async def requests(self, last: int, wanted: Wanted = ANY) -> list[Row]:
-        """Return the newest requests, newest first, without their attempts."""
+        """Return the newest requests, or those next to ``after``, newest first, without tries."""
         async with self.engines.snapshot() as connection:
             conditions = await conditions_of(connection, wanted)
             if conditions is None:
                 return []
             chosen = select(GENERATIONS).where(*conditions)
             newest = chosen.order_by(order_of(wanted)).limit(min(last, MOST))
-            return await rows_of(connection, newest)
+            rows = await rows_of(connection, newest)
+        return rows if wanted.after is None else rows[::-1]
 
     async def total_of(self, wanted: Wanted) -> Sums:
         """Return what all requests of a list sum up to, whatever page of it is read.
 
         Only requests whose rows are kept count, as in the list.
         """
-        wanted = attrs.evolve(wanted, before=None)
+        wanted = attrs.evolve(wanted, before=None, after=None)
         async with self.engines.snapshot() as connection:
             if wanted.is_of_rollups:
                 pruned = (await read_state(connection)).pruned * SECOND_MS

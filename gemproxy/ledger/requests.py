@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.accounts.user import NANO
-from gemproxy.ledger.naming import ALL, Only, names_of, numbers_of
+from gemproxy.ledger.naming import ALL, Only, names_of, number_of, numbers_of
 from gemproxy.ledger.pieces import Span
 from gemproxy.ledger.row import Ending, Row, Try
 from gemproxy.ledger.tables import ATTEMPTS, ENDINGS, GENERATIONS, INTERRUPTED, TROUBLED, WHOLE
@@ -29,8 +29,9 @@ class Wanted:
     """Which requests are wanted; None lets all pass.
 
     ``running``: those that have no ending yet. ``least_usd``: those that cost users that much or
-    more. ``interrupted``: those that took more attempts than an undisturbed answer does.
-    ``before`` is the serial of the last one that was seen, for the page behind it.
+    more. ``interrupted``: those that took more attempts than an undisturbed answer does, and
+    ``cause``: those of which one was tried again for it. ``before`` is the serial of the last one
+    that was seen, for the page behind it, and ``after`` of the first one, for the page before it.
     """
 
     only: Only = ALL
@@ -41,11 +42,13 @@ class Wanted:
     status: int | None = None
     interrupted: bool = False
     least_usd: Decimal | None = None
+    cause: str | None = None
+    after: int | None = None
 
     @property
     def is_of_rollups(self) -> bool:
         """Whether roll-ups can say what these requests sum up to."""
-        return attrs.evolve(self, only=ALL, span=ALWAYS, before=None) == Wanted()
+        return attrs.evolve(self, only=ALL, span=ALWAYS, before=None, after=None) == Wanted()
 
 
 ANY = Wanted()
@@ -66,17 +69,35 @@ async def conditions_of(
         conditions.append(_G.cost_nano_usd >= int(wanted.least_usd * NANO))
     if wanted.before is not None:
         conditions.append(_G.serial < wanted.before)
+    if wanted.after is not None:
+        conditions.append(_G.serial > wanted.after)
+    if wanted.cause is not None:
+        cause = await number_of(connection, wanted.cause)
+        if cause is None:
+            return None
+        conditions.append(_G.serial.in_(_of_cause(cause, wanted)))
     if wanted.span != ALWAYS:
         conditions += [_G.started >= wanted.span.start, _G.started < wanted.span.end]
     return conditions
 
 
+def _of_cause(cause: int, wanted: Wanted) -> Select[tuple[int]]:
+    """Return the serials of requests that were tried again for a cause, by the index of causes."""
+    serials = select(ATTEMPTS.c.serial).where(ATTEMPTS.c.cause == cause)
+    if wanted.before is not None:
+        serials = serials.where(ATTEMPTS.c.serial < wanted.before)
+    if wanted.after is not None:
+        serials = serials.where(ATTEMPTS.c.serial > wanted.after)
+    return serials
+
+
 def order_of(wanted: Wanted) -> ColumnElement[int]:
-    """Return the order of a list: the newest first.
+    """Return the order in which a list is read: the newest first, or those next to ``after``.
 
     The 0 has SQLite look at the few rows that run, and not at all of them in their order.
     """
-    return (_G.serial + 0 if wanted.running else _G.serial).desc()
+    serial = _G.serial + 0 if wanted.running else _G.serial
+    return serial.desc() if wanted.after is None else serial.asc()
 
 
 def _of_endings(wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -120,7 +141,7 @@ async def with_tries(connection: AsyncConnection, row: Row) -> Row:
 
 
 _NAMED = ("user", "model", "route", "dialect", "project", "key")
-_NAMED_OF_TRIES = ("key", "cause", "form", "joint")
+_NAMED_OF_TRIES = ("key", "cause", "form", "joint", "project", "how")
 _FLAGS = ("estimated", "injected")
 _PLAIN = [
     name for name in Row.__struct_fields__ if name not in {*_NAMED, *_FLAGS, "ending", "tries"}

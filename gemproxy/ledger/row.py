@@ -24,9 +24,14 @@ class Ending(enum.Enum):
 
 @attrs.frozen
 class Try:
-    """One attempt of a generation, which keeps them if there are several, or if its one broke off.
+    """One attempt of a generation; see ``exchange.account.Entry``, of which it is made.
 
-    ``cause`` is why the attempt broke off, so that another one was wanted; empty if it did not.
+    A generation keeps them if there are several, or if its one broke off. ``cause`` is why the
+    attempt broke off, so that another one was wanted; empty if it did not. ``form`` is how it was
+    asked: a form of continuation, or another plan than the first; ``how`` is how its answer ended.
+    ``characters`` are those that the client got of it, ``dropped`` those that it did not, and
+    ``swallowed`` those of thoughts. ``began_ms`` counts from the beginning of the generation,
+    ``answered_ms`` from that of the attempt.
     """
 
     key: str
@@ -39,6 +44,15 @@ class Try:
     prompt_tokens: int
     output_tokens: int
     thought_tokens: int
+    project: str = ""
+    how: str = ""
+    anchor: int = 0
+    characters: int = 0
+    dropped: int = 0
+    swallowed: int = 0
+    seam_ms: int = 0
+    began_ms: int = 0
+    answered_ms: int | None = None
 
 
 class Row(msgspec.Struct, frozen=True):

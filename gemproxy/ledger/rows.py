@@ -143,8 +143,8 @@ def cleaned(text: str) -> str:
 
 def _names(row: Row) -> Iterable[str]:
     yield from (row.user, row.model, row.route, row.dialect, row.project, row.key)
-    for attempt in row.tries:
-        yield from (attempt.key, attempt.cause, attempt.form, attempt.joint)
+    for one in row.tries:
+        yield from (one.key, one.cause, one.form, one.joint, one.project, one.how)
 
 
 def _values(row: Row, numbers: Mapping[str, int], process: int) -> Values:
@@ -199,4 +199,13 @@ def _attempts(row: Row, numbers: Mapping[str, int]) -> Iterable[Values]:
             attempt.prompt_tokens,
             attempt.output_tokens,
             attempt.thought_tokens,
+            numbers[attempt.project],
+            numbers[attempt.how],
+            attempt.anchor,
+            attempt.characters,
+            attempt.dropped,
+            attempt.swallowed,
+            attempt.seam_ms,
+            attempt.began_ms,
+            attempt.answered_ms,
         )

@@ -1,9 +1,9 @@
 """The tables of the ledger, the same in SQLite and in PostgreSQL.
 
-Times are Unix times in milliseconds, money is nano-dollars. A row of
-``generations`` is a ``ledger.row.Row``; it must be small, because there are millions of them. So it
-has numbers for texts that repeat (``names``) and for its ending, and its attempts are in a table
-of their own, only where one broke off or there were several. In SQLite ``serial`` is the row's own
+Times are Unix times in milliseconds, money is nano-dollars. A row of ``generations`` is a
+``ledger.row.Row``; it must be small, because there are millions of them. So it has numbers for
+texts that repeat (``names``) and for its ending, and its attempts are in a table of their own, only
+where one broke off or there were several. In SQLite ``serial`` is the row's own
 number (INTEGER PRIMARY KEY), so each index has it as its last column: one over ``user`` finds the
 newest rows of a user.
 
@@ -141,11 +141,22 @@ ATTEMPTS = Table(
     _number("prompt_tokens"),
     _number("output_tokens"),
     _number("thought_tokens"),
+    Column("project", Integer, nullable=False),
+    Column("how", Integer, nullable=False),
+    _number("anchor"),
+    _number("characters"),
+    _number("dropped"),
+    _number("swallowed"),
+    _number("seam_ms"),
+    _number("began_ms"),
+    _number("answered_ms", null=True),
     PrimaryKeyConstraint("serial", "number"),
     sqlite_with_rowid=False,
 )
 """The attempts of a generation, counted from 1, if one broke off or there were several; ``key``,
-``cause``, ``form`` and ``joint`` are numbers of ``names``."""
+``cause``, ``form``, ``joint``, ``project`` and ``how`` are numbers of ``names``."""
+
+Index("attempts_by_cause", ATTEMPTS.c.cause, ATTEMPTS.c.serial)
 
 _PLACE = ("level", "shape", "start", *DIMENSIONS)
 

@@ -3,6 +3,7 @@
 What the row has in common with the line in the access log is taken from the same account.
 """
 
+from gemproxy.core.answer.usage import Billed
 from gemproxy.exchange.account import (
     Account,
     CallResult,
@@ -10,6 +11,7 @@ from gemproxy.exchange.account import (
     Entry,
     InteractionResult,
     StreamResult,
+    word_of,
 )
 from gemproxy.exchange.exchange import Exchange
 from gemproxy.ledger.row import Ending, Row, Try
@@ -74,24 +76,23 @@ def settled(
         round(sum(stream.seam_ms)) if stream is not None and stream.seam_ms else 0,
         account.injected,
         account.calls,
-        _tries(account),
+        _tries(account, running.began),
     )
 
 
-def _tries(account: Account) -> tuple[Try, ...]:
+def _tries(account: Account, began: float) -> tuple[Try, ...]:
     """Return the attempts, if one of them was interrupted or there are several."""
     entries, causes = account.entries, _causes(account)
     if len(entries) < 2 and not any(causes):  # noqa: PLR2004 (several)
         return ()
-    return tuple(map(_try, entries, causes))
+    return tuple(_try(entry, cause, began) for entry, cause in zip(entries, causes, strict=True))
 
 
 def _causes(account: Account) -> list[str]:
     """Return why each attempt broke off; a unary call has its causes beside its attempts."""
     result = account.result
     beside = iter(result.causes if isinstance(result, CallResult) else ())
-    causes = [one.cause or next(beside, None) for one in account.entries]
-    return ["" if cause is None else cause.value for cause in causes]
+    return [word_of(one.cause or next(beside, None)) for one in account.entries]
 
 
 def _repairs(account: Account) -> int:
@@ -116,17 +117,26 @@ def _first_byte(account: Account, running: Running) -> int | None:
     return round((last.answered - running.began) * 1000)
 
 
-def _try(entry: Entry, cause: str) -> Try:
-    usage, ended = entry.usage, entry.ended
+def _try(entry: Entry, cause: str, began: float) -> Try:
+    usage, ended, answered = entry.usage or Billed(), entry.ended, entry.answered
     return Try(
         entry.key,
         entry.status,
         cause,
-        entry.form.value if entry.form is not None else "",
-        entry.joint.value if entry.joint is not None else "",
+        entry.asked,
+        word_of(entry.joint),
         round((ended - entry.began) * 1000) if ended is not None else 0,
         entry.bytes,
-        usage.prompt if usage is not None else 0,
-        usage.output if usage is not None else 0,
-        usage.thoughts if usage is not None else 0,
+        usage.prompt,
+        usage.output,
+        usage.thoughts,
+        entry.project,
+        word_of(entry.how),
+        entry.anchor,
+        entry.characters or 0,
+        entry.dropped,
+        entry.swallowed,
+        round(entry.seam * 1000),
+        max(round((entry.began - began) * 1000), 0),
+        None if answered is None else round((answered - entry.began) * 1000),
     )

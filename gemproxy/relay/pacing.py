@@ -82,8 +82,8 @@ class Pacing:
 
     ``progress`` returns a count that grows with every character the client can see. No attempt
     begins after ``deadline``. ``may_retry`` takes one retry from a budget that requests share,
-    and returns whether there was one. ``sleep``, ``rng`` and ``clock`` replace time and dice in
-    tests.
+    and returns whether there was one. ``due`` is when a pause will be over, None between pauses.
+    ``sleep``, ``rng`` and ``clock`` replace time and dice in tests.
     """
 
     budget: Budget
@@ -93,6 +93,7 @@ class Pacing:
     deadline: Deadline = NEVER_DUE
     may_retry: Callable[[], bool] = _freely
     clock: Callable[[], float] = time.monotonic
+    due: float | None = attrs.field(init=False, default=None)
     _seen: int = attrs.field(init=False)
     _state: RetryCallState | None = attrs.field(init=False, default=None)
 
@@ -120,7 +121,11 @@ class Pacing:
         state.set_exception((Interrupted, interrupted, None))
         delay = cast(DoSleep, state.retry_object.iter(state))  # or it raises ``interrupted``
         state.prepare_for_next_attempt()
-        await self.sleep(delay)
+        self.due = self.clock() + delay
+        try:
+            await self.sleep(delay)
+        finally:
+            self.due = None
 
     def _policy(self) -> Retrying:
         """Return tenacity's policies, made after the first attempt.

@@ -41,7 +41,7 @@ from gemproxy.core.errors import (
     TooSlow,
     UpstreamRejection,
 )
-from gemproxy.exchange.account import Farewell, Glimpse, SessionResult, Spent
+from gemproxy.exchange.account import Farewell, Glimpse, SessionResult, Spent, Wait
 from gemproxy.relay.handshake import UpstreamSocket
 
 ClientSocket = web.WebSocketResponse[Literal[False]]
@@ -288,7 +288,7 @@ class Session:
         return Glimpse(
             "streaming" if self.ending is None else "done",
             events=self.client.frames + above.frames,
-            silence=above.silence() or None,
+            wait=Wait("message", above.silence() or None),
         )
 
     def report(self) -> SessionResult:

@@ -18,6 +18,7 @@ from typing import Self
 import attrs
 
 from gemproxy.core.repair.engine import Patience
+from gemproxy.exchange.account import Wait
 from gemproxy.exchange.deadline import NEVER_DUE, Deadline
 
 _NEVER = float("inf")
@@ -138,6 +139,14 @@ class Watch:
         if at in (_NEVER, self._never_before):
             return None
         return self._loop.time() - (at - self._seconds)
+
+    @property
+    def wait(self) -> Wait | None:
+        """What is awaited from the upstream, and for how long; None while nothing is."""
+        at, patience = self._stalls_at, self._patience
+        if at == _NEVER or patience is None:
+            return None
+        return Wait(patience.value, self.silence, self._seconds, at - self._loop.time())
 
     def _set(self, due: float) -> None:
         if self._timer is not None:

@@ -19,7 +19,7 @@ from gemproxy.accounts.calendar import Calendar
 from gemproxy.admin import usage
 from gemproxy.admin.desk import Desk, Figures
 from gemproxy.admin.reading import query_of
-from gemproxy.admin.requests import RequestsQuery, StoryQuery, request, requests
+from gemproxy.admin.requests import RequestPage, RequestsQuery, StoryQuery, request, requests
 from gemproxy.admin.route import NOTHING, Call, Form, Text
 from gemproxy.admin.stats import stats
 from gemproxy.core.errors import BadField, Busy, Unrouted
@@ -283,6 +283,45 @@ async def test_a_request_is_told_with_its_attempts(book: Book) -> None:
     assert listed.total == 1
     with pytest.raises(Unrouted):
         await request(ask(book, StoryQuery, id="none"))
+
+
+async def test_a_list_leads_to_newer_requests_and_back(book: Book) -> None:
+    start = at("2026-10-25")
+    await book.put(*(row(start + number, request_id=f"r{number}") for number in range(5)))
+
+    async def page(query: str) -> RequestPage:
+        return await requests(ask(book, RequestsQuery, f"limit=2&{query}"))
+
+    first = await page("")
+    second = await page(f"cursor={first.next}")
+    third = await page(f"cursor={second.next}")
+    back = await page(f"newer={third.previous}")
+    newest = await page(f"newer={back.previous}")
+    beyond = await page(f"newer={newest.previous}")
+
+    assert [[one.id for one in each.requests] for each in (first, second, third)] == [
+        *(["r4", "r3"], ["r2", "r1"], ["r0"]),
+    ]
+    assert (third.next, back.requests, back.next) == (None, second.requests, second.next)
+    assert newest.requests == first.requests
+    assert (beyond.requests, beyond.next, beyond.previous) == ([], None, None)
+
+
+@pytest.mark.parametrize(("cause", "found"), [("drop", ["a"]), ("stall", ["a"]), ("empty", [])])
+async def test_requests_are_found_by_what_interrupted_them(
+    book: Book, cause: str, found: list[str]
+) -> None:
+    tries = tuple(
+        Try("aaaa0000", 200, why, "", "", 40, 300, 10, 5, 0) for why in ("drop", "stall", "stall")
+    )
+    await book.put(
+        row(at("2026-10-25"), request_id="a", attempts=3, tries=tries),
+        row(at("2026-10-26"), request_id="b"),
+    )
+
+    page = await requests(ask(book, RequestsQuery, f"cause={cause}"))
+
+    assert [one.id for one in page.requests] == found
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,10 @@ NOW = 1_780_000_000.0
 MOMENT = int(NOW * 1000)
 
 TRY = Try("k1", 429, "quota", "", "", 12, 0, 0, 0, 0)
-TRIES = (TRY, Try("k2", 200, "reset", "turns", "cut", 34, 5, 6, 7, 8))
+TRIES = (
+    TRY,
+    Try("k2", 200, "reset", "turns", "cut", 34, 5, 6, 7, 8, "p", "eof", 9, 10, 11, 12, 13, 14, 15),
+)
 
 
 def row(serial: int = 1, **more: Any) -> Row:
@@ -63,7 +66,7 @@ async def stored(engines: Engines) -> list[Row]:
         for found_try in (await connection.execute(statement)).mappings():
             values = {name: found_try[name] for name in ATTEMPTS.c.keys() if name != "number"}  # noqa: SIM118
             serial = values.pop("serial")
-            for name in ("key", "cause", "form", "joint"):
+            for name in ("key", "cause", "form", "joint", "project", "how"):
                 values[name] = names[values[name]]
             attempts.setdefault(serial, []).append(Try(**values))
         rows = await connection.execute(select(GENERATIONS).order_by(GENERATIONS.c.serial))

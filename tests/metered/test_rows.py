@@ -103,6 +103,15 @@ async def test_each_attempt_is_kept_with_its_key(front: StartProxy) -> None:
 
     statuses = [one.status for one in full.tries]
     assert statuses == [429, 200, 200]
+    assert [one.cause for one in full.tries] == ["status", "drop", ""]
+    assert [(one.form, one.anchor > 0) for one in full.tries] == [
+        *(("", False), ("", False), ("echo", True)),
+    ]
+    assert [one.characters for one in full.tries] == [0, len(BEGUN), len(REST)]
+    assert [(one.how, one.answered_ms is not None) for one in full.tries[1:]] == [
+        *(("reset", True), ("eof", True)),
+    ]
+    assert full.tries[0].began_ms <= full.tries[1].began_ms <= full.tries[2].began_ms
     assert {one.key for one in full.tries} == {fingerprint(key) for key in (K1, K2, K3)}
     assert (full.tries[-1].key, full.project) == (row.key, row.project)
     assert row.project in {"P1", "P2", "P3"}

@@ -6,6 +6,7 @@ import pytest
 
 from gemproxy.accounts.user import User
 from gemproxy.core.answer.usage import Billed
+from gemproxy.core.repair.attempt import Plan
 from gemproxy.core.repair.continuation import Form
 from gemproxy.core.repair.events import Cause, How
 from gemproxy.core.seam.seam import Joint
@@ -90,14 +91,34 @@ def test_the_attempts_of_a_row_are_those_of_the_account() -> None:
     usage = Billed(16, 4, 1, 21)
     last = Entry(100.02, "K2", 200, ended=100.2, bytes=70, usage=usage, project="P2")
     last.form, last.joint, last.answered = Form.ECHO, Joint.ECHO, 100.05
+    last.plan, last.anchor, last.seam, last.how = Plan.TEXT, 40, 0.012, How.EOF
+    last.characters, last.dropped, last.swallowed = 300, 41, 9
     one.account.entries += [first, last]
     row = row_of(one)
 
     assert (row.key, row.project, row.attempts, row.first_byte_ms) == ("K2", "P2", 2, 50)
     assert row.tries == (
-        Try("K1", 429, "status", "", "", 10, 0, 0, 0, 0),
-        Try("K2", 200, "", "echo", "echo", 180, 70, 16, 4, 1),
+        Try("K1", 429, "status", "", "", 10, 0, 0, 0, 0, "P1", "eof"),
+        Try(
+            *("K2", 200, "", "echo", "echo", 180, 70, 16, 4, 1, "P2", "eof"),
+            anchor=40,
+            characters=300,
+            dropped=41,
+            swallowed=9,
+            seam_ms=12,
+            began_ms=20,
+            answered_ms=30,
+        ),
     )
+
+
+def test_a_single_attempt_that_broke_off_says_how() -> None:
+    one = exchange()
+    entry = Entry(100.0, "K1", 200, how=How.RESET, ended=100.1, cause=Cause.DROP, plan=Plan.FIRST)
+    one.account.entries.append(entry)
+    (kept,) = row_of(one).tries
+
+    assert (kept.how, kept.form, kept.milliseconds) == ("reset", "", 100)
 
 
 def test_a_single_attempt_is_in_the_row_alone() -> None:

@@ -51,8 +51,8 @@ class Rewriter:
     ``swallow_thoughts`` drops thought parts. ``continued``: the attempt continues delivered text;
     ``base`` is the length of that text in UTF-8 bytes, and ``grounding`` its sources. ``shown`` are
     all sources that the client has seen so far. ``received`` and ``dropped`` count visible
-    characters. ``last_usage`` is set at the end of the attempt and goes into its last frame,
-    because frames with only usage are not passed on.
+    characters, ``swallowed`` those of thoughts that were dropped. ``last_usage`` is set at the end
+    of the attempt and goes into its last frame, because frames with only usage are not passed on.
     """
 
     tally: Tally
@@ -65,6 +65,7 @@ class Rewriter:
     received: int = 0
     dropped: int = 0
     dropped_bytes: int = 0
+    swallowed: int = 0
     last_usage: Usage = attrs.field(factory=dict)
     shown: Json = attrs.field(init=False)
 
@@ -148,11 +149,13 @@ class Rewriter:
     def _kept_parts(self, parts: list[Json], drop: int) -> list[Json]:
         kept = []
         for part in filter(_is_mapping, parts):
+            text = part.get("text")
             if part.get("thought"):
-                if not self.swallow_thoughts:
+                if self.swallow_thoughts:
+                    self.swallowed += len(text) if isinstance(text, str) else 0
+                else:
                     kept.append(part)
                 continue
-            text = part.get("text")
             if isinstance(text, str):
                 cut, drop = text[drop:], max(drop - len(text), 0)
                 self._note_text(text, len(text) - len(cut))

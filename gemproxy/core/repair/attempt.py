@@ -56,12 +56,16 @@ class Attempt:
     ``another`` says that a key other than its own could serve the next one.
     ``spoke`` says that its last news was text, ``shown`` that it thinks again behind text, and
     ``content`` that it has brought any. ``own`` is what its answer called itself in a frame that
-    was looked at: plain ones of the first attempt are not, and go out as they are.
+    was looked at: plain ones of the first attempt are not, and go out as they are. ``form`` is the
+    form of continuation in which it asks for the rest of a text, and ``anchor`` counts the
+    characters that it asks to be repeated.
     """
 
     body: bytes = attrs.field(repr=False)
     holdback: HoldBack
     plan: Plan = Plan.FIRST
+    form: Form | None = None
+    anchor: int = 0
     joiner: Joiner | None = None
     begins_at: int = 0
     another: bool = False
@@ -234,11 +238,12 @@ def _replay(
 ) -> Attempt:
     """Return the whole request again, of whose answer the client has the beginning."""
     rewriter, text = _rewriter(transcript, tally, policy), transcript.text
+    repetition = Repetition(text)
     return Attempt(
         request.body,
         HoldBack(transcript, policy, rewriter),
         Plan.REPLAY,
-        Choice(text, Repetition(text), request.values) if request.values else Repetition(text),
+        joiner=Choice(text, repetition, request.values) if request.values else repetition,
         begins_at=transcript.chars,
     )
 
@@ -266,7 +271,7 @@ def _native(
             proving=transcript.chars > 0,
         ),
         Plan.NATIVE,
-        Repetition(since) if since else None,
+        joiner=Repetition(since) if since else None,
         begins_at=transcript.chars,
     )
 
@@ -291,7 +296,15 @@ def _textual(
     joiner = _joiner(request, way, (text, anchor, tail))
     rewriter = _rewriter(transcript, tally, policy, continued=text)
     holdback = HoldBack(transcript, policy, rewriter, proving=True)
-    return Attempt(body, holdback, Plan.TEXT, joiner, begins_at=transcript.chars)
+    return Attempt(
+        body,
+        holdback,
+        Plan.TEXT,
+        way.form,
+        len(anchor or ""),
+        joiner,
+        begins_at=transcript.chars,
+    )
 
 
 def _joiner(request: StreamRequest, way: Way, end: tuple[str, str | None, Tail]) -> Joiner:

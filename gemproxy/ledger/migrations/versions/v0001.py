@@ -88,9 +88,13 @@ def _make_rows() -> None:
         *_small("status", null=True),
         *_small("cause", "form", "joint"),
         *_whole("milliseconds", "bytes", "prompt_tokens", "output_tokens", "thought_tokens"),
+        *_small("project", "how"),
+        *_whole("anchor", "characters", "dropped", "swallowed", "seam_ms", "began_ms"),
+        *_whole("answered_ms", null=True),
         sa.PrimaryKeyConstraint("serial", "number"),
         sqlite_with_rowid=False,
     )
+    op.create_index("attempts_by_cause", "attempts", ["cause", "serial"])
 
 
 def _make_rollups() -> None:
