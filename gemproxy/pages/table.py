@@ -1,11 +1,22 @@
 """All pages, in the order of the menu, and all forms."""
 
-from gemproxy.pages import images, keys, models, projects, settings, users
+from gemproxy.pages import images, keys, models, projects, requests, settings, streams, users
 from gemproxy.pages.overview import overview, overview_now
 from gemproxy.pages.page import Change, Page
+from gemproxy.pages.story import story, story_now
 
 PAGES: tuple[Page, ...] = (
     Page("/", "Overview", "overview.html", overview, in_menu=True, live=overview_now),
+    Page(
+        "/streams",
+        "Streams",
+        "streams.html",
+        streams.listed,
+        in_menu=True,
+        live=streams.listed_now,
+    ),
+    Page("/requests", "Requests", "requests.html", requests.listed, in_menu=True),
+    Page("/requests/{id}", "Request", "story.html", story, live=story_now),
     Page("/keys", "Keys", "keys.html", keys.listed, in_menu=True, live=keys.listed_now),
     Page("/keys/import", "Add several keys", "keys_import.html", keys.import_form),
     Page("/keys/{key}", "Key", "key.html", keys.one),
@@ -28,6 +39,8 @@ PAGES: tuple[Page, ...] = (
 )
 
 CHANGES: tuple[Change, ...] = (
+    Change("/streams/{id}/cancel", streams.cancel),
+    Change("/requests/find", requests.find, "requests.html", "Requests"),
     Change("/keys/add", keys.add),
     Change("/keys/import", keys.import_, "keys_import.html", "Add several keys"),
     Change("/keys/check", keys.check_all),
