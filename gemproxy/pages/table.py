@@ -1,12 +1,20 @@
 """All pages, in the order of the menu, and all forms."""
 
 from gemproxy.pages import images, keys, models, projects, requests, settings, streams, users
-from gemproxy.pages.overview import overview, overview_now
+from gemproxy.pages.overview import LIVE_SECONDS, overview, overview_now
 from gemproxy.pages.page import Change, Page
 from gemproxy.pages.story import story, story_now
 
 PAGES: tuple[Page, ...] = (
-    Page("/", "Overview", "overview.html", overview, in_menu=True, live=overview_now),
+    Page(
+        "/",
+        "Overview",
+        "overview.html",
+        overview,
+        in_menu=True,
+        live=overview_now,
+        every=LIVE_SECONDS,
+    ),
     Page(
         "/streams",
         "Streams",
