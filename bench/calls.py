@@ -1,6 +1,6 @@
 """The number of function calls of a request and of an event, equal on every machine.
 
-    python bench/calls.py [--chat] [--pooled | --metered] [--uncounted]
+    python bench/calls.py [--chat] [--keyed] [--pooled | --metered] [--uncounted]
 
 Times vary from hour to hour; the number of calls does not. One thread runs the unchanged proxy on
 uvloop and counts its calls of functions written in Python and in C. Another thread is upstream and
@@ -12,7 +12,7 @@ stream of one event, each as the slope between a short run and a long one. With 
 proxy has fifty keys of its own, as in ``contenders.py``, and the client an access key; with
 ``--metered`` it has a ledger, too, and the access key has limits. The work of the ledger in the
 background is part of the figures, but its thread is not. With ``--chat`` the client speaks OpenAI's
-dialect.
+dialect, with ``--keyed`` each request has an Idempotency-Key.
 """
 
 import argparse
@@ -149,6 +149,8 @@ class Play:
     client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
     key: str = "key"
     chat: bool = False
+    keyed: bool = False
+    asked_for: int = 0
 
     async def request(self, events: int) -> None:
         """Request a stream, and transfer it event by event."""
@@ -156,6 +158,9 @@ class Play:
         path, body = (CHAT_PATH, CHAT_BODY) if self.chat else (PATH, BODY)
         head = f"POST {path} HTTP/1.1\r\nHost: proxy\r\nx-goog-api-key: {self.key}\r\n"
         head += "Content-Type: application/json\r\n"
+        if self.keyed:
+            self.asked_for += 1
+            head += f"Idempotency-Key: {self.asked_for}\r\n"
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         upstream = (await self.asked.get())[1]
         kind = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -171,12 +176,16 @@ class Play:
 
 
 async def figures(
-    environment: Mapping[str, str] = NO_POOL, key: str = "key", *, chat: bool = False
+    environment: Mapping[str, str] = NO_POOL,
+    key: str = "key",
+    *,
+    chat: bool = False,
+    keyed: bool = False,
 ) -> dict[str, Calls]:
     """Return the calls of an event and of a request.
 
     ``environment`` holds settings of the proxy, ``key`` is the client's. ``chat``: it speaks
-    OpenAI's dialect.
+    OpenAI's dialect. ``keyed``: each request has an Idempotency-Key.
     """
     asked: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
 
@@ -191,7 +200,7 @@ async def figures(
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server, running(server.sockets[0].getsockname()[1], environment) as proxy:
         client = await asyncio.open_connection("127.0.0.1", proxy.port)
-        play = Play(proxy, asked, client, key, chat)
+        play = Play(proxy, asked, client, key, chat, keyed)
         for _ in range(3):
             await play.request(3)
 
@@ -222,6 +231,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Count the calls of a request and of an event.")
     parser.add_argument("--chat", action="store_true", help="in OpenAI's dialect")
+    parser.add_argument("--keyed", action="store_true", help="with an Idempotency-Key each")
     with_pool = parser.add_mutually_exclusive_group()
     with_pool.add_argument("--pooled", action="store_true", help="with a pool of fifty keys")
     with_pool.add_argument("--metered", action="store_true", help="and with limits and a ledger")
@@ -237,7 +247,7 @@ def main() -> None:
         if options.uncounted:
             environment = {**environment, "GEMPROXY_METRICS_ENABLED": "false"}
         undo = logs.configure(level="info", stream=nowhere)
-        counted = asyncio.run(figures(environment, key, chat=options.chat))
+        counted = asyncio.run(figures(environment, key, chat=options.chat, keyed=options.keyed))
         undo()
     for name, calls in counted.items():
         print(f"{name:20} {calls.python:5} in Python, {calls.c:5} in C")

@@ -292,6 +292,18 @@ TRACED = attrs.evolve(
 )
 """gemproxy with spans of all requests; the upstream takes them, which answers 200 to anything."""
 
+KEYED = attrs.evolve(
+    GEMPROXY,
+    name="keyed",
+    environment=lambda _: {
+        "GEMPROXY_RESUME_MAX_STREAMS": "100000",
+        "GEMPROXY_RESUME_MAX_STREAMS_PER_USER": "100000",
+        "GEMPROXY_RESUME_MAX_FOLLOWERS": "1000",
+    },
+    headers=("Idempotency-Key: bench-########",),
+)
+"""gemproxy for clients whose streams outlive their connections: each request has its own key."""
+
 CHAT = attrs.evolve(GEMPROXY, name="chat", chat=True)
 """gemproxy for clients of OpenAI's dialect: the same upstream behind /v1/chat/completions."""
 
@@ -326,6 +338,7 @@ OTHERS = (
     POOLED,
     METERED,
     TRACED,
+    KEYED,
     CHAT,
     Contender(
         name="litellm",

@@ -2,7 +2,7 @@
 
 import attrs
 
-from bench.contenders import CHAT, GEMPROXY, LITELLM_CHAT, METERED, POOLED, TRACED
+from bench.contenders import CHAT, GEMPROXY, KEYED, LITELLM_CHAT, METERED, POOLED, TRACED
 from bench.figures import Spread, Table, lines_of, number, span
 from bench.scenarios import CPU, DOWN, EVENTS, FIRST, GROWTH, MEMORY, P50, P99, REQUESTS, Metric
 
@@ -68,6 +68,8 @@ GOALS = (
     Goal("S4", REQUESTS, GEMPROXY.name, 0.85, 1, of=METERED.name),
     Goal("S1b", EVENTS, GEMPROXY.name, 0.85, 0.95, of=TRACED.name),
     Goal("S4", REQUESTS, GEMPROXY.name, 0.85, 0.95, of=TRACED.name),
+    Goal("S1b", EVENTS, GEMPROXY.name, 0.85, 0.95, of=KEYED.name),
+    Goal("S2", CPU, GEMPROXY.name, 1.15, 1.05, of=KEYED.name),
     Goal("S1b", EVENTS, GEMPROXY.name, 0.6, 0.8, of=CHAT.name),
     Goal("S2", CPU, GEMPROXY.name, 1.3, 1.15, of=CHAT.name),
     Goal("S1b", EVENTS, LITELLM_CHAT.name, 40, 60, of=CHAT.name),

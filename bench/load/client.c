@@ -14,6 +14,7 @@
  *     --answer-bytes  size of an answer that is no stream
  *     --body-bytes    size of the request's body, at least
  *     --chat          the request and its answer are those of OpenAI's chat completions
+ *     --header        a line of the request; eight # in it become a number, another for each one
  *     --ramp-us       time over which the connections are opened
  *
  * An event is a line with "data:". Its text is not stored but measured, and an answer is good
@@ -119,6 +120,7 @@ static struct conn *conns;
 static unsigned opened, finished;
 static char *request;
 static size_t request_length;
+static char *serial;	/* where the number of the request stands in it, or NULL */
 static int poller;
 
 static void make_request(void)
@@ -157,6 +159,7 @@ static void make_request(void)
 			    has_key ? "" : "x-goog-api-key: test-key\r\n", options.headers, length);
 	memcpy(request + head, body, length);
 	request_length = (size_t)head + length;
+	serial = memmem(request, (size_t)head, "########", 8);
 	free(body);
 }
 
@@ -183,8 +186,20 @@ static void send_rest(struct conn *conn)
 		watch(conn, EPOLL_CTL_MOD, out);
 }
 
+/* A request is smaller than a socket's buffer, so none is half sent when the next one is made. */
+static void number_request(void)
+{
+	static unsigned number;
+	char digits[9];
+	if (serial == NULL)
+		return;
+	snprintf(digits, sizeof digits, "%08x", number++);
+	memcpy(serial, digits, 8);
+}
+
 static void ask(struct conn *conn)
 {
+	number_request();
 	conn->sent = conn->head_length = conn->line_length = 0;
 	conn->in_body = false;
 	conn->events = 0;

@@ -12,8 +12,7 @@ in memory until the upstream takes them; while these are many, less is read ahea
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable
 from contextlib import AbstractAsyncContextManager
 
 import attrs
@@ -88,15 +87,6 @@ class Bodies:
         in other words, and Busy.
         """
         return _Received(self, request, whole=whole)
-
-    @contextlib.contextmanager
-    def holding(self, size: int) -> Iterator[None]:
-        """Count a body of ``size`` bytes that outlives its request, while entered."""
-        self.held += size
-        try:
-            yield
-        finally:
-            self.held -= size
 
     def make_room(self) -> None:
         """Stop keeping the largest of the bodies that are arriving, until the others fit."""

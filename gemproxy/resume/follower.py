@@ -98,10 +98,10 @@ class Follower:
         """Write frames; return whether the answer is over, or else a write has to wait."""
         sink, say = self.sink, self.voice.say
         while True:
-            out = log.read(self._serial)
-            if out:
+            if self._serial != log.serial:
+                out = log.read(self._serial)
                 self._serial += len(out)
-                if log.ending is not None and not log.read(self._serial):
+                if log.ending is not None and self._serial == log.serial:
                     self._last = out
                     return True
                 raw = say(out)

@@ -111,9 +111,10 @@ class Keeper:
             self._tasks[stream] = task
         return holder
 
-    def left(self, stream: Stream) -> None:
-        """Note that nobody follows a stream any more."""
-        if stream.log.ending is not None:
+    def detach(self, stream: Stream) -> None:
+        """Count a follower less, and note if nobody follows the stream any more."""
+        stream.followers -= 1
+        if stream.followers or stream.log.ending is not None:
             return
         stream.detached, stream.told = self.clock(), _told(stream)
         if stream.on_disconnect == CANCEL:
@@ -183,7 +184,9 @@ class Keeper:
             if stream.reason is not None:
                 raise asyncio.CancelledError  # noqa: TRY301 (it came before the task ran)
             await work(reader)
-            error = GemproxyError(_FAILED)  # unless the log has an end already, as it should
+            if stream.log.ending is not None:
+                return _OK
+            error = GemproxyError(_FAILED)
         except asyncio.CancelledError:
             error = self._reason(stream)
             cancelled = isinstance(error, Cancelled)

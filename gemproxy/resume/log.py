@@ -112,7 +112,7 @@ class FrameLog:
     """The log of one answer, of at most ``most`` bytes.
 
     ``top`` is the number of the last frame, ``base`` that of the last one that is gone, 0 while all
-    are there. ``size`` counts the bytes of the frames that are kept.
+    are there. ``size`` counts the bytes of the frames that are kept, ``serial`` all batches so far.
     """
 
     most: int
@@ -122,19 +122,18 @@ class FrameLog:
     size: int = attrs.field(default=0, init=False)
     head: Head | None = attrs.field(default=None, init=False)
     ending: Ending | None = attrs.field(default=None, init=False)
+    serial: int = attrs.field(default=0, init=False)
     _batches: deque[Batch] = attrs.field(factory=deque, init=False, repr=False)
-    _serial: int = attrs.field(default=0, init=False)
-    """How many batches there were."""
 
-    def append(self, out: Out) -> None:
-        """Take frames behind those that are there."""
+    def append(self, out: Out) -> int:
+        """Take frames behind those that are there; return how many bytes they have."""
         room = self.room
         if isinstance(out, Run):
             count, size = out.count, len(out.raw)
         else:
             count, size = _numbered(out), sum(frame.size for frame in out.frames)
         self._batches.append(Batch(self.top + 1, count, size, out))
-        self._serial += 1
+        self.serial += 1
         self.top += count
         self.size += size
         room.held += size
@@ -142,6 +141,7 @@ class FrameLog:
             self.trim(self.most)
         if room.held > room.most:
             room.crowded()
+        return size
 
     def trim(self, most: int) -> None:
         """Drop the oldest batches until the others have at most ``most`` bytes; keep the newest."""
@@ -163,7 +163,7 @@ class FrameLog:
             raise Beyond
         if after < self.base:
             raise Trimmed
-        serial = self._serial - len(self._batches)
+        serial = self.serial - len(self._batches)
         for batch in self._batches:
             if batch.first + batch.count > after + 1 or batch.first > after:
                 passed = after + 1 - batch.first
@@ -178,7 +178,7 @@ class FrameLog:
 
         Raises Trimmed.
         """
-        behind = self._serial - serial
+        behind = self.serial - serial
         if behind <= 1:
             return (self._batches[-1].out,) if behind else ()
         batches = self._batches

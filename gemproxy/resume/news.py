@@ -36,7 +36,7 @@ class News:
     def tell(self) -> None:
         """Wake all who wait, or plan to."""
         if len(self._wakes) <= _FEW:
-            for wake in tuple(self._wakes.values()):
+            for wake in [*self._wakes.values()]:
                 wake()
         elif self._due is None:
             pause = len(self._wakes) * _SECONDS_EACH

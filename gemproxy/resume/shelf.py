@@ -84,9 +84,8 @@ class Shelf:
 
     async def find(self, scope: Scope) -> Stream | None:
         """Return the stream of a key; see ``Store``."""
-        self.tend()
-        stream = self._keyed.get(scope)
-        if stream is None and scope in self._early:
+        stream = self._kept(self._keyed.get(scope))
+        if stream is None and self.clock() < self._early.get(scope, 0.0):
             raise Gone(_EARLY)
         return stream
 
@@ -106,12 +105,11 @@ class Shelf:
 
     async def named(self, name: str, owner: str) -> Stream | None:
         """Return the stream with an id; see ``Store``."""
-        self.tend()
-        stream = self._named.get(name)
+        stream = self._kept(self._named.get(name))
         if stream is not None:
             return stream if stream.scope.owner == owner else None
         former = self._formers.get(name)
-        if former is not None and former.owner == owner:
+        if former is not None and former.owner == owner and self.clock() < former.until:
             raise Gone(_GONE)
         return None
 
@@ -130,20 +128,34 @@ class Shelf:
             self._remove(stream)
 
     def tend(self) -> None:
-        """Let go of what has been kept long enough. Nothing that is being read goes."""
+        """Let go of what has been kept long enough. Nothing that is being read goes.
+
+        All is in the order in which its time ends, but for answers that had to go before others of
+        their owner: their keys are remembered a little longer, and are free all the same.
+        """
         now, seconds = self.clock(), self.bounds.seconds
-        for stream in tuple(self._ended.values()):
-            if stream.ended is None or now < stream.ended + seconds:
+        while self._ended:
+            stream = next(iter(self._ended.values()))
+            if self._kept(stream) is None:
+                continue
+            if now < (stream.ended or now) + seconds:
                 break
-            if not stream.followers:
-                self._let_go(stream, now)
-        for name, former in tuple(self._formers.items()):
-            if now < former.until:
-                break
-            del self._formers[name]
-        for scope, until in tuple(self._early.items()):
-            if now >= until:
-                del self._early[scope]
+            stream.ended = now  # it is being read
+            self._ended[stream.id] = self._ended.pop(stream.id)
+        while self._formers and now >= next(iter(self._formers.values())).until:
+            del self._formers[next(iter(self._formers))]
+        while self._early and now >= next(iter(self._early.values())):
+            del self._early[next(iter(self._early))]
+
+    def _kept(self, stream: Stream | None) -> Stream | None:
+        """Return a stream whose time is not over; let go of another one unless it is read."""
+        if stream is None or stream.ended is None or stream.followers:
+            return stream
+        now = self.clock()
+        if now < stream.ended + self.bounds.seconds:
+            return stream
+        self._let_go(stream, now)
+        return None
 
     def _evict(self, owner: str | None = None) -> bool:
         """Let go of the oldest ended stream that nobody reads; return whether there was one."""

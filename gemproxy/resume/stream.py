@@ -2,8 +2,6 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import attrs
@@ -85,12 +83,8 @@ class Stream:
             return ending.cancelled
         return True
 
-    @contextmanager
-    def followed(self, left: Callable[["Stream"], None]) -> Iterator[None]:
-        """Count a follower while entered; call ``left`` when the last one leaves.
-
-        Raises LimitReached if there are as many as may be.
-        """
+    def attach(self) -> None:
+        """Count a follower. Raises LimitReached if there are as many as may be."""
         if self.followers >= self.most_followers:
             raise LimitReached(
                 f"{self.followers} connections read this stream, which is as many as may.",
@@ -99,9 +93,3 @@ class Stream:
             )
         self.followers += 1
         self.detached = None
-        try:
-            yield
-        finally:
-            self.followers -= 1
-            if not self.followers:
-                left(self)

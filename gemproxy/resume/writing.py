@@ -46,14 +46,10 @@ class LogReader:
         """Write frames into the log."""
         stream, store = self.stream, self.store
         for one in out:
-            if isinstance(one, Run):
-                if not self.texts:
-                    one = Run(one.raw, one.count, one.separator, one.rewritten)  # noqa: PLW2901 (as it is kept)
-                self.sent += len(one.raw)
-            else:
-                self.sent += sum(frame.size for frame in one.frames)
+            if not self.texts and isinstance(one, Run):
+                one = Run(one.raw, one.count, one.separator, one.rewritten)  # noqa: PLW2901 (as it is kept)
             await store.write(stream, one)
-            stream.log.append(one)
+            self.sent += stream.log.append(one)
         stream.news.tell()
         return True
 
@@ -68,7 +64,7 @@ class LogReader:
         stream = self.stream
         for one in out:
             await self.store.write(stream, one)
-            stream.log.append(one)
+            self.sent += stream.log.append(one)
         await self.end(Whole(tail))
 
     async def pass_on(self, body: bytes) -> None:

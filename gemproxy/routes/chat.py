@@ -127,9 +127,13 @@ def _work(request: web.Request, asked: Asked, body: bytes, stream: Stream) -> Wo
     async def work(reader: LogReader) -> None:
         exchange = stream.exchange
         towards = _towards(exchange, asked)
-        with request[LIVE].repair.bodies.holding(len(body)):
-            kept = await begin(request, body, towards.model, exchange) or body
+        kept = await begin(request, body, towards.model, exchange) or body
+        bodies = request[LIVE].repair.bodies
+        bodies.held += len(kept)  # also when its request is over
+        try:
             await _Answers(request, asked, towards, kept).write(reader)
+        finally:
+            bodies.held -= len(kept)
 
     return work
 

@@ -173,7 +173,8 @@ async def follow(
     app, exchange, keeper = request.app, request[EXCHANGE], request.app[KEEPER]
     account = exchange.account
     account.stream = stream.id
-    with stream.followed(keeper.left):
+    stream.attach()
+    try:
         await begun(stream)
         voice, place = _placed(request, stream, dialect, joining.after)
         if joining.ids and voice.content_type == "text/event-stream":
@@ -192,6 +193,8 @@ async def follow(
             if reason is None or not sink.committed:
                 raise
             await sink.fail(reason.payload(exchange.id))
+    finally:
+        keeper.detach(stream)
     return sink.response
 
 

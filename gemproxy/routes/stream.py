@@ -143,14 +143,16 @@ def _work(request: web.Request, body: Body, stream: Stream, *, sse: bool) -> Wor
     async def work(reader: LogReader) -> None:
         exchange = stream.exchange
         exchange.account.model = exchange.model
-        with request[LIVE].repair.bodies.holding(len(body.kept)):
-            kept = await begin(request, body.kept, exchange=exchange)
-            asked = body if kept is None else attrs.evolve(body, kept=kept)
-            generation = _generation(request, exchange, reader, asked, sse=sse)
-            try:
-                await generation.run()
-            finally:
-                _learn(request, exchange, generation.machine)
+        kept = await begin(request, body.kept, exchange=exchange)
+        asked = body if kept is None or kept is body.kept else attrs.evolve(body, kept=kept)
+        generation = _generation(request, exchange, reader, asked, sse=sse)
+        bodies, size = request[LIVE].repair.bodies, len(asked.kept)
+        bodies.held += size  # also when its request is over
+        try:
+            await generation.run()
+        finally:
+            bodies.held -= size
+            _learn(request, exchange, generation.machine)
 
     return work
 

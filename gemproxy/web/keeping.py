@@ -58,13 +58,7 @@ class AppRecords:
         status = Cancelled.status if account.cancelled else over.status
         gone = over.shutdown
         app[METER].end(exchange, status, cancelled=gone, expired=gone)
-        _access.info(
-            "%s %s %d",
-            exchange.method,
-            exchange.raw_path,
-            over.status,
-            extra=line(exchange, over.status, over.size, ended - over.began),
-        )
+        write_line(exchange, over.status, over.size, ended - over.began)
         ending = ending_of(account, status, cancelled=gone, expired=gone).value
         recorder, tracer = app.get(METRICS), app.get(TRACER)
         if recorder is not None:
@@ -72,6 +66,17 @@ class AppRecords:
         if tracer is not None and account.trace is not None:
             size = over.size
             tracer.end(Served(exchange, over.status, size, over.began, ended, ending, self.scheme))
+
+
+def write_line(exchange: Exchange, status: int, size: int, seconds: float) -> None:
+    """Write the line of a generation in the access log."""
+    if not _access.isEnabledFor(logging.INFO):
+        return
+    message = f"{exchange.method} {exchange.raw_path} {status}"
+    # Logger.info would search the stack for this line of code, which is always this one.
+    record = logging.LogRecord(_access.name, logging.INFO, __file__, 0, message, None, None)
+    record.__dict__.update(line(exchange, status, size, seconds))
+    _access.handle(record)
 
 
 async def keep_streams(settings: Settings, app: web.Application) -> AsyncIterator[None]:

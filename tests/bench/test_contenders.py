@@ -15,7 +15,7 @@ from bench.system import Cores
 
 ANYWHERE = frozenset(os.sched_getaffinity(0))
 BY_NAME = {one.name: one for one in (*CONTENDERS, *OTHERS)}
-_OURS = ["gemproxy", "uncounted", "pooled", "metered", "traced", "chat"]
+_OURS = ["gemproxy", "uncounted", "pooled", "metered", "traced", "keyed", "chat"]
 
 
 def test_only_a_proxy_that_repairs_gets_cut_streams() -> None:

@@ -89,7 +89,7 @@ async def test_a_whole_answer_is_settled_with_its_bytes() -> None:
 
     over = await scene.wait()
 
-    assert (over.status, over.size, over.shutdown) == (200, 0, False)
+    assert (over.status, over.size, over.shutdown) == (200, 12, False)
     assert scene.stream.log.ending == Whole()
     assert scene.stream.exchange.account.stream == scene.stream.id
     assert len(scene.in_flight) == 0
@@ -192,9 +192,10 @@ async def test_p8_an_answer_alone_has_a_bound_in_time_and_in_tokens(
     await scene.began.wait()
     told = 50
     scene.stream.exchange.account.glance = lambda: Glimpse("streaming", told)
-    with scene.stream.followed(scene.keeper.left):
-        scene.clock.at += 1000
-        await scene.keeper.tend()
+    scene.stream.attach()
+    scene.clock.at += 1000
+    await scene.keeper.tend()
+    scene.keeper.detach(scene.stream)
     told += characters
     scene.clock.at += seconds
 
@@ -210,8 +211,8 @@ async def test_an_answer_that_nobody_follows_ends_at_once_while_the_process_drai
     scene = Scene()
     await scene.open(scene.endless)
     await scene.began.wait()
-    with scene.stream.followed(scene.keeper.left):
-        pass
+    scene.stream.attach()
+    scene.keeper.detach(scene.stream)
     scene.in_flight.draining = True
 
     await scene.keeper.tend()

@@ -86,16 +86,22 @@ async def test_an_answer_is_kept_for_its_time_and_its_id_is_remembered_for_as_lo
 
     clock.at += 60
     assert await kept.named(made.id, "ann") is None
+    kept.tend()
     assert (len(kept), kept.remembered) == (0, 0)
 
 
 async def test_what_is_being_read_stays() -> None:
     kept, clock = shelf()
     made = await ended(kept, "k")
-    with made.followed(lambda _: None):
-        clock.at += 61
-        kept.tend()
-        assert await kept.find(made.scope) is made
+    made.attach()
+    clock.at += 61
+    kept.tend()
+    assert await kept.find(made.scope) is made
+
+    made.followers = 0
+    kept.tend()
+    assert await kept.find(made.scope) is made
+    clock.at += 60
     kept.tend()
     assert await kept.find(made.scope) is None
 

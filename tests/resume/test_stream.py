@@ -4,7 +4,7 @@ import pytest
 
 from gemproxy.core.errors import LimitReached
 from gemproxy.resume.log import Broken, Ending, Passed, Refused, Whole
-from gemproxy.resume.stream import Stream, new_id
+from gemproxy.resume.stream import new_id
 from tests.resume.test_shelf import shelf, stream
 
 
@@ -30,17 +30,18 @@ def test_its_state_and_whether_it_answers_its_request(
     assert (made.state, made.is_result) == (state, is_result)
 
 
-def test_followers_are_counted_and_bounded_and_the_last_one_is_noticed() -> None:
-    made, left = stream(shelf()[0]), list[Stream]()
+def test_followers_are_counted_and_bounded() -> None:
+    made = stream(shelf()[0])
     made.most_followers, made.detached = 2, 5.0
 
-    with made.followed(left.append):
-        assert made.detached is None
-        with made.followed(left.append), pytest.raises(LimitReached):
-            made.followed(left.append).__enter__()
-        assert (made.followers, left) == (1, [])
+    made.attach()
+    made.attach()
 
-    assert (made.followers, left) == (0, [made])
+    assert made.followers == 2
+    assert not made.detached
+    with pytest.raises(LimitReached):
+        made.attach()
+    assert made.followers == 2
 
 
 def test_ids_are_random() -> None:
