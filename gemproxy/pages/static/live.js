@@ -25,13 +25,13 @@ const state = (node, value) => {
 const amount = (node, value) => {
   if (node.value !== value) node.value = value;
 };
+// Links come from the server as paths of its own pages, and nothing else is followed.
+const isOwn = (value) => new URL(value, location.href).origin === location.origin;
 const href = (node, value) => {
-  // Links come from the server as paths of its own pages, and nothing else is followed.
-  if (/^[./]/.test(value) && !value.startsWith("//")) node.setAttribute("href", value);
+  if (isOwn(value)) node.setAttribute("href", value);
 };
 const action = (node, value) => {
-  if (/^[./]/.test(value) && !value.startsWith("//"))
-    node.setAttribute(node.tagName === "FORM" ? "action" : "formaction", value);
+  if (isOwn(value)) node.setAttribute(node.tagName === "FORM" ? "action" : "formaction", value);
 };
 
 function fillRow(row, item) {
