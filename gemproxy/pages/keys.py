@@ -1,6 +1,6 @@
 """The pages of the operator's keys: a list with filters, one key, and the forms that change them.
 
-A page of the list has fifty keys, however many there are. Its rows are drawn on the server, and
+A page of the list has forty keys, however many there are. Its rows are drawn on the server, and
 filled again from the same values by the page's stream.
 """
 
@@ -21,7 +21,7 @@ from gemproxy.pages.page import ROOT, Notice, Visit
 from gemproxy.pages.rendering import clocked, number
 
 KEYS = "/keys"
-PAGE = 50
+PAGE = 40
 """Keys of a page of the list."""
 
 BLANK: Mapping[str, Any] = {

@@ -1,9 +1,10 @@
 """The page of the projects: how much each model has used each of them today, and where they rest.
 
-A page has fifty projects and twelve models, however many there are.
+A page has twenty-five projects and ten models, however many there are.
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,7 +19,7 @@ from gemproxy.pages.rendering import number, seconds
 from gemproxy.pages.words import worded
 
 PROJECTS = "/projects"
-PAGE, COLUMNS = 50, 12
+PAGE, COLUMNS = 25, 10
 """Projects and models of a page."""
 _CHOICES = (
     ("", worded("All")),
@@ -47,7 +48,7 @@ async def heat(visit: Visit) -> Mapping[str, Any]:
     return {
         "pool": pool,
         "wanted": query,
-        "models": models,
+        "columns": [(model, *fields_of(model)) for model in models],
         "day_ends": found.day_ends,
         "left": seconds((found.day_ends - now).total_seconds()),
         "rows": [_row(visit, one, models, most, now) for one in found.projects],
@@ -78,23 +79,24 @@ def _columns(visit: Visit, models: Sequence[str]) -> tuple[Sequence[str], int]:
 
 def _blank(models: Sequence[str]) -> Mapping[str, Any]:
     """Return a row before it is filled."""
-    names = ["name", "keys", "rest", *(part for model in models for part in _fields(model))]
+    names = ["name", "keys", "rest", *(part for model in models for part in fields_of(model))]
     return {
         "id": "",
         "texts": dict.fromkeys(names, ""),
-        "states": dict.fromkeys(["keys", *map(_use, models)], ""),
+        "states": dict.fromkeys(["keys", *(fields_of(model)[0] for model in models)], ""),
         "links": {"keys": ""},
         "actions": {"check": ""},
     }
 
 
-def _use(model: str) -> str:
-    return f"use {model}"
+def fields_of(model: str) -> tuple[str, str]:
+    """Return the names of the two texts of a cell: its use, and its rest.
 
-
-def _fields(model: str) -> tuple[str, str]:
-    """Return the names of the two texts of a cell: its use, and its rest."""
-    return _use(model), f"rest {model}"
+    A name is short, because it stands in the page for each project. It is that of its model, so a
+    stream never fills another column than its page has.
+    """
+    mark = hashlib.blake2b(model.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
+    return f"u{mark}", f"r{mark}"
 
 
 def _row(
@@ -110,7 +112,7 @@ def _row(
     }
     states = {"keys": _health(project)}
     for model in models:
-        use, rest = _fields(model)
+        use, rest = fields_of(model)
         cell, resting = used.get(model), rests.get(model)
         texts[use] = "" if cell is None else _used(cell)
         texts[rest] = "" if resting is None else rest_words(visit, resting, now)

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from gemproxy.pages.projects import fields_of
 from gemproxy.pool.key import fingerprint
 from tests.browser.conftest import OpenTab
 from tests.browser.tab import IN_BROWSER
-from tests.browser.world import CLEAN, world
+from tests.browser.world import CLEAN, faulty_world
 
 pytestmark = IN_BROWSER
 
@@ -16,7 +17,7 @@ NAME = fingerprint(ADDED)
 async def test_keys_that_change_elsewhere_change_on_the_page(
     open_tab: OpenTab, tmp_path: Path
 ) -> None:
-    async with world(tmp_path) as made:
+    async with faulty_world(tmp_path) as made:
         tab = await open_tab(made)
         await tab.visit("/admin/keys")
         before = await tab.page.locator("tr[data-row]").count()
@@ -38,7 +39,7 @@ async def test_keys_that_change_elsewhere_change_on_the_page(
 async def test_a_key_is_added_and_all_of_a_page_are_disabled_by_keyboard(
     open_tab: OpenTab, tmp_path: Path
 ) -> None:
-    async with world(tmp_path) as made:
+    async with faulty_world(tmp_path) as made:
         tab = await open_tab(made)
         press = tab.page.keyboard.press
         await tab.visit("/admin/keys")
@@ -69,12 +70,13 @@ async def test_a_key_is_added_and_all_of_a_page_are_disabled_by_keyboard(
 
 
 async def test_the_map_follows_requests(open_tab: OpenTab, tmp_path: Path) -> None:
-    async with world(tmp_path) as made:
+    async with faulty_world(tmp_path) as made:
         await made.stream(CLEAN)
         tab = await open_tab(made)
         await tab.visit("/admin/projects?only=busy")
-        cells = tab.page.locator(f'[data-field="use {CLEAN}"]')
-        used = tab.page.locator(f'[data-field-state="use {CLEAN}"]:not([data-state="0"])')
+        use, _ = fields_of(CLEAN)
+        cells = tab.page.locator(f'[data-field="{use}"]')
+        used = tab.page.locator(f'[data-field-state="{use}"]:not([data-state="0"])')
         assert await used.count() == 1
         shown = await cells.first.inner_text()
 

@@ -4,7 +4,7 @@ import json
 import time
 from pathlib import Path
 
-from gemproxy.pages.projects import COLUMNS
+from gemproxy.pages.projects import COLUMNS, PAGE, fields_of
 from gemproxy.pool.key import Limits
 from gemproxy.pool.pool import Outcome, Pick, Wish
 from gemproxy.web.pooling import POOL
@@ -14,6 +14,10 @@ from tests.replies import json_reply, replying
 from tests.running import StartProxy
 
 EVIL = 'm"><b>'
+
+
+LIGHT = 75_000
+"""Bytes of a page with all that can stand in it."""
 
 
 def end(browser: Browser, model: str, project: str, outcome: Outcome) -> None:
@@ -42,11 +46,11 @@ async def test_the_map_has_use_and_rests_with_their_clocks(
         api = await browser.served.ask("/admin/api/v1/projects", b"", headers, method="GET")
 
     given, lab = told["lists"]["projects"]
-    assert lab["texts"]["use gemini-3.5-flash"] == "2 / 4"
-    assert lab["states"]["use gemini-3.5-flash"] == "2"
-    assert given["states"]["use gemini-pro"] == "rest"
-    assert given["texts"]["rest gemini-pro"].startswith("Quota of the minute until ")
-    assert given["texts"]["rest gemini-pro"].endswith("(60 min)")
+    assert lab["texts"][fields_of("gemini-3.5-flash")[0]] == "2 / 4"
+    assert lab["states"][fields_of("gemini-3.5-flash")[0]] == "2"
+    assert given["states"][fields_of("gemini-pro")[0]] == "rest"
+    assert given["texts"][fields_of("gemini-pro")[1]].startswith("Quota of the minute until ")
+    assert given["texts"][fields_of("gemini-pro")[1]].endswith("(60 min)")
     assert given["texts"]["keys"] == "1 of 1"
     assert [row["id"] for row in found["lists"]["projects"]] == ["lab"]
     assert "<b>" not in page.body.decode()
@@ -54,7 +58,7 @@ async def test_the_map_has_use_and_rests_with_their_clocks(
     for project in json.loads(api.body)["projects"]:
         for cell in project["models"]:
             row = next(one for one in (given, lab) if one["id"] == project["name"])
-            assert row["texts"][f"use {cell['model']}"].startswith(str(cell["requests"]))
+            assert row["texts"][fields_of(cell["model"])[0]].startswith(str(cell["requests"]))
 
 
 async def test_many_models_come_in_pages(proxy: StartProxy, tmp_path: Path) -> None:
@@ -67,9 +71,9 @@ async def test_many_models_come_in_pages(proxy: StartProxy, tmp_path: Path) -> N
         wrong = await browser.get("/admin/projects?model=x")
 
     assert "model-00" in words_of(first)
-    assert "model-13" not in words_of(first)
+    assert f"model-{COLUMNS + 1}" not in words_of(first)
     assert "More models" in words_of(first)
-    assert "model-13" in words_of(second)
+    assert f"model-{COLUMNS + 1}" in words_of(second)
     assert "Models before" in words_of(second)
     assert "model-00" in words_of(wrong)
 
@@ -80,3 +84,19 @@ async def test_the_keys_of_a_project_are_checked(proxy: StartProxy, tmp_path: Pa
         notice = await says(browser, "/admin/projects/given/check", {})
 
     assert notice == "Checked: 1 well, 0 sick, 0 unknown."
+
+
+async def test_a_page_of_many_projects_and_models_is_light(
+    proxy: StartProxy, tmp_path: Path
+) -> None:
+    keys = ",".join(f"AIzaSyMany{number:03}" for number in range(PAGE + 5))
+    async with replying() as upstream:
+        browser = await operating(proxy, upstream.url, tmp_path, keys=keys)
+        projects = [one.name for one in browser.served.app[POOL].projects]
+        for number in range(COLUMNS):
+            for project in projects:
+                end(browser, f"gemini-2.5-flash-lite-{number:03}", project, Outcome(429, QUOTA))
+        page = await browser.get("/admin/projects")
+
+    assert page.body.count(b"<tr data-row=") == PAGE + 1
+    assert len(page.body) < LIGHT
