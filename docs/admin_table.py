@@ -40,6 +40,9 @@ _ZH: Mapping[str, str] = {
     "List the requests for models that run now, in all workers, oldest first.": (
         "列出所有工作进程中正在进行的模型请求，最早的在前。"
     ),
+    "Cut the connection to Gemini of the running requests with an id; they are repaired.": (
+        "切断具有某个 id 的正在运行的请求与 Gemini 的连接；它们会被修复。"
+    ),
     "End the running requests with an id; their clients get an error.": (
         "终止某个 id 的正在进行的请求；其客户端得到错误。"
     ),

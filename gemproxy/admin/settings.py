@@ -6,7 +6,7 @@ from typing import Annotated, Any, Protocol
 import attrs
 import msgspec
 
-from gemproxy.admin.route import Call, Form, Nothing, Route
+from gemproxy.admin.route import Call, Form, Route
 from gemproxy.core.errors import Unrouted
 
 
@@ -57,6 +57,15 @@ class SettingsPage(Form, frozen=True):
         list[Setting], msgspec.Meta(description="The settings that the call is about")
     ]
     change: Annotated[int, msgspec.Meta(description="The number of the last change")]
+
+
+class Known(Form, frozen=True):
+    """What a caller knows of the settings."""
+
+    change: Annotated[
+        int | None,
+        msgspec.Meta(description="The last change that is known: refused if there was another"),
+    ] = None
 
 
 class NewValue(Form, frozen=True):
@@ -136,10 +145,10 @@ async def put(call: Call[Any, NewValue]) -> Setting:
     return tuner.one(path)
 
 
-async def reset(call: Call[Any, Any]) -> Setting:
+async def reset(call: Call[Known, Any]) -> Setting:
     """Give one setting the value of the files back. Raises a GemproxyError."""
     tuner, path = tuner_of(call), call.names["path"]
-    await tuner.change({}, (path,), caller_of(call), None)
+    await tuner.change({}, (path,), caller_of(call), call.query.change)
     return tuner.one(path)
 
 
@@ -185,7 +194,7 @@ ROUTES = (
         reset,
         "Give a setting the value of the files, variables or the default back.",
         Setting,
-        query=Nothing,
+        query=Known,
         tag="settings",
     ),
 )

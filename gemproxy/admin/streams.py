@@ -19,6 +19,7 @@ Clients choose request ids and may choose one twice. So an id ends all requests 
 """
 
 import datetime as dt
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
@@ -33,7 +34,8 @@ from gemproxy.admin.audit import note
 from gemproxy.admin.conditions import Condition, Pace, condition_of
 from gemproxy.admin.desk import Answers
 from gemproxy.admin.route import Call, Form, Nothing, Route
-from gemproxy.core.errors import Unrouted
+from gemproxy.admin.texts import OfStreams
+from gemproxy.core.errors import BadField, Unrouted
 from gemproxy.core.repair.engine import Patience
 from gemproxy.exchange.account import Account, Entry, Glimpse, Wait
 from gemproxy.metering.asking import LIVE, asks_a_model, dialect_of
@@ -46,6 +48,9 @@ INTERRUPTS = "interrupt"
 
 _READS_ON = "interaction"
 """The family of a request that reads an interaction, which names no model."""
+_PLACE = "{:020}-{:05}-{}"
+"""A cursor: when a request began by the clock that all workers share, its worker, its id."""
+_CURSOR = re.compile(r"[0-9]{20}-[0-9]{5}-.*")
 _CONNECTING, _STREAMING = "connecting", "streaming"
 
 
@@ -61,6 +66,7 @@ class StreamsQuery(Form, frozen=True):
     condition: Annotated[
         Condition | None, msgspec.Meta(description="Only those that are doing this")
     ] = None
+    cursor: Annotated[OfStreams, msgspec.Meta(description="`next` of the page before")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most requests")] = 1000
 
 
@@ -79,6 +85,7 @@ class RunningStream(Form, frozen=True):
     """
 
     id: Annotated[str, msgspec.Meta(description="The request id, as in the log")]
+    cursor: Annotated[str, msgspec.Meta(description="The cursor of the requests behind it")]
     worker: Annotated[int, msgspec.Meta(description="The worker that serves it")]
     user: Annotated[
         str, msgspec.Meta(description="The access key, empty for a client with its own Gemini key")
@@ -159,7 +166,10 @@ class ConditionCount(Form, frozen=True):
 
 
 class StreamList(Form, frozen=True):
-    """The running requests, oldest first; ``total`` counts all that the query means."""
+    """The running requests, oldest first; ``total`` counts all that the query means.
+
+    A page goes on behind the last request of the one before, also if that has ended meanwhile.
+    """
 
     streams: Annotated[
         list[RunningStream], msgspec.Meta(description="The running requests, oldest first")
@@ -170,6 +180,9 @@ class StreamList(Form, frozen=True):
     conditions: Annotated[
         list[ConditionCount],
         msgspec.Meta(description="How many there are of each condition, whichever is asked for"),
+    ]
+    next: Annotated[
+        str | None, msgspec.Meta(description="The cursor of the page behind, null at the end")
     ]
     workers: Annotated[
         Workers, msgspec.Meta(description="Whether the list has those of all workers")
@@ -251,6 +264,7 @@ class Streams:
         followers = 1 if account.followers is None else account.followers()
         return RunningStream(
             id=exchange.id,
+            cursor=_PLACE.format(int(run.began * 1e9), self.number, exchange.id),
             worker=self.number,
             user=account.access,
             project=last.project if last is not None else "",
@@ -280,20 +294,26 @@ class Streams:
 
 
 async def streams(call: Call[StreamsQuery, Nothing]) -> StreamList:
-    """Return what runs in all workers."""
+    """Return what runs in all workers. Raises BadField."""
     desk, query = call.desk, call.query
+    if query.cursor and not _CURSOR.fullmatch(query.cursor):
+        raise BadField("cursor", "is not the `next` of a page of this list")
     answers = await desk.neighbours.ask(LISTS)
     found: list[RunningStream] = await desk.streams.list()
     for answer in answers.answers:
         found += msgspec.convert(answer.document, list[RunningStream])
     meant = [one for one in found if _is_wanted(one, query)]
     asked = query.condition
-    wanted = [one for one in meant if asked in {None, one.condition}]
-    wanted.sort(key=lambda one: (-one.age_seconds, one.worker, one.id))
+    wanted = sorted(
+        (one for one in meant if asked in {None, one.condition}), key=lambda one: one.cursor
+    )
+    behind = [one for one in wanted if one.cursor > query.cursor]
+    page = behind[: query.limit]
     return StreamList(
-        streams=wanted[: query.limit],
+        streams=page,
         total=len(wanted),
         conditions=_counted(meant),
+        next=page[-1].cursor if len(behind) > len(page) else None,
         workers=workers_of(answers),
     )
 

@@ -63,6 +63,9 @@ OF_GROUPS = re.compile(_GROUPS)
 OfGroups = Annotated[str, spelt(_GROUPS)]
 """The cursor of the groups of usage; empty for the first page."""
 
+OfStreams = Annotated[str, spelt(r"(?:\d{20}-\d{5}-.*)?")]
+"""The cursor of the list of what runs; empty for the first page."""
+
 OfUsers = Annotated[str, spelt(r"(?:settings:.*|stored:\d{1,9})?")]
 """The cursor of the list of access keys; empty for the first page."""
 

@@ -25,7 +25,7 @@ from gemproxy.chaos.faults import Fault, Kind, event
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer
-from gemproxy.core.errors import Unrouted
+from gemproxy.core.errors import BadField, Unrouted
 from gemproxy.web.neighbours import NEIGHBOURS, Neighbours, private_directory
 from gemproxy.web.streams import STREAMS
 from tests.faults.upstreams import request
@@ -122,6 +122,10 @@ async def test_the_oldest_comes_first_and_filters_choose() -> None:
             assert [s.id for s in (await listed(one)).streams] == ["old", "new"]
             some = await listed(one, limit=1)
             assert ([s.id for s in some.streams], some.total) == (["old"], 2)
+            rest = await listed(other, limit=1, cursor=some.next)
+            assert ([s.id for s in rest.streams], rest.total, rest.next) == (["new"], 2, None)
+            with pytest.raises(BadField, match="cursor"):
+                await listed(one, cursor="old")
             assert (await listed(one, model="gemini-test")).total == 2
             assert (await listed(one, model="other")).total == 0
             assert (await listed(one, user="ann")).total == 0

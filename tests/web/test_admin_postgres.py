@@ -39,7 +39,7 @@ OWN = {
     "to",
     "old_key_until",
 } | {
-    *("resets", "cursor", "next", "change"),
+    *("resets", "cursor", "next", "previous", "change"),
 }
 """Fields whose values differ from one run to the next."""
 

@@ -75,6 +75,7 @@ async def test_a_setting_is_put_patched_shown_and_reset(proxy: StartProxy) -> No
         ("DELETE", "server.port", None, 409, "restart"),
         ("GET", "server.prot", None, 404, "server.prot"),
         ("PUT", "pool.strategy", {"value": "weighted", "change": 9}, 409, "changed meanwhile"),
+        ("DELETE", "pool.strategy?change=9", None, 409, "changed meanwhile"),
     ],
 )
 async def test_what_cannot_be_is_refused_in_words(

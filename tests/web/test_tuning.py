@@ -12,7 +12,7 @@ import pytest
 from gemproxy.admin import settings as handlers
 from gemproxy.admin.desk import Desk
 from gemproxy.admin.route import NOTHING, Call
-from gemproxy.admin.settings import NewValue, NewValues, Setting
+from gemproxy.admin.settings import Known, NewValue, NewValues, Setting
 from gemproxy.config.settings import Settings
 from gemproxy.core.errors import BadRequest, Busy, Conflict, Unrouted
 from gemproxy.ledger.audit import Audit
@@ -39,7 +39,7 @@ def tuner_of(engines: Engines | None, *argv: str, **environ: str) -> Tuner:
 
 
 def call(tuner: Tuner, path: str = "", body: Any = NOTHING) -> Call[Any, Any]:
-    return Call(Desk(settings=tuner), {"path": path}, NOTHING, body, "operator", "192.0.2.7")
+    return Call(Desk(settings=tuner), {"path": path}, Known(), body, "operator", "192.0.2.7")
 
 
 async def put(tuner: Tuner, path: str, value: object, change: int | None = None) -> Setting:
