@@ -1,6 +1,16 @@
 """All pages, in the order of the menu, and all forms."""
 
-from gemproxy.pages import images, keys, models, projects, requests, settings, streams, users
+from gemproxy.pages import (
+    images,
+    keys,
+    models,
+    playground,
+    projects,
+    requests,
+    settings,
+    streams,
+    users,
+)
 from gemproxy.pages.overview import LIVE_SECONDS, overview, overview_now
 from gemproxy.pages.page import Change, Page
 from gemproxy.pages.story import story, story_now
@@ -44,6 +54,8 @@ PAGES: tuple[Page, ...] = (
     Page("/settings/{path}", "Setting", "setting.html", settings.setting),
     Page("/images", "Images", "images.html", images.shown, in_menu=True),
     Page("/images/{image}", "Picture", "", images.seen),
+    Page("/playground", "Playground", "playground.html", playground.playground, in_menu=True),
+    Page("/playground/{id}", "Playground", "", playground.run, live=playground.run_now, every=0.5),
 )
 
 CHANGES: tuple[Change, ...] = (
@@ -69,4 +81,5 @@ CHANGES: tuple[Change, ...] = (
     Change("/settings/{path}/reset", settings.give_back),
     Change("/images/sweep", images.sweep_now),
     Change("/images/{image}/delete", images.forget),
+    Change("/playground/{id}/cut", playground.cut),
 )

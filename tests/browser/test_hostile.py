@@ -152,3 +152,19 @@ async def test_a_text_in_an_address_stays_text(
     await looked_at(tab, f"{ROOT}/{path}".format(quote(text, safe="")))
 
     assert tab.complaints == []
+
+
+async def test_a_text_in_an_answer_of_the_playground_stays_text(
+    open_tab: OpenTab, hostile: Hostile
+) -> None:
+    tab = await open_tab(hostile.world)
+    await tab.visit("/admin/playground")
+    await tab.page.check("input[value=real]")
+    await tab.page.fill("#model", TEXTS[1])
+    await tab.page.fill("#key", ANN)
+    with tab.forgiving("400"):
+        await tab.page.click("#start")
+        await tab.page.wait_for_selector("#run-state.bad")
+
+    assert TEXTS[0] in await tab.page.inner_text("#run-state")
+    assert await tab.page.evaluate(_UNDERGROUND) == []

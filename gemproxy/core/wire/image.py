@@ -75,33 +75,26 @@ class Lifted:
     text: bytes = attrs.field(repr=False)
     _images: Sequence[bytes | memoryview] = attrs.field(default=(), repr=False)
 
-    def found(self, data: str) -> bytes | memoryview | None:
-        """Return the base64 for which ``data`` is a mark, None if it is none."""
-        mark, _, number = data.partition(_MARK)
-        if not mark and number.isdecimal() and int(number) < len(self._images):
-            return self._images[int(number)]
-        return None
-
     def image(self, data: str) -> bytes | memoryview:
         """Return the base64 for which ``data``, a string of the text, stands: perhaps itself.
 
         It is in the standard alphabet and padded, as not every reader takes another one.
         """
-        found = self.found(data)
-        if found is not None:
-            return found
+        mark, _, number = data.partition(_MARK)
+        if not mark and number.isdecimal() and int(number) < len(self._images):
+            return self._images[int(number)]
         raw = data.encode("ascii", "replace")
         is_odd = b"-" in raw or b"_" in raw or len(raw) % _GROUP
         return _standard(raw) if is_odd else raw
 
 
-def lifted(body: Searchable, size: int, start: int = 0) -> Lifted:
-    """Lift the images out of an answer, the bytes of ``body`` from ``start`` to ``size``.
+def lifted(body: Searchable, size: int) -> Lifted:
+    """Lift the images out of an answer, the first ``size`` bytes of ``body``.
 
     One that is not plain stays as it is. ``body`` stays in use for its images.
     """
-    text, images, copied = bytearray(), list[bytes | memoryview](), start
-    whole, read = memoryview(body)[:size], start
+    text, images, copied = bytearray(), list[bytes | memoryview](), 0
+    whole, read = memoryview(body)[:size], 0
     try:
         while (name := body.find(_NAME, read, size)) >= 0:
             read = name + len(_NAME)
@@ -115,7 +108,7 @@ def lifted(body: Searchable, size: int, start: int = 0) -> Lifted:
             images.append(_standard(bytes(whole[begin:read])) if is_odd else whole[begin:read])
             copied = read
     except _Unplain:
-        return Lifted(bytes(whole[start:]))
+        return Lifted(bytes(whole))
     text += whole[copied:]
     return Lifted(bytes(text), images)
 
