@@ -5,10 +5,12 @@ from pathlib import Path
 from playwright.async_api import expect
 
 from gemproxy.chaos.repertoire import BUILT_IN
+from gemproxy.pages.rendering import money
 from tests.browser.conftest import OpenTab
 from tests.browser.tab import IN_BROWSER, Tab
 from tests.browser.test_playground import SEEN_TEXT, until_told
-from tests.browser.world import STUCK, World, faulty_world
+from tests.browser.world import CLEAN, CUT, REFUSED, STUCK, World, faulty_world
+from tests.metered.house import rows_of
 from tests.operating import SECRET
 
 pytestmark = IN_BROWSER
@@ -121,4 +123,32 @@ async def test_an_operator_adds_keys_watches_a_repair_and_changes_a_setting(
 
         users = (await place.api("GET", "/users"))["users"]
         assert "newcomer" in {user["name"] for user in users}
+        await tab.page.context.close()
+
+
+async def test_a_total_is_the_same_on_every_page_that_shows_it(
+    open_tab: OpenTab, tmp_path: Path
+) -> None:
+    async with faulty_world(tmp_path) as place:
+        tab = await open_tab(place)
+        await tab.visit("/admin/")
+        for number, model in enumerate((CLEAN, CUT, CLEAN, REFUSED)):
+            await place.stream(model, f"Story {number}")
+        await rows_of(place.proxy)
+        total = (await place.api("GET", "/usage"))["total"]
+        requests, cost = str(total["requests"]), money(total["cost_usd"])
+        tile = tab.page.locator("[data-live=requests]")
+        await expect(tile).to_have_text(requests, timeout=20_000)  # it moves without a new visit
+        for table in ("by-model", "by-user"):
+            rows = tab.page.locator(f"[aria-labelledby={table}] [data-field=requests]")
+            assert sum(map(int, await rows.all_inner_texts())) == total["requests"]
+        await expect(tab.page.locator("[data-live=cost]")).to_have_text(cost)
+
+        await go(tab, "Models and prices")
+        cells = await tab.page.locator("tfoot td").all_inner_texts()
+        assert (cells[1], cells[4]) == (requests, cost)
+        await go(tab, "Requests")
+        assert await tab.page.locator("tbody tr").count() == total["requests"]
+        again = tab.page.locator("tbody tr").filter(has_text="Tried again")
+        assert CUT in await again.inner_text()
         await tab.page.context.close()
