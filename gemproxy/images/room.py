@@ -14,8 +14,11 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from mmap import mmap
 
 import attrs
+
+from gemproxy.images.mapped import Mappings
 
 SHARE = 64 << 10
 """Bytes of the room that a call takes: one small read, behind which its connection pauses."""
@@ -49,12 +52,16 @@ _Queue = deque[tuple[asyncio.Future[None], int]]
 
 @attrs.define(eq=False)
 class Room:
-    """``memory`` has it in bytes, most of them; ``calls`` and ``answers`` are those taken."""
+    """``memory`` has it in bytes, most of them; ``calls`` and ``answers`` are those taken.
+
+    ``mappings`` are those of the answers.
+    """
 
     memory: int
     most: int = attrs.field(init=False)
     calls: int = attrs.field(default=0, init=False)
     answers: int = attrs.field(default=0, init=False)
+    mappings: Mappings = attrs.field(factory=Mappings, init=False)
     _callers: _Queue = attrs.field(factory=deque, init=False, repr=False)
     _readers: _Queue = attrs.field(factory=deque, init=False, repr=False)
 
@@ -76,6 +83,10 @@ class Room:
         """Wait for room for an answer of ``size`` bytes, and hold it."""
         await self._wait(self._readers, size, self._take_answer)
         return Held(self, size)
+
+    def lend(self, size: int) -> mmap:
+        """Lend ``size`` bytes or a little more to an answer that has room."""
+        return self.mappings.take(size, self.most - self.calls)
 
     def overfull(self, size: int) -> Held:
         """Hold room for an answer that is there, without waiting."""
@@ -110,6 +121,8 @@ class Room:
             self._let_in(readers, self._take_answer)
         while callers and self._has_room_to_call(callers[0][1]):
             self._let_in(callers, self._take_call)
+        if not self.calls and not self.answers:
+            self.mappings.trim(0)
 
     def _let_in(self, queue: _Queue, take: Callable[[int], None]) -> None:
         waiter, size = queue.popleft()

@@ -49,7 +49,10 @@ _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 _SLICE = 1 << 18
 """A frame of more bytes is written in slices, each when the client has taken the one before."""
 
-_KEPT = 1 << 17
+_POURED = 1 << 19
+"""Bytes of a large part that are written at once."""
+
+_KEPT = 96 << 10
 """Bytes at the end of a large part that are copied: more than a transport keeps when it takes more.
 """
 
@@ -185,11 +188,11 @@ class ClientSink:
         end = max(0, size - _KEPT)
         self._within_a_frame = True
         if chunked:
-            await self._within(self._write_plainly, b"%x\r\n" % size)
-        for start in range(0, end, _SLICE):
-            await self._within(self._write_plainly, view[start : min(start + _SLICE, end)])
+            await self._write_plainly(b"%x\r\n" % size)
+        for start in range(0, end, _POURED):
+            await self._write_plainly(view[start : min(start + _POURED, end)])
         last = bytes(view[end:])
-        await self._within(self._write_plainly, last + b"\r\n" if chunked else last)
+        await self._write_plainly(last + b"\r\n" if chunked else last)
         self._within_a_frame = False
         self._tail = last[-_TAIL:]
         self.sent += size
@@ -239,11 +242,11 @@ class ClientSink:
 
     async def _write_plainly(self, raw: _Bytes) -> None:
         """Write to the transport, past the framing of the client library, which makes a copy."""
-        writer = self._writer
         transport = self._transport()
         transport.write(raw)
-        writer.output_size += len(raw)
-        await writer.drain()
+        self._writer.output_size += len(raw)
+        if transport.get_write_buffer_size() > _ROOM:
+            await self._within(self._drain, b"")
 
     async def _drain(self, _: _Bytes) -> None:
         await self._writer.drain()

@@ -25,7 +25,6 @@ from gemproxy.core.repair.unary import Look
 from gemproxy.core.wire.image import Lifted, lifted
 from gemproxy.exchange.account import Account
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.images.mapped import mapped
 from gemproxy.images.room import SHARE, SHARE_OF_TLS, Held
 from gemproxy.images.shelf import StoreDown
 from gemproxy.images.store import NotKept
@@ -64,6 +63,7 @@ class Canvas:
     _is_free: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _lifted: Lifted = attrs.field(default=Lifted(b""), init=False)
     _held: Held | None = attrs.field(default=None, init=False)
+    _memory: mmap | None = attrs.field(default=None, init=False, repr=False)
     _limit: asyncio.Timeout | None = attrs.field(default=None, init=False)
 
     @documents.default
@@ -94,6 +94,9 @@ class Canvas:
 
     def _let_go(self) -> None:
         self._lifted = Lifted(b"")
+        if self._memory is not None:
+            self.request.app[ROOM].mappings.put(self._memory)
+            self._memory = None
         if self._held is not None:
             self._held.release()
 
@@ -141,8 +144,8 @@ class Canvas:
             await self._turn()
             self._held = await room.answer(self._room_for(size or _UNSAID))
         known = 0 < size <= LARGEST
-        body = mapped(size if known else LARGEST)
-        size = await reply.fill(memoryview(body))
+        body = self._memory = room.lend(size if known else LARGEST)
+        size = await reply.fill(memoryview(body)[: size if known else LARGEST])
         self._held.resize(self._room_for(size))
         return self._lift(reply, body, size)
 

@@ -117,3 +117,17 @@ async def test_one_that_leaves_takes_nothing_and_holds_up_nobody(let_in: bool) -
     assert (await waiting).size == SHARE
     assert leaving.cancelled()
     assert taken(place) == (0, 1)
+
+
+async def test_memory_is_kept_for_the_next_answer_until_there_is_nothing_to_do() -> None:
+    place = Room(64 << 20)
+    first, second = await place.answer(1 << 20), await place.answer(1 << 20)
+    memory = place.lend(1 << 20)
+    place.mappings.put(memory)
+    first.release()
+    assert place.mappings.spare == 1 << 20
+    assert place.lend(1 << 20) is memory
+
+    place.mappings.put(memory)
+    second.release()
+    assert (place.mappings.used, place.mappings.spare) == (0, 0)
