@@ -180,7 +180,7 @@ class ClientSink:
         """Write a large part of an answer without a copy of it; wait while the client is slow.
 
         In chunked coding it is one chunk. Behind it nothing refers to ``data``: only the end may
-        wait in the transport, and that is a copy.
+        wait in the transport, and that is a copy. TLS has larger buffers, so more may wait there.
         """
         self._transport()
         writer, view = self._writer, memoryview(data)
