@@ -76,6 +76,7 @@ async def one(visit: Visit) -> Mapping[str, Any]:
         "key": key,
         "row": _row(visit, key),
         "rests": [(rest.model, rest_words(visit, rest, now)) for rest in key.rests],
+        "has_ledger": visit.desk.figures is not None,
     }
 
 

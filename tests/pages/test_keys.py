@@ -65,6 +65,7 @@ async def test_a_key_is_added_disabled_enabled_and_removed(
         added = await says(browser, "/admin/keys/add", {"key": f" {ADDED} ", "project": "lab"})
         off = await says(browser, f"/admin/keys/{NAME}/disable", {"back": f"/admin/keys/{NAME}"})
         detail = await browser.get(f"/admin/keys/{NAME}")
+        served = await browser.get(f"/admin/requests?key={NAME}")
         await browser.served.ask(headers={"x-goog-api-key": ANN})
         rows = await shown(browser)
         on = await says(browser, f"/admin/keys/{NAME}/enable", {})
@@ -76,6 +77,8 @@ async def test_a_key_is_added_disabled_enabled_and_removed(
     assert added == f"The key {OTHER} was added to the project lab."
     assert off == f"The key {NAME} is disabled."
     assert "A disabled key serves nothing new" in words_of(detail)
+    assert f'href="../requests?key={NAME}"' in detail.body.decode()
+    assert served.status == 200
     assert rows[NAME]["texts"]["kind"] == "Disabled"
     assert rows[NAME]["texts"]["switch"] == "Enable"
     assert rows[NAME]["actions"]["switch"].endswith(f"{NAME}/enable")
