@@ -48,7 +48,8 @@ def warmth(heartbeat: float) -> Timing:
 class Follower:
     """Writes the frames behind ``place`` to a client, whose ``voice`` tells them.
 
-    ``timing`` comes from ``warmth``. ``first`` goes out before any frame. ``id`` is the request's.
+    ``timing`` comes from ``warmth``. ``id`` is the request's. The first frames are taken when the
+    follower is made, so that they cannot be trimmed before its head is out.
     """
 
     stream: Stream
@@ -57,12 +58,14 @@ class Follower:
     place: Place
     timing: Timing
     id: str
-    first: bytes = b""
     _serial: int = attrs.field(init=False)
+    _ready: tuple[Out, ...] = attrs.field(init=False)
     _last: tuple[Out, ...] = attrs.field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._serial = self.place.serial
+        more = self.stream.log.read(self.place.serial)
+        self._ready = self.place.rest + more
+        self._serial = self.place.serial + len(more)
 
     async def run(self, headers: Mapping[str, str]) -> None:
         """Write until the end of the answer; its head has come. Raises ClientGone."""
@@ -71,9 +74,11 @@ class Follower:
         with Watch(self.timing, self._beat, self._beat) as watch:
             watch.busy = True
             await sink.open(status, headers)
-            begin = self.first + (self.voice.say(self.place.rest) if self.place.rest else b"")
-            if begin:
-                await sink.emit(begin)
+            ready, self._ready = self._ready, ()
+            raw = self.voice.say(ready) if ready else b""
+            if raw:
+                await sink.emit(raw)
+                watch.wrote = True
             watch.busy = False
             bell = Bell()
             unfollow = self.stream.news.add(bell.ring)

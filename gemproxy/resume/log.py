@@ -11,7 +11,7 @@ a stream with a hole.
 
 A log keeps at most so many bytes, and its oldest batches go first. The newest one stays whatever
 its size, because readers that wait for it are in the middle of the answer. All logs share a
-``Room``.
+``Room``. While a reader waits for its place in a log, it is *pinned*: its own bound waits.
 """
 
 from collections import deque
@@ -112,7 +112,8 @@ class FrameLog:
     """The log of one answer, of at most ``most`` bytes.
 
     ``top`` is the number of the last frame, ``base`` that of the last one that is gone, 0 while all
-    are there. ``size`` counts the bytes of the frames that are kept, ``serial`` all batches so far.
+    are there. ``size`` counts the bytes of the frames that are kept, ``serial`` all batches so far,
+    ``pins`` readers without a place.
     """
 
     most: int
@@ -123,6 +124,7 @@ class FrameLog:
     head: Head | None = attrs.field(default=None, init=False)
     ending: Ending | None = attrs.field(default=None, init=False)
     serial: int = attrs.field(default=0, init=False)
+    pins: int = attrs.field(default=0, init=False)
     _batches: deque[Batch] = attrs.field(factory=deque, init=False, repr=False)
 
     def append(self, out: Out) -> int:
@@ -137,7 +139,7 @@ class FrameLog:
         self.top += count
         self.size += size
         room.held += size
-        if self.size > self.most:
+        if self.size > self.most and not self.pins:
             self.trim(self.most)
         if room.held > room.most:
             room.crowded()

@@ -175,15 +175,9 @@ async def follow(
     account.stream = stream.id
     stream.attach()
     try:
-        await begun(stream)
-        voice, place = _placed(request, stream, dialect, joining.after)
-        if joining.ids and voice.content_type == "text/event-stream":
-            voice = Numbered(voice, stream.id, joining.after, dialect.native)
-        slow = app[CLIENTS].send_timeout
-        sink = client_sink(request, voice, voice.content_type, send_timeout=slow)
-        warm = warmth(keeper.rules.heartbeat)
-        follower = Follower(stream, sink, voice, place, warm, exchange.id)
-        headers = _headers(request, stream, dialect, voice, joining)
+        follower = await _follower(request, stream, dialect, joining)
+        sink = follower.sink
+        headers = _headers(request, stream, dialect, follower.voice, joining)
         try:
             await follower.run(headers)
         except ClientGone:
@@ -196,6 +190,24 @@ async def follow(
     finally:
         keeper.detach(stream)
     return sink.response
+
+
+async def _follower(
+    request: web.Request, stream: Stream, dialect: Dialect, joining: Joining
+) -> Follower:
+    """Return the follower that the client becomes, once the answer has a head."""
+    stream.log.pins += 1
+    try:
+        await begun(stream)
+        voice, place = _placed(request, stream, dialect, joining.after)
+        if joining.ids and voice.content_type == "text/event-stream":
+            voice = Numbered(voice, stream.id, joining.after, dialect.native)
+        slow = request.app[CLIENTS].send_timeout
+        sink = client_sink(request, voice, voice.content_type, send_timeout=slow)
+        warm = warmth(request.app[KEEPER].rules.heartbeat)
+        return Follower(stream, sink, voice, place, warm, request[EXCHANGE].id)
+    finally:
+        stream.log.pins -= 1
 
 
 def _placed(

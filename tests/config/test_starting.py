@@ -357,3 +357,14 @@ def test_a_self_ping_needs_to_know_where() -> None:
     assert problem.startswith("server.self_ping_seconds: the proxy does not know where")
     assert not problems({**ping, "GEMPROXY_PUBLIC_URL": "https://a.example"})
     assert not problems({**ping, "RENDER_EXTERNAL_URL": "https://a.onrender.com"})
+
+
+def test_kept_streams_want_one_worker_and_are_off_with_several() -> None:
+    several = {"GEMPROXY_SERVER_WORKERS": "2"}
+
+    (problem,) = problems({**several, "GEMPROXY_RESUME_ENABLED": "true"})
+    assert problem.startswith("resume.enabled: 2 workers do not share what they keep")
+    assert "GEMPROXY_RESUME_ENABLED" in problem
+    assert problems(several) == []
+    assert problems({**several, "GEMPROXY_RESUME_ENABLED": "false"}) == []
+    assert problems({"GEMPROXY_RESUME_ENABLED": "true"}) == []

@@ -110,6 +110,19 @@ def test_a_reader_that_trimming_has_passed_gets_an_error_and_no_hole() -> None:
         log.read(place.serial)
 
 
+def test_a_reader_without_a_place_keeps_the_beginning_until_it_has_one() -> None:
+    log = log_of(most=1)
+    log.pins += 1
+    for number in range(1, 4):
+        log.append(run(number, 1))
+    assert all_behind(log, 0) == run(1, 3).raw
+
+    log.pins -= 1
+    log.append(run(4, 1))
+
+    assert log.base == 3
+
+
 def test_a_log_that_was_cleared_gives_its_bytes_back_and_nothing_else() -> None:
     room = Room(PLENTY)
     log = FrameLog(PLENTY, room)
