@@ -113,7 +113,8 @@ _SECRET_NAMES = {
 _HARMLESS = frozenset({bool, int, float, type(None)})
 _RESERVED = frozenset(RESERVED_ATTRS)
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_REQUEST_ID = re.compile(r"(?!\.\.?\Z)[A-Za-z0-9._-]{1,128}")
+"""A client's own; a dot or two would lead elsewhere in a URL that ends with it."""
 
 
 # The system's random source costs a system call, and a guessed request id gains nothing.

@@ -547,7 +547,9 @@ def test_a_sane_id_of_the_client_is_taken(value: str) -> None:
     assert sane_request_id(value) == value
 
 
-@pytest.mark.parametrize("value", [None, "", "x" * 129, "a b", "a\r\nb", "a\n", "é", "<script>"])
+@pytest.mark.parametrize(
+    "value", [None, "", "x" * 129, "a b", "a\r\nb", "a\n", "é", "<script>", ".", ".."]
+)
 def test_any_other_id_is_not(value: str | None) -> None:
     assert sane_request_id(value) is None
 
