@@ -73,10 +73,14 @@ class Visit:
 
 
 def linked(here: str, path: str) -> str:
-    """Return the relative URL from the page ``here`` to ``path``, both below ``ROOT``."""
+    """Return the relative URL from the page ``here`` to ``path``, both below ``ROOT``.
+
+    It begins with a dot, by which ``static/live.js`` knows a link of ours.
+    """
     bare, mark, query = path.partition("?")
     folder, name = posixpath.split(bare)
     way = posixpath.relpath(folder, posixpath.dirname(here))
+    way = way if way.startswith(".") else f"./{way}"
     return posixpath.join(way, name) + mark + query
 
 

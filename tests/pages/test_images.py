@@ -48,7 +48,7 @@ async def test_pictures_are_counted_seen_and_deleted(
     assert len(state["newest"]) == 1
     assert {one.name for one in kept} == set(re.findall(r'data-row="([^"]+)"', page))
     assert f"{size} B" in page
-    assert set(re.findall(r'src="([^"]+)"', page)) >= {f"images/{one.name}" for one in kept}
+    assert set(re.findall(r'src="([^"]+)"', page)) >= {f"./images/{one.name}" for one in kept}
     assert (picture.body, picture.headers["Content-Type"]) == (PNG, "image/png")
     assert picture.headers["Cache-Control"] == "no-store"
     assert stranger.status == 401

@@ -16,3 +16,9 @@ def test_a_link_leads_to_its_path_also_below_a_prefix(prefix: str, here: str, pa
     base = f"http://host{prefix}{here}"
 
     assert urljoin(base, linked(here.partition("?")[0], path)) == f"http://host{prefix}{path}"
+
+
+@pytest.mark.parametrize("here", ["/admin", *PATHS])
+@pytest.mark.parametrize("path", PATHS)
+def test_a_link_begins_as_the_script_of_open_pages_wants_it(here: str, path: str) -> None:
+    assert linked(here.partition("?")[0], path).startswith(".")

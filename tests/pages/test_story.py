@@ -163,9 +163,11 @@ async def test_a_stream_is_ended_from_its_page(proxy: StartProxy) -> None:
         async with asking(browser) as client:
             await upstream.waits.wait()
             page = (await browser.get(STREAMS)).body.decode()
-            (place,) = set(re.findall(r'action="(streams/mine/cancel[^"]*)"', page))
+            (place,) = set(re.findall(r'action="(./streams/mine/cancel[^"]*)"', page))
             assert "data-sure=" in page
-            gone = await browser.post(f"/admin/{unescape(place)}", {"back": f"{STREAMS}?model=x"})
+            gone = await browser.post(
+                urljoin(STREAMS, unescape(place)), {"back": f"{STREAMS}?model=x"}
+            )
             answer = await client.answer()
         notice = words_of(await browser.get(target_of("/admin/streams/mine/cancel", gone)))
         again = await browser.post("/admin/streams/mine/cancel", {})
