@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import msgspec
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.accounts.user import NANO
@@ -75,20 +75,29 @@ async def conditions_of(
         cause = await number_of(connection, wanted.cause)
         if cause is None:
             return None
-        conditions.append(_G.serial.in_(_of_cause(cause, wanted)))
+        conditions += _of_cause(cause, wanted)
     if wanted.span != ALWAYS:
         conditions += [_G.started >= wanted.span.start, _G.started < wanted.span.end]
     return conditions
 
 
-def _of_cause(cause: int, wanted: Wanted) -> Select[tuple[int]]:
-    """Return the serials of requests that were tried again for a cause, by the index of causes."""
-    serials = select(ATTEMPTS.c.serial).where(ATTEMPTS.c.cause == cause)
+def _of_cause(cause: int, wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return the conditions of requests with a cause, which are read along the index of causes.
+
+    Of several attempts with it the first one counts.
+    """
+    attempt, earlier = ATTEMPTS.c, ATTEMPTS.alias().c
+    is_first = ~exists().where(
+        earlier.serial == attempt.serial,
+        earlier.cause == attempt.cause,
+        earlier.number < attempt.number,
+    )
+    conditions = [attempt.cause == cause, attempt.serial == _G.serial, is_first]
     if wanted.before is not None:
-        serials = serials.where(ATTEMPTS.c.serial < wanted.before)
+        conditions.append(attempt.serial < wanted.before)
     if wanted.after is not None:
-        serials = serials.where(ATTEMPTS.c.serial > wanted.after)
-    return serials
+        conditions.append(attempt.serial > wanted.after)
+    return conditions
 
 
 def order_of(wanted: Wanted) -> ColumnElement[int]:
@@ -96,7 +105,8 @@ def order_of(wanted: Wanted) -> ColumnElement[int]:
 
     The 0 has SQLite look at the few rows that run, and not at all of them in their order.
     """
-    serial = _G.serial + 0 if wanted.running else _G.serial
+    column = ATTEMPTS.c.serial if wanted.cause is not None else _G.serial
+    serial = column + 0 if wanted.running else column
     return serial.desc() if wanted.after is None else serial.asc()
 
 

@@ -319,9 +319,11 @@ async def test_requests_are_found_by_what_interrupted_them(
         row(at("2026-10-26"), request_id="b"),
     )
 
-    page = await requests(ask(book, RequestsQuery, f"cause={cause}"))
+    page = await requests(ask(book, RequestsQuery, f"cause={cause}&totals=true"))
 
+    assert page.total is not None
     assert [one.id for one in page.requests] == found
+    assert page.total.requests == len(found)
 
 
 @pytest.mark.parametrize(
