@@ -8,6 +8,7 @@ expired from that second on; a step in the background deletes it, in each proces
 twice does no harm.
 """
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -22,6 +23,9 @@ from gemproxy.images.shelf import Entry, Found, Shelf, StoreDown
 
 PATH = "/images/"
 """In front of the name of a picture that we serve ourselves."""
+
+BRIEF = 3.0
+"""Seconds for a place that failed the last time: a picture waits for its link no longer."""
 
 _SHARES = 4
 _SHORTEST_PAUSE = 1.0
@@ -84,8 +88,9 @@ class PictureStore:
             raise NotKept(f"The picture has more than {self.largest} bytes.")
         name = new_name(mime)
         with _watched(self.writing):
-            await self.shelf.put(name, data)
-            url = await self._link(name, base)
+            async with _briefly(self.writing):
+                await self.shelf.put(name, data)
+                url = await self._link(name, base)
         self.tally.kept += 1
         return Kept(name, url, mime)
 
@@ -169,6 +174,16 @@ class PictureStore:
 
     def _expired(self, since: float) -> bool:
         return bool(self.lasting) and self.now() - since >= self.lasting
+
+
+@contextlib.asynccontextmanager
+async def _briefly(health: Health) -> AsyncIterator[None]:
+    """Allow little time inside where it does not go well now. Raises StoreDown."""
+    try:
+        async with asyncio.timeout(BRIEF if health.is_doubted() else None):
+            yield
+    except TimeoutError:
+        raise StoreDown("it takes too long") from None
 
 
 @contextlib.contextmanager

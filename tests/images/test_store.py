@@ -1,5 +1,6 @@
 """The store of pictures: type by the bytes, size, links, expiry, and a place that fails."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from gemproxy.core.picture import Picture
 from gemproxy.images.folder import Folder
+from gemproxy.images.health import CHANCE
 from gemproxy.images.memory import Memory
 from gemproxy.images.names import new_name, type_in
 from gemproxy.images.shelf import Entry, Found, Shelf, StoreDown
@@ -174,6 +176,32 @@ async def test_a_place_that_fails_costs_the_link_and_is_told_once() -> None:
     shelf.why = ""
     await pictures.put(PNG)
     assert pictures.state() == {"status": "ok", "failures": 2}
+
+
+async def test_nobody_waits_long_for_a_place_that_failed_until_it_has_another_chance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gemproxy.images.store.BRIEF", 0.001)
+    shelf, clock, go_on = Broken(), Clock(), asyncio.Event()
+
+    async def put(*_: object) -> None:
+        await go_on.wait()
+
+    pictures = PictureStore(shelf, BASE, now=clock)
+    with pytest.raises(StoreDown):
+        await pictures.put(PNG)
+    monkeypatch.setattr(Broken, "put", put)
+    with pytest.raises(StoreDown, match="it takes too long"):
+        await pictures.put(PNG)
+    clock.later = CHANCE
+    patient = asyncio.create_task(pictures.put(PNG))
+    await asyncio.sleep(0)
+    with pytest.raises(StoreDown):
+        await pictures.put(PNG)
+    assert not patient.done()
+    go_on.set()
+    assert (await patient).url
+    assert pictures.state()["status"] == "ok"
 
 
 async def test_a_place_that_fails_while_it_is_read_says_so() -> None:
