@@ -157,8 +157,11 @@ class Canvas:
         return self._lifted.text
 
     def _room_for(self, size: int) -> int:
-        """Return the room for an answer of ``size`` bytes: a kept picture is decoded, too."""
-        return size + size * 3 // 4 if self.links else size
+        """Return the room for an answer of ``size`` bytes.
+
+        A picture to be kept is decoded, and the driver of the store copies it, which leaves holes.
+        """
+        return 3 * size if self.links else size
 
     async def _turn(self) -> None:
         for canvas in self.earlier:
