@@ -104,6 +104,14 @@ _ZH: Mapping[str, str] = {
     "List the models that have prices or were used in the last 30 days.": (
         "列出有价格的或最近 30 天用过的模型。"
     ),
+    "List the backups in the directory backups of server.data_dir.": (
+        "列出 server.data_dir 下 backups 目录中的备份。"
+    ),
+    "Say how many requests a cleanup would delete.": "说明清理会删除多少请求。",
+    "Show versions, uptime, memory and the workers.": "显示版本、运行时间、内存和各工作进程。",
+    "Run the doctor's checks in the running proxy; they change nothing.": (
+        "在运行中的代理里执行 doctor 的检查；不改变任何东西。"
+    ),
     "Show where pictures are kept, how many there are, and the newest of them.": (
         "显示图片存放的位置、数量和最新的图片。"
     ),

@@ -27,6 +27,7 @@ from gemproxy.admin.streams import Workers, workers_of
 from gemproxy.core.errors import Busy, Conflict, Unrouted
 from gemproxy.ledger.backup import Refused, back_up
 from gemproxy.ledger.check import check as checked
+from gemproxy.ledger.cleanup import Cleanup
 from gemproxy.ledger.contents import Contents, contents_of
 from gemproxy.ledger.engine import words_of
 from gemproxy.ledger.ledger import Ledger
@@ -109,6 +110,21 @@ class DatabaseBackup(Form, frozen=True):
     requests: Annotated[int, _says("How many requests are in it")]
 
 
+class BackupFile(Form, frozen=True):
+    """A backup that is there."""
+
+    name: Annotated[str, _says("The name of the file in the directory backups of server.data_dir")]
+    bytes: Annotated[int, _says("Its size")]
+    made: Annotated[dt.datetime, _says("When it was written")]
+
+
+class BackupList(Form, frozen=True):
+    """The backups that are there."""
+
+    directory: Annotated[str, _says("The directory on the machine of the proxy")]
+    backups: Annotated[list[BackupFile], _says("The backups, newest first")]
+
+
 class DatabaseCheck(Form, frozen=True):
     """What a check found. The counts are null if the file is damaged."""
 
@@ -127,6 +143,22 @@ class CleanupOrder(Form, frozen=True):
         int,
         msgspec.Meta(ge=0, le=_MOST_DAYS, description="Days of requests that stay; 0: none stays"),
     ]
+
+
+class CleanupQuery(Form, frozen=True):
+    """Which cleanup is asked about."""
+
+    days: Annotated[
+        int,
+        msgspec.Meta(ge=0, le=_MOST_DAYS, description="Days of requests that would stay; 0: none"),
+    ]
+
+
+class CleanupForecast(Form, frozen=True):
+    """What a cleanup would delete now."""
+
+    days: Annotated[int, _says("Days of requests that would stay")]
+    requests: Annotated[int, _says("Requests whose rows would be deleted; their sums stay")]
 
 
 class DatabaseCleanup(Form, frozen=True):
@@ -274,6 +306,27 @@ def _make(folder: Path) -> None:
     folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
 
 
+async def backups(call: Call[Any, Any]) -> BackupList:
+    """Return the backups that are there. Raises Unrouted, Busy."""
+    held = database_of(call)
+    try:
+        found = await asyncio.to_thread(_files, held.folder)
+    except OSError as error:
+        raise _failed(error) from None
+    return BackupList(directory=str(held.folder), backups=found)
+
+
+def _files(folder: Path) -> list[BackupFile]:
+    stats = [(file.name, file.stat()) for file in folder.glob("ledger-*.sqlite") if file.is_file()]
+    stats.sort(key=lambda pair: (pair[1].st_mtime, pair[0]), reverse=True)
+    return [
+        BackupFile(
+            name=name, bytes=stat.st_size, made=dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
+        )
+        for name, stat in stats
+    ]
+
+
 async def check(call: Call[Any, Nothing]) -> DatabaseCheck:
     """Check the database; all of it is read. Raises Unrouted, Conflict, Busy."""
     held = database_of(call)
@@ -293,6 +346,17 @@ async def _check(held: Database) -> DatabaseCheck:
         unfinished=report.unfinished,
         hours=report.hours,
     )
+
+
+async def forecast(call: Call[CleanupQuery, Any]) -> CleanupForecast:
+    """Return what a cleanup would delete now. Raises Unrouted, Busy."""
+    held, days = database_of(call), call.query.days
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            requests = await Cleanup(held.ledger.engines).count(held.now(), days)
+    except (SQLAlchemyError, OSError) as error:
+        raise _failed(error) from None
+    return CleanupForecast(days=days, requests=requests)
 
 
 async def cleanup(call: Call[Any, CleanupOrder]) -> DatabaseCleanup:
@@ -319,7 +383,11 @@ def _failed(error: Exception) -> Busy:
 
 
 def _moment(unix: float | None) -> dt.datetime | None:
-    return None if unix is None else dt.datetime.fromtimestamp(unix, dt.UTC)
+    return None if unix is None else _at(unix)
+
+
+def _at(unix: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(unix, dt.UTC)
 
 
 ROUTES = (
@@ -340,11 +408,28 @@ ROUTES = (
         tag="database",
     ),
     Route(
+        "GET",
+        "/database/backups",
+        backups,
+        "List the backups in the directory backups of server.data_dir.",
+        BackupList,
+        tag="database",
+    ),
+    Route(
         "POST",
         "/database/check",
         check,
         "See whether the database is sound, and its sums those of its requests.",
         DatabaseCheck,
+        tag="database",
+    ),
+    Route(
+        "GET",
+        "/database/cleanup",
+        forecast,
+        "Say how many requests a cleanup would delete.",
+        CleanupForecast,
+        query=CleanupQuery,
         tag="database",
     ),
     Route(

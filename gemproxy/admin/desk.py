@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gemproxy.admin.database import Database
     from gemproxy.admin.images import Gallery
     from gemproxy.admin.settings import Tuner
+    from gemproxy.admin.system import Machine
     from gemproxy.admin.users import Holders
     from gemproxy.lending.ring import Ring
 
@@ -139,3 +140,6 @@ class Desk:
 
     images: "Gallery | None" = None
     """The pictures that are kept; None without a storage."""
+
+    machine: "Machine | None" = None
+    """The processes of this proxy."""

@@ -14,6 +14,7 @@ from gemproxy.admin import (
     settings,
     stats,
     streams,
+    system,
     usage,
     users,
 )
@@ -41,4 +42,5 @@ ROUTES: tuple[Route, ...] = (
     *users.ROUTES,
     *models.ROUTES,
     *images.ROUTES,
+    *system.ROUTES,
 )

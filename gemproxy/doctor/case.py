@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
+from typing import Self
 
 import attrs
 from yarl import URL
@@ -14,6 +15,8 @@ from gemproxy.config.settings import Settings
 from gemproxy.config.starting import access_keys
 from gemproxy.doctor.asking import Seen, see
 from gemproxy.pool.key import Key
+from gemproxy.store.peeking import peek_at_disabled, peek_at_keys
+from gemproxy.store.unusable import Unusable
 
 
 @attrs.frozen
@@ -47,6 +50,19 @@ class Stored:
     disabled: frozenset[str] = frozenset()
     unusable: str = ""
     setting: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the stored keys of a proxy with a pool. Blocks."""
+        if settings.pool.mode == "passthrough":
+            return cls()
+        server = settings.server
+        try:
+            keys, damaged = peek_at_keys(Path(server.data_dir), server.secret_key)
+            disabled = peek_at_disabled(Path(server.data_dir))
+        except Unusable as error:
+            return cls(unusable=str(error), setting=error.setting)
+        return cls(keys, damaged, disabled)
 
 
 @attrs.define(eq=False)

@@ -4,10 +4,8 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import attrs
 
 from gemproxy.config.loading import Stored as Lookups
 from gemproxy.config.settings import Examined, Settings
@@ -15,12 +13,12 @@ from gemproxy.config.starting import StoredUsers
 from gemproxy.doctor.aside import patient_loop
 from gemproxy.doctor.case import Case, Problem, Stored
 from gemproxy.doctor.finding import Finding
+from gemproxy.doctor.hiding import hidden
 from gemproxy.doctor.options import Options
 from gemproxy.doctor.report import document, page
 from gemproxy.doctor.running import run as run_checks
 from gemproxy.ledger.peeking import look
-from gemproxy.observe.logs import MASK, redact
-from gemproxy.store.peeking import peek_at_disabled, peek_at_keys, peek_at_projects
+from gemproxy.store.peeking import peek_at_projects
 from gemproxy.store.unusable import Unusable
 
 OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -28,8 +26,6 @@ OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 _USERS_SECONDS = 2.0
 """Seconds for the database before the checks begin, one of which waits for it longer."""
 _COMMAND_LINE = "the command line"
-_SHORTEST = 4
-"""Characters of a secret that is masked wherever it occurs; shorter ones are parts of words."""
 
 
 def run(options: Options) -> int:
@@ -47,7 +43,7 @@ def run(options: Options) -> int:
             findings = runner.run(run_checks(case))
     except KeyboardInterrupt:
         return INTERRUPTED
-    findings = [_without_secrets(finding, list(_secrets(case))) for finding in findings]
+    findings = hidden(findings, case)
     _show(findings, options)
     return FAULT if any(one.status == "fault" for one in findings) else OK
 
@@ -86,7 +82,7 @@ def _case(options: Options, examined: Examined, problems: Sequence[Problem]) -> 
     return Case(
         settings=loaded.settings,
         origins=loaded.origins,
-        stored=_stored(loaded.settings),
+        stored=Stored.of(loaded.settings),
         problems=problems,
         warnings=warnings,
         wrong=examined.wrong,
@@ -94,38 +90,6 @@ def _case(options: Options, examined: Examined, problems: Sequence[Problem]) -> 
         url=options.url,
         offline=options.offline,
     )
-
-
-def _stored(settings: Settings) -> Stored:
-    if settings.pool.mode == "passthrough":
-        return Stored()
-    server = settings.server
-    try:
-        keys, damaged = peek_at_keys(Path(server.data_dir), server.secret_key)
-        disabled = peek_at_disabled(Path(server.data_dir))
-    except Unusable as error:
-        return Stored(unusable=str(error), setting=error.setting)
-    return Stored(keys, damaged, disabled)
-
-
-def _secrets(case: Case) -> Iterator[str]:
-    """Yield every secret, which no finding should have anyway."""
-    settings = case.settings
-    yield from (key.secret for key in case.keys)
-    yield from (key.proxy.password for key in case.keys if key.proxy and key.proxy.password)
-    yield from case.access_keys.values()
-    yield from (settings.server.secret_key, settings.admin.secret)
-    yield from (settings.images.access_key, settings.images.secret_key)
-
-
-def _without_secrets(finding: Finding, secrets: Sequence[str]) -> Finding:
-    def clean(text: str) -> str:
-        for secret in secrets:
-            if len(secret) >= _SHORTEST:
-                text = text.replace(secret, MASK)
-        return redact(text)
-
-    return attrs.evolve(finding, message=clean(finding.message), advice=clean(finding.advice))
 
 
 def _show(findings: Sequence[Finding], options: Options) -> None:

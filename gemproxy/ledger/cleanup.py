@@ -8,7 +8,8 @@ which count nowhere and go with the next pass.
 """
 
 import attrs
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.ledger.engine import Engines
 from gemproxy.ledger.pieces import HOUR, SECOND_MS, State
@@ -39,14 +40,26 @@ class Cleanup:
         async with self.engines.writing() as connection:
             if not self.engines.is_sqlite:
                 await connection.execute(_LOCKED)
-            state = await read_state(connection)
-            waits = (now - ABANDONED_SECONDS) * SECOND_MS
-            oldest = await connection.scalar(_OLDEST_RUNNING, {"since": int(waits)})
-            aim = _aim(state, now - days * DAY, oldest)
-            if aim > state.pruned:
+            before = (await read_state(connection)).pruned
+            aim = await self._aim(connection, now, days)
+            if aim > before:
                 await put_meta(connection, "pruned", aim)
                 await connection.execute(delete(REFOLDS).where(REFOLDS.c.hour < aim))
-            return max(aim, state.pruned)
+            return aim
+
+    async def _aim(self, connection: AsyncConnection, now: float, days: float) -> int:
+        """Return the watermark as far as it may be moved."""
+        state = await read_state(connection)
+        waits = (now - ABANDONED_SECONDS) * SECOND_MS
+        oldest = await connection.scalar(_OLDEST_RUNNING, {"since": int(waits)})
+        return max(_aim(state, now - days * DAY, oldest), state.pruned)
+
+    async def count(self, now: float, days: float) -> int:
+        """Return how many rows are older than ``days`` and may be deleted at a Unix time."""
+        async with self.engines.snapshot() as connection:
+            aim = await self._aim(connection, now, days)
+            statement = select(func.count()).select_from(GENERATIONS).where(_OLDER)
+            return int(await connection.scalar(statement, {"before": aim * SECOND_MS}) or 0)
 
     async def delete(self, pruned: int) -> int:
         """Delete a batch of the rows before a watermark; return how many there were."""
@@ -68,12 +81,8 @@ def _aim(state: State, wanted: float, oldest_running: int | None) -> int:
 
 _LOCKED = select(META.c.number).where(META.c.name == "folded").with_for_update()
 _OLDEST_RUNNING = OLDEST_UNFINISHED.where(_G.started + 0 >= bindparam("since", type_=WHOLE))
-_SERIALS = (
-    select(_G.serial)
-    .where(_G.started < bindparam("before", type_=WHOLE))
-    .order_by(_G.started)
-    .limit(BATCH)
-)
+_OLDER = _G.started < bindparam("before", type_=WHOLE)
+_SERIALS = select(_G.serial).where(_OLDER).order_by(_G.started).limit(BATCH)
 _MANY = bindparam("serials", expanding=True, type_=WHOLE)
 _DELETE_ATTEMPTS = delete(ATTEMPTS).where(ATTEMPTS.c.serial.in_(_MANY))
 _DELETE_ROWS = delete(GENERATIONS).where(_G.serial.in_(_MANY))

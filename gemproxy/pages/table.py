@@ -9,6 +9,7 @@ from gemproxy.pages import (
     requests,
     settings,
     streams,
+    system,
     users,
 )
 from gemproxy.pages.overview import LIVE_SECONDS, overview, overview_now
@@ -56,6 +57,17 @@ PAGES: tuple[Page, ...] = (
     Page("/images/{image}", "Picture", "", images.seen),
     Page("/playground", "Playground", "playground.html", playground.playground, in_menu=True),
     Page("/playground/{id}", "Playground", "", playground.run, live=playground.run_now, every=0.5),
+    Page(
+        "/system",
+        "System",
+        "system.html",
+        system.shown,
+        in_menu=True,
+        live=system.shown_now,
+        every=5.0,
+    ),
+    Page("/system/cleanup", "Cleanup", "system_cleanup.html", system.asked),
+    Page("/system/audit", "Audit log", "system_audit.html", system.log),
 )
 
 CHANGES: tuple[Change, ...] = (
@@ -82,4 +94,8 @@ CHANGES: tuple[Change, ...] = (
     Change("/images/sweep", images.sweep_now),
     Change("/images/{image}/delete", images.forget),
     Change("/playground/{id}/cut", playground.cut),
+    Change("/system/backup", system.back_up),
+    Change("/system/check", system.checked, "system_check.html", "Check of the database"),
+    Change("/system/cleanup", system.clean),
+    Change("/system/doctor", system.examined, "system_doctor.html", "What the doctor finds"),
 )

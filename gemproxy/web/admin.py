@@ -53,6 +53,7 @@ from gemproxy.web.middlewares import stamp
 from gemproxy.web.neighbours import NEIGHBOURS
 from gemproxy.web.pages import pages_of
 from gemproxy.web.pooling import RING
+from gemproxy.web.status import Machine
 from gemproxy.web.streams import STREAMS
 from gemproxy.web.tuning import TUNER
 
@@ -128,6 +129,7 @@ def _desk(
         prices=app[PRICES],
         ring=app.get(RING),
         images=_gallery(settings, app),
+        machine=Machine(app),
     )
 
 

@@ -9,23 +9,29 @@ No spelling of these paths goes to Google, with any method.
 
 import asyncio
 import contextlib
+import datetime as dt
+import operator
 import os
 import platform
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import attrs
 from aiohttp import hdrs, web
 
 from gemproxy import __version__
 from gemproxy.admin.guard import require, require_unless_local
+from gemproxy.admin.streams import workers_of
+from gemproxy.admin.system import CheckFinding, SystemState, WorkerState
 from gemproxy.routes import OWN
 from gemproxy.routes.health import check_reads, standing
 from gemproxy.routes.parts import DOOR, IN_FLIGHT
+from gemproxy.web.examining import examine
 from gemproxy.web.neighbours import NEIGHBOURS
 from gemproxy.web.tuning import TUNER
 
@@ -33,6 +39,7 @@ QUESTION = "status"
 """The question to the other workers, by path."""
 
 _BEGAN = web.AppKey("began", float)
+_SINCE = web.AppKey("since", dt.datetime)
 _FRESH = {hdrs.CACHE_CONTROL: "no-store"}
 _LIBRARIES = ("aiohttp", "attrs", "cryptography", "httptools", "msgspec", "sqlalchemy", "uvloop")
 _MIB = 1 << 20
@@ -41,7 +48,7 @@ _STATM = Path("/proc/self/statm")
 
 def show_status(app: web.Application) -> None:
     """Have ``app`` know since when it is, and tell the other workers about itself."""
-    app[_BEGAN] = time.monotonic()
+    app[_BEGAN], app[_SINCE] = time.monotonic(), dt.datetime.now(dt.UTC)
 
     async def answer(_document: Any) -> Mapping[str, int]:  # noqa: ANN401 (JSON)
         return _own(app)
@@ -60,7 +67,7 @@ async def status(request: web.Request) -> web.Response:
         **standing(app),
         "version": __version__,
         "mode": app[DOOR].mode.value,
-        "uptime_seconds": round(time.monotonic() - app[_BEGAN], 1),
+        "uptime_seconds": _uptime(app),
         "memory_usage_mb": round(sum(one["memory"] for one in every) / _MIB, 1),
         "running_requests": sum(one["running"] for one in every),
         "workers": {"asked": answers.asked, "answered": len(answers.answers)},
@@ -81,15 +88,62 @@ async def debug_info(request: web.Request) -> web.Response:
     neighbours = request.app[NEIGHBOURS]
     document = {
         "version": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "event_loop": type(asyncio.get_running_loop()).__module__,
-        "libraries": {name: _version(name) for name in _LIBRARIES},
+        **_software(),
         "worker": neighbours.number,
         "workers": neighbours.workers,
         "settings": dict(request.app[TUNER].loaded.origins),
     }
     return web.json_response(document, headers=_FRESH)
+
+
+@attrs.frozen(eq=False)
+class Machine:
+    """The processes of an application, for the admin API."""
+
+    app: web.Application
+
+    async def state(self) -> SystemState:
+        """Return how the processes are."""
+        app, neighbours = self.app, self.app[NEIGHBOURS]
+        answers = await neighbours.ask(QUESTION)
+        found = [(neighbours.number, _own(app))]
+        found += [(answer.worker, answer.document) for answer in answers.answers]
+        return SystemState(
+            version=__version__,
+            **_software(),
+            mode=app[DOOR].mode.value,
+            began=app[_SINCE],
+            uptime_seconds=_uptime(app),
+            memory_bytes=sum(one["memory"] for _, one in found),
+            running_requests=sum(one["running"] for _, one in found),
+            log_file=app[TUNER].settings.logging.file,
+            each=[
+                WorkerState(
+                    worker=number, memory_bytes=one["memory"], running_requests=one["running"]
+                )
+                for number, one in sorted(found, key=operator.itemgetter(0))
+            ],
+            workers=workers_of(answers),
+        )
+
+    async def examine(self, *, network: bool) -> Sequence[CheckFinding]:
+        """Return what the doctor finds."""
+        found = await examine(self.app[TUNER].loaded, network=network)
+        return [CheckFinding(**attrs.asdict(one)) for one in found]
+
+
+def _uptime(app: web.Application) -> float:
+    return round(time.monotonic() - app[_BEGAN], 1)
+
+
+def _software() -> dict[str, Any]:
+    """Return the versions of all that a worker runs on."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "event_loop": type(asyncio.get_running_loop()).__module__,
+        "libraries": {name: _version(name) for name in _LIBRARIES},
+    }
 
 
 def _version(name: str) -> str | None:
