@@ -55,8 +55,6 @@ PAGES: tuple[Page, ...] = (
     Page("/settings/{path}", "Setting", "setting.html", settings.setting),
     Page("/images", "Images", "images.html", images.shown, in_menu=True),
     Page("/images/{image}", "Picture", "", images.seen),
-    Page("/playground", "Playground", "playground.html", playground.playground, in_menu=True),
-    Page("/playground/{id}", "Playground", "", playground.run, live=playground.run_now, every=0.5),
     Page(
         "/system",
         "System",
@@ -68,6 +66,8 @@ PAGES: tuple[Page, ...] = (
     ),
     Page("/system/cleanup", "Cleanup", "system_cleanup.html", system.asked),
     Page("/system/audit", "Audit log", "system_audit.html", system.log),
+    Page("/playground", "Playground", "playground.html", playground.playground, in_menu=True),
+    Page("/playground/{id}", "Playground", "", playground.run, live=playground.run_now, every=0.5),
 )
 
 CHANGES: tuple[Change, ...] = (
