@@ -39,6 +39,20 @@ async def test_rows_go_and_sums_stay(engines: Engines) -> None:
         assert await connection.scalar(select(func.count()).select_from(ATTEMPTS)) == 0
 
 
+async def test_what_a_cleanup_would_delete_is_counted_before(engines: Engines) -> None:
+    book = Book(engines)
+    old, new = old_and_new()
+    await book.put(*old, *new)
+    assert await Cleanup(engines).count(NOW, 7) == 0
+    await book.fold(NOW)
+
+    for days, count in ((7, 3), (8, 2), (0, 5), (99, 0)):
+        assert await Cleanup(engines).count(NOW, days) == count
+    assert len(await book.queries.requests(9)) == 5
+    assert await book.clean(NOW, 7) == 3
+    assert await Cleanup(engines).count(NOW, 7) == 0
+
+
 async def test_rows_that_are_not_folded_stay(engines: Engines) -> None:
     book = Book(engines)
     old, new = old_and_new()
