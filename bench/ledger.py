@@ -29,6 +29,8 @@ from sqlalchemy import select
 
 from gemproxy.accounts.calendar import Calendar
 from gemproxy.ledger.buckets import bucket_of
+from gemproxy.ledger.cleanup import Cleanup
+from gemproxy.ledger.contents import contents_of
 from gemproxy.ledger.engine import Engines, place_of
 from gemproxy.ledger.naming import Only
 from gemproxy.ledger.pieces import Span
@@ -233,6 +235,9 @@ def questions(engines: Engines, serials: Sequence[int], days: float) -> dict[str
         "50 of no model": lambda: queries.requests(50, Wanted(Only(model="none"))),
         "usage by hour": lambda: queries.usage([By.HOUR], span),
         "day and model, Kathmandu": lambda: abroad["Kathmandu"].usage([By.DAY, By.MODEL], span),
+        "last use of 40 access keys": lambda: queries.last_starts(USERS),
+        "rows that a cleanup deletes": lambda: Cleanup(engines).count(span.end / 1000, days / 2),
+        "contents of the database": lambda: contents_of(engines),
         "what is committed this day": lambda: queries.committed(span.end // 1000 // 86400 * 86400),
     }
 
@@ -259,6 +264,7 @@ LIMITED = (
     "50 deep in the list",
     "50 that failed",
     "50 that were interrupted",
+    "last use of 40 access keys",
 )
 
 
