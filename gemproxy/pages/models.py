@@ -19,13 +19,18 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
 }
 """What a list may have, with the query of the API that it is."""
 
+_AT_ONCE = "40"
+"""Models of a page, which stays below a hundred kilobytes with the price table."""
+
 
 async def shown(visit: Visit) -> Mapping[str, Any]:
     """Return the models with their use, and the price table."""
     chosen = visit.query.get("show", "")
     chosen = chosen if chosen in CHOICES else next(iter(CHOICES))
     cursor = visit.query.get("cursor", "")
-    query = query_of(ModelsQuery, MultiDict({**CHOICES[chosen], "cursor": cursor}))
+    query = query_of(
+        ModelsQuery, MultiDict({**CHOICES[chosen], "cursor": cursor, "limit": _AT_ONCE})
+    )
     page = await visit.ask(models, query)
     today, total = await _today(visit)
     table = await visit.ask(prices)

@@ -40,6 +40,8 @@ DAYS = 30
 """Days of cost that are shown, today among them."""
 
 _AT_ONCE = 50
+_LIMITS = 3
+"""Limits of an access key that its row has; all are on its own page."""
 _BLANK_ROWS = 4
 _BLANK = {"kind": "", "amount": "", "model": "", "shadow": ""}
 _GRACES = (0, 3600, 86_400, 7 * 86_400, 30 * 86_400)
@@ -63,6 +65,7 @@ async def users(visit: Visit) -> Mapping[str, Any]:
         "is_filtered": bool(wanted.search or wanted.state),
         "is_first": not wanted.cursor,
         "days": DAYS,
+        "most": _LIMITS,
         **shown(),
         **_form({}, []),
     }

@@ -165,8 +165,8 @@ async def test_the_menu_leads_to_the_same_pages_from_everywhere(proxy: StartProx
         browser = await browsing(proxy, upstream.url)
         menus = []
         for path in ("/admin/", "/admin/users", "/admin/users/lab", "/admin/users/lab/revoke"):
-            page = (await browser.get(path)).body.decode()
-            menus.append([urljoin(path, one) for one in re.findall(r'<li><a href="([^"]+)"', page)])
+            menu = (await browser.get(path)).body.decode().partition("</nav>")[0]
+            menus.append([urljoin(path, one) for one in re.findall(r'<li><a href="([^"]+)"', menu)])
 
     assert "/admin/users" in menus[0]
     assert menus[1:] == menus[:1] * 3
@@ -197,3 +197,17 @@ async def test_without_a_pool_the_page_says_what_to_do(proxy: StartProxy) -> Non
 
     assert page.status == 200
     assert "GEMINI_API_KEYS" in words_of(page)
+
+
+async def test_a_row_has_a_few_limits_and_the_key_has_all(proxy: StartProxy) -> None:
+    async with replying() as upstream:
+        browser = await browsing(proxy, upstream.url)
+        form = {"name": "ann"}
+        for number in range(1, 7):
+            form |= limit(number, "rpm", "5", f"gemini-{number}")
+        await browser.post("/admin/users", form)
+        row = words_of(await browser.get("/admin/users"))
+        page = words_of(await browser.get("/admin/users/ann"))
+
+    assert (row.count("0 of 5"), page.count("0 of 5")) == (3, 6)
+    assert "and 3 more" in row
