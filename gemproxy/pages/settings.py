@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gemproxy.admin.audit import AuditQuery, audit
-from gemproxy.admin.settings import NewValue, Setting, listed, put, reset
+from gemproxy.admin.settings import Known, NewValue, Setting, listed, put, reset
 from gemproxy.admin.settings import shown as one
 from gemproxy.core.errors import BadField, GemproxyError, Unrouted
 from gemproxy.pages.forms import items_of, rows_of
@@ -60,7 +60,7 @@ async def change(visit: Visit) -> Any:  # noqa: ANN401 (a notice, or the values 
 
 async def give_back(visit: Visit) -> Notice:
     """Give a setting the value of the files, variables or the default back."""
-    found = await visit.ask(reset)
+    found = await visit.ask(reset, Known(change=_known(visit)))
     said = visit.say("%(setting)s has its own value again.", setting=found.path)
     return Notice(_PATH % found.path, said)
 
