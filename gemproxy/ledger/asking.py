@@ -84,8 +84,9 @@ def statement(
 ) -> Select[Any]:
     """Return the SELECT over a batch: a time, if wanted, the groups, what is apart, the figures.
 
-    It takes the ``parameters`` of the batch, the numbers of the filters, and ``most``, the number
-    of groups that are read at most.
+    Of a kind with a ``tally`` rows are counted by that: it and a count take the figures' place.
+    The statement takes the ``parameters`` of the batch, the numbers of the filters, and ``most``,
+    the number of groups that are read at most.
     """
     made = (_of_rows if rows else _of_rollups)(kind, filters, by, timed)
     return made.limit(whole("most"))
@@ -144,8 +145,9 @@ def _of_rows(kind: Kind, filters: frozenset[str], by: Sequence[str], timed: Time
         chosen.append(kind.condition)
     within = and_(_G.started >= pieces.c.low, _G.started < pieces.c.high)
     source = pieces.join(kind.source, within)
-    made = select(*keys, *kind.of_rows()).select_from(source)
-    return made.where(*chosen).group_by(*keys)
+    figures = kind.of_rows() if kind.tally is None else [func.count()]
+    keys += [] if kind.tally is None else [kind.tally]
+    return select(*keys, *figures).select_from(source).where(*chosen).group_by(*keys)
 
 
 def _of_rollups(

@@ -279,14 +279,21 @@ class Queries:
             for sums in found.values():
                 sums.spread = ()
             return
-        width = len(SPREAD.figures)
+        width, tallies = len(SPREAD.figures), dict[tuple[int, ...], list[int]]()
         async for found_key, row in self._read(connection, SPREAD, asked, base):
             key = found_key
             if key not in found and asked.time in {By.DAY, By.HOUR}:
                 # An hour all of whose requests are in the day of another zone that begins in it.
                 key = (self._begin(asked.time, row[0] + HOUR), *key[1:])
-            if key in found:
+            if key not in found:
+                continue
+            if len(row) >= width:
                 found[key].count(row[-width:])
+            else:  # a bucket of rows
+                *_, bucket, count = tuple(row)
+                tallies.setdefault(key, [0] * width)[bucket] += count
+        for key, counts in tallies.items():
+            found[key].count(counts)
 
     async def _base(self, connection: AsyncConnection, asked: "_Asked") -> "_Base | None":
         """Return what all figures of an answer are read by; None if there are none."""
@@ -294,9 +301,9 @@ class Queries:
         if filters is None:
             return None
         state, span = await read_state(connection), asked.span
-        return _Base(
-            filters, state, span if asked.time is None else await _clipped(connection, span)
-        )
+        if asked.time is not None and span.start == ALWAYS.start:
+            span = await _clipped(connection, span)
+        return _Base(filters, state, span)
 
     async def _read(
         self, connection: AsyncConnection, kind: Kind, asked: "_Asked", base: "_Base | None"
@@ -337,7 +344,7 @@ class Queries:
         """Return a time for people."""
         if time is By.HOUR:
             return self.calendar.clock(begin)
-        name = self.calendar.day(begin).name
+        name = dt.datetime.fromtimestamp(begin, self.calendar.zone).date().isoformat()
         return name if time is By.DAY else name.rpartition("-")[0]
 
 

@@ -24,7 +24,7 @@ a row is in the fold, or its writer sees the new watermark and marks the hour.
 """
 
 import attrs
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import Text, cast, delete, func, literal, null, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gemproxy.accounts.calendar import Calendar, Day, Period
@@ -33,7 +33,7 @@ from gemproxy.ledger.folding import FOLDINGS, whole
 from gemproxy.ledger.levels import DAYS, HOURS, MONTHS, QUARTERS
 from gemproxy.ledger.pieces import HOUR, QUARTER, SECOND_MS, State, slot_seconds
 from gemproxy.ledger.summing import KINDS
-from gemproxy.ledger.tables import GENERATIONS, META, REFOLDS, ROLLUPS
+from gemproxy.ledger.tables import GENERATIONS, META, REFOLDS, ROLLUPS, WHOLE
 
 GRACE_SECONDS = 60
 """How long after its end an hour is folded: rows wait in a queue, and clocks differ."""
@@ -191,12 +191,16 @@ async def read_state(connection: AsyncConnection) -> State:
     An hour whose rows were pruned is never folded again.
     """
     numbers: dict[str, int] = {}
+    refolds: list[int] = []
     zone = ""
     for name, number, words in await connection.execute(_STATE):
-        numbers[name] = number
-        zone = words or zone
-    refolds = await connection.execute(_REFOLDS, {"pruned": numbers.get("pruned", 0)})
-    return State(zone=zone, refolds=tuple(refolds.scalars()), **numbers)
+        if name == _REFOLD:
+            refolds.append(number)
+        else:
+            numbers[name], zone = number, words or zone
+    pruned = numbers.get("pruned", 0)
+    kept = sorted(hour for hour in refolds if hour >= pruned)
+    return State(zone=zone, refolds=tuple(kept), **numbers)
 
 
 async def put_meta(
@@ -231,10 +235,13 @@ _PUT = text(
 )
 _MADE = text("INSERT INTO meta (name, number) VALUES ('folded', 0) ON CONFLICT (name) DO NOTHING")
 _LOCKED = select(META.c.number).where(META.c.name == "folded").with_for_update()
-_STATE = select(META.c.name, META.c.number, META.c.words).where(
-    META.c.name.in_(["folded", "days", "months", "pruned"])
+_REFOLD = "refold"
+_STATE = union_all(
+    select(META.c.name, META.c.number, META.c.words).where(
+        META.c.name.in_(["folded", "days", "months", "pruned"])
+    ),
+    select(literal(_REFOLD), cast(REFOLDS.c.hour, WHOLE), cast(null(), Text)),
 )
-_REFOLDS = select(REFOLDS.c.hour).where(REFOLDS.c.hour >= whole("pruned")).order_by(REFOLDS.c.hour)
 _STARTED = select(_G.started).order_by(_G.started).limit(1)
 _FIRST = _STARTED.where(_G.started >= whole("start"))
 _FURTHER = _FIRST.offset(ROWS_A_SLICE)

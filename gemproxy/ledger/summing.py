@@ -76,6 +76,8 @@ class Kind:
     condition: ColumnElement[bool] | None = None
     apart: Sequence[str] = ()
     apart_of_rows: Sequence[ColumnElement[int]] = ()
+    tally: ColumnElement[int] | None = None
+    """What rows are counted by when somebody asks; None: they are asked for as they are folded."""
 
     @property
     def shapes(self) -> Sequence[int]:
@@ -120,6 +122,7 @@ SPREAD = Kind(
     _of_spreads,
     first=_PAIRS,
     condition=_ROW.bucket.is_not(None),
+    tally=_ROW.bucket,
     rest=[(shape, _from(shape, _PAIRS)) for shape in SPREAD_SHAPES if shape not in _PAIRS],
 )
 BROKEN = Kind(
