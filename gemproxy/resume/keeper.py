@@ -175,6 +175,7 @@ class Keeper:
             del self._tasks[stream]
             shutdown = self.in_flight.expired or isinstance(stream.reason, Busy)
             self.records.end(exchange, Over(status, stream.began, reader.sent, shutdown))
+            exchange.account.followers = int  # nobody asks any more; a stream leaves no cycle
 
     async def _made(self, stream: Stream, work: Work, reader: LogReader) -> int:
         """Make one answer; whatever becomes of it, its log ends. Return the status."""

@@ -4,6 +4,7 @@ P2, P7 and P16 have their tests without sockets, too, in ``test_log`` and ``test
 """
 
 import asyncio
+import gc
 import random
 
 import pytest
@@ -12,6 +13,9 @@ from gemproxy.chaos.faults import Fault, Kind, event
 from gemproxy.chaos.repertoire import BUILT_IN
 from gemproxy.chaos.script import Script
 from gemproxy.chaos.server import ChaosServer, Outcome
+from gemproxy.resume.follower import Follower
+from gemproxy.resume.log import FrameLog
+from gemproxy.resume.stream import Stream
 from gemproxy.routes.parts import IN_FLIGHT
 from tests.gemini import chunk, sse
 from tests.replies import Reply, replying
@@ -186,6 +190,30 @@ async def test_p7_after_its_time_nothing_is_kept(proxy: StartProxy) -> None:
         again = await running.ask(STREAM, headers=SSE.headers("k0"))
         assert again.text == STORY.text
         assert len(fake.attempts) == 21
+
+
+def kept_objects() -> int:
+    """Return how many objects of streams there are in the process."""
+    return sum(type(one) in {Stream, FrameLog, Follower} for one in gc.get_objects())
+
+
+async def test_p7_an_answer_leaves_no_object_behind_and_no_cycle(proxy: StartProxy) -> None:
+    async with ChaosServer(ENDLESS) as fake:
+        running = await proxy(fake, resume={"ttl_seconds": 0.1})
+        await running.ask(STREAM, headers=SSE.headers("warm"))
+        gc.collect()
+        before = kept_objects()  # of other tests
+        gc.disable()
+        try:
+            for key in range(5):
+                await running.ask(STREAM, headers=SSE.headers(f"k{key}"))
+            shelf = keeper_of(running).store
+            await until(lambda: not len(shelf) and not shelf.remembered)
+            await until(lambda: kept_objects() <= before)
+        finally:
+            gc.enable()
+
+        assert shelf.room.held == 0
 
 
 async def test_p8_without_a_key_a_client_that_leaves_ends_the_answer(proxy: StartProxy) -> None:
