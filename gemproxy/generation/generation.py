@@ -69,6 +69,11 @@ class Refused(Exception):
         self.refusal = refusal
 
 
+def ready(_size: int) -> bool:
+    """Return True: nothing has to be waited for before more is read."""
+    return True
+
+
 async def _pass_nothing_on(_reply: Reply) -> None:
     raise AssertionError("a kind of answers whose replies may pass needs somebody to pass them on")
 
@@ -83,7 +88,9 @@ class Generation(Generic[M]):
     the client's. ``max_bytes`` is what the client may get and have waiting for it, since the text
     is kept to be resumed, and what one attempt may bring; what an attempt only repeats is not
     kept. ``arriving`` tells whether the client still sends its request. ``pass_on`` gives the
-    client a reply that is no answer of this kind, where the kind has such replies.
+    client a reply that is no answer of this kind, where the kind has such replies. ``expect`` hears
+    of the bytes of a frame that is not whole; where it returns False, the reader's ``settle`` is
+    awaited before more is read.
     """
 
     kind: AnswerKind[M]
@@ -97,6 +104,7 @@ class Generation(Generic[M]):
     max_bytes: float = math.inf
     arriving: Callable[[], bool] = bool
     pass_on: Callable[[Reply], Awaitable[None]] = _pass_nothing_on
+    expect: Callable[[int], bool] = ready
     machine: M = attrs.field(init=False)
     course: Course = attrs.field(factory=Course, init=False)
     _opening: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
@@ -311,9 +319,9 @@ class Generation(Generic[M]):
                 if machine.causes:
                     step = await self._judged(step, watch)
                     self._time_the_seam()
-                if not step.out:  # the head waits while it is not known whose Content-Type it has
-                    watch.busy = intake.undecided and not reader.committed
-                elif step.next is None:
+                if not step.out and self._pauses(step, len(data), watch):
+                    return Step()
+                if step.out and step.next is None:
                     first = self.course.first_byte_ms is None
                     if first or not await reader.offer(step.out):
                         return step if first else Step()
@@ -325,6 +333,14 @@ class Generation(Generic[M]):
             return await self._judged(given_up, watch)
         finally:
             watch.heard()
+
+    def _pauses(self, step: Step, size: int, watch: Watch) -> bool:
+        """Note a read that completed no frame; return whether ``settle`` is due before the next.
+
+        The head waits while it is not known whose Content-Type it has.
+        """
+        watch.busy = self.intake.undecided and not self.reader.committed
+        return step.next is None and not self.expect(size)
 
     async def _look(self, witness: Witness, reply: Reply) -> None:
         """Have the names in the last read recorded; plain events have none."""

@@ -195,14 +195,14 @@ class Part(Protocol):
 class PartReader:
     """The reader of one of several answers that become one document; see ``Reader``.
 
-    ``body`` returns the document, once all answers are there.
+    ``body`` returns the pieces of the document, once all answers are there.
     """
 
     content_type: ClassVar[str] = "application/json"
 
     client: Waiting
     part: Part
-    body: Callable[[], bytes]
+    body: Callable[[], Sequence[bytes | memoryview]]
     sent: int = 0
 
     @property
@@ -230,7 +230,7 @@ class PartReader:
         """Take the end; give the client the document if it is the last one."""
         await self.offer(out)
         if self.part.end(tail):
-            await self.client.give(self.body())
+            await self.client.give(*self.body())
 
     async def pass_on(self, body: bytes) -> None:
         """Raise: an answer of this kind is never passed on as it came."""

@@ -28,6 +28,7 @@ from gemproxy.core.answer.usage import parse_usage
 from gemproxy.core.errors import BadEnding, Unrepaired
 from gemproxy.core.repair.events import Run
 from gemproxy.core.wire.frame import Data
+from gemproxy.core.wire.image import Lifted, lifted
 from gemproxy.openai import citations, finish, logprobs, parts
 from gemproxy.openai.answer import Answer
 from gemproxy.openai.calls import Calls
@@ -40,6 +41,8 @@ _HIGH_SURROGATES = ("\ud800", "\udbff")
 _UNSPECIFIED = ("", "FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED")
 _SIGNATURE, _CITATION = b"thoughtSignature", b"citationMetadata"
 """What a plain event can say besides its text."""
+
+_NOTHING_LIFTED = Lifted(b"")
 
 
 @attrs.frozen
@@ -76,11 +79,26 @@ class Choice:
     _logprobs: list[Json] = attrs.field(factory=list, repr=False)
     _wants_logprobs: bool = attrs.field(init=False)
     _usage: msgspec.Raw | Mapping[str, Any] = attrs.field(factory=dict)
+    _lifted: Lifted = _NOTHING_LIFTED
 
     def __attrs_post_init__(self) -> None:
         self._wants_logprobs = self.answer.telling.logprobs
 
     # -- frames in ---------------------------------------------------------------------------
+
+    def take(self, data: Data) -> list[Json]:
+        """Return the deltas of one frame, given as bytes.
+
+        Marks stand for the pictures of a large one, see ``Answer.filled``. A picture that is shown
+        in the text has its whole length there, because of the places of citations.
+        """
+        if self.answer.telling.markdown:
+            return self.read(document_of(data))
+        document, self._lifted = _opened(data)
+        try:
+            return self.read(document)
+        finally:
+            self._lifted = _NOTHING_LIFTED
 
     def read(self, document: Mapping[str, Any]) -> list[Json]:
         """Return the deltas of one frame."""
@@ -255,13 +273,18 @@ class Choice:
     def _data(self, blob: object, signature: str | None) -> Iterator[Json]:
         if not isinstance(blob, dict) or not blob.get("data"):
             return
+        kind, large = parts.mime_type(blob), self._lifted.found(str(blob["data"]))
+        if large is not None and not kind.startswith("image/"):
+            blob, large = {**blob, "data": str(large, "ascii")}, None
         if signature is not None:
-            self.answer.drawn(str(blob["data"]), signature)
-        kind = parts.mime_type(blob)
+            self.answer.drawn(str(blob["data"]) if large is None else large, signature)
         if kind.startswith("audio/"):
             yield {"audio": self._sound(blob, kind)}
         elif kind.startswith("image/"):
-            url = self.answer.link(str(blob["data"])) or parts.data_url(blob)
+            url = self.answer.link(str(blob["data"]) if large is None else large)
+            if large is not None and not url:
+                blob = {**blob, "data": self.answer.stand_in(large)}
+            url = url or parts.data_url(blob)
             yield {"images": [parts.picture(url, self._next("images"), signature)]}
             if self.answer.telling.markdown:
                 yield self._inserted(parts.in_markdown(url, self._before()))
@@ -324,6 +347,16 @@ def document_of(data: Data | None) -> Json:
         except Undecodable:
             return {}
     return document if isinstance(document, dict) else {}
+
+
+def _opened(data: Data) -> tuple[Json, Lifted]:
+    """Return the JSON of a frame, and the pictures that were lifted out of a large one."""
+    whole = data.obj if isinstance(data, memoryview) else None
+    if not isinstance(whole, bytes) or bytes(data[:1]) != b"{":
+        return document_of(data), _NOTHING_LIFTED
+    first = whole.index(b"{")  # no brace stands before the data of a frame
+    opened = lifted(whole, first + len(data), first)
+    return document_of(opened.text), opened
 
 
 def _usage_of(run: Run) -> Json:

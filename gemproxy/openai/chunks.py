@@ -17,7 +17,7 @@ from gemproxy.core.repair.events import Out, Run
 from gemproxy.core.wire.frame import Data, Frame
 from gemproxy.openai import logprobs
 from gemproxy.openai.answer import Answer
-from gemproxy.openai.choice import Choice, document_of
+from gemproxy.openai.choice import Choice
 
 Json = dict[str, Any]
 
@@ -82,11 +82,13 @@ class Chunks:
 
     def _frame(self, data: Data | None) -> bytes:
         """Return the chunks of one frame; one without data says nothing."""
-        deltas = self.choice.read(document_of(data)) if data is not None else []
+        deltas = self.choice.take(data) if data is not None else []
         if not deltas:
             return b""
         first = self._chunk(deltas[0], tokens=self.choice.logprobs())
-        return b"".join([first, *map(self._chunk, deltas[1:])])
+        chunks = b"".join([first, *map(self._chunk, deltas[1:])])
+        pieces = self.answer.filled(chunks)
+        return chunks if len(pieces) == 1 else b"".join(pieces)
 
     def _begin(self) -> None:
         """Make what all chunks with text have in common, now that the answer has its id."""

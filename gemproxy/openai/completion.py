@@ -5,7 +5,7 @@ grow, and what stands for the whole message replaces what came before. ``content
 clients that strip it, and null only beside calls.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -15,7 +15,7 @@ from gemproxy.core.repair.events import Out, Run
 from gemproxy.core.wire.frame import Frame
 from gemproxy.openai import logprobs, sound
 from gemproxy.openai.answer import Answer
-from gemproxy.openai.choice import Choice, document_of
+from gemproxy.openai.choice import Choice
 
 Json = dict[str, Any]
 
@@ -57,7 +57,7 @@ class Message:
     def _frames(self, frames: Iterable[Frame]) -> None:
         for frame in frames:
             if frame.data is not None:
-                self._add(self.choice.read(document_of(frame.data)))
+                self._add(self.choice.take(frame.data))
                 self._tokens += self.choice.logprobs()
 
     def end(self, tail: Frame | None = None) -> bool:
@@ -117,8 +117,8 @@ class Message:
         return message
 
 
-def completion(answer: Answer, messages: Iterable[Message]) -> bytes:
-    """Return the JSON of an answer, all of whose choices have ended."""
+def completion(answer: Answer, messages: Iterable[Message]) -> Sequence[bytes | memoryview]:
+    """Return the pieces of the JSON of an answer, all of whose choices have ended."""
     head = answer.head("chat.completion")
     choices = [message.told() for message in messages]
-    return dump({**head, "choices": choices, "usage": answer.usage()})
+    return answer.filled(dump({**head, "choices": choices, "usage": answer.usage()}))

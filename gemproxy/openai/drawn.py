@@ -31,7 +31,7 @@ class Drawn:
     held: int = attrs.field(default=0, init=False)
     _signatures: "OrderedDict[bytes, str]" = attrs.field(factory=OrderedDict, repr=False)
 
-    def remember(self, owner: str, data: str, signature: str) -> None:
+    def remember(self, owner: str, data: str | bytes | memoryview, signature: str) -> None:
         """Note the signature of a picture, given in base64, that ``owner`` gets."""
         try:
             picture = base64.b64decode(data, altchars=b"-_" if _is_url_safe(data) else None)
@@ -61,5 +61,6 @@ def _key(owner: str, picture: bytes) -> bytes:
     return hashlib.blake2b(owner.encode("utf-8", "surrogatepass"), key=digest.digest()).digest()
 
 
-def _is_url_safe(data: str) -> bool:
-    return "-" in data or "_" in data
+def _is_url_safe(data: str | bytes | memoryview) -> bool:
+    """Return whether base64 is in the alphabet for URLs; what was lifted, as bytes, never is."""
+    return isinstance(data, str) and ("-" in data or "_" in data)

@@ -27,6 +27,8 @@ class Want:
 
 STREAM = Want(identity=True, unpacked=True, watched=True)
 """To be read event by event."""
+PICTURES = Want(identity=True, unpacked=True, watched=True, sparing=True)
+"""To be read event by event, perhaps much later: the events have pictures."""
 EVENTS = Want(identity=True, watched=True)
 """To be read event by event if it is a stream, else to be passed on as it came."""
 DOCUMENT = Want(identity=None, follows=True)

@@ -28,7 +28,7 @@ from gemproxy.exchange.exchange import Exchange
 from gemproxy.exchange.parting import join, part
 from gemproxy.generation.collecting import Waiting
 from gemproxy.generation.connection import connection_reader
-from gemproxy.generation.generation import Generation, Refused
+from gemproxy.generation.generation import Generation, Refused, ready
 from gemproxy.generation.kinds import TRANSLATED
 from gemproxy.generation.reader import Reader
 from gemproxy.generation.sharing import (
@@ -47,11 +47,13 @@ from gemproxy.openai.finish import FAILURES
 from gemproxy.openai.request import Ways, translate
 from gemproxy.openai.voice import OpenAIVoice
 from gemproxy.relay.downstream import ClientGone, ClientSink, client_sink
+from gemproxy.relay.wants import PICTURES, STREAM
 from gemproxy.resume.cursor import KEY, Wish, wish_of
 from gemproxy.resume.keeper import Work
 from gemproxy.resume.stream import Stream
 from gemproxy.resume.writing import LogReader
 from gemproxy.routes.addressing import with_upstream_uris
+from gemproxy.routes.bounded import BoundedReader, Places, new_mark
 from gemproxy.routes.keyed import (
     RESUME,
     Beginning,
@@ -72,10 +74,12 @@ from gemproxy.routes.parts import (
     EXCHANGE,
     IN_FLIGHT,
     LIVE,
+    ROOM,
     caller_of,
 )
 from gemproxy.routes.showing import keeping, named
 from gemproxy.routes.telling import CHAT, Terms
+from gemproxy.shaping.family import family_of
 
 _STREAM = "streamGenerateContent?alt=sse"
 
@@ -175,7 +179,7 @@ class _Answers:
         """Give the client all answers. Raises Refused and a GemproxyError while it has nothing."""
         drawn = partial(self.request.app[DRAWN].remember, caller_of(self.request[EXCHANGE]))
         asked, now = self.asked, int(time.time())
-        answer = Answer(asked.telling, self.towards.id, now, asked.n, drawn)
+        answer = Answer(asked.telling, self.towards.id, now, asked.n, drawn, mark=new_mark())
         if asked.stream:
             client, readers = self._streams(answer)
             return await self._run(client, self._keeping(readers, answer))
@@ -197,6 +201,7 @@ class _Answers:
 
     async def _run(self, client: ClientSink, readers: Sequence[Reader]) -> web.StreamResponse:
         account, app = self.towards.account, self.request.app
+        readers, places = self._bounded(readers)
         accounts = [account] if len(readers) == 1 else [part(account) for _ in readers]
         try:
             await side_by_side(
@@ -213,6 +218,10 @@ class _Answers:
                 raise
             await client.fail(reason.payload(self.towards.id))
         finally:
+            for reader in readers:
+                if isinstance(reader, BoundedReader):
+                    reader.close()
+            places.release()
             if len(readers) > 1:
                 join(account, accounts)
             self._learn()
@@ -248,6 +257,20 @@ class _Answers:
             return readers
         return [keeping(self.request, reader, answer) for reader in readers]
 
+    def _bounded(self, readers: Sequence[Reader]) -> tuple[Sequence[Reader], Places]:
+        """Return the readers, bounded where pictures are drawn, and the room that they share."""
+        asked, links = self.asked, self.request[LIVE].ways.links
+        document = not asked.stream
+        times = (1 if document else 2) + links
+        places = Places(self.request.app[ROOM], asked.n, times, document)
+        if self._draws:
+            readers = [BoundedReader(reader, places) for reader in readers]
+        return readers, places
+
+    @property
+    def _draws(self) -> bool:
+        return family_of(self.towards.model).draws
+
     def _generation(self, reader: Reader, account: Account) -> Generation[StreamMachine]:
         repair, model = self.request[LIVE].repair, self.towards.model
         exchange = attrs.evolve(self.towards, account=account, due=self.towards.deadline)
@@ -263,11 +286,16 @@ class _Answers:
             exchange,
             TRANSLATED.intake(machine, partial(SSEDecoder, repair.max_frame)),
             reader,
-            partial(self.request.app[DISPATCHER].attempt, exchange),
+            partial(
+                self.request.app[DISPATCHER].attempt,
+                exchange,
+                want=PICTURES if self._draws else STREAM,
+            ),
             repair.pacing(exchange, model, lambda: machine.progress),
             repair.timing.within(exchange.deadline),
             partial(passed_to_openai, reader.content_type),
             repair.max_stream,
+            expect=reader.expect if isinstance(reader, BoundedReader) else ready,
         )
 
     def _give_up(self) -> None:

@@ -17,6 +17,7 @@ from gemproxy.openai.voice import OpenAIVoice
 from gemproxy.resume.log import Beyond, Place, Whole
 from gemproxy.resume.stream import Stream
 from gemproxy.resume.telling import AsEvents, Reopened, Skipping
+from gemproxy.routes.bounded import new_mark
 from gemproxy.routes.keyed import Dialect
 from gemproxy.routes.parts import DRAWN, EXCHANGE, caller_of
 from gemproxy.voices.array import ArrayVoice
@@ -48,7 +49,7 @@ class Terms:
 
     def answer(self) -> Answer:
         """Return what a translation begins with."""
-        return Answer(self.telling, self.request_id, self.created)
+        return Answer(self.telling, self.request_id, self.created, mark=new_mark())
 
 
 def _chat(request: web.Request, stream: Stream, after: int) -> tuple[Voice, Place]:

@@ -229,8 +229,8 @@ class Part:
 async def test_the_document_is_given_with_its_last_part() -> None:
     sink = Sink()
     waiting = Waiting(cast(ClientSink, sink))
-    first = PartReader(waiting, Part(last=False), lambda: b"all")
-    last = PartReader(waiting, Part(last=True), lambda: b"all")
+    first = PartReader(waiting, Part(last=False), lambda: [b"all"])
+    last = PartReader(waiting, Part(last=True), lambda: [b"all"])
     await first.open(200, {"X-Some": "1"})
     await first.offer((Run(b"data: 1\n\n", 1, b"\n\n"),))
     await first.settle()
@@ -246,7 +246,7 @@ async def test_the_document_is_given_with_its_last_part() -> None:
 
 async def test_a_part_that_fails_tells_the_client() -> None:
     sink = Sink(committed=True)
-    reader = PartReader(Waiting(cast(ClientSink, sink)), Part(last=True), bytes)
+    reader = PartReader(Waiting(cast(ClientSink, sink)), Part(last=True), list)
     assert reader.committed
 
     with pytest.raises(Broken):
@@ -258,7 +258,7 @@ async def test_a_part_that_fails_tells_the_client() -> None:
 @pytest.mark.parametrize("kind", ["shared", "part"])
 async def test_nothing_is_passed_on_as_it_came(kind: str) -> None:
     shared = readers(Sink(), 1)[0]
-    part = PartReader(Waiting(cast(ClientSink, Sink())), Part(last=True), bytes)
+    part = PartReader(Waiting(cast(ClientSink, Sink())), Part(last=True), list)
 
     with pytest.raises(AssertionError):
         await (shared if kind == "shared" else part).pass_on(b"x")

@@ -45,3 +45,19 @@ def test_a_link_is_given_once_for_each_time_that_the_picture_was_kept() -> None:
 
     links = [whole.link(data) for data in ("AA==", "AAEC", "AA==", "AA==")]
     assert links == ["/images/a", "", "/images/b", ""]
+
+
+def test_large_pictures_stand_in_the_answer_when_it_is_written_and_are_forgotten() -> None:
+    whole = answer()
+    names = [whole.stand_in(data) for data in (b"AAAA", memoryview(b"BBBB"))]
+    written = f'["{names[1]}","{names[0]}","{names[1]}"]'.encode()
+
+    assert b"".join(whole.filled(written)) == b'["BBBB","AAAA","BBBB"]'
+    assert whole.filled(b"[]") == [b"[]"]
+
+
+def test_a_link_to_a_large_picture_is_found_by_its_bytes() -> None:
+    whole = answer()
+    whole.links["AA=="] = ["/images/a"]
+
+    assert whole.link(memoryview(b"AA==")) == "/images/a"

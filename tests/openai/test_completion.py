@@ -14,7 +14,7 @@ def test_several_choices_are_one_answer() -> None:
     for each, name in zip(messages, ("Alk", "Bora"), strict=True):
         each.take([frame(text(name)), frame(STOP)])
     assert [each.end() for each in reversed(messages)] == [False, True]
-    document = json.loads(completion(whole, messages))
+    document = json.loads(b"".join(completion(whole, messages)))
     told = [(one["index"], one["message"]["content"]) for one in document["choices"]]
     assert told == [(0, "Alk"), (1, "Bora")]
     ChatCompletion.model_validate(document, strict=True)
@@ -27,7 +27,7 @@ def test_a_run_of_events_is_taken_as_it_is() -> None:
     collecting = Message.of(whole)
     collecting.take(from_bytes(stream))
     collecting.end()
-    document = json.loads(completion(whole, [collecting]))
+    document = json.loads(b"".join(completion(whole, [collecting])))
     assert document["choices"][0]["message"]["content"] == "0 1 2 3 4 "
     assert document["id"] == "chatcmpl-r"
 
@@ -38,7 +38,10 @@ def test_the_end_of_the_upstream_may_say_something() -> None:
     collecting.take([frame(text("a"))])
     (tail,) = frame(text("b", finishReason="STOP")).frames
     assert collecting.end(tail)
-    assert json.loads(completion(whole, [collecting]))["choices"][0]["message"]["content"] == "ab"
+    assert (
+        json.loads(b"".join(completion(whole, [collecting])))["choices"][0]["message"]["content"]
+        == "ab"
+    )
 
 
 def test_a_message_has_only_what_was_said() -> None:

@@ -50,7 +50,7 @@ def collected(frames: Iterable[Json], telling: Telling = TELLING) -> Json:
     message = Message.of(whole)
     message.take([frame(one) for one in frames])
     assert message.end()
-    document: Json = json.loads(completion(whole, [message]))
+    document: Json = json.loads(b"".join(completion(whole, [message])))
     return document
 
 

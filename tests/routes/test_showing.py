@@ -1,5 +1,6 @@
 """Pictures of chats by links, over sockets: kept ones go up, and those of answers are kept."""
 
+import asyncio
 import base64
 import json
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from gemproxy.routes.parts import ROOM
 from tests.drawing import behind, break_store, inline
 from tests.gemini import Json, chunk, sse
 from tests.images.samples import PNG
-from tests.replies import Reply, replying, sse_reply
+from tests.replies import Reply, cut, replying, sse_reply
 from tests.routes.test_chat import body, events
 from tests.running import Proxy, StartProxy
 
@@ -161,3 +163,36 @@ async def test_a_picture_that_cannot_be_had_is_no_failed_request(
     user = upstream.seen[0].document["contents"][-1]["parts"]
     assert user == [{"text": "larger"}, {"text": link}]
     assert f"![image]({link})" in json.dumps(upstream.seen[0].document)
+
+
+LARGE = PNG + bytes(range(256)) * 2000
+"""A picture whose frame is taken in when there is room."""
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("markdown", [False, True])
+@pytest.mark.parametrize("room", [1, 64 << 20])
+async def test_large_pictures_come_whole_one_after_another_where_room_is_short(
+    proxy: StartProxy, room: int, *, markdown: bool, stream: bool
+) -> None:
+    url = f"data:image/png;base64,{base64.b64encode(LARGE).decode()}"
+    async with replying(drawn(LARGE)) as upstream:
+        images = {"max_memory_bytes": room}
+        served = await proxy(upstream.url, images=images, openai={"markdown_images": markdown})
+        messages = await asyncio.gather(*(chat(served, stream=stream, n=2) for _ in range(3)))
+
+        for message in messages:
+            assert {entry["image_url"]["url"] for entry in message["images"]} == {url}
+            assert (url in message["content"]) is markdown
+        assert served.app[ROOM].answers == 0
+
+
+async def test_a_large_picture_in_an_answer_that_breaks_off_gives_its_room_back(
+    proxy: StartProxy,
+) -> None:
+    async with replying(cut(drawn(LARGE), short_of=300_000)) as upstream:
+        served = await proxy(upstream.url)
+        with pytest.raises(AssertionError):
+            await chat(served)
+
+        assert served.app[ROOM].answers == 0

@@ -75,26 +75,33 @@ class Lifted:
     text: bytes = attrs.field(repr=False)
     _images: Sequence[bytes | memoryview] = attrs.field(default=(), repr=False)
 
+    def found(self, data: str) -> bytes | memoryview | None:
+        """Return the base64 for which ``data`` is a mark, None if it is none."""
+        mark, _, number = data.partition(_MARK)
+        if not mark and number.isdecimal() and int(number) < len(self._images):
+            return self._images[int(number)]
+        return None
+
     def image(self, data: str) -> bytes | memoryview:
         """Return the base64 for which ``data``, a string of the text, stands: perhaps itself.
 
         It is in the standard alphabet and padded, as not every reader takes another one.
         """
-        mark, _, number = data.partition(_MARK)
-        if not mark and number.isdecimal() and int(number) < len(self._images):
-            return self._images[int(number)]
+        found = self.found(data)
+        if found is not None:
+            return found
         raw = data.encode("ascii", "replace")
         is_odd = b"-" in raw or b"_" in raw or len(raw) % _GROUP
         return _standard(raw) if is_odd else raw
 
 
-def lifted(body: Searchable, size: int) -> Lifted:
-    """Lift the images out of an answer, the first ``size`` bytes of ``body``.
+def lifted(body: Searchable, size: int, start: int = 0) -> Lifted:
+    """Lift the images out of an answer, the bytes of ``body`` from ``start`` to ``size``.
 
     One that is not plain stays as it is. ``body`` stays in use for its images.
     """
-    text, images, copied = bytearray(), list[bytes | memoryview](), 0
-    whole, read = memoryview(body)[:size], 0
+    text, images, copied = bytearray(), list[bytes | memoryview](), start
+    whole, read = memoryview(body)[:size], start
     try:
         while (name := body.find(_NAME, read, size)) >= 0:
             read = name + len(_NAME)
@@ -108,7 +115,7 @@ def lifted(body: Searchable, size: int) -> Lifted:
             images.append(_standard(bytes(whole[begin:read])) if is_odd else whole[begin:read])
             copied = read
     except _Unplain:
-        return Lifted(bytes(whole))
+        return Lifted(bytes(whole[start:]))
     text += whole[copied:]
     return Lifted(bytes(text), images)
 
