@@ -34,6 +34,10 @@ def line_of(formatter: logging.Formatter) -> str:
         (line_of(JSONFormatter(["message"])), "mine-1"),
         (f"something failed ({OURS})", OURS),
     ],
+    ids=[
+        *("alone", "spaced", "json", "container", "quoted", "error", "header", "text", "line"),
+        "sentence",
+    ],
 )
 def test_the_id_is_found(text: str, found: str) -> None:
     assert ids_in(text)[0] == found
