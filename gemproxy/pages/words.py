@@ -1,7 +1,8 @@
 """The words of the pages in the reader's language: English stands in the code, Chinese beside it.
 
-``words/*.toml`` has the Chinese, one file for each page: ``"English" = "中文"``. A place for a
-value is written ``%(name)s``. A text without Chinese stays English; a test finds such a text.
+``words/*.toml`` has the Chinese: ``"English" = "中文"``. Each page has a file, the frame of all
+pages has ``layout.toml``, and texts of several pages are in ``common.toml``. A place for a value is
+written ``%(name)s``. A text without Chinese stays English; a test finds such a text.
 """
 
 import functools
