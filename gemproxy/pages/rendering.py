@@ -1,7 +1,7 @@
 """Draws pages: the environment of the templates, and how values are written for people.
 
 Every value is escaped by the engine. The templates hold no script and no style, and the policy in
-``pages.application`` would stop one.
+``pages.answers`` would stop one.
 """
 
 import datetime as dt

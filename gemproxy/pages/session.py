@@ -6,7 +6,7 @@ secret knows it, a restart ends none, and another secret ends all. Nothing of th
 learnt from a token but by guessing it, at the price of one scrypt for each guess.
 
 A session that was signed out is remembered until its end, in the memory of the process; the other
-workers hear of it (``pages.application``).
+workers hear of it (``pages.entrance``).
 
 A form carries a second token, derived from the session's id: another site's page cannot know it.
 """

@@ -23,7 +23,7 @@ from gemproxy.core.errors import BadField, Unrouted
 from gemproxy.pages.page import Notice, Visit
 from gemproxy.pages.rendering import number, octets, seconds
 
-_HOME, _CLEANUP = "/system", "/system/cleanup"
+_HOME = "/system"
 _DAYS = 90
 """Days of requests that a cleanup would keep, until somebody says otherwise."""
 _ENTRIES = 50
