@@ -9,7 +9,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote
 
 import msgspec
 
@@ -17,7 +17,7 @@ from gemproxy.admin import checks, projects
 from gemproxy.admin import keys as api
 from gemproxy.core.errors import Conflict, Unrouted
 from gemproxy.pages.key_words import RESULTS, STATES, kind_of, named, rest_words, rests_words
-from gemproxy.pages.page import ROOT, Notice, Visit
+from gemproxy.pages.page import ROOT, Notice, Visit, queried
 from gemproxy.pages.rendering import clocked, number
 
 KEYS = "/keys"
@@ -239,7 +239,7 @@ def _row(visit: Visit, key: api.KeyView) -> Mapping[str, Any]:
         },
         "links": {
             "key": visit.link(f"{ROOT}{KEYS}/{name}"),
-            "project": visit.link(f"{ROOT}{KEYS}?{urlencode({'project': key.project})}"),
+            "project": visit.link(queried(ROOT + KEYS, {"project": key.project})),
         },
         "actions": {
             "check": visit.link(f"{ROOT}{KEYS}/{name}/check"),
@@ -252,8 +252,7 @@ def _row(visit: Visit, key: api.KeyView) -> Mapping[str, Any]:
 def _list(query: api.KeysQuery, **other: str) -> str:
     """Return the path of the list with a query in which the fields ``other`` are changed."""
     fields = {name: getattr(query, name) for name in _FIELDS} | other
-    kept = {name: value for name, value in fields.items() if value}
-    return f"{ROOT}{KEYS}?{urlencode(kept)}" if kept else f"{ROOT}{KEYS}"
+    return queried(ROOT + KEYS, fields)
 
 
 def _back(visit: Visit) -> str:
@@ -262,5 +261,4 @@ def _back(visit: Visit) -> str:
     name = path.removeprefix(f"{ROOT}{KEYS}/")
     if name != path:
         return f"{KEYS}/{quote(name, safe='')}"
-    kept = [(key, value) for key, value in parse_qsl(query) if key in _FIELDS]
-    return f"{KEYS}?{urlencode(kept)}" if kept else KEYS
+    return queried(KEYS, {key: value for key, value in parse_qsl(query) if key in _FIELDS})

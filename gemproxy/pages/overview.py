@@ -8,7 +8,6 @@ import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import attrs
 import msgspec
@@ -17,7 +16,7 @@ from gemproxy.admin import usage as api
 from gemproxy.admin.streams import StreamsQuery, streams
 from gemproxy.admin.sums import UsageSums
 from gemproxy.pages.charts import Chart, Shown, draw
-from gemproxy.pages.page import ROOT, Visit
+from gemproxy.pages.page import ROOT, Visit, queried
 from gemproxy.pages.rendering import clocked, milliseconds, money, number
 from gemproxy.pages.words import worded
 
@@ -111,9 +110,7 @@ class _Period:
 
     def path(self, **other: str) -> str:
         """Return the path of the page with other fields; an empty one is left out."""
-        fields = {"days": str(self.days), **self.only, **other}
-        kept = {name: value for name, value in fields.items() if value}
-        return f"{ROOT}/?{urlencode(kept)}"
+        return queried(f"{ROOT}/", {"days": str(self.days), **self.only, **other})
 
 
 async def overview(visit: Visit) -> Mapping[str, Any]:

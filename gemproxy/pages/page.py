@@ -9,6 +9,7 @@ import datetime as dt
 import posixpath
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import attrs
 from multidict import MultiDictProxy, MultiMapping
@@ -82,6 +83,12 @@ def linked(here: str, path: str) -> str:
     way = posixpath.relpath(folder, posixpath.dirname(here))
     way = way if way.startswith(".") else f"./{way}"
     return posixpath.join(way, name) + mark + query
+
+
+def queried(path: str, fields: Mapping[str, str | None]) -> str:
+    """Return ``path`` with the fields that are not empty as its query."""
+    query = urlencode({name: value for name, value in fields.items() if value})
+    return f"{path}?{query}" if query else path
 
 
 @attrs.frozen

@@ -7,14 +7,14 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
 from gemproxy.admin import projects as api
 from gemproxy.admin.keys import KeyRest
 from gemproxy.pages.key_words import rest_words
-from gemproxy.pages.page import ROOT, Visit
+from gemproxy.pages.page import ROOT, Visit, queried
 from gemproxy.pages.rendering import number, seconds
 from gemproxy.pages.words import worded
 
@@ -121,7 +121,7 @@ def _row(
         "id": project.name,
         "texts": texts,
         "states": states,
-        "links": {"keys": visit.link(f"{ROOT}/keys?{urlencode({'project': project.name})}")},
+        "links": {"keys": visit.link(queried(f"{ROOT}/keys", {"project": project.name}))},
         "actions": {"check": visit.link(f"{ROOT}{PROJECTS}/{quote(project.name, safe='')}/check")},
     }
 
@@ -150,5 +150,4 @@ def _page(query: api.ProjectsQuery, model: int = 0, **other: str) -> str:
     """Return the path of the page with other fields, from the column ``model`` on."""
     fields = {name: getattr(query, name) for name in ("find", "only", "cursor")} | other
     fields["model"] = str(model) if model else ""
-    kept = {name: value for name, value in fields.items() if value}
-    return f"{ROOT}{PROJECTS}?{urlencode(kept)}" if kept else f"{ROOT}{PROJECTS}"
+    return queried(ROOT + PROJECTS, fields)

@@ -6,7 +6,7 @@ What is pasted into the box is sent in a form and stands in no URL: a log line h
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from msgspec import structs
 
@@ -14,7 +14,7 @@ from gemproxy.admin import requests as api
 from gemproxy.admin.streams import StreamsQuery, streams
 from gemproxy.core.errors import BadField, Unrouted
 from gemproxy.pages.finding import ids_in
-from gemproxy.pages.page import ROOT, Notice, Visit
+from gemproxy.pages.page import ROOT, Notice, Visit, queried
 from gemproxy.pages.request_words import CAUSES, ENDINGS, ending_of
 
 PAGE = "/requests"
@@ -99,8 +99,7 @@ def _address(given: Mapping[str, str], place: str = "", at: str | None = "") -> 
     """Return the URL of another part of the list; none where there is no ``at``."""
     if place and not at:
         return ""
-    query = urlencode({name: value for name, value in {**given, place: at}.items() if value})
-    return f"{ROOT}{PAGE}?{query}" if query else f"{ROOT}{PAGE}"
+    return queried(ROOT + PAGE, {**given, place: at})
 
 
 def _row(one: api.Request) -> Mapping[str, Any]:

@@ -7,13 +7,13 @@ many the oldest are shown, and the page says how many there are beyond them; fil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from msgspec import structs
 
 from gemproxy.admin import streams as api
 from gemproxy.admin.conditions import Condition
-from gemproxy.pages.page import ROOT, Notice, Visit
+from gemproxy.pages.page import ROOT, Notice, Visit, queried
 from gemproxy.pages.rendering import number, seconds
 from gemproxy.pages.stream_words import CONDITIONS, colour_of, doing
 
@@ -78,8 +78,7 @@ async def _found(visit: Visit) -> tuple[api.StreamsQuery, api.StreamList]:
 def _address(wanted: api.StreamsQuery, condition: str) -> str:
     """Return the URL of the page with another condition."""
     given = {"user": wanted.user, "model": wanted.model, "condition": condition}
-    query = urlencode({name: value for name, value in given.items() if value})
-    return f"{ROOT}{PAGE}?{query}" if query else f"{ROOT}{PAGE}"
+    return queried(ROOT + PAGE, given)
 
 
 def _counts(found: api.StreamList) -> Mapping[str, int]:
