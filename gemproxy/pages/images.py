@@ -7,7 +7,7 @@ from urllib.parse import quote
 from gemproxy.admin.images import ImagesQuery, delete, image, images, sweep
 from gemproxy.admin.route import Text
 from gemproxy.core.errors import Unrouted
-from gemproxy.pages.page import Notice, Visit
+from gemproxy.pages.page import Change, Notice, Page, Visit
 from gemproxy.pages.rendering import number
 
 _NEWEST = 24
@@ -44,3 +44,13 @@ async def sweep_now(visit: Visit) -> Notice:
 
 def _path(name: str) -> str:
     return f"{_HOME}/{quote(name, safe='')}"
+
+
+PAGES = (
+    Page(_HOME, "Images", "images.html", shown, in_menu=True),
+    Page(f"{_HOME}/{{image}}", "Picture", "", seen),
+)
+CHANGES = (
+    Change(f"{_HOME}/sweep", sweep_now),
+    Change(f"{_HOME}/{{image}}/delete", forget),
+)

@@ -17,7 +17,7 @@ from gemproxy.admin import checks, projects
 from gemproxy.admin import keys as api
 from gemproxy.core.errors import Conflict, Unrouted
 from gemproxy.pages.key_words import RESULTS, STATES, kind_of, named, rest_words, rests_words
-from gemproxy.pages.page import ROOT, Notice, Visit, queried
+from gemproxy.pages.page import ROOT, Change, Notice, Page, Visit, queried
 from gemproxy.pages.rendering import clocked, number
 
 KEYS = "/keys"
@@ -262,3 +262,24 @@ def _back(visit: Visit) -> str:
     if name != path:
         return f"{KEYS}/{quote(name, safe='')}"
     return queried(KEYS, {key: value for key, value in parse_qsl(query) if key in _FIELDS})
+
+
+PAGES = (
+    Page(KEYS, "Keys", "keys.html", listed, in_menu=True, live=listed_now),
+    Page(f"{KEYS}/import", "Add several keys", "keys_import.html", import_form),
+    Page(f"{KEYS}/{{key}}", "Key", "key.html", one),
+)
+CHANGES = (
+    Change(f"{KEYS}/add", add),
+    Change(f"{KEYS}/import", import_, "keys_import.html", "Add several keys"),
+    Change(f"{KEYS}/check", check_all),
+    Change(f"{KEYS}/selected/check", check_selected),
+    Change(f"{KEYS}/selected/disable", disable_selected),
+    Change(f"{KEYS}/selected/enable", enable_selected),
+    Change(f"{KEYS}/selected/remove", remove_selected),
+    Change(f"{KEYS}/{{key}}/check", check),
+    Change(f"{KEYS}/{{key}}/disable", disable),
+    Change(f"{KEYS}/{{key}}/enable", enable),
+    Change(f"{KEYS}/{{key}}/remove", remove),
+    Change("/projects/{project}/check", check_all),
+)

@@ -8,7 +8,7 @@ from multidict import MultiDict
 from gemproxy.admin.models import ModelsQuery, models, prices
 from gemproxy.admin.reading import query_of
 from gemproxy.admin.usage import UsageQuery, usage
-from gemproxy.pages.page import Visit
+from gemproxy.pages.page import Page, Visit
 from gemproxy.pages.periods import since_of
 
 CHOICES: Mapping[str, Mapping[str, str]] = {
@@ -53,3 +53,6 @@ async def _today(visit: Visit) -> tuple[Mapping[str, Any] | None, Any]:
     query = query_of(UsageQuery, MultiDict({"from": begin, "by": "model"}))
     found = await visit.ask(usage, query)
     return {group.of["model"]: group.sums for group in found.groups}, found.total
+
+
+PAGES = (Page("/models", "Models and prices", "models.html", shown, in_menu=True),)

@@ -16,7 +16,7 @@ from gemproxy.admin import usage as api
 from gemproxy.admin.streams import StreamsQuery, streams
 from gemproxy.admin.sums import UsageSums
 from gemproxy.pages.charts import Chart, Shown, draw
-from gemproxy.pages.page import ROOT, Visit, queried
+from gemproxy.pages.page import ROOT, Page, Visit, queried
 from gemproxy.pages.rendering import clocked, milliseconds, money, number
 from gemproxy.pages.words import worded
 
@@ -30,8 +30,6 @@ RANGES = (
 
 ROWS = 10
 """Rows of a table by name; those that have the most requests."""
-
-LIVE_SECONDS = 5.0
 
 GROUPINGS = (
     ("model", worded("By model"), worded("Model")),
@@ -317,3 +315,7 @@ _CHARTS: Sequence[tuple[str, str, bool, Shown, Sequence[tuple[str, Sequence[str]
     ),
 )
 """Charts: a name, a heading, whether it has bars, how figures are written, and its rows."""
+
+PAGES = (
+    Page("/", "Overview", "overview.html", overview, in_menu=True, live=overview_now, every=5.0),
+)

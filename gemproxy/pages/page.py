@@ -1,4 +1,4 @@
-"""What a page is: a row of ``pages.table``, and the visit that it is drawn for.
+"""What a page is: a row of its topic's ``PAGES``, and the visit that it is drawn for.
 
 A view asks the handlers of the admin API, in this process and with their own forms, so a page and
 the API cannot say different things. It returns the values of its template. A change is a form that

@@ -21,7 +21,7 @@ from gemproxy.admin.requests import Request, StoryQuery, request
 from gemproxy.admin.route import Text
 from gemproxy.admin.streams import CancelQuery, StreamsQuery, interrupt, streams
 from gemproxy.core.errors import Unrouted
-from gemproxy.pages.page import Notice, Visit
+from gemproxy.pages.page import Change, Notice, Page, Visit
 from gemproxy.pages.rendering import milliseconds, money, number
 from gemproxy.pages.request_words import asked, ended, joined
 from gemproxy.playground.wish import ANSWERS, BEHAVIOURS, FAULTS, HEADER, LONGEST_PAUSE
@@ -115,3 +115,10 @@ def _then(visit: Visit, attempt: Attempt) -> list[str]:
         )
         said.append(joint)
     return said
+
+
+PAGES = (
+    Page("/playground", "Playground", "playground.html", playground, in_menu=True),
+    Page("/playground/{id}", "Playground", "", run, live=run_now, every=0.5),
+)
+CHANGES = (Change("/playground/{id}/cut", cut),)

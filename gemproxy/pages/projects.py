@@ -14,7 +14,7 @@ import msgspec
 from gemproxy.admin import projects as api
 from gemproxy.admin.keys import KeyRest
 from gemproxy.pages.key_words import rest_words
-from gemproxy.pages.page import ROOT, Visit, queried
+from gemproxy.pages.page import ROOT, Page, Visit, queried
 from gemproxy.pages.rendering import number, seconds
 from gemproxy.pages.words import worded
 
@@ -151,3 +151,6 @@ def _page(query: api.ProjectsQuery, model: int = 0, **other: str) -> str:
     fields = {name: getattr(query, name) for name in ("find", "only", "cursor")} | other
     fields["model"] = str(model) if model else ""
     return queried(ROOT + PROJECTS, fields)
+
+
+PAGES = (Page(PROJECTS, "Projects", "projects.html", heat, in_menu=True, live=heat_now),)

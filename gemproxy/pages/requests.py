@@ -14,7 +14,7 @@ from gemproxy.admin import requests as api
 from gemproxy.admin.streams import StreamsQuery, streams
 from gemproxy.core.errors import BadField, Unrouted
 from gemproxy.pages.finding import ids_in
-from gemproxy.pages.page import ROOT, Notice, Visit, queried
+from gemproxy.pages.page import ROOT, Change, Notice, Page, Visit, queried
 from gemproxy.pages.request_words import CAUSES, ENDINGS, ending_of
 
 PAGE = "/requests"
@@ -112,3 +112,7 @@ def _row(one: api.Request) -> Mapping[str, Any]:
         "story": f"{ROOT}{PAGE}/{quote(one.id, safe='')}",
         "tokens": one.input_tokens + one.output_tokens + one.thought_tokens,
     }
+
+
+PAGES = (Page(PAGE, "Requests", "requests.html", listed, in_menu=True),)
+CHANGES = (Change(f"{PAGE}/find", find, "requests.html", "Requests"),)

@@ -12,7 +12,7 @@ from gemproxy.admin.settings import Known, NewValue, Setting, listed, put, reset
 from gemproxy.admin.settings import shown as one
 from gemproxy.core.errors import BadField, GemproxyError, Unrouted
 from gemproxy.pages.forms import items_of, rows_of
-from gemproxy.pages.page import Notice, Visit
+from gemproxy.pages.page import Change, Notice, Page, Visit
 
 VALUE = "value"
 """The field of a form with the new value; in a table without columns that of each name."""
@@ -155,3 +155,13 @@ async def _entries(visit: Visit, path: str) -> Sequence[Any]:
         return ()
     entries: Sequence[Any] = page.entries
     return entries
+
+
+PAGES = (
+    Page("/settings", "Settings", "settings.html", settings, in_menu=True),
+    Page("/settings/{path}", "Setting", "setting.html", setting),
+)
+CHANGES = (
+    Change("/settings/{path}", change, "setting.html", "Setting"),
+    Change("/settings/{path}/reset", give_back),
+)

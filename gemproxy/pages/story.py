@@ -18,7 +18,7 @@ from gemproxy.admin.attempts import Attempt
 from gemproxy.admin.requests import Request, Story, StoryQuery, request
 from gemproxy.admin.streams import RunningStream, StreamsQuery, streams
 from gemproxy.core.errors import Unrouted
-from gemproxy.pages.page import Visit
+from gemproxy.pages.page import Page, Visit
 from gemproxy.pages.rendering import clocked, milliseconds, number, octets, seconds
 from gemproxy.pages.request_words import ENDINGS, asked, ended, ending_of, joined
 from gemproxy.pages.stream_words import CONDITIONS, colour_of, doing
@@ -249,3 +249,6 @@ _BLANK: Mapping[str, Any] = {
     "states": {"end": ""},
     "bars": {"wait": (0, 0), "answer": (0, 0)},
 }
+
+
+PAGES = (Page("/requests/{id}", "Request", "story.html", story, live=story_now),)

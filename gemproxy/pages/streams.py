@@ -13,7 +13,7 @@ from msgspec import structs
 
 from gemproxy.admin import streams as api
 from gemproxy.admin.conditions import Condition
-from gemproxy.pages.page import ROOT, Notice, Visit, queried
+from gemproxy.pages.page import ROOT, Change, Notice, Page, Visit, queried
 from gemproxy.pages.rendering import number, seconds
 from gemproxy.pages.stream_words import CONDITIONS, colour_of, doing
 
@@ -136,3 +136,7 @@ def _row(visit: Visit, one: api.RunningStream, identity: str) -> Mapping[str, An
         "links": {"story": visit.link(f"{ROOT}/requests/{quote(one.id, safe='')}")},
         "actions": {"cancel": visit.link(place)},
     }
+
+
+PAGES = (Page(PAGE, "Streams", "streams.html", listed, in_menu=True, live=listed_now),)
+CHANGES = (Change(f"{PAGE}/{{id}}/cancel", cancel),)

@@ -20,7 +20,7 @@ from gemproxy.admin.database import (
 from gemproxy.admin.reading import body_of, query_of
 from gemproxy.admin.system import Examination, doctor, system
 from gemproxy.core.errors import BadField, Unrouted
-from gemproxy.pages.page import Notice, Visit
+from gemproxy.pages.page import Change, Notice, Page, Visit
 from gemproxy.pages.rendering import number, octets, seconds
 
 _HOME = "/system"
@@ -99,3 +99,16 @@ async def log(visit: Visit) -> Mapping[str, Any]:
     page = await visit.ask(audit, msgspec.structs.replace(query, limit=_ENTRIES))
     wanted = {name: visit.query.get(name, "") for name in ("action", "target", "from", "to")}
     return {"page": page, "wanted": wanted, "is_first": not query.cursor}
+
+
+PAGES = (
+    Page(_HOME, "System", "system.html", shown, in_menu=True, live=shown_now, every=5.0),
+    Page(f"{_HOME}/cleanup", "Cleanup", "system_cleanup.html", asked),
+    Page(f"{_HOME}/audit", "Audit log", "system_audit.html", log),
+)
+CHANGES = (
+    Change(f"{_HOME}/backup", back_up),
+    Change(f"{_HOME}/check", checked, "system_check.html", "Check of the database"),
+    Change(f"{_HOME}/cleanup", clean),
+    Change(f"{_HOME}/doctor", examined, "system_doctor.html", "What the doctor finds"),
+)

@@ -32,7 +32,7 @@ from gemproxy.admin.users import (
 )
 from gemproxy.core.errors import GemproxyError, Unrouted
 from gemproxy.pages.forms import errors_of, items_of, rows_of
-from gemproxy.pages.page import Notice, Visit
+from gemproxy.pages.page import Change, Notice, Page, Visit
 from gemproxy.pages.periods import since_of
 from gemproxy.pages.rendering import money, number
 
@@ -223,3 +223,16 @@ def _amount(value: float | str | None) -> str:
 def _figure(value: float | str | None) -> float:
     """Return an amount as a number for a meter."""
     return float(value or 0)
+
+
+PAGES = (
+    Page("/users", "Access keys", "users.html", users, in_menu=True),
+    Page("/users/{name}", "Access key", "user.html", user),
+    Page("/users/{name}/revoke", "Revoke an access key", "user_revoke.html", asked),
+)
+CHANGES = (
+    Change("/users", make, "user_key.html", "Access key"),
+    Change("/users/{name}", alter, "user.html", "Access key"),
+    Change("/users/{name}/rotate", turn, "user_key.html", "Access key"),
+    Change("/users/{name}/revoke", end),
+)
