@@ -122,4 +122,8 @@ def moment_of(field: str, words: str, calendar: Calendar) -> Moment:
 
 
 def _shown(at: int | None, calendar: Calendar) -> str | None:
-    return None if at is None else calendar.clock(at / SECOND_MS)
+    """Return a time as people of the zone write it; None for one after their last year, 9999."""
+    try:
+        return None if at is None else calendar.clock(at / SECOND_MS)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -215,6 +215,17 @@ async def test_a_wrong_question_is_refused_by_its_field(book: Book, query: str, 
     assert field in str(refused.value)
 
 
+@pytest.mark.parametrize("zone", ["", "&timezone=Pacific/Kiritimati", "&timezone=Etc/GMT%2B12"])
+@pytest.mark.parametrize("last", ["9999-12-31", "9999-12-31T23:59:59Z", "253402300799"])
+async def test_a_period_may_end_with_the_last_day_of_all(book: Book, last: str, zone: str) -> None:
+    await book.put(row(at("2026-10-25"), user="ann"))
+    listed = msgspec.to_builtins(await requests(ask(book, RequestsQuery, f"to={last}{zone}")))
+    summed = msgspec.to_builtins(await usage_of(book, f"to={last}{zone}"))
+
+    assert len(listed["requests"]) == 1
+    assert summed["total"]["requests"] == 1
+
+
 async def test_a_list_goes_on_behind_its_pages_while_rows_come_in(book: Book) -> None:
     rows = [row(at("2026-10-25") + number, user="ann") for number in range(5)]
     await book.put(*rows)

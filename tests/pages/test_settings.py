@@ -196,6 +196,23 @@ async def test_a_change_of_somebody_else_is_not_overwritten(proxy: StartProxy) -
     assert known["value"] == 3
 
 
+async def test_a_reset_spares_a_change_of_somebody_else(proxy: StartProxy) -> None:
+    async with replying() as upstream:
+        browser = await browsing(proxy, upstream.url)
+        path = "/admin/settings/repair.max_resumes"
+        await browser.post(path, {"value": "3", "change": "0"})
+        page = (await browser.get(path)).body.decode()
+        await browser.post(path, {"value": "4"})
+        late = await browser.post(f"{path}/reset", {"change": "1"})
+        kept = await told(browser, "/settings/repair.max_resumes")
+        lost = await browser.post("/admin/settings/no.setting/reset", {})
+
+    assert page.count('name="change" value="1"') == 2
+    assert late.status == 409
+    assert (kept["value"], kept["origin"]) == (4, "admin")
+    assert lost.status == 404
+
+
 async def test_without_a_ledger_the_page_says_what_to_do(proxy: StartProxy) -> None:
     async with replying() as upstream:
         browser = await signed_in(proxy, upstream.url)
