@@ -30,7 +30,6 @@ from gemproxy.admin.users import CHANGED, Holders
 from gemproxy.config.models import models_of
 from gemproxy.config.settings import Settings
 from gemproxy.config.starting import OPEN, SHARED
-from gemproxy.images.providers import MEMORY
 from gemproxy.ledger.audit import Audit
 from gemproxy.ledger.queries import Queries
 from gemproxy.metering.accountant import Accountant
@@ -52,6 +51,7 @@ from gemproxy.web.checks import answering_expectations
 from gemproxy.web.middlewares import stamp
 from gemproxy.web.neighbours import NEIGHBOURS
 from gemproxy.web.pages import pages_of
+from gemproxy.web.pictures import kept_in_memory
 from gemproxy.web.pooling import RING
 from gemproxy.web.status import Machine
 from gemproxy.web.streams import STREAMS
@@ -135,12 +135,10 @@ def _desk(
 
 def _gallery(settings: Settings, app: web.Application) -> Gallery | None:
     """Return the pictures that are kept; None without a storage."""
-    store, images = app.get(PICTURE_STORE), settings.images
+    store = app.get(PICTURE_STORE)
     if store is None:
         return None
-    return Gallery(
-        store, images.storage, images.max_memory_bytes if images.storage == MEMORY else None
-    )
+    return Gallery(store, settings.images.storage, kept_in_memory(settings) or None)
 
 
 def _models(app: web.Application) -> Iterable[str]:

@@ -33,7 +33,7 @@ async def open_pictures(settings: Settings, app: web.Application) -> AsyncIterat
     There is room for pictures on their way in any case.
     """
     images = settings.images
-    app[ROOM] = Room(images.max_memory_bytes - _kept_in_memory(settings))
+    app[ROOM] = Room(images.max_memory_bytes - kept_in_memory(settings))
     if not images.storage:
         yield
         return
@@ -49,7 +49,7 @@ async def open_pictures(settings: Settings, app: web.Application) -> AsyncIterat
             await asyncio.gather(sweeping, return_exceptions=True)
 
 
-def _kept_in_memory(settings: Settings) -> int:
+def kept_in_memory(settings: Settings) -> int:
     """Return the bytes for pictures that are kept in memory: half of what is for pictures."""
     images = settings.images
     return images.max_memory_bytes // 2 if images.storage == MEMORY else 0
@@ -60,7 +60,7 @@ async def _shelf(settings: Settings) -> AsyncIterator[Shelf]:
     images = settings.images
     match images.storage:
         case "memory":
-            yield Memory(_kept_in_memory(settings))
+            yield Memory(kept_in_memory(settings))
         case "local":
             yield _folder(images.directory)
         case _:

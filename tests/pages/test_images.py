@@ -45,6 +45,7 @@ async def test_pictures_are_counted_seen_and_deleted(
 
     size = len(PNG) + len(JPEG)
     assert (state["count"], state["bytes"], state["kept"], state["ok"]) == (2, size, 2, True)
+    assert state["room"] == ((32 << 20) if storage == "memory" else None)
     assert len(state["newest"]) == 1
     assert {one.name for one in kept} == set(re.findall(r'data-row="([^"]+)"', page))
     assert f"{size} B" in page
