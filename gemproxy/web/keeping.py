@@ -15,7 +15,6 @@ from aiohttp import web
 from gemproxy.config.settings import Settings
 from gemproxy.core.errors import Cancelled
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.exchange.line import line
 from gemproxy.metering.ending import ending_of
 from gemproxy.metrics.recorder import End
 from gemproxy.observe.background import repeat
@@ -24,12 +23,12 @@ from gemproxy.resume.keeper import Keeper, Over, Rules
 from gemproxy.resume.shelf import Bounds, Shelf
 from gemproxy.routes.parts import IN_FLIGHT, KEEPER, METER
 from gemproxy.tracing.attempts import Served
+from gemproxy.web.lines import write_line
 from gemproxy.web.metrics import METRICS
 from gemproxy.web.tracing import TRACER
 
 _TEND_SECONDS = 0.5
 
-_access = logging.getLogger("gemproxy.access")
 _log = logging.getLogger(__name__)
 
 
@@ -66,17 +65,6 @@ class AppRecords:
         if tracer is not None and account.trace is not None:
             size = over.size
             tracer.end(Served(exchange, over.status, size, over.began, ended, ending, self.scheme))
-
-
-def write_line(exchange: Exchange, status: int, size: int, seconds: float) -> None:
-    """Write the line of a generation in the access log."""
-    if not _access.isEnabledFor(logging.INFO):
-        return
-    message = f"{exchange.method} {exchange.raw_path} {status}"
-    # Logger.info would search the stack for this line of code, which is always this one.
-    record = logging.LogRecord(_access.name, logging.INFO, __file__, 0, message, None, None)
-    record.__dict__.update(line(exchange, status, size, seconds))
-    _access.handle(record)
 
 
 async def keep_streams(settings: Settings, app: web.Application) -> AsyncIterator[None]:

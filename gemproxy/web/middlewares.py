@@ -45,7 +45,6 @@ from gemproxy.core.errors import (
 from gemproxy.exchange.account import Times
 from gemproxy.exchange.credential import choose_credential, ephemeral
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.exchange.line import line
 from gemproxy.ledger.row import Ending
 from gemproxy.metering.asking import TRANSLATED, asks_a_model
 from gemproxy.metering.ending import ending_of
@@ -87,6 +86,7 @@ from gemproxy.web.checks import (
     stops_the_parser,
 )
 from gemproxy.web.cors import answers_preflight
+from gemproxy.web.lines import write_line
 from gemproxy.web.metrics import METRICS
 from gemproxy.web.timing import is_wanted, mark
 from gemproxy.web.tracing import TRACER, Took, trace
@@ -112,7 +112,6 @@ _OF_THE_OPERATOR = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosn
 _OF_A_BODY = (408, 413)
 """Statuses that say that the rest of the request's body is not read."""
 
-_access = logging.getLogger("gemproxy.access")
 _log = logging.getLogger(__name__)
 
 
@@ -215,15 +214,8 @@ def _write_line(
     exchange: Exchange, response: web.StreamResponse | None, size: int, seconds: float
 ) -> None:
     level = logging.DEBUG if exchange.family in HEALTH else logging.INFO
-    if not _access.isEnabledFor(level):
-        return
     status = CLIENT_CLOSED_REQUEST if response is None else response.status
-    fields = line(exchange, status, size, seconds)
-    message = f"{exchange.method} {exchange.raw_path} {status}"
-    # Logger.log would search the stack for this line of code, which is always this one.
-    record = logging.LogRecord(_access.name, level, __file__, 0, message, None, None)
-    record.__dict__.update(fields)
-    _access.handle(record)
+    write_line(exchange, status, size, seconds, level)
 
 
 def _count(
