@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gemproxy.accounts.calendar import Calendar
 from gemproxy.admin.audit import note
-from gemproxy.admin.route import Call, Form, Nothing, Route
+from gemproxy.admin.route import Call, Form, Nothing, Route, says
 from gemproxy.admin.streams import Workers, workers_of
 from gemproxy.core.errors import Busy, Conflict, Unrouted
 from gemproxy.ledger.backup import Refused, back_up
@@ -51,89 +51,85 @@ _BUSY = "A backup, a check or a cleanup runs in this worker: ask again when it h
 T = TypeVar("T")
 
 
-def _says(words: str) -> Any:  # noqa: ANN401 (an annotation)
-    return msgspec.Meta(description=words)
-
-
 class LedgerWriter(Form, frozen=True):
     """One worker's rows for the ledger on their way to the database."""
 
-    worker: Annotated[int, _says("The number of the worker")]
-    waiting: Annotated[int, _says("Rows that are not written yet")]
-    failing_since: Annotated[dt.datetime | None, _says("Since when writing fails; null: it works")]
-    why: Annotated[str, _says("What fails, empty while writing works")]
-    lost: Annotated[int, _says("Rows of ended requests that were dropped since the start")]
-    unbegun: Annotated[int, _says("Rows of running requests that were dropped since the start")]
+    worker: Annotated[int, says("The number of the worker")]
+    waiting: Annotated[int, says("Rows that are not written yet")]
+    failing_since: Annotated[dt.datetime | None, says("Since when writing fails; null: it works")]
+    why: Annotated[str, says("What fails, empty while writing works")]
+    lost: Annotated[int, says("Rows of ended requests that were dropped since the start")]
+    unbegun: Annotated[int, says("Rows of running requests that were dropped since the start")]
 
 
 class DatabaseContents(Form, frozen=True):
     """What is in the database."""
 
-    schema: Annotated[str, _says("The version of the tables")]
-    server: Annotated[str, _says("The version of SQLite or PostgreSQL")]
-    bytes: Annotated[int, _says("The size of SQLite's files, or of our tables in PostgreSQL")]
-    requests: Annotated[int, _says("Requests whose rows are kept")]
-    running: Annotated[int, _says("Those of them that have no ending yet")]
-    attempts: Annotated[int, _says("Attempts of requests that took several")]
-    rollups: Annotated[int, _says("Sums of hours, days and months")]
-    audit: Annotated[int, _says("Entries of the audit log")]
-    oldest: Annotated[dt.datetime | None, _says("When the oldest request that is kept began")]
-    newest: Annotated[dt.datetime | None, _says("When the newest request began")]
-    summed_until: Annotated[dt.datetime | None, _says("Requests before this time are summed up")]
+    schema: Annotated[str, says("The version of the tables")]
+    server: Annotated[str, says("The version of SQLite or PostgreSQL")]
+    bytes: Annotated[int, says("The size of SQLite's files, or of our tables in PostgreSQL")]
+    requests: Annotated[int, says("Requests whose rows are kept")]
+    running: Annotated[int, says("Those of them that have no ending yet")]
+    attempts: Annotated[int, says("Attempts of requests that took several")]
+    rollups: Annotated[int, says("Sums of hours, days and months")]
+    audit: Annotated[int, says("Entries of the audit log")]
+    oldest: Annotated[dt.datetime | None, says("When the oldest request that is kept began")]
+    newest: Annotated[dt.datetime | None, says("When the newest request began")]
+    summed_until: Annotated[dt.datetime | None, says("Requests before this time are summed up")]
     kept_since: Annotated[
-        dt.datetime | None, _says("Rows from before this time were deleted; null: none was")
+        dt.datetime | None, says("Rows from before this time were deleted; null: none was")
     ]
 
 
 class DatabaseState(Form, frozen=True):
     """The ledger's database, and whether it works."""
 
-    kind: Annotated[str, _says("sqlite or postgresql")]
-    file: Annotated[str | None, _says("The file of SQLite")]
-    host: Annotated[str | None, _says("The host of PostgreSQL; empty for the local socket")]
-    port: Annotated[int | None, _says("The port of PostgreSQL, if it is not the usual one")]
-    name: Annotated[str | None, _says("The name of the database in PostgreSQL")]
-    ok: Annotated[bool, _says("Whether it can be read, and every worker can write to it")]
-    problem: Annotated[str, _says("Why it cannot be read, empty if it can")]
-    contents: Annotated[DatabaseContents | None, _says("Null if it cannot be read")]
-    waiting: Annotated[int, _says("Rows that are not written yet, of all workers")]
-    lost: Annotated[int, _says("Rows of ended requests that were dropped, of all workers")]
-    writers: Annotated[list[LedgerWriter], _says("The workers that answered")]
-    workers: Annotated[Workers, _says("How many other workers were asked, and answered")]
+    kind: Annotated[str, says("sqlite or postgresql")]
+    file: Annotated[str | None, says("The file of SQLite")]
+    host: Annotated[str | None, says("The host of PostgreSQL; empty for the local socket")]
+    port: Annotated[int | None, says("The port of PostgreSQL, if it is not the usual one")]
+    name: Annotated[str | None, says("The name of the database in PostgreSQL")]
+    ok: Annotated[bool, says("Whether it can be read, and every worker can write to it")]
+    problem: Annotated[str, says("Why it cannot be read, empty if it can")]
+    contents: Annotated[DatabaseContents | None, says("Null if it cannot be read")]
+    waiting: Annotated[int, says("Rows that are not written yet, of all workers")]
+    lost: Annotated[int, says("Rows of ended requests that were dropped, of all workers")]
+    writers: Annotated[list[LedgerWriter], says("The workers that answered")]
+    workers: Annotated[Workers, says("How many other workers were asked, and answered")]
 
 
 class DatabaseBackup(Form, frozen=True):
     """A backup that was written: a file of SQLite for ``gemproxy db restore``."""
 
-    name: Annotated[str, _says("The name of the file in the directory backups of server.data_dir")]
-    bytes: Annotated[int, _says("Its size")]
-    requests: Annotated[int, _says("How many requests are in it")]
+    name: Annotated[str, says("The name of the file in the directory backups of server.data_dir")]
+    bytes: Annotated[int, says("Its size")]
+    requests: Annotated[int, says("How many requests are in it")]
 
 
 class BackupFile(Form, frozen=True):
     """A backup that is there."""
 
-    name: Annotated[str, _says("The name of the file in the directory backups of server.data_dir")]
-    bytes: Annotated[int, _says("Its size")]
-    made: Annotated[dt.datetime, _says("When it was written")]
+    name: Annotated[str, says("The name of the file in the directory backups of server.data_dir")]
+    bytes: Annotated[int, says("Its size")]
+    made: Annotated[dt.datetime, says("When it was written")]
 
 
 class BackupList(Form, frozen=True):
     """The backups that are there."""
 
-    directory: Annotated[str, _says("The directory on the machine of the proxy")]
-    backups: Annotated[list[BackupFile], _says("The backups, newest first")]
+    directory: Annotated[str, says("The directory on the machine of the proxy")]
+    backups: Annotated[list[BackupFile], says("The backups, newest first")]
 
 
 class DatabaseCheck(Form, frozen=True):
     """What a check found. The counts are null if the file is damaged."""
 
-    ok: Annotated[bool, _says("Whether there is no problem")]
-    schema: Annotated[str, _says("The version of the tables")]
-    problems: Annotated[list[str], _says("What is wrong, for people")]
-    requests: Annotated[int | None, _says("Requests whose rows are kept")]
-    unfinished: Annotated[int | None, _says("Those of them that have no ending yet")]
-    hours: Annotated[int | None, _says("Hours whose sums were compared with their requests")]
+    ok: Annotated[bool, says("Whether there is no problem")]
+    schema: Annotated[str, says("The version of the tables")]
+    problems: Annotated[list[str], says("What is wrong, for people")]
+    requests: Annotated[int | None, says("Requests whose rows are kept")]
+    unfinished: Annotated[int | None, says("Those of them that have no ending yet")]
+    hours: Annotated[int | None, says("Hours whose sums were compared with their requests")]
 
 
 class CleanupOrder(Form, frozen=True):
@@ -157,16 +153,16 @@ class CleanupQuery(Form, frozen=True):
 class CleanupForecast(Form, frozen=True):
     """What a cleanup would delete now."""
 
-    days: Annotated[int, _says("Days of requests that would stay")]
-    requests: Annotated[int, _says("Requests whose rows would be deleted; their sums stay")]
+    days: Annotated[int, says("Days of requests that would stay")]
+    requests: Annotated[int, says("Requests whose rows would be deleted; their sums stay")]
 
 
 class DatabaseCleanup(Form, frozen=True):
     """What a cleanup deleted. The sums of the deleted requests stay."""
 
-    deleted: Annotated[int, _says("Requests whose rows were deleted")]
+    deleted: Annotated[int, says("Requests whose rows were deleted")]
     kept_since: Annotated[
-        dt.datetime | None, _says("Rows from before this time are deleted; null: none is")
+        dt.datetime | None, says("Rows from before this time are deleted; null: none is")
     ]
 
 

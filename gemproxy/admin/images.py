@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from gemproxy.admin.audit import note
-from gemproxy.admin.route import Call, Form, Nothing, Route, Text
+from gemproxy.admin.route import Call, Form, Nothing, Route, Text, says
 from gemproxy.core.errors import Busy, Unrouted
 from gemproxy.images.names import ENDINGS, type_in
 from gemproxy.images.shelf import StoreDown
@@ -26,10 +26,6 @@ _NO_STORAGE = (
     "again."
 )
 _NO_PICTURE = "There is no picture of this name, or it has expired."
-
-
-def _says(words: str) -> Any:  # noqa: ANN401 (an annotation)
-    return msgspec.Meta(description=words)
 
 
 @attrs.frozen(eq=False)
@@ -53,38 +49,38 @@ class ImagesQuery(Form, frozen=True):
 class KeptImage(Form, frozen=True):
     """A picture that is kept."""
 
-    id: Annotated[str, _says("Its name, which is all that is needed to see it")]
-    mime: Annotated[str, _says("Its media type")]
-    bytes: Annotated[int, _says("Its size")]
-    since: Annotated[dt.datetime, _says("Since when it is kept")]
-    expires: Annotated[dt.datetime | None, _says("When it is deleted; null: never")]
+    id: Annotated[str, says("Its name, which is all that is needed to see it")]
+    mime: Annotated[str, says("Its media type")]
+    bytes: Annotated[int, says("Its size")]
+    since: Annotated[dt.datetime, says("Since when it is kept")]
+    expires: Annotated[dt.datetime | None, says("When it is deleted; null: never")]
 
 
 class ImagesState(Form, frozen=True):
     """Where pictures are kept, and how many there are."""
 
-    storage: Annotated[str, _says("memory, local, or the kind of an object store")]
-    count: Annotated[int | None, _says("How many there are; null if the storage cannot be read")]
-    bytes: Annotated[int | None, _says("Their size; null if the storage cannot be read")]
-    room: Annotated[int | None, _says("The bytes for all of them in memory; null elsewhere")]
-    largest: Annotated[int, _says("The bytes that one may have")]
-    lasting_seconds: Annotated[float, _says("Seconds that they are kept; 0: for ever")]
-    ok: Annotated[bool, _says("Whether pictures can be read and written")]
-    problem: Annotated[str, _says("Why the storage cannot be read or written, empty if it can")]
-    kept: Annotated[int, _says("Pictures that this worker has kept since its start")]
-    newest: Annotated[list[KeptImage], _says("The newest pictures")]
+    storage: Annotated[str, says("memory, local, or the kind of an object store")]
+    count: Annotated[int | None, says("How many there are; null if the storage cannot be read")]
+    bytes: Annotated[int | None, says("Their size; null if the storage cannot be read")]
+    room: Annotated[int | None, says("The bytes for all of them in memory; null elsewhere")]
+    largest: Annotated[int, says("The bytes that one may have")]
+    lasting_seconds: Annotated[float, says("Seconds that they are kept; 0: for ever")]
+    ok: Annotated[bool, says("Whether pictures can be read and written")]
+    problem: Annotated[str, says("Why the storage cannot be read or written, empty if it can")]
+    kept: Annotated[int, says("Pictures that this worker has kept since its start")]
+    newest: Annotated[list[KeptImage], says("The newest pictures")]
 
 
 class ImageDeleted(Form, frozen=True):
     """A picture that is gone."""
 
-    id: Annotated[str, _says("Its name")]
+    id: Annotated[str, says("Its name")]
 
 
 class ImagesSwept(Form, frozen=True):
     """What a sweep deleted."""
 
-    deleted: Annotated[int, _says("Pictures that had expired")]
+    deleted: Annotated[int, says("Pictures that had expired")]
 
 
 async def images(call: Call[ImagesQuery, Any]) -> ImagesState:

@@ -16,7 +16,7 @@ import msgspec
 from gemproxy.accounts.prices import MILLION, PriceList, Rates
 from gemproxy.admin.desk import Desk
 from gemproxy.admin.periods import reading
-from gemproxy.admin.route import Call, Form, Nothing, Route
+from gemproxy.admin.route import Call, Form, Nothing, Route, says
 from gemproxy.admin.sums import dollars
 from gemproxy.ledger.pieces import SECOND_MS, Span
 from gemproxy.ledger.queries import By
@@ -31,12 +31,8 @@ _THINGS = ("per_picture", "per_second")
 _THOUSAND = 1000
 
 
-def _says(words: str) -> Any:  # noqa: ANN401 (an annotation)
-    return msgspec.Meta(description=words)
-
-
 def _usd_of(kind: str) -> Any:  # noqa: ANN401 (an annotation)
-    return _says(f"USD for a million tokens of {kind}; null: no price")
+    return says(f"USD for a million tokens of {kind}; null: no price")
 
 
 class PriceRates(Form, frozen=True):
@@ -53,79 +49,77 @@ class PriceRates(Form, frozen=True):
     output_image: Annotated[str | None, _usd_of("pictures in an answer")]
     output_video: Annotated[str | None, _usd_of("video in an answer")]
     thoughts: Annotated[str | None, _usd_of("thoughts")]
-    per_picture: Annotated[str | None, _says("USD for a picture; null: no such price")]
-    per_second: Annotated[str | None, _says("USD for a second of film; null: no such price")]
+    per_picture: Annotated[str | None, says("USD for a picture; null: no such price")]
+    per_second: Annotated[str | None, says("USD for a second of film; null: no such price")]
 
 
 class DatedPrices(Form, frozen=True):
     """The prices of a model from a day on."""
 
-    since: Annotated[dt.datetime | None, _says("When they begin; null: since ever")]
-    current: Annotated[bool, _says("Whether they hold now")]
-    source: Annotated[str, _says("Where they were read")]
-    rates: Annotated[PriceRates, _says("The usual prices")]
-    above: Annotated[int | None, _says("Prompts with more tokens have the prices of `long`")]
-    long: Annotated[PriceRates | None, _says("The prices of a request with a long prompt")]
+    since: Annotated[dt.datetime | None, says("When they begin; null: since ever")]
+    current: Annotated[bool, says("Whether they hold now")]
+    source: Annotated[str, says("Where they were read")]
+    rates: Annotated[PriceRates, says("The usual prices")]
+    above: Annotated[int | None, says("Prompts with more tokens have the prices of `long`")]
+    long: Annotated[PriceRates | None, says("The prices of a request with a long prompt")]
     tiers: Annotated[
-        dict[str, str], _says("The service tiers that have prices, with the factor of each")
+        dict[str, str], says("The service tiers that have prices, with the factor of each")
     ]
 
 
 class PricedModel(Form, frozen=True):
     """A model of the price table."""
 
-    names: Annotated[list[str], _says("Its names; a # stands for a digit")]
-    prices: Annotated[list[DatedPrices], _says("Its prices, newest first")]
+    names: Annotated[list[str], says("Its names; a # stands for a digit")]
+    prices: Annotated[list[DatedPrices], says("Its prices, newest first")]
 
 
 class UnpricedModel(Form, frozen=True):
     """A model that was used without a price."""
 
-    name: Annotated[str, _says("The model")]
-    requests: Annotated[int, _says("Its requests in the last 30 days")]
-    unpriced: Annotated[int, _says("Those of them that ended and had no price")]
-    listed: Annotated[bool, _says("Whether the table has the model, but not this tier or kind")]
+    name: Annotated[str, says("The model")]
+    requests: Annotated[int, says("Its requests in the last 30 days")]
+    unpriced: Annotated[int, says("Those of them that ended and had no price")]
+    listed: Annotated[bool, says("Whether the table has the model, but not this tier or kind")]
 
 
 class PriceTable(Form, frozen=True):
     """The prices by which money is counted."""
 
-    models: Annotated[list[PricedModel], _says("The models, in the order of the price table")]
+    models: Annotated[list[PricedModel], says("The models, in the order of the price table")]
     used_without_price: Annotated[
         list[UnpricedModel] | None,
-        _says("Models that were used in the last 30 days without a price; null without a ledger"),
+        says("Models that were used in the last 30 days without a price; null without a ledger"),
     ]
 
 
 class ModelsQuery(Form, frozen=True):
     """Which models are wanted."""
 
-    priced: Annotated[bool | None, _says("Only models with a price now, or only the others")] = None
+    priced: Annotated[bool | None, says("Only models with a price now, or only the others")] = None
     used: Annotated[
-        bool | None, _says("Only models that were used in the last 30 days, or only the others")
+        bool | None, says("Only models that were used in the last 30 days, or only the others")
     ] = None
-    cursor: Annotated[str, _says("`next` of the page before")] = ""
+    cursor: Annotated[str, says("`next` of the page before")] = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most models")] = 100
 
 
 class KnownModel(Form, frozen=True):
     """A model that has a price, or was used in the last 30 days."""
 
-    name: Annotated[str, _says("The model")]
-    priced_as: Annotated[str | None, _says("Its name in the price table; null: it is not there")]
-    priced: Annotated[bool, _says("Whether it has a price now")]
-    tiers: Annotated[list[str], _says("The service tiers that have a price now")]
-    requests: Annotated[int | None, _says("Requests in the last 30 days; null without a ledger")]
-    unpriced: Annotated[
-        int | None, _says("Those that ended without a price; null without a ledger")
-    ]
+    name: Annotated[str, says("The model")]
+    priced_as: Annotated[str | None, says("Its name in the price table; null: it is not there")]
+    priced: Annotated[bool, says("Whether it has a price now")]
+    tiers: Annotated[list[str], says("The service tiers that have a price now")]
+    requests: Annotated[int | None, says("Requests in the last 30 days; null without a ledger")]
+    unpriced: Annotated[int | None, says("Those that ended without a price; null without a ledger")]
 
 
 class ModelPage(Form, frozen=True):
     """Models by name."""
 
-    models: Annotated[list[KnownModel], _says("The models")]
-    next: Annotated[str | None, _says("The cursor of the next page; null: there is none")]
+    models: Annotated[list[KnownModel], says("The models")]
+    next: Annotated[str | None, says("The cursor of the next page; null: there is none")]
 
 
 async def prices(call: Call[Nothing, Any]) -> PriceTable:

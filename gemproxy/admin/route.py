@@ -22,6 +22,11 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """What goes in or comes out, by field; its docstring and ``msgspec.Meta`` describe it."""
 
 
+def says(words: str) -> Any:  # noqa: ANN401 (an annotation)
+    """Return the description of a field."""
+    return msgspec.Meta(description=words)
+
+
 class Nothing(Form, frozen=True):
     """No query, or no body."""
 
@@ -62,9 +67,9 @@ class Route:
     """One row of the API.
 
     ``path`` stands below ``base``, with parts as ``{name}``. ``summary`` is the sentence of the
-    document. ``body`` is a class of ``Form``, or one annotated with more schema.
-    ``answer`` is the class of the answer's body with status ``status``; a handler may
-    return a ``Text`` of one of the types ``media`` in its place.
+    document. ``body`` is a class of ``Form``, or one annotated with more schema. ``answer`` is the
+    class of the answer's body with status ``status``; a handler may return a ``Text`` of one of the
+    types ``media`` in its place.
     """
 
     method: str

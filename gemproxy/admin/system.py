@@ -5,9 +5,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Annotated, Any, Protocol
 
-import msgspec
-
-from gemproxy.admin.route import Call, Form, Nothing, Route
+from gemproxy.admin.route import Call, Form, Nothing, Route, says
 from gemproxy.admin.streams import Workers
 from gemproxy.core.errors import Busy, Unrouted
 
@@ -15,58 +13,54 @@ PATIENCE = 15.0
 """Seconds that the doctor has; its own limit is shorter."""
 
 
-def _says(words: str) -> Any:  # noqa: ANN401 (an annotation)
-    return msgspec.Meta(description=words)
-
-
 class WorkerState(Form, frozen=True):
     """One process."""
 
-    worker: Annotated[int, _says("Its number, from 0 on")]
-    memory_bytes: Annotated[int, _says("Its memory that is not swapped out")]
-    running_requests: Annotated[int, _says("Its requests that run")]
+    worker: Annotated[int, says("Its number, from 0 on")]
+    memory_bytes: Annotated[int, says("Its memory that is not swapped out")]
+    running_requests: Annotated[int, says("Its requests that run")]
 
 
 class SystemState(Form, frozen=True):
     """The processes of this proxy, their versions and their memory."""
 
-    version: Annotated[str, _says("The version of gemproxy")]
-    python: Annotated[str, _says("The version of Python")]
-    platform: Annotated[str, _says("The system and the machine")]
-    event_loop: Annotated[str, _says("The module of the event loop")]
-    libraries: Annotated[dict[str, str | None], _says("Versions; null: not installed")]
-    mode: Annotated[str, _says("passthrough, pool or both")]
-    began: Annotated[dt.datetime, _says("When this worker started")]
-    uptime_seconds: Annotated[float, _says("Seconds since then")]
-    memory_bytes: Annotated[int, _says("The memory of the workers that answered")]
-    running_requests: Annotated[int, _says("Their requests that run")]
-    log_file: Annotated[str, _says("The file of the log; empty: the standard error")]
-    each: Annotated[list[WorkerState], _says("The workers that answered")]
-    workers: Annotated[Workers, _says("How many other workers were asked, and answered")]
+    version: Annotated[str, says("The version of gemproxy")]
+    python: Annotated[str, says("The version of Python")]
+    platform: Annotated[str, says("The system and the machine")]
+    event_loop: Annotated[str, says("The module of the event loop")]
+    libraries: Annotated[dict[str, str | None], says("Versions; null: not installed")]
+    mode: Annotated[str, says("passthrough, pool or both")]
+    began: Annotated[dt.datetime, says("When this worker started")]
+    uptime_seconds: Annotated[float, says("Seconds since then")]
+    memory_bytes: Annotated[int, says("The memory of the workers that answered")]
+    running_requests: Annotated[int, says("Their requests that run")]
+    log_file: Annotated[str, says("The file of the log; empty: the standard error")]
+    each: Annotated[list[WorkerState], says("The workers that answered")]
+    workers: Annotated[Workers, says("How many other workers were asked, and answered")]
 
 
 class Examination(Form, frozen=True):
     """Which checks are wanted."""
 
     network: Annotated[
-        bool, _says("Also those that ask the upstream, with the keys too, and the public URL")
+        bool, says("Also those that ask the upstream, with the keys too, and the public URL")
     ] = False
 
 
 class CheckFinding(Form, frozen=True):
     """What a check found."""
 
-    check: Annotated[str, _says("The name of the check")]
-    status: Annotated[str, _says("ok, warning, fault or skipped")]
-    message: Annotated[str, _says("What it found")]
-    advice: Annotated[str, _says("What can be done about it; empty if nothing is to be done")]
+    check: Annotated[str, says("The name of the check")]
+    status: Annotated[str, says("ok, warning, fault or skipped")]
+    message: Annotated[str, says("What it found")]
+    advice: Annotated[str, says("What can be done about it; empty if nothing is to be done")]
 
 
 class CheckFindings(Form, frozen=True):
     """What the doctor finds in a running proxy."""
 
-    ok: Annotated[bool, _says("Whether there is no fault")]
-    findings: Annotated[list[CheckFinding], _says("The findings, in the order of the checks")]
+    ok: Annotated[bool, says("Whether there is no fault")]
+    findings: Annotated[list[CheckFinding], says("The findings, in the order of the checks")]
 
 
 class Machine(Protocol):
