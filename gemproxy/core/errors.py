@@ -9,10 +9,10 @@
     |- NotOwned                   404 NOT_FOUND             a name that this access key did not make
     |- Unrouted                   404 NOT_FOUND             a path that the proxy does not have
     |- WrongMethod                405 UNIMPLEMENTED         a method that the path does not take
-    |- Conflict                   409 ABORTED              the present state does not allow it
-    |- Gone                       410 OUT_OF_RANGE         what it asks for is not kept any more
+    |- Conflict                   409 ABORTED               the present state does not allow it
+    |- Gone                       410 OUT_OF_RANGE          what it asks for is not kept any more
     |- Mismatch                   422 INVALID_ARGUMENT      its key belongs to another request
-    |- Cancelled                  499 CANCELLED             an operator ended the request
+    |- Cancelled                  499 CANCELLED             its owner or the operator ended it
     |- TooSlow                    408 DEADLINE_EXCEEDED     the client sends its body too slowly
     |- TooLarge                   413 INVALID_ARGUMENT      a limit on size was exceeded
     |- Encoded                    415 INVALID_ARGUMENT      a body that must be read is compressed
@@ -243,7 +243,10 @@ class TooLarge(GemproxyError):
 
 
 class Cancelled(GemproxyError):
-    """An operator ended the request; no SDK asks again after this status."""
+    """The request was ended by an operator or its owner, or because nobody read its answer.
+
+    No SDK asks again after this status.
+    """
 
     status = 499
     code = "CANCELLED"

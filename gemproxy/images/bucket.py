@@ -86,7 +86,7 @@ class Bucket:
                 raise StoreDown(f"it answers a delete with status {answer.status}")
 
     async def names(self) -> AsyncIterator[Entry]:
-        """Yield the name of each object under the prefix with the Unix time of its making."""
+        """Yield the name of each object under the prefix, the Unix time of its making, its size."""
         async for key, since, size in objects.keys(self._store, PREFIX, _SECONDS):
             yield key.removeprefix(PREFIX), since, size
 

@@ -25,6 +25,9 @@ SHARE = 64 << 10
 SHARE_OF_TLS = 512 << 10
 """The same for a call through TLS, which reads on into buffers of its own."""
 
+UNSAID = 8 << 20
+"""Bytes of room for an answer that does not say how long it is: a picture of 4K."""
+
 _LEFT = 8
 """The part of the room that calls leave, and the part of the memory that is no room: an eighth."""
 
@@ -52,9 +55,10 @@ _Queue = deque[tuple[asyncio.Future[None], int]]
 
 @attrs.define(eq=False)
 class Room:
-    """``memory`` has it in bytes, most of them; ``calls`` and ``answers`` are those taken.
+    """The room in ``memory`` bytes, of which ``most`` are given away.
 
-    ``mappings`` are those of the answers.
+    ``calls`` and ``answers`` are the bytes that each of the two have taken. ``mappings`` is the
+    memory of large answers.
     """
 
     memory: int

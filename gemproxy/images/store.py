@@ -122,7 +122,7 @@ class PictureStore:
             await self.swept()
 
     async def swept(self) -> int:
-        """Do the same; return how many pictures had expired. Raises StoreDown."""
+        """Sweep, and return how many pictures had expired. Raises StoreDown."""
         deleted = 0
         with _watched(self.reading):
             await self.shelf.tidy(self.now())

@@ -40,24 +40,17 @@ class Cleanup:
         async with self.engines.writing() as connection:
             if not self.engines.is_sqlite:
                 await connection.execute(_LOCKED)
-            before = (await read_state(connection)).pruned
-            aim = await self._aim(connection, now, days)
-            if aim > before:
+            state = await read_state(connection)
+            aim = await _reached(connection, state, now, days)
+            if aim > state.pruned:
                 await put_meta(connection, "pruned", aim)
                 await connection.execute(delete(REFOLDS).where(REFOLDS.c.hour < aim))
             return aim
 
-    async def _aim(self, connection: AsyncConnection, now: float, days: float) -> int:
-        """Return the watermark as far as it may be moved."""
-        state = await read_state(connection)
-        waits = (now - ABANDONED_SECONDS) * SECOND_MS
-        oldest = await connection.scalar(_OLDEST_RUNNING, {"since": int(waits)})
-        return max(_aim(state, now - days * DAY, oldest), state.pruned)
-
     async def count(self, now: float, days: float) -> int:
         """Return how many rows are older than ``days`` and may be deleted at a Unix time."""
         async with self.engines.snapshot() as connection:
-            aim = await self._aim(connection, now, days)
+            aim = await _reached(connection, await read_state(connection), now, days)
             statement = select(func.count()).select_from(GENERATIONS).where(_OLDER)
             return int(await connection.scalar(statement, {"before": aim * SECOND_MS}) or 0)
 
@@ -70,6 +63,13 @@ class Cleanup:
                 await connection.execute(_DELETE_ATTEMPTS, {"serials": serials})
                 await connection.execute(_DELETE_ROWS, {"serials": serials})
             return len(serials)
+
+
+async def _reached(connection: AsyncConnection, state: State, now: float, days: float) -> int:
+    """Return how far the watermark may be, which never moves back."""
+    waits = (now - ABANDONED_SECONDS) * SECOND_MS
+    oldest = await connection.scalar(_OLDEST_RUNNING, {"since": int(waits)})
+    return max(_aim(state, now - days * DAY, oldest), state.pruned)
 
 
 def _aim(state: State, wanted: float, oldest_running: int | None) -> int:

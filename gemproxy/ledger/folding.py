@@ -36,8 +36,8 @@ def whole(name: str) -> BindParameter[int]:
 class Folding:
     """The statements of a kind, each of which INSERTs, in the order in which they are run.
 
-    ``hours`` and ``quarters`` read rows. ``rest`` sums up hours in further shapes, and ``periods``
-    days from hours, and months from days.
+    ``hours`` and ``quarters`` read rows. ``rest`` sums up hours in further shapes, ``days`` sums up
+    days from hours, and ``months`` months from days.
     """
 
     hours: Sequence[Insert]

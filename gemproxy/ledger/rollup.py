@@ -1,4 +1,4 @@
-"""Roll-ups: the sums of all rows by hour and by day, which stay when rows are pruned.
+"""Roll-ups: the sums of all rows by hour, day and month, which stay when rows are pruned.
 
 A pass *folds* hours that are over into roll-ups and moves the watermark ``folded`` on; readers take
 sums below it from roll-ups, and those above it from rows. A slice is some whole hours: its roll-ups
@@ -16,7 +16,7 @@ are the spread of the times to the first byte, and the interruptions (``ledger.s
 Days and months are those of one time zone. Where its offset is no whole number of hours, hours are
 split into slots of 30 or 15 minutes. A change of the time zone has days summed anew from the hours,
 and if it needs other slots, all hours whose rows are there. The sums of small shapes are kept by
-quarters of hours, too, for whoever asks for the days of such a zone.
+quarters of hours, too, for questions about the days of such a zone.
 
 Locks: in SQLite one transaction writes at a time. In PostgreSQL a fold takes the row of the
 watermark FOR UPDATE before it reads, and a writer of rows takes it FOR SHARE before it commits. So

@@ -3,9 +3,9 @@
 Times are Unix times in milliseconds, money is nano-dollars. A row of ``generations`` is a
 ``ledger.row.Row``; it must be small, because there are millions of them. So it has numbers for
 texts that repeat (``names``) and for its ending, and its attempts are in a table of their own, only
-where one broke off or there were several. In SQLite ``serial`` is the row's own
-number (INTEGER PRIMARY KEY), so each index has it as its last column: one over ``user`` finds the
-newest rows of a user.
+where one broke off or there were several. In SQLite ``serial`` is the row's own number (INTEGER
+PRIMARY KEY), so each index has it as its last column: one over ``user`` finds the newest rows of a
+user.
 
 PostgreSQL sums BIGINT as NUMERIC: cast a sum to ``WHOLE`` before it is read.
 """
@@ -177,7 +177,7 @@ def _rollups(name: str, apart: Sequence[str], *figures: Column[int]) -> Table:
 ROLLUPS = _rollups("rollups", (), *(_number(name) for name in SUMMED))
 """Sums of ``generations``, as ``ledger.rollup`` folds them. ``level`` is a quarter of an hour, an
 hour, a day or a month. ``shape`` says which of user, model, project and key are kept apart; the
-others are 0. ``start`` is when the hour, day or month begins, in Unix seconds."""
+others are 0. ``start`` is when that time begins, in Unix seconds."""
 
 SPREADS = _rollups("spreads", (), *(Column(name, Integer) for name in COUNTED))
 """How the times to the first byte are spread: how many are in each bucket; NULL is none."""

@@ -492,8 +492,9 @@ class Pool:
         self._fall(place, pick.key.name, why, since=pick.at, now=now)
 
     def _fall(self, place: Place, key: str, why: Why, *, since: float, now: float) -> None:
-        """Note that a key is sick by what was asked ``since`` then; without billing, its project.
+        """Note that a key, or without billing all keys of its project, is sick.
 
+        ``since`` is when the attempt or check began that shows it.
         A key that is known to be sick stays so, and one that has recovered later is well.
         """
         names = [one.name for one in place.project.keys] if why is Why.BILLING else [key]

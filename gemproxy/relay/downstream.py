@@ -129,9 +129,9 @@ class ClientSink:
     async def offer(self, raw: bytes) -> bool:
         """Write one frame to the transport at once, unless the write could wait for the client.
 
-        An empty one, which a voice makes of what it has no word for, is left out: a chunk without
-        bytes is the end of the body.
         Returns False in that case: ``settle`` writes the frame then, or waits until it is written.
+        An empty frame, which a voice makes of what it has no word for, is left out: a chunk without
+        bytes is the end of the body.
         This never waits; it is a coroutine because aiohttp's ``write`` is one, and awaiting it
         costs no call. The writer itself is asked, because the response's ``write`` would wait. A
         small chunk is framed here, as the writer frames it: three calls less for each event.

@@ -195,7 +195,7 @@ class Numbered:
         return raw if self.native else self._marked(raw)
 
     def heartbeat(self) -> bytes | None:
-        """Return a comment, which who wants ids can read."""
+        """Return a comment: a client that wants ids reads comments, too."""
         return _COMMENT
 
     def last_words(self, payload: Payload, tail: bytes) -> bytes:

@@ -18,13 +18,10 @@ import attrs
 from gemproxy.core.repair.events import Frames, Out
 from gemproxy.core.wire.frame import Frame
 from gemproxy.generation.reader import Reader
-from gemproxy.images.room import Held, Room
+from gemproxy.images.room import UNSAID, Held, Room
 
 SMALL = 64 << 10
 """Bytes of a frame that are read at once: more than a text, less than most pictures."""
-
-_UNSAID = 8 << 20
-"""Bytes of room for a frame that is not there yet: a picture of 4K."""
 
 
 @attrs.define(eq=False)
@@ -43,7 +40,7 @@ class Places:
 
     async def take(self) -> Held:
         """Return room for a picture, when there is some."""
-        size = self.times * _UNSAID
+        size = self.times * UNSAID
         if not self.document:
             return await self.room.answer(size)
         async with self._taking:

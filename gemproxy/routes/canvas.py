@@ -25,7 +25,7 @@ from gemproxy.core.repair.unary import Look
 from gemproxy.core.wire.image import Lifted, lifted
 from gemproxy.exchange.account import Account
 from gemproxy.exchange.exchange import Exchange
-from gemproxy.images.room import SHARE, SHARE_OF_TLS, Held
+from gemproxy.images.room import SHARE, SHARE_OF_TLS, UNSAID, Held
 from gemproxy.images.shelf import StoreDown
 from gemproxy.images.store import NotKept
 from gemproxy.openai.image_answers import Drawn, Result, picture_in
@@ -38,9 +38,6 @@ from gemproxy.routes.parts import DISPATCHER, LIVE, PICTURE_STORE, ROOM
 
 _SMALL = 32 << 10
 """Bytes of an answer that are read at once: more than any error, less than most pictures."""
-
-_UNSAID = 8 << 20
-"""Bytes of room for an answer that does not say how long it is: a picture of 4K."""
 
 _OK = 200
 
@@ -142,7 +139,7 @@ class Canvas:
             del begun
         with self._untimed():
             await self._turn()
-            self._held = await room.answer(self._room_for(size or _UNSAID))
+            self._held = await room.answer(self._room_for(size or UNSAID))
         known = 0 < size <= LARGEST
         body = self._memory = room.lend(size if known else LARGEST)
         size = await reply.fill(memoryview(body)[: size if known else LARGEST])

@@ -111,8 +111,8 @@ async def _keyed(request: web.Request, wish: Wish) -> web.StreamResponse:
         stream = await found(request, wish, fingerprint) if keeping_it else None
         if stream is None:
             asked, body = await _translated(request, received.kept)
-            several = asked.n > 1 or not asked.stream or request[LIVE].ways.links
-            if several or not keeping_it:
+            keeping_it = keeping_it and asked.stream and asked.n == 1
+            if not keeping_it or request[LIVE].ways.links:
                 refuse_resuming(wish)
                 return await _answered(request, asked, body)
             terms = Terms(asked.telling, request[EXCHANGE].id, int(time.time()))
@@ -182,6 +182,8 @@ class _Answers:
         answer = Answer(asked.telling, self.towards.id, now, asked.n, drawn, mark=new_mark())
         if asked.stream:
             client, readers = self._streams(answer)
+            if KEY in self.request.headers:
+                client.response.headers[RESUME] = "off"
             return await self._run(client, self._keeping(readers, answer))
         waiting, readers = self._parts(answer)
         readers = self._keeping(readers, answer)
@@ -233,12 +235,8 @@ class _Answers:
         voices = [OpenAIVoice.of(answer, choice) for choice in range(self.asked.n)]
         if len(voices) == 1:
             reader = connection_reader(request, voices[0], send_timeout=send_timeout)
-            if KEY in request.headers:
-                reader.response.headers[RESUME] = "off"
             return reader.sink, [reader]
         sink = client_sink(request, voices[0], OpenAIVoice.content_type, send_timeout=send_timeout)
-        if KEY in request.headers:
-            sink.response.headers[RESUME] = "off"
         client = Connected(sink, len(voices))
         return sink, [SharedReader(client, voice) for voice in voices]
 
