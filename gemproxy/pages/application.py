@@ -194,8 +194,9 @@ class Pages:
         try:
             await entrance.sign_in(request, form.get("secret", "").strip(), response)
         except GemproxyError as error:
-            values = {"error": error.message}
-            return drawn(request, Scene(visit), "sign_in.html", values, error.status)
+            wrong = visit.say("This is not the operator’s secret.")
+            why = wrong if isinstance(error, Unauthenticated) else error.message
+            return drawn(request, Scene(visit), "sign_in.html", {"error": why}, error.status)
         return response
 
     async def _sign_out(self, request: web.Request, entrance: Entrance) -> web.Response:

@@ -62,6 +62,8 @@ async def test_a_wrong_secret_is_told_and_attempts_are_limited(proxy: StartProxy
     assert right.status == 429
     assert browser.cookies == {}
     assert 'role="alert"' in answers[0].body.decode()
+    assert "This is not the operator’s secret." in words_of(answers[0])
+    assert "Bearer" not in words_of(answers[0])
 
 
 async def test_a_session_opens_the_pages_and_nothing_else(proxy: StartProxy) -> None:
