@@ -18,6 +18,7 @@ from gemproxy.admin.sums import UsageSums
 from gemproxy.pages.charts import Chart, Shown, draw
 from gemproxy.pages.page import ROOT, Page, Visit, queried
 from gemproxy.pages.rendering import clocked, milliseconds, money, number
+from gemproxy.pages.request_words import CAUSES, worded_by
 from gemproxy.pages.words import worded
 
 RANGES = (
@@ -37,22 +38,6 @@ GROUPINGS = (
     ("project", worded("By project"), worded("Project")),
 )
 """What the tables are by: its name in the API, their heading, and that of their first column."""
-
-CAUSES: Mapping[str, str] = {
-    "drop": worded("the connection ended early"),
-    "stall": worded("silence"),
-    "garbled": worded("unreadable data"),
-    "error_frame": worded("an error within the stream"),
-    "status": worded("an error answer (429, 5xx)"),
-    "unreachable": worded("no connection"),
-    "bad_finish": worded("a finishReason that is tried again"),
-    "empty": worded("an empty answer"),
-    "continuation": worded("Gemini wants to be called again"),
-    "refused": worded("the continuation was refused"),
-    "diverged": worded("another answer began"),
-    "invalid": worded("the JSON did not fit"),
-}
-"""Why attempts broke off, for people."""
 
 ENDINGS: Mapping[str | None, str] = {
     "done": worded("answered in full"),
@@ -245,7 +230,7 @@ def _causes(visit: Visit, listed: Sequence[api.Interruption]) -> list[Mapping[st
         {
             "id": cause,
             "texts": {
-                "cause": visit.say(CAUSES.get(cause, cause)),
+                "cause": worded_by(visit, CAUSES, cause),
                 "all": number(sum(row.values())),
                 **{ending: number(count) for ending, count in row.items()},
             },

@@ -78,7 +78,7 @@ async def test_the_figures_are_those_of_the_api(
         assert sum(int(one["texts"]["requests"]) for one in moving["lists"][name]) == count
     (cause,) = moving["lists"]["interruptions"]
     assert (cause["texts"]["cause"], cause["texts"]["answered in full"]) == (
-        "the connection ended early",
+        "the stream ended before the answer did",
         "1",
     )
 
@@ -132,7 +132,7 @@ async def test_the_page_is_in_chinese_too(proxy: StartProxy, tmp_path: Path) -> 
         words = words_of(await browser.get("/admin/?days=30"))
         moving = await news(browser, "/admin/?days=30")
 
-    assert "连接提前结束" in words
+    assert "回答未完流已结束" in words
     assert moving["texts"]["healed"] == "其中 1 次仍得到完整回答"
 
 
