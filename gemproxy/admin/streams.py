@@ -22,7 +22,7 @@ import datetime as dt
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
@@ -325,28 +325,33 @@ def _counted(found: Sequence[RunningStream]) -> list[ConditionCount]:
 
 async def cancel(call: Call[CancelQuery, Nothing]) -> CancelAnswer:
     """End the running requests with an id. Raises Unrouted if there is none."""
-    desk, name = call.desk, call.names["id"]
-    document = {"id": name, "worker": call.query.worker}
-    ended = await desk.streams.cancel(document)
-    answers = await desk.neighbours.ask(CANCELS, document)
-    ended += sum(msgspec.convert(answer.document, int) for answer in answers.answers)
+    ended, answers = await _everywhere(call, call.desk.streams.cancel, CANCELS)
     if not ended:
         raise Unrouted(_GONE + _silent(answers))
+    name = call.names["id"]
     await note(call, "cancel a stream", name, {"cancelled": ended})
     return CancelAnswer(id=name, cancelled=ended, workers=workers_of(answers))
 
 
 async def interrupt(call: Call[CancelQuery, Nothing]) -> InterruptAnswer:
     """Cut the upstream's connection of the running requests with an id. Raises Unrouted."""
-    desk, name = call.desk, call.names["id"]
-    document = {"id": name, "worker": call.query.worker}
-    cut = await desk.streams.interrupt(document)
-    answers = await desk.neighbours.ask(INTERRUPTS, document)
-    cut += sum(msgspec.convert(answer.document, int) for answer in answers.answers)
+    cut, answers = await _everywhere(call, call.desk.streams.interrupt, INTERRUPTS)
     if not cut:
         raise Unrouted(_NOTHING_TO_CUT + _silent(answers))
+    name = call.names["id"]
     await note(call, "interrupt a stream", name, {"interrupted": cut})
     return InterruptAnswer(id=name, interrupted=cut, workers=workers_of(answers))
+
+
+async def _everywhere(
+    call: Call[CancelQuery, Nothing], here: Callable[[Any], Awaitable[int]], question: str
+) -> tuple[int, Answers]:
+    """Do what a call asks here and in the other workers; return how many requests it met."""
+    document = {"id": call.names["id"], "worker": call.query.worker}
+    count = await here(document)
+    answers = await call.desk.neighbours.ask(question, document)
+    count += sum(msgspec.convert(answer.document, int) for answer in answers.answers)
+    return count, answers
 
 
 _GONE = "No request with this id runs."
