@@ -12,8 +12,8 @@ in memory until the upstream takes them; while these are many, less is read ahea
 """
 
 import asyncio
-from collections.abc import AsyncIterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import attrs
 from aiohttp import web
@@ -92,6 +92,15 @@ class Bodies:
         """Stop keeping the largest of the bodies that are arriving, until the others fit."""
         while self.held > self.total and self.arriving:
             max(self.arriving, key=lambda received: received.taken).let_go()
+
+    @contextmanager
+    def outliving(self, size: int) -> Iterator[None]:
+        """Count a body of ``size`` bytes while entered, also when its request is over."""
+        self.held += size
+        try:
+            yield
+        finally:
+            self.held -= size
 
     def is_crowded(self) -> bool:
         """Tell whether what is kept and what was read ahead are more than the bound."""

@@ -128,12 +128,8 @@ def _work(request: web.Request, asked: Asked, body: bytes, stream: Stream) -> Wo
         exchange = stream.exchange
         towards = _towards(exchange, asked)
         kept = await begin(request, body, towards.model, exchange) or body
-        bodies = request[LIVE].repair.bodies
-        bodies.held += len(kept)  # also when its request is over
-        try:
+        with request[LIVE].repair.bodies.outliving(len(kept)):
             await _Answers(request, asked, towards, kept).write(reader)
-        finally:
-            bodies.held -= len(kept)
 
     return work
 

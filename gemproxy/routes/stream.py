@@ -146,12 +146,10 @@ def _work(request: web.Request, body: Body, stream: Stream, *, sse: bool) -> Wor
         kept = await begin(request, body.kept, exchange=exchange)
         asked = body if kept is None or kept is body.kept else attrs.evolve(body, kept=kept)
         generation = _generation(request, exchange, reader, asked, sse=sse)
-        bodies, size = request[LIVE].repair.bodies, len(asked.kept)
-        bodies.held += size  # also when its request is over
         try:
-            await generation.run()
+            with request[LIVE].repair.bodies.outliving(len(asked.kept)):
+                await generation.run()
         finally:
-            bodies.held -= size
             _learn(request, exchange, generation.machine)
 
     return work

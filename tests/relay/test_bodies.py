@@ -79,6 +79,13 @@ async def test_bodies_together_are_bounded() -> None:
             assert third.stream is None
 
 
+def test_a_body_that_outlives_its_request_counts_until_it_is_let_go() -> None:
+    bodies = Bodies(each=10, total=5)
+    with bodies.outliving(6):
+        assert bodies.is_crowded()
+    assert (bodies.held, bodies.is_crowded()) == (0, False)
+
+
 @pytest.mark.parametrize("error", [ConnectionResetError(), asyncio.CancelledError()])
 async def test_a_body_that_breaks_off_gives_back_what_it_took(error: Exception) -> None:
     bodies = Bodies(each=10, total=100)
