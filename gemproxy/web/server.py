@@ -233,10 +233,12 @@ async def _open_office(
 
 
 def _beside(office: web.AppRunner | None, settings: Settings) -> str:
-    """Return where the admin API and the metrics are, if they have ports of their own."""
+    """Return where the operator finds the pages, the admin API and the metrics."""
     found = []
     if office is not None:
-        found.append(f"the admin API on {next(iter(office.sites)).name}")
+        found.append(f"the admin API on {next(iter(office.sites)).name}, its pages at /admin/,")
+    elif settings.admin.secret:
+        found.append("pages at /admin/")
     metrics = settings.metrics
     if metrics.enabled and metrics.port:
         found.append(f"metrics on http://{metrics.host}:{metrics.port}")

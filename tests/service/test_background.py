@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.operating import SECRET
 from tests.web.test_server import ROOT
 
 
@@ -22,7 +23,11 @@ def port() -> int:
 
 def gemproxy(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in a folder, with its data there."""
-    environment = {"PATH": os.environ["PATH"], "GEMPROXY_DATA_DIR": str(folder / "data")}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GEMPROXY_DATA_DIR": str(folder / "data"),
+        "GEMPROXY_ADMIN_SECRET": SECRET,
+    }
     return subprocess.run(
         [sys.executable, str(ROOT / "run.py"), *arguments],
         cwd=folder,
@@ -53,7 +58,7 @@ def test_a_proxy_serves_in_the_background_until_it_is_stopped(
     assert "has ended" in ended.stdout
     assert "no gemproxy runs" in gemproxy(tmp_path, "stop").stdout
     output = tmp_path / "data" / "gemproxy.out"
-    assert f"listens on http://127.0.0.1:{port}" in output.read_text()
+    assert f" with pages at /admin/ listens on http://127.0.0.1:{port}" in output.read_text()
     assert output.stat().st_mode & 0o077 == 0
     assert not (tmp_path / "data" / "gemproxy.pid").exists()
 

@@ -59,7 +59,7 @@ async def test_workers_share_the_port_of_the_admin_api_with_tls(tmp_path: Path) 
         await process.communicate()
 
     assert line.startswith("gemproxy ")
-    assert f"the admin API on https://127.0.0.1:{admin}" in line
+    assert f"the admin API on https://127.0.0.1:{admin}, its pages at /admin/," in line
     assert f"metrics on http://127.0.0.1:{metrics}" in line
     assert line.endswith(f"listens on https://127.0.0.1:{port}\n")
 
