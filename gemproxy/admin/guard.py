@@ -160,7 +160,10 @@ class Guard:
             named = page.hostname or ""
         except ValueError:
             return False
-        return bool(named) and (page.netloc == request.host.lower() or named in self.hosts)
+        if page.netloc == request.host.lower():
+            return True
+        # The name of a machine behind which others serve, too, at other ports, proves nothing.
+        return "." in named and not _is_address(named) and named in self.hosts
 
     def _knows(self, host: str) -> bool:
         if not host or "." not in host or host.endswith(".localhost"):

@@ -9,6 +9,7 @@ pages.
 """
 
 import datetime as dt
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -24,7 +25,7 @@ from gemproxy.admin.guard import Guard
 from gemproxy.admin.paths import BASE
 from gemproxy.admin.route import Text
 from gemproxy.core.errors import Forbidden, GemproxyError, Unauthenticated, Unrouted, WrongMethod
-from gemproxy.observe.logs import request_id_var
+from gemproxy.observe.logs import request_id_var, unsaid
 from gemproxy.pages.answers import READS, Scene, drawn, file_answer, sent_to, text_answer
 from gemproxy.pages.entrance import Entrance
 from gemproxy.pages.files import FOLDER
@@ -44,6 +45,9 @@ _HOME = f"{ROOT}/"
 _OFF = "The pages are off: set admin.secret (GEMPROXY_ADMIN_SECRET) to a secret of the operator's."
 _OVER = "The session is over. Sign in and send the form again."
 _STALE = "The form is not of this session. Load its page again and send it from there."
+
+
+_log = logging.getLogger(__name__)
 
 
 @attrs.frozen(eq=False)
@@ -106,6 +110,11 @@ class Pages:
             if not _reads(request):
                 raise
             return self._refused(request, error)
+        except Exception as error:
+            if not _reads(request):
+                raise
+            _log.error("unexpected error in a page", exc_info=unsaid(error))
+            return self._refused(request, GemproxyError("The proxy failed unexpectedly."))
 
     @property
     def _ways(self) -> Mapping[str, Callable[[web.Request, Entrance], Awaitable[web.Response]]]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gemproxy.pages.application import Pages
 from tests.operating import HTML, SECRET, Browser, news, signed_in, target_of, words_of
 from tests.replies import json_reply, replying
 from tests.running import StartProxy
@@ -190,3 +191,31 @@ async def test_a_path_of_the_proxy_stays_its_own_for_a_browser(proxy: StartProxy
 
     assert answer.status == 200
     assert len(upstream.seen) == 1
+
+
+async def test_a_fault_of_ours_is_a_page_with_the_request_id(
+    proxy: StartProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(self: object, request: object, session: object) -> None:
+        raise RuntimeError("with a secret in it")
+
+    monkeypatch.setattr(Pages, "_show", fails)
+    async with replying() as upstream:
+        browser = Browser(await proxy(upstream.url, admin={"secret": SECRET}))
+        await browser.sign_in()
+        answer = await browser.get("/admin/")
+
+    assert answer.status == 500
+    assert answer.headers["X-Request-Id"] in words_of(answer)
+    assert "with a secret in it" not in answer.body.decode()
+
+
+async def test_an_origin_at_another_port_of_this_machine_is_another_one(proxy: StartProxy) -> None:
+    async with replying() as upstream:
+        browser = await signed_in(proxy, upstream.url)
+        browser.headers = {"Origin": "http://127.0.0.1:9"}
+        elsewhere = await browser.post("/admin/sign-out", {})
+        browser.headers = {"Origin": browser.served.url}
+        here = await browser.post("/admin/sign-out", {})
+
+    assert (elsewhere.status, here.status) == (403, 303)
