@@ -99,6 +99,9 @@ SHOWN = {
     "doctor/through.py",
     "keys/command.py",
     "observe/logs.py",
+    "pages/keys.py",
+    "pages/overview.py",
+    "pages/projects.py",
     "probe/report.py",
     "routes/chat.py",
     "routes/drawing.py",
@@ -109,6 +112,7 @@ SHOWN = {
     "usage/db.py",
     "users/command.py",
     "web/pooling.py",
+    "web/status.py",
     "web/totals.py",
 }
 """Where the time of day is shown to people or a collector, makes an id that sorts, dates what is

@@ -220,8 +220,8 @@ async def test_a_refusal_to_read_on_is_loud(proxy: StartProxy, code: int) -> Non
         answer = await create(await proxy(server))
 
         error = is_loud(answer)
-        named = {400: "invalid_argument", 403: "permission_denied"}
-        assert error["code"] == named.get(code, "unknown")
+        named = {400: "invalid_argument", 403: "permission_denied", 410: "out_of_range"}
+        assert error["code"] == named[code]
         assert error["details"][-1]["requestId"] == answer.headers["X-Request-Id"]
         assert (await whole()).startswith(b"".join(answer.chunks[:-1]))
         assert methods(server) == ["POST", "GET"]

@@ -124,4 +124,5 @@ async def test_a_pool_takes_its_settings_and_keeps_its_counts(proxy: StartProxy)
         await change(served, {"pool.limits": {model: {"rpd": 2}}})
         assert (await served.ask()).status == 200
         assert served.app[PRESENT].live.repair.budget.max_resumes == 0
-        assert served.app[DISPATCHER].source.most == 1  # type: ignore[attr-defined]  # the pool's
+        pool_source = served.app[DISPATCHER].source.source  # type: ignore[attr-defined]  # of a stage
+        assert pool_source.most == 1
